@@ -1,0 +1,25 @@
+/* libltm: Latent Thought Models (Kong et al., ICML 2025, arXiv 2502.01567) on CPUs.
+ *
+ *     #include <ltm.h>                                   cc program.c $(pkg-config --cflags --libs ltm)
+ *
+ *     struct ltm_error error = {0};
+ *     struct ltm_model *model = NULL;
+ *     if (ltm_model_open(&model, "runs/demo", &error) != LTM_OK) { fprintf(stderr, "%s\n", error.message); …
+ * } struct ltm_eval_result score; ltm_eval(model, "corpora/kjv/data/corpus", ltm_model_config(model), NULL,
+ * &score, &error); printf("%.3f nats a token\n", score.bound.mean); ltm_model_close(model);
+ */
+#ifndef LTM_H
+#define LTM_H
+
+#include "ltm/config.h"
+#include "ltm/corpus.h"
+#include "ltm/eval.h"
+#include "ltm/generate.h"
+#include "ltm/inspect.h"
+#include "ltm/model.h"
+#include "ltm/status.h"
+#include "ltm/tokenizer.h"
+#include "ltm/train.h"
+#include "ltm/watch.h"
+
+#endif

@@ -1,0 +1,133 @@
+/* The configuration of a run: what the INI file says and `section.key=value` overrides.
+ *
+ *     struct ltm_config config;
+ *     ltm_config_defaults(&config);
+ *     ltm_config_load(&config, "runs/nano.ini", &error);
+ *     ltm_config_set(&config, "fast.steps", "8", &error);
+ *     ltm_config_check(&config, &error);
+ *
+ * A plain value: copy it freely, nothing in it is owned. */
+#ifndef LTM_CONFIG_H
+#define LTM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LTM_PATH_MAX 1024
+#define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
+
+enum ltm_fast_method { LTM_FAST_ADAM };
+enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
+enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
+enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32 };
+
+/* [model] and [latent]: what a checkpoint fixes. */
+struct ltm_model_config {
+    int dim;          /* d, width */
+    int layers;       /* L */
+    int heads;        /* H, query heads; dim / heads is even */
+    int kv_heads;     /* K, divides heads; auto = heads */
+    int ffn_multiple; /* m: the SwiGLU width is m · ceil(floor(8d/3) / m) */
+    int sequence;     /* T_max, tokens */
+    int window;       /* tokens a position attends to, itself included */
+    int vocab;        /* V; auto = the tokenizer's */
+    int latents; /* N_z in all, a multiple of layers; 0 = the plain autoregressive decoder ([latent] count) */
+};
+
+/* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */
+struct ltm_fast_config {
+    int method;   /* enum ltm_fast_method */
+    int steps;    /* T_fast */
+    double lr;    /* η */
+    int schedule; /* enum ltm_schedule */
+    int noise;    /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
+    double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
+    double weight_decay;
+};
+
+/* [slow]: AdamW on the decoder's weights. */
+struct ltm_slow_config {
+    int batch; /* sequences a slow step */
+    int group; /* sequences a thread takes together; auto = about 1,000 rows. Fixes the order of sums */
+    double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
+    int warmup;        /* slow steps of linear warm-up */
+    double weight_decay, beta1, beta2;
+    double clip; /* largest global norm of the gradient; 0 = none */
+};
+
+/* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */
+struct ltm_eval_config {
+    int sequences;           /* held-out sequences scored, spread over the split; 0 = all */
+    int samples;             /* S, samples of new noise for each sequence */
+    char split[16];          /* "heldout" or "train" */
+    char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
+    int fast_steps;          /* eval.fast.steps */
+    double fast_lr;          /* eval.fast.lr */
+};
+
+struct ltm_config {
+    struct ltm_model_config model;
+    struct ltm_fast_config fast;
+    struct ltm_slow_config slow;
+    struct ltm_eval_config eval;
+    struct {
+        char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
+        char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
+    } data;
+    struct {
+        char dir[LTM_PATH_MAX]; /* the run's folder; empty = runs/NAME of the configuration file */
+        uint64_t seed;
+        int64_t tokens; /* training tokens in all */
+        int threads;    /* auto = one a core */
+        int precision;  /* enum ltm_precision */
+        int eval_every, eval_sequences,
+            checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
+    } run;
+};
+
+/* One key, for help texts and error messages. Static storage. */
+struct ltm_config_key {
+    const char *name;     /* "section.key" */
+    const char *fallback; /* its default, as it would be written */
+    const char *help;     /* one line */
+};
+
+void ltm_config_defaults(struct ltm_config *config);
+
+/* Read an INI file over what `config` holds. LTM_IO, or LTM_INVALID for an unknown key (the nearest known one
+ * is named) or a value that is not of its kind. */
+ltm_status ltm_config_load(struct ltm_config *config, const char *path, struct ltm_error *error);
+
+/* Set one key, "section.key". */
+ltm_status ltm_config_set(struct ltm_config *config, const char *name, const char *value,
+                          struct ltm_error *error);
+
+/* Set one key from "section.key=value". */
+ltm_status ltm_config_override(struct ltm_config *config, const char *assignment, struct ltm_error *error);
+
+/* Check every value against its own range and against the others, naming the key, the value and the rule. */
+ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
+
+/* Write all keys, as an INI file that ltm_config_load reads back to the same configuration. Replaces
+ * atomically. */
+ltm_status ltm_config_write(const struct ltm_config *config, const char *path, struct ltm_error *error);
+
+/* The value of one key as text; LTM_INVALID when the key is unknown or `size` too small. */
+ltm_status ltm_config_get(const struct ltm_config *config, const char *name, char *value, size_t size,
+                          struct ltm_error *error);
+
+/* All keys in the order in which they are written. */
+const struct ltm_config_key *ltm_config_keys(size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,54 @@
+/* Corpora: text → token shards, a training and a held-out split by document.
+ *
+ * A corpus is a folder: train-00000.bin … and heldout-00000.bin … (the layout that llm.c made common: 256
+ * int32 header words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document
+ * ends with the end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's
+ * digest). */
+#ifndef LTM_CORPUS_H
+#define LTM_CORPUS_H
+
+#include <stdint.h>
+
+#include "ltm/status.h"
+#include "ltm/text_input.h"
+#include "ltm/watch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltm_corpus_build_options {
+    const char *output; /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
+    const char *tokenizer; /* the .model file */
+    struct ltm_text_input input;
+    double heldout;       /* share of the documents that are held out, 0 … 1 */
+    uint64_t seed;        /* which documents those are */
+    int64_t shard_tokens; /* tokens a shard at most */
+    int threads;          /* 0 = one a core */
+};
+
+struct ltm_corpus_split_info {
+    int64_t documents, tokens, bytes; /* bytes of text; tokens with the end-of-sequence ids */
+    int shards;
+};
+
+struct ltm_corpus_info {
+    struct ltm_corpus_split_info train, heldout;
+    int vocab;
+    char tokenizer_digest[20];
+};
+
+/* heldout 0.05, seed 1, 100,000,000 tokens a shard, all cores. */
+struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
+
+/* Memory does not grow with the input; the result does not depend on the number of threads. LTM_INVALID for
+ * text that is not UTF-8 (file and byte named), for no text at all, for a vocabulary above 65,536; LTM_IO;
+ * LTM_CORRUPT. */
+ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
+                            struct ltm_corpus_info *info, struct ltm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

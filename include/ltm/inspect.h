@@ -1,0 +1,20 @@
+/* What a checkpoint, shard, corpus, run, tokenizer or configuration holds. */
+#ifndef LTM_INSPECT_H
+#define LTM_INSPECT_H
+
+#include "ltm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* *json becomes an indented JSON object (key "kind": "checkpoint", "shard", "corpus", "run", "tokenizer",
+ * "configuration" or "safetensors") that the caller frees. Checksums are verified. LTM_INVALID when the path
+ * is nothing that ltm writes. */
+ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

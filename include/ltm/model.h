@@ -1,0 +1,47 @@
+/* Models: a decoder's weights with their configuration and tokenizer, as a checkpoint holds them.
+ *
+ *     struct ltm_model *model = NULL;
+ *     ltm_model_open(&model, "runs/demo", &error);   a checkpoint's folder, or a run's (its best)
+ *     … ltm_model_close(model);
+ *
+ * An open model is read-only and may be used by several threads at once. */
+#ifndef LTM_MODEL_H
+#define LTM_MODEL_H
+
+#include <stdint.h>
+
+#include "ltm/config.h"
+#include "ltm/status.h"
+#include "ltm/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltm_model;
+
+/* LTM_IO, LTM_CORRUPT (a checksum, a missing or misshapen tensor), LTM_MISMATCH (the tokenizer is another
+ * one). */
+ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm_error *error);
+void ltm_model_close(struct ltm_model *model); /* NULL is fine */
+
+/* The configuration that it was trained with. Owned by the model. */
+const struct ltm_config *ltm_model_config(const struct ltm_model *model);
+
+/* Its tokenizer, or NULL when it was trained on bare shards. Owned by the model. */
+const struct ltm_tokenizer *ltm_model_tokenizer(const struct ltm_model *model);
+
+int64_t ltm_model_step(const struct ltm_model *model); /* the slow step at which it was saved */
+
+/* Weights of such a decoder, the tied embedding counted once. */
+int64_t ltm_parameter_count(const struct ltm_model_config *config);
+
+/* Floating-point operations of useful work a token: forward through the decoder (2 a weight and token, and
+ * attention). A fast step is worth 2 of these, a slow step 3. */
+double ltm_forward_flops(const struct ltm_model_config *config);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

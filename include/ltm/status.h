@@ -1,0 +1,47 @@
+/* Status codes and the error record that every fallible call fills.
+ *
+ * A call that can fail returns ltm_status. When it is not LTM_OK and the caller gave an error record, the
+ * record holds one sentence: what was wrong, with which file or key, and what to do. The caller owns the
+ * record; nothing in the library prints, exits or aborts.
+ *
+ *     struct ltm_error error = {0};
+ *     if (ltm_config_load(&config, "run.ini", &error) != LTM_OK) fprintf(stderr, "%s\n", error.message);
+ */
+#ifndef LTM_STATUS_H
+#define LTM_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LTM_STATUS_LIST(X)                               \
+    X(LTM_OK, "ok")                                      \
+    X(LTM_INVALID, "invalid setting or argument")        \
+    X(LTM_IO, "cannot read or write")                    \
+    X(LTM_CORRUPT, "damaged or malformed file")          \
+    X(LTM_MISMATCH, "files that do not belong together") \
+    X(LTM_MEMORY, "out of memory")                       \
+    X(LTM_NUMERIC, "not a finite number")                \
+    X(LTM_UNSUPPORTED, "not supported here")             \
+    X(LTM_INTERRUPTED, "stopped on request")             \
+    X(LTM_EXTERNAL, "a library failed")
+
+typedef enum ltm_status {
+#define LTM_STATUS_ENUM(code, text) code,
+    LTM_STATUS_LIST(LTM_STATUS_ENUM)
+#undef LTM_STATUS_ENUM
+} ltm_status;
+
+struct ltm_error {
+    ltm_status code;
+    char message[1024]; /* one sentence, UTF-8, never empty after a failure */
+};
+
+/* A few words for a code, for messages and logs. Static storage. */
+const char *ltm_status_text(ltm_status code);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

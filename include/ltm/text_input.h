@@ -1,0 +1,14 @@
+/* Where text comes from: files or folders of .txt, .txt.gz, .jsonl, .jsonl.gz, cut into documents. */
+#ifndef LTM_TEXT_INPUT_H
+#define LTM_TEXT_INPUT_H
+
+#include <stddef.h>
+
+struct ltm_text_input {
+    const char *const *paths; /* files, or folders that are searched for such files in order of name */
+    size_t count;
+    const char *field;     /* the JSON key that holds a line's text; NULL = "text" */
+    const char *separator; /* in .txt: a line equal to this ends a document; NULL = a file is a document */
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* Tokenizers: SentencePiece models behind a small C interface.
+ *
+ *     struct ltm_tokenizer *tokenizer = NULL;
+ *     ltm_tokenizer_open(&tokenizer, "kjv.model", &error);
+ *     ltm_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, &error);
+ *     … free(ids); ltm_tokenizer_close(tokenizer);
+ *
+ * No exception leaves these functions. An open tokenizer may be used by several threads at once. */
+#ifndef LTM_TOKENIZER_H
+#define LTM_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/status.h"
+#include "ltm/text_input.h"
+#include "ltm/watch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltm_tokenizer;
+
+enum ltm_tokenizer_kind { LTM_TOKENIZER_UNIGRAM, LTM_TOKENIZER_BPE };
+
+struct ltm_tokenizer_train_options {
+    const char *output; /* the .model file to write */
+    struct ltm_text_input input;
+    int vocab; /* pieces in all, the special ones and bytes included */
+    enum ltm_tokenizer_kind kind;
+    bool byte_fallback; /* what no piece covers is spelled in bytes, so that any UTF-8 text survives */
+    uint64_t seed;
+    int threads;          /* 0 = one a core */
+    int64_t sample_bytes; /* train on about this much text, drawn evenly; 0 = all of it */
+};
+
+/* unigram, 8192 pieces, byte fallback, seed 1, all cores, 256 MiB of text. */
+struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
+
+/* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same
+ * text, options and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO,
+ * LTM_EXTERNAL. */
+ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options,
+                               const struct ltm_watch *watch, struct ltm_error *error);
+
+ltm_status ltm_tokenizer_open(struct ltm_tokenizer **tokenizer, const char *path, struct ltm_error *error);
+void ltm_tokenizer_close(struct ltm_tokenizer *tokenizer); /* NULL is fine */
+
+int ltm_tokenizer_vocab(const struct ltm_tokenizer *tokenizer);
+int ltm_tokenizer_end(const struct ltm_tokenizer *tokenizer); /* id of the end-of-sequence piece */
+
+/* 16 hexadecimal digits that identify the model file's content. Owned by the tokenizer. */
+const char *ltm_tokenizer_digest(const struct ltm_tokenizer *tokenizer);
+
+/* UTF-8 text (bytes, need not end in NUL) → ids, no special ids added. The caller frees *ids. LTM_INVALID
+ * when the text is not valid UTF-8. */
+ltm_status ltm_tokenizer_encode(const struct ltm_tokenizer *tokenizer, const char *text, size_t bytes,
+                                int32_t **ids, size_t *count, struct ltm_error *error);
+
+/* ids → text, byte for byte what was encoded; the end-of-sequence id writes nothing. The caller frees *text,
+ * which has a NUL after its `bytes` bytes. LTM_INVALID for an id outside the vocabulary. */
+ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                char **text, size_t *bytes, struct ltm_error *error);
+
+/* The bytes that one id stands for in decoded text: 1 for a byte piece, 0 for a special one. What bits a byte
+ * divide by. */
+size_t ltm_tokenizer_piece_bytes(const struct ltm_tokenizer *tokenizer, int32_t id);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

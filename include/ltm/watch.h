@@ -1,0 +1,27 @@
+/* How long work tells its caller how far it is. The library prints nothing: it calls these. */
+#ifndef LTM_WATCH_H
+#define LTM_WATCH_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltm_progress {
+    const char *what;   /* "reading", "scoring", … */
+    double done, total; /* in the same unit; total 0 when unknown */
+    const char *detail; /* a few words more, or NULL */
+};
+
+/* Either function may be NULL. Both are called from one thread at a time, at most about ten times a second
+ * (and once at the end of each piece of work). `user` is handed back untouched. */
+struct ltm_watch {
+    void *user;
+    void (*progress)(void *user, const struct ltm_progress *progress);
+    void (*message)(void *user, const char *line); /* something worth telling, one sentence, no newline */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,31 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *ltm_status_text(ltm_status code) {
+    switch (code) {
+#define STATUS_TEXT(name, text) \
+    case name:                  \
+        return text;
+        LTM_STATUS_LIST(STATUS_TEXT)
+#undef STATUS_TEXT
+    }
+    return "unknown status";
+}
+
+ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
+    if (!error) return code;
+    error->code = code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what) {
+    return fail(error, LTM_MEMORY,
+                "out of memory: %.1f MB for %s; use a smaller model, batch or fewer threads",
+                (double)bytes / 1e6, what);
+}

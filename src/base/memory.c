@@ -1,0 +1,27 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t round_up(size_t bytes) {
+    return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+}
+
+ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *what, struct ltm_error *error) {
+    *block = NULL;
+    if (size && count > (SIZE_MAX - MEMORY_ALIGN) / size)
+        return fail(error, LTM_MEMORY, "out of memory: %zu items of %zu bytes for %s", count, size, what);
+    size_t bytes = round_up(count * size);
+    if (bytes == 0) bytes = MEMORY_ALIGN;
+    *block = aligned_alloc(MEMORY_ALIGN, bytes);
+    if (!*block) return fail_memory(error, bytes, what);
+    memset(*block, 0, bytes);
+    return LTM_OK;
+}
+
+void *arena_take(struct arena *arena, size_t count, size_t size) {
+    char *taken = arena->base ? arena->base + arena->used : NULL;
+    arena->used += round_up(count * size);
+    return taken;
+}

@@ -1,0 +1,29 @@
+/* Memory for arrays of numbers. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { MEMORY_ALIGN = 64 };
+
+/* Zeroed, aligned to 64 bytes; free with free(). */
+ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *what, struct ltm_error *error);
+
+#define NEW_ARRAY(pointer, count, what, error) \
+    memory_zeroed((void **)&(pointer), (count), sizeof *(pointer), (what), (error))
+
+/* An arena: one block from which a workspace's buffers are cut. Cut twice: first with base NULL to learn the
+ * size, then from the block. */
+struct arena {
+    char *base;
+    size_t used;
+};
+
+void *arena_take(struct arena *arena, size_t count, size_t size);
+
+#define ARENA_TAKE(arena, type, count) ((type *)arena_take((arena), (count), sizeof(type)))
+
+#endif
