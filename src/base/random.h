@@ -1,0 +1,37 @@
+/* Counter-based random numbers (Philox4x32-10 of Random123): a number depends on its key and place alone, so results do
+ * not depend on threads, on order, or on where a run was interrupted.
+ *
+ * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a number is for. Values are part of what a seed means: append, never renumber. */
+enum random_purpose {
+    RANDOM_WEIGHTS = 1,     /* initial weights: sequence = tensor */
+    RANDOM_FAST_NOISE = 2,  /* ε of the fast loop: slow step, sequence, fast step */
+    RANDOM_SLOW_NOISE = 3,  /* ε of the slow loss: slow step, sequence */
+    RANDOM_SCORE_NOISE = 4, /* ε of a bound: sequence, fast = sample */
+    RANDOM_SCORE_FIT = 5,   /* ε of the fit before a bound: sequence, fast step */
+    RANDOM_GENERATE = 6,    /* sampling: sequence = sample, step = token */
+    RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample */
+    RANDOM_ORDER = 8,       /* order and offset of sequences: step = epoch */
+    RANDOM_TEXT = 9         /* which documents are held out, or sampled */
+};
+
+struct random_key {
+    uint64_t seed;
+    uint32_t purpose; /* enum random_purpose */
+    uint32_t step, sequence, fast;
+};
+
+/* n standard normal numbers (Box–Muller). */
+void random_normal(float *out, size_t n, struct random_key key);
+
+/* The i-th uniform number of a key: 32 bits, or a double in [0, 1) with 32 bits. */
+uint32_t random_bits(struct random_key key, uint32_t i);
+double random_uniform(struct random_key key, uint32_t i);
+
+#endif

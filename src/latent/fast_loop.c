@@ -1,0 +1,94 @@
+#include "latent/fast_loop.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static void lay_out(struct fast_loop *loop, struct arena *arena, const struct decoder *decoder, size_t G, size_t T) {
+    const size_t all = G * (size_t)decoder->config.latents * (size_t)decoder->config.dim;
+    float **arrays[] = {&loop->mu,
+                        &loop->logvar,
+                        &loop->noise,
+                        &loop->z,
+                        &loop->dz,
+                        &loop->moments.mu_first,
+                        &loop->moments.mu_second,
+                        &loop->moments.logvar_first,
+                        &loop->moments.logvar_second};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
+    loop->nll = ARENA_TAKE(arena, float, G * T);
+}
+
+size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length) {
+    struct fast_loop loop;
+    struct arena arena = {0};
+    lay_out(&loop, &arena, decoder, (size_t)sequences, (size_t)length);
+    return arena.used;
+}
+
+ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
+                            struct ltm_error *error) {
+    *loop = (struct fast_loop){.latents = (size_t)decoder->config.latents * (size_t)decoder->config.dim};
+    ltm_status status =
+        memory_zeroed(&loop->block, fast_loop_bytes(decoder, sequences, length), 1, "posteriors", error);
+    if (status != LTM_OK) return status;
+    struct arena arena = {.base = loop->block};
+    lay_out(loop, &arena, decoder, (size_t)sequences, (size_t)length);
+    return LTM_OK;
+}
+
+void fast_loop_free(struct fast_loop *loop) {
+    free(loop->block);
+    *loop = (struct fast_loop){0};
+}
+
+void fast_loop_draw(struct fast_loop *loop, const struct noise_source *source, int sequences, int fast) {
+    struct random_key key = source->key;
+    key.fast = (uint32_t)fast;
+    for (int g = 0; g < sequences; g++) {
+        key.sequence = source->sequences[g];
+        random_normal(loop->noise + (size_t)g * loop->latents, loop->latents, key);
+    }
+}
+
+double fast_rate(const struct ltm_fast_config *config, int step) {
+    if (config->schedule == LTM_SCHEDULE_CONSTANT) return config->lr;
+    const double least = config->lr / 10;
+    return least + 0.5 * (1 + cos(acos(-1.0) * step / config->steps)) * (config->lr - least);
+}
+
+void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
+    const size_t n = (size_t)sequences * loop->latents;
+    for (size_t i = 0; i < n; i++) {
+        loop->mu[i] = (float)config->init_mu;
+        loop->logvar[i] = (float)config->init_logvar;
+    }
+    memset(loop->moments.mu_first, 0, n * sizeof(float));
+    memset(loop->moments.mu_second, 0, n * sizeof(float));
+    memset(loop->moments.logvar_first, 0, n * sizeof(float));
+    memset(loop->moments.logvar_second, 0, n * sizeof(float));
+}
+
+void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, int length, double *trace) {
+    const size_t n = (size_t)sequences * loop->latents;
+    for (int s = 0; n > 0 && s < config->steps; s++) {
+        if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
+        posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
+        decoder_latent_gradient(pass, loop->z, loop->nll, loop->dz);
+        for (int g = 0; trace && g < sequences; g++) {
+            double *negative_elbo = &trace[(size_t)s * (size_t)sequences + (size_t)g];
+            *negative_elbo = fast_loop_kl(loop, g);
+            for (int t = 0; t < length; t++) *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
+        }
+        const struct posterior_step step = {fast_rate(config, s), config->weight_decay, s + 1};
+        posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise, step, n);
+    }
+}
+
+double fast_loop_kl(const struct fast_loop *loop, int i) {
+    const size_t at = (size_t)i * loop->latents;
+    return posterior_kl(loop->mu + at, loop->logvar + at, loop->latents);
+}

@@ -1,0 +1,53 @@
+/* The fast loop: a few gradient steps that fit the posteriors of a group of sequences, weights held still (paper, algorithm 1).
+ *
+ * Gradients reach μ and log σ² only; no weight gradient is computed here. */
+#ifndef LATENT_FAST_LOOP_H
+#define LATENT_FAST_LOOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "latent/posterior.h"
+#include "ltm/config.h"
+#include "model/decoder.h"
+
+/* One thread's posteriors, for a group of up to G sequences: each array (G, N_z, d) but nll (G, T). */
+struct fast_loop {
+    void *block;
+    size_t latents; /* N_z d of one sequence */
+    float *mu, *logvar, *noise, *z, *dz;
+    struct posterior_moments moments;
+    float *nll;
+};
+
+ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
+                            struct ltm_error *error);
+void fast_loop_free(struct fast_loop *loop);
+size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length);
+
+/* Where noise comes from: the key's seed, purpose and slow step, and each sequence's own number. */
+struct noise_source {
+    struct random_key key;
+    const uint32_t *sequences; /* (G) */
+};
+
+/* ε (G, N_z, d) for fast step (or sample) `fast`. */
+void fast_loop_draw(struct fast_loop *loop, const struct noise_source *source, int sequences, int fast);
+
+/* Rate of step s of S: cosine from η to a tenth, η/10 + ½ (1 + cos(π s / S)) (η - η/10); or η throughout. */
+double fast_rate(const struct ltm_fast_config *config, int step);
+
+/* Start μ and log σ² where the configuration says, moments at zero. */
+void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences);
+
+/* Take config->steps steps for the sequences of the pass's decoder_begin. With noise `fresh` each step draws its own ε, with
+ * `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace, unless NULL, (steps, G): negative ELBO before
+ * each step, under the fit's own noise (not a bound). */
+void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, int length, double *trace);
+
+/* KL of the group's i-th posterior, nats. */
+double fast_loop_kl(const struct fast_loop *loop, int i);
+
+#endif

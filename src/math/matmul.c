@@ -1,0 +1,128 @@
+#include "math/matmul.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cblas.h>
+
+#include "base/memory.h"
+
+void matmul_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void matmul_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void matmul_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta) {
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+/* Element (i, p) of op(A) is a[i * row + p * column], and likewise for B. */
+static void plain(float *c, int ldc, const float *a, size_t a_row, size_t a_column, const float *b, size_t b_row,
+                  size_t b_column, int m, int n, int k, float alpha, float beta) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int p = 0; p < k; p++)
+                sum += (double)a[(size_t)i * a_row + (size_t)p * a_column] * b[(size_t)p * b_row + (size_t)j * b_column];
+            float *out = &c[(size_t)i * (size_t)ldc + (size_t)j];
+            *out = (float)(alpha * sum + (beta == 0.0f ? 0.0 : (double)beta * *out));
+        }
+}
+
+void matmul_plain_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta) {
+    plain(c, ldc, a, (size_t)lda, 1, b, 1, (size_t)ldb, m, n, k, alpha, beta);
+}
+
+void matmul_plain_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta) {
+    plain(c, ldc, a, (size_t)lda, 1, b, (size_t)ldb, 1, m, n, k, alpha, beta);
+}
+
+void matmul_plain_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta) {
+    plain(c, ldc, a, 1, (size_t)lda, b, (size_t)ldb, 1, m, n, k, alpha, beta);
+}
+
+/* A product with odd edges, in all three orientations, against the plain twin. Entries are below 1 in size, so a sum of k
+ * of them differs by rounding of at most about k · 2^-24 · k^½; a wrong kernel is off by far more than 1e-3. */
+static bool products_agree(void) {
+    enum { M = 67, N = 53, K = 131, LARGEST = 131 * 131 };
+    static const float beta = 0.5f;
+    float *a = malloc(sizeof(float) * LARGEST), *b = malloc(sizeof(float) * LARGEST);
+    float *fast = malloc(sizeof(float) * LARGEST), *slow = malloc(sizeof(float) * LARGEST);
+    bool agree = a && b && fast && slow;
+    for (int orientation = 0; agree && orientation < 3; orientation++) {
+        for (int i = 0; i < LARGEST; i++) {
+            a[i] = (float)((i * 7919) % 1009) / 1009.0f - 0.5f;
+            b[i] = (float)((i * 104729) % 997) / 997.0f - 0.5f;
+            fast[i] = slow[i] = 1.0f;
+        }
+        if (orientation == 0) matmul_nt(fast, N, a, K, b, K, M, N, K, 1, beta), matmul_plain_nt(slow, N, a, K, b, K, M, N, K, 1, beta);
+        if (orientation == 1) matmul_nn(fast, N, a, K, b, N, M, N, K, 1, beta), matmul_plain_nn(slow, N, a, K, b, N, M, N, K, 1, beta);
+        if (orientation == 2) matmul_tn(fast, N, a, M, b, N, M, N, K, 1, beta), matmul_plain_tn(slow, N, a, M, b, N, M, N, K, 1, beta);
+        for (int i = 0; i < M * N; i++) agree = agree && fabsf(fast[i] - slow[i]) < 1e-3f;
+    }
+    free(a), free(b), free(fast), free(slow);
+    return agree;
+}
+
+static pthread_once_t start_once = PTHREAD_ONCE_INIT;
+static bool start_agreed;
+
+/* The one place that sets what OpenBLAS keeps globally. */
+static void start(void) {
+    openblas_set_num_threads(1);
+    start_agreed = products_agree();
+}
+
+ltm_status matmul_start(struct ltm_error *error) {
+    pthread_once(&start_once, start);
+    if (start_agreed) return LTM_OK;
+    return fail(error, LTM_EXTERNAL,
+                "OpenBLAS's kernel '%s' computes wrong products on this processor; set the environment variable "
+                "OPENBLAS_CORETYPE=Haswell and try again",
+                openblas_get_corename());
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double matmul_peak(int threads, double seconds) {
+    enum { SIDE = 512 };
+    double rate = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : rate)
+    {
+        float *block = NULL;
+        if (memory_zeroed((void **)&block, (size_t)3 * SIDE * SIDE, sizeof *block, "measuring speed", NULL) == LTM_OK) {
+            float *a = block, *b = block + SIDE * SIDE, *c = block + 2 * SIDE * SIDE;
+            for (int i = 0; i < 2 * SIDE * SIDE; i++) a[i] = 1e-3f * (float)(i % 97);
+            matmul_nt(c, SIDE, a, SIDE, b, SIDE, SIDE, SIDE, SIDE, 1, 0);
+#pragma omp barrier
+            double began = seconds_now(), elapsed;
+            int products = 0;
+            do {
+                matmul_nt(c, SIDE, a, SIDE, b, SIDE, SIDE, SIDE, SIDE, 1, 0);
+                products++;
+                elapsed = seconds_now() - began;
+            } while (elapsed < seconds);
+            rate = 2.0 * SIDE * SIDE * SIDE * products / elapsed;
+        } else {
+#pragma omp barrier
+        }
+        free(block);
+    }
+    return rate;
+}

@@ -1,0 +1,40 @@
+/* Matrix products in fp32, row-major, single-threaded: threads each run their own.
+ *
+ *     C (m, n) = alpha · op(A) op(B) + beta · C        n: as it is, t: transposed
+ *
+ * ld is the distance between rows in memory. Products go through OpenBLAS; `plain` twins are what tests compare it with
+ * and what a machine falls back to when OpenBLAS computes wrong results. */
+#ifndef MATH_MATMUL_H
+#define MATH_MATMUL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* A (m, k), B (n, k): X Wᵀ, a layer forward. */
+void matmul_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta);
+/* A (m, k), B (k, n): dY W, a layer backward to its input. */
+void matmul_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta);
+/* A (k, m), B (k, n): dYᵀ X, a layer backward to its weight. */
+void matmul_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
+               float beta);
+
+/* Sums in double, one element after the other. */
+void matmul_plain_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta);
+void matmul_plain_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta);
+void matmul_plain_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
+                     float alpha, float beta);
+
+/* Once a process, before any product (idempotent, thread-safe): OpenBLAS to one thread a product, and its products
+ * compared with the plain ones. LTM_EXTERNAL when they differ: its kernel is wrong for this processor. */
+ltm_status matmul_start(struct ltm_error *error);
+
+/* Floating-point operations a second that `threads` threads reach together, each on a product of its own that stays in
+ * its cache's reach; takes about `seconds`. The denominator of every utilisation that the program prints. */
+double matmul_peak(int threads, double seconds);
+
+#endif

@@ -1,0 +1,59 @@
+/* The decoder p(x | z): a Transformer whose every layer reads a short window of past tokens and, by cross-attention, its
+ * own share of the latents z (DESIGN, section 3; paper, section 2.1).
+ *
+ * A `decoder` is weights and tables, shared by all threads. A `decoder_pass` is one thread's workspace for a group of
+ * sequences of equal length; nothing is allocated once it exists. The fast loop calls decoder_latent_gradient again and
+ * again for the same tokens: what lies below the first cross-attention does not depend on z and is computed once, by
+ * decoder_begin; the backward pass stops there too. */
+#ifndef MODEL_DECODER_H
+#define MODEL_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/turnstile.h"
+#include "ltm/config.h"
+#include "model/weights.h"
+
+struct decoder {
+    struct ltm_model_config config; /* nothing in it is auto */
+    struct weight_table table;
+    float *weights;     /* (table.size), owned */
+    float *rope;        /* (T_max, h): rotations of token positions */
+    float *latent_rope; /* (N_z / L, h): of latents, floor(T_max / N_z) apart */
+};
+
+/* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
+ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
+void decoder_free(struct decoder *decoder);
+
+struct decoder_pass;
+
+/* A workspace for up to `sequences` sequences of up to `length` tokens; `training` for one that can also make weight
+ * gradients (one more array, of the larger of a layer's and the embedding's weights). */
+ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
+                               bool training, struct ltm_error *error);
+void decoder_pass_free(struct decoder_pass *pass);
+
+/* What decoder_pass_create will allocate, in bytes. */
+size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training);
+
+/* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
+void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
+
+/* For the sequences of decoder_begin and z (G, N_z, d); nll (G, T) = -log p(x_t | x_<t, z), nats. */
+void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
+
+/* Also dz (G, N_z, d) = the gradient of Σ nll. No weight gradient is computed. */
+void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz);
+
+/* Also gradient (table.size) += the gradient of scale · Σ nll with respect to every weight. Threads that share `gradient`
+ * pass the turnstile (decoder_turns stages; NULL for a lone thread) in the order of their tickets, so that sums have one
+ * order. `pass` must have been made for training. */
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float scale, float *nll, float *gradient,
+                             struct turnstile *turnstile, int ticket);
+
+int decoder_turns(const struct decoder *decoder);
+
+#endif

@@ -1,0 +1,223 @@
+/* The decoder's forward and backward passes, stage beside stage. */
+#include <string.h>
+
+#include "math/vector.h"
+#include "model/decoder_pass.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/output_loss.h"
+#include "nn/rmsnorm.h"
+#include "nn/rope.h"
+#include "nn/swiglu.h"
+
+/* Where a layer's weights, or their gradients, are: NULL stays NULL. */
+static const float *weight_at(const struct decoder_pass *pass, size_t offset) { return pass->decoder->weights + offset; }
+
+static float *gradient_at(float *dw, const struct layer_offsets *at, size_t offset) {
+    return dw ? dw + (offset - at->begin) : NULL;
+}
+
+static int rows_of(const struct decoder_pass *pass) { return pass->sequences * pass->length; }
+
+static const struct layer_offsets *offsets_of(const struct decoder_pass *pass, int l) {
+    return &pass->decoder->table.layers[l];
+}
+
+/* One layer's latents (G M, d) out of z (G, N_z, d), or back. */
+static void gather_latents(float *zl, const float *z, const struct decoder_pass *pass, int l) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const size_t all = (size_t)c->latents * (size_t)c->dim, part = all / (size_t)c->layers;
+    for (int g = 0; g < pass->sequences; g++)
+        memcpy(zl + (size_t)g * part, z + (size_t)g * all + (size_t)l * part, sizeof *z * part);
+}
+
+static void scatter_latents(float *z, const float *zl, const struct decoder_pass *pass, int l) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const size_t all = (size_t)c->latents * (size_t)c->dim, part = all / (size_t)c->layers;
+    for (int g = 0; g < pass->sequences; g++)
+        memcpy(z + (size_t)g * all + (size_t)l * part, zl + (size_t)g * part, sizeof *z * part);
+}
+
+/* mid = in + SelfAttn(RMSNorm(in)), and the cross-attention's queries, which depend on mid alone. */
+static void self_forward(struct decoder_pass *pass, int l) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const struct layer_offsets *at = offsets_of(pass, l);
+    struct layer_state *s = &pass->layers[l];
+    const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
+    rmsnorm_forward(pass->x, s->in_r, s->in, weight_at(pass, at->attention_norm), R, d);
+    linear_forward(s->qkv, pass->x, weight_at(pass, at->wqkv), R, width, d, 0);
+    rope_forward(s->qkv, width, R, pass->length, c->heads + c->kv_heads, h, pass->decoder->rope);
+    self_attention_forward(s->att, s->lse, s->qkv, &pass->self, pass->attention);
+    memcpy(s->mid, s->in, sizeof(float) * (size_t)R * (size_t)d);
+    linear_forward(s->mid, s->att, weight_at(pass, at->wo), R, d, d, 1);
+    if (!c->latents) return;
+    rmsnorm_forward(pass->x, s->mid_r, s->mid, weight_at(pass, at->cross_norm), R, d);
+    linear_forward(s->cq, pass->x, weight_at(pass, at->cross_wq), R, d, d, 0);
+    rope_forward(s->cq, d, R, pass->length, c->heads, h, pass->decoder->rope);
+}
+
+/* From dh behind self-attention to dh before it. dw is the layer's gradient, or NULL. */
+static void self_backward(struct decoder_pass *pass, int l, float *dw) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const struct layer_offsets *at = offsets_of(pass, l);
+    const struct layer_state *s = &pass->layers[l];
+    const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
+    const float *gain = weight_at(pass, at->attention_norm);
+    linear_backward_input(pass->datt, pass->dh, weight_at(pass, at->wo), R, d, d);
+    self_attention_backward(pass->dqkv, pass->datt, s->qkv, s->att, s->lse, &pass->self, pass->attention);
+    rope_backward(pass->dqkv, width, R, pass->length, c->heads + c->kv_heads, h, pass->decoder->rope);
+    linear_backward_input(pass->dx, pass->dqkv, weight_at(pass, at->wqkv), R, width, d);
+    if (dw) {
+        linear_backward_weight(gradient_at(dw, at, at->wo), pass->dh, s->att, R, d, d);
+        rmsnorm_forward(pass->x, NULL, s->in, gain, R, d);
+        linear_backward_weight(gradient_at(dw, at, at->wqkv), pass->dqkv, pass->x, R, width, d);
+    }
+    rmsnorm_backward(pass->dh, gradient_at(dw, at, at->attention_norm), pass->dx, s->in, s->in_r, gain, R, d);
+}
+
+/* cross = mid + CrossAttn(RMSNorm(mid), z_l) */
+static void cross_forward(struct decoder_pass *pass, int l, const float *z) {
+    const struct layer_offsets *at = offsets_of(pass, l);
+    struct layer_state *s = &pass->layers[l];
+    gather_latents(pass->zl, z, pass, l);
+    cross_attention_latents(s->ckv, s->u, pass->zl, weight_at(pass, at->cross_wkv), weight_at(pass, at->cross_wo),
+                            pass->decoder->latent_rope, &pass->across);
+    memcpy(s->cross, s->mid, sizeof(float) * (size_t)rows_of(pass) * (size_t)pass->decoder->config.dim);
+    cross_attention_forward(s->cross, s->p, s->cq, s->ckv, s->u, &pass->across);
+}
+
+/* dz of the layer (unless dz is NULL), and dh from behind to before; at the first layer of a pass to z alone, dh is not needed
+ * any more and is left. z is needed for weight gradients only. */
+static void cross_backward(struct decoder_pass *pass, int l, const float *z, float *dz, float *dw) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const struct layer_offsets *at = offsets_of(pass, l);
+    const struct layer_state *s = &pass->layers[l];
+    const int R = rows_of(pass), d = c->dim, h = d / c->heads;
+    const float *gain = weight_at(pass, at->cross_norm);
+    float *dq = l > 0 || dw ? pass->dq : NULL;
+    cross_attention_backward(dq, pass->dkv, pass->du, gradient_at(dw, at, at->cross_wo), pass->dp, pass->dh, s->p, s->cq,
+                             s->ckv, s->u, weight_at(pass, at->cross_wo), pass->decoder->latent_rope, &pass->across);
+    if (dw) gather_latents(pass->zl, z, pass, l);
+    cross_attention_latents_backward(pass->dzl, gradient_at(dw, at, at->cross_wkv), pass->dkv, pass->zl,
+                                     weight_at(pass, at->cross_wkv), &pass->across);
+    if (dz) scatter_latents(dz, pass->dzl, pass, l);
+    if (!dq) return;
+    rope_backward(dq, d, R, pass->length, c->heads, h, pass->decoder->rope);
+    linear_backward_input(pass->dx, dq, weight_at(pass, at->cross_wq), R, d, d);
+    if (dw) {
+        rmsnorm_forward(pass->x, NULL, s->mid, gain, R, d);
+        linear_backward_weight(gradient_at(dw, at, at->cross_wq), dq, pass->x, R, d, d);
+    }
+    rmsnorm_backward(pass->dh, gradient_at(dw, at, at->cross_norm), pass->dx, s->mid, s->mid_r, gain, R, d);
+}
+
+/* next = cross + SwiGLU(RMSNorm(cross)) */
+static void ffn_forward(struct decoder_pass *pass, int l, float *next) {
+    const struct layer_offsets *at = offsets_of(pass, l);
+    struct layer_state *s = &pass->layers[l];
+    const int R = rows_of(pass), d = pass->decoder->config.dim, F = model_ffn_width(&pass->decoder->config);
+    rmsnorm_forward(pass->x, s->cross_r, s->cross, weight_at(pass, at->ffn_norm), R, d);
+    linear_forward(s->ab, pass->x, weight_at(pass, at->w13), R, 2 * F, d, 0);
+    swiglu_forward(pass->s, s->ab, R, F);
+    memcpy(next, s->cross, sizeof(float) * (size_t)R * (size_t)d);
+    linear_forward(next, pass->s, weight_at(pass, at->w2), R, d, F, 1);
+}
+
+static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
+    const struct layer_offsets *at = offsets_of(pass, l);
+    struct layer_state *s = &pass->layers[l];
+    const int R = rows_of(pass), d = pass->decoder->config.dim, F = model_ffn_width(&pass->decoder->config);
+    const float *gain = weight_at(pass, at->ffn_norm);
+    if (dw) {
+        swiglu_forward(pass->s, s->ab, R, F);
+        linear_backward_weight(gradient_at(dw, at, at->w2), pass->dh, pass->s, R, d, F);
+    }
+    linear_backward_input(pass->ds, pass->dh, weight_at(pass, at->w2), R, d, F);
+    swiglu_backward(s->ab, pass->ds, s->ab, R, F);
+    linear_backward_input(pass->dx, s->ab, weight_at(pass, at->w13), R, 2 * F, d);
+    if (dw) {
+        rmsnorm_forward(pass->x, NULL, s->cross, gain, R, d);
+        linear_backward_weight(gradient_at(dw, at, at->w13), s->ab, pass->x, R, 2 * F, d);
+    }
+    rmsnorm_backward(pass->dh, gradient_at(dw, at, at->ffn_norm), pass->dx, s->cross, s->cross_r, gain, R, d);
+}
+
+void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length) {
+    decoder_pass_shape(pass, sequences, length);
+    pass->tokens = tokens;
+    pass->targets = targets;
+    embedding_forward(pass->layers[0].in, weight_at(pass, pass->decoder->table.embedding), tokens, rows_of(pass),
+                      pass->decoder->config.dim);
+    self_forward(pass, 0);
+}
+
+/* The layers from the first cross-attention up, then the final norm into pass->x. */
+static void forward(struct decoder_pass *pass, const float *z) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    for (int l = 0; l < c->layers; l++) {
+        if (l > 0) self_forward(pass, l);
+        if (c->latents) cross_forward(pass, l, z);
+        ffn_forward(pass, l, l + 1 < c->layers ? pass->layers[l + 1].in : pass->out);
+    }
+    rmsnorm_forward(pass->x, pass->out_r, pass->out, weight_at(pass, pass->decoder->table.final_norm), rows_of(pass), c->dim);
+}
+
+static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, float scale) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    output_loss(nll, dx, de, pass->x, weight_at(pass, pass->decoder->table.embedding), pass->targets, scale, rows_of(pass),
+                c->dim, c->vocab, pass->logits);
+}
+
+void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
+    forward(pass, z);
+    loss(pass, nll, NULL, NULL, 1);
+}
+
+/* From pass->dx, the gradient of the normalised output, to dh behind the last layer. */
+static void final_norm_backward(struct decoder_pass *pass, float *dgain) {
+    const size_t n = (size_t)rows_of(pass) * (size_t)pass->decoder->config.dim;
+    memset(pass->dh, 0, sizeof(float) * n);
+    rmsnorm_backward(pass->dh, dgain, pass->dx, pass->out, pass->out_r,
+                     weight_at(pass, pass->decoder->table.final_norm), rows_of(pass), pass->decoder->config.dim);
+}
+
+void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz) {
+    forward(pass, z);
+    loss(pass, nll, pass->dx, NULL, 1);
+    final_norm_backward(pass, NULL);
+    for (int l = pass->decoder->config.layers - 1; l >= 0; l--) {
+        ffn_backward(pass, l, NULL);
+        cross_backward(pass, l, z, dz, NULL);
+        if (l > 0) self_backward(pass, l, NULL);
+    }
+}
+
+int decoder_turns(const struct decoder *decoder) { return decoder->config.layers + 2; }
+
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float scale, float *nll, float *gradient,
+                             struct turnstile *turnstile, int ticket) {
+    const struct decoder *decoder = pass->decoder;
+    const struct weight_table *table = &decoder->table;
+    const struct ltm_model_config *c = &decoder->config;
+    const size_t embedding = (size_t)c->vocab * (size_t)c->dim;
+    forward(pass, z);
+    memset(pass->dw, 0, sizeof(float) * embedding);
+    loss(pass, nll, pass->dx, pass->dw, scale);
+    turnstile_enter(turnstile, 0, ticket);
+    vector_add(gradient + table->embedding, pass->dw, embedding);
+    final_norm_backward(pass, gradient + table->final_norm);
+    turnstile_leave(turnstile, 0);
+    for (int l = c->layers - 1; l >= 0; l--) {
+        const struct layer_offsets *at = &table->layers[l];
+        memset(pass->dw, 0, sizeof(float) * (at->end - at->begin));
+        ffn_backward(pass, l, pass->dw);
+        if (c->latents) cross_backward(pass, l, z, NULL, pass->dw);
+        self_backward(pass, l, pass->dw);
+        turnstile_enter(turnstile, 1 + l, ticket);
+        vector_add(gradient + at->begin, pass->dw, at->end - at->begin);
+        turnstile_leave(turnstile, 1 + l);
+    }
+    turnstile_enter(turnstile, 1 + c->layers, ticket);
+    embedding_backward(gradient + table->embedding, pass->dh, pass->tokens, rows_of(pass), c->dim);
+    turnstile_leave(turnstile, 1 + c->layers);
+}

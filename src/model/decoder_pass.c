@@ -1,0 +1,108 @@
+#include "model/decoder_pass.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "nn/output_loss.h"
+
+static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G, size_t T) {
+    const size_t R = G * T, d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, K = (size_t)c->kv_heads;
+    const size_t M = (size_t)(c->latents / c->layers), F = (size_t)model_ffn_width(c);
+    s->in = ARENA_TAKE(arena, float, R * d);
+    s->in_r = ARENA_TAKE(arena, float, R);
+    s->qkv = ARENA_TAKE(arena, float, R * (H + 2 * K) * h);
+    s->att = ARENA_TAKE(arena, float, R * d);
+    s->lse = ARENA_TAKE(arena, float, R * H);
+    s->cross = s->mid = ARENA_TAKE(arena, float, R * d);
+    s->mid_r = ARENA_TAKE(arena, float, R);
+    if (M) {
+        s->cq = ARENA_TAKE(arena, float, R * d);
+        s->ckv = ARENA_TAKE(arena, float, G * M * 2 * K * h);
+        s->u = ARENA_TAKE(arena, float, G * H * M * d);
+        s->p = ARENA_TAKE(arena, float, R * H * M);
+        s->cross = ARENA_TAKE(arena, float, R * d);
+    }
+    s->cross_r = ARENA_TAKE(arena, float, R);
+    s->ab = ARENA_TAKE(arena, float, R * 2 * F);
+}
+
+/* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
+static void lay_out(struct decoder_pass *pass, struct arena *arena) {
+    const struct decoder *decoder = pass->decoder;
+    const struct ltm_model_config *c = &decoder->config;
+    const size_t G = (size_t)pass->sequences, T = (size_t)pass->length, R = G * T, d = (size_t)c->dim;
+    const size_t H = (size_t)c->heads, K = (size_t)c->kv_heads, h = d / H, M = (size_t)(c->latents / c->layers);
+    const size_t F = (size_t)model_ffn_width(c);
+    pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
+    struct layer_state unused;
+    for (int l = 0; l < c->layers; l++) lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T);
+    pass->out = ARENA_TAKE(arena, float, R * d);
+    pass->out_r = ARENA_TAKE(arena, float, R);
+    pass->x = ARENA_TAKE(arena, float, R * d);
+    pass->s = ARENA_TAKE(arena, float, R * F);
+    pass->ds = ARENA_TAKE(arena, float, R * F);
+    pass->dh = ARENA_TAKE(arena, float, R * d);
+    pass->dx = ARENA_TAKE(arena, float, R * d);
+    pass->datt = ARENA_TAKE(arena, float, R * d);
+    pass->dq = ARENA_TAKE(arena, float, R * d);
+    pass->dqkv = ARENA_TAKE(arena, float, R * (H + 2 * K) * h);
+    pass->dp = ARENA_TAKE(arena, float, R * H * M);
+    pass->du = ARENA_TAKE(arena, float, G * H * M * d);
+    pass->dkv = ARENA_TAKE(arena, float, G * M * 2 * K * h);
+    pass->zl = ARENA_TAKE(arena, float, G * M * d);
+    pass->dzl = ARENA_TAKE(arena, float, G * M * d);
+    pass->attention = ARENA_TAKE(arena, float, self_attention_scratch(&pass->self));
+    pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
+    if (pass->training) {
+        const size_t layer = decoder->table.layers[0].end - decoder->table.layers[0].begin;
+        const size_t embedding = (size_t)c->vocab * d;
+        pass->dw = ARENA_TAKE(arena, float, layer > embedding ? layer : embedding);
+    }
+}
+
+static void set_shape(struct decoder_pass *pass, int sequences, int length) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    const int head_dim = c->dim / c->heads;
+    pass->sequences = sequences;
+    pass->length = length;
+    pass->self = (struct attention_shape){sequences, length, c->heads, c->kv_heads, head_dim, c->window};
+    pass->across = (struct cross_shape){
+        sequences, length, c->latents / c->layers, c->heads, c->kv_heads, head_dim, c->dim};
+}
+
+size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
+    struct decoder_pass pass = {.decoder = decoder, .training = training};
+    struct arena arena = {0};
+    set_shape(&pass, sequences, length);
+    lay_out(&pass, &arena);
+    return arena.used;
+}
+
+ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
+                               bool training, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct decoder_pass *made = NULL;
+    struct arena arena = {0};
+    *pass = NULL;
+    TRY(NEW_ARRAY(made, 1, "a workspace", error));
+    made->decoder = decoder;
+    made->training = training;
+    set_shape(made, sequences, length);
+    TRY(memory_zeroed(&made->block, decoder_pass_bytes(decoder, sequences, length, training), 1, "a thread's workspace",
+                      error));
+    arena.base = made->block;
+    lay_out(made, &arena);
+    *pass = made;
+    return LTM_OK;
+cleanup:
+    decoder_pass_free(made);
+    return status;
+}
+
+void decoder_pass_free(struct decoder_pass *pass) {
+    if (!pass) return;
+    free(pass->block);
+    free(pass);
+}
+
+void decoder_pass_shape(struct decoder_pass *pass, int sequences, int length) { set_shape(pass, sequences, length); }

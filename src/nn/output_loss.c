@@ -1,0 +1,44 @@
+#include "nn/output_loss.h"
+
+#include <math.h>
+
+#include "math/matmul.h"
+#include "math/vector.h"
+
+/* A block's logits should fit the cache that a core can count on (some megabytes), but a product of fewer than 128 rows
+ * spends its time on packing E. */
+int output_loss_rows(int vocab) {
+    int rows = (int)(((size_t)8 << 20) / sizeof(float) / (size_t)vocab);
+    rows = rows / 64 * 64;
+    return rows < 128 ? 128 : rows > 1024 ? 1024 : rows;
+}
+
+size_t output_loss_scratch(int vocab, int rows) {
+    int block = output_loss_rows(vocab);
+    return (size_t)(rows < block ? rows : block) * (size_t)vocab;
+}
+
+/* One row of logits: returns nll, leaves scale · (softmax - onehot) in place when the gradient is wanted. */
+static float row_loss(float *logits, int target, int vocab, float scale, int gradient) {
+    const float most = vector_max(logits, (size_t)vocab), hit = logits[target];
+    const float sum = vector_exp_sum(logits, most, (size_t)vocab);
+    if (gradient) {
+        vector_scale(logits, scale / sum, (size_t)vocab);
+        logits[target] -= scale;
+    }
+    return most + logf(sum) - hit;
+}
+
+void output_loss(float *nll, float *dx, float *de, const float *x, const float *e, const int32_t *targets, float scale,
+                 int rows, int d, int vocab, float *scratch) {
+    const int block = output_loss_rows(vocab);
+    for (int from = 0; from < rows; from += block) {
+        const int count = rows - from < block ? rows - from : block;
+        const float *xb = x + (size_t)from * (size_t)d;
+        matmul_nt(scratch, vocab, xb, d, e, d, count, vocab, d, 1, 0); /* logits = x Eᵀ : (count, V) */
+        for (int i = 0; i < count; i++)
+            nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab, scale, dx || de);
+        if (dx) matmul_nn(dx + (size_t)from * (size_t)d, d, scratch, vocab, e, d, count, d, vocab, 1, 0); /* dx = dlogits E */
+        if (de) matmul_tn(de, d, scratch, vocab, xb, d, vocab, d, count, 1, 1); /* dE += dlogitsᵀ x : (V, d) */
+    }
+}

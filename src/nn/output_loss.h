@@ -1,0 +1,20 @@
+/* The output layer and the cross-entropy in one: logits = x Eᵀ (E the tied embedding), nll = -log softmax(logits)[target].
+ *
+ * Runs in blocks of rows, so that a block's logits stay in cache and those of a whole sequence never exist; the gradient
+ * with respect to the logits is formed in their place. */
+#ifndef NN_OUTPUT_LOSS_H
+#define NN_OUTPUT_LOSS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Rows of a block, and the floats of scratch for its logits. */
+int output_loss_rows(int vocab);
+size_t output_loss_scratch(int vocab, int rows);
+
+/* x (rows, d), e (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
+ * scale · Σ nll; where de is not NULL: de (V, d) += likewise. */
+void output_loss(float *nll, float *dx, float *de, const float *x, const float *e, const int32_t *targets, float scale,
+                 int rows, int d, int vocab, float *scratch);
+
+#endif

@@ -1,0 +1,113 @@
+#include "nn/self_attention.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "math/matmul.h"
+#include "math/vector.h"
+
+enum { QUERY_BLOCK = 64 };
+
+/* The band of one block of queries [t0, t1): keys [s0, t1). */
+struct band {
+    int t0, t1, s0, queries, keys;
+};
+
+static struct band band_at(int t0, const struct attention_shape *shape) {
+    struct band b = {.t0 = t0, .t1 = t0 + QUERY_BLOCK, .s0 = t0 - shape->window + 1};
+    if (b.t1 > shape->length) b.t1 = shape->length;
+    if (b.s0 < 0) b.s0 = 0;
+    b.queries = b.t1 - b.t0;
+    b.keys = b.t1 - b.s0;
+    return b;
+}
+
+/* The keys [*first, *end) of the band that its query i sees. */
+static void visible(const struct band *b, int i, int window, int *first, int *end) {
+    int t = b->t0 + i, lowest = t - window + 1;
+    *first = lowest > b->s0 ? lowest - b->s0 : 0;
+    *end = t + 1 - b->s0;
+}
+
+static size_t band_floats(const struct attention_shape *shape) {
+    int most = shape->window - 1 + QUERY_BLOCK;
+    if (most > shape->length) most = shape->length;
+    return (size_t)QUERY_BLOCK * (size_t)most;
+}
+
+size_t self_attention_scratch(const struct attention_shape *shape) { return 2 * band_floats(shape); }
+
+void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape, float *scratch) {
+    const int H = shape->heads, K = shape->kv_heads, h = shape->head_dim, T = shape->length;
+    const int ld = (H + 2 * K) * h, ldo = H * h;
+    const float scale = 1.0f / sqrtf((float)h);
+    for (int g = 0; g < shape->sequences; g++)
+        for (int head = 0; head < H; head++)
+            for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
+                const struct band b = band_at(t0, shape);
+                const size_t query_row = (size_t)(g * T + t0), key_row = (size_t)(g * T + b.s0);
+                const float *q = qkv + query_row * (size_t)ld + head * h;
+                const float *k = qkv + key_row * (size_t)ld + (H + head / (H / K)) * h, *v = k + K * h;
+                float *p = scratch;
+                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0); /* S = q kᵀ / sqrt(h) */
+                for (int i = 0; i < b.queries; i++) {
+                    int first, end;
+                    visible(&b, i, shape->window, &first, &end);
+                    float *row = p + (size_t)i * (size_t)b.keys;
+                    const float most = vector_max(row + first, (size_t)(end - first));
+                    const float sum = vector_exp_sum(row + first, most, (size_t)(end - first));
+                    vector_scale(row + first, 1.0f / sum, (size_t)(end - first));
+                    memset(row, 0, sizeof *row * (size_t)first);
+                    memset(row + end, 0, sizeof *row * (size_t)(b.keys - end));
+                    lse[(query_row + (size_t)i) * (size_t)H + (size_t)head] = most + logf(sum);
+                }
+                /* o = P v : (queries, h) */
+                matmul_nn(o + query_row * (size_t)ldo + head * h, ldo, p, b.keys, v, ld, b.queries, h, b.keys, 1, 0);
+            }
+}
+
+/* P from S and the saved log-sum-exp, dS = P ⊙ (dP - rowsum(do ⊙ o)) in place of dP, both zero where nothing is seen. */
+static void band_softmax_backward(float *p, float *dp, const struct band *b, const float *d_o, const float *o, int ldo,
+                                  const float *lse, const struct attention_shape *shape) {
+    for (int i = 0; i < b->queries; i++) {
+        int first, end;
+        visible(b, i, shape->window, &first, &end);
+        float *prow = p + (size_t)i * (size_t)b->keys, *drow = dp + (size_t)i * (size_t)b->keys;
+        const float shift = lse[(size_t)i * (size_t)shape->heads];
+        const float mean = vector_dot(d_o + (size_t)i * (size_t)ldo, o + (size_t)i * (size_t)ldo, (size_t)shape->head_dim);
+#pragma omp simd
+        for (int j = first; j < end; j++) {
+            prow[j] = vector_exp1(prow[j] - shift);
+            drow[j] = prow[j] * (drow[j] - mean);
+        }
+        memset(prow, 0, sizeof *prow * (size_t)first);
+        memset(drow, 0, sizeof *drow * (size_t)first);
+        memset(prow + end, 0, sizeof *prow * (size_t)(b->keys - end));
+        memset(drow + end, 0, sizeof *drow * (size_t)(b->keys - end));
+    }
+}
+
+void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,
+                             const struct attention_shape *shape, float *scratch) {
+    const int H = shape->heads, K = shape->kv_heads, h = shape->head_dim, T = shape->length;
+    const int ld = (H + 2 * K) * h, ldo = H * h;
+    const float scale = 1.0f / sqrtf((float)h);
+    float *p = scratch, *dp = scratch + band_floats(shape);
+    memset(dqkv, 0, sizeof *dqkv * (size_t)ld * (size_t)(shape->sequences * T));
+    for (int g = 0; g < shape->sequences; g++)
+        for (int head = 0; head < H; head++)
+            for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
+                const struct band b = band_at(t0, shape);
+                const size_t query_row = (size_t)(g * T + t0), key_row = (size_t)(g * T + b.s0);
+                const size_t at_q = query_row * (size_t)ld + (size_t)(head * h);
+                const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h), at_v = at_k + (size_t)(K * h);
+                const size_t at_o = query_row * (size_t)ldo + (size_t)(head * h);
+                const float *q = qkv + at_q, *k = qkv + at_k, *v = qkv + at_v;
+                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);            /* S = q kᵀ / sqrt(h) */
+                matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0);     /* dP = do vᵀ */
+                band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, shape);
+                matmul_tn(dqkv + at_v, ld, p, b.keys, d_o + at_o, ldo, b.keys, h, b.queries, 1, 1); /* dv += Pᵀ do */
+                matmul_nn(dqkv + at_q, ld, dp, b.keys, k, ld, b.queries, h, b.keys, scale, 0);      /* dq = dS k */
+                matmul_tn(dqkv + at_k, ld, dp, b.keys, q, ld, b.keys, h, b.queries, scale, 1);      /* dk += dSᵀ q */
+            }
+}

@@ -1,0 +1,29 @@
+/* Self-attention in a sliding window, causal, grouped heads: position t sees s with t - window < s <= t.
+ *
+ *     o_h = softmax(q_h k_hᵀ / sqrt(h)) v_h
+ *
+ * Works on bands: a block of queries meets only the keys that one of them can see, so cost and memory are linear in the
+ * sequence length. Probabilities are not kept; the backward forms them again from the saved log-sum-exp
+ * (Dao et al., FlashAttention, 2022). */
+#ifndef NN_SELF_ATTENTION_H
+#define NN_SELF_ATTENTION_H
+
+#include <stddef.h>
+
+struct attention_shape {
+    int sequences, length;         /* G, T: rows = G · T, a sequence's rows together */
+    int heads, kv_heads, head_dim; /* H, K, h */
+    int window;
+};
+
+/* Floats of scratch that either function needs. */
+size_t self_attention_scratch(const struct attention_shape *shape);
+
+/* qkv (rows, (H + 2K) h): q, k, v side by side, q and k already rotated. o (rows, H h) =, lse (rows, H) =. */
+void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape, float *scratch);
+
+/* dqkv (rows, (H + 2K) h) =, with respect to the rotated q and k. */
+void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,
+                             const struct attention_shape *shape, float *scratch);
+
+#endif
