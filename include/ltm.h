@@ -11,12 +11,15 @@
 #ifndef LTM_H
 #define LTM_H
 
+#define LTM_VERSION "0.1.0"
+
 #include "ltm/config.h"
 #include "ltm/corpus.h"
 #include "ltm/eval.h"
 #include "ltm/generate.h"
 #include "ltm/inspect.h"
 #include "ltm/model.h"
+#include "ltm/names.h"
 #include "ltm/status.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"

@@ -59,8 +59,8 @@ void file_unmap(struct file_map *map) {
 /* The draft is named after this process, so that two writers of one path do not write into one file. */
 static int open_draft(struct file_draft *draft) {
     for (unsigned attempt = 0; attempt < 100; attempt++) {
-        snprintf(draft->draft, sizeof draft->draft, "%s.%u-%u.tmp", draft->path,
-                 (unsigned)getpid() % 10000000u, attempt);
+        snprintf(draft->draft, sizeof draft->draft, "%s.%u-%u.tmp", draft->path, (unsigned)getpid() % 10000000u,
+                 attempt);
         int descriptor = open(draft->draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor >= 0 || errno != EEXIST) return descriptor;
     }
@@ -72,8 +72,7 @@ ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_er
     draft->stream = NULL;
     if (!*path) return fail(error, LTM_INVALID, "cannot write a file without a name");
     if (snprintf(draft->path, sizeof draft->path, "%s", path) >= (int)sizeof draft->path)
-        return fail(error, LTM_INVALID, "the path %.60s… is longer than %zu bytes", path,
-                    sizeof draft->path - 1);
+        return fail(error, LTM_INVALID, "the path %.60s… is longer than %zu bytes", path, sizeof draft->path - 1);
     /* Renaming over a device or a folder would destroy or fail late. */
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return fail(error, LTM_IO, "cannot write %s: it is %s, not a regular file", path,
@@ -91,8 +90,7 @@ ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_er
 }
 
 ltm_status file_write(struct file_draft *draft, const void *data, size_t bytes, struct ltm_error *error) {
-    if (bytes && fwrite(data, 1, bytes, draft->stream) != bytes)
-        return fail_errno(error, "write", draft->path, errno);
+    if (bytes && fwrite(data, 1, bytes, draft->stream) != bytes) return fail_errno(error, "write", draft->path, errno);
     return LTM_OK;
 }
 
@@ -134,8 +132,7 @@ void file_discard(struct file_draft *draft) {
     unlink(draft->draft);
 }
 
-ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t most,
-                          struct ltm_error *error) {
+ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t most, struct ltm_error *error) {
     int descriptor;
     off_t size;
     *text = NULL;

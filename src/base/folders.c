@@ -29,9 +29,8 @@ ltm_status folder_create(const char *path, struct ltm_error *error) {
             /* A parent on a read-only file system answers EROFS or EACCES although it is there. */
             int number = errno;
             if (!folder_exists(part))
-                return number == EEXIST
-                           ? fail(error, LTM_IO, "cannot make the folder %s: %s is a file", path, part)
-                           : fail(error, LTM_IO, "cannot make the folder %s: %s", path, strerror(number));
+                return number == EEXIST ? fail(error, LTM_IO, "cannot make the folder %s: %s is a file", path, part)
+                                        : fail(error, LTM_IO, "cannot make the folder %s: %s", path, strerror(number));
         }
         part[end] = kept;
     }
@@ -75,9 +74,7 @@ ltm_status folder_sync(const char *path, struct ltm_error *error) {
     return LTM_OK;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 /* Append a copy of name, growing the list by doubling. */
 static bool append_name(char ***names, size_t *count, size_t *room, const char *name) {
@@ -109,8 +106,7 @@ ltm_status folder_list(char ***names, size_t *count, const char *path, struct lt
             break;
         }
     }
-    if (status == LTM_OK && errno)
-        status = fail(error, LTM_IO, "cannot read the folder %s: %s", path, strerror(errno));
+    if (status == LTM_OK && errno) status = fail(error, LTM_IO, "cannot read the folder %s: %s", path, strerror(errno));
     closedir(folder);
     if (status != LTM_OK) {
         folder_list_free(*names, *count);
@@ -132,7 +128,6 @@ ltm_status path_join(char *out, size_t size, const char *folder, const char *nam
     const char *between = length == 0 || folder[length - 1] == '/' ? "" : "/";
     int need = snprintf(out, size, "%s%s%s", folder, between, name);
     if (need < 0 || (size_t)need >= size)
-        return fail(error, LTM_INVALID, "the path %.60s…/%.60s is longer than %zu bytes", folder, name,
-                    size - 1);
+        return fail(error, LTM_INVALID, "the path %.60s…/%.60s is longer than %zu bytes", folder, name, size - 1);
     return LTM_OK;
 }

@@ -1,0 +1,22 @@
+/* What somebody may have meant who misspelt a name: for error messages that name the nearest known one. */
+#ifndef LTM_NAMES_H
+#define LTM_NAMES_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How many letters must be put in, left out, changed or swapped with their neighbour to make one name of the
+ * other; upper and lower case count as the same. */
+size_t ltm_name_distance(const char *a, const char *b);
+
+/* The name nearest to `word`, the first of equals, or NULL when none is near enough to be worth a guess. */
+const char *ltm_nearest_name(const char *word, const char *const *names, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,14 @@
+/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first,
+ * writes results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to
+ * answer. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+int command_tokenizer(int argc, char **argv);
+int command_corpus(int argc, char **argv);
+int command_train(int argc, char **argv);
+int command_eval(int argc, char **argv);
+int command_generate(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+
+#endif

@@ -1,0 +1,101 @@
+/* ltm COMMAND …: finds the command and runs it. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "ltm.h"
+#include "terminal.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+#pragma weak command_tokenizer
+#pragma weak command_corpus
+#pragma weak command_train
+#pragma weak command_eval
+#pragma weak command_generate
+#pragma weak command_inspect
+static const struct command commands[] = {
+    {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back"},
+    {"corpus", command_corpus, "build token shards from text: a training and a held-out split"},
+    {"train", command_train, "begin a run, or go on with it"},
+    {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte"},
+    {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
+    {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out) {
+    fputs("ltm: Latent Thought Models on CPUs\n\n"
+          "usage: ltm COMMAND [argument …]\n\n",
+          out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].run) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fputs("\n"
+          "ltm COMMAND --help says more; ltm --version says which one this is.\n"
+          "Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed,\n"
+          "2 a command line that cannot be understood, 130 interrupted.\n",
+          out);
+}
+
+static const struct command *find(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].run && strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown(const char *name) {
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+    const char *nearest = ltm_nearest_name(name, names, COMMANDS);
+    if (nearest)
+        fprintf(stderr, "ltm: there is no command \"%s\"; did you mean \"%s\"?\n", name, nearest);
+    else
+        fprintf(stderr, "ltm: there is no command \"%s\"; ltm --help lists them\n", name);
+    return CLI_USAGE;
+}
+
+static int help(int argc, char **argv) {
+    if (argc < 1) {
+        print_help(stdout);
+        return CLI_OK;
+    }
+    const struct command *command = find(argv[0]);
+    if (!command) return unknown(argv[0]);
+    char option[] = "--help";
+    char *arguments[] = {argv[0], option, NULL};
+    return command->run(2, arguments);
+}
+
+static int run(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return help(0, NULL);
+    if (strcmp(name, "help") == 0) return help(argc - 2, argv + 2);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        puts("ltm " LTM_VERSION);
+        return CLI_OK;
+    }
+    const struct command *command = find(name);
+    return command ? command->run(argc - 1, argv + 1) : unknown(name);
+}
+
+int main(int argc, char **argv) {
+    int code = run(argc, argv);
+    /* A result that did not reach a full disk or a closed pipe is a failure. */
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
+        fprintf(stderr, "ltm: cannot write the result: %s\n", errno ? strerror(errno) : "an earlier write failed");
+        code = CLI_FAILED;
+    }
+    return code;
+}

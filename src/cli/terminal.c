@@ -1,0 +1,182 @@
+#include "terminal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 512, BAR_CELLS = 24 };
+
+int cli_fail(const struct ltm_error *error) {
+    fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
+    return error->code == LTM_INTERRUPTED ? CLI_INTERRUPTED : CLI_FAILED;
+}
+
+int cli_usage(const char *command, const char *format, ...) {
+    va_list arguments;
+    fprintf(stderr, "ltm %s: ", command);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (see ltm %s --help)\n", command);
+    return CLI_USAGE;
+}
+
+void cli_duration(char *text, size_t size, double seconds) {
+    if (!(seconds >= 0) || seconds > 1e9) {
+        snprintf(text, size, "?");
+        return;
+    }
+    long s = lround(seconds);
+    if (s < 60)
+        snprintf(text, size, "%ld s", s);
+    else if (s < 3600)
+        snprintf(text, size, "%ld:%02ld", s / 60, s % 60);
+    else if (s < 100 * 3600)
+        snprintf(text, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(text, size, "%ld d %ld h", s / 86400, s / 3600 % 24);
+}
+
+void cli_quantity(char *text, size_t size, double value) {
+    static const char *const suffixes[] = {"", " k", " M", " G", " T"};
+    size_t step = 0;
+    /* 999.6 would be rounded to 1000. */
+    while (step < 4 && fabs(value) >= 999.5) {
+        value /= 1000;
+        step++;
+    }
+    int digits = step == 0 && value == floor(value) ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
+    snprintf(text, size, "%.*f%s", digits, value, suffixes[step]);
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static int columns(void) {
+    struct winsize window;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;
+    return 80;
+}
+
+/* End `text` before it passes `width` columns, never within a UTF-8 character (all of ours are one wide). */
+static void cut_to_width(char *text, int width) {
+    int at = 0;
+    for (char *c = text; *c; c++) {
+        if (((unsigned char)*c & 0xc0) == 0x80) continue;
+        if (at++ == width) {
+            *c = 0;
+            return;
+        }
+    }
+}
+
+static void erase(struct cli_bar *bar) {
+    if (!bar->drawn) return;
+    fputs("\r\x1b[K", stderr);
+    bar->drawn = false;
+}
+
+static void draw(struct cli_bar *bar, const char *text) {
+    char line[LINE_MAX_BYTES];
+    snprintf(line, sizeof line, "%s", text);
+    cut_to_width(line, columns() - 1); /* the last column would wrap */
+    fprintf(stderr, "\r%s\x1b[K", line);
+    fflush(stderr);
+    bar->drawn = true;
+}
+
+/* Seconds that the rest takes at the speed since this piece of work began; NAN while nobody knows. */
+static double time_left(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed) {
+    double gone = progress->done - bar->first;
+    if (!(progress->total > 0) || !(gone > 0) || elapsed < 0.5) return NAN;
+    return elapsed * (progress->total - progress->done) / gone;
+}
+
+static void format_progress(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed, char *text,
+                            size_t size) {
+    char cells[BAR_CELLS + 3] = "", share[40] = "", time[32] = "", amount[32];
+    double part = progress->total > 0 ? progress->done / progress->total : 0;
+    if (!(part >= 0)) part = 0;
+    if (part > 1) part = 1;
+    if (progress->total > 0) {
+        snprintf(share, sizeof share, " %3d%%", (int)(100 * part));
+    } else {
+        cli_quantity(amount, sizeof amount, progress->done);
+        snprintf(share, sizeof share, " %s", amount);
+    }
+    if (bar->terminal && progress->total > 0) {
+        int full = (int)(part * BAR_CELLS);
+        cells[0] = ' ';
+        cells[1] = '[';
+        for (int i = 0; i < BAR_CELLS - 2; i++) cells[i + 2] = i < full * (BAR_CELLS - 2) / BAR_CELLS ? '#' : '.';
+        cells[BAR_CELLS] = ']';
+        cells[BAR_CELLS + 1] = 0;
+    }
+    double left = time_left(bar, progress, elapsed);
+    if (part >= 1)
+        cli_duration(time, sizeof time, elapsed);
+    else if (isfinite(left))
+        cli_duration(time, sizeof time, left);
+    bool detail = progress->detail && *progress->detail;
+    snprintf(text, size, "%s%s%s%s%s%s%s%s", progress->what, cells, share, detail ? "  " : "",
+             detail ? progress->detail : "", *time ? (part >= 1 ? "  in " : "  ") : "", time,
+             *time && part < 1 ? " left" : "");
+}
+
+void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) {
+    double time = now();
+    bool fresh = strncmp(bar->what, progress->what, sizeof bar->what - 1) != 0 || progress->done < bar->last_done;
+    if (fresh) {
+        snprintf(bar->what, sizeof bar->what, "%s", progress->what);
+        bar->begun = time;
+        bar->first = progress->done;
+        if (!bar->terminal) bar->shown = time; /* short work makes no lines */
+    }
+    bar->last_done = progress->done;
+    double elapsed = time - bar->begun;
+    bool whole = progress->total > 0 && progress->done >= progress->total;
+    bool due = bar->terminal ? fresh || whole || time - bar->shown >= bar->draw_every
+                             : (whole && elapsed >= 1) || time - bar->shown >= bar->lines_every;
+    if (!due) return;
+    char text[LINE_MAX_BYTES];
+    format_progress(bar, progress, elapsed, text, sizeof text);
+    bar->shown = time;
+    if (bar->terminal)
+        draw(bar, text);
+    else
+        fprintf(stderr, "%s\n", text);
+}
+
+void cli_bar_line(struct cli_bar *bar, const char *format, ...) {
+    va_list arguments;
+    erase(bar);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    fflush(stderr);
+}
+
+void cli_bar_end(struct cli_bar *bar) {
+    erase(bar);
+    fflush(stderr);
+}
+
+static void watch_progress(void *user, const struct ltm_progress *progress) { cli_bar_progress(user, progress); }
+
+static void watch_message(void *user, const char *line) { cli_bar_line(user, "%s", line); }
+
+struct ltm_watch cli_watch(struct cli_bar *bar) {
+    const char *term = getenv("TERM");
+    *bar = (struct cli_bar){.draw_every = 0.1, .lines_every = 10};
+    bar->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+    return (struct ltm_watch){.user = bar, .progress = watch_progress, .message = watch_message};
+}

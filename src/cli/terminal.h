@@ -1,0 +1,56 @@
+/* What the user sees: exit codes, error lines, progress. Results go to stdout, everything here to stderr.
+ *
+ *     struct cli_bar bar;
+ *     struct ltm_watch watch = cli_watch(&bar);
+ *     status = ltm_corpus_build(&options, &watch, &info, &error);
+ *     cli_bar_end(&bar);
+ *     if (status != LTM_OK) return cli_fail(&error);
+ */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ltm/status.h"
+#include "ltm/watch.h"
+
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+
+/* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
+int cli_fail(const struct ltm_error *error);
+
+/* A command line that cannot be understood: print `ltm COMMAND: SENTENCE (see ltm COMMAND --help)`, return
+ * CLI_USAGE. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Progress: on a terminal one line, drawn in place with a bar and the time left; elsewhere plain lines, one
+ * in about ten seconds and one at the end of a piece of work that took longer than a second. */
+struct cli_bar {
+    bool terminal;                  /* stderr is one, and not a dumb one */
+    bool drawn;                     /* a line stands there that the next output must replace */
+    char what[64];                  /* the piece of work under way */
+    double begun, first, last_done; /* when it began, from where; how far it was last */
+    double shown;                   /* when it was last shown */
+    double draw_every, lines_every; /* seconds; a caller may change them after cli_watch */
+};
+
+/* Set up `bar` (which must outlive the watch) and return the watch that draws on it. */
+struct ltm_watch cli_watch(struct cli_bar *bar);
+
+/* Show progress now if it is time to: what the watch does. */
+void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress);
+
+/* Print a line of its own above the bar. */
+void cli_bar_line(struct cli_bar *bar, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Take the bar away, before other output follows. */
+void cli_bar_end(struct cli_bar *bar);
+
+/* "9 s", "1:23", "1:02:03", "3 d 4 h" */
+void cli_duration(char *text, size_t size, double seconds);
+
+/* 1234567 → "1.23 M" (k, M, G, T; three digits). */
+void cli_quantity(char *text, size_t size, double value);
+
+#endif
