@@ -18,7 +18,7 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct de
                         &loop->moments.logvar_first,
                         &loop->moments.logvar_second};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
-    loop->nll = ARENA_TAKE(arena, float, G * T);
+    loop->nll = ARENA_TAKE(arena, float, G *T);
 }
 
 size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length) {
@@ -81,7 +81,8 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         for (int g = 0; trace && g < sequences; g++) {
             double *negative_elbo = &trace[(size_t)s * (size_t)sequences + (size_t)g];
             *negative_elbo = fast_loop_kl(loop, g);
-            for (int t = 0; t < length; t++) *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
+            for (int t = 0; t < length; t++)
+                *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
         }
         const struct posterior_step step = {fast_rate(config, s), config->weight_decay, s + 1};
         posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise, step, n);

@@ -12,8 +12,7 @@ void posterior_sample(float *z, const float *mu, const float *logvar, const floa
 double posterior_kl(const float *mu, const float *logvar, size_t n) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++)
-        sum += (double)(mu[i] * mu[i]) + (double)(vector_exp1(logvar[i]) - 1.0f - logvar[i]);
+    for (size_t i = 0; i < n; i++) sum += (double)(mu[i] * mu[i]) + (double)(vector_exp1(logvar[i]) - 1.0f - logvar[i]);
     return 0.5 * sum;
 }
 

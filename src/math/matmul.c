@@ -32,7 +32,8 @@ static void plain(float *c, int ldc, const float *a, size_t a_row, size_t a_colu
         for (int j = 0; j < n; j++) {
             double sum = 0;
             for (int p = 0; p < k; p++)
-                sum += (double)a[(size_t)i * a_row + (size_t)p * a_column] * b[(size_t)p * b_row + (size_t)j * b_column];
+                sum +=
+                    (double)a[(size_t)i * a_row + (size_t)p * a_column] * b[(size_t)p * b_row + (size_t)j * b_column];
             float *out = &c[(size_t)i * (size_t)ldc + (size_t)j];
             *out = (float)(alpha * sum + (beta == 0.0f ? 0.0 : (double)beta * *out));
         }
@@ -67,9 +68,12 @@ static bool products_agree(void) {
             b[i] = (float)((i * 104729) % 997) / 997.0f - 0.5f;
             fast[i] = slow[i] = 1.0f;
         }
-        if (orientation == 0) matmul_nt(fast, N, a, K, b, K, M, N, K, 1, beta), matmul_plain_nt(slow, N, a, K, b, K, M, N, K, 1, beta);
-        if (orientation == 1) matmul_nn(fast, N, a, K, b, N, M, N, K, 1, beta), matmul_plain_nn(slow, N, a, K, b, N, M, N, K, 1, beta);
-        if (orientation == 2) matmul_tn(fast, N, a, M, b, N, M, N, K, 1, beta), matmul_plain_tn(slow, N, a, M, b, N, M, N, K, 1, beta);
+        if (orientation == 0)
+            matmul_nt(fast, N, a, K, b, K, M, N, K, 1, beta), matmul_plain_nt(slow, N, a, K, b, K, M, N, K, 1, beta);
+        if (orientation == 1)
+            matmul_nn(fast, N, a, K, b, N, M, N, K, 1, beta), matmul_plain_nn(slow, N, a, K, b, N, M, N, K, 1, beta);
+        if (orientation == 2)
+            matmul_tn(fast, N, a, M, b, N, M, N, K, 1, beta), matmul_plain_tn(slow, N, a, M, b, N, M, N, K, 1, beta);
         for (int i = 0; i < M * N; i++) agree = agree && fabsf(fast[i] - slow[i]) < 1e-3f;
     }
     free(a), free(b), free(fast), free(slow);

@@ -38,9 +38,9 @@ static inline float vector_sigmoid1(float x) { return 1.0f / (1.0f + vector_exp1
 float vector_dot(const float *a, const float *b, size_t n);
 double vector_sum_squares(const float *a, size_t n); /* in double */
 float vector_max(const float *a, size_t n);
-void vector_add(float *y, const float *x, size_t n);                     /* y += x */
-void vector_scale(float *y, float factor, size_t n);                     /* y *= factor */
-float vector_exp_sum(float *x, float shift, size_t n);                   /* x = e^(x - shift), returns their sum */
-void vector_exp(float *x, float shift, size_t n);                        /* x = e^(x - shift) */
+void vector_add(float *y, const float *x, size_t n);   /* y += x */
+void vector_scale(float *y, float factor, size_t n);   /* y *= factor */
+float vector_exp_sum(float *x, float shift, size_t n); /* x = e^(x - shift), returns their sum */
+void vector_exp(float *x, float shift, size_t n);      /* x = e^(x - shift) */
 
 #endif

@@ -11,7 +11,9 @@
 #include "nn/swiglu.h"
 
 /* Where a layer's weights, or their gradients, are: NULL stays NULL. */
-static const float *weight_at(const struct decoder_pass *pass, size_t offset) { return pass->decoder->weights + offset; }
+static const float *weight_at(const struct decoder_pass *pass, size_t offset) {
+    return pass->decoder->weights + offset;
+}
 
 static float *gradient_at(float *dw, const struct layer_offsets *at, size_t offset) {
     return dw ? dw + (offset - at->begin) : NULL;
@@ -95,8 +97,9 @@ static void cross_backward(struct decoder_pass *pass, int l, const float *z, flo
     const int R = rows_of(pass), d = c->dim, h = d / c->heads;
     const float *gain = weight_at(pass, at->cross_norm);
     float *dq = l > 0 || dw ? pass->dq : NULL;
-    cross_attention_backward(dq, pass->dkv, pass->du, gradient_at(dw, at, at->cross_wo), pass->dp, pass->dh, s->p, s->cq,
-                             s->ckv, s->u, weight_at(pass, at->cross_wo), pass->decoder->latent_rope, &pass->across);
+    cross_attention_backward(dq, pass->dkv, pass->du, gradient_at(dw, at, at->cross_wo), pass->dp, pass->dh, s->p,
+                             s->cq, s->ckv, s->u, weight_at(pass, at->cross_wo), pass->decoder->latent_rope,
+                             &pass->across);
     if (dw) gather_latents(pass->zl, z, pass, l);
     cross_attention_latents_backward(pass->dzl, gradient_at(dw, at, at->cross_wkv), pass->dkv, pass->zl,
                                      weight_at(pass, at->cross_wkv), &pass->across);
@@ -142,7 +145,8 @@ static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
     rmsnorm_backward(pass->dh, gradient_at(dw, at, at->ffn_norm), pass->dx, s->cross, s->cross_r, gain, R, d);
 }
 
-void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length) {
+void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
+                   int length) {
     decoder_pass_shape(pass, sequences, length);
     pass->tokens = tokens;
     pass->targets = targets;
@@ -159,13 +163,14 @@ static void forward(struct decoder_pass *pass, const float *z) {
         if (c->latents) cross_forward(pass, l, z);
         ffn_forward(pass, l, l + 1 < c->layers ? pass->layers[l + 1].in : pass->out);
     }
-    rmsnorm_forward(pass->x, pass->out_r, pass->out, weight_at(pass, pass->decoder->table.final_norm), rows_of(pass), c->dim);
+    rmsnorm_forward(pass->x, pass->out_r, pass->out, weight_at(pass, pass->decoder->table.final_norm), rows_of(pass),
+                    c->dim);
 }
 
 static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, float scale) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    output_loss(nll, dx, de, pass->x, weight_at(pass, pass->decoder->table.embedding), pass->targets, scale, rows_of(pass),
-                c->dim, c->vocab, pass->logits);
+    output_loss(nll, dx, de, pass->x, weight_at(pass, pass->decoder->table.embedding), pass->targets, scale,
+                rows_of(pass), c->dim, c->vocab, pass->logits);
 }
 
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {

@@ -5,22 +5,23 @@
 #include "base/memory.h"
 #include "nn/output_loss.h"
 
-static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G, size_t T) {
+static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G,
+                          size_t T) {
     const size_t R = G * T, d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, K = (size_t)c->kv_heads;
     const size_t M = (size_t)(c->latents / c->layers), F = (size_t)model_ffn_width(c);
-    s->in = ARENA_TAKE(arena, float, R * d);
+    s->in = ARENA_TAKE(arena, float, R *d);
     s->in_r = ARENA_TAKE(arena, float, R);
-    s->qkv = ARENA_TAKE(arena, float, R * (H + 2 * K) * h);
-    s->att = ARENA_TAKE(arena, float, R * d);
-    s->lse = ARENA_TAKE(arena, float, R * H);
-    s->cross = s->mid = ARENA_TAKE(arena, float, R * d);
+    s->qkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
+    s->att = ARENA_TAKE(arena, float, R *d);
+    s->lse = ARENA_TAKE(arena, float, R *H);
+    s->cross = s->mid = ARENA_TAKE(arena, float, R *d);
     s->mid_r = ARENA_TAKE(arena, float, R);
     if (M) {
-        s->cq = ARENA_TAKE(arena, float, R * d);
-        s->ckv = ARENA_TAKE(arena, float, G * M * 2 * K * h);
-        s->u = ARENA_TAKE(arena, float, G * H * M * d);
-        s->p = ARENA_TAKE(arena, float, R * H * M);
-        s->cross = ARENA_TAKE(arena, float, R * d);
+        s->cq = ARENA_TAKE(arena, float, R *d);
+        s->ckv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
+        s->u = ARENA_TAKE(arena, float, G *H *M *d);
+        s->p = ARENA_TAKE(arena, float, R *H *M);
+        s->cross = ARENA_TAKE(arena, float, R *d);
     }
     s->cross_r = ARENA_TAKE(arena, float, R);
     s->ab = ARENA_TAKE(arena, float, R * 2 * F);
@@ -36,21 +37,21 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
     struct layer_state unused;
     for (int l = 0; l < c->layers; l++) lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T);
-    pass->out = ARENA_TAKE(arena, float, R * d);
+    pass->out = ARENA_TAKE(arena, float, R *d);
     pass->out_r = ARENA_TAKE(arena, float, R);
-    pass->x = ARENA_TAKE(arena, float, R * d);
-    pass->s = ARENA_TAKE(arena, float, R * F);
-    pass->ds = ARENA_TAKE(arena, float, R * F);
-    pass->dh = ARENA_TAKE(arena, float, R * d);
-    pass->dx = ARENA_TAKE(arena, float, R * d);
-    pass->datt = ARENA_TAKE(arena, float, R * d);
-    pass->dq = ARENA_TAKE(arena, float, R * d);
-    pass->dqkv = ARENA_TAKE(arena, float, R * (H + 2 * K) * h);
-    pass->dp = ARENA_TAKE(arena, float, R * H * M);
-    pass->du = ARENA_TAKE(arena, float, G * H * M * d);
-    pass->dkv = ARENA_TAKE(arena, float, G * M * 2 * K * h);
-    pass->zl = ARENA_TAKE(arena, float, G * M * d);
-    pass->dzl = ARENA_TAKE(arena, float, G * M * d);
+    pass->x = ARENA_TAKE(arena, float, R *d);
+    pass->s = ARENA_TAKE(arena, float, R *F);
+    pass->ds = ARENA_TAKE(arena, float, R *F);
+    pass->dh = ARENA_TAKE(arena, float, R *d);
+    pass->dx = ARENA_TAKE(arena, float, R *d);
+    pass->datt = ARENA_TAKE(arena, float, R *d);
+    pass->dq = ARENA_TAKE(arena, float, R *d);
+    pass->dqkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
+    pass->dp = ARENA_TAKE(arena, float, R *H *M);
+    pass->du = ARENA_TAKE(arena, float, G *H *M *d);
+    pass->dkv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
+    pass->zl = ARENA_TAKE(arena, float, G *M *d);
+    pass->dzl = ARENA_TAKE(arena, float, G *M *d);
     pass->attention = ARENA_TAKE(arena, float, self_attention_scratch(&pass->self));
     pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
     if (pass->training) {
@@ -66,8 +67,8 @@ static void set_shape(struct decoder_pass *pass, int sequences, int length) {
     pass->sequences = sequences;
     pass->length = length;
     pass->self = (struct attention_shape){sequences, length, c->heads, c->kv_heads, head_dim, c->window};
-    pass->across = (struct cross_shape){
-        sequences, length, c->latents / c->layers, c->heads, c->kv_heads, head_dim, c->dim};
+    pass->across =
+        (struct cross_shape){sequences, length, c->latents / c->layers, c->heads, c->kv_heads, head_dim, c->dim};
 }
 
 size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training) {

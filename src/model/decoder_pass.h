@@ -30,17 +30,17 @@ struct decoder_pass {
     struct layer_state *layers; /* [L] */
     float *out, *out_r;         /* (R, d), (R): the residual stream behind the last layer */
 
-    float *x;          /* (R, d): a normalised input */
-    float *s, *ds;     /* (R, F): SwiGLU's product and its gradient */
-    float *dh, *dx;    /* (R, d): gradient of the residual stream; of a normalised input */
-    float *datt, *dq;  /* (R, H h) */
-    float *dqkv;       /* (R, (H + 2K) h) */
-    float *dp;         /* (R, H M) */
-    float *du, *dkv;   /* as u, ckv */
-    float *zl, *dzl;   /* (G M, d): one layer's latents, gathered over sequences */
-    float *attention;  /* scratch */
-    float *logits;     /* scratch */
-    float *dw;         /* training: gradient of one layer, or of the embedding */
+    float *x;         /* (R, d): a normalised input */
+    float *s, *ds;    /* (R, F): SwiGLU's product and its gradient */
+    float *dh, *dx;   /* (R, d): gradient of the residual stream; of a normalised input */
+    float *datt, *dq; /* (R, H h) */
+    float *dqkv;      /* (R, (H + 2K) h) */
+    float *dp;        /* (R, H M) */
+    float *du, *dkv;  /* as u, ckv */
+    float *zl, *dzl;  /* (G M, d): one layer's latents, gathered over sequences */
+    float *attention; /* scratch */
+    float *logits;    /* scratch */
+    float *dw;        /* training: gradient of one layer, or of the embedding */
 };
 
 /* Set the present group's shape, within what the workspace was made for. */

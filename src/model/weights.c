@@ -103,7 +103,8 @@ double ltm_forward_flops(const struct ltm_model_config *config) {
     const double norms = d * (1.0 + config->layers * (config->latents ? 3.0 : 2.0));
     /* The cross-attention's wk and wv are used once a latent, not once a token. */
     const double latent_weights = config->latents ? config->layers * 2.0 * d * kv_heads * (d / config->heads) : 0;
-    const double used = (double)ltm_parameter_count(config) - norms - latent_weights * (1.0 - latents / config->sequence);
+    const double used =
+        (double)ltm_parameter_count(config) - norms - latent_weights * (1.0 - latents / config->sequence);
     /* Scores and values: 2 · 2 · width a pair of positions; a position early in the sequence sees fewer than `window`. */
     const double seen = window - window * (window - 1) / (2.0 * config->sequence);
     return 2.0 * used + 4.0 * config->layers * d * (seen + latents);

@@ -41,7 +41,8 @@ struct weight_table {
 /* The SwiGLU width F. */
 int model_ffn_width(const struct ltm_model_config *config);
 
-ltm_status weight_table_create(struct weight_table *table, const struct ltm_model_config *config, struct ltm_error *error);
+ltm_status weight_table_create(struct weight_table *table, const struct ltm_model_config *config,
+                               struct ltm_error *error);
 void weight_table_free(struct weight_table *table);
 
 /* Initial weights, the same for any number of threads: N(0, 0.02²), into the residual stream N(0, (0.02/√(2L))²), gains 1. */

@@ -38,8 +38,8 @@ void cross_attention_forward(float *y, float *p, const float *q, const float *kv
             vector_scale(row, 1.0f / sum, (size_t)M);
         }
         /* y += P U : (T, d) */
-        matmul_nn(y + (size_t)(g * T) * (size_t)d, d, pg, ldp, u + (size_t)g * (size_t)(H * M) * (size_t)d, d, T, d, H * M,
-                  1, 1);
+        matmul_nn(y + (size_t)(g * T) * (size_t)d, d, pg, ldp, u + (size_t)g * (size_t)(H * M) * (size_t)d, d, T, d,
+                  H * M, 1, 1);
     }
 }
 
@@ -66,8 +66,8 @@ void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, floa
         const float *pg = p + row * (size_t)ldp, *dyg = dy + row * (size_t)d, *qg = q + row * (size_t)ldq;
         const float *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
         float *dpg = dp + row * (size_t)ldp, *dkvg = dkv + (size_t)(g * M) * (size_t)ldkv;
-        matmul_tn(du + at_u, d, pg, ldp, dyg, d, H * M, d, T, 1, 0);     /* dU = Pᵀ dy : (H M, d) */
-        matmul_nt(dpg, ldp, dyg, d, u + at_u, d, T, H * M, d, 1, 0);     /* dP = dy Uᵀ : (T, H M) */
+        matmul_tn(du + at_u, d, pg, ldp, dyg, d, H * M, d, T, 1, 0); /* dU = Pᵀ dy : (H M, d) */
+        matmul_nt(dpg, ldp, dyg, d, u + at_u, d, T, H * M, d, 1, 0); /* dP = dy Uᵀ : (T, H M) */
         softmax_backward(dpg, pg, (size_t)T * (size_t)H, M);
         for (int head = 0; head < H; head++) {
             const int group = head / (H / K);
@@ -87,6 +87,6 @@ void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, floa
 void cross_attention_latents_backward(float *dz, float *dwkv, const float *dkv, const float *z, const float *wkv,
                                       const struct cross_shape *shape) {
     const int rows = shape->sequences * shape->latents, d = shape->dim, ldkv = 2 * shape->kv_heads * shape->head_dim;
-    matmul_nn(dz, d, dkv, ldkv, wkv, d, rows, d, ldkv, 1, 0);              /* dz = dkv Wkv : (G M, d) */
-    if (dwkv) matmul_tn(dwkv, d, dkv, ldkv, z, d, ldkv, d, rows, 1, 1);    /* dWkv += dkvᵀ z : (2 K h, d) */
+    matmul_nn(dz, d, dkv, ldkv, wkv, d, rows, d, ldkv, 1, 0);           /* dz = dkv Wkv : (G M, d) */
+    if (dwkv) matmul_tn(dwkv, d, dkv, ldkv, z, d, ldkv, d, rows, 1, 1); /* dWkv += dkvᵀ z : (2 K h, d) */
 }

@@ -38,7 +38,9 @@ void output_loss(float *nll, float *dx, float *de, const float *x, const float *
         matmul_nt(scratch, vocab, xb, d, e, d, count, vocab, d, 1, 0); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
             nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab, scale, dx || de);
-        if (dx) matmul_nn(dx + (size_t)from * (size_t)d, d, scratch, vocab, e, d, count, d, vocab, 1, 0); /* dx = dlogits E */
+        if (dx)
+            matmul_nn(dx + (size_t)from * (size_t)d, d, scratch, vocab, e, d, count, d, vocab, 1,
+                      0);                                                       /* dx = dlogits E */
         if (de) matmul_tn(de, d, scratch, vocab, xb, d, vocab, d, count, 1, 1); /* dE += dlogitsᵀ x : (V, d) */
     }
 }

@@ -17,8 +17,8 @@ void rmsnorm_forward(float *y, float *r, const float *x, const float *gain, int 
 }
 
 /* With u = x r:  dx += r (dy g - u · mean(dy g u));  dg += Σ dy u. */
-void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *r, const float *gain, int rows,
-                      int d) {
+void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *r, const float *gain,
+                      int rows, int d) {
     for (int i = 0; i < rows; i++) {
         const float *xi = x + (size_t)i * (size_t)d, *dyi = dy + (size_t)i * (size_t)d;
         float *dxi = dx + (size_t)i * (size_t)d;

@@ -6,7 +6,7 @@
 void rmsnorm_forward(float *y, float *r, const float *x, const float *gain, int rows, int d);
 
 /* dx (rows, d) += ; dgain (d) += unless NULL. */
-void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *r, const float *gain, int rows,
-                      int d);
+void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *r, const float *gain,
+                      int rows, int d);
 
 #endif

@@ -37,7 +37,8 @@ static size_t band_floats(const struct attention_shape *shape) {
 
 size_t self_attention_scratch(const struct attention_shape *shape) { return 2 * band_floats(shape); }
 
-void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape, float *scratch) {
+void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape,
+                            float *scratch) {
     const int H = shape->heads, K = shape->kv_heads, h = shape->head_dim, T = shape->length;
     const int ld = (H + 2 * K) * h, ldo = H * h;
     const float scale = 1.0f / sqrtf((float)h);
@@ -74,7 +75,8 @@ static void band_softmax_backward(float *p, float *dp, const struct band *b, con
         visible(b, i, shape->window, &first, &end);
         float *prow = p + (size_t)i * (size_t)b->keys, *drow = dp + (size_t)i * (size_t)b->keys;
         const float shift = lse[(size_t)i * (size_t)shape->heads];
-        const float mean = vector_dot(d_o + (size_t)i * (size_t)ldo, o + (size_t)i * (size_t)ldo, (size_t)shape->head_dim);
+        const float mean =
+            vector_dot(d_o + (size_t)i * (size_t)ldo, o + (size_t)i * (size_t)ldo, (size_t)shape->head_dim);
 #pragma omp simd
         for (int j = first; j < end; j++) {
             prow[j] = vector_exp1(prow[j] - shift);
@@ -100,11 +102,12 @@ void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, co
                 const struct band b = band_at(t0, shape);
                 const size_t query_row = (size_t)(g * T + t0), key_row = (size_t)(g * T + b.s0);
                 const size_t at_q = query_row * (size_t)ld + (size_t)(head * h);
-                const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h), at_v = at_k + (size_t)(K * h);
+                const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h),
+                             at_v = at_k + (size_t)(K * h);
                 const size_t at_o = query_row * (size_t)ldo + (size_t)(head * h);
                 const float *q = qkv + at_q, *k = qkv + at_k, *v = qkv + at_v;
-                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);            /* S = q kᵀ / sqrt(h) */
-                matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0);     /* dP = do vᵀ */
+                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);        /* S = q kᵀ / sqrt(h) */
+                matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0); /* dP = do vᵀ */
                 band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, shape);
                 matmul_tn(dqkv + at_v, ld, p, b.keys, d_o + at_o, ldo, b.keys, h, b.queries, 1, 1); /* dv += Pᵀ do */
                 matmul_nn(dqkv + at_q, ld, dp, b.keys, k, ld, b.queries, h, b.keys, scale, 0);      /* dq = dS k */

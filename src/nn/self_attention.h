@@ -20,7 +20,8 @@ struct attention_shape {
 size_t self_attention_scratch(const struct attention_shape *shape);
 
 /* qkv (rows, (H + 2K) h): q, k, v side by side, q and k already rotated. o (rows, H h) =, lse (rows, H) =. */
-void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape, float *scratch);
+void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape,
+                            float *scratch);
 
 /* dqkv (rows, (H + 2K) h) =, with respect to the rotated q and k. */
 void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,

@@ -1,0 +1,309 @@
+/* Every layer's backward pass against finite differences of its forward pass, over shapes that are multiples of nothing. */
+#include "support/gradients.h"
+
+#include "math/matmul.h"
+#include "nn/cross_attention.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/output_loss.h"
+#include "nn/rmsnorm.h"
+#include "nn/rope.h"
+#include "nn/self_attention.h"
+#include "nn/swiglu.h"
+
+struct layer {
+    float *in[5];      /* inputs that forward reads */
+    float *out, *w;    /* output and the weights of its scalar */
+    size_t count;      /* of the output */
+    const void *shape; /* what forward needs besides */
+    void (*forward)(struct layer *);
+};
+
+static double layer_loss(void *user) {
+    struct layer *layer = user;
+    layer->forward(layer);
+    return test_weigh(layer->w, layer->out, layer->count);
+}
+
+enum { ROWS = 7, DIM = 13 };
+
+static void rmsnorm(struct layer *l) { rmsnorm_forward(l->out, NULL, l->in[0], l->in[1], ROWS, DIM); }
+
+static void rmsnorm_backward_is_its_gradient(void **state) {
+    (void)state;
+    enum { N = ROWS * DIM };
+    struct layer l = {.in = {test_normal(N, 1, 1), test_normal(DIM, 2, 1)},
+                      .out = test_zeros(N),
+                      .w = test_normal(N, 3, 1),
+                      .count = N,
+                      .forward = rmsnorm};
+    float r[ROWS], *dx = test_zeros(N), *dgain = test_zeros(DIM);
+    rmsnorm_forward(l.out, r, l.in[0], l.in[1], ROWS, DIM);
+    rmsnorm_backward(dx, dgain, l.w, l.in[0], r, l.in[1], ROWS, DIM);
+    check_gradient("rmsnorm x", l.in[0], dx, N, 1e-2f, layer_loss, &l);
+    check_gradient("rmsnorm gain", l.in[1], dgain, DIM, 1e-2f, layer_loss, &l);
+    free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(dgain);
+}
+
+static void linear(struct layer *l) { linear_forward(l->out, l->in[0], l->in[1], ROWS, 11, DIM, 0); }
+
+static void linear_backward_is_its_gradient(void **state) {
+    (void)state;
+    enum { OUT = 11 };
+    struct layer l = {.in = {test_normal(ROWS * DIM, 1, 1), test_normal(OUT * DIM, 2, 1)},
+                      .out = test_zeros(ROWS * OUT),
+                      .w = test_normal(ROWS * OUT, 3, 1),
+                      .count = ROWS * OUT,
+                      .forward = linear};
+    float *dx = test_zeros(ROWS * DIM), *dw = test_zeros(OUT * DIM);
+    linear_backward_input(dx, l.w, l.in[1], ROWS, OUT, DIM);
+    linear_backward_weight(dw, l.w, l.in[0], ROWS, OUT, DIM);
+    check_gradient("linear x", l.in[0], dx, ROWS * DIM, 1e-2f, layer_loss, &l);
+    check_gradient("linear w", l.in[1], dw, OUT * DIM, 1e-2f, layer_loss, &l);
+    free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(dw);
+}
+
+static void swiglu(struct layer *l) { swiglu_forward(l->out, l->in[0], ROWS, DIM); }
+
+static void swiglu_backward_is_its_gradient(void **state) {
+    (void)state;
+    enum { N = ROWS * DIM };
+    struct layer l = {.in = {test_normal(2 * N, 1, 1)},
+                      .out = test_zeros(N),
+                      .w = test_normal(N, 2, 1),
+                      .count = N,
+                      .forward = swiglu};
+    float *dab = test_zeros(2 * N);
+    swiglu_backward(dab, l.w, l.in[0], ROWS, DIM);
+    check_gradient("swiglu", l.in[0], dab, 2 * N, 1e-2f, layer_loss, &l);
+    /* The decoder takes the gradient in place of its input. */
+    swiglu_backward(l.in[0], l.w, l.in[0], ROWS, DIM);
+    assert_memory_equal(l.in[0], dab, sizeof(float) * 2 * N);
+    free(l.in[0]), free(l.out), free(l.w), free(dab);
+}
+
+static void rope_turns_by_position_and_back(void **state) {
+    (void)state;
+    enum { LENGTH = 5, HEADS = 3, H = 6, LD = HEADS * H + 4 };
+    float table[LENGTH * H], *x = test_normal(2 * LENGTH * LD, 1, 1), *y = test_zeros(2 * LENGTH * LD);
+    rope_table(table, LENGTH, 3, H);
+    memcpy(y, x, sizeof(float) * 2 * LENGTH * LD);
+    rope_forward(y, LD, 2 * LENGTH, LENGTH, HEADS, H, table);
+    for (int t = 0; t < 2 * LENGTH; t++)
+        for (int j = 0; j < HEADS * H; j += 2) {
+            double angle = 3.0 * (t % LENGTH) * pow(10000.0, -(double)(j % H) / H);
+            const float *a = x + t * LD + j, *b = y + t * LD + j;
+            assert_true(fabs(a[0] * cos(angle) - a[1] * sin(angle) - b[0]) < 1e-5);
+            assert_true(fabs(a[0] * sin(angle) + a[1] * cos(angle) - b[1]) < 1e-5);
+        }
+    rope_backward(y, LD, 2 * LENGTH, LENGTH, HEADS, H, table);
+    for (int i = 0; i < 2 * LENGTH * LD; i++) assert_true(fabsf(x[i] - y[i]) < 1e-5f);
+    free(x), free(y);
+}
+
+/* A plain twin: every pair of positions, in double. */
+static void attention_plain(float *o, const float *qkv, const struct attention_shape *s) {
+    const int ld = (s->heads + 2 * s->kv_heads) * s->head_dim, h = s->head_dim, T = s->length;
+    for (int g = 0; g < s->sequences; g++)
+        for (int head = 0; head < s->heads; head++)
+            for (int t = 0; t < T; t++) {
+                const int kv = s->heads + head / (s->heads / s->kv_heads);
+                const float *base = qkv + (size_t)g * T * ld, *q = base + t * ld + head * h;
+                double sum = 0, mean[64] = {0};
+                for (int u = t < s->window ? 0 : t - s->window + 1; u <= t; u++) {
+                    const float *k = base + u * ld + kv * h, *v = k + s->kv_heads * h;
+                    double dot = 0;
+                    for (int i = 0; i < h; i++) dot += (double)q[i] * k[i];
+                    dot = exp(dot / sqrt(h));
+                    sum += dot;
+                    for (int i = 0; i < h; i++) mean[i] += dot * v[i];
+                }
+                for (int i = 0; i < h; i++)
+                    o[((size_t)g * T + t) * s->heads * h + head * h + i] = (float)(mean[i] / sum);
+            }
+}
+
+static void self_attention(struct layer *l) {
+    const struct attention_shape *s = l->shape;
+    self_attention_forward(l->out, l->in[1], l->in[0], s, l->in[2]);
+}
+
+static void check_self_attention(struct attention_shape s) {
+    const size_t rows = (size_t)s.sequences * s.length, in = rows * (s.heads + 2 * s.kv_heads) * s.head_dim;
+    const size_t out = rows * s.heads * s.head_dim;
+    struct layer l = {.in = {test_normal(in, 1, 1), test_zeros(rows * s.heads), test_zeros(self_attention_scratch(&s))},
+                      .out = test_zeros(out),
+                      .w = test_normal(out, 2, 1),
+                      .count = out,
+                      .shape = &s,
+                      .forward = self_attention};
+    float *plain = test_zeros(out), *dqkv = test_zeros(in);
+    self_attention(&l);
+    attention_plain(plain, l.in[0], &s);
+    /* Outputs are means of numbers of size 1; rounding of the scores moves them by some 1e-6. */
+    for (size_t i = 0; i < out; i++) assert_true(fabsf(plain[i] - l.out[i]) < 1e-5f);
+    self_attention_backward(dqkv, l.w, l.in[0], l.out, l.in[1], &s, l.in[2]);
+    check_gradient("self-attention", l.in[0], dqkv, in, 1e-2f, layer_loss, &l);
+    for (int i = 0; i < 3; i++) free(l.in[i]);
+    free(l.out), free(l.w), free(plain), free(dqkv);
+}
+
+static void self_attention_is_the_plain_one_and_differentiates(void **state) {
+    (void)state;
+    check_self_attention((struct attention_shape){2, 9, 3, 3, 4, 9});
+    check_self_attention((struct attention_shape){1, 150, 2, 1, 6, 37}); /* several blocks, window across them */
+    check_self_attention((struct attention_shape){2, 131, 4, 2, 2, 1});  /* itself alone */
+    check_self_attention((struct attention_shape){1, 65, 1, 1, 8, 64});
+    check_self_attention((struct attention_shape){3, 1, 2, 2, 4, 5}); /* one token */
+}
+
+struct cross_case {
+    struct cross_shape s;
+    float *table, *kv, *u, *p;
+};
+
+static void cross_attention(struct layer *l) {
+    const struct cross_case *c = l->shape;
+    memset(l->out, 0, l->count * sizeof(float));
+    cross_attention_latents(c->kv, c->u, l->in[1], l->in[2], l->in[3], c->table, &c->s);
+    cross_attention_forward(l->out, c->p, l->in[0], c->kv, c->u, &c->s);
+}
+
+/* Unfolded and in double: softmax(q kᵀ / sqrt(h)) v Woᵀ. */
+static void cross_plain(float *y, const float *q, const float *kv, const float *wo, const struct cross_shape *s) {
+    const int H = s->heads, h = s->head_dim, K = s->kv_heads, ldkv = 2 * K * h;
+    for (int g = 0; g < s->sequences; g++)
+        for (int t = 0; t < s->length; t++)
+            for (int head = 0; head < H; head++) {
+                const float *qt = q + ((size_t)g * s->length + t) * H * h + head * h;
+                double sum = 0, o[64] = {0};
+                for (int j = 0; j < s->latents; j++) {
+                    const float *k = kv + ((size_t)g * s->latents + j) * ldkv + head / (H / K) * h, *v = k + K * h;
+                    double dot = 0;
+                    for (int i = 0; i < h; i++) dot += (double)qt[i] * k[i];
+                    dot = exp(dot / sqrt(h));
+                    sum += dot;
+                    for (int i = 0; i < h; i++) o[i] += dot * v[i];
+                }
+                for (int i = 0; i < s->dim; i++)
+                    for (int e = 0; e < h; e++)
+                        y[((size_t)g * s->length + t) * s->dim + i] +=
+                            (float)(o[e] / sum * wo[(size_t)i * H * h + head * h + e]);
+            }
+}
+
+static void check_cross_attention(struct cross_shape s) {
+    const size_t rows = (size_t)s.sequences * s.length, lat = (size_t)s.sequences * s.latents;
+    const size_t qn = rows * s.heads * s.head_dim, kvw = 2 * (size_t)s.kv_heads * s.head_dim, yn = rows * s.dim;
+    const size_t un = (size_t)s.sequences * s.heads * s.latents * s.dim, pn = rows * s.heads * s.latents;
+    struct cross_case c = {s, test_zeros((size_t)s.latents * s.head_dim), test_zeros(lat * kvw), test_zeros(un),
+                           test_zeros(pn)};
+    rope_table(c.table, s.latents, 2, s.head_dim);
+    struct layer l = {.in = {test_normal(qn, 1, 1), test_normal(lat * s.dim, 2, 1), test_normal(kvw * s.dim, 3, 0.3f),
+                             test_normal((size_t)s.dim * s.heads * s.head_dim, 4, 0.3f)},
+                      .out = test_zeros(yn),
+                      .w = test_normal(yn, 5, 1),
+                      .count = yn,
+                      .shape = &c,
+                      .forward = cross_attention};
+    float *dq = test_zeros(qn), *dkv = test_zeros(lat * kvw), *du = test_zeros(un), *dp = test_zeros(pn);
+    float *dwo = test_zeros((size_t)s.dim * s.heads * s.head_dim), *dwkv = test_zeros(kvw * s.dim);
+    float *dz = test_zeros(lat * s.dim), *plain = test_zeros(yn);
+    cross_attention(&l);
+    cross_plain(plain, l.in[0], c.kv, l.in[3], &s);
+    for (size_t i = 0; i < yn; i++) assert_true(fabsf(plain[i] - l.out[i]) < 1e-4f);
+    cross_attention_backward(dq, dkv, du, dwo, dp, l.w, c.p, l.in[0], c.kv, c.u, l.in[3], c.table, &s);
+    cross_attention_latents_backward(dz, dwkv, dkv, l.in[1], l.in[2], &s);
+    check_gradient("cross-attention q", l.in[0], dq, qn, 1e-2f, layer_loss, &l);
+    check_gradient("cross-attention z", l.in[1], dz, lat * s.dim, 5e-3f, layer_loss, &l);
+    check_gradient("cross-attention wkv", l.in[2], dwkv, kvw * s.dim, 2e-3f, layer_loss, &l);
+    check_gradient("cross-attention wo", l.in[3], dwo, (size_t)s.dim * s.heads * s.head_dim, 1e-2f, layer_loss, &l);
+    /* The fast loop leaves out what it does not need: the rest is the same. */
+    float *dkv_alone = test_zeros(lat * kvw);
+    cross_attention(&l); /* the differences left the states of moved inputs */
+    cross_attention_backward(NULL, dkv_alone, du, NULL, dp, l.w, c.p, l.in[0], c.kv, c.u, l.in[3], c.table, &s);
+    assert_memory_equal(dkv, dkv_alone, sizeof(float) * lat * kvw);
+    for (int i = 0; i < 4; i++) free(l.in[i]);
+    free(l.out), free(l.w), free(dq), free(dkv), free(du), free(dp), free(dwo), free(dwkv), free(dz), free(plain);
+    free(c.table), free(c.kv), free(c.u), free(c.p), free(dkv_alone);
+}
+
+static void cross_attention_is_the_plain_one_and_differentiates(void **state) {
+    (void)state;
+    check_cross_attention((struct cross_shape){2, 7, 3, 3, 3, 4, 12});
+    check_cross_attention((struct cross_shape){1, 19, 5, 6, 2, 2, 12});
+    check_cross_attention((struct cross_shape){3, 1, 1, 2, 1, 6, 12});
+}
+
+struct output_case {
+    int rows, dim, vocab;
+    const int32_t *targets;
+};
+
+static void output(struct layer *l) {
+    const struct output_case *c = l->shape;
+    output_loss(l->out, NULL, NULL, l->in[0], l->in[1], c->targets, 1, c->rows, c->dim, c->vocab, l->in[2]);
+}
+
+static void check_output_loss(int rows, int dim, int vocab) {
+    int32_t *targets = malloc(sizeof *targets * (size_t)rows);
+    for (int i = 0; i < rows; i++) targets[i] = (i * 31 + 5) % vocab;
+    struct output_case c = {rows, dim, vocab, targets};
+    const size_t xn = (size_t)rows * dim, en = (size_t)vocab * dim;
+    struct layer l = {
+        .in = {test_normal(xn, 1, 1), test_normal(en, 2, 0.5f), test_zeros(output_loss_scratch(vocab, rows))},
+        .out = test_zeros(rows),
+        .w = test_zeros(rows),
+        .count = (size_t)rows,
+        .shape = &c,
+        .forward = output};
+    for (int i = 0; i < rows; i++) l.w[i] = 0.5f;
+    float *dx = test_zeros(xn), *de = test_zeros(en), *nll = test_zeros(rows);
+    output_loss(nll, dx, de, l.in[0], l.in[1], targets, 0.5f, rows, dim, vocab, l.in[2]);
+    output(&l);
+    for (int i = 0; i < rows; i++) { /* -log softmax in double */
+        double sum = 0, hit = 0;
+        for (int v = 0; v < vocab; v++) {
+            double dot = 0;
+            for (int j = 0; j < dim; j++) dot += (double)l.in[0][i * dim + j] * l.in[1][v * dim + j];
+            sum += exp(dot);
+            if (v == targets[i]) hit = dot;
+        }
+        assert_true(fabs(log(sum) - hit - nll[i]) < 1e-5);
+        assert_true(nll[i] == l.out[i]);
+    }
+    check_gradient("output x", l.in[0], dx, xn, 1e-2f, layer_loss, &l);
+    check_gradient("output e", l.in[1], de, en, 5e-3f, layer_loss, &l);
+    for (int i = 0; i < 3; i++) free(l.in[i]);
+    free(l.out), free(l.w), free(dx), free(de), free(nll), free(targets);
+}
+
+static void output_loss_is_the_cross_entropy_and_differentiates(void **state) {
+    (void)state;
+    check_output_loss(5, 7, 23);
+    check_output_loss(1100, 3, 11); /* more than one block of rows */
+}
+
+static void embedding_backward_adds_rows_of_the_same_token(void **state) {
+    (void)state;
+    const int32_t tokens[4] = {2, 0, 2, 1};
+    float e[3 * 2] = {1, 2, 3, 4, 5, 6}, x[8], de[6] = {0};
+    embedding_forward(x, e, tokens, 4, 2);
+    assert_true(x[0] == 5 && x[1] == 6 && x[2] == 1 && x[6] == 3);
+    embedding_backward(de, x, tokens, 4, 2);
+    assert_true(de[4] == 10 && de[5] == 12 && de[0] == 1 && de[2] == 3);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rmsnorm_backward_is_its_gradient),
+        cmocka_unit_test(linear_backward_is_its_gradient),
+        cmocka_unit_test(swiglu_backward_is_its_gradient),
+        cmocka_unit_test(rope_turns_by_position_and_back),
+        cmocka_unit_test(self_attention_is_the_plain_one_and_differentiates),
+        cmocka_unit_test(cross_attention_is_the_plain_one_and_differentiates),
+        cmocka_unit_test(output_loss_is_the_cross_entropy_and_differentiates),
+        cmocka_unit_test(embedding_backward_adds_rows_of_the_same_token),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
