@@ -1,47 +1,177 @@
 # ltm: Latent Thought Models on CPUs. `make help` lists the targets.
+#
+#     make                                    build/ltm and build/libltm.a for this machine
+#     make CC=clang                           with another compiler
+#     make ARCH=x86-64-v3                     for other machines (what -march takes; -mcpu where not x86)
+#     make BUILD=build-debug CFLAGS='-O0 -g'  a build of another kind, beside the first
+#
+# Changed sources, headers, flags, compilers and processors are noticed: nothing needs a `make clean`.
 
-CC ?= gcc
-CXX ?= g++
-ARCH ?= native
-BUILD ?= build
-WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE
-CFLAGS ?= -O3 -g
-ALL_CFLAGS = -std=c11 -march=$(ARCH) -fno-math-errno -fno-trapping-math -fopenmp $(WARN) $(CFLAGS)
-ALL_CXXFLAGS = -std=c++17 -march=$(ARCH) -Wall -Wextra $(CFLAGS)
-LDLIBS = -lopenblas -lsentencepiece -ljansson -linih -lz -lm -lstdc++ -fopenmp
+BUILD  ?= build
+ARCH   ?= native
+PREFIX ?= /usr/local
 
-LIB_C = $(filter-out src/cli/%,$(wildcard src/*/*.c))
-LIB_CXX = $(wildcard tokenizer/*.cc)
-CLI_C = $(wildcard src/cli/*.c)
-TEST_C = $(wildcard tests/*/test_*.c)
-LIB_O = $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CXX:%.cc=$(BUILD)/%.o)
-CLI_O = $(CLI_C:%.c=$(BUILD)/%.o)
-TESTS = $(TEST_C:%.c=$(BUILD)/%)
+# make presets CC and CXX (to cc and c++), so `?=` would never take.
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifeq ($(origin CXX),default)
+CXX = $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
+endif
+
+# One job a core unless told otherwise. A job's output is held back until it is whole, but not where a person watches.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+ifeq ($(filter test check demo deps lint sanitize tsan bench,$(MAKECMDGOALS)),)
+MAKEFLAGS += --output-sync
+endif
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+Q = $(if $V,,@)
+say = @printf '  %-5s %s\n'
+
+# ---- Flags. CPPFLAGS, CFLAGS, CXXFLAGS, LDFLAGS and LDLIBS are the user's. ----
+
+TARGET := $(shell $(CC) -dumpmachine 2>/dev/null || uname -m)
+MACHINE = $(if $(filter x86_64% i%86%,$(TARGET)),-march=$(ARCH),-mcpu=$(ARCH))
+# On many processors with 512-bit vectors compilers prefer 256-bit ones; VECTOR_BITS=512 asks for the wide ones.
+ifdef VECTOR_BITS
+MACHINE += -mprefer-vector-width=$(VECTOR_BITS)
+endif
+
+CFLAGS   ?= -O3 -g
+CXXFLAGS ?= $(CFLAGS)
+# Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
+OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -MMD -MP
+WARN = -Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2
+WARN_C = $(WARN) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+compile_c  = $(CC) -std=c11 $(OURS) $(WARN_C) $(CPPFLAGS) $(CFLAGS)
+compile_cc = $(CXX) -std=c++17 $(OURS) $(WARN) $(CPPFLAGS) $(CXXFLAGS)
+link       = $(CC) -fopenmp $(CFLAGS) $(LDFLAGS)
+LIBS       = -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz -lstdc++ -lm
+
+# ---- What is built from what. ----
+
+objects    = $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $1)))
+CLI_O     := $(call objects,src/cli/*.c)
+LIB_O     := $(filter-out $(CLI_O),$(call objects,src/*/*.c tokenizer/*.cc))
+SUPPORT_O := $(call objects,tests/support/*.c)
+TEST_O    := $(call objects,tests/*/test_*.c)
+ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O)
+TESTS     := $(TEST_O:.o=)
 
 all: $(BUILD)/ltm
+tests: $(TESTS)
+objects: $(ALL_O)
 
+# The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
+# (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
+# need what other users of the library lack; tests see every name, through internal.a.
 $(BUILD)/libltm.a: $(LIB_O)
-	rm -f $@ && ar rcs $@ $^
+	$(say) AR $@
+	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
+	$Qobjcopy --wildcard --keep-global-symbol='ltm_*' $(@:.a=.o)
+	$Qrm -f $@ && $(AR) rcs $@ $(@:.a=.o)
+
+$(BUILD)/internal.a: $(LIB_O) $(SUPPORT_O)
+	$(say) AR $@
+	$Qrm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/ltm: $(CLI_O) $(BUILD)/libltm.a
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+	$(say) LINK $@
+	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libltm.a
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(TESTS): %: %.o $(BUILD)/internal.a
+	$(say) LINK $@
+	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS) -lcmocka
 
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(say) CC $<
+	$Qmkdir -p $(@D) && $(compile_c) -c -o $@ $<
 
-$(BUILD)/%.o: %.cc
-	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: %.cc $(BUILD)/flags
+	$(say) CXX $<
+	$Qmkdir -p $(@D) && $(compile_cc) -c -o $@ $<
 
-tests: $(TESTS)
-clean:
+# Rewritten only when a command, or what the compiler makes of the flags on this machine, is not what it was.
+quote = '$(subst ','\'',$1)'
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); { echo $(call quote,$(compile_c) $(compile_cc) $(link) $(LDLIBS)); \
+	$(CC) $(MACHINE) $(CFLAGS) -dM -E -x c /dev/null | sort; } >$@.new; cmp -s $@.new $@ || cp $@.new $@
+
+FORCE:
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(ALL_O:.o=.d)
+
+# ---- For people. A comment after ## is the line that `make help` shows. ----
+
+help:
+	@echo 'On a fresh Debian: apt-get install git make, then any of these.'
+	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | while read -r target does; do printf '  make %-10s %s\n' $$target "$$does"; done
+
+deps: ## install what is missing, with apt-get; where there is none, name it
+	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' packaging/deps
+
+test: deps ## install what is missing, build, run all tests (ONLY=nn/: those whose path holds nn/)
+	@$(MAKE) check
+
+check: ## the same, installing nothing
+	@$(MAKE) all tests
+	@BUILD='$(BUILD)' tests/run $(ONLY)
+
+demo: deps ## install what is missing, build, train a small model on the King James Bible, score it: about 5 minutes
+	@LTM='$(BUILD)/ltm' MAKE='$(MAKE)' runs/demo.sh
+
+lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of the house
+	@packaging/deps lint
+	@$(MAKE) objects build-lint/gcc/libltm.a BUILD=build-lint/gcc CC=gcc CXX=g++ CFLAGS='-O2 -Werror'
+	@$(MAKE) objects tidy BUILD=build-lint/clang CC=clang CXX=clang++ CFLAGS='-O1 -Werror'
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@shellcheck $(SCRIPTS)
+	@tests/lint/house build-lint/gcc/libltm.a
+
+FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
+SCRIPTS   = .ci/run packaging/deps tests/run $(wildcard runs/*.sh tests/*/test_*.sh corpora/*/build) tests/lint/house
+tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
+$(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
+	$(say) TIDY $<
+	$Qclang-tidy --quiet $< -- $(filter-out -MMD -MP,$(compile_c)) 2>/dev/null && touch $@
+$(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy
+	$(say) TIDY $<
+	$Qclang-tidy --quiet $< -- $(filter-out -MMD -MP,$(compile_cc)) 2>/dev/null && touch $@
+
+format: ## lay out all sources as `make lint` wants them
+	@clang-format -i $(FORMATTED)
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
+sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
+	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
+	LSAN_OPTIONS=suppressions=tests/lint/leaks.txt:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 LIMIT=1200 \
+	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
+
+tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which needs clang and its OpenMP
+	@CC=clang CXX=clang++ packaging/deps
+	@TSAN_OPTIONS="suppressions=tests/lint/threads.txt ignore_noninstrumented_modules=1 halt_on_error=1" \
+	OMP_TOOL_LIBRARIES=$$(clang -print-file-name=libarcher.so) LIMIT=1200 \
+	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY=threads
+
+DEST = $(DESTDIR)$(PREFIX)
+install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
+	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/ltm
+	install $(BUILD)/ltm $(DEST)/bin/
+	install -m 644 $(BUILD)/libltm.a $(DEST)/lib/
+	install -m 644 include/ltm.h $(DEST)/include/
+	install -m 644 include/ltm/*.h $(DEST)/include/ltm/
+	sed 's,@PREFIX@,$(PREFIX),; s,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' packaging/ltm.pc.in \
+	    >$(DEST)/lib/pkgconfig/ltm.pc
+VERSION = $(shell sed -n 's/.*LTM_VERSION "\(.*\)"/\1/p' include/ltm.h)
+OPENMP  = $(if $(findstring clang,$(CC)),-L$(dir $(realpath $(shell $(CC) -print-file-name=libomp.so))) -lomp,-lgomp)
+
+uninstall: ## what install put there
+	rm -rf $(DEST)/bin/ltm $(DEST)/lib/libltm.a $(DEST)/lib/pkgconfig/ltm.pc $(DEST)/include/ltm.h $(DEST)/include/ltm
+
+clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all tests clean
-.SECONDARY:
+.PHONY: all tests objects help deps test check demo lint tidy format sanitize tsan install uninstall clean FORCE
