@@ -115,6 +115,10 @@ ltm_status ltm_config_override(struct ltm_config *config, const char *assignment
 /* Check every value against its own range and against the others, naming the key, the value and the rule. */
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
 
+/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens, lr_min = lr / 10, threads = the cores this
+ * process may use, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
+void ltm_config_resolve(struct ltm_config *config);
+
 /* Write all keys, as an INI file that ltm_config_load reads back to the same configuration. Replaces
  * atomically. */
 ltm_status ltm_config_write(const struct ltm_config *config, const char *path, struct ltm_error *error);
