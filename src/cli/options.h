@@ -1,24 +1,17 @@
-/* Reading a command line with getopt_long, and saying what is wrong with it.
- *
- *     opterr = 0;
- *     while ((option = getopt_long(argc, argv, ":hs:", long_options, NULL)) != -1)
- *         switch (option) {
- *         case 's': if (!cli_integer("generate", "--seed", optarg, 0, INT64_MAX, &seed)) return CLI_USAGE; break;
- *         default: return cli_bad_option("generate", argv, option);
- *         } */
+/* Values of command-line options, checked. Each returns CLI_OK, or prints what is wrong and returns CLI_USAGE. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* A number in least … most. False after a usage error was printed. Integers may end in k, M or G (thousands). */
-bool cli_integer(const char *command, const char *option, const char *text, int64_t least, int64_t most,
-                 int64_t *value);
-bool cli_real(const char *command, const char *option, const char *text, double least, double most, double *value);
+enum { OPTION_THREADS_MOST = 4096 };
 
-/* For what getopt_long answers with '?' or ':' (the short options must begin with ':'): print which option is
- * unknown or lacks its value; returns CLI_USAGE. */
-int cli_bad_option(const char *command, char **argv, int answer);
+int option_number(const char *command, const char *name, const char *text, long long least, long long most,
+                  long long *value);
+int option_share(const char *command, const char *name, const char *text, double *value); /* 0 … 1 */
+int option_seed(const char *command, const char *text, uint64_t *value);
+
+/* After getopt_long found an option that it does not know (its short options begin with ':', so that it prints nothing). */
+int option_unknown(const char *command, char **argv);
 
 #endif

@@ -1,0 +1,187 @@
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ltm/corpus.h"
+#include "ltm/tokenizer.h"
+#include "text/corpus_batch.h"
+#include "text/corpus_install.h"
+#include "text/corpus_plan.h"
+#include "text/documents.h"
+#include "text/pace.h"
+#include "text/shards.h"
+#include "text/utf8.h"
+
+enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };
+
+struct build {
+    const struct ltm_corpus_build_options *options;
+    struct ltm_tokenizer *tokenizer;
+    struct corpus_draft draft;
+    struct corpus_plan plan;
+    struct documents *documents;
+    int64_t offset; /* bytes of document 0 so far */
+    bool ended;     /* all documents have been read */
+    struct batch batches[2];
+    size_t batch_bytes;
+    struct shard_writer writers[2]; /* train, held out */
+    struct ltm_corpus_info info;
+    struct pace pace;
+};
+
+struct ltm_corpus_build_options ltm_corpus_build_defaults(void) {
+    return (struct ltm_corpus_build_options){.heldout = 0.05, .seed = 1, .shard_tokens = 100000000};
+}
+
+static ltm_status check_options(const struct ltm_corpus_build_options *options, struct ltm_error *error) {
+    if (!options->tokenizer) return fail(error, LTM_INVALID, "no tokenizer was named");
+    if (!(options->heldout >= 0 && options->heldout <= 1))
+        return fail(error, LTM_INVALID, "the share held out is %g; it must lie between 0 and 1", options->heldout);
+    if (options->shard_tokens < SHARD_LEAST || options->shard_tokens > INT32_MAX)
+        return fail(error, LTM_INVALID, "%lld tokens a shard is out of range: %d to %d",
+                    (long long)options->shard_tokens, SHARD_LEAST, INT32_MAX);
+    if (options->threads < 0) return fail(error, LTM_INVALID, "%d threads are too few", options->threads);
+    return LTM_OK;
+}
+
+/* A single document: what lies before the held-out tail, then the tail, each with an end. */
+static ltm_status add_cut(struct build *build, struct batch *batch, const struct text_block *block,
+                          struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    int64_t before = build->plan.tail_from - build->offset;
+    size_t cut = before <= 0 ? 0 : (size_t)before;
+    build->offset += (int64_t)block->bytes;
+    if (before >= (int64_t)block->bytes && !block->last)
+        return batch_add(batch, block->text, block->bytes, false, false, error);
+    if (before >= (int64_t)block->bytes) cut = block->bytes > 0 ? block->bytes - 1 : 0; /* a document of one letter */
+    if (before >= 0) {
+        if (cut > 0) cut = utf8_cut(block->text, block->bytes, cut);
+        TRY(batch_add(batch, block->text, cut, false, true, error));
+    }
+    TRY(batch_add(batch, block->text + cut, block->bytes - cut, true, block->last, error));
+cleanup:
+    return status;
+}
+
+/* Fill a batch. Its size does not reach the result: each block is encoded by itself. */
+static ltm_status read_batch(struct build *build, struct batch *batch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct text_block block;
+    batch_clear(batch);
+    while (!build->ended && batch->bytes < build->batch_bytes && batch->count < BATCH_ITEMS) {
+        bool more;
+        TRY(documents_next(build->documents, &block, &more, error));
+        build->ended = !more;
+        if (!more) break;
+        if (build->plan.tail_from >= 0)
+            TRY(add_cut(build, batch, &block, error));
+        else
+            TRY(batch_add(batch, block.text, block.bytes, corpus_plan_holds_out(&build->plan, block.document),
+                          block.last, error));
+    }
+cleanup:
+    return status;
+}
+
+static ltm_status write_batch(struct build *build, const struct batch *batch, struct ltm_error *error) {
+    ltm_status status = batch->status;
+    if (status != LTM_OK) return fail(error, status, "%s", batch->error.message);
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct batch_item *item = &batch->items[i];
+        struct ltm_corpus_split_info *split = item->heldout ? &build->info.heldout : &build->info.train;
+        TRY(shard_writer_add(&build->writers[item->heldout], item->tokens, item->count, error));
+        split->documents += item->last;
+        split->tokens += (int64_t)item->count;
+        split->bytes += (int64_t)item->bytes;
+    }
+cleanup:
+    return status;
+}
+
+/* One thread reads the next batch and writes the last one, in order, while the others encode. */
+static ltm_status encode_all(struct build *build, int threads, struct ltm_error *error) {
+    ltm_status status = LTM_OK, read_status = LTM_OK;
+    struct ltm_error read_error = {0};
+    struct batch *now = &build->batches[0], *next = &build->batches[1];
+    TRY(read_batch(build, now, error));
+#pragma omp parallel num_threads(threads)
+#pragma omp single
+    while (now->count > 0 && status == LTM_OK) {
+#pragma omp task shared(read_status, read_error) firstprivate(next)
+        read_status = read_batch(build, next, &read_error);
+        for (size_t i = 0; i < now->count; i++) {
+#pragma omp task firstprivate(i, now)
+            batch_encode(now, i, build->tokenizer);
+        }
+#pragma omp taskwait
+        status = write_batch(build, now, error);
+        if (status == LTM_OK && read_status != LTM_OK) status = fail(error, read_status, "%s", read_error.message);
+        pace_at(&build->pace, (double)documents_done(build->documents));
+        struct batch *swap = now;
+        now = next;
+        next = swap;
+    }
+cleanup:
+    return status;
+}
+
+static ltm_status finish(struct build *build, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[SHARD_PATH_MAX];
+    for (int i = 0; i < 2; i++) TRY(shard_writer_end(&build->writers[i], error));
+    build->info.train.shards = build->writers[0].shards;
+    build->info.heldout.shards = build->writers[1].shards;
+    TRY(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
+    TRY(file_copy(build->options->tokenizer, path, error));
+    TRY(corpus_info_write(build->draft.draft, &build->info, build->options->heldout, build->options->seed, error));
+    TRY(corpus_draft_commit(&build->draft, error));
+cleanup:
+    return status;
+}
+
+static ltm_status prepare(struct build *build, int threads, const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct ltm_corpus_build_options *options = build->options;
+    TRY(check_options(options, error));
+    TRY(ltm_tokenizer_open(&build->tokenizer, options->tokenizer, error));
+    build->info.vocab = ltm_tokenizer_vocab(build->tokenizer);
+    snprintf(build->info.tokenizer_digest, sizeof build->info.tokenizer_digest, "%s",
+             ltm_tokenizer_digest(build->tokenizer));
+    if (build->info.vocab > VOCAB_MOST)
+        return fail(error, LTM_INVALID, "%s has %d pieces; a shard's 16-bit tokens can name %d", options->tokenizer,
+                    build->info.vocab, VOCAB_MOST);
+    TRY(corpus_plan_make(&build->plan, &options->input, options->heldout, options->seed, watch, error));
+    if (build->plan.tail_from >= 0)
+        watch_message(watch, "there is one document only: its last %g %% is held out", 100 * options->heldout);
+    TRY(documents_open(&build->documents, &options->input, error));
+    TRY(corpus_draft_create(&build->draft, options->output, error));
+    build->writers[0] = shard_writer_begin(build->draft.draft, "train", options->shard_tokens);
+    build->writers[1] = shard_writer_begin(build->draft.draft, "heldout", options->shard_tokens);
+    build->batch_bytes = (size_t)threads << 20;
+    if (build->batch_bytes < BATCH_LEAST) build->batch_bytes = BATCH_LEAST;
+    if (build->batch_bytes > BATCH_MOST) build->batch_bytes = BATCH_MOST;
+    build->pace = pace_begin(watch, "tokenising", (double)documents_size(build->documents));
+cleanup:
+    return status;
+}
+
+ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
+                            struct ltm_corpus_info *info, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct build build = {.options = options};
+    int threads = options->threads > 0 ? options->threads : omp_get_num_procs();
+    TRY(prepare(&build, threads, watch, error));
+    TRY(encode_all(&build, threads, error));
+    pace_end(&build.pace);
+    TRY(finish(&build, error));
+    if (info) *info = build.info;
+cleanup:
+    for (int i = 0; i < 2; i++) {
+        shard_writer_drop(&build.writers[i]);
+        batch_free(&build.batches[i]);
+    }
+    if (status != LTM_OK) corpus_draft_discard(&build.draft);
+    documents_close(build.documents);
+    ltm_tokenizer_close(build.tokenizer);
+    return status;
+}

@@ -1,0 +1,101 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/shards.h"
+#include "text/token_stream.h"
+
+enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024 };
+
+static ltm_status split_to_json(json_t **json, const char *folder, const char *split,
+                                const struct ltm_corpus_split_info *info, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    json_t *shards = json_array();
+    for (int i = 0; i < info->shards; i++) {
+        char name[64], path[SHARD_PATH_MAX], checksum[17];
+        snprintf(name, sizeof name, "%s-%05d.bin", split, i);
+        TRY(path_join(path, sizeof path, folder, name, error));
+        TRY(checksum_file(checksum, path, error));
+        json_array_append_new(shards, json_pack("{ss ss}", "file", name, "checksum", checksum));
+    }
+    *json = json_pack("{sI sI sI sO}", "documents", (json_int_t)info->documents, "tokens", (json_int_t)info->tokens,
+                      "bytes", (json_int_t)info->bytes, "shards", shards);
+    if (!*json) status = fail_memory(error, 4096, CORPUS_INFO_NAME);
+cleanup:
+    json_decref(shards);
+    return status;
+}
+
+ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, double heldout, uint64_t seed,
+                             struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    json_t *train = NULL, *held = NULL, *all = NULL;
+    char *text = NULL, path[SHARD_PATH_MAX], seed_text[24];
+    TRY(split_to_json(&train, folder, "train", &info->train, error));
+    TRY(split_to_json(&held, folder, "heldout", &info->heldout, error));
+    snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)seed); /* JSON's integers are signed */
+    all =
+        json_pack("{si si ss sf ss sO sO}", "format", CORPUS_FORMAT, "vocab", info->vocab, "tokenizer_digest",
+                  info->tokenizer_digest, "heldout_share", heldout, "seed", seed_text, "train", train, "heldout", held);
+    text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    if (!text) {
+        status = fail_memory(error, 4096, CORPUS_INFO_NAME);
+        goto cleanup;
+    }
+    TRY(path_join(path, sizeof path, folder, CORPUS_INFO_NAME, error));
+    TRY(file_write_text(path, text, error));
+cleanup:
+    free(text);
+    json_decref(train);
+    json_decref(held);
+    json_decref(all);
+    return status;
+}
+
+/* Counts are checked where they are read: a hand-edited file must not turn into a negative size. */
+static bool split_from_json(struct ltm_corpus_split_info *info, json_t *json) {
+    json_int_t documents, tokens, bytes;
+    json_t *shards;
+    if (json_unpack(json, "{sI sI sI so}", "documents", &documents, "tokens", &tokens, "bytes", &bytes, "shards",
+                    &shards) != 0 ||
+        !json_is_array(shards) || documents < 0 || tokens < 0 || bytes < 0)
+        return false;
+    *info = (struct ltm_corpus_split_info){
+        .documents = documents, .tokens = tokens, .bytes = bytes, .shards = (int)json_array_size(shards)};
+    return true;
+}
+
+ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char *text = NULL, path[SHARD_PATH_MAX];
+    const char *digest = NULL;
+    size_t bytes = 0;
+    int format = 0;
+    json_t *json = NULL, *train, *held;
+    json_error_t bad;
+    *info = (struct ltm_corpus_info){0};
+    TRY(path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error));
+    TRY(file_read_text(&text, &bytes, path, INFO_MOST, error));
+    json = json_loadb(text, bytes, 0, &bad);
+    if (!json) {
+        status = fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, bad.line, bad.text);
+        goto cleanup;
+    }
+    if (json_unpack(json, "{si}", "format", &format) == 0 && format != CORPUS_FORMAT) {
+        status = fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT);
+        goto cleanup;
+    }
+    if (json_unpack(json, "{si si ss so so}", "format", &format, "vocab", &info->vocab, "tokenizer_digest", &digest,
+                    "train", &train, "heldout", &held) != 0 ||
+        !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || info->vocab < 1 ||
+        strlen(digest) >= sizeof info->tokenizer_digest) {
+        status = fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path);
+        goto cleanup;
+    }
+    snprintf(info->tokenizer_digest, sizeof info->tokenizer_digest, "%s", digest);
+cleanup:
+    json_decref(json);
+    free(text);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* A corpus folder in the making: built beside, then put in the place of the old one. */
+#ifndef TEXT_CORPUS_INSTALL_H
+#define TEXT_CORPUS_INSTALL_H
+
+#include "base/error.h"
+
+enum { CORPUS_PATH_MAX = 1000 };
+
+struct corpus_draft {
+    char path[CORPUS_PATH_MAX + 24], draft[CORPUS_PATH_MAX + 24]; /* path, and path.building */
+};
+
+/* Makes the folder PATH.building, empty: what an interrupted build left there is removed. LTM_INVALID when something that
+ * is no corpus stands at the path. */
+ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, struct ltm_error *error);
+
+/* The old corpus, if any, is there until the moment the new one is, whole. */
+ltm_status corpus_draft_commit(struct corpus_draft *draft, struct ltm_error *error);
+void corpus_draft_discard(struct corpus_draft *draft);
+
+#endif

@@ -1,0 +1,254 @@
+#include "text/documents.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/text_files.h"
+#include "text/text_window.h"
+#include "text/utf8.h"
+
+struct documents {
+    struct text_files files;
+    size_t next;      /* the file to open next */
+    int64_t finished; /* bytes on disk of the files before the open one */
+    struct text_window window;
+    bool open;               /* a file is */
+    char *field, *separator; /* separator NULL = a file is a document */
+    size_t separator_bytes;
+    int64_t document; /* the current document */
+    bool begun;       /* it has text already */
+    bool line_start;  /* .txt: the window begins with a line */
+    int64_t line;     /* .jsonl: lines read */
+    json_t *json;     /* .jsonl: the line whose text is being handed out */
+    const char *rest;
+    size_t rest_bytes;
+};
+
+ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const char *separator = input->separator;
+    *documents = NULL;
+    if (separator && (strlen(separator) > TEXT_SEPARATOR_MAX || strpbrk(separator, "\r\n")))
+        return fail(error, LTM_INVALID, "a separator is one line of at most %d bytes, without its newline",
+                    TEXT_SEPARATOR_MAX);
+    struct documents *new = calloc(1, sizeof *new);
+    if (!new) return fail_memory(error, sizeof *new, "the reader of documents");
+    new->field = strdup(input->field ? input->field : "text");
+    new->separator = separator ? strdup(separator) : NULL;
+    if (!new->field || (separator && !new->separator)) {
+        status = fail_memory(error, TEXT_SEPARATOR_MAX, "the reader of documents");
+        goto cleanup;
+    }
+    new->separator_bytes = separator ? strlen(separator) : 0;
+    TRY(text_files_find(&new->files, input, error));
+    *documents = new;
+    return LTM_OK;
+cleanup:
+    documents_close(new);
+    return status;
+}
+
+void documents_close(struct documents *documents) {
+    if (!documents) return;
+    if (documents->json) json_decref(documents->json);
+    text_window_free(&documents->window);
+    text_files_free(&documents->files);
+    free(documents->field);
+    free(documents->separator);
+    free(documents);
+}
+
+int64_t documents_size(const struct documents *documents) { return documents->files.size; }
+
+int64_t documents_done(const struct documents *documents) {
+    int64_t within = documents->open ? (int64_t)gzoffset(documents->window.stream) : 0;
+    return documents->finished + (within > 0 ? within : 0);
+}
+
+/* A block of the current document. Empty documents leave no trace: false. */
+static bool hand_out(struct documents *documents, struct text_block *block, const char *text, size_t bytes, bool last) {
+    bool any = bytes > 0 || (last && documents->begun);
+    *block = (struct text_block){.text = text, .bytes = bytes, .document = documents->document, .last = last};
+    if (last) {
+        documents->document += any;
+        documents->begun = false;
+    } else if (bytes > 0) {
+        documents->begun = true;
+    }
+    return any;
+}
+
+/* The first separator line in text that begins a line (or not): [*from, *to) is what it takes up, the newline before it
+ * and its own included. A line that may go on behind the text counts only when the text has `ended`. */
+static bool find_separator(const struct documents *documents, const char *text, size_t bytes, bool ended, size_t *from,
+                           size_t *to) {
+    const char *end = text + bytes, *line = text;
+    if (!documents->line_start) {
+        line = memchr(text, '\n', bytes);
+        if (!line) return false;
+        line++;
+    }
+    for (;;) {
+        const char *newline = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+        if (!newline && (!ended || line == end)) return false;
+        size_t length = (size_t)((newline ? newline : end) - line);
+        if (length > 0 && line[length - 1] == '\r') length--;
+        if (length == documents->separator_bytes && memcmp(line, documents->separator, length) == 0) {
+            *from = (size_t)(line - text);
+            *to = newline ? (size_t)(newline + 1 - text) : bytes;
+            return true;
+        }
+        if (!newline) return false;
+        line = newline + 1;
+    }
+}
+
+/* The length of text without one newline at its end. */
+static size_t without_newline(const char *text, size_t bytes) {
+    if (bytes > 0 && text[bytes - 1] == '\n') bytes--;
+    if (bytes > 0 && text[bytes - 1] == '\r') bytes--;
+    return bytes;
+}
+
+/* The next block of a .txt file; false when it gave none this time. Its last byte is always handed out with `last`. */
+static ltm_status next_text(struct documents *documents, struct text_block *block, bool *any, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct text_window *window = &documents->window;
+    size_t from = 0, to = 0, take;
+    *any = false;
+    bool found = documents->separator && find_separator(documents, window->text + window->from, window->bytes,
+                                                        window->ended && window->open == 0, &from, &to);
+    if (!found && !window->ended && window->bytes <= TEXT_BLOCK) {
+        TRY(text_window_fill(window, TEXT_BLOCK + 1, error));
+        return LTM_OK; /* look again */
+    }
+    const char *text = window->text + window->from;
+    if (found && from <= TEXT_BLOCK) {
+        *any = hand_out(documents, block, text, without_newline(text, from), true);
+        take = to;
+        documents->line_start = true;
+    } else if (window->bytes > TEXT_BLOCK) {
+        take = utf8_cut(text, window->bytes, TEXT_BLOCK);
+        *any = hand_out(documents, block, text, take, false);
+        documents->line_start = false;
+    } else { /* the file's end */
+        take = window->bytes;
+        *any = hand_out(documents, block, text, documents->separator ? without_newline(text, take) : take, true);
+    }
+    text_window_take(window, take);
+cleanup:
+    return status;
+}
+
+/* One line of JSON to documents->json and its text. */
+static ltm_status parse_line(struct documents *documents, const char *line, size_t bytes, struct ltm_error *error) {
+    const char *path = documents->window.file->path;
+    json_error_t bad;
+    json_t *json = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &bad);
+    if (!json)
+        return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)documents->line, path, bad.text);
+    json_t *text = json_is_object(json) ? json_object_get(json, documents->field) : NULL;
+    if (!json_is_string(text)) {
+        const char *what = !json_is_object(json) ? "is not a JSON object" : text ? "holds no string" : "has no key";
+        json_decref(json);
+        return fail(error, LTM_INVALID,
+                    "line %lld of %s %s, where a string called \"%s\" is wanted; is that the field?",
+                    (long long)documents->line, path, what, documents->field);
+    }
+    documents->json = json;
+    documents->rest = json_string_value(text);
+    documents->rest_bytes = json_string_length(text);
+    return LTM_OK;
+}
+
+static bool is_blank(const char *line, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
+    return true;
+}
+
+/* Read one line and parse it; the window grows until it holds one. */
+static ltm_status next_line(struct documents *documents, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct text_window *window = &documents->window;
+    const char *newline = NULL;
+    size_t looked = 0;
+    for (;;) {
+        if (window->bytes > looked)
+            newline = memchr(window->text + window->from + looked, '\n', window->bytes - looked);
+        if (newline || window->ended) break;
+        looked = window->bytes;
+        if (looked >= TEXT_LINE_MAX)
+            return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB; cut it into several",
+                        (long long)documents->line + 1, window->file->path, TEXT_LINE_MAX >> 20);
+        TRY(text_window_fill(window, looked < TEXT_BLOCK ? TEXT_BLOCK : 2 * looked, error));
+    }
+    const char *line = window->text + window->from;
+    size_t length = newline ? (size_t)(newline - line) : window->bytes;
+    documents->line++;
+    if (!is_blank(line, length)) TRY(parse_line(documents, line, length, error));
+    text_window_take(window, newline ? length + 1 : length);
+cleanup:
+    return status;
+}
+
+static ltm_status next_json(struct documents *documents, struct text_block *block, bool *any, struct ltm_error *error) {
+    *any = false;
+    if (!documents->json) return next_line(documents, error);
+    const char *text = documents->rest;
+    size_t bytes = documents->rest_bytes;
+    if (!text) { /* it was handed out whole */
+        json_decref(documents->json);
+        documents->json = NULL;
+        return LTM_OK;
+    }
+    bool last = bytes <= TEXT_BLOCK;
+    if (!last) bytes = utf8_cut(text, bytes, TEXT_BLOCK);
+    *any = hand_out(documents, block, text, bytes, last);
+    documents->rest = last ? NULL : text + bytes;
+    documents->rest_bytes -= bytes;
+    return LTM_OK;
+}
+
+static ltm_status open_next(struct documents *documents, struct ltm_error *error) {
+    ltm_status status = text_window_open(&documents->window, &documents->files.all[documents->next], error);
+    if (status != LTM_OK) {
+        text_window_close(&documents->window);
+        return status;
+    }
+    documents->open = true;
+    documents->line_start = true;
+    documents->line = 0;
+    documents->next++;
+    return LTM_OK;
+}
+
+/* Nothing is left of the open file. */
+static bool file_is_done(const struct documents *documents) {
+    const struct text_window *window = &documents->window;
+    return window->ended && window->bytes == 0 && !documents->json && !documents->begun;
+}
+
+ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *more = false;
+    while (!*more) {
+        if (!documents->open) {
+            if (documents->next == documents->files.count) return LTM_OK;
+            TRY(open_next(documents, error));
+        }
+        if (file_is_done(documents)) {
+            documents->finished += documents->window.file->size;
+            text_window_close(&documents->window);
+            documents->open = false;
+            continue;
+        }
+        if (documents->window.file->json)
+            TRY(next_json(documents, block, more, error));
+        else
+            TRY(next_text(documents, block, more, error));
+    }
+cleanup:
+    return status;
+}

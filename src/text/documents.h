@@ -1,0 +1,39 @@
+/* Text files as a stream of documents, in pieces of bounded size: a document may be larger than memory.
+ *
+ * A document is a file, a line of JSON, or what lies between separator lines. Its text is what the file holds, byte for
+ * byte, but for a byte-order mark at the file's start and, where separators are used, the newline before a separator
+ * or at the file's end. Empty documents are passed over and not counted. All text is checked to be UTF-8. */
+#ifndef TEXT_DOCUMENTS_H
+#define TEXT_DOCUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ltm/text_input.h"
+
+enum { TEXT_BLOCK = 256 * 1024, TEXT_LINE_MAX = 256 * 1024 * 1024, TEXT_SEPARATOR_MAX = 1000 };
+
+/* A piece of a document, cut where utf8_cut says. */
+struct text_block {
+    const char *text; /* until the next call; not ended by NUL */
+    size_t bytes;     /* may be 0 where `last` */
+    int64_t document; /* from 0 */
+    bool last;        /* the document ends here */
+};
+
+struct documents;
+
+ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error);
+void documents_close(struct documents *documents);
+
+/* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
+ * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz; LTM_IO. */
+ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
+
+/* Bytes on disk read so far, and in all. */
+int64_t documents_done(const struct documents *documents);
+int64_t documents_size(const struct documents *documents);
+
+#endif

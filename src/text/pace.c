@@ -1,0 +1,44 @@
+#include "text/pace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static const double pause = 0.1; /* seconds */
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void tell(const struct pace *pace, double done) {
+    struct ltm_progress progress = {.what = pace->what, .done = done, .total = pace->total};
+    pace->watch->progress(pace->watch->user, &progress);
+}
+
+struct pace pace_begin(const struct ltm_watch *watch, const char *what, double total) {
+    return (struct pace){.watch = watch, .what = what, .total = total};
+}
+
+void pace_at(struct pace *pace, double done) {
+    if (!pace->watch || !pace->watch->progress) return;
+    double time = now();
+    if (time < pace->shown + pause) return;
+    pace->shown = time;
+    tell(pace, done);
+}
+
+void pace_end(struct pace *pace) {
+    if (pace->watch && pace->watch->progress) tell(pace, pace->total);
+}
+
+void watch_message(const struct ltm_watch *watch, const char *format, ...) {
+    char line[512];
+    if (!watch || !watch->message) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    watch->message(watch->user, line);
+}

@@ -1,0 +1,35 @@
+/* Which tokens a training or held-out sequence is. A sequence is T + 1 tokens: T inputs, T targets.
+ *
+ * Training. An epoch cuts the tokens into chunks that begin T tokens apart, from an offset in [0, T) that changes with the
+ * epoch, and takes every chunk once, in a pseudo-random order. Both come from the seed and the index alone, so that a
+ * run's place in its data is one number, and memory does not grow with the corpus. */
+#ifndef TEXT_SEQUENCES_H
+#define TEXT_SEQUENCES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct sequence_order {
+    int64_t tokens, per_epoch;
+    int length; /* T */
+    uint64_t seed;
+};
+
+/* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */
+ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int length, uint64_t seed,
+                               struct ltm_error *error);
+
+/* floor((N − T) / T): the same in every epoch, whatever its offset. 0 when the tokens are too few. */
+int64_t sequences_per_epoch(int64_t tokens, int length);
+
+/* First token of the index-th training sequence, counted over all epochs. */
+int64_t sequence_start(const struct sequence_order *order, int64_t index);
+
+/* Held-out sequences: the i-th begins at i·T; floor((N − 1) / T) of them. LTM_INVALID when that is none. */
+ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct ltm_error *error);
+
+/* The i-th of n sequences spread evenly over `count` (n <= count, i < n). */
+int64_t heldout_spread(int64_t i, int64_t n, int64_t count);
+
+#endif

@@ -1,0 +1,62 @@
+#include "text/shards.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct shard_writer shard_writer_begin(const char *folder, const char *split, int64_t limit) {
+    return (struct shard_writer){.folder = folder, .split = split, .limit = limit};
+}
+
+/* The header stands at the front with the count that is known only at the end: written twice. */
+static ltm_status write_header(struct shard_writer *writer, struct ltm_error *error) {
+    int32_t header[SHARD_HEADER_WORDS] = {SHARD_MAGIC, SHARD_VERSION, (int32_t)writer->held};
+    return file_write(&writer->draft, header, sizeof header, error);
+}
+
+static ltm_status open_shard(struct shard_writer *writer, struct ltm_error *error) {
+    char name[64], path[SHARD_PATH_MAX];
+    snprintf(name, sizeof name, "%s-%05d.bin", writer->split, writer->shards);
+    ltm_status status = path_join(path, sizeof path, writer->folder, name, error);
+    if (status == LTM_OK) status = file_create(&writer->draft, path, error);
+    if (status != LTM_OK) return status;
+    writer->open = true;
+    writer->shards++;
+    writer->held = 0;
+    return write_header(writer, error);
+}
+
+static ltm_status close_shard(struct shard_writer *writer, struct ltm_error *error) {
+    if (fseek(writer->draft.stream, 0, SEEK_SET) != 0)
+        return fail(error, LTM_IO, "cannot write %s: %s", writer->draft.path, strerror(errno));
+    ltm_status status = write_header(writer, error);
+    if (status != LTM_OK) return status;
+    writer->open = false; /* committed or not, the draft is gone */
+    return file_commit(&writer->draft, error);
+}
+
+ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count,
+                            struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    while (count > 0) {
+        if (writer->open && writer->held == writer->limit) TRY(close_shard(writer, error));
+        if (!writer->open) TRY(open_shard(writer, error));
+        size_t now = count;
+        if ((int64_t)now > writer->limit - writer->held) now = (size_t)(writer->limit - writer->held);
+        TRY(file_write(&writer->draft, tokens, now * sizeof *tokens, error));
+        writer->held += (int64_t)now;
+        tokens += now;
+        count -= now;
+    }
+cleanup:
+    return status;
+}
+
+ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error) {
+    return writer->open ? close_shard(writer, error) : LTM_OK;
+}
+
+void shard_writer_drop(struct shard_writer *writer) {
+    if (writer->open) file_discard(&writer->draft);
+    writer->open = false;
+}

@@ -1,0 +1,40 @@
+/* Writing a corpus folder: token shards and corpus.json.
+ *
+ * A shard is 256 int32 words — magic 20240520, version 1, token count, zeros — then uint16 tokens, little-endian (the
+ * layout that llm.c made common). */
+#ifndef TEXT_SHARDS_H
+#define TEXT_SHARDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "ltm/corpus.h"
+
+enum { SHARD_MAGIC = 20240520, SHARD_VERSION = 1, SHARD_HEADER_WORDS = 256, SHARD_PATH_MAX = 4096 };
+
+#define CORPUS_INFO_NAME "corpus.json"
+#define CORPUS_TOKENIZER_NAME "tokenizer.model"
+
+/* One split in the making: shards of at most `limit` tokens, named SPLIT-00000.bin and so on. */
+struct shard_writer {
+    const char *folder, *split;
+    int64_t limit, held; /* tokens a shard at most; in the open one */
+    int shards;          /* begun */
+    bool open;
+    struct file_draft draft;
+};
+
+struct shard_writer shard_writer_begin(const char *folder, const char *split, int64_t limit);
+ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, struct ltm_error *error);
+ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error);
+void shard_writer_drop(struct shard_writer *writer); /* after a failure; harmless after the end */
+
+/* Write corpus.json into a folder that already holds the shards: their checksums go into it. `heldout` and `seed` are
+ * how the split was drawn. */
+ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, double heldout, uint64_t seed,
+                             struct ltm_error *error);
+
+#endif

@@ -1,0 +1,100 @@
+#include "text/text_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/files.h"
+
+enum { FOLDERS_DEEP = 64 }; /* more is a link that leads back to its own folder */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t have = strlen(text), want = strlen(end);
+    return have > want && strcmp(text + have - want, end) == 0;
+}
+
+/* True when the name says that the file is one of the four kinds. */
+static bool kind_of(const char *path, bool *json, bool *gzip) {
+    *gzip = ends_with(path, ".gz");
+    *json = ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
+    return *json || ends_with(path, *gzip ? ".txt.gz" : ".txt");
+}
+
+static ltm_status add_file(struct text_files *files, const char *path, int64_t size, struct ltm_error *error) {
+    if (files->count == files->room) {
+        size_t room = files->room ? 2 * files->room : 64;
+        struct text_file *all = realloc(files->all, room * sizeof *all);
+        if (!all) return fail_memory(error, room * sizeof *all, "the list of text files");
+        files->all = all;
+        files->room = room;
+    }
+    struct text_file *file = &files->all[files->count];
+    *file = (struct text_file){.path = strdup(path), .size = size};
+    if (!file->path) return fail_memory(error, strlen(path), "a path");
+    kind_of(path, &file->json, &file->gzip);
+    files->count++;
+    files->size += size;
+    return LTM_OK;
+}
+
+/* What lies in a folder, folders in it too. */
+static ltm_status add_folder(struct text_files *files, const char *folder, int depth, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char **names = NULL;
+    size_t count = 0;
+    if (depth > FOLDERS_DEEP)
+        return fail(error, LTM_INVALID, "folder %s is more than %d folders deep: is there a link to itself?", folder,
+                    FOLDERS_DEEP);
+    TRY(folder_list(&names, &count, folder, error));
+    for (size_t i = 0; i < count; i++) {
+        char path[4096];
+        bool json, gzip;
+        struct stat info;
+        TRY(path_join(path, sizeof path, folder, names[i], error));
+        if (stat(path, &info) != 0) {
+            if (!kind_of(path, &json, &gzip)) continue; /* a dead link to something else */
+            status = fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
+            goto cleanup;
+        }
+        if (S_ISDIR(info.st_mode)) TRY(add_folder(files, path, depth + 1, error));
+        if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip)) TRY(add_file(files, path, info.st_size, error));
+    }
+cleanup:
+    folder_list_free(names, count);
+    return status;
+}
+
+static ltm_status add_path(struct text_files *files, const char *path, struct ltm_error *error) {
+    bool json, gzip;
+    struct stat info;
+    if (stat(path, &info) != 0) return fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode)) {
+        size_t before = files->count;
+        ltm_status status = add_folder(files, path, 0, error);
+        if (status == LTM_OK && files->count == before)
+            status = fail(error, LTM_INVALID, "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file", path);
+        return status;
+    }
+    if (!kind_of(path, &json, &gzip))
+        return fail(error, LTM_INVALID,
+                    "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz", path);
+    return add_file(files, path, info.st_size, error);
+}
+
+ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *files = (struct text_files){0};
+    if (input->count == 0) return fail(error, LTM_INVALID, "no input: name text files or folders of them");
+    for (size_t i = 0; i < input->count; i++) TRY(add_path(files, input->paths[i], error));
+    return LTM_OK;
+cleanup:
+    text_files_free(files);
+    return status;
+}
+
+void text_files_free(struct text_files *files) {
+    for (size_t i = 0; i < files->count; i++) free(files->all[i].path);
+    free(files->all);
+    *files = (struct text_files){0};
+}

@@ -1,0 +1,29 @@
+/* The files behind a list of paths: each path itself, or every text file in the folder it names. */
+#ifndef TEXT_TEXT_FILES_H
+#define TEXT_TEXT_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ltm/text_input.h"
+
+struct text_file {
+    char *path;
+    int64_t size; /* bytes on disk */
+    bool json, gzip;
+};
+
+struct text_files {
+    struct text_file *all;
+    size_t count, room;
+    int64_t size; /* of all */
+};
+
+/* Folders are searched to any depth, in order of name; other files in them are passed over. LTM_IO for a path that
+ * is not there, LTM_INVALID for one of another kind or a folder without text files. */
+ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);
+void text_files_free(struct text_files *files);
+
+#endif

@@ -1,0 +1,120 @@
+#include "text/text_sample.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "text/documents.h"
+#include "text/pace.h"
+#include "text/utf8.h"
+
+static ltm_status grow(void **block, size_t *room, size_t need, size_t size, struct ltm_error *error) {
+    if (need <= *room) return LTM_OK;
+    size_t more = *room + *room / 2;
+    if (more < need + 1024) more = need + 1024;
+    void *grown = realloc(*block, more * size);
+    if (!grown) return fail_memory(error, more * size, "the sample of text; draw a smaller one");
+    *block = grown;
+    *room = more;
+    return LTM_OK;
+}
+
+/* Keep the lines below the bar, moved together. */
+static void sift(struct text_sample *sample) {
+    size_t kept = 0, bytes = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        struct sample_line line = sample->lines[i];
+        if (line.chance >= sample->bar) continue;
+        memmove(sample->text + bytes, sample->text + line.from, line.bytes);
+        line.from = bytes;
+        bytes += line.bytes;
+        sample->lines[kept++] = line;
+    }
+    sample->count = kept;
+    sample->bytes = bytes;
+}
+
+static ltm_status add_line(struct text_sample *sample, const char *text, size_t bytes, int64_t number, int64_t most,
+                           uint64_t seed, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct random_key key = {.seed = seed,
+                             .purpose = RANDOM_TEXT,
+                             .step = (uint32_t)(number >> 32),
+                             .sequence = (uint32_t)number,
+                             .fast = 1};
+    uint32_t chance = random_bits(key, 0);
+    sample->seen_bytes += (int64_t)bytes;
+    if (chance >= sample->bar) return LTM_OK;
+    void *block = sample->text;
+    TRY(grow(&block, &sample->text_room, sample->bytes + bytes, 1, error));
+    sample->text = block;
+    block = sample->lines;
+    TRY(grow(&block, &sample->line_room, sample->count + 1, sizeof *sample->lines, error));
+    sample->lines = block;
+    memcpy(sample->text + sample->bytes, text, bytes);
+    sample->lines[sample->count++] = (struct sample_line){chance, (uint32_t)bytes, sample->bytes};
+    sample->bytes += bytes;
+    while (most > 0 && sample->bytes > (size_t)most && sample->bar > 0) {
+        sample->bar -= sample->bar / 8 + 1;
+        sift(sample);
+    }
+cleanup:
+    return status;
+}
+
+/* The length of a character at which lines end, or 0. */
+static size_t line_end(const char *text, size_t bytes) {
+    if (*text == '\n' || *text == '\t' || *text == 0) return 1;
+    return bytes >= 3 && (memcmp(text, "\xE2\x96\x81", 3) == 0 || memcmp(text, "\xE2\x96\x85", 3) == 0) ? 3 : 0;
+}
+
+static ltm_status add_block(struct text_sample *sample, const char *text, size_t bytes, int64_t *number, int64_t most,
+                            uint64_t seed, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    while (bytes > 0) {
+        size_t length = 0, end = 0;
+        while (length < bytes && (end = line_end(text + length, bytes - length)) == 0) length++;
+        for (size_t from = 0, cut; from < length; from += cut) {
+            cut = length - from;
+            if (cut > SAMPLE_LINE_MOST) cut = utf8_cut(text + from, cut, SAMPLE_LINE_MOST);
+            TRY(add_line(sample, text + from, cut, (*number)++, most, seed, error));
+        }
+        text += length + end;
+        bytes -= length + end;
+    }
+cleanup:
+    return status;
+}
+
+ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_input *input, int64_t most, uint64_t seed,
+                            const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct documents *documents = NULL;
+    struct text_block block;
+    bool more;
+    int64_t number = 0;
+    *sample = (struct text_sample){.bar = (uint64_t)1 << 32};
+    TRY(documents_open(&documents, input, error));
+    struct pace pace = pace_begin(watch, "reading", (double)documents_size(documents));
+    for (;;) {
+        TRY(documents_next(documents, &block, &more, error));
+        if (!more) break;
+        TRY(add_block(sample, block.text, block.bytes, &number, most, seed, error));
+        pace_at(&pace, (double)documents_done(documents));
+    }
+    pace_end(&pace);
+    if (sample->count == 0)
+        status = fail(error, LTM_INVALID, "there is no text to learn from in %s%s", input->paths[0],
+                      input->count > 1 ? " and the other inputs" : "");
+cleanup:
+    documents_close(documents);
+    if (status != LTM_OK) text_sample_free(sample);
+    return status;
+}
+
+void text_sample_free(struct text_sample *sample) {
+    free(sample->text);
+    free(sample->lines);
+    *sample = (struct text_sample){0};
+}

@@ -1,0 +1,111 @@
+#include "text/text_window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/utf8.h"
+
+enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4 };
+
+/* zlib also reads what is not packed, so that one way serves both. */
+ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error) {
+    window->file = file;
+    window->from = window->bytes = window->open = 0;
+    window->offset = 0;
+    window->ended = false;
+    errno = 0;
+    window->stream = gzopen(file->path, "rb");
+    if (!window->stream)
+        return fail(error, LTM_IO, "cannot read %s: %s", file->path, errno ? strerror(errno) : "out of memory");
+    gzbuffer(window->stream, READ_AT_ONCE);
+    if (file->gzip && gzdirect(window->stream))
+        return fail(error, LTM_CORRUPT, "%s is not gzip data, though its name ends in .gz", file->path);
+    return LTM_OK;
+}
+
+void text_window_close(struct text_window *window) {
+    if (window->stream) gzclose(window->stream);
+    window->stream = NULL;
+}
+
+void text_window_free(struct text_window *window) {
+    text_window_close(window);
+    free(window->text);
+    window->text = NULL;
+    window->room = 0;
+}
+
+void text_window_take(struct text_window *window, size_t bytes) {
+    window->from += bytes;
+    window->bytes -= bytes;
+    window->offset += (int64_t)bytes;
+}
+
+/* Make place for `bytes` bytes and a few more. */
+static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm_error *error) {
+    size_t need = bytes + CHARACTER_MOST, held = window->bytes + window->open;
+    if (window->from > 0) memmove(window->text, window->text + window->from, held);
+    window->from = 0;
+    if (need <= window->room) return LTM_OK;
+    char *text = realloc(window->text, need);
+    if (!text) return fail_memory(error, need, "text");
+    window->text = text;
+    window->room = need;
+    return LTM_OK;
+}
+
+static ltm_status read_failure(const struct text_window *window, struct ltm_error *error) {
+    int code = 0;
+    const char *text = gzerror(window->stream, &code);
+    if (code == Z_ERRNO) return fail(error, LTM_IO, "cannot read %s: %s", window->file->path, strerror(errno));
+    if (code == Z_BUF_ERROR) text = "it ends too early";
+    return fail(error, LTM_CORRUPT, "%s is damaged: %s", window->file->path, text);
+}
+
+/* Move bytes from `open` to `bytes` as far as they are whole valid characters. */
+static ltm_status check_text(struct text_window *window, struct ltm_error *error) {
+    bool open;
+    size_t valid = utf8_valid(window->text + window->from + window->bytes, window->open, &open);
+    window->bytes += valid;
+    window->open -= valid;
+    if (window->open == 0 || (open && !window->ended)) return LTM_OK;
+    unsigned char bad = (unsigned char)window->text[window->from + window->bytes];
+    return fail(error, LTM_INVALID, "%s is not UTF-8 text: byte %lld%s is 0x%02X%s; convert it first",
+                window->file->path, (long long)(window->offset + (int64_t)window->bytes),
+                window->file->gzip ? " of what it unpacks to" : "", bad,
+                open ? " and the character it begins is cut off" : "");
+}
+
+static void skip_mark(struct text_window *window) {
+    if (window->offset == 0 && window->bytes >= 3 && memcmp(window->text + window->from, "\xEF\xBB\xBF", 3) == 0)
+        text_window_take(window, 3);
+}
+
+ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    bool first = window->offset == 0 && window->bytes == 0 && window->open == 0;
+    if (window->bytes >= bytes || window->ended) return LTM_OK;
+    TRY(make_room(window, bytes, error));
+    while (window->bytes < bytes && !window->ended) {
+        size_t held = window->bytes + window->open, want = window->room - held;
+        if (want > READ_AT_ONCE) want = READ_AT_ONCE;
+        errno = 0;
+        int got = gzread(window->stream, window->text + held, (unsigned)want);
+        if (got < 0) return read_failure(window, error);
+        if ((size_t)got < want) {
+            int code = 0;
+            gzerror(window->stream, &code);
+            if (code != Z_OK && code != Z_STREAM_END) return read_failure(window, error);
+            window->ended = true;
+        }
+        window->open += (size_t)got;
+        TRY(check_text(window, error));
+    }
+    if (first) {
+        skip_mark(window);
+        return text_window_fill(window, bytes, error);
+    }
+cleanup:
+    return status;
+}

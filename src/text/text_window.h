@@ -1,0 +1,34 @@
+/* A window that moves over the text of one file, unpacked and checked to be UTF-8. */
+#ifndef TEXT_TEXT_WINDOW_H
+#define TEXT_TEXT_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zlib.h>
+
+#include "base/error.h"
+#include "text/text_files.h"
+
+/* text + from, bytes: whole valid characters not yet taken. */
+struct text_window {
+    const struct text_file *file;
+    gzFile stream;
+    char *text;
+    size_t from, bytes, room;
+    size_t open;    /* bytes behind them that begin a character */
+    int64_t offset; /* of the byte at `from`, in the unpacked file */
+    bool ended;     /* the file has no more */
+};
+
+ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error);
+void text_window_close(struct text_window *window); /* keeps the memory for the next file */
+void text_window_free(struct text_window *window);
+
+/* Read until there are `bytes` bytes or the file ends. */
+ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm_error *error);
+
+/* Move past the first `bytes` bytes. */
+void text_window_take(struct text_window *window, size_t bytes);
+
+#endif

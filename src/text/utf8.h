@@ -1,0 +1,19 @@
+/* UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
+#ifndef TEXT_UTF8_H
+#define TEXT_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How many bytes from the start are whole valid characters. When that is not all, *open says whether the rest
+ * may be a character whose last bytes have not come yet. */
+size_t utf8_valid(const char *text, size_t bytes, bool *open);
+
+/* Where to cut a text that is too long to handle at once: 0 < cut <= most < bytes, between two characters
+ * (0 only where `most` is below 4 and within the first character).
+ * It is before a newline or before a space that follows something else, where there is one in the last half of
+ * `most`: no piece of our tokenizers spans such a place, so text cut there gives the same tokens as text left
+ * whole. */
+size_t utf8_cut(const char *text, size_t bytes, size_t most);
+
+#endif
