@@ -13,20 +13,14 @@
 
 enum { SAFETENSORS_MAX_RANK = 8 };
 
-enum safetensors_type {
-    SAFETENSORS_F32,
-    SAFETENSORS_F64,
-    SAFETENSORS_I32,
-    SAFETENSORS_I64,
-    SAFETENSORS_OTHER
-};
+enum safetensors_type { SAFETENSORS_F32, SAFETENSORS_F64, SAFETENSORS_I32, SAFETENSORS_I64, SAFETENSORS_OTHER };
 
 struct safetensors_tensor {
     const char *name;
     enum safetensors_type type;
     int rank;
     int64_t shape[SAFETENSORS_MAX_RANK];
-    size_t bytes;
+    size_t bytes;     /* writing: what the shape says, or 0 */
     const void *data; /* reading: into the map; writing: the caller's */
 };
 
@@ -37,21 +31,21 @@ ltm_status safetensors_open(struct safetensors **file, const char *path, struct 
 void safetensors_close(struct safetensors *file);
 size_t safetensors_count(const struct safetensors *file);
 const struct safetensors_tensor *safetensors_at(const struct safetensors *file,
-                                                size_t index); /* in order of the data */
-const struct safetensors_tensor *safetensors_find(const struct safetensors *file,
-                                                  const char *name);               /* or NULL */
-const char *safetensors_metadata(const struct safetensors *file, const char *key); /* or NULL */
+                                                size_t index);               /* in order of the data */
+const char *safetensors_dtype(const struct safetensors *file, size_t index); /* as written: "F32", "BF16" … */
+const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name); /* or NULL */
+const char *safetensors_metadata(const struct safetensors *file, const char *key);                   /* or NULL */
 /* Calls visit for each metadata pair in the file's order. */
 void safetensors_each_metadata(const struct safetensors *file,
                                void (*visit)(void *user, const char *key, const char *value), void *user);
 
 /* The tensor called name with exactly this type and shape, or LTM_CORRUPT with a sentence that names file and
  * tensor. */
-ltm_status safetensors_expect(const struct safetensors *file, const char *name, enum safetensors_type type,
-                              int rank, const int64_t *shape, const void **data, struct ltm_error *error);
+ltm_status safetensors_expect(const struct safetensors *file, const char *name, enum safetensors_type type, int rank,
+                              const int64_t *shape, const void **data, struct ltm_error *error);
 
-/* Writing: atomic (see files.h). Data is aligned to 64 bytes in the file by padding the header with spaces.
- */
+/* Writing: atomic (see files.h). Data is aligned to 64 bytes in the file by padding the header with spaces; tensors of
+ * 8-byte numbers come first, so that all are aligned to their numbers' size. */
 struct safetensors_pair {
     const char *key, *value;
 };
