@@ -12,8 +12,8 @@ struct ltm_progress {
     const char *detail; /* a few words more, or NULL */
 };
 
-/* Either function may be NULL. Both are called from one thread at a time, at most about ten times a second
- * (and once at the end of each piece of work). `user` is handed back untouched. */
+/* Either function may be NULL. Both are called from one thread at a time, as work goes on and at the end of each piece of it:
+ * often, so draw seldom. `user` is handed back untouched. */
 struct ltm_watch {
     void *user;
     void (*progress)(void *user, const struct ltm_progress *progress);

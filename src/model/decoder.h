@@ -36,6 +36,8 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
                                bool training, struct ltm_error *error);
 void decoder_pass_free(struct decoder_pass *pass);
 
+const struct decoder *decoder_pass_decoder(const struct decoder_pass *pass);
+
 /* What decoder_pass_create will allocate, in bytes. */
 size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training);
 

@@ -106,4 +106,6 @@ void decoder_pass_free(struct decoder_pass *pass) {
     free(pass);
 }
 
+const struct decoder *decoder_pass_decoder(const struct decoder_pass *pass) { return pass->decoder; }
+
 void decoder_pass_shape(struct decoder_pass *pass, int sequences, int length) { set_shape(pass, sequences, length); }

@@ -1,0 +1,43 @@
+/* Threads at work on groups of sequences: each has its own decoder workspace, posteriors and tokens, made before the work
+ * begins. */
+#ifndef LATENT_WORKERS_H
+#define LATENT_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "latent/fast_loop.h"
+#include "model/decoder.h"
+#include "text/token_stream.h"
+
+struct worker {
+    struct decoder_pass *pass;
+    struct fast_loop loop;
+    int32_t *tokens, *targets; /* (G, T) each */
+    int32_t *chunk;            /* T + 1 tokens */
+    uint32_t *numbers;         /* (G): what each sequence is called in the keys of its noise */
+};
+
+struct workers {
+    const struct decoder *decoder;
+    int threads, group, length; /* most sequences of a group, tokens of each */
+    struct worker *each;        /* [threads] */
+};
+
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
+                          bool training, struct ltm_error *error);
+void workers_free(struct workers *workers);
+size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training);
+
+/* Sequences that a group of scoring takes so that products have about 1,000 rows: at least 1. */
+int workers_group(int length);
+
+/* Load `count` sequences that begin at `starts` into a worker, numbered from `first`, and begin a pass over them. False when
+ * one of them holds an id outside the vocabulary: then nothing was computed. */
+bool worker_begin(struct worker *worker, const struct token_stream *stream, const int64_t *starts, uint32_t first,
+                  int count, int length);
+
+/* LTM_MISMATCH for a worker_begin that returned false. */
+ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_error *error);
+
+#endif

@@ -1,0 +1,116 @@
+#include "model/model_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/safetensors.h"
+
+static const char format_name[] = "ltm-1";
+
+void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
+                      const char *prefix, const float *array) {
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        const size_t n = (size_t)w->rows * (size_t)w->columns;
+        snprintf(names[i], sizeof names[i], "%s%s", prefix, w->name);
+        tensors[i] = (struct safetensors_tensor){.name = names[i],
+                                                 .type = SAFETENSORS_F32,
+                                                 .rank = w->rank,
+                                                 .shape = {w->rows, w->columns},
+                                                 .bytes = n * sizeof(float),
+                                                 .data = array + w->offset};
+    }
+}
+
+ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
+                        const struct safetensors *file, struct ltm_error *error) {
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        const int64_t shape[2] = {w->rows, w->columns};
+        char name[64];
+        const void *data;
+        snprintf(name, sizeof name, "%s%s", prefix, w->name);
+        ltm_status status = safetensors_expect(file, name, SAFETENSORS_F32, w->rank, shape, &data, error);
+        if (status != LTM_OK) return status;
+        memcpy(array + w->offset, data, (size_t)w->rows * (size_t)w->columns * sizeof(float));
+    }
+    return LTM_OK;
+}
+
+ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
+                            int64_t step, const char *digest, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    size_t keys, pairs = 0;
+    const struct ltm_config_key *key = ltm_config_keys(&keys);
+    const size_t tensors = (size_t)decoder->table.count;
+    struct safetensors_pair *metadata = NULL;
+    char(*values)[LTM_PATH_MAX] = NULL, (*names)[64] = NULL, step_text[24];
+    struct safetensors_tensor *tensor = NULL;
+    TRY(NEW_ARRAY(metadata, keys + 3, "metadata", error));
+    TRY(NEW_ARRAY(values, keys, "metadata", error));
+    TRY(NEW_ARRAY(names, tensors, "metadata", error));
+    TRY(NEW_ARRAY(tensor, tensors, "metadata", error));
+    snprintf(step_text, sizeof step_text, "%" PRId64, step);
+    metadata[pairs++] = (struct safetensors_pair){"format", format_name};
+    metadata[pairs++] = (struct safetensors_pair){"step", step_text};
+    metadata[pairs++] = (struct safetensors_pair){"tokenizer.digest", digest};
+    for (size_t i = 0; i < keys; i++) {
+        TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
+        metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
+    }
+    weights_describe(tensor, names, &decoder->table, "", decoder->weights);
+    TRY(safetensors_write(path, tensor, tensors, metadata, pairs, error));
+cleanup:
+    free(metadata);
+    free(values);
+    free(names);
+    free(tensor);
+    return status;
+}
+
+/* The configuration out of the metadata; a key that an older file lacks keeps its default. */
+static ltm_status read_config(struct ltm_config *config, const struct safetensors *file, const char *path,
+                              struct ltm_error *error) {
+    size_t keys;
+    const struct ltm_config_key *key = ltm_config_keys(&keys);
+    ltm_config_defaults(config);
+    for (size_t i = 0; i < keys; i++) {
+        const char *value = safetensors_metadata(file, key[i].name);
+        if (value && ltm_config_set(config, key[i].name, value, error) != LTM_OK) goto wrong;
+    }
+    if (ltm_config_check(config, error) != LTM_OK) goto wrong;
+    if (config->model.vocab == LTM_AUTO) return fail(error, LTM_CORRUPT, "%s does not say its model.vocab", path);
+    return LTM_OK;
+wrong:;
+    const struct ltm_error inner = error ? *error : (struct ltm_error){0};
+    return fail(error, LTM_CORRUPT, "%s holds a configuration that does not hold: %.800s", path, inner.message);
+}
+
+ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
+                           char digest[20], struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct safetensors *file = NULL;
+    struct decoder *made = NULL;
+    TRY(safetensors_open(&file, path, error));
+    const char *format = safetensors_metadata(file, "format"), *at = safetensors_metadata(file, "step");
+    const char *tokenizer = safetensors_metadata(file, "tokenizer.digest");
+    if (!format || strcmp(format, format_name) != 0) {
+        status = fail(error, LTM_CORRUPT, "%s is not a model that ltm wrote (its metadata lacks format = %s)", path,
+                      format_name);
+        goto cleanup;
+    }
+    TRY(read_config(config, file, path, error));
+    TRY(decoder_create(&made, &config->model, error));
+    TRY(weights_read(made->weights, &made->table, "", file, error));
+    *step = at ? strtoll(at, NULL, 10) : 0;
+    snprintf(digest, 20, "%s", tokenizer ? tokenizer : "");
+    *decoder = made;
+    made = NULL;
+cleanup:
+    decoder_free(made);
+    safetensors_close(file);
+    return status;
+}

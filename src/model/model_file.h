@@ -1,0 +1,28 @@
+/* A model's weights as a safetensors file with the tensor names of the published PyTorch model (DESIGN, section 4). The
+ * metadata carries the whole configuration ("model.dim": "128", …), "format": "ltm-1", "step" and "tokenizer.digest". */
+#ifndef MODEL_MODEL_FILE_H
+#define MODEL_MODEL_FILE_H
+
+#include <stdint.h>
+
+#include "ltm/config.h"
+#include "model/decoder.h"
+
+/* `digest` is the tokenizer's, "" without one. Atomic. */
+ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
+                            int64_t step, const char *digest, struct ltm_error *error);
+
+/* Read configuration and weights into a new decoder. digest gets the tokenizer's, or "". LTM_CORRUPT for a file that is not
+ * ours or whose tensors do not fit its configuration. */
+ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
+                           char digest[20], struct ltm_error *error);
+
+/* An array laid out as the weights (moments, say) under PREFIX + each weight's name: for writing, and for reading back. */
+struct safetensors_tensor;
+void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
+                      const char *prefix, const float *array);
+struct safetensors;
+ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
+                        const struct safetensors *file, struct ltm_error *error);
+
+#endif

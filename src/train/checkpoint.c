@@ -1,0 +1,300 @@
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/safetensors.h"
+#include "model/model_file.h"
+
+enum { NAME_SIZE = 32 };
+
+static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model"};
+enum { FILES = sizeof files / sizeof *files };
+
+static void step_name(char name[NAME_SIZE], int64_t step) { snprintf(name, NAME_SIZE, "step-%08" PRId64, step); }
+
+/* The step that a folder's name says, or -1. */
+static int64_t step_of(const char *name) {
+    int64_t step;
+    int end = 0;
+    if (sscanf(name, "step-%" SCNd64 "%n", &step, &end) != 1 || name[end] != 0 || step < 0) return -1;
+    return step;
+}
+
+static ltm_status checkpoints_folder(char *folder, size_t size, const char *run, struct ltm_error *error) {
+    return path_join(folder, size, run, "checkpoints", error);
+}
+
+/* ---- Writing ---- */
+
+static ltm_status write_moments(const char *path, const struct weight_table *table, const struct adamw *adam,
+                                struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const size_t n = (size_t)table->count;
+    char(*names)[64] = NULL;
+    struct safetensors_tensor *tensors = NULL;
+    TRY(NEW_ARRAY(names, 2 * n, "metadata", error));
+    TRY(NEW_ARRAY(tensors, 2 * n, "metadata", error));
+    weights_describe(tensors, names, table, "first.", adam->first);
+    weights_describe(tensors + n, names + n, table, "second.", adam->second);
+    const struct safetensors_pair metadata = {"format", "ltm-1"};
+    TRY(safetensors_write(path, tensors, 2 * n, &metadata, 1, error));
+cleanup:
+    free(names);
+    free(tensors);
+    return status;
+}
+
+static ltm_status write_state(const char *folder, const struct checkpoint_state *state, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX], hex[17], *text = NULL;
+    json_t *root = json_object(), *sums = json_object();
+    json_object_set_new(root, "format", json_string("ltm-1"));
+    json_object_set_new(root, "step", json_integer(state->step));
+    json_object_set_new(root, "seconds", json_real(state->seconds));
+    if (isfinite(state->best_bound)) {
+        json_object_set_new(root, "best_bound", json_real(state->best_bound));
+        json_object_set_new(root, "best_step", json_integer(state->best_step));
+    }
+    json_object_set_new(root, "log_bytes", json_integer(state->log_bytes));
+    for (int i = 0; i < FILES; i++) {
+        TRY(path_join(path, sizeof path, folder, files[i], error));
+        if (!file_exists(path)) continue;
+        TRY(checksum_file(hex, path, error));
+        json_object_set_new(sums, files[i], json_string(hex));
+    }
+    json_object_set(root, "checksums", sums);
+    text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    TRY(path_join(path, sizeof path, folder, "state.json", error));
+    if (!text)
+        status = fail_memory(error, 4096, "a checkpoint's state");
+    else
+        status = file_write_text(path, text, error);
+cleanup:
+    json_decref(sums);
+    json_decref(root);
+    free(text);
+    return status;
+}
+
+static ltm_status fill_folder(const char *folder, const struct decoder *decoder, const struct adamw *adam,
+                              const struct ltm_config *config, const struct checkpoint_state *state,
+                              const char *tokenizer, const char *digest, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    TRY(folder_create(folder, error));
+    TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
+    TRY(model_file_write(path, decoder, config, state->step, digest, error));
+    TRY(path_join(path, sizeof path, folder, "optimizer.safetensors", error));
+    TRY(write_moments(path, &decoder->table, adam, error));
+    if (tokenizer) {
+        TRY(path_join(path, sizeof path, folder, "tokenizer.model", error));
+        TRY(file_copy(tokenizer, path, error));
+    }
+    TRY(write_state(folder, state, error));
+    TRY(folder_sync(folder, error));
+cleanup:
+    return status;
+}
+
+/* Point the link checkpoints/NAME at a step's folder, in one step: a new link renamed over the old. */
+static ltm_status point(const char *checkpoints, const char *name, const char *target, struct ltm_error *error) {
+    char link[LTM_PATH_MAX], draft[LTM_PATH_MAX], hidden[NAME_SIZE];
+    snprintf(hidden, sizeof hidden, ".%s", name);
+    ltm_status status = path_join(link, sizeof link, checkpoints, name, error);
+    if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
+    if (status != LTM_OK) return status;
+    unlink(draft);
+    if (symlink(target, draft) != 0 || rename(draft, link) != 0)
+        return fail(error, LTM_IO, "cannot point %s at %s: %m", link, target);
+    return LTM_OK;
+}
+
+/* Remove all checkpoints but the two newest and the best, and what a killed process left half made. */
+static ltm_status prune(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char **names = NULL, path[LTM_PATH_MAX];
+    size_t count = 0;
+    int64_t before = -1;
+    TRY(folder_list(&names, &count, checkpoints, error));
+    for (size_t i = 0; i < count; i++) {
+        const int64_t step = step_of(names[i]);
+        if (step < state->step && step > before) before = step;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int64_t step = step_of(names[i]);
+        const bool old = step >= 0 && step < before && step != state->best_step;
+        if (!old && strncmp(names[i], ".step-", 6) != 0) continue;
+        TRY(path_join(path, sizeof path, checkpoints, names[i], error));
+        TRY(folder_remove(path, error));
+    }
+cleanup:
+    folder_list_free(names, count);
+    return status;
+}
+
+ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
+                            const struct ltm_config *config, const struct checkpoint_state *state,
+                            const char *tokenizer, const char *digest, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char checkpoints[LTM_PATH_MAX], final[LTM_PATH_MAX], draft[LTM_PATH_MAX], name[NAME_SIZE], hidden[NAME_SIZE + 1];
+    step_name(name, state->step);
+    snprintf(hidden, sizeof hidden, ".%s", name);
+    TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
+    TRY(path_join(final, sizeof final, checkpoints, name, error));
+    TRY(path_join(draft, sizeof draft, checkpoints, hidden, error));
+    if (folder_exists(draft)) TRY(folder_remove(draft, error));
+    status = fill_folder(draft, decoder, adam, config, state, tokenizer, digest, error);
+    if (status != LTM_OK) {
+        folder_remove(draft, NULL);
+        return status;
+    }
+    if (folder_exists(final)) TRY(folder_remove(final, error)); /* a damaged one that a resume passed over */
+    if (rename(draft, final) != 0) {
+        status = fail(error, LTM_IO, "cannot rename %s to %s: %m", draft, final);
+        goto cleanup;
+    }
+    TRY(point(checkpoints, "last", name, error));
+    if (state->best_step == state->step) TRY(point(checkpoints, "best", name, error));
+    TRY(folder_sync(checkpoints, error));
+    TRY(prune(checkpoints, state, error));
+cleanup:
+    return status;
+}
+
+/* ---- Reading ---- */
+
+static ltm_status read_state(json_t **root, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX], *text = NULL;
+    size_t bytes;
+    json_error_t wrong;
+    ltm_status status = path_join(path, sizeof path, folder, "state.json", error);
+    *root = NULL;
+    if (status == LTM_OK) status = file_read_text(&text, &bytes, path, 1 << 20, error);
+    if (status != LTM_OK) return status;
+    *root = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
+    free(text);
+    if (!*root || !json_is_object(json_object_get(*root, "checksums")) ||
+        !json_is_integer(json_object_get(*root, "step"))) {
+        json_decref(*root);
+        *root = NULL;
+        return fail(error, LTM_CORRUPT, "%s is damaged", path);
+    }
+    return LTM_OK;
+}
+
+static ltm_status verify(const json_t *root, const char *folder, struct ltm_error *error) {
+    for (int i = 0; i < FILES; i++) {
+        char path[LTM_PATH_MAX], hex[17];
+        const char *expected = json_string_value(json_object_get(json_object_get(root, "checksums"), files[i]));
+        ltm_status status = path_join(path, sizeof path, folder, files[i], error);
+        if (status != LTM_OK) return status;
+        if (!expected && i < 2)
+            return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
+        if (!expected) continue;
+        status = checksum_file(hex, path, error);
+        if (status != LTM_OK) return status;
+        if (strcmp(hex, expected) != 0)
+            return fail(error, LTM_CORRUPT, "%s is damaged: its checksum is %s, not %s as when it was written", path,
+                        hex, expected);
+    }
+    return LTM_OK;
+}
+
+ltm_status checkpoint_verify(const char *folder, struct ltm_error *error) {
+    json_t *root;
+    ltm_status status = read_state(&root, folder, error);
+    if (status == LTM_OK) status = verify(root, folder, error);
+    json_decref(root);
+    return status;
+}
+
+/* Read what is whole: weights and moments are copied only after every checksum has been found right. */
+static ltm_status read_folder(const char *folder, struct decoder *decoder, struct adamw *adam,
+                              struct checkpoint_state *state, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    json_t *root = NULL;
+    struct safetensors *weights = NULL, *moments = NULL;
+    TRY(read_state(&root, folder, error));
+    TRY(verify(root, folder, error));
+    TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
+    TRY(safetensors_open(&weights, path, error));
+    TRY(path_join(path, sizeof path, folder, "optimizer.safetensors", error));
+    TRY(safetensors_open(&moments, path, error));
+    TRY(weights_read(decoder->weights, &decoder->table, "", weights, error));
+    TRY(weights_read(adam->first, &decoder->table, "first.", moments, error));
+    TRY(weights_read(adam->second, &decoder->table, "second.", moments, error));
+    state->step = adam->count = json_integer_value(json_object_get(root, "step"));
+    state->seconds = json_number_value(json_object_get(root, "seconds"));
+    const json_t *best = json_object_get(root, "best_bound");
+    state->best_bound = best ? json_number_value(best) : INFINITY;
+    state->best_step = best ? json_integer_value(json_object_get(root, "best_step")) : -1;
+    state->log_bytes = json_integer_value(json_object_get(root, "log_bytes"));
+cleanup:
+    json_decref(root);
+    safetensors_close(weights);
+    safetensors_close(moments);
+    return status;
+}
+
+/* A process that was killed after it renamed a checkpoint into place may have left the links behind. */
+static ltm_status repoint(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
+    char name[NAME_SIZE];
+    step_name(name, state->step);
+    ltm_status status = point(checkpoints, "last", name, error);
+    if (status != LTM_OK || state->best_step < 0) return status;
+    step_name(name, state->best_step);
+    return point(checkpoints, "best", name, error);
+}
+
+ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
+                                  struct checkpoint_state *state, const struct ltm_watch *watch,
+                                  struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char checkpoints[LTM_PATH_MAX], folder[LTM_PATH_MAX], line[2048], **names = NULL;
+    size_t count = 0;
+    bool passed_over = false;
+    *state = (struct checkpoint_state){.best_bound = INFINITY, .best_step = -1};
+    TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
+    if (!folder_exists(checkpoints)) return LTM_OK;
+    TRY(folder_list(&names, &count, checkpoints, error));
+    for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
+        if (step_of(names[i]) < 0) continue;
+        TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
+        status = read_folder(folder, decoder, adam, state, error);
+        if (status == LTM_OK) status = repoint(checkpoints, state, error);
+        if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
+        passed_over = true;
+        snprintf(line, sizeof line, "%s; trying the checkpoint before it", error ? error->message : folder);
+        if (watch && watch->message) watch->message(watch->user, line);
+    }
+    if (passed_over)
+        status = fail(error, LTM_CORRUPT, "no checkpoint in %s is whole; remove the folder to begin anew", checkpoints);
+cleanup:
+    folder_list_free(names, count);
+    return status;
+}
+
+ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error) {
+    static const char *const candidates[] = {".", "checkpoints/best", "checkpoints/last", "best", "last"};
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        char file[LTM_PATH_MAX];
+        ltm_status status =
+            i == 0 ? (snprintf(folder, size, "%s", path), LTM_OK) : path_join(folder, size, path, candidates[i], error);
+        if (status == LTM_OK) status = path_join(file, sizeof file, folder, "model.safetensors", error);
+        if (status != LTM_OK) return status;
+        if (file_exists(file)) return LTM_OK;
+    }
+    if (!folder_exists(path))
+        return fail(error, LTM_IO, "there is no folder %s; give a checkpoint's or a run's folder", path);
+    return fail(error, LTM_IO, "%s holds no checkpoint (no model.safetensors, no checkpoints/best); train first", path);
+}

@@ -1,0 +1,43 @@
+/* Checkpoints: a run's folder holds checkpoints/step-00000100/ … and two links, `best` and `last`.
+ *
+ * Each is complete: model.safetensors, optimizer.safetensors (first.NAME and second.NAME, the moments), tokenizer.model where there
+ * is one, and state.json (what else a resume needs, and a checksum of every file). It is written as a hidden folder beside and
+ * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum. */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "ltm/config.h"
+#include "ltm/watch.h"
+#include "model/decoder.h"
+#include "train/adamw.h"
+
+/* Where a run stands. Random numbers and the place in the data follow from seed and step. */
+struct checkpoint_state {
+    int64_t step;
+    double seconds;    /* trained for */
+    double best_bound; /* best held-out bound, INFINITY before there is one */
+    int64_t best_step;
+    int64_t log_bytes; /* log.jsonl up to here belongs to it */
+};
+
+/* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove
+ * older ones but the one before and the best. tokenizer: path of a model to copy, or NULL. */
+ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
+                            const struct ltm_config *config, const struct checkpoint_state *state,
+                            const char *tokenizer, const char *digest, struct ltm_error *error);
+
+/* Read the newest whole checkpoint of the run into decoder and adam; state->step = 0 when there is none. A damaged one is named
+ * in a message and the one before it used; LTM_CORRUPT when all are. */
+ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
+                                  struct checkpoint_state *state, const struct ltm_watch *watch,
+                                  struct ltm_error *error);
+
+/* Check every file of a checkpoint folder against the checksums of its state.json. */
+ltm_status checkpoint_verify(const char *folder, struct ltm_error *error);
+
+/* The checkpoint folder that a user's path means: itself, or checkpoints/best or /last of a run's folder. */
+ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error);
+
+#endif

@@ -1,0 +1,84 @@
+#include "train/run_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "base/files.h"
+
+static ltm_status write_failed(const struct run_log *log, struct ltm_error *error) {
+    return fail(error, LTM_IO, "cannot write %s: %s", log->path, strerror(errno));
+}
+
+ltm_status run_log_open(struct run_log *log, const char *run, int64_t bytes, struct ltm_error *error) {
+    *log = (struct run_log){0};
+    ltm_status status = path_join(log->path, sizeof log->path, run, "log.jsonl", error);
+    if (status != LTM_OK) return status;
+    const int descriptor = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) return write_failed(log, error);
+    const off_t length = lseek(descriptor, 0, SEEK_END);
+    if (length >= 0 && length < bytes) {
+        close(descriptor);
+        return fail(
+            error, LTM_CORRUPT,
+            "%s is shorter than its checkpoint says (%lld of %lld bytes); put it back, or train in another run.dir",
+            log->path, (long long)length, (long long)bytes);
+    }
+    if (length < 0 || ftruncate(descriptor, bytes) != 0 || lseek(descriptor, bytes, SEEK_SET) < 0 ||
+        !(log->stream = fdopen(descriptor, "w"))) {
+        status = write_failed(log, error);
+        close(descriptor);
+    }
+    return status;
+}
+
+void run_log_close(struct run_log *log) {
+    if (log->stream) fclose(log->stream);
+    log->stream = NULL;
+}
+
+static void put_real(json_t *line, const char *key, double value) {
+    if (isfinite(value)) json_object_set_new(line, key, json_real(value));
+}
+
+ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r, struct ltm_error *error) {
+    json_t *line = json_object();
+    json_object_set_new(line, "step", json_integer(r->step));
+    json_object_set_new(line, "tokens", json_integer(r->tokens));
+    if (r->heldout) {
+        json_object_set_new(line, "heldout", json_true());
+        put_real(line, "recon", r->recon);
+        put_real(line, "kl", r->kl);
+        put_real(line, "bound", r->bound);
+        put_real(line, "bound_error", r->bound_error);
+    } else {
+        put_real(line, "recon", r->recon);
+        put_real(line, "kl", r->kl);
+        put_real(line, "loss", r->loss);
+        put_real(line, "lr", r->lr);
+        put_real(line, "grad_norm", r->grad_norm);
+        put_real(line, "tokens_per_second", r->tokens_per_second);
+        put_real(line, "utilisation", r->utilisation);
+    }
+    put_real(line, "seconds", r->seconds);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(line);
+    if (!text) return fail(error, LTM_MEMORY, "out of memory for a line of %s", log->path);
+    const int written = fprintf(log->stream, "%s\n", text);
+    free(text);
+    return written < 0 || fflush(log->stream) != 0 ? write_failed(log, error) : LTM_OK;
+}
+
+ltm_status run_log_sync(struct run_log *log, int64_t *bytes, struct ltm_error *error) {
+    if (fflush(log->stream) != 0 || fsync(fileno(log->stream)) != 0) return write_failed(log, error);
+    const long at = ftell(log->stream);
+    if (at < 0) return write_failed(log, error);
+    *bytes = at;
+    return LTM_OK;
+}

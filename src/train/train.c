@@ -1,0 +1,323 @@
+/* ltm_train: a run from its folder's last checkpoint, or from nothing, to its last token. */
+#include "ltm/train.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "latent/score.h"
+#include "ltm/corpus.h"
+#include "ltm/model.h"
+#include "ltm/tokenizer.h"
+#include "math/matmul.h"
+#include "train/checkpoint.h"
+#include "train/run_log.h"
+#include "train/trainer.h"
+
+struct session {
+    struct ltm_config config;
+    const struct ltm_train_hooks *hooks;
+    struct token_stream *train, *heldout;
+    char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
+    struct decoder *decoder;
+    struct trainer trainer;
+    struct run_log log;
+    struct checkpoint_state state;
+    int64_t *heldout_starts, heldout_count;
+    struct sequence_score *heldout_scores;
+    double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
+    double rate;                /* tokens a second, of late */
+    int lock;                   /* keeps two processes from training in one folder */
+};
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const struct session *s, const char *format, ...) {
+    char line[2048];
+    va_list arguments;
+    if (!s->hooks->watch.message) return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    s->hooks->watch.message(s->hooks->watch.user, line);
+}
+
+/* ---- Setting up ---- */
+
+/* Which tokenizer the corpus was made with, and so the vocabulary. */
+static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
+    struct ltm_config *c = &s->config;
+    struct ltm_corpus_info info = {0};
+    struct ltm_tokenizer *tokenizer = NULL;
+    const bool known = corpus_info_read(&info, c->data.corpus, NULL) == LTM_OK;
+    ltm_status status = LTM_OK;
+    if (c->data.tokenizer[0])
+        snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
+    else if (folder_exists(c->data.corpus)) {
+        TRY(path_join(s->tokenizer, sizeof s->tokenizer, c->data.corpus, "tokenizer.model", error));
+        if (!file_exists(s->tokenizer)) s->tokenizer[0] = 0;
+    }
+    if (s->tokenizer[0]) {
+        TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
+        snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
+        if (known && strcmp(s->digest, info.tokenizer_digest) != 0) {
+            status = fail(error, LTM_MISMATCH,
+                          "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
+                          "or leave it out",
+                          c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest);
+            goto cleanup;
+        }
+    }
+    const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
+    if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
+    if (c->model.vocab == LTM_AUTO)
+        status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
+                      c->data.corpus);
+    else if (vocab != LTM_AUTO && c->model.vocab < vocab)
+        status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
+                      vocab);
+cleanup:
+    ltm_tokenizer_close(tokenizer);
+    return status;
+}
+
+static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    ltm_status status = LTM_OK;
+    int64_t available;
+    if (!c->data.corpus[0])
+        return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
+    TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
+    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    TRY(heldout_sequences(&available, token_stream_count(s->heldout), c->model.sequence, error));
+    s->heldout_count = c->run.eval_sequences < available ? c->run.eval_sequences : available;
+    TRY(NEW_ARRAY(s->heldout_starts, (size_t)s->heldout_count, "held-out sequences", error));
+    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_count, "held-out sequences", error));
+    for (int64_t i = 0; i < s->heldout_count; i++)
+        s->heldout_starts[i] = heldout_spread(i, s->heldout_count, available) * c->model.sequence;
+    TRY(find_tokenizer(s, error));
+cleanup:
+    return status;
+}
+
+static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    ltm_status status = folder_create(s->config.run.dir, error);
+    if (status == LTM_OK) status = path_join(path, sizeof path, s->config.run.dir, ".lock", error);
+    if (status != LTM_OK) return status;
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (s->lock < 0)
+        return fail(error, LTM_IO, "cannot write in the run's folder %s: %s", s->config.run.dir, strerror(errno));
+    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+        return fail(error, LTM_INVALID, "another process is training in %s; wait for it, or set another run.dir",
+                    s->config.run.dir);
+    return LTM_OK;
+}
+
+/* May this key differ between a run and its resume? Those that do not change what is computed. */
+static bool may_change(const char *key) {
+    static const char *const free_keys[] = {"run.dir", "run.threads", "run.eval_sequences", "run.eval_every",
+                                            "run.checkpoint_every"};
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+        if (strcmp(key, free_keys[i]) == 0) return true;
+    return strncmp(key, "eval.", 5) == 0;
+}
+
+/* A run goes on only with the configuration that it began with. */
+static ltm_status check_same_run(const struct session *s, const char *path, struct ltm_error *error) {
+    struct ltm_config before;
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    ltm_config_defaults(&before);
+    ltm_status status = ltm_config_load(&before, path, error);
+    for (size_t i = 0; status == LTM_OK && i < count; i++) {
+        char was[LTM_PATH_MAX], is[LTM_PATH_MAX];
+        TRY(ltm_config_get(&before, keys[i].name, was, sizeof was, error));
+        TRY(ltm_config_get(&s->config, keys[i].name, is, sizeof is, error));
+        if (strcmp(was, is) != 0 && !may_change(keys[i].name))
+            return fail(error, LTM_MISMATCH,
+                        "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
+                        "run.dir to begin anew",
+                        s->config.run.dir, keys[i].name, was, is);
+    }
+cleanup:
+    return status;
+}
+
+/* Weights, moments and log as the newest whole checkpoint has them, or new. */
+static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    const struct ltm_config *c = &s->config;
+    TRY(path_join(path, sizeof path, c->run.dir, "checkpoints", error));
+    const bool resuming = folder_exists(path);
+    TRY(path_join(path, sizeof path, c->run.dir, "config.ini", error));
+    if (resuming && file_exists(path)) TRY(check_same_run(s, path, error));
+    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, &s->state, &s->hooks->watch, error));
+    if (s->state.step == 0)
+        weights_initialise(s->decoder->weights, &s->decoder->table, c->run.seed);
+    else
+        say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
+            (long long)s->trainer.steps);
+    TRY(ltm_config_write(c, path, error));
+    TRY(run_log_open(&s->log, c->run.dir, s->state.log_bytes, error));
+    s->before = s->state.seconds;
+cleanup:
+    return status;
+}
+
+static ltm_status set_up(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    TRY(matmul_start(error));
+    TRY(ltm_config_check(&s->config, error));
+    ltm_config_resolve(&s->config);
+    TRY(open_corpus(s, error));
+    if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
+    TRY(lock_folder(s, error));
+    TRY(decoder_create(&s->decoder, &s->config.model, error));
+    say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads",
+        (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
+        (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads);
+    TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
+    TRY(begin_or_resume(s, error));
+    s->peak = matmul_peak(s->config.run.threads, 0.1);
+cleanup:
+    return status;
+}
+
+/* ---- Running ---- */
+
+static double trained_seconds(const struct session *s) { return s->before + seconds_now() - s->began; }
+
+static ltm_status report(struct session *s, const struct ltm_train_record *record, struct ltm_error *error) {
+    ltm_status status = run_log_append(&s->log, record, error);
+    if (status == LTM_OK && s->hooks->on_step) s->hooks->on_step(s->hooks->user, record);
+    return status;
+}
+
+static struct ltm_train_record new_record(const struct session *s) {
+    const int64_t step = s->trainer.adam.count;
+    return (struct ltm_train_record){.step = step,
+                                     .steps = s->trainer.steps,
+                                     .tokens = step * s->config.slow.batch * s->config.model.sequence,
+                                     .seconds = trained_seconds(s)};
+}
+
+static ltm_status slow_step(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    const double tokens = (double)c->slow.batch * c->model.sequence, began = seconds_now();
+    struct slow_step done;
+    ltm_status status = trainer_step(&s->trainer, &done, error);
+    if (status != LTM_OK) return status;
+    const double rate = tokens / (seconds_now() - began);
+    s->rate = s->rate > 0 ? 0.9 * s->rate + 0.1 * rate : rate;
+    /* Useful work (DESIGN, section 8): a fast step counts 2 forward passes, a slow step 3. */
+    const double passes = 3 + (c->model.latents ? 2.0 * c->fast.steps : 0);
+    struct ltm_train_record record = new_record(s);
+    record.recon = done.recon;
+    record.kl = done.kl;
+    record.loss = done.loss;
+    record.lr = done.lr;
+    record.grad_norm = done.grad_norm;
+    record.tokens_per_second = s->rate;
+    record.utilisation = rate * passes * ltm_forward_flops(&c->model) / s->peak;
+    return report(s, &record, error);
+}
+
+/* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
+static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
+    const struct score_options options = {
+        .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch};
+    ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, s->heldout, s->heldout_starts,
+                                        s->heldout_count, &options, error);
+    if (status != LTM_OK) return status;
+    const struct score_summary score = score_summarise(s->heldout_scores, s->heldout_count, s->config.model.sequence);
+    struct ltm_train_record record = new_record(s);
+    record.heldout = true;
+    record.recon = score.recon;
+    record.kl = score.kl;
+    record.bound = score.bound;
+    record.bound_error = score.bound_error;
+    if (score.bound < s->state.best_bound) {
+        s->state.best_bound = score.bound;
+        s->state.best_step = record.step;
+    }
+    return report(s, &record, error);
+}
+
+static ltm_status save(struct session *s, struct ltm_error *error) {
+    s->state.step = s->trainer.adam.count;
+    s->state.seconds = trained_seconds(s);
+    ltm_status status = run_log_sync(&s->log, &s->state.log_bytes, error);
+    if (status != LTM_OK) return status;
+    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.adam, &s->config, &s->state,
+                            s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
+}
+
+static bool due(int64_t step, int every) { return every > 0 && step % every == 0; }
+
+static ltm_status run(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    s->began = seconds_now();
+    while (s->trainer.adam.count < s->trainer.steps) {
+        ltm_status status = slow_step(s, error);
+        if (status != LTM_OK) return status;
+        const int64_t step = s->trainer.adam.count;
+        const bool last = step == s->trainer.steps, stop = s->hooks->stop && *s->hooks->stop && !last;
+        if (last || due(step, c->run.eval_every)) status = score_heldout(s, error);
+        if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
+            status = save(s, error);
+        if (status != LTM_OK) return status;
+        if (stop)
+            return fail(error, LTM_INTERRUPTED,
+                        "stopped after slow step %lld of %lld; the same command goes on from there", (long long)step,
+                        (long long)s->trainer.steps);
+    }
+    return LTM_OK;
+}
+
+static void tear_down(struct session *s) {
+    run_log_close(&s->log);
+    trainer_free(&s->trainer);
+    decoder_free(s->decoder);
+    token_stream_close(s->train);
+    token_stream_close(s->heldout);
+    free(s->heldout_starts);
+    free(s->heldout_scores);
+    if (s->lock >= 0) close(s->lock);
+}
+
+ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,
+                     struct ltm_train_result *result, struct ltm_error *error) {
+    static const struct ltm_train_hooks silent;
+    struct session s = {.config = *config, .hooks = hooks ? hooks : &silent, .lock = -1};
+    struct ltm_error ignored;
+    if (!error) error = &ignored;
+    ltm_status status = set_up(&s, error);
+    if (status == LTM_OK) status = run(&s, error);
+    if (result) {
+        *result =
+            (struct ltm_train_result){.step = s.trainer.adam.count,
+                                      .tokens = s.trainer.adam.count * config->slow.batch * config->model.sequence,
+                                      .best_bound = s.state.best_bound,
+                                      .best_step = s.state.best_step};
+        snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
+    }
+    tear_down(&s);
+    return status;
+}

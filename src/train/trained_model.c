@@ -1,0 +1,54 @@
+#include "train/trained_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "math/matmul.h"
+#include "model/model_file.h"
+#include "train/checkpoint.h"
+
+static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    ltm_status status = path_join(path, sizeof path, folder, "tokenizer.model", error);
+    if (status != LTM_OK || !file_exists(path)) return status;
+    status = ltm_tokenizer_open(&model->tokenizer, path, error);
+    if (status != LTM_OK) return status;
+    if (strcmp(ltm_tokenizer_digest(model->tokenizer), model->digest) != 0)
+        return fail(error, LTM_MISMATCH, "%s is not the tokenizer that the model was trained with (%s, not %s)", path,
+                    ltm_tokenizer_digest(model->tokenizer), model->digest);
+    return LTM_OK;
+}
+
+ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct ltm_model *made = NULL;
+    char folder[LTM_PATH_MAX], file[LTM_PATH_MAX];
+    *model = NULL;
+    TRY(matmul_start(error));
+    TRY(checkpoint_find(folder, sizeof folder, path, error));
+    TRY(checkpoint_verify(folder, error));
+    TRY(NEW_ARRAY(made, 1, "a model", error));
+    TRY(path_join(file, sizeof file, folder, "model.safetensors", error));
+    TRY(model_file_read(file, &made->decoder, &made->config, &made->step, made->digest, error));
+    TRY(open_tokenizer(made, folder, error));
+    *model = made;
+    made = NULL;
+cleanup:
+    ltm_model_close(made);
+    return status;
+}
+
+void ltm_model_close(struct ltm_model *model) {
+    if (!model) return;
+    decoder_free(model->decoder);
+    ltm_tokenizer_close(model->tokenizer);
+    free(model);
+}
+
+const struct ltm_config *ltm_model_config(const struct ltm_model *model) { return &model->config; }
+
+const struct ltm_tokenizer *ltm_model_tokenizer(const struct ltm_model *model) { return model->tokenizer; }
+
+int64_t ltm_model_step(const struct ltm_model *model) { return model->step; }

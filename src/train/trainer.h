@@ -1,0 +1,50 @@
+/* The slow step: fit the posteriors of a batch, then one step of the decoder's weights (paper, algorithm 1).
+ *
+ * Memory with P weights, in floats: weights, gradient and two moments, 4 P; and for each thread a workspace that holds one
+ * more array of the larger of a layer's and the embedding's weights. Threads add their groups' gradients to the one sum in
+ * the order of the groups, layer by layer, so the sum is the same for any number of threads. */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include "latent/score.h"
+#include "latent/workers.h"
+#include "ltm/config.h"
+#include "text/sequences.h"
+#include "text/token_stream.h"
+#include "train/adamw.h"
+
+struct trainer {
+    struct ltm_config config; /* nothing that the slow step needs is auto */
+    struct decoder *decoder;
+    struct workers workers;
+    struct turnstile *turnstile;
+    struct adamw adam;
+    float *gradient;
+    struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draw of z */
+    int64_t *starts;               /* [batch] */
+    int64_t steps;                 /* in all */
+    const struct token_stream *stream;
+    struct sequence_order order;
+};
+
+/* Slow steps that run.tokens make, rounded up. */
+int64_t trainer_steps(const struct ltm_config *config);
+
+/* What a trainer and its decoder allocate, in bytes. */
+size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder);
+
+/* Borrows decoder (whose weights it will change) and stream. config has no auto in it. */
+ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
+                          const struct token_stream *stream, struct ltm_error *error);
+void trainer_free(struct trainer *trainer);
+
+struct slow_step {
+    double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised, the same figure */
+    double lr, grad_norm;
+};
+
+/* Take the slow step after trainer->adam.count of them. LTM_NUMERIC when loss or gradient is not finite: the weights are then
+ * as they were. */
+ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
+
+#endif
