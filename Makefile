@@ -60,9 +60,9 @@ TEST_O    := $(call objects,tests/*/test_*.c)
 ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O)
 TESTS     := $(TEST_O:.o=)
 
-all: $(BUILD)/ltm
-tests: $(TESTS)
-objects: $(ALL_O)
+all: $(BUILD)/ltm; @:
+tests: $(TESTS); @:
+objects: $(ALL_O); @:
 
 # The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
 # (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
@@ -128,11 +128,11 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 	@$(MAKE) objects build-lint/gcc/libltm.a BUILD=build-lint/gcc CC=gcc CXX=g++ CFLAGS='-O2 -Werror'
 	@$(MAKE) objects tidy BUILD=build-lint/clang CC=clang CXX=clang++ CFLAGS='-O1 -Werror'
 	@clang-format --dry-run -Werror $(FORMATTED)
-	@shellcheck $(SCRIPTS)
+	@shellcheck -x $(SCRIPTS)
 	@tests/lint/house build-lint/gcc/libltm.a
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
-SCRIPTS   = .ci/run packaging/deps tests/run $(wildcard runs/*.sh tests/*/test_*.sh corpora/*/build) tests/lint/house
+SCRIPTS   = .ci/run packaging/deps tests/run $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build) tests/lint/house
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 	$(say) TIDY $<
