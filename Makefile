@@ -147,13 +147,12 @@ format: ## lay out all sources as `make lint` wants them
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
 sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
-	LSAN_OPTIONS=suppressions=tests/lint/leaks.txt:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 LIMIT=1200 \
+	UBSAN_OPTIONS=print_stacktrace=1 LIMIT=1200 \
 	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
 
 tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which needs clang and its OpenMP
 	@CC=clang CXX=clang++ packaging/deps
-	@TSAN_OPTIONS="suppressions=tests/lint/threads.txt ignore_noninstrumented_modules=1 halt_on_error=1" \
-	OMP_TOOL_LIBRARIES=$$(clang -print-file-name=libarcher.so) LIMIT=1200 \
+	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
 	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY=threads
 
 DEST = $(DESTDIR)$(PREFIX)
@@ -166,7 +165,7 @@ install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	sed 's,@PREFIX@,$(PREFIX),; s,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' packaging/ltm.pc.in \
 	    >$(DEST)/lib/pkgconfig/ltm.pc
 VERSION = $(shell sed -n 's/.*LTM_VERSION "\(.*\)"/\1/p' include/ltm.h)
-OPENMP  = $(if $(findstring clang,$(CC)),-L$(dir $(realpath $(shell $(CC) -print-file-name=libomp.so))) -lomp,-lgomp)
+OPENMP  = $(if $(findstring clang,$(CC)),-L$(realpath $(shell $(CC) -print-resource-dir)/../..) -lomp,-lgomp)
 
 uninstall: ## what install put there
 	rm -rf $(DEST)/bin/ltm $(DEST)/lib/libltm.a $(DEST)/lib/pkgconfig/ltm.pc $(DEST)/include/ltm.h $(DEST)/include/ltm
