@@ -1,0 +1,22 @@
+/* Drawing a token from logits: temperature, then the k likeliest, then the fewest whose probabilities reach p. */
+#ifndef EVAL_SAMPLER_H
+#define EVAL_SAMPLER_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct sampler {
+    int vocab, top_k;          /* top_k 0 = all */
+    double temperature, top_p; /* temperature 0 = the likeliest token */
+    int32_t *heap;             /* [vocab] */
+};
+
+ltm_status sampler_create(struct sampler *sampler, int vocab, double temperature, int top_k, double top_p,
+                          struct ltm_error *error);
+void sampler_free(struct sampler *sampler);
+
+/* The token that a uniform number in [0, 1) picks. logits (vocab) become probabilities (not normalised). */
+int32_t sampler_pick(struct sampler *sampler, float *logits, double uniform);
+
+#endif
