@@ -17,12 +17,17 @@ int option_number(const char *command, const char *name, const char *text, long 
     return CLI_OK;
 }
 
-int option_share(const char *command, const char *name, const char *text, double *value) {
+int option_real(const char *command, const char *name, const char *text, double least, double most, double *value) {
     char *end;
     *value = strtod(text, &end);
     if (end == text || *end) return cli_usage(command, "%s wants a number, not \"%s\"", name, text);
-    if (!(*value >= 0 && *value <= 1)) return cli_usage(command, "%s %s is out of range: 0 to 1", name, text);
+    if (!(*value >= least && *value <= most))
+        return cli_usage(command, "%s %s is out of range: %g to %g", name, text, least, most);
     return CLI_OK;
+}
+
+int option_share(const char *command, const char *name, const char *text, double *value) {
+    return option_real(command, name, text, 0, 1, value);
 }
 
 int option_seed(const char *command, const char *text, uint64_t *value) {

@@ -8,6 +8,7 @@ enum { OPTION_THREADS_MOST = 4096 };
 
 int option_number(const char *command, const char *name, const char *text, long long least, long long most,
                   long long *value);
+int option_real(const char *command, const char *name, const char *text, double least, double most, double *value);
 int option_share(const char *command, const char *name, const char *text, double *value); /* 0 … 1 */
 int option_seed(const char *command, const char *text, uint64_t *value);
 

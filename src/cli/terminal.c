@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 512, BAR_CELLS = 24 };
+enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24 };
 
 int cli_fail(const struct ltm_error *error) {
     fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
@@ -100,35 +100,34 @@ static double time_left(const struct cli_bar *bar, const struct ltm_progress *pr
     return elapsed * (progress->total - progress->done) / gone;
 }
 
+/* " [####....]": shorter in a narrow window, to leave room for the figures. */
+static void format_cells(char cells[CELLS_MOST + 4], double part) {
+    int count = columns() >= 110 ? CELLS_MOST : CELLS_MOST / 3;
+    memset(cells + 2, '.', (size_t)count);
+    memset(cells + 2, '#', (size_t)(part * count));
+    memcpy(cells, " [", 2);
+    memcpy(cells + 2 + count, "]", 2);
+}
+
 static void format_progress(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed, char *text,
                             size_t size) {
-    char cells[BAR_CELLS + 3] = "", share[40] = "", time[32] = "", amount[32];
+    char cells[CELLS_MOST + 4] = "", share[40], time[48] = "", duration[32];
     double part = progress->total > 0 ? progress->done / progress->total : 0;
-    if (!(part >= 0)) part = 0;
-    if (part > 1) part = 1;
+    part = part >= 0 ? fmin(part, 1) : 0; /* NaN counts as 0 */
     if (progress->total > 0) {
-        snprintf(share, sizeof share, " %3d%%", (int)(100 * part));
+        snprintf(share, sizeof share, "%3d%%", (int)(100 * part));
+        if (bar->terminal) format_cells(cells, part);
     } else {
-        cli_quantity(amount, sizeof amount, progress->done);
-        snprintf(share, sizeof share, " %s", amount);
-    }
-    if (bar->terminal && progress->total > 0) {
-        int full = (int)(part * BAR_CELLS);
-        cells[0] = ' ';
-        cells[1] = '[';
-        for (int i = 0; i < BAR_CELLS - 2; i++) cells[i + 2] = i < full * (BAR_CELLS - 2) / BAR_CELLS ? '#' : '.';
-        cells[BAR_CELLS] = ']';
-        cells[BAR_CELLS + 1] = 0;
+        cli_quantity(share, sizeof share, progress->done);
     }
     double left = time_left(bar, progress, elapsed);
+    cli_duration(duration, sizeof duration, part >= 1 ? elapsed : left);
     if (part >= 1)
-        cli_duration(time, sizeof time, elapsed);
+        snprintf(time, sizeof time, "  in %s", duration);
     else if (isfinite(left))
-        cli_duration(time, sizeof time, left);
-    bool detail = progress->detail && *progress->detail;
-    snprintf(text, size, "%s%s%s%s%s%s%s%s", progress->what, cells, share, detail ? "  " : "",
-             detail ? progress->detail : "", *time ? (part >= 1 ? "  in " : "  ") : "", time,
-             *time && part < 1 ? " left" : "");
+        snprintf(time, sizeof time, "  %s left", duration);
+    snprintf(text, size, "%s%s %s%s%s%s", progress->what, cells, share, time, progress->detail ? "  " : "",
+             progress->detail ? progress->detail : "");
 }
 
 void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) {
@@ -140,9 +139,9 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
         bar->first = progress->done;
         if (!bar->terminal) bar->shown = time; /* short work makes no lines */
     }
+    bool whole = progress->total > 0 && progress->done >= progress->total && (fresh || bar->last_done < progress->done);
     bar->last_done = progress->done;
     double elapsed = time - bar->begun;
-    bool whole = progress->total > 0 && progress->done >= progress->total;
     bool due = bar->terminal ? fresh || whole || time - bar->shown >= bar->draw_every
                              : (whole && elapsed >= 1) || time - bar->shown >= bar->lines_every;
     if (!due) return;

@@ -1,0 +1,33 @@
+#include "arguments.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool argument_is_assignment(const char *argument) {
+    size_t name = strspn(argument, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return name > 0 && argument[0] != '-' && argument[name] == '=';
+}
+
+ltm_status arguments_override(struct ltm_config *config, char **arguments, int count, struct ltm_error *error) {
+    for (int i = 0; i < count; i++) {
+        if (!argument_is_assignment(arguments[i])) continue;
+        ltm_status status = ltm_config_override(config, arguments[i], error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
+static bool is_wanted(const char *name, const char *const *prefixes) {
+    if (!prefixes) return true;
+    for (; *prefixes; prefixes++)
+        if (strncmp(name, *prefixes, strlen(*prefixes)) == 0) return true;
+    return false;
+}
+
+void arguments_print_keys(const char *const *prefixes) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(keys[i].name, prefixes))
+            printf("  %-22s %s (%s)\n", keys[i].name, keys[i].help, *keys[i].fallback ? keys[i].fallback : "empty");
+}

@@ -1,0 +1,192 @@
+/* ltm train */
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "arguments.h"
+#include "commands.h"
+#include "ltm/train.h"
+#include "options.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "usage: ltm train CONFIG.ini [section.key=value …] [--json]\n"
+    "\n"
+    "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
+    "with it where it was stopped, to the same result. An interrupt (Ctrl-C) finishes the slow step, writes a\n"
+    "checkpoint and exits with 130; a second one exits at once.\n"
+    "  --json                 print the result as JSON\n"
+    "\n"
+    "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) {
+    static const char line[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
+    (void)number;
+    if (stop) _exit(CLI_INTERRUPTED);
+    stop = 1;
+    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)written; /* nothing can be done about it here */
+}
+
+/* SA_RESTART: writes under way go on. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* What the display knows of the run. */
+struct display {
+    struct cli_bar bar;
+    struct ltm_watch loading; /* draws on the bar until the first step is done */
+    int64_t steps, step;      /* in all, done */
+    double seconds;
+    double bound; /* of the last held-out scoring; NAN before there is one */
+    char figures[128];
+};
+
+static void draw(struct display *display, const char *also) {
+    char detail[192];
+    snprintf(detail, sizeof detail, "%s%s", display->figures, also);
+    cli_bar_progress(&display->bar, &(struct ltm_progress){.what = "train",
+                                                           .done = (double)display->step,
+                                                           .total = (double)display->steps,
+                                                           .detail = detail});
+}
+
+static void on_step(void *user, const struct ltm_train_record *record) {
+    struct display *display = user;
+    display->step = record->step;
+    display->steps = record->steps;
+    display->seconds = record->seconds;
+    if (record->heldout) {
+        display->bound = record->bound;
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %.4f ± %.4f nats a token (recon %.4f, KL %.4f)",
+                     (long long)record->step, (long long)record->steps, record->bound, record->bound_error,
+                     record->recon, record->kl);
+        return;
+    }
+    char bound[32] = "", rate[32];
+    if (isfinite(display->bound)) snprintf(bound, sizeof bound, "  bound %.3f", display->bound);
+    cli_quantity(rate, sizeof rate, record->tokens_per_second);
+    snprintf(display->figures, sizeof display->figures, "recon %.3f  KL %.3f%s  %s tokens/s", record->recon, record->kl,
+             bound, rate);
+    draw(display, "");
+}
+
+/* Scoring within the run must not take the bar's time away from training's. */
+static void on_progress(void *user, const struct ltm_progress *progress) {
+    struct display *display = user;
+    if (display->steps == 0) {
+        display->loading.progress(display->loading.user, progress);
+        return;
+    }
+    char also[64] = "";
+    if (progress->total > 0)
+        snprintf(also, sizeof also, "  (%.30s %d%%)", progress->what, (int)(100 * progress->done / progress->total));
+    draw(display, also);
+}
+
+static void on_message(void *user, const char *line) { cli_bar_line(&((struct display *)user)->bar, "%s", line); }
+
+/* runs/NAME for …/NAME.ini */
+static ltm_status name_run(struct ltm_config *config, const char *path, struct ltm_error *error) {
+    if (config->run.dir[0]) return LTM_OK;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    char folder[LTM_PATH_MAX];
+    snprintf(folder, sizeof folder, "runs/%.*s", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
+    return ltm_config_set(config, "run.dir", folder, error);
+}
+
+static void print_settings(const struct ltm_config *c, struct cli_bar *bar) {
+    char tokens[32];
+    double step_tokens = (double)c->slow.batch * c->model.sequence;
+    cli_quantity(tokens, sizeof tokens, (double)c->run.tokens);
+    cli_bar_line(bar, "%s: %d layers of width %d, %d heads, sequences of %d tokens, window %d", c->run.dir,
+                 c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
+    if (c->model.latents)
+        cli_bar_line(bar, "%d latents a sequence, %d fast steps at rate %g", c->model.latents, c->fast.steps,
+                     c->fast.lr);
+    else
+        cli_bar_line(bar, "no latents: a plain autoregressive model");
+    cli_bar_line(bar, "%s tokens of %s in %.0f slow steps of %d sequences at rate %g", tokens, c->data.corpus,
+                 ceil((double)c->run.tokens / step_tokens), c->slow.batch, c->slow.lr);
+}
+
+static void print_json(const struct ltm_train_result *result) {
+    json_t *json = json_object();
+    json_object_set_new(json, "step", json_integer(result->step));
+    json_object_set_new(json, "tokens", json_integer(result->tokens));
+    if (isfinite(result->best_bound)) {
+        json_object_set_new(json, "best_bound", json_real(result->best_bound));
+        json_object_set_new(json, "best_step", json_integer(result->best_step));
+        json_object_set_new(json, "best", json_string(result->best));
+    }
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(json);
+}
+
+static void print_result(const struct ltm_train_result *result, double seconds) {
+    char tokens[32], time[32] = "";
+    cli_quantity(tokens, sizeof tokens, (double)result->tokens);
+    if (seconds > 0) cli_duration(time, sizeof time, seconds);
+    printf("trained on %s tokens in %lld slow steps%s%s\n", tokens, (long long)result->step, *time ? ", " : "", time);
+    if (isfinite(result->best_bound))
+        printf("best held-out bound %.4f nats a token, at step %lld: %s\n", result->best_bound,
+               (long long)result->best_step, result->best);
+}
+
+static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
+    struct display display = {.bound = NAN};
+    display.loading = cli_watch(&display.bar);
+    struct ltm_watch watch = {.user = &display, .progress = on_progress, .message = on_message};
+    const struct ltm_train_hooks hooks = {.watch = watch, .user = &display, .on_step = on_step, .stop = &stop};
+    struct ltm_train_result result = {0};
+    print_settings(config, &display.bar);
+    catch_signals();
+    ltm_status status = ltm_train(config, &hooks, &result, error);
+    cli_bar_end(&display.bar);
+    if (status == LTM_OK && json) print_json(&result);
+    if (status == LTM_OK && !json) print_result(&result, display.seconds);
+    return status;
+}
+
+int command_train(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    struct ltm_error error = {0};
+    struct ltm_config config;
+    bool json = false;
+    int letter;
+    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (letter == 'h') {
+            fputs(usage, stdout);
+            arguments_print_keys(NULL);
+            return CLI_OK;
+        }
+        if (letter != 'j') return option_unknown("train", argv);
+        json = true;
+    }
+    if (optind == argc) return cli_usage("train", "name a configuration, such as runs/nano.ini");
+    const char *path = argv[optind++];
+    for (int i = optind; i < argc; i++)
+        if (!argument_is_assignment(argv[i]))
+            return cli_usage("train", "\"%s\" is not of the form section.key=value", argv[i]);
+    ltm_config_defaults(&config);
+    if (ltm_config_load(&config, path, &error) != LTM_OK ||
+        arguments_override(&config, argv + optind, argc - optind, &error) != LTM_OK ||
+        name_run(&config, path, &error) != LTM_OK || ltm_config_check(&config, &error) != LTM_OK ||
+        train(&config, json, &error) != LTM_OK)
+        return cli_fail(&error);
+    return CLI_OK;
+}
