@@ -184,7 +184,11 @@ ltm_status encode(const struct ltm_tokenizer *tokenizer, const char *text, size_
     std::vector<int> work;
     ids.reserve(bytes / 3 + 16);
     while (bytes > 0) {
-        size_t now = bytes > kPieceOfText ? utf8_cut(text, bytes, kPieceOfText) : bytes;
+        /* Line by line: SentencePiece adds up scores in float from where it begins, so near ties on a line would
+         * else be decided by what stands before it. */
+        const void *newline = std::memchr(text, '\n', bytes);
+        size_t now = newline ? static_cast<size_t>(static_cast<const char *>(newline) - text) + 1 : bytes;
+        if (now > kPieceOfText) now = utf8_cut(text, now, kPieceOfText);
         ltm_status status = encode_short(tokenizer, absl::string_view(text, now), ids, work, error);
         if (status != LTM_OK) return status;
         text += now;

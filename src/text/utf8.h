@@ -11,9 +11,10 @@ size_t utf8_valid(const char *text, size_t bytes, bool *open);
 
 /* Where to cut a text that is too long to handle at once: 0 < cut <= most < bytes, between two characters
  * (0 only where `most` is below 4 and within the first character).
- * It is before a newline or before a space that follows something else, where there is one in the last half of
- * `most`: no piece of our tokenizers spans such a place, so text cut there gives the same tokens as text left
- * whole. */
+ *
+ * It is before a newline or before a space that follows something else, where there is one in the last half of `most`. No
+ * piece of our tokenizers spans such a place: text cut before a newline gives the same tokens as text left whole, and
+ * text cut before a space but for near ties between spellings. */
 size_t utf8_cut(const char *text, size_t bytes, size_t most);
 
 #endif

@@ -1,0 +1,228 @@
+/* Documents: what lies between separators, in lines of JSON, in files and folders, in pieces that fit in memory. */
+#include "text/fixture.h"
+
+#include "text/documents.h"
+
+/* All documents of an input, each ended by '|'; blocks counted. */
+static char *read_paths(const char *const *paths, size_t count, const char *separator, const char *field, int *blocks) {
+    struct ltm_text_input input = {.paths = paths, .count = count, .separator = separator, .field = field};
+    struct documents *documents = NULL;
+    struct words words = {0};
+    struct text_block block;
+    int64_t document = 0;
+    bool more = false;
+    int found = 0;
+    words_add(&words, "", 0);
+    ltm_status status = documents_open(&documents, &input, &error);
+    while (status == LTM_OK && (status = documents_next(documents, &block, &more, &error)) == LTM_OK && more) {
+        assert_int_equal(block.document, document);
+        assert_true(block.bytes <= TEXT_BLOCK);
+        words_add(&words, block.text, block.bytes);
+        if (block.last) words_add(&words, "|", 1);
+        document += block.last;
+        found++;
+    }
+    if (status == LTM_OK) assert_int_equal(documents_done(documents), documents_size(documents));
+    documents_close(documents);
+    if (blocks) *blocks = found;
+    if (status == LTM_OK) return words.text;
+    free(words.text);
+    return NULL;
+}
+
+static void assert_documents(const char *path, const char *separator, const char *expected) {
+    char *text = read_paths(&path, 1, separator, NULL, NULL);
+    if (!text) fail_msg("%s", error.message);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void assert_refused(const char *path, const char *part) {
+    assert_null(read_paths(&path, 1, NULL, NULL, NULL));
+    assert_says(path);
+    assert_says(part);
+}
+
+static void a_text_file_is_a_document(void **state) {
+    (void)state;
+    assert_documents(put_text("a.txt", "one\n\ntwo\r\n"), NULL, "one\n\ntwo\r\n|");
+    assert_documents(put_text("a.txt", "no newline at the end"), NULL, "no newline at the end|");
+    assert_documents(put_text("a.txt", "\xEF\xBB\xBFmarked \xEF\xBB\xBF"), NULL, "marked \xEF\xBB\xBF|");
+    assert_documents(put_text("a.txt", "\xEF\xBB\xBF"), NULL, "");
+    assert_documents(put_text("a.txt", ""), NULL, "");
+    assert_documents(put_gzip("a.txt.gz", "packed\n", 7), NULL, "packed\n|");
+}
+
+static void separator_lines_end_documents(void **state) {
+    (void)state;
+    assert_documents(put_text("b.txt", "one\ntwo\n%%\nthree\n%%\n"), "%%", "one\ntwo|three|");
+    assert_documents(put_text("b.txt", "%%\n%%\none\n%%"), "%%", "one|");
+    assert_documents(put_text("b.txt", "one %%\n%% two\n %%\n%%%\nthree"), "%%", "one %%\n%% two\n %%\n%%%\nthree|");
+    assert_documents(put_text("b.txt", "one\r\n%%\r\ntwo\r\n"), "%%", "one|two|");
+    assert_documents(put_text("b.txt", "one\n\n\ntwo\nthree\n\n"), "", "one|two\nthree|"); /* an empty line */
+    assert_documents(put_text("b.txt", "\n\none"), "%%", "\n\none|");
+}
+
+static void separators_are_found_wherever_blocks_end(void **state) {
+    (void)state;
+    for (int before = TEXT_BLOCK - 8; before <= TEXT_BLOCK + 8; before++) {
+        struct words words = {0}, expected = {0};
+        for (int i = 0; i < before; i++) words_add(&words, i % 7 ? "x" : "\n", 1);
+        words_add(&expected, words.text, words.bytes);
+        words_add(&words, "\n<|end|>\nsecond\n", 16);
+        words_add(&expected, "|second|", 8);
+        assert_documents(put("c.txt", words.text, words.bytes), "<|end|>", expected.text);
+        free(words.text);
+        free(expected.text);
+    }
+}
+
+static void large_documents_come_in_blocks_and_whole(void **state) {
+    static const char *const units[] = {"word \xE2\x82\xAC and more\n", "words without a newline ",
+                                        "solid\xF0\x9F\x98\x80"};
+    (void)state;
+    for (int which = 0; which < 3; which++) {
+        struct words words = {0};
+        while (words.bytes < 5 * TEXT_BLOCK / 2) words_add(&words, units[which], strlen(units[which]));
+        const char *path = put_gzip("d.txt.gz", words.text, words.bytes);
+        int blocks = 0;
+        char *text = read_paths(&path, 1, which == 1 ? "%%" : NULL, NULL, &blocks);
+        assert_non_null(text);
+        assert_true(blocks >= 3);
+        words_add(&words, "|", 1);
+        assert_string_equal(text, words.text);
+        free(text);
+        free(words.text);
+    }
+}
+
+static void a_line_of_json_is_a_document(void **state) {
+    (void)state;
+    assert_documents(put_text("e.jsonl", "{\"text\": \"one\\nline \\u20ac\"}\n\n  \r\n{\"id\": 3, \"text\": \"two\"}"),
+                     NULL, "one\nline \xE2\x82\xAC|two|");
+    assert_documents(put_text("e.jsonl", "{\"text\": \"\"}\r\n{\"text\": \"x\"}\r\n"), NULL, "x|");
+    assert_documents(put_gzip("e.jsonl.gz", "{\"text\":\"p\"}\n", 13), NULL, "p|");
+    const char *path = put_text("e.jsonl", "{\"body\": \"one\", \"text\": 5}\n");
+    char *text = read_paths(&path, 1, NULL, "body", NULL);
+    assert_string_equal(text, "one|");
+    free(text);
+    assert_refused(path, "line 1");
+    assert_says("holds no string");
+    assert_refused(put_text("e.jsonl", "{\"text\": \"a\"}\n{\"other\": 1}\n"), "line 2");
+    assert_says("has no key");
+    assert_refused(put_text("e.jsonl", "\n[1]\n"), "is not a JSON object");
+    assert_says("line 2");
+    assert_refused(put_text("e.jsonl", "{\"text\": \n"), "is not JSON");
+}
+
+static void a_json_document_larger_than_a_block_is_whole(void **state) {
+    (void)state;
+    struct words line = {0}, expected = {0};
+    words_add(&line, "{\"text\": \"", 10);
+    while (expected.bytes < 3 * TEXT_BLOCK) {
+        words_add(&line, "some words\\n", 12);
+        words_add(&expected, "some words\n", 11);
+    }
+    words_add(&line, "\"}\n{\"text\": \"next\"}\n", 20);
+    words_add(&expected, "|next|", 6);
+    assert_documents(put("f.jsonl", line.text, line.bytes), NULL, expected.text);
+    free(line.text);
+    free(expected.text);
+}
+
+static void nul_characters_stay(void **state) {
+    (void)state;
+    const char *path = put_text("g.jsonl", "{\"text\": \"a\\u0000b\"}\n");
+    struct ltm_text_input input = {.paths = &path, .count = 1};
+    struct documents *documents;
+    struct text_block block;
+    bool more;
+    assert_ok(documents_open(&documents, &input, &error));
+    assert_ok(documents_next(documents, &block, &more, &error));
+    assert_int_equal(block.bytes, 3);
+    assert_memory_equal(block.text, "a\0b", 3);
+    documents_close(documents);
+}
+
+static void folders_are_read_in_order_of_name(void **state) {
+    (void)state;
+    assert_ok(folder_create(at("tree/b/deep"), &error));
+    put_text("tree/c.txt", "c");
+    put_text("tree/b/x.txt", "bx");
+    put_text("tree/b/deep/y.jsonl", "{\"text\": \"deep\"}\n");
+    put_gzip("tree/a.txt.gz", "a", 1);
+    put_text("tree/notes.pdf", "\xFF\xFE");
+    const char *paths[] = {at("tree"), at("tree/b/x.txt")};
+    char *text = read_paths(paths, 2, NULL, NULL, NULL);
+    assert_non_null(text);
+    assert_string_equal(text, "a|deep|bx|c|bx|");
+    free(text);
+}
+
+static void bad_utf8_is_named_by_file_and_byte(void **state) {
+    (void)state;
+    assert_refused(put("h.txt", "abc\xFF", 4), "byte 3 is 0xFF");
+    assert_refused(put("h.txt",
+                       "\xEF\xBB\xBF"
+                       "abc\xC0\x80",
+                       8),
+                   "byte 6 is 0xC0");
+    assert_refused(put("h.txt", "cut \xE2\x82", 6), "byte 4 is 0xE2");
+    assert_refused(put("h.jsonl", "{\"text\": \"a\"}\n\xFF\n", 16), "byte 14 is 0xFF");
+    assert_refused(put_gzip("h.txt.gz", "12345\x80", 6), "byte 5 of what it unpacks to is 0x80");
+    struct words words = {0};
+    while (words.bytes < 3 * TEXT_BLOCK) words_add(&words, "some text\n", 10);
+    words.text[700001] = (char)0x80;
+    assert_refused(put("h.txt", words.text, words.bytes), "byte 700001 is 0x80");
+    free(words.text);
+}
+
+static void what_cannot_be_read_is_named(void **state) {
+    (void)state;
+    assert_refused(at("nowhere.txt"), "No such file");
+    assert_refused(put_text("i.pdf", "x"), ".jsonl.gz");
+    assert_refused(put_text("i.txt.gz", "not packed at all"), "not gzip");
+    assert_ok(folder_create(at("hollow"), &error));
+    assert_refused(at("hollow"), "holds no");
+    struct words words = make_words(300000, 1);
+    const char *path = put_gzip("i.txt.gz", words.text, words.bytes);
+    assert_int_equal(truncate(path, 20000), 0);
+    assert_refused(path, "damaged");
+    FILE *file = fopen(path, "wb"); /* bytes changed within */
+    assert_non_null(file);
+    fclose(file);
+    put_gzip("i.txt.gz", words.text, words.bytes);
+    file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 30000, SEEK_SET), 0);
+    assert_int_equal(fwrite("????????", 1, 8, file), 8);
+    fclose(file);
+    assert_refused(path, path);
+    free(words.text);
+    if (geteuid() != 0) { /* root reads everything */
+        path = put_text("locked.txt", "x");
+        assert_int_equal(chmod(path, 0), 0);
+        assert_refused(path, "Permission denied");
+    }
+    struct ltm_text_input none = {0};
+    struct documents *documents;
+    assert_int_equal(documents_open(&documents, &none, &error), LTM_INVALID);
+    struct ltm_text_input two_lines = {.paths = &path, .count = 1, .separator = "a\nb"};
+    assert_int_equal(documents_open(&documents, &two_lines, &error), LTM_INVALID);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_text_file_is_a_document),
+        cmocka_unit_test(separator_lines_end_documents),
+        cmocka_unit_test(separators_are_found_wherever_blocks_end),
+        cmocka_unit_test(large_documents_come_in_blocks_and_whole),
+        cmocka_unit_test(a_line_of_json_is_a_document),
+        cmocka_unit_test(a_json_document_larger_than_a_block_is_whole),
+        cmocka_unit_test(nul_characters_stay),
+        cmocka_unit_test(folders_are_read_in_order_of_name),
+        cmocka_unit_test(bad_utf8_is_named_by_file_and_byte),
+        cmocka_unit_test(what_cannot_be_read_is_named),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
