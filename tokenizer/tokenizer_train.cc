@@ -31,10 +31,18 @@ constexpr int kShares = 16;
 constexpr int kVocabMost = 1 << 20;
 constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece wants 64-bit positions */
 
+/* A unigram trainer drops the pieces that it expects less than half a time, and ends the program when none is left. Text
+ * of n characters has at most 2 n candidates of at most 16 characters: 17 copies of it leave one. Longer text does. */
+constexpr size_t kSmallSample = 4096;
+constexpr size_t kCopies = 17;
+
 class SampleIterator : public sentencepiece::SentenceIterator {
   public:
-    explicit SampleIterator(const struct text_sample *sample) : sample_(sample) { take(); }
-    bool done() const override { return at_ >= sample_->count; }
+    explicit SampleIterator(const struct text_sample *sample)
+        : sample_(sample), count_(sample->count * (sample->bytes < kSmallSample ? kCopies : 1)) {
+        take();
+    }
+    bool done() const override { return at_ >= count_; }
     void Next() override {
         at_++;
         take();
@@ -45,11 +53,11 @@ class SampleIterator : public sentencepiece::SentenceIterator {
   private:
     void take() {
         if (done()) return;
-        const struct sample_line &line = sample_->lines[at_];
+        const struct sample_line &line = sample_->lines[at_ % sample_->count];
         value_.assign(sample_->text + line.from, line.bytes);
     }
     const struct text_sample *sample_;
-    size_t at_ = 0;
+    size_t count_, at_ = 0;
     std::string value_;
 };
 

@@ -63,10 +63,15 @@ cleanup:
     return status;
 }
 
-/* The length of a character at which lines end, or 0. */
+/* The length of what ends a line here, or 0. */
 static size_t line_end(const char *text, size_t bytes) {
-    if (*text == '\n' || *text == '\t' || *text == 0) return 1;
-    return bytes >= 3 && (memcmp(text, "\xE2\x96\x81", 3) == 0 || memcmp(text, "\xE2\x96\x85", 3) == 0) ? 3 : 0;
+    static const char *const ends[] = {"\n", "\t", "\xE2\x96\x81", "\xE2\x96\x85", "<unk>", "</s>"};
+    if (*text == 0) return 1;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t length = strlen(ends[i]);
+        if (*text == *ends[i] && bytes >= length && memcmp(text, ends[i], length) == 0) return length;
+    }
+    return bytes >= 6 && memcmp(text, "<0x", 3) == 0 && text[5] == '>' ? 6 : 0;
 }
 
 static ltm_status add_block(struct text_sample *sample, const char *text, size_t bytes, int64_t *number, int64_t most,

@@ -17,8 +17,9 @@ struct sample_line {
     size_t from;
 };
 
-/* Lines without their newline; a long line is cut. Characters that SentencePiece keeps for itself — NUL, tab, U+2581,
- * U+2585 — end a line too: no learned piece holds one. */
+/* Lines without their newline; a long line is cut. What SentencePiece keeps for itself — NUL, tab, U+2581, U+2585, <unk>,
+ * </s>, <0x41> — ends a line too: no learned piece holds it, and it would pass over the line or give up on a text of
+ * nothing else. */
 struct text_sample {
     char *text;
     struct sample_line *lines;

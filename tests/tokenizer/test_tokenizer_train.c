@@ -80,15 +80,15 @@ static void a_sample_is_even_and_keeps_its_bound(void **state) {
 static void reserved_characters_end_lines(void **state) {
     static const char text[] = "one\ttwo\0three\xE2\x96\x81"
                                "four\xE2\x96\x85"
-                               "five\xE2\x96\x84six\n\nseven";
-    static const char *const expected[] = {"one", "two", "three", "four", "five\xE2\x96\x84six", "seven"};
+                               "five\xE2\x96\x84six\n\nseven<0x41></s>eight<0xp";
+    static const char *const expected[] = {"one", "two", "three", "four", "five\xE2\x96\x84six", "seven", "eight<0xp"};
     (void)state;
     const char *path = put("reserved.txt", text, sizeof text - 1);
     struct ltm_text_input input = {.paths = &path, .count = 1};
     struct text_sample sample;
     assert_ok(text_sample_draw(&sample, &input, 0, 1, NULL, &error));
-    assert_int_equal(sample.count, 6);
-    for (size_t i = 0; i < 6; i++) {
+    assert_int_equal(sample.count, 7);
+    for (size_t i = 0; i < 7; i++) {
         assert_int_equal(sample.lines[i].bytes, strlen(expected[i]));
         assert_memory_equal(sample.text + sample.lines[i].from, expected[i], strlen(expected[i]));
     }
@@ -131,6 +131,8 @@ static void odd_texts_do_not_end_the_program(void **state) {
                                         "\t\t",
                                         "a",
                                         "aaaaaaaaaaaaaaaa",
+                                        "abababababab abab",
+                                        "</s>",
                                         "\xE2\x96\x81",
                                         "\xE2\x96\x85",
                                         "<unk></s><0x41>",
