@@ -1,0 +1,172 @@
+/* The fast loop where its answer is known, and where its noise comes from. */
+#include <math.h>
+
+#include "support/unit.h"
+
+#include "latent/fast_loop.h"
+#include "latent/score.h"
+#include "model/decoder.h"
+
+enum { LENGTH = 20, SEQUENCES = 2, TOKENS = SEQUENCES * LENGTH };
+
+static const struct ltm_model_config shape = {.dim = 16,
+                                              .layers = 2,
+                                              .heads = 2,
+                                              .kv_heads = 2,
+                                              .ffn_multiple = 8,
+                                              .sequence = LENGTH,
+                                              .window = 6,
+                                              .vocab = 31,
+                                              .latents = 4};
+static const uint32_t numbers[SEQUENCES] = {0, 1};
+
+struct setting {
+    struct decoder *decoder;
+    struct decoder_pass *pass;
+    struct fast_loop loop;
+    int32_t tokens[TOKENS], targets[TOKENS];
+};
+
+static struct setting set_up(const struct ltm_model_config *config) {
+    struct setting s = {0};
+    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
+    weights_initialise(s.decoder->weights, &s.decoder->table, 3);
+    for (size_t i = 0; i < s.decoder->table.size; i++) s.decoder->weights[i] *= 5; /* so that z matters */
+    assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, false, NULL), LTM_OK);
+    assert_int_equal(fast_loop_create(&s.loop, s.decoder, SEQUENCES, LENGTH, NULL), LTM_OK);
+    for (int i = 0; i < TOKENS; i++) {
+        s.tokens[i] = (i * 13 + 2) % config->vocab;
+        s.targets[i] = (i * 7 + 5) % config->vocab;
+    }
+    return s;
+}
+
+static void tear_down(struct setting *s) {
+    fast_loop_free(&s->loop);
+    decoder_pass_free(s->pass);
+    decoder_free(s->decoder);
+}
+
+static const struct weight *find(const struct decoder *decoder, const char *name) {
+    for (int i = 0; i < decoder->table.count; i++)
+        if (strcmp(decoder->table.weights[i].name, name) == 0) return &decoder->table.weights[i];
+    return NULL;
+}
+
+/* Copy every weight that the plain decoder has too. */
+static void share_weights(struct decoder *plain, const struct decoder *with) {
+    for (int i = 0; i < plain->table.count; i++) {
+        const struct weight *to = &plain->table.weights[i], *from = find(with, to->name);
+        assert_non_null(from);
+        memcpy(plain->weights + to->offset, with->weights + from->offset,
+               sizeof(float) * (size_t)to->rows * (size_t)to->columns);
+    }
+}
+
+static void a_decoder_deaf_to_z_sends_the_fit_back_to_the_prior(void **state) {
+    (void)state;
+    struct setting s = set_up(&shape);
+    for (int l = 0; l < shape.layers; l++)
+        memset(s.decoder->weights + s.decoder->table.layers[l].cross_wo, 0, sizeof(float) * 16 * 16);
+    struct ltm_model_config without = shape;
+    without.latents = 0;
+    struct setting plain = set_up(&without);
+    share_weights(plain.decoder, s.decoder);
+
+    const struct ltm_fast_config fast = {
+        .steps = 400, .lr = 0.05, .schedule = LTM_SCHEDULE_COSINE, .init_mu = 0.5, .init_logvar = -3};
+    const struct noise_source noise = {{.seed = 1, .purpose = RANDOM_FAST_NOISE}, numbers};
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    fast_loop_start(&s.loop, &fast, SEQUENCES);
+    const double before = fast_loop_kl(&s.loop, 0);
+    fast_loop_run(&s.loop, s.pass, &fast, &noise, SEQUENCES, LENGTH, NULL);
+    assert_true(before > 50);
+    for (int g = 0; g < SEQUENCES; g++) assert_true(fast_loop_kl(&s.loop, g) < 1e-3);
+
+    /* Under any z, -log p(x|z) is exactly -log p(x): that of the decoder without cross-attention. */
+    fast_loop_draw(&s.loop, &noise, SEQUENCES, 99);
+    posterior_sample(s.loop.z, s.loop.mu, s.loop.logvar, s.loop.noise, SEQUENCES * s.loop.latents);
+    decoder_score(s.pass, s.loop.z, s.loop.nll);
+    decoder_begin(plain.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_score(plain.pass, NULL, plain.loop.nll);
+    assert_memory_equal(s.loop.nll, plain.loop.nll, sizeof(float) * TOKENS);
+    tear_down(&s);
+    tear_down(&plain);
+}
+
+static double fit(struct setting *s, int steps, int noise_kind) {
+    const struct ltm_fast_config fast = {
+        .steps = steps, .lr = 0.1, .schedule = LTM_SCHEDULE_COSINE, .noise = noise_kind};
+    const struct noise_source noise = {{.seed = 1, .purpose = RANDOM_FAST_NOISE}, numbers};
+    const struct noise_source fresh = {{.seed = 1, .purpose = RANDOM_SCORE_NOISE}, numbers};
+    decoder_begin(s->pass, s->tokens, s->targets, SEQUENCES, LENGTH);
+    fast_loop_start(&s->loop, &fast, SEQUENCES);
+    fast_loop_run(&s->loop, s->pass, &fast, &noise, SEQUENCES, LENGTH, NULL);
+    double bound = fast_loop_kl(&s->loop, 0) + fast_loop_kl(&s->loop, 1);
+    for (int sample = 0; sample < 32; sample++) {
+        fast_loop_draw(&s->loop, &fresh, SEQUENCES, sample);
+        posterior_sample(s->loop.z, s->loop.mu, s->loop.logvar, s->loop.noise, SEQUENCES * s->loop.latents);
+        decoder_score(s->pass, s->loop.z, s->loop.nll);
+        for (int t = 0; t < TOKENS; t++) bound += (double)s->loop.nll[t] / 32;
+    }
+    return bound;
+}
+
+static void fast_steps_bring_the_bound_down(void **state) {
+    (void)state;
+    struct setting s = set_up(&shape);
+    const double prior = fit(&s, 0, LTM_NOISE_FRESH), fitted = fit(&s, 64, LTM_NOISE_FRESH);
+    if (!(fitted < prior - 1)) fail_msg("bound %.2f with the prior, %.2f after 64 steps", prior, fitted);
+    tear_down(&s);
+}
+
+static void each_fast_step_has_noise_of_its_own_unless_fixed(void **state) {
+    (void)state;
+    struct setting s = set_up(&shape);
+    const size_t bytes = sizeof(float) * SEQUENCES * s.loop.latents;
+    float *noise = malloc(bytes);
+    const struct noise_source source = {{.seed = 1, .purpose = RANDOM_FAST_NOISE}, numbers};
+    fast_loop_draw(&s.loop, &source, SEQUENCES, 0);
+    memcpy(noise, s.loop.noise, bytes);
+    assert_memory_not_equal(noise, noise + s.loop.latents, bytes / 2); /* nor do two sequences share it */
+    fit(&s, 2, LTM_NOISE_FIXED);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    for (int kind = 0; kind < 2; kind++) {
+        const struct ltm_fast_config fast = {.steps = 2, .lr = 0.1, .noise = kind ? LTM_NOISE_FIXED : LTM_NOISE_FRESH};
+        fast_loop_start(&s.loop, &fast, SEQUENCES);
+        fast_loop_run(&s.loop, s.pass, &fast, &source, SEQUENCES, LENGTH, NULL);
+        assert_int_equal(memcmp(noise, s.loop.noise, bytes) == 0, kind);
+    }
+    free(noise);
+    tear_down(&s);
+}
+
+static void rate_falls_by_cosine_to_a_tenth(void **state) {
+    (void)state;
+    struct ltm_fast_config fast = {.steps = 10, .lr = 0.4, .schedule = LTM_SCHEDULE_COSINE};
+    assert_true(fabs(fast_rate(&fast, 0) - 0.4) < 1e-12);
+    assert_true(fabs(fast_rate(&fast, 5) - 0.22) < 1e-12);
+    assert_true(fabs(fast_rate(&fast, 10) - 0.04) < 1e-12);
+    fast.schedule = LTM_SCHEDULE_CONSTANT;
+    assert_true(fast_rate(&fast, 7) == 0.4);
+}
+
+static void summary_is_mean_and_standard_error(void **state) {
+    (void)state;
+    const struct sequence_score scores[3] = {{10, 2}, {20, 4}, {30, 6}};
+    const struct score_summary s = score_summarise(scores, 3, 2);
+    assert_true(fabs(s.recon - 10) < 1e-12 && fabs(s.kl - 2) < 1e-12 && fabs(s.bound - 12) < 1e-12);
+    assert_true(fabs(s.bound_error - 12 / sqrt(3) / 2) < 1e-9);
+    assert_true(isnan(score_summarise(scores, 1, 2).bound_error));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_decoder_deaf_to_z_sends_the_fit_back_to_the_prior),
+        cmocka_unit_test(fast_steps_bring_the_bound_down),
+        cmocka_unit_test(each_fast_step_has_noise_of_its_own_unless_fixed),
+        cmocka_unit_test(rate_falls_by_cosine_to_a_tenth),
+        cmocka_unit_test(summary_is_mean_and_standard_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* The whole decoder's backward pass against finite differences, to z and to every weight; and what its workspace must not
+ * change: group size, generation's cache. */
+#include "support/gradients.h"
+
+#include "ltm/model.h"
+#include "model/decoder.h"
+#include "model/decoder_stream.h"
+
+enum { SEQUENCES = 2, LENGTH = 11, TOKENS = SEQUENCES * LENGTH };
+
+static const struct ltm_model_config grouped = {.dim = 24,
+                                                .layers = 3,
+                                                .heads = 4,
+                                                .kv_heads = 2,
+                                                .ffn_multiple = 8,
+                                                .sequence = 12,
+                                                .window = 4,
+                                                .vocab = 29,
+                                                .latents = 6};
+
+struct setting {
+    struct decoder *decoder;
+    struct decoder_pass *pass;
+    int32_t tokens[TOKENS], targets[TOKENS];
+    float *z, nll[TOKENS];
+    size_t latents; /* of all sequences */
+};
+
+/* Weights far larger than initial ones, so that every path carries a gradient worth checking. */
+static struct setting set_up(const struct ltm_model_config *config) {
+    struct setting s = {0};
+    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
+    assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, true, NULL), LTM_OK);
+    float *random = test_normal(s.decoder->table.size, 1, 0.2f);
+    for (int i = 0; i < s.decoder->table.count; i++) {
+        const struct weight *w = &s.decoder->table.weights[i];
+        for (size_t j = 0; j < (size_t)w->rows * (size_t)w->columns; j++)
+            s.decoder->weights[w->offset + j] = random[w->offset + j] + (w->rank == 1 ? 1.0f : 0.0f);
+    }
+    free(random);
+    for (int i = 0; i < TOKENS; i++) {
+        s.tokens[i] = (i * 17 + 3) % config->vocab;
+        s.targets[i] = (i * 5 + 1) % config->vocab;
+    }
+    s.latents = (size_t)SEQUENCES * (size_t)config->latents * (size_t)config->dim;
+    s.z = test_normal(s.latents, 2, 1);
+    return s;
+}
+
+static void tear_down(struct setting *s) {
+    decoder_pass_free(s->pass);
+    decoder_free(s->decoder);
+    free(s->z);
+}
+
+static double total_nll(void *user) {
+    struct setting *s = user;
+    double sum = 0;
+    decoder_begin(s->pass, s->tokens, s->targets, SEQUENCES, LENGTH);
+    decoder_score(s->pass, s->z, s->nll);
+    for (int i = 0; i < TOKENS; i++) sum += s->nll[i];
+    return sum;
+}
+
+static void gradient_to_latents_is_that_of_the_nll(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    float *dz = test_zeros(s.latents);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(s.pass, s.z, s.nll, dz);
+    check_gradient("z", s.z, dz, s.latents, 5e-3f, total_nll, &s);
+    free(dz);
+    tear_down(&s);
+}
+
+static void check_weights(const struct ltm_model_config *config) {
+    struct setting s = set_up(config);
+    float *gradient = test_zeros(s.decoder->table.size);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_weight_gradient(s.pass, s.z, 1, s.nll, gradient, NULL, 0);
+    for (int i = 0; i < s.decoder->table.count; i++) {
+        const struct weight *w = &s.decoder->table.weights[i];
+        check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset,
+                       (size_t)w->rows * (size_t)w->columns, w->rank == 1 ? 1e-2f : 2e-3f, total_nll, &s);
+    }
+    free(gradient);
+    tear_down(&s);
+}
+
+static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
+    (void)state;
+    check_weights(&grouped);
+    struct ltm_model_config plain = grouped;
+    plain.latents = 0;
+    check_weights(&plain);
+}
+
+static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    const size_t bytes = s.decoder->table.size * sizeof(float);
+    float *before = malloc(bytes), *gradient = test_zeros(s.decoder->table.size),
+          *again = test_zeros(s.decoder->table.size);
+    float *dz = test_zeros(s.latents);
+    memcpy(before, s.decoder->weights, bytes);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_weight_gradient(s.pass, s.z, 1, s.nll, gradient, NULL, 0);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, s.nll, dz);
+    decoder_weight_gradient(s.pass, s.z, 1, s.nll, again, NULL, 0);
+    assert_memory_equal(before, s.decoder->weights, bytes);
+    assert_memory_equal(gradient, again, bytes);
+    free(before), free(gradient), free(again), free(dz);
+    tear_down(&s);
+}
+
+/* The cache holds `window` positions; the sequence is longer, so it wraps. */
+static void generation_sees_what_training_saw(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    struct decoder_stream *stream;
+    const int vocab = grouped.vocab;
+    assert_int_equal(decoder_stream_create(&stream, s.decoder, NULL), LTM_OK);
+    for (int behind = 0; behind < 2; behind++) {
+        const int from = behind ? 7 : 0;
+        if (behind) {
+            decoder_begin(s.pass, s.tokens, s.targets, 1, from);
+            decoder_score(s.pass, s.z, s.nll);
+            decoder_stream_begin_behind(stream, s.pass, s.z);
+        } else
+            decoder_stream_begin(stream, s.z);
+        decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+        decoder_score(s.pass, s.z, s.nll);
+        for (int t = from; t < LENGTH; t++) {
+            const float *logits = decoder_stream_step(stream, s.tokens[t]);
+            double sum = 0;
+            for (int v = 0; v < vocab; v++) sum += exp((double)logits[v]);
+            assert_true(fabs(log(sum) - logits[s.targets[t]] - s.nll[t]) < 1e-4);
+        }
+    }
+    decoder_stream_free(stream);
+    tear_down(&s);
+}
+
+static void layer_weights_stand_side_by_side(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    const struct weight *w = s.decoder->table.weights;
+    size_t end = 0;
+    for (int i = 0; i < s.decoder->table.count; i++) {
+        assert_true(w[i].offset == end);
+        end = w[i].offset + (size_t)w[i].rows * (size_t)w[i].columns;
+    }
+    assert_true(end == s.decoder->table.size);
+    assert_string_equal(w[1].name, "layers.0.attention_norm.weight");
+    assert_true(w[2].offset == s.decoder->table.layers[0].wqkv); /* wq, then wk and wv */
+    assert_string_equal(w[3].name, "layers.0.attention.wk.weight");
+    assert_string_equal(w[4].name, "layers.0.attention.wv.weight");
+    tear_down(&s);
+}
+
+static void parameter_counts_are_the_papers(void **state) {
+    (void)state;
+    struct ltm_model_config c = {.dim = 512,
+                                 .heads = 8,
+                                 .kv_heads = LTM_AUTO,
+                                 .ffn_multiple = 32,
+                                 .vocab = 50258,
+                                 .sequence = 1024,
+                                 .window = 256};
+    const int layers[3] = {3, 6, 12}, latents[3] = {24, 24, 96}, millions[3] = {38, 51, 76};
+    for (int i = 0; i < 3; i++) {
+        c.layers = layers[i];
+        c.latents = latents[i];
+        assert_int_equal((int)(ltm_parameter_count(&c) / 1000000), millions[i]);
+    }
+    struct setting s = set_up(&grouped);
+    assert_int_equal(ltm_parameter_count(&grouped), (int64_t)s.decoder->table.size);
+    tear_down(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
+        cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
+        cmocka_unit_test(fast_loop_leaves_weights_and_their_gradient_alone),
+        cmocka_unit_test(generation_sees_what_training_saw),
+        cmocka_unit_test(layer_weights_stand_side_by_side),
+        cmocka_unit_test(parameter_counts_are_the_papers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
