@@ -88,11 +88,12 @@ cleanup:
     return status;
 }
 
-/* As many sequences as make about 1,000 rows, a good size for a matrix product. */
+/* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
+ * threads find work. Not by the number of threads: sums are taken in the order of groups. */
 static int rows_to_group(int sequence, int batch) {
-    int group = (1000 + sequence / 2) / sequence;
-    if (group < 1) group = 1;
-    return group < batch ? group : batch;
+    const int most = (1000 + sequence / 2) / sequence, share = batch / 8;
+    const int group = share < most ? share : most;
+    return group < 1 ? 1 : group;
 }
 
 void ltm_config_resolve(struct ltm_config *config) {
