@@ -4,12 +4,12 @@
 
 #include "ltm/config.h"
 
-enum config_kind {
-    CONFIG_INT,    /* int */
-    CONFIG_COUNT,  /* int64_t, or uint64_t below 2^63 */
-    CONFIG_REAL,   /* double */
-    CONFIG_CHOICE, /* int, an index into choices */
-    CONFIG_TEXT    /* char[room] */
+enum config_kind {                /* whole numbers first */
+                   CONFIG_INT,    /* int */
+                   CONFIG_COUNT,  /* int64_t, or uint64_t below 2^63 */
+                   CONFIG_REAL,   /* double */
+                   CONFIG_CHOICE, /* int, an index into choices */
+                   CONFIG_TEXT    /* char[room] */
 };
 
 struct config_key {

@@ -13,7 +13,6 @@
 #include "options.h"
 #include "terminal.h"
 
-#pragma weak ltm_eval
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
     "\n"

@@ -14,7 +14,6 @@
 #include "options.h"
 #include "terminal.h"
 
-#pragma weak ltm_generate
 static const char usage[] =
     "usage: ltm generate CHECKPOINT [option …]\n"
     "\n"

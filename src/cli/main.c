@@ -14,12 +14,6 @@ struct command {
     const char *help;
 };
 
-#pragma weak command_tokenizer
-#pragma weak command_corpus
-#pragma weak command_train
-#pragma weak command_eval
-#pragma weak command_generate
-#pragma weak command_inspect
 static const struct command commands[] = {
     {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back"},
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split"},
@@ -35,8 +29,7 @@ static void print_help(FILE *out) {
     fputs("ltm: Latent Thought Models on CPUs\n\n"
           "usage: ltm COMMAND [argument …]\n\n",
           out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\n"
           "ltm COMMAND --help says more; ltm --version says which one this is.\n"
           "Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed,\n"
@@ -46,7 +39,7 @@ static void print_help(FILE *out) {
 
 static const struct command *find(const char *name) {
     for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run && strcmp(commands[i].name, name) == 0) return &commands[i];
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
 }
 

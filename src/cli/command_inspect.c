@@ -1,0 +1,164 @@
+/* ltm inspect */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "commands.h"
+#include "ltm/inspect.h"
+#include "options.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "usage: ltm inspect PATH… [--json]\n"
+    "\n"
+    "Says what a checkpoint, run, corpus, shard, tokenizer, configuration (.ini) or safetensors file holds, and\n"
+    "verifies checksums. Of a configuration: how many parameters the model has and what training it needs.\n"
+    "  --json                 print all of it as JSON\n";
+
+/* Text out of a file must neither break the line nor steer the terminal. */
+static void print_text(const char *text) {
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs("\\n", stdout);
+        else
+            putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    }
+}
+
+/* 38363136 → "38363136 (38.4 M)"; a plain scalar in other cases. */
+static void print_scalar(const json_t *value) {
+    double number = json_number_value(value);
+    char quantity[32];
+    cli_quantity(quantity, sizeof quantity, number);
+    if (json_is_string(value))
+        print_text(json_string_value(value));
+    else if (json_is_integer(value) && number < 10000)
+        printf("%lld", (long long)json_integer_value(value));
+    else if (json_is_integer(value))
+        printf("%lld (%s)", (long long)json_integer_value(value), quantity);
+    else if (json_is_real(value) && number < 10000)
+        printf("%.6g", number);
+    else if (json_is_real(value))
+        printf("%s", quantity);
+    else
+        printf("%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "not known");
+}
+
+/* "documents 1120, tokens 1094140 (1.09 M)" */
+static void print_inline(const json_t *object) {
+    const char *key;
+    json_t *value;
+    int i = 0;
+    json_object_foreach((json_t *)object, key, value) {
+        printf("%s%s ", i++ ? ", " : "", key);
+        print_scalar(value);
+    }
+}
+
+/* A line for each section: "  [fast]  steps = 16, lr = 0.3, …" */
+static void print_configuration(const json_t *configuration) {
+    const char *key, *section = "";
+    size_t length = 0;
+    json_t *value;
+    puts("configuration");
+    json_object_foreach((json_t *)configuration, key, value) {
+        const char *dot = strrchr(key, '.');
+        size_t this_length = dot ? (size_t)(dot - key) : 0;
+        bool fresh = this_length != length || strncmp(section, key, length) != 0;
+        if (fresh) printf("%s  [%.*s] ", *section ? "\n" : "", (int)this_length, key);
+        section = key;
+        length = this_length;
+        if (json_is_string(value) && !*json_string_value(value)) continue;
+        printf(" %s=", key + this_length + 1);
+        if (json_is_string(value))
+            print_text(json_string_value(value));
+        else if (json_is_integer(value))
+            printf("%lld", (long long)json_integer_value(value));
+        else
+            printf("%.15g", json_number_value(value));
+    }
+    putchar('\n');
+}
+
+static void print_tensors(const json_t *tensors) {
+    size_t i, j;
+    json_t *tensor, *dimension;
+    printf("tensors               %zu\n", json_array_size(tensors));
+    json_array_foreach((json_t *)tensors, i, tensor) {
+        printf("  %-48s %-5s (", json_string_value(json_object_get(tensor, "name")),
+               json_string_value(json_object_get(tensor, "dtype")));
+        json_array_foreach(json_object_get(tensor, "shape"), j, dimension)
+            printf("%s%lld", j ? ", " : "", (long long)json_integer_value(dimension));
+        puts(")");
+    }
+}
+
+static void print_list(const char *key, const json_t *list) {
+    size_t i;
+    json_t *item;
+    printf("%-21s", key);
+    json_array_foreach((json_t *)list, i, item) {
+        if (json_is_object(item)) {
+            printf("%s", i ? "\n                      " : " ");
+            print_inline(item);
+        } else {
+            putchar(' ');
+            print_scalar(item);
+        }
+    }
+    putchar('\n');
+}
+
+static void print_readable(const json_t *all) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)all, key, value) {
+        if (strcmp(key, "configuration") == 0)
+            print_configuration(value);
+        else if (strcmp(key, "tensors") == 0)
+            print_tensors(value);
+        else if (json_is_array(value))
+            print_list(key, value);
+        else {
+            printf("%-21s ", key);
+            if (json_is_object(value))
+                print_inline(value);
+            else
+                print_scalar(value);
+            putchar('\n');
+        }
+    }
+}
+
+int command_inspect(int argc, char **argv) {
+    static const struct option long_options[] = {
+        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    bool json = false;
+    int letter;
+    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (letter == 'h') {
+            fputs(usage, stdout);
+            return CLI_OK;
+        }
+        if (letter != 'j') return option_unknown("inspect", argv);
+        json = true;
+    }
+    if (optind == argc) return cli_usage("inspect", "name a path");
+    for (int i = optind; i < argc; i++) {
+        struct ltm_error error = {0};
+        char *text;
+        if (ltm_inspect(argv[i], &text, &error) != LTM_OK) return cli_fail(&error);
+        json_t *all = json ? NULL : json_loads(text, 0, NULL);
+        if (i > optind) putchar('\n');
+        if (all)
+            print_readable(all);
+        else
+            puts(text);
+        json_decref(all);
+        free(text);
+    }
+    return CLI_OK;
+}
