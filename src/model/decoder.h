@@ -31,7 +31,7 @@ void decoder_free(struct decoder *decoder);
 struct decoder_pass;
 
 /* A workspace for up to `sequences` sequences of up to `length` tokens; `training` for one that can also make weight
- * gradients (one more array, of the larger of a layer's and the embedding's weights). */
+ * gradients (two more arrays: the gradients of one layer and of the embedding). */
 ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
                                bool training, struct ltm_error *error);
 void decoder_pass_free(struct decoder_pass *pass);

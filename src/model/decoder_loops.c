@@ -197,8 +197,10 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *n
     }
 }
 
-int decoder_turns(const struct decoder *decoder) { return decoder->config.layers + 2; }
+int decoder_turns(const struct decoder *decoder) { return decoder->config.layers + 1; }
 
+/* The embedding's gradient has two parts, from the output layer at the beginning and from the tokens at the end; they gather
+ * in a buffer of this thread's, so that the shared sum takes one part from each ticket, in order. */
 void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float scale, float *nll, float *gradient,
                              struct turnstile *turnstile, int ticket) {
     const struct decoder *decoder = pass->decoder;
@@ -206,23 +208,22 @@ void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float sc
     const struct ltm_model_config *c = &decoder->config;
     const size_t embedding = (size_t)c->vocab * (size_t)c->dim;
     forward(pass, z);
-    memset(pass->dw, 0, sizeof(float) * embedding);
-    loss(pass, nll, pass->dx, pass->dw, scale);
-    turnstile_enter(turnstile, 0, ticket);
-    vector_add(gradient + table->embedding, pass->dw, embedding);
-    final_norm_backward(pass, gradient + table->final_norm);
-    turnstile_leave(turnstile, 0);
+    memset(pass->de, 0, sizeof(float) * (embedding + (size_t)c->dim));
+    loss(pass, nll, pass->dx, pass->de, scale);
+    final_norm_backward(pass, pass->de + embedding);
     for (int l = c->layers - 1; l >= 0; l--) {
         const struct layer_offsets *at = &table->layers[l];
         memset(pass->dw, 0, sizeof(float) * (at->end - at->begin));
         ffn_backward(pass, l, pass->dw);
         if (c->latents) cross_backward(pass, l, z, NULL, pass->dw);
         self_backward(pass, l, pass->dw);
-        turnstile_enter(turnstile, 1 + l, ticket);
+        turnstile_enter(turnstile, l, ticket);
         vector_add(gradient + at->begin, pass->dw, at->end - at->begin);
-        turnstile_leave(turnstile, 1 + l);
+        turnstile_leave(turnstile, l);
     }
-    turnstile_enter(turnstile, 1 + c->layers, ticket);
-    embedding_backward(gradient + table->embedding, pass->dh, pass->tokens, rows_of(pass), c->dim);
-    turnstile_leave(turnstile, 1 + c->layers);
+    embedding_backward(pass->de, pass->dh, pass->tokens, rows_of(pass), c->dim);
+    turnstile_enter(turnstile, c->layers, ticket);
+    vector_add(gradient + table->embedding, pass->de, embedding);
+    vector_add(gradient + table->final_norm, pass->de + embedding, (size_t)c->dim);
+    turnstile_leave(turnstile, c->layers);
 }

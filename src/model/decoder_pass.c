@@ -55,9 +55,8 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     pass->attention = ARENA_TAKE(arena, float, self_attention_scratch(&pass->self));
     pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
     if (pass->training) {
-        const size_t layer = decoder->table.layers[0].end - decoder->table.layers[0].begin;
-        const size_t embedding = (size_t)c->vocab * d;
-        pass->dw = ARENA_TAKE(arena, float, layer > embedding ? layer : embedding);
+        pass->dw = ARENA_TAKE(arena, float, decoder->table.layers[0].end - decoder->table.layers[0].begin);
+        pass->de = ARENA_TAKE(arena, float, ((size_t)c->vocab + 1) * d);
     }
 }
 

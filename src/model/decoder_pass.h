@@ -40,7 +40,7 @@ struct decoder_pass {
     float *zl, *dzl;  /* (G M, d): one layer's latents, gathered over sequences */
     float *attention; /* scratch */
     float *logits;    /* scratch */
-    float *dw;        /* training: gradient of one layer, or of the embedding */
+    float *dw, *de;   /* training: gradients of one layer; of the embedding and, behind it, the final norm */
 };
 
 /* Set the present group's shape, within what the workspace was made for. */

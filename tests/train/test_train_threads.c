@@ -1,0 +1,341 @@
+/* A run's bits: the same for any number of threads, after any interruption, at any moment; and what a resume refuses.
+ *
+ * Every training runs in a child process of its own, as a user's would: it can be killed, and OpenMP starts afresh. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "support/shards.h"
+#include "support/unit.h"
+
+#include "base/files.h"
+#include "ltm/train.h"
+
+enum { VOCAB = 40, STEPS = 12 };
+
+static char corpus[600];
+
+static int make_corpus(void **state) {
+    (void)state;
+    snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
+    test_write_corpus(corpus, 4000, 600, VOCAB);
+    return 0;
+}
+
+static struct ltm_config tiny(const char *run) {
+    struct ltm_config c;
+    ltm_config_defaults(&c);
+    c.model = (struct ltm_model_config){.dim = 16,
+                                        .layers = 2,
+                                        .heads = 2,
+                                        .kv_heads = 1,
+                                        .ffn_multiple = 8,
+                                        .sequence = 24,
+                                        .window = 8,
+                                        .vocab = VOCAB,
+                                        .latents = 4};
+    c.fast.steps = 2;
+    c.fast.init_logvar = 0;
+    c.slow.batch = 10;
+    c.slow.group = 2;
+    c.slow.warmup = 3;
+    c.run.tokens = STEPS * 10 * 24;
+    c.run.eval_every = 5;
+    c.run.eval_sequences = 9;
+    c.run.checkpoint_every = 4;
+    c.run.threads = 2;
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", corpus);
+    snprintf(c.run.dir, sizeof c.run.dir, "%s/%s", test_folder(), run);
+    return c;
+}
+
+struct child {
+    int kill_at;       /* SIGKILL itself after this step; 0 = never */
+    int stop_at;       /* ask for a stop during this step; 0 = never */
+    long file_limit;   /* largest file in bytes, as a disk that fills up; 0 = none */
+    double kill_after; /* SIGKILL after so many seconds; 0 = never */
+};
+
+static volatile sig_atomic_t stop_flag;
+
+static void on_step(void *user, const struct ltm_train_record *record) {
+    const struct child *child = user;
+    if (child->kill_at && record->step == child->kill_at && !record->heldout) raise(SIGKILL);
+    if (child->stop_at && record->step == child->stop_at) stop_flag = 1;
+}
+
+static void tell(void *user, const char *line) {
+    (void)user;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* Train in a child process. Returns its ltm_status, or -1 where it was killed; `said` gets its error sentence and messages. */
+static int train(const struct ltm_config *config, struct child child, char *said, size_t size) {
+    char path[700];
+    snprintf(path, sizeof path, "%s/said", test_folder());
+    fflush(NULL);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (!freopen(path, "w", stderr)) _exit(99);
+        if (child.file_limit) {
+            signal(SIGXFSZ, SIG_IGN);
+            setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)child.file_limit, (rlim_t)child.file_limit});
+        }
+        struct ltm_error error = {0};
+        const struct ltm_train_hooks hooks = {
+            .watch = {.message = tell}, .user = &child, .on_step = on_step, .stop = &stop_flag};
+        const ltm_status status = ltm_train(config, &hooks, NULL, &error);
+        if (status != LTM_OK) fprintf(stderr, "%s\n", error.message);
+        fflush(stderr);
+        _exit((int)status);
+    }
+    if (child.kill_after > 0) {
+        nanosleep(&(struct timespec){0, (long)(child.kill_after * 1e9)}, NULL);
+        kill(pid, SIGKILL);
+    }
+    int how;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    if (said) {
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        said[fread(said, 1, size - 1, file)] = 0;
+        fclose(file);
+    }
+    return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+}
+
+static void train_whole(const struct ltm_config *config) {
+    char said[4096];
+    if (train(config, (struct child){0}, said, sizeof said) != LTM_OK) fail_msg("%s", said);
+}
+
+/* The log without what a clock wrote. */
+static char *log_of(const char *run) {
+    char path[1100], *text, *out = calloc(1, 1 << 20), *line, *rest;
+    size_t bytes;
+    snprintf(path, sizeof path, "%s/log.jsonl", run);
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *record = json_loads(line, 0, NULL);
+        assert_non_null(record);
+        json_object_del(record, "seconds");
+        json_object_del(record, "tokens_per_second");
+        json_object_del(record, "utilisation");
+        char *plain = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(17));
+        strcat(strcat(out, plain), "\n");
+        free(plain);
+        json_decref(record);
+    }
+    free(text);
+    return out;
+}
+
+static void same_file(const char *a, const char *b, const char *name) {
+    char path_a[1100], path_b[1100];
+    struct file_map map_a, map_b;
+    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/%s", a, name);
+    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/%s", b, name);
+    assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
+    assert_int_equal(file_map(&map_b, path_b, NULL), LTM_OK);
+    assert_int_equal(map_a.size, map_b.size);
+    assert_memory_equal(map_a.data, map_b.data, map_a.size);
+    file_unmap(&map_a);
+    file_unmap(&map_b);
+}
+
+/* The data of a model file behind its header, which tells threads and folder. */
+static void same_weights(const char *a, const char *b) {
+    char path_a[1100], path_b[1100];
+    struct file_map map_a, map_b;
+    uint64_t header_a, header_b;
+    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/model.safetensors", a);
+    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/model.safetensors", b);
+    assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
+    assert_int_equal(file_map(&map_b, path_b, NULL), LTM_OK);
+    memcpy(&header_a, map_a.data, 8);
+    memcpy(&header_b, map_b.data, 8);
+    assert_int_equal(map_a.size - header_a, map_b.size - header_b);
+    assert_memory_equal(map_a.data + 8 + header_a, map_b.data + 8 + header_b, map_a.size - 8 - header_a);
+    file_unmap(&map_a);
+    file_unmap(&map_b);
+}
+
+static void same_run(const struct ltm_config *a, const struct ltm_config *b) {
+    char *log_a = log_of(a->run.dir), *log_b = log_of(b->run.dir), best_a[64] = {0}, best_b[64] = {0}, path[1100];
+    assert_string_equal(log_a, log_b);
+    same_weights(a->run.dir, b->run.dir);
+    same_file(a->run.dir, b->run.dir, "optimizer.safetensors");
+    snprintf(path, sizeof path, "%s/checkpoints/best", a->run.dir);
+    assert_true(readlink(path, best_a, sizeof best_a - 1) > 0);
+    snprintf(path, sizeof path, "%s/checkpoints/best", b->run.dir);
+    assert_true(readlink(path, best_b, sizeof best_b - 1) > 0);
+    assert_string_equal(best_a, best_b);
+    free(log_a);
+    free(log_b);
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    struct ltm_config one = tiny("one-thread");
+    one.run.threads = 1;
+    train_whole(&one);
+    for (int threads = 2; threads <= 5; threads++) {
+        char name[32];
+        snprintf(name, sizeof name, "threads-%d", threads);
+        struct ltm_config many = tiny(name);
+        many.run.threads = threads;
+        train_whole(&many);
+        same_run(&one, &many);
+    }
+}
+
+static void a_killed_run_resumes_to_the_same_bits(void **state) {
+    (void)state;
+    const struct ltm_config whole = tiny("whole");
+    train_whole(&whole);
+    const int moments[][3] = {{1, 0, 0}, {4, 0, 0}, {5, 7, 0}, {3, 6, 11}, {12, 0, 0}};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "killed-%zu", i);
+        const struct ltm_config killed = tiny(name);
+        for (int k = 0; k < 3 && moments[i][k]; k++)
+            assert_int_equal(train(&killed, (struct child){.kill_at = moments[i][k]}, NULL, 0), -1);
+        train_whole(&killed);
+        same_run(&whole, &killed);
+    }
+}
+
+/* Killed by the clock: also while a checkpoint is being written. Seconds differ by machine; any moment must do. */
+static void a_run_killed_at_any_moment_resumes_to_the_same_bits(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("dense"), killed = tiny("dense-killed");
+    whole.run.checkpoint_every = killed.run.checkpoint_every = 1;
+    struct timespec began, ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    train_whole(&whole);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    const double seconds = (double)(ended.tv_sec - began.tv_sec) + 1e-9 * (double)(ended.tv_nsec - began.tv_nsec);
+    for (int i = 0; i < 12; i++)
+        if (train(&killed, (struct child){.kill_after = seconds * (0.15 + 0.11 * (i % 7)) + 1e-3}, NULL, 0) == LTM_OK)
+            break;
+    train_whole(&killed);
+    same_run(&whole, &killed);
+}
+
+static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state) {
+    (void)state;
+    const struct ltm_config whole = tiny("unstopped"), stopped = tiny("stopped");
+    train_whole(&whole);
+    for (int step = 5; step <= 7; step += 2) {
+        char said[4096];
+        assert_int_equal(train(&stopped, (struct child){.stop_at = step}, said, sizeof said), LTM_INTERRUPTED);
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "stopped after slow step %d of 12", step);
+        assert_non_null(strstr(said, wanted));
+    }
+    train_whole(&stopped);
+    same_run(&whole, &stopped);
+    train_whole(&stopped); /* finished: nothing more happens */
+    same_run(&whole, &stopped);
+}
+
+static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **state) {
+    (void)state;
+    const struct ltm_config whole = tiny("undamaged"), damaged = tiny("damaged");
+    char path[1100], said[4096];
+    train_whole(&whole);
+    assert_int_equal(train(&damaged, (struct child){.kill_at = 9}, NULL, 0), -1);
+    snprintf(path, sizeof path, "%s/checkpoints/step-00000008/optimizer.safetensors", damaged.run.dir);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -100, SEEK_END), 0);
+    fputc('x', file);
+    fclose(file);
+    assert_int_equal(train(&damaged, (struct child){0}, said, sizeof said), LTM_OK);
+    assert_non_null(strstr(said, "step-00000008/optimizer.safetensors is damaged"));
+    same_run(&whole, &damaged);
+}
+
+static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
+    (void)state;
+    const struct ltm_config whole = tiny("roomy"), full = tiny("full");
+    char said[4096];
+    train_whole(&whole);
+    assert_int_equal(train(&full, (struct child){.kill_at = 6}, NULL, 0), -1);
+    assert_int_equal(train(&full, (struct child){.file_limit = 6000}, said, sizeof said), LTM_IO);
+    assert_non_null(strstr(said, "optimizer.safetensors") ? said : strstr(said, "model.safetensors"));
+    train_whole(&full);
+    same_run(&whole, &full);
+}
+
+static void a_run_does_not_go_on_with_other_settings(void **state) {
+    (void)state;
+    struct ltm_config c = tiny("settings");
+    char said[4096];
+    assert_int_equal(train(&c, (struct child){.kill_at = 6}, NULL, 0), -1);
+    c.slow.lr *= 2;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "slow.lr"));
+    c.slow.lr /= 2;
+    c.run.threads = 1; /* changes no bit, so it may */
+    train_whole(&c);
+}
+
+static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
+    (void)state;
+    char said[4096];
+    struct ltm_config c = tiny("foreign");
+    c.model.vocab = VOCAB - 10;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "vocabulary of 30"));
+    c = tiny("unknown-vocabulary");
+    c.model.vocab = LTM_AUTO;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "model.vocab"));
+    c = tiny("short");
+    c.model.sequence = 4000;
+    c.model.window = 100;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    c = tiny("nowhere");
+    snprintf(c.data.corpus, sizeof c.data.corpus, "/nowhere/at/all");
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_IO);
+    assert_non_null(strstr(said, "/nowhere/at/all"));
+    c = tiny("diverging");
+    c.slow.lr = 50;
+    c.slow.clip = 0;
+    c.slow.warmup = 0;
+    c.run.tokens *= 20;
+    const int status = train(&c, (struct child){0}, said, sizeof said);
+    assert_true(status == LTM_OK || (status == LTM_NUMERIC && strstr(said, "finite")));
+}
+
+static void without_latents_the_plain_decoder_trains(void **state) {
+    (void)state;
+    struct ltm_config c = tiny("plain");
+    c.model.latents = 0;
+    train_whole(&c);
+    char *log = log_of(c.run.dir);
+    assert_non_null(strstr(log, "\"kl\":0.0"));
+    free(log);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(a_killed_run_resumes_to_the_same_bits),
+        cmocka_unit_test(a_run_killed_at_any_moment_resumes_to_the_same_bits),
+        cmocka_unit_test(a_stopped_run_checkpoints_and_resumes_to_the_same_bits),
+        cmocka_unit_test(a_damaged_checkpoint_is_named_and_the_one_before_it_used),
+        cmocka_unit_test(a_disk_that_fills_up_leaves_what_was_saved),
+        cmocka_unit_test(a_run_does_not_go_on_with_other_settings),
+        cmocka_unit_test(what_cannot_be_trained_is_said_in_a_sentence),
+        cmocka_unit_test(without_latents_the_plain_decoder_trains),
+    };
+    return cmocka_run_group_tests(tests, make_corpus, NULL);
+}
