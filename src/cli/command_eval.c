@@ -67,10 +67,11 @@ static void print_score(struct ltm_score score, int width) {
     if (!isfinite(score.mean))
         snprintf(text, sizeof text, "-");
     else if (isfinite(score.error))
-        snprintf(text, sizeof text, "%.4f +- %.4f", score.mean, score.error);
+        snprintf(text, sizeof text, "%.4f ± %.4f", score.mean, score.error);
     else
         snprintf(text, sizeof text, "%.4f", score.mean);
-    printf("  %*s", width, text);
+    /* printf counts bytes, and ± has two. */
+    printf("  %*s", width + (strchr(text, (char)0xc2) != NULL), text);
 }
 
 static void print_row(const char *corpus, int width, const struct ltm_eval_result *r) {

@@ -1,5 +1,6 @@
 /* ltm COMMAND …: finds the command and runs it. */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,8 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    /* A file that grows past a limit is then an error with a sentence, as a full disk is. */
+    signal(SIGXFSZ, SIG_IGN);
     int code = run(argc, argv);
     /* A result that did not reach a full disk or a closed pipe is a failure. */
     errno = 0;

@@ -1,0 +1,130 @@
+#!/bin/bash
+# The commands as a user meets them: help, runs, interrupts, tables, JSON.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
+. "$(dirname "$0")/cli.sh"
+small_corpus || { cat err; exit 1; }
+
+help_is_there() {
+    local command
+    run "$LTM" --help
+    [ "$code" = 0 ] || return 1
+    for command in tokenizer corpus train eval generate inspect; do
+        grep -q "^  $command " out || { cat out; return 1; }
+        "$LTM" "$command" --help >one && "$LTM" help "$command" >two && cmp one two && grep -q '^usage: ltm' one || return 1
+    done
+}
+holds 'every command is listed and has help' help_is_there
+version_is_one_line() { [[ $("$LTM" --version) =~ ^ltm\ [0-9]+\.[0-9]+\.[0-9]+$ ]]; }
+holds 'the version is one line' version_is_one_line
+every_key_is_in_the_help() {
+    "$LTM" train --help >out
+    grep -q 'fast.steps .*(16)$' out && grep -q 'eval.fast.lr .*(auto)$' out && [ "$(grep -c '^  [a-z.]*\.' out)" -ge 40 ]
+}
+holds 'ltm train --help lists every key with its default' every_key_is_in_the_help
+
+trains() {
+    run "$LTM" train tiny.ini
+    [ "$code" = 0 ] && grep -q 'best held-out bound' out && grep -q 'held-out bound .* nats a token' err &&
+        [ -f runs/tiny/config.ini ] && [ -s runs/tiny/log.jsonl ] && [ -L runs/tiny/checkpoints/best ]
+}
+holds 'train makes a run in runs/NAME' trains
+goes_on() {
+    cp runs/tiny/log.jsonl log.before
+    run "$LTM" train tiny.ini --json
+    [ "$code" = 0 ] && grep -q '"best_bound":' out && cmp log.before runs/tiny/log.jsonl
+}
+holds 'a run that is done stays as it is' goes_on
+plain_without_terminal() { ! grep -q $'[\r\e]' err && ! grep -q '####' err; }
+holds 'progress is plain lines where there is no terminal' plain_without_terminal
+bar_on_terminal() {
+    command -v script >/dev/null || return 0 # it makes the terminal
+    TERM=xterm script -qec "$LTM train tiny.ini run.dir=runs/seen" seen >/dev/null </dev/null
+    grep -q $'\r.*train \\[#*\\.*\\] ' seen
+}
+holds 'progress is a bar on a terminal' bar_on_terminal
+
+wait_for() { # file pattern
+    for _ in $(seq 300); do
+        grep -qs -- "$2" "$1" && return
+        sleep 0.1
+    done
+    return 1
+}
+long='run.tokens=100M run.eval_every=0 run.checkpoint_every=0 run.dir=runs/long'
+interrupted() { # signal
+    rm -rf runs/long
+    # shellcheck disable=SC2086 # a list of words
+    "$LTM" train tiny.ini $long >out 2>err &
+    wait_for runs/long/log.jsonl '"step":3,' || return 1
+    kill -"$1" $!
+    wait $!
+    code=$?
+    [ "$code" = 130 ] && grep -q 'goes on from there' err && [ -d runs/long/checkpoints/last ] || { echo "exit $code"; cat err; return 1; }
+}
+holds 'an interrupt ends with a checkpoint and 130' interrupted INT
+holds 'so does SIGTERM' interrupted TERM
+resumed() {
+    # shellcheck disable=SC2086
+    "$LTM" train tiny.ini $long >out 2>err &
+    wait_for err 'resuming' || return 1
+    kill -KILL $!
+    wait $! 2>/dev/null
+    true
+}
+holds 'the same command goes on' resumed
+
+table() {
+    run "$LTM" eval runs/tiny corpus corpus eval.sequences=4 eval.fast.steps=3
+    [ "$code" = 0 ] && [ "$(wc -l <out)" = 3 ] && grep -qE '^corpus +4 +[0-9.]+ +[0-9.]+ +[0-9.]+ ± [0-9.]+ ' out
+}
+holds 'eval prints a row a corpus' table
+json_score() {
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 --json
+    [ "$code" = 0 ] && grep -q '"fast_steps": 2' out && grep -q '"bound": {' out && [ ! -s err ]
+}
+holds 'eval --json prints JSON and nothing else' json_score
+samples() {
+    run "$LTM" generate runs/tiny --count 2 --length 5 --prompt 'the and'
+    [ "$code" = 0 ] && [ "$(grep -c '^----$' out)" = 1 ] && [ "$(grep -c '^the and' out)" = 2 ] || return 1
+    "$LTM" generate runs/tiny count=2 length=5 seed=3 >one && "$LTM" generate runs/tiny --count=2 --length=5 --seed=3 >two &&
+        cmp one two
+}
+holds 'generate goes on from a prompt; a seed gives the same text' samples
+json_samples() {
+    run "$LTM" generate runs/tiny --count 3 --length 5 --json
+    [ "$code" = 0 ] && [ "$(grep -c '^    "' out)" = 3 ]
+}
+holds 'generate --json holds every sample' json_samples
+
+kinds() {
+    local path kind
+    while read -r kind path; do
+        run "$LTM" inspect "$path" --json
+        [ "$code" = 0 ] && grep -q "\"kind\": \"$kind\"" out || { echo "$path is no $kind"; cat out err; return 1; }
+        run "$LTM" inspect "$path"
+        [ "$code" = 0 ] && grep -q "^kind  *$kind$" out || { cat out err; return 1; }
+    done <<LIST
+run runs/tiny
+checkpoint runs/tiny/checkpoints/last
+safetensors runs/tiny/checkpoints/last/model.safetensors
+corpus corpus
+shard corpus/train-00000.bin
+tokenizer tok.model
+configuration tiny.ini
+LIST
+}
+holds 'inspect knows every kind' kinds
+presets() {
+    local name parameters
+    while read -r name parameters; do
+        run "$LTM" inspect "$top/runs/ltm-$name.ini" --json
+        grep -q "\"parameters\": $parameters" out || { cat out err; return 1; }
+    done <<LIST
+small 38369280
+medium 51005952
+large 76279296
+LIST
+    for name in nano micro mini; do (cd "$top" && "$LTM" inspect "runs/$name.ini") || return 1; done
+}
+holds 'the presets are valid, those of the paper have its 38, 51 and 76 M parameters' presets
+finish
