@@ -38,24 +38,24 @@ struct ltm_model_config {
     int sequence;     /* T_max, tokens */
     int window;       /* tokens a position attends to, itself included */
     int vocab;        /* V; auto = the tokenizer's */
-    int latents; /* N_z in all, a multiple of layers; 0 = the plain autoregressive decoder ([latent] count) */
+    int latents;      /* N_z in all, a multiple of layers; 0 = the plain autoregressive decoder ([latent] count) */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */
 struct ltm_fast_config {
-    int method;   /* enum ltm_fast_method */
-    int steps;    /* T_fast */
-    double lr;    /* η */
-    int schedule; /* enum ltm_schedule */
-    int noise;    /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
+    int method;                  /* enum ltm_fast_method */
+    int steps;                   /* T_fast */
+    double lr;                   /* η */
+    int schedule;                /* enum ltm_schedule */
+    int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
     double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
     double weight_decay;
 };
 
 /* [slow]: AdamW on the decoder's weights. */
 struct ltm_slow_config {
-    int batch; /* sequences a slow step */
-    int group; /* sequences a thread takes together; auto = about 1,000 rows. Fixes the order of sums */
+    int batch;         /* sequences a slow step */
+    int group;         /* sequences a thread takes together; auto = about 1,000 rows. Fixes the order of sums */
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
@@ -106,8 +106,7 @@ void ltm_config_defaults(struct ltm_config *config);
 ltm_status ltm_config_load(struct ltm_config *config, const char *path, struct ltm_error *error);
 
 /* Set one key, "section.key". */
-ltm_status ltm_config_set(struct ltm_config *config, const char *name, const char *value,
-                          struct ltm_error *error);
+ltm_status ltm_config_set(struct ltm_config *config, const char *name, const char *value, struct ltm_error *error);
 
 /* Set one key from "section.key=value". */
 ltm_status ltm_config_override(struct ltm_config *config, const char *assignment, struct ltm_error *error);

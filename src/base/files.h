@@ -38,11 +38,9 @@ ltm_status file_copy(const char *from, const char *to, struct ltm_error *error);
 
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
-ltm_status folder_create(const char *path,
-                         struct ltm_error *error); /* with its parents; fine if it is there */
-ltm_status folder_remove(const char *path,
-                         struct ltm_error *error); /* with all it holds; links are not followed */
-ltm_status folder_sync(const char *path, struct ltm_error *error); /* fsync */
+ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it is there */
+ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */
+ltm_status folder_sync(const char *path, struct ltm_error *error);   /* fsync */
 
 /* Names in a folder (without . and ..), sorted; the caller frees with folder_list_free. */
 ltm_status folder_list(char ***names, size_t *count, const char *path, struct ltm_error *error);

@@ -103,10 +103,13 @@ static double time_left(const struct cli_bar *bar, const struct ltm_progress *pr
 /* " [####....]": shorter in a narrow window, to leave room for the figures. */
 static void format_cells(char cells[CELLS_MOST + 4], double part) {
     int count = columns() >= 110 ? CELLS_MOST : CELLS_MOST / 3;
-    memset(cells + 2, '.', (size_t)count);
-    memset(cells + 2, '#', (size_t)(part * count));
-    memcpy(cells, " [", 2);
-    memcpy(cells + 2 + count, "]", 2);
+    const int full = (int)(part * count);
+    char *at = cells;
+    *at++ = ' ';
+    *at++ = '[';
+    for (int i = 0; i < count; i++) *at++ = i < full ? '#' : '.';
+    *at++ = ']';
+    *at = 0;
 }
 
 static void format_progress(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed, char *text,
