@@ -133,7 +133,8 @@ static ltm_status finish(struct build *build, struct ltm_error *error) {
     build->info.heldout.shards = build->writers[1].shards;
     TRY(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
     TRY(file_copy(build->options->tokenizer, path, error));
-    TRY(corpus_info_write(build->draft.draft, &build->info, build->options->heldout, build->options->seed, error));
+    TRY(corpus_info_write(build->draft.draft, &build->info, &build->writers[0], &build->writers[1],
+                          build->options->heldout, build->options->seed, error));
     TRY(corpus_draft_commit(&build->draft, error));
 cleanup:
     return status;

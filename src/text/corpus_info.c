@@ -8,37 +8,32 @@
 
 enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024 };
 
-static ltm_status split_to_json(json_t **json, const char *folder, const char *split,
+static ltm_status split_to_json(json_t **json, const struct shard_writer *writer,
                                 const struct ltm_corpus_split_info *info, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     json_t *shards = json_array();
-    for (int i = 0; i < info->shards; i++) {
-        char name[64], path[SHARD_PATH_MAX], checksum[17];
-        snprintf(name, sizeof name, "%s-%05d.bin", split, i);
-        TRY(path_join(path, sizeof path, folder, name, error));
-        TRY(checksum_file(checksum, path, error));
-        json_array_append_new(shards, json_pack("{ss ss}", "file", name, "checksum", checksum));
+    for (int i = 0; i < writer->shards; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-%05d.bin", writer->split, i);
+        json_array_append_new(shards, json_pack("{ss ss}", "file", name, "checksum", writer->checksums[i]));
     }
     *json = json_pack("{sI sI sI sO}", "documents", (json_int_t)info->documents, "tokens", (json_int_t)info->tokens,
                       "bytes", (json_int_t)info->bytes, "shards", shards);
-    if (!*json) status = fail_memory(error, 4096, CORPUS_INFO_NAME);
-cleanup:
     json_decref(shards);
-    return status;
+    return *json ? LTM_OK : fail_memory(error, 4096, CORPUS_INFO_NAME);
 }
 
-ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, double heldout, uint64_t seed,
-                             struct ltm_error *error) {
+ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, const struct shard_writer *train,
+                             const struct shard_writer *held, double heldout, uint64_t seed, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    json_t *train = NULL, *held = NULL, *all = NULL;
+    json_t *train_json = NULL, *held_json = NULL, *all = NULL;
     char *text = NULL, path[SHARD_PATH_MAX], seed_text[24];
-    TRY(split_to_json(&train, folder, "train", &info->train, error));
-    TRY(split_to_json(&held, folder, "heldout", &info->heldout, error));
+    TRY(split_to_json(&train_json, train, &info->train, error));
+    TRY(split_to_json(&held_json, held, &info->heldout, error));
     snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)seed); /* JSON's integers are signed */
-    all =
-        json_pack("{si si ss sf ss sO sO}", "format", CORPUS_FORMAT, "vocab", info->vocab, "tokenizer_digest",
-                  info->tokenizer_digest, "heldout_share", heldout, "seed", seed_text, "train", train, "heldout", held);
-    text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    all = json_pack("{si si ss sf ss sO sO}", "format", CORPUS_FORMAT, "vocab", info->vocab, "tokenizer_digest",
+                    info->tokenizer_digest, "heldout_share", heldout, "seed", seed_text, "train", train_json, "heldout",
+                    held_json);
+    text = all ? json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     if (!text) {
         status = fail_memory(error, 4096, CORPUS_INFO_NAME);
         goto cleanup;
@@ -47,8 +42,8 @@ ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *i
     TRY(file_write_text(path, text, error));
 cleanup:
     free(text);
-    json_decref(train);
-    json_decref(held);
+    json_decref(train_json);
+    json_decref(held_json);
     json_decref(all);
     return status;
 }

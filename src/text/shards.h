@@ -25,16 +25,18 @@ struct shard_writer {
     int shards;          /* begun */
     bool open;
     struct file_draft draft;
+    unsigned long crc, adler; /* of the open shard's tokens */
+    char (*checksums)[17];    /* of the shards: checksum_hex of the whole file; shard_writer_drop frees them */
 };
 
 struct shard_writer shard_writer_begin(const char *folder, const char *split, int64_t limit);
 ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, struct ltm_error *error);
 ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error);
-void shard_writer_drop(struct shard_writer *writer); /* after a failure; harmless after the end */
+void shard_writer_drop(struct shard_writer *writer); /* always: discards a shard that did not come to its end */
 
-/* Write corpus.json into a folder that already holds the shards: their checksums go into it. `heldout` and `seed` are
- * how the split was drawn. */
-ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, double heldout, uint64_t seed,
-                             struct ltm_error *error);
+/* Write corpus.json beside the shards; the writers, at their end, know the checksums. `heldout` and `seed` are how the split
+ * was drawn. */
+ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, const struct shard_writer *train,
+                             const struct shard_writer *held, double heldout, uint64_t seed, struct ltm_error *error);
 
 #endif

@@ -6,7 +6,7 @@
 
 static int32_t expected_token(int64_t i) { return (int32_t)(i * 7919 % 65536); }
 
-static void write_shards(const char *where, const char *split, int64_t limit, int64_t tokens) {
+static struct shard_writer write_shards(const char *where, const char *split, int64_t limit, int64_t tokens) {
     struct shard_writer writer = shard_writer_begin(where, split, limit);
     for (int64_t i = 0; i < tokens;) { /* pieces of uneven length */
         uint16_t piece[97];
@@ -15,8 +15,20 @@ static void write_shards(const char *where, const char *split, int64_t limit, in
         assert_ok(shard_writer_add(&writer, piece, count, &error));
     }
     assert_ok(shard_writer_end(&writer, &error));
-    shard_writer_drop(&writer);
     assert_int_equal(writer.shards, (tokens + limit - 1) / limit);
+    for (int i = 0; i < writer.shards; i++) {
+        char name[64], checksum[17], path[600];
+        snprintf(name, sizeof name, "%s-%05d.bin", split, i);
+        assert_ok(path_join(path, sizeof path, where, name, &error));
+        assert_ok(checksum_file(checksum, path, &error));
+        assert_string_equal(writer.checksums[i], checksum);
+    }
+    return writer;
+}
+
+static void make_shards(const char *where, const char *split, int64_t limit, int64_t tokens) {
+    struct shard_writer writer = write_shards(where, split, limit, tokens);
+    shard_writer_drop(&writer);
 }
 
 static void assert_stream(const char *path, const char *split, int64_t tokens) {
@@ -41,8 +53,8 @@ static void assert_stream(const char *path, const char *split, int64_t tokens) {
 static void shards_read_as_one_stream(void **state) {
     (void)state;
     assert_ok(folder_create(at("one"), &error));
-    write_shards(at("one"), "train", 1000, 4500);
-    write_shards(at("one"), "heldout", 100, 700); /* shards shorter than what is read at once */
+    make_shards(at("one"), "train", 1000, 4500);
+    make_shards(at("one"), "heldout", 100, 700); /* shards shorter than what is read at once */
     assert_true(file_exists(at("one/train-00004.bin")));
     assert_stream(at("one"), "train", 4500);
     assert_stream(at("one"), "heldout", 700);
@@ -54,8 +66,8 @@ static void shards_read_as_one_stream(void **state) {
 static void llm_c_shards_are_found_by_name(void **state) {
     (void)state;
     assert_ok(folder_create(at("two"), &error));
-    write_shards(at("two"), "train", 3000, 3000);
-    write_shards(at("two"), "heldout", 500, 500);
+    make_shards(at("two"), "train", 3000, 3000);
+    make_shards(at("two"), "heldout", 500, 500);
     assert_int_equal(rename(at("two/train-00000.bin"), at("two/edu_fineweb_train_000001.bin")), 0);
     assert_int_equal(rename(at("two/heldout-00000.bin"), at("two/edu_fineweb_val_000000.bin")), 0);
     assert_stream(at("two"), "train", 3000);
@@ -82,7 +94,7 @@ static void patch(const char *path, long offset, int32_t word) {
 static void damaged_shards_are_refused_by_name(void **state) {
     (void)state;
     assert_ok(folder_create(at("three"), &error));
-    write_shards(at("three"), "train", 1000, 1000);
+    make_shards(at("three"), "train", 1000, 1000);
     const char *path = at("three/train-00000.bin");
     assert_stream(path, "train", 1000);
     patch(path, 8, 1001);
@@ -119,8 +131,10 @@ static void a_shard_that_went_missing_is_noticed(void **state) {
                                    .tokenizer_digest = "0123456789abcdef"};
     struct ltm_corpus_info back;
     assert_ok(folder_create(at("five"), &error));
-    write_shards(at("five"), "train", 1000, 2500);
-    assert_ok(corpus_info_write(at("five"), &info, 0.05, UINT64_MAX, &error));
+    struct shard_writer train = write_shards(at("five"), "train", 1000, 2500);
+    struct shard_writer held = shard_writer_begin(at("five"), "heldout", 1000);
+    assert_ok(corpus_info_write(at("five"), &info, &train, &held, 0.05, UINT64_MAX, &error));
+    shard_writer_drop(&train);
     assert_ok(corpus_info_read(&back, at("five"), &error));
     assert_int_equal(back.train.documents, 3);
     assert_int_equal(back.train.tokens, 2500);
