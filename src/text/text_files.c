@@ -76,6 +76,8 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
             status = fail(error, LTM_INVALID, "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file", path);
         return status;
     }
+    if (!S_ISREG(info.st_mode))
+        return fail(error, LTM_INVALID, "%s is not a regular file, and must be read twice", path);
     if (!kind_of(path, &json, &gzip))
         return fail(error, LTM_INVALID,
                     "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz", path);

@@ -1,0 +1,65 @@
+#!/bin/bash
+# ltm tokenizer and ltm corpus: text comes back to the byte, bad input gets one sentence, old corpora stay.
+# shellcheck source=tests/cli/cli.sh disable=SC1091,SC2154,SC2317,SC2015,SC2016,SC2094
+. "$(dirname "$0")/../cli/cli.sh"
+small_corpus || { cat err; exit 1; }
+
+same_text() { "$LTM" tokenizer encode tok.model <"$1" >ids && "$LTM" tokenizer decode tok.model <ids | cmp - "$1"; }
+printf 'one\ttwo  three \r\n\n \342\226\201 \342\226\205 </s> <0x41>\n\303\251\360\237\230\200 no newline' >odd.txt
+printf 'nul \0 here\n' >nul.txt
+: >empty.txt
+holds 'text comes back' same_text text.txt
+holds 'odd text comes back' same_text odd.txt
+holds 'NUL comes back' same_text nul.txt
+holds 'no text comes back as none' same_text empty.txt
+lines() { "$LTM" tokenizer encode tok.model <text.txt >ids && [ "$(wc -l <ids)" = "$(wc -l <text.txt)" ]; }
+holds 'a line of numbers for a line of text' lines
+joined() { "$LTM" tokenizer encode tok.model <text.txt | tr '\n' ' ' | "$LTM" tokenizer decode tok.model | cmp - text.txt; }
+holds 'white space between numbers means nothing' joined
+
+printf 'ok\nbad \377\n' >bad.txt
+invalid() { run "$LTM" tokenizer encode tok.model <bad.txt; [ "$code" = 1 ] && grep -q 'line 2: .*0xFF' err; }
+holds 'invalid UTF-8 is named by line' invalid
+words() { run "$LTM" tokenizer decode tok.model <<<'5 six'; [ "$code" = 1 ] && grep -q '"six" is no token number' err; }
+holds 'a word among numbers is named' words
+range() { run "$LTM" tokenizer decode tok.model <<<'5 320'; [ "$code" = 1 ] && grep -q 'outside the vocabulary of 320' err; }
+holds 'a number out of range is named' range
+holds 'a missing tokenizer' refused 1 'nowhere.model' "$LTM" tokenizer encode nowhere.model
+holds 'a file that is no tokenizer' refused 1 'text.txt is no whole SentencePiece model' "$LTM" tokenizer decode text.txt
+holds 'an unknown verb' refused 2 'not "tarin"' "$LTM" tokenizer tarin
+holds 'training without a place' refused 2 '-o FILE' "$LTM" tokenizer train text.txt
+holds 'training without text' refused 2 'text to learn from' "$LTM" tokenizer train -o x.model
+holds 'a kind that is none' refused 2 'unigram or bpe' "$LTM" tokenizer train -o x.model --type word text.txt
+holds 'a vocabulary that is no number' refused 2 'whole number' "$LTM" tokenizer train -o x.model --vocab-size many text.txt
+holds 'a vocabulary that is too large' refused 1 'would do' "$LTM" tokenizer train -o x.model --vocab-size 90000 text.txt
+holds 'an option without its value' refused 2 'needs a value' "$LTM" tokenizer train text.txt -o
+
+build() { "$LTM" corpus build --tokenizer tok.model "$@"; }
+holds 'no folder to build' refused 2 '-o DIR' build text.txt
+holds 'no text' refused 2 'text to take' build -o new
+holds 'a share above one' refused 2 'out of range' build -o new --heldout 2 text.txt
+holds 'a missing file' refused 1 'none.txt: No such file' build -o new none.txt
+holds 'an empty file' refused 1 'no text in empty.txt' build -o new empty.txt
+holds 'invalid UTF-8 by file and byte' refused 1 'bad.txt is not UTF-8 text: byte 7 is 0xFF' build -o new bad.txt
+printf '{"txt": "a"}\n' >keys.jsonl
+holds 'a line without the field' refused 1 'line 1 of keys.jsonl' build -o new keys.jsonl
+holds 'a folder that is no corpus' refused 1 'holds no corpus' build -o . text.txt
+mkfifo pipe.txt
+holds 'a pipe, which cannot be read twice' refused 1 'pipe.txt is not a regular file' build -o new pipe.txt
+holds 'nothing was left behind' test ! -e new -a ! -e new.building
+json() { run build -o keyed --field txt --json keys.jsonl text.txt && jq -e '.train.documents == 1 and .heldout.documents == 1' out; }
+command -v jq >/dev/null && holds 'another field, and the result as JSON' json
+
+cp -r corpus before
+killed() {
+    yes 'a line of text that is repeated very often' | head -n 2000000 >large.txt
+    build -o corpus large.txt 2>/dev/null >out &
+    for _ in $(seq 500); do [ -e corpus.building ] && break; sleep 0.01; done
+    kill -9 $!
+    wait $!
+    diff -r corpus before
+}
+holds 'a killed build leaves the old corpus' killed
+again() { build -o corpus --separator --- --heldout 0.1 text.txt >out 2>err && [ ! -e corpus.building ] && diff -r corpus before; }
+holds 'and the next build is not hindered' again
+finish
