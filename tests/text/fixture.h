@@ -74,10 +74,10 @@ struct words {
 };
 
 static inline void words_add(struct words *words, const char *text, size_t bytes) {
-    if (words->bytes + bytes + 1 > words->room) {
+    if (!words->text || words->bytes + bytes + 1 > words->room) {
         words->room = 2 * (words->bytes + bytes) + 1024;
         words->text = realloc(words->text, words->room);
-        assert_non_null(words->text);
+        if (!words->text) abort();
     }
     memcpy(words->text + words->bytes, text, bytes);
     words->bytes += bytes;

@@ -15,7 +15,7 @@ static inline void model_piece(struct words *model, const char *piece, float sco
     bytes[1] = (char)(2 + length + 5 + 2);
     bytes[2] = 0x0A;
     bytes[3] = (char)length;
-    memcpy(bytes + 4, piece, length);
+    snprintf(bytes + 4, length + 1, "%s", piece);
     bytes[4 + length] = 0x15;
     memcpy(bytes + 5 + length, &score, 4);
     bytes[9 + length] = 0x18;
@@ -36,7 +36,7 @@ static inline const char *make_model(const char *name, int more, bool end, bool 
     model_piece(&model, "<unk>", 0, PIECE_UNKNOWN);
     model_piece(&model, end ? "</s>" : "<s>", 0, PIECE_CONTROL);
     model_piece(&model, "\xE2\x96\x81", -2, PIECE_NORMAL);
-    for (char c = 'a'; c <= 'z'; c++) model_piece(&model, (char[]){c, 0}, -3, PIECE_NORMAL);
+    for (int c = 'a'; c <= 'z'; c++) model_piece(&model, (char[]){(char)c, 0}, -3, PIECE_NORMAL);
     for (int i = 0; i < more; i++) {
         snprintf(piece, sizeof piece, "x%dy", i);
         model_piece(&model, piece, -4, PIECE_NORMAL);

@@ -150,13 +150,13 @@ static void a_shard_that_went_missing_is_noticed(void **state) {
 }
 
 static void a_damaged_corpus_json_is_refused(void **state) {
-    static const char *const texts[] = {"",
-                                        "{",
-                                        "[]",
-                                        "{\"format\": 1}",
-                                        "{\"format\": 1, \"vocab\": \"x\"}",
-                                        "{\"format\": 1, \"vocab\": 5, \"tokenizer_digest\": \"a\", \"train\": {}, "
-                                        "\"heldout\": {}}"};
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{\"format\": 1}",
+        "{\"format\": 1, \"vocab\": \"x\"}",
+        "{\"format\": 1, \"vocab\": 5, \"tokenizer_digest\": \"a\", \"train\": {}, \"heldout\": {}}"};
     struct ltm_corpus_info info;
     (void)state;
     assert_ok(folder_create(at("six"), &error));
