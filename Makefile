@@ -134,10 +134,10 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
 SCRIPTS   = .ci/run packaging/deps tests/run $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build) tests/lint/house
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
-$(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
+$(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
 	$Qclang-tidy --quiet $< -- $(filter-out -MMD -MP,$(compile_c)) 2>/dev/null && touch $@
-$(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy
+$(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
 	$Qclang-tidy --quiet $< -- $(filter-out -MMD -MP,$(compile_cc)) 2>/dev/null && touch $@
 
