@@ -153,7 +153,7 @@ sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefine
 tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which needs clang and its OpenMP
 	@CC=clang CXX=clang++ packaging/deps
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
-	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY=threads
+	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads)'
 
 DEST = $(DESTDIR)$(PREFIX)
 install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
