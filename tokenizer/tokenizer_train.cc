@@ -171,7 +171,7 @@ struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void) {
     options.kind = LTM_TOKENIZER_UNIGRAM;
     options.byte_fallback = true;
     options.seed = 1;
-    options.sample_bytes = INT64_C(256) << 20;
+    options.sample_bytes = 64000000;
     return options;
 }
 

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 struct ltm_corpus_build_options {
-    const char *output; /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
+    const char *output;    /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
     const char *tokenizer; /* the .model file */
     struct ltm_text_input input;
     double heldout;       /* share of the documents that are held out, 0 … 1 */

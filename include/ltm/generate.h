@@ -16,7 +16,7 @@ extern "C" {
 struct ltm_generate_options {
     const char *prompt; /* UTF-8, or NULL: begin a document with z from the prior */
     int count;          /* samples */
-    int length; /* tokens to add at most; prompt and length together fit in model.sequence; 0 = as many as fit
+    int length;         /* tokens to add at most; prompt and length together fit in model.sequence; 0 = as many as fit
                  */
     double temperature; /* 0 = the likeliest token */
     int top_k;          /* 0 = all */
@@ -34,8 +34,8 @@ typedef bool (*ltm_text_fn)(void *user, int sample, const char *text, size_t byt
 
 /* The cost of a token does not grow with what came before: keys and values are kept for `window` positions.
  * LTM_INVALID for options out of range or a prompt that does not fit. */
-ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
-                        ltm_text_fn on_text, void *user, struct ltm_error *error);
+ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options, ltm_text_fn on_text,
+                        void *user, struct ltm_error *error);
 
 #ifdef __cplusplus
 }

@@ -36,14 +36,15 @@ struct ltm_tokenizer_train_options {
     int64_t sample_bytes; /* train on about this much text, drawn evenly; 0 = all of it */
 };
 
-/* unigram, 8192 pieces, byte fallback, seed 1, all cores, 256 MiB of text. */
+/* unigram, 8192 pieces, byte fallback, seed 1, all cores, 64 MB of text (training takes some 25 times
+ * that in memory). */
 struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
 
 /* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same
  * text, options and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO,
  * LTM_EXTERNAL. */
-ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options,
-                               const struct ltm_watch *watch, struct ltm_error *error);
+ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options, const struct ltm_watch *watch,
+                               struct ltm_error *error);
 
 ltm_status ltm_tokenizer_open(struct ltm_tokenizer **tokenizer, const char *path, struct ltm_error *error);
 void ltm_tokenizer_close(struct ltm_tokenizer *tokenizer); /* NULL is fine */
@@ -56,13 +57,13 @@ const char *ltm_tokenizer_digest(const struct ltm_tokenizer *tokenizer);
 
 /* UTF-8 text (bytes, need not end in NUL) → ids, no special ids added. The caller frees *ids. LTM_INVALID
  * when the text is not valid UTF-8. */
-ltm_status ltm_tokenizer_encode(const struct ltm_tokenizer *tokenizer, const char *text, size_t bytes,
-                                int32_t **ids, size_t *count, struct ltm_error *error);
+ltm_status ltm_tokenizer_encode(const struct ltm_tokenizer *tokenizer, const char *text, size_t bytes, int32_t **ids,
+                                size_t *count, struct ltm_error *error);
 
 /* ids → text, byte for byte what was encoded; the end-of-sequence id writes nothing. The caller frees *text,
  * which has a NUL after its `bytes` bytes. LTM_INVALID for an id outside the vocabulary. */
-ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                                char **text, size_t *bytes, struct ltm_error *error);
+ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int32_t *ids, size_t count, char **text,
+                                size_t *bytes, struct ltm_error *error);
 
 /* The bytes that one id stands for in decoded text: 1 for a byte piece, 0 for a special one. What bits a byte
  * divide by. */

@@ -37,8 +37,7 @@ struct ltm_train_record {
 struct ltm_train_hooks {
     struct ltm_watch watch; /* messages, and progress of loading and scoring */
     void *user;
-    void (*on_step)(void *user,
-                    const struct ltm_train_record *record); /* after each slow step and each scoring */
+    void (*on_step)(void *user, const struct ltm_train_record *record); /* after each slow step and each scoring */
     const volatile sig_atomic_t
         *stop; /* when it becomes nonzero: finish the slow step, checkpoint, return LTM_INTERRUPTED */
 };

@@ -34,11 +34,11 @@ static const char *const precisions[] = {"auto", "fp32", NULL};
       "latent vectors of a sequence, a multiple of model.layers; 0 = a plain autoregressive model")                  \
     X("fast.method", fast.method, CHOICE(methods), "adam", "how a posterior is fitted: adam")                        \
     X("fast.steps", fast.steps, INT(0, 100000), "16", "gradient steps on a posterior")                               \
-    X("fast.lr", fast.lr, REAL(0, 100), "0.3", "rate of the fast steps")                                             \
+    X("fast.lr", fast.lr, REAL(0, 100), "0.1", "rate of the fast steps")                                             \
     X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")  \
     X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")    \
     X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                     \
-    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "-5", "where its log variances start")                    \
+    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")   \
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                \
     X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                   \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                     \

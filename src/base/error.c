@@ -25,7 +25,6 @@ ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ..
 }
 
 ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what) {
-    return fail(error, LTM_MEMORY,
-                "out of memory: %.1f MB for %s; use a smaller model, batch or fewer threads",
+    return fail(error, LTM_MEMORY, "out of memory: %.1f MB for %s; use a smaller model, batch or fewer threads",
                 (double)bytes / 1e6, what);
 }

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t round_up(size_t bytes) {
-    return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
-}
+static size_t round_up(size_t bytes) { return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN; }
 
 ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *what, struct ltm_error *error) {
     *block = NULL;

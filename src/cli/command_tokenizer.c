@@ -23,7 +23,7 @@ static const char usage[] =
     "  --type unigram|bpe     (unigram)\n"
     "  --no-byte-fallback     what no piece covers becomes the unknown piece; by default it is spelled in bytes,\n"
     "                         so that any UTF-8 text comes back to the byte\n"
-    "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (256)\n"
+    "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (64)\n"
     "  --seed N               which part that is (1)\n"
     "  --field NAME           JSON key of a line's text (text)\n"
     "  --separator LINE       in .txt: a line equal to this ends a document\n"

@@ -44,7 +44,7 @@ static void defaults_are_valid_and_are_what_the_help_says(void **state) {
     }
     assert_int_equal(config.model.dim, 128);
     assert_int_equal(config.model.kv_heads, LTM_AUTO);
-    assert_true(config.fast.lr == 0.3 && config.fast.init_logvar == -5 && config.slow.lr_min == LTM_AUTO);
+    assert_true(config.fast.lr == 0.1 && config.fast.init_logvar == 0 && config.slow.lr_min == LTM_AUTO);
     assert_int_equal(config.run.tokens, 1000000);
     assert_int_equal(config.run.seed, 1);
     assert_string_equal(config.eval.split, "heldout");
