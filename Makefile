@@ -108,7 +108,8 @@ FORCE:
 
 help:
 	@echo 'On a fresh Debian: apt-get install git make, then any of these.'
-	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | while read -r target does; do printf '  make %-10s %s\n' $$target "$$does"; done
+	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | \
+	while read -r target does; do printf '  make %-10s %s\n' $$target "$$does"; done
 
 deps: ## install what is missing, with apt-get; where there is none, name it
 	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' packaging/deps
@@ -132,7 +133,8 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 	@tests/lint/house build-lint/gcc/libltm.a
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
-SCRIPTS   = .ci/run packaging/deps tests/run $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build) tests/lint/house
+SCRIPTS   = .ci/run packaging/deps tests/run tests/lint/house \
+            $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<

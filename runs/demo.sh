@@ -21,8 +21,10 @@ stage 'two samples: thoughts drawn from the prior, then text'
 stage 'done. What lies where:'
 cat <<TEXT
     corpora/kjv/data/corpus   the text as tokens, and its tokenizer
-    runs/demo/                configuration, log.jsonl, checkpoints/
-    $LTM --help               what else it does, for instance
-    $LTM generate runs/demo --prompt 'And it came to pass'
+    runs/demo.ini             what was trained and how
+    runs/demo/                log.jsonl, config.ini, checkpoints/
+And what to try next:
+    $LTM --help
     $LTM inspect runs/demo
+    $LTM generate runs/demo --prompt 'And it came to pass'
 TEXT

@@ -4,7 +4,7 @@ set -euo pipefail
 [ -n "${MAKELEVEL:-}" ] || exit 77 # only make knows with which flags $BUILD was built
 unset MAKEFLAGS MFLAGS             # this is no part of that make's work; its variables are in the environment
 
-make install "BUILD=$BUILD" "DESTDIR=$TMPDIR/package" "PREFIX=$TMPDIR/installed" >"$TMPDIR/log" || { cat "$TMPDIR/log"; exit 1; }
+make install "BUILD=$BUILD" "DESTDIR=$TMPDIR/package" "PREFIX=$TMPDIR/installed"
 mv "$TMPDIR/package$TMPDIR/installed" "$TMPDIR/installed"
 "$TMPDIR/installed/bin/ltm" --version
 
