@@ -23,7 +23,7 @@ extern "C" {
 #define LTM_PATH_MAX 1024
 #define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
 
-enum ltm_fast_method { LTM_FAST_ADAM };
+enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32 };
@@ -45,7 +45,8 @@ struct ltm_model_config {
 struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
-    double lr;                   /* η */
+    double lr;                   /* η of adam, α of natural, s of langevin; auto = the method's own */
+    double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
     int schedule;                /* enum ltm_schedule */
     int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
     double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
@@ -68,6 +69,9 @@ struct ltm_eval_config {
     int samples;             /* S, samples of new noise for each sequence */
     char split[16];          /* "heldout" or "train" */
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
+    int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
+    int prior;               /* K, samples of z from the prior; 0 = not taken */
+    double continuation;     /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
     int fast_steps;          /* eval.fast.steps */
     double fast_lr;          /* eval.fast.lr */
 };
@@ -115,7 +119,7 @@ ltm_status ltm_config_override(struct ltm_config *config, const char *assignment
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
 
 /* Replace what is auto: kv_heads = heads, group = about 1,000 tokens, lr_min = lr / 10, threads = the cores this
- * process may use, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
+ * process may use, fast.lr = the method's own rate, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
 void ltm_config_resolve(struct ltm_config *config);
 
 /* Write all keys, as an INI file that ltm_config_load reads back to the same configuration. Replaces

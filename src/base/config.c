@@ -26,10 +26,10 @@ static const char *last_part(const char *name) {
 
 /* The right key in the wrong section is a better guess than the fewest changed letters. */
 static ltm_status fail_unknown(const char *name, struct ltm_error *error) {
-    const char *names[64], *in_other_section[64];
+    const char *names[128], *in_other_section[128];
     size_t count, others = 0;
     const struct config_key *keys = config_key_table(&count);
-    if (count > 64) count = 64;
+    if (count > 128) count = 128;
     for (size_t i = 0; i < count; i++) {
         names[i] = keys[i].name;
         if (strcmp(last_part(keys[i].name), last_part(name)) == 0) in_other_section[others++] = keys[i].name;

@@ -70,6 +70,16 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->fast.method == LTM_FAST_LANGEVIN && c->fast.noise == LTM_NOISE_FIXED)
+        return fail(error, LTM_INVALID,
+                    "fast.noise = fixed would send every step of fast.method = langevin the same way; use fresh");
+    if (c->eval.continuation >= 1)
+        return fail(error, LTM_INVALID,
+                    "eval.continuation = 1 leaves no rest of a sequence to score; use a share below 1, such as 0.5");
+    return LTM_OK;
+}
+
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
     size_t count;
@@ -79,6 +89,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     TRY(check_heads(m, error));
     TRY(check_latents(m, error));
     TRY(check_slow(config, error));
+    TRY(check_fast(config, error));
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
@@ -96,11 +107,14 @@ static int rows_to_group(int sequence, int batch) {
     return group < 1 ? 1 : group;
 }
 
+static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.3 : 0.1; }
+
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
     if (config->slow.group == LTM_AUTO) config->slow.group = rows_to_group(config->model.sequence, config->slow.batch);
     if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
     if (config->run.threads == LTM_AUTO) config->run.threads = omp_get_num_procs();
+    if (config->fast.lr == LTM_AUTO) config->fast.lr = rate_of_method(config->fast.method);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;
     if (config->eval.fast_lr == LTM_AUTO) config->eval.fast_lr = config->fast.lr;
 }

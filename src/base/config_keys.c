@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 
-static const char *const methods[] = {"adam", NULL};
+static const char *const methods[] = {"adam", "natural", "langevin", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
 static const char *const noises[] = {"fresh", "fixed", NULL};
 static const char *const precisions[] = {"auto", "fp32", NULL};
@@ -32,9 +32,13 @@ static const char *const precisions[] = {"auto", "fp32", NULL};
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")         \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                          \
       "latent vectors of a sequence, a multiple of model.layers; 0 = a plain autoregressive model")                  \
-    X("fast.method", fast.method, CHOICE(methods), "adam", "how a posterior is fitted: adam")                        \
+    X("fast.method", fast.method, CHOICE(methods), "adam",                                                           \
+      "how a posterior is fitted: adam (published), natural, langevin")                                              \
     X("fast.steps", fast.steps, INT(0, 100000), "16", "gradient steps on a posterior")                               \
-    X("fast.lr", fast.lr, REAL(0, 100), "0.1", "rate of the fast steps")                                             \
+    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                              \
+      "rate of the fast steps; auto = 0.1 for adam, 0.3 for natural, 0.1 for langevin")                              \
+    X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                 \
+      "natural: weight of a step's estimate in the running curvature")                                               \
     X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")  \
     X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")    \
     X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                     \
@@ -63,6 +67,10 @@ static const char *const precisions[] = {"auto", "fp32", NULL};
       "slow steps between checkpoints; 0 = last only")                                                               \
     X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")             \
     X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                  \
+    X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")               \
+    X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                     \
+      "share of a sequence on which z is fitted to score the rest; 0 = none")                                        \
+    X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                 \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                          \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")        \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same") \

@@ -29,9 +29,13 @@ static struct ltm_config starting_config(const struct ltm_model *model) {
     struct ltm_config config = *ltm_model_config(model);
     config.run.threads = LTM_AUTO;
     config.eval.dump[0] = 0;
-    /* A resolved auto has become a number: make it follow fast.* again. */
+    /* A resolved auto has become a number: make it follow fast.method, and fast.*, again. */
+    struct ltm_config probe = config;
+    probe.fast.lr = LTM_AUTO;
+    ltm_config_resolve(&probe);
     if (config.eval.fast_steps == config.fast.steps) config.eval.fast_steps = LTM_AUTO;
     if (config.eval.fast_lr == config.fast.lr) config.eval.fast_lr = LTM_AUTO;
+    if (config.fast.lr == probe.fast.lr) config.fast.lr = LTM_AUTO;
     return config;
 }
 

@@ -71,7 +71,7 @@ cleanup:
 
 /* q(z | prompt) by the fast loop, or the prior where there is no prompt. */
 static ltm_status fit_prompt(struct generation *g, struct ltm_error *error) {
-    const struct ltm_config *c = &g->model->config;
+    struct ltm_config config = g->model->config;
     const int n = g->prompt_length;
     const uint32_t number = 0;
     const struct noise_source noise = {{.seed = g->options->seed, .purpose = RANDOM_SCORE_FIT}, &number};
@@ -79,9 +79,10 @@ static ltm_status fit_prompt(struct generation *g, struct ltm_error *error) {
     if (status != LTM_OK || n == 0) return status; /* all zero: μ = 0, log σ² = 0 */
     status = decoder_pass_create(&g->pass, g->model->decoder, 1, n, false, error);
     if (status != LTM_OK) return status;
+    ltm_config_resolve(&config); /* an older file may lack a rate */
     decoder_begin(g->pass, g->prompt, g->prompt + 1, 1, n);
-    fast_loop_start(&g->loop, &c->fast, 1);
-    fast_loop_run(&g->loop, g->pass, &c->fast, &noise, 1, n, NULL);
+    fast_loop_start(&g->loop, &config.fast, 1);
+    fast_loop_run(&g->loop, g->pass, &config.fast, &noise, 1, n, NULL);
     return LTM_OK;
 }
 

@@ -16,7 +16,10 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct de
                         &loop->moments.mu_first,
                         &loop->moments.mu_second,
                         &loop->moments.logvar_first,
-                        &loop->moments.logvar_second};
+                        &loop->moments.logvar_second,
+                        &loop->curvature,
+                        &loop->visits.sum,
+                        &loop->visits.squares};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
     loop->nll = ARENA_TAKE(arena, float, G *T);
 }
@@ -61,22 +64,49 @@ double fast_rate(const struct ltm_fast_config *config, int step) {
 
 void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
     const size_t n = (size_t)sequences * loop->latents;
+    float *const zero[] = {loop->moments.mu_first,      loop->moments.mu_second, loop->moments.logvar_first,
+                           loop->moments.logvar_second, loop->visits.sum,        loop->visits.squares};
     for (size_t i = 0; i < n; i++) {
         loop->mu[i] = (float)config->init_mu;
         loop->logvar[i] = (float)config->init_logvar;
     }
-    memset(loop->moments.mu_first, 0, n * sizeof(float));
-    memset(loop->moments.mu_second, 0, n * sizeof(float));
-    memset(loop->moments.logvar_first, 0, n * sizeof(float));
-    memset(loop->moments.logvar_second, 0, n * sizeof(float));
+    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++) memset(zero[i], 0, n * sizeof(float));
+    loop->visits.count = 0;
+    posterior_natural_start(loop->curvature, loop->logvar, n);
+}
+
+static void take_step(struct fast_loop *loop, const struct ltm_fast_config *config, int s, size_t n) {
+    const double rate = fast_rate(config, s);
+    switch (config->method) {
+    case LTM_FAST_NATURAL:
+        posterior_natural(loop->mu, loop->logvar, loop->curvature, loop->dz, loop->noise, rate, config->curvature_rate,
+                          n);
+        break;
+    case LTM_FAST_LANGEVIN:
+        posterior_langevin(loop->mu, loop->dz, loop->noise, rate, n);
+        if (2 * (s + 1) > config->steps) posterior_visit(&loop->visits, loop->mu, n);
+        break;
+    default:
+        posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise,
+                       (struct posterior_step){rate, config->weight_decay, s + 1}, n);
+    }
 }
 
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace) {
     const size_t n = (size_t)sequences * loop->latents;
-    for (int s = 0; n > 0 && s < config->steps; s++) {
+    const bool chain = config->method == LTM_FAST_LANGEVIN;
+    if (n == 0 || config->steps == 0) return;
+    if (chain) {
+        if (source) fast_loop_draw(loop, source, sequences, config->steps); /* a number that no step has */
+        posterior_sample(loop->mu, loop->mu, loop->logvar, loop->noise, n);
+    }
+    for (int s = 0; s < config->steps; s++) {
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
-        posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
+        if (chain)
+            memcpy(loop->z, loop->mu, n * sizeof *loop->z);
+        else
+            posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
         decoder_latent_gradient(pass, loop->z, loop->nll, loop->dz);
         for (int g = 0; trace && g < sequences; g++) {
             double *negative_elbo = &trace[(size_t)s * (size_t)sequences + (size_t)g];
@@ -84,9 +114,9 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
             for (int t = 0; t < length; t++)
                 *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
         }
-        const struct posterior_step step = {fast_rate(config, s), config->weight_decay, s + 1};
-        posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise, step, n);
+        take_step(loop, config, s, n);
     }
+    if (chain) posterior_from_visits(loop->mu, loop->logvar, &loop->visits, n);
 }
 
 double fast_loop_kl(const struct fast_loop *loop, int i) {

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "latent/posterior.h"
+#include "latent/posterior_steps.h"
 #include "ltm/config.h"
 #include "model/decoder.h"
 
@@ -17,7 +18,9 @@ struct fast_loop {
     void *block;
     size_t latents; /* N_z d of one sequence */
     float *mu, *logvar, *noise, *z, *dz;
-    struct posterior_moments moments;
+    struct posterior_moments moments; /* of adam */
+    float *curvature;                 /* of natural */
+    struct posterior_visits visits;   /* of langevin */
     float *nll;
 };
 
@@ -38,12 +41,15 @@ void fast_loop_draw(struct fast_loop *loop, const struct noise_source *source, i
 /* Rate of step s of S: cosine from η to a tenth, η/10 + ½ (1 + cos(π s / S)) (η - η/10); or η throughout. */
 double fast_rate(const struct ltm_fast_config *config, int step);
 
-/* Start μ and log σ² where the configuration says, moments at zero. */
+/* Start μ and log σ² where the configuration says, and what the method remembers with them. */
 void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences);
 
-/* Take config->steps steps for the sequences of the pass's decoder_begin. With noise `fresh` each step draws its own ε, with
- * `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace, unless NULL, (steps, G): negative ELBO before
- * each step, under the fit's own noise (not a bound). */
+/* Take config->steps steps for the sequences of the pass's decoder_begin, by config->method at config->lr (not auto). With
+ * noise `fresh` each step draws its own ε, with `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace,
+ * unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
+ *
+ * `langevin` walks one chain from a draw of the initial posterior; at the end (μ, log σ²) are those of the Gaussian that
+ * stands for the later half of its steps (posterior_from_visits). Before that its μ is the chain's z. */
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace);
 

@@ -10,20 +10,7 @@ void posterior_sample(float *z, const float *mu, const float *logvar, const floa
 /* KL(q || N(0, I)) = ½ Σ (μ² + σ² - 1 - log σ²), nats. */
 double posterior_kl(const float *mu, const float *logvar, size_t n);
 
-/* Adam's two moments of μ and of log σ², each (n). */
-struct posterior_moments {
-    float *mu_first, *mu_second, *logvar_first, *logvar_second;
-};
-
-struct posterior_step {
-    double lr, weight_decay;
-    int count; /* steps taken, this one included */
-};
-
-/* One AdamW step down the negative ELBO, β = (0.9, 0.999). dz (n) is the gradient of -log p(x|z) at z = μ + σ ε, so
- *
- *     g_μ = dz + μ,     g_logvar = ½ (dz ε σ + σ² - 1). */
-void posterior_adam(float *mu, float *logvar, struct posterior_moments *moments, const float *dz, const float *noise,
-                    struct posterior_step step, size_t n);
+/* log N(z; 0, I) - log q(z) at z = μ + σ ε: ½ Σ (ε² + log σ² - z²), nats, in double. */
+double posterior_log_ratio(const float *z, const float *logvar, const float *noise, size_t n);
 
 #endif

@@ -44,7 +44,7 @@ static void defaults_are_valid_and_are_what_the_help_says(void **state) {
     }
     assert_int_equal(config.model.dim, 128);
     assert_int_equal(config.model.kv_heads, LTM_AUTO);
-    assert_true(config.fast.lr == 0.1 && config.fast.init_logvar == 0 && config.slow.lr_min == LTM_AUTO);
+    assert_true(config.fast.lr == LTM_AUTO && config.fast.init_logvar == 0 && config.slow.lr_min == LTM_AUTO);
     assert_int_equal(config.run.tokens, 1000000);
     assert_int_equal(config.run.seed, 1);
     assert_string_equal(config.eval.split, "heldout");
@@ -57,7 +57,9 @@ static void every_key_survives_writing_and_reading(void **state) {
                                            "latent.count=0",
                                            "fast.schedule=constant",
                                            "fast.noise=fixed",
-                                           "fast.lr=0.1",
+                                           "fast.method=langevin",
+                                           "fast.lr=auto",
+                                           "fast.curvature_rate=0.1",
                                            "fast.init_mu=-1",
                                            "slow.lr=0.00030000000000000003",
                                            "slow.lr_min=1e-300",
@@ -66,6 +68,9 @@ static void every_key_survives_writing_and_reading(void **state) {
                                            "run.precision=fp32",
                                            "data.corpus=/tmp/a b=c;d#é",
                                            "eval.fast.steps=0",
+                                           "eval.iwae=1000",
+                                           "eval.prior=16",
+                                           "eval.continuation=0.25",
                                            "eval.fast.lr=0.7",
                                            "eval.split=train",
                                            "eval.dump=x y.safetensors"};
@@ -150,7 +155,7 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("model.vocab=65537", "to 65536");
     assert_refused("fast.steps=-1", "from 0");
     assert_refused("fast.lr=nan", "a number from 0");
-    assert_refused("fast.method=sgd", "use adam");
+    assert_refused("fast.method=sgd", "use adam or natural or langevin");
     assert_refused("fast.noise=old", "use fresh or fixed");
     assert_refused("data.corpus=a\nb", "a control character");
     assert_refused("data.corpus= a", "a space");
@@ -211,7 +216,11 @@ static void auto_resolves(void **state) {
     assert_true(config.slow.lr_min == config.slow.lr / 10);
     assert_true(config.run.threads >= 1);
     assert_int_equal(config.eval.fast_steps, 16);
-    assert_true(config.eval.fast_lr == config.fast.lr);
+    assert_true(config.fast.lr == 0.1 && config.eval.fast_lr == config.fast.lr);
+    config = defaults();
+    config.fast.method = LTM_FAST_NATURAL;
+    ltm_config_resolve(&config);
+    assert_true(config.fast.lr == 0.3);
     assert_int_equal(config.model.vocab, LTM_AUTO);
 }
 
