@@ -9,6 +9,7 @@
 #include <cblas.h>
 
 #include "base/memory.h"
+#include "base/processor.h"
 
 void matmul_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
                float beta) {
@@ -85,21 +86,32 @@ static bool products_agree(void) {
 }
 
 static pthread_once_t start_once = PTHREAD_ONCE_INIT;
-static bool start_agreed;
+static struct openblas_state openblas;
 
-/* The one place that sets what OpenBLAS keeps globally. */
 static void start(void) {
-    openblas_set_num_threads(1);
-    start_agreed = products_agree();
+    struct processor processor;
+    processor_read(&processor);
+    openblas_settle(&openblas, &processor, products_agree);
+}
+
+const struct openblas_state *matmul_openblas(void) {
+    pthread_once(&start_once, start);
+    return &openblas;
 }
 
 ltm_status matmul_start(struct ltm_error *error) {
-    pthread_once(&start_once, start);
-    if (start_agreed) return LTM_OK;
+    const struct openblas_state *state = matmul_openblas();
+    if (state->correct) return LTM_OK;
+    if (*state->setting)
+        return fail(
+            error, LTM_EXTERNAL,
+            "OpenBLAS's kernel '%s' computes wrong products on this processor; it was chosen by the environment "
+            "variable OPENBLAS_CORETYPE=%s: unset it",
+            state->kernel, state->setting);
     return fail(error, LTM_EXTERNAL,
-                "OpenBLAS's kernel '%s' computes wrong products on this processor; set the environment variable "
-                "OPENBLAS_CORETYPE=Haswell and try again",
-                openblas_get_corename());
+                "OpenBLAS's kernel '%s' computes wrong products on this processor, and so does every other that was "
+                "tried; install another version of OpenBLAS (ltm doctor says more)",
+                state->kernel);
 }
 
 static double seconds_now(void) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "math/openblas.h"
 
 /* A (m, k), B (n, k): X Wᵀ, a layer forward. */
 void matmul_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
@@ -29,9 +30,13 @@ void matmul_plain_nn(float *c, int ldc, const float *a, int lda, const float *b,
 void matmul_plain_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
                      float alpha, float beta);
 
-/* Once a process, before any product (idempotent, thread-safe): OpenBLAS to one thread a product, and its products
- * compared with the plain ones. LTM_EXTERNAL when they differ: its kernel is wrong for this processor. */
+/* Once a process, before any product (idempotent, thread-safe): OpenBLAS to one thread a product and to the best kernel for
+ * this processor whose products agree with the plain ones (openblas.h). LTM_EXTERNAL when none does. A program that uses
+ * OpenBLAS itself must not have products under way in other threads meanwhile. */
 ltm_status matmul_start(struct ltm_error *error);
+
+/* What came of it; does what matmul_start does where that was not called yet. */
+const struct openblas_state *matmul_openblas(void);
 
 /* Floating-point operations a second that `threads` threads reach together, each on a product of its own that stays in
  * its cache's reach; takes about `seconds`. The denominator of every utilisation that the program prints. */

@@ -1,0 +1,31 @@
+/* What the processor at hand can do, as far as the speed of matrix products depends on it. */
+#ifndef BASE_PROCESSOR_H
+#define BASE_PROCESSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True where the processor has the instructions and the operating system saves their registers. */
+struct processor {
+    bool avx, avx2;   /* avx2: with FMA */
+    bool avx512;      /* F, CD, BW, DQ and VL, as a server has had them since Skylake */
+    bool avx512_bf16; /* products of bf16 with fp32 sums */
+    bool amx_bf16;    /* the same on tiles */
+    bool neon, sve, neon_bf16;
+};
+
+void processor_read(struct processor *processor);
+
+/* Its name, as the maker writes it; "unknown" where it is not told. */
+void processor_name(char *name, size_t size);
+
+/* "avx2 avx512 …", those that it has. */
+void processor_instructions(char *text, size_t size, const struct processor *processor);
+
+/* Does it multiply bf16 faster than fp32? */
+bool processor_has_bf16(const struct processor *processor);
+
+/* Cores that this process may run on. */
+int processor_cores(void);
+
+#endif
