@@ -15,18 +15,34 @@
 #include "base/turnstile.h"
 #include "ltm/config.h"
 #include "model/weights.h"
+#include "nn/linear.h"
+
+/* The products with one layer's weights. */
+struct layer_products {
+    struct linear wqkv, wo, cross_wq, w13, w2;
+};
 
 struct decoder {
     struct ltm_model_config config; /* nothing in it is auto */
     struct weight_table table;
-    float *weights;     /* (table.size), owned */
-    float *rope;        /* (T_max, h): rotations of token positions */
-    float *latent_rope; /* (N_z / L, h): of latents, floor(T_max / N_z) apart */
+    float *weights;                  /* (table.size), owned */
+    float *rope;                     /* (T_max, h): rotations of token positions */
+    float *latent_rope;              /* (N_z / L, h): of latents, floor(T_max / N_z) apart */
+    struct layer_products *products; /* [L], owned with what is packed in them */
+    struct linear output;            /* with the embedding, tied */
 };
 
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
 ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
 void decoder_free(struct decoder *decoder);
+
+/* Products over many rows in bf16 from now on, in workspaces made after this. LTM_UNSUPPORTED where the build or the machine
+ * has none; fp32 needs no call. Weights must be packed before their first use and whenever they have changed. */
+ltm_status decoder_use_bf16(struct decoder *decoder, struct ltm_error *error);
+ltm_status decoder_pack(struct decoder *decoder, int threads, struct ltm_error *error);
+
+/* What decoder_use_bf16 allocates, in bytes. */
+size_t decoder_packed_bytes(const struct decoder *decoder);
 
 struct decoder_pass;
 

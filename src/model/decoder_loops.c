@@ -15,6 +15,10 @@ static const float *weight_at(const struct decoder_pass *pass, size_t offset) {
     return pass->decoder->weights + offset;
 }
 
+static const struct layer_products *products_of(const struct decoder_pass *pass, int l) {
+    return &pass->decoder->products[l];
+}
+
 static float *gradient_at(float *dw, const struct layer_offsets *at, size_t offset) {
     return dw ? dw + (offset - at->begin) : NULL;
 }
@@ -47,14 +51,14 @@ static void self_forward(struct decoder_pass *pass, int l) {
     struct layer_state *s = &pass->layers[l];
     const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
     rmsnorm_forward(pass->x, s->in_r, s->in, weight_at(pass, at->attention_norm), R, d);
-    linear_forward(s->qkv, pass->x, weight_at(pass, at->wqkv), R, width, d, 0);
+    linear_forward(pass->work, s->qkv, pass->x, &products_of(pass, l)->wqkv, R, false);
     rope_forward(s->qkv, width, R, pass->length, c->heads + c->kv_heads, h, pass->decoder->rope);
     self_attention_forward(s->att, s->lse, s->qkv, &pass->self, pass->attention);
     memcpy(s->mid, s->in, sizeof(float) * (size_t)R * (size_t)d);
-    linear_forward(s->mid, s->att, weight_at(pass, at->wo), R, d, d, 1);
+    linear_forward(pass->work, s->mid, s->att, &products_of(pass, l)->wo, R, true);
     if (!c->latents) return;
     rmsnorm_forward(pass->x, s->mid_r, s->mid, weight_at(pass, at->cross_norm), R, d);
-    linear_forward(s->cq, pass->x, weight_at(pass, at->cross_wq), R, d, d, 0);
+    linear_forward(pass->work, s->cq, pass->x, &products_of(pass, l)->cross_wq, R, false);
     rope_forward(s->cq, d, R, pass->length, c->heads, h, pass->decoder->rope);
 }
 
@@ -65,14 +69,15 @@ static void self_backward(struct decoder_pass *pass, int l, float *dw) {
     const struct layer_state *s = &pass->layers[l];
     const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
     const float *gain = weight_at(pass, at->attention_norm);
-    linear_backward_input(pass->datt, pass->dh, weight_at(pass, at->wo), R, d, d);
+    linear_backward_input(pass->work, pass->datt, pass->dh, &products_of(pass, l)->wo, R);
     self_attention_backward(pass->dqkv, pass->datt, s->qkv, s->att, s->lse, &pass->self, pass->attention);
     rope_backward(pass->dqkv, width, R, pass->length, c->heads + c->kv_heads, h, pass->decoder->rope);
-    linear_backward_input(pass->dx, pass->dqkv, weight_at(pass, at->wqkv), R, width, d);
+    linear_backward_input(pass->work, pass->dx, pass->dqkv, &products_of(pass, l)->wqkv, R);
     if (dw) {
-        linear_backward_weight(gradient_at(dw, at, at->wo), pass->dh, s->att, R, d, d);
+        linear_backward_weight(pass->work, gradient_at(dw, at, at->wo), pass->dh, s->att, &products_of(pass, l)->wo, R);
         rmsnorm_forward(pass->x, NULL, s->in, gain, R, d);
-        linear_backward_weight(gradient_at(dw, at, at->wqkv), pass->dqkv, pass->x, R, width, d);
+        linear_backward_weight(pass->work, gradient_at(dw, at, at->wqkv), pass->dqkv, pass->x,
+                               &products_of(pass, l)->wqkv, R);
     }
     rmsnorm_backward(pass->dh, gradient_at(dw, at, at->attention_norm), pass->dx, s->in, s->in_r, gain, R, d);
 }
@@ -106,10 +111,11 @@ static void cross_backward(struct decoder_pass *pass, int l, const float *z, flo
     if (dz) scatter_latents(dz, pass->dzl, pass, l);
     if (!dq) return;
     rope_backward(dq, d, R, pass->length, c->heads, h, pass->decoder->rope);
-    linear_backward_input(pass->dx, dq, weight_at(pass, at->cross_wq), R, d, d);
+    linear_backward_input(pass->work, pass->dx, dq, &products_of(pass, l)->cross_wq, R);
     if (dw) {
         rmsnorm_forward(pass->x, NULL, s->mid, gain, R, d);
-        linear_backward_weight(gradient_at(dw, at, at->cross_wq), dq, pass->x, R, d, d);
+        linear_backward_weight(pass->work, gradient_at(dw, at, at->cross_wq), dq, pass->x,
+                               &products_of(pass, l)->cross_wq, R);
     }
     rmsnorm_backward(pass->dh, gradient_at(dw, at, at->cross_norm), pass->dx, s->mid, s->mid_r, gain, R, d);
 }
@@ -120,10 +126,10 @@ static void ffn_forward(struct decoder_pass *pass, int l, float *next) {
     struct layer_state *s = &pass->layers[l];
     const int R = rows_of(pass), d = pass->decoder->config.dim, F = model_ffn_width(&pass->decoder->config);
     rmsnorm_forward(pass->x, s->cross_r, s->cross, weight_at(pass, at->ffn_norm), R, d);
-    linear_forward(s->ab, pass->x, weight_at(pass, at->w13), R, 2 * F, d, 0);
+    linear_forward(pass->work, s->ab, pass->x, &products_of(pass, l)->w13, R, false);
     swiglu_forward(pass->s, s->ab, R, F);
     memcpy(next, s->cross, sizeof(float) * (size_t)R * (size_t)d);
-    linear_forward(next, pass->s, weight_at(pass, at->w2), R, d, F, 1);
+    linear_forward(pass->work, next, pass->s, &products_of(pass, l)->w2, R, true);
 }
 
 static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
@@ -133,14 +139,15 @@ static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
     const float *gain = weight_at(pass, at->ffn_norm);
     if (dw) {
         swiglu_forward(pass->s, s->ab, R, F);
-        linear_backward_weight(gradient_at(dw, at, at->w2), pass->dh, pass->s, R, d, F);
+        linear_backward_weight(pass->work, gradient_at(dw, at, at->w2), pass->dh, pass->s, &products_of(pass, l)->w2,
+                               R);
     }
-    linear_backward_input(pass->ds, pass->dh, weight_at(pass, at->w2), R, d, F);
+    linear_backward_input(pass->work, pass->ds, pass->dh, &products_of(pass, l)->w2, R);
     swiglu_backward(s->ab, pass->ds, s->ab, R, F);
-    linear_backward_input(pass->dx, s->ab, weight_at(pass, at->w13), R, 2 * F, d);
+    linear_backward_input(pass->work, pass->dx, s->ab, &products_of(pass, l)->w13, R);
     if (dw) {
         rmsnorm_forward(pass->x, NULL, s->cross, gain, R, d);
-        linear_backward_weight(gradient_at(dw, at, at->w13), s->ab, pass->x, R, 2 * F, d);
+        linear_backward_weight(pass->work, gradient_at(dw, at, at->w13), s->ab, pass->x, &products_of(pass, l)->w13, R);
     }
     rmsnorm_backward(pass->dh, gradient_at(dw, at, at->ffn_norm), pass->dx, s->cross, s->cross_r, gain, R, d);
 }
@@ -148,6 +155,7 @@ static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
                    int length) {
     decoder_pass_shape(pass, sequences, length);
+    decoder_pass_prepare(pass);
     pass->tokens = tokens;
     pass->targets = targets;
     embedding_forward(pass->layers[0].in, weight_at(pass, pass->decoder->table.embedding), tokens, rows_of(pass),
@@ -168,9 +176,8 @@ static void forward(struct decoder_pass *pass, const float *z) {
 }
 
 static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, float scale) {
-    const struct ltm_model_config *c = &pass->decoder->config;
-    output_loss(nll, dx, de, pass->x, weight_at(pass, pass->decoder->table.embedding), pass->targets, scale,
-                rows_of(pass), c->dim, c->vocab, pass->logits);
+    output_loss(pass->work, nll, dx, de, pass->x, &pass->decoder->output, pass->targets, scale, rows_of(pass),
+                pass->logits);
 }
 
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {

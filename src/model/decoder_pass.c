@@ -70,12 +70,36 @@ static void set_shape(struct decoder_pass *pass, int sequences, int length) {
         (struct cross_shape){sequences, length, c->latents / c->layers, c->heads, c->kv_heads, head_dim, c->dim};
 }
 
-size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
+static size_t arena_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
     struct decoder_pass pass = {.decoder = decoder, .training = training};
     struct arena arena = {0};
     set_shape(&pass, sequences, length);
     lay_out(&pass, &arena);
     return arena.used;
+}
+
+/* The widest products' operands in bf16; oneDNN's own room for a weight's gradient is about another megabyte. */
+static size_t work_bytes(const struct decoder *decoder, int rows, bool training) {
+    const int block = output_loss_rows(decoder->config.vocab);
+    if (!decoder->output.packed) return 0;
+    const size_t layer = linear_work_bytes(&decoder->products[0].w13, rows, training);
+    const size_t output = linear_work_bytes(&decoder->output, rows < block ? rows : block, training);
+    return (layer > output ? layer : output) + ((size_t)1 << 20);
+}
+
+size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
+    return arena_bytes(decoder, sequences, length, training) + work_bytes(decoder, sequences * length, training);
+}
+
+void decoder_pass_prepare(struct decoder_pass *pass) {
+    const struct layer_products *layer = &pass->decoder->products[0]; /* others have the same shapes */
+    const int rows = pass->sequences * pass->length;
+    linear_prepare(pass->work, &layer->wqkv, rows, false, pass->training);
+    linear_prepare(pass->work, &layer->wo, rows, true, pass->training);
+    if (pass->decoder->config.latents) linear_prepare(pass->work, &layer->cross_wq, rows, false, pass->training);
+    linear_prepare(pass->work, &layer->w13, rows, false, pass->training);
+    linear_prepare(pass->work, &layer->w2, rows, true, pass->training);
+    output_loss_prepare(pass->work, &pass->decoder->output, rows, pass->training);
 }
 
 ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
@@ -88,10 +112,11 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     made->decoder = decoder;
     made->training = training;
     set_shape(made, sequences, length);
-    TRY(memory_zeroed(&made->block, decoder_pass_bytes(decoder, sequences, length, training), 1, "a thread's workspace",
+    TRY(memory_zeroed(&made->block, arena_bytes(decoder, sequences, length, training), 1, "a thread's workspace",
                       error));
     arena.base = made->block;
     lay_out(made, &arena);
+    if (decoder->output.packed) TRY(bf16_work_create(&made->work, error));
     *pass = made;
     return LTM_OK;
 cleanup:
@@ -101,6 +126,7 @@ cleanup:
 
 void decoder_pass_free(struct decoder_pass *pass) {
     if (!pass) return;
+    bf16_work_free(pass->work);
     free(pass->block);
     free(pass);
 }

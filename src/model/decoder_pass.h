@@ -30,20 +30,24 @@ struct decoder_pass {
     struct layer_state *layers; /* [L] */
     float *out, *out_r;         /* (R, d), (R): the residual stream behind the last layer */
 
-    float *x;         /* (R, d): a normalised input */
-    float *s, *ds;    /* (R, F): SwiGLU's product and its gradient */
-    float *dh, *dx;   /* (R, d): gradient of the residual stream; of a normalised input */
-    float *datt, *dq; /* (R, H h) */
-    float *dqkv;      /* (R, (H + 2K) h) */
-    float *dp;        /* (R, H M) */
-    float *du, *dkv;  /* as u, ckv */
-    float *zl, *dzl;  /* (G M, d): one layer's latents, gathered over sequences */
-    float *attention; /* scratch */
-    float *logits;    /* scratch */
-    float *dw, *de;   /* training: gradients of one layer; of the embedding and, behind it, the final norm */
+    float *x;               /* (R, d): a normalised input */
+    float *s, *ds;          /* (R, F): SwiGLU's product and its gradient */
+    float *dh, *dx;         /* (R, d): gradient of the residual stream; of a normalised input */
+    float *datt, *dq;       /* (R, H h) */
+    float *dqkv;            /* (R, (H + 2K) h) */
+    float *dp;              /* (R, H M) */
+    float *du, *dkv;        /* as u, ckv */
+    float *zl, *dzl;        /* (G M, d): one layer's latents, gathered over sequences */
+    float *attention;       /* scratch */
+    float *logits;          /* scratch */
+    struct bf16_work *work; /* for products in bf16; NULL where they are in fp32 */
+    float *dw, *de;         /* training: gradients of one layer; of the embedding and, behind it, the final norm */
 };
 
 /* Set the present group's shape, within what the workspace was made for. */
 void decoder_pass_shape(struct decoder_pass *pass, int sequences, int length);
+
+/* Make what the present group's products need, so that its passes make nothing. */
+void decoder_pass_prepare(struct decoder_pass *pass);
 
 #endif

@@ -138,28 +138,29 @@ static void layer_step(struct decoder_stream *stream, int l) {
     const struct decoder *decoder = stream->decoder;
     const struct ltm_model_config *c = &decoder->config;
     const struct layer_offsets *at = &decoder->table.layers[l];
+    const struct layer_products *products = &decoder->products[l];
     const struct stream_layer *layer = &stream->layers[l];
     const int d = c->dim, h = d / c->heads, kv = c->kv_heads * h, F = model_ffn_width(c);
     const float *turn = decoder->rope + (size_t)stream->position * (size_t)h;
     const size_t slot = (size_t)(stream->position % c->window) * (size_t)kv;
     rmsnorm_forward(stream->x, NULL, stream->h, weight_at(stream, at->attention_norm), 1, d);
-    linear_forward(stream->qkv, stream->x, weight_at(stream, at->wqkv), 1, d + 2 * kv, d, 0);
+    linear_forward(NULL, stream->qkv, stream->x, &products->wqkv, 1, false);
     rope_forward(stream->qkv, d + 2 * kv, 1, 1, c->heads + c->kv_heads, h, turn);
     memcpy(layer->k + slot, stream->qkv + d, sizeof(float) * (size_t)kv);
     memcpy(layer->v + slot, stream->qkv + d + kv, sizeof(float) * (size_t)kv);
     attend(stream, layer);
-    linear_forward(stream->h, stream->att, weight_at(stream, at->wo), 1, d, d, 1);
+    linear_forward(NULL, stream->h, stream->att, &products->wo, 1, true);
     if (c->latents) {
         const struct cross_shape shape = one_position(c);
         rmsnorm_forward(stream->x, NULL, stream->h, weight_at(stream, at->cross_norm), 1, d);
-        linear_forward(stream->q, stream->x, weight_at(stream, at->cross_wq), 1, d, d, 0);
+        linear_forward(NULL, stream->q, stream->x, &products->cross_wq, 1, false);
         rope_forward(stream->q, d, 1, 1, c->heads, h, turn);
         cross_attention_forward(stream->h, stream->p, stream->q, layer->ckv, layer->u, &shape);
     }
     rmsnorm_forward(stream->x, NULL, stream->h, weight_at(stream, at->ffn_norm), 1, d);
-    linear_forward(stream->ab, stream->x, weight_at(stream, at->w13), 1, 2 * F, d, 0);
+    linear_forward(NULL, stream->ab, stream->x, &products->w13, 1, false);
     swiglu_forward(stream->s, stream->ab, 1, F);
-    linear_forward(stream->h, stream->s, weight_at(stream, at->w2), 1, d, F, 1);
+    linear_forward(NULL, stream->h, stream->s, &products->w2, 1, true);
 }
 
 float *decoder_stream_step(struct decoder_stream *stream, int32_t token) {
@@ -169,6 +170,6 @@ float *decoder_stream_step(struct decoder_stream *stream, int32_t token) {
     for (int l = 0; l < c->layers; l++) layer_step(stream, l);
     stream->position++;
     rmsnorm_forward(stream->x, NULL, stream->h, weight_at(stream, decoder->table.final_norm), 1, c->dim);
-    linear_forward(stream->logits, stream->x, weight_at(stream, decoder->table.embedding), 1, c->vocab, c->dim, 0);
+    linear_forward(NULL, stream->logits, stream->x, &decoder->output, 1, false);
     return stream->logits;
 }

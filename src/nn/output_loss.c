@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "math/matmul.h"
 #include "math/vector.h"
 
 /* A block's logits should fit the cache that a core can count on (some megabytes), but a product of fewer than 128 rows
@@ -29,18 +28,22 @@ static float row_loss(float *logits, int target, int vocab, float scale, int gra
     return most + logf(sum) - hit;
 }
 
-void output_loss(float *nll, float *dx, float *de, const float *x, const float *e, const int32_t *targets, float scale,
-                 int rows, int d, int vocab, float *scratch) {
-    const int block = output_loss_rows(vocab);
+void output_loss_prepare(struct bf16_work *work, const struct linear *e, int rows, bool training) {
+    const int block = output_loss_rows(e->out);
+    linear_prepare(work, e, rows < block ? rows : block, false, training);
+    linear_prepare(work, e, rows % block, false, training);
+}
+
+void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
+                 const int32_t *targets, float scale, int rows, float *scratch) {
+    const int block = output_loss_rows(e->out), vocab = e->out;
     for (int from = 0; from < rows; from += block) {
         const int count = rows - from < block ? rows - from : block;
-        const float *xb = x + (size_t)from * (size_t)d;
-        matmul_nt(scratch, vocab, xb, d, e, d, count, vocab, d, 1, 0); /* logits = x Eᵀ : (count, V) */
+        const size_t at = (size_t)from * (size_t)e->in;
+        linear_forward(work, scratch, x + at, e, count, false); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
             nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab, scale, dx || de);
-        if (dx)
-            matmul_nn(dx + (size_t)from * (size_t)d, d, scratch, vocab, e, d, count, d, vocab, 1,
-                      0);                                                       /* dx = dlogits E */
-        if (de) matmul_tn(de, d, scratch, vocab, xb, d, vocab, d, count, 1, 1); /* dE += dlogitsᵀ x : (V, d) */
+        if (dx) linear_backward_input(work, dx + at, scratch, e, count);     /* dx = dlogits E */
+        if (de) linear_backward_weight(work, de, scratch, x + at, e, count); /* dE += dlogitsᵀ x : (V, d) */
     }
 }

@@ -8,13 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nn/linear.h"
+
 /* Rows of a block, and the floats of scratch for its logits. */
 int output_loss_rows(int vocab);
 size_t output_loss_scratch(int vocab, int rows);
 
-/* x (rows, d), e (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
+/* As linear_prepare, for the products of output_loss. */
+void output_loss_prepare(struct bf16_work *work, const struct linear *e, int rows, bool training);
+
+/* x (rows, d), E (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
  * scale · Σ nll; where de is not NULL: de (V, d) += likewise. */
-void output_loss(float *nll, float *dx, float *de, const float *x, const float *e, const int32_t *targets, float scale,
-                 int rows, int d, int vocab, float *scratch);
+void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
+                 const int32_t *targets, float scale, int rows, float *scratch);
 
 #endif

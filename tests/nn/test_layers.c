@@ -45,7 +45,9 @@ static void rmsnorm_backward_is_its_gradient(void **state) {
     free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(dgain);
 }
 
-static void linear(struct layer *l) { linear_forward(l->out, l->in[0], l->in[1], ROWS, 11, DIM, 0); }
+static void linear(struct layer *l) {
+    linear_forward(NULL, l->out, l->in[0], &(struct linear){l->in[1], 11, DIM, NULL}, ROWS, false);
+}
 
 static void linear_backward_is_its_gradient(void **state) {
     (void)state;
@@ -56,8 +58,9 @@ static void linear_backward_is_its_gradient(void **state) {
                       .count = ROWS * OUT,
                       .forward = linear};
     float *dx = test_zeros(ROWS * DIM), *dw = test_zeros(OUT * DIM);
-    linear_backward_input(dx, l.w, l.in[1], ROWS, OUT, DIM);
-    linear_backward_weight(dw, l.w, l.in[0], ROWS, OUT, DIM);
+    const struct linear w = {l.in[1], OUT, DIM, NULL};
+    linear_backward_input(NULL, dx, l.w, &w, ROWS);
+    linear_backward_weight(NULL, dw, l.w, l.in[0], &w, ROWS);
     check_gradient("linear x", l.in[0], dx, ROWS * DIM, 1e-2f, layer_loss, &l);
     check_gradient("linear w", l.in[1], dw, OUT * DIM, 1e-2f, layer_loss, &l);
     free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(dw);
@@ -242,7 +245,8 @@ struct output_case {
 
 static void output(struct layer *l) {
     const struct output_case *c = l->shape;
-    output_loss(l->out, NULL, NULL, l->in[0], l->in[1], c->targets, 1, c->rows, c->dim, c->vocab, l->in[2]);
+    const struct linear e = {l->in[1], c->vocab, c->dim, NULL};
+    output_loss(NULL, l->out, NULL, NULL, l->in[0], &e, c->targets, 1, c->rows, l->in[2]);
 }
 
 static void check_output_loss(int rows, int dim, int vocab) {
@@ -259,7 +263,8 @@ static void check_output_loss(int rows, int dim, int vocab) {
         .forward = output};
     for (int i = 0; i < rows; i++) l.w[i] = 0.5f;
     float *dx = test_zeros(xn), *de = test_zeros(en), *nll = test_zeros(rows);
-    output_loss(nll, dx, de, l.in[0], l.in[1], targets, 0.5f, rows, dim, vocab, l.in[2]);
+    const struct linear e = {l.in[1], vocab, dim, NULL};
+    output_loss(NULL, nll, dx, de, l.in[0], &e, targets, 0.5f, rows, l.in[2]);
     output(&l);
     for (int i = 0; i < rows; i++) { /* -log softmax in double */
         double sum = 0, hit = 0;

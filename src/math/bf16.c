@@ -1,0 +1,15 @@
+#include "math/bf16.h"
+
+#include <string.h>
+
+/* Adding just under half of the last kept place, or half where that place is odd, carries into it as rounding asks. A NaN
+ * could carry into the sign: it keeps its upper half, with the bit that makes it quiet. */
+void bf16_round(bf16 *restrict to, const float *restrict from, size_t n) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &from[i], sizeof bits);
+        const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, nan = (bits >> 16) | 0x40;
+        to[i] = (bf16)((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
+    }
+}

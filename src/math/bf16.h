@@ -1,0 +1,91 @@
+/* Matrix products in bf16 with fp32 accumulation, for layers: one product of a row block with a weight matrix, forward, to
+ * its input, and to its weight. Results are fp32.
+ *
+ *     struct bf16_weight *packed;                      one a weight matrix, shared by all threads
+ *     bf16_weight_create(&packed, out, in, &error);
+ *     bf16_weight_pack(packed, w, &error);             once a slow step
+ *     struct bf16_work *work;                          one a thread
+ *     bf16_work_create(&work, &error);
+ *     bf16_prepare(work, product, packed);             before the loop: all that is made or allocated is made here
+ *     bf16_round(bf16_room(work, 0, rows * in), x, rows * in);
+ *     bf16_multiply(work, product, y, packed);         in it
+ *
+ * A product runs on the thread that calls it and its bits depend on nothing but its operands and its shape. The backend is
+ * oneDNN, where the build found it (the Makefile's ONEDNN) and the processor has instructions for bf16. */
+#ifndef MATH_BF16_H
+#define MATH_BF16_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* The upper half of a float. */
+typedef uint16_t bf16;
+
+/* NULL where products in bf16 run on this machine; otherwise why not, in words that fit behind "because". Thread-safe; found
+ * out once, with a product that is compared with a plain one. */
+const char *bf16_missing(void);
+
+/* Has the processor matrix units for bf16 (AMX)? Then bf16 is several times faster than fp32, whatever the shape. */
+bool bf16_matrix_units(void);
+
+/* "oneDNN 2.6.3", or "none". */
+const char *bf16_backend(void);
+
+/* Round to nearest, ties to even; NaN stays NaN. `to` must not overlap `from`. */
+void bf16_round(bf16 *restrict to, const float *restrict from, size_t n);
+
+static inline float bf16_value(bf16 x) {
+    union {
+        uint32_t bits;
+        float value;
+    } u = {(uint32_t)x << 16};
+    return u.value;
+}
+
+/* W (out, in), packed for both x Wᵀ and dy W: four bytes an entry in all, and some for edges. */
+struct bf16_weight;
+
+ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error);
+void bf16_weight_free(struct bf16_weight *weight);
+size_t bf16_weight_bytes(int out, int in);
+
+/* Either orientation can be packed alone, by different threads. */
+enum bf16_orientation { BF16_FORWARD, BF16_BACKWARD };
+ltm_status bf16_weight_pack(struct bf16_weight *weight, enum bf16_orientation orientation, const float *w,
+                            struct ltm_error *error);
+
+enum bf16_kind {
+    BF16_TO_OUTPUT, /* C (rows, out) = A Wᵀ,   A (rows, in) */
+    BF16_TO_INPUT,  /* C (rows, in)  = A W,    A (rows, out) */
+    BF16_TO_WEIGHT, /* C (out, in)   = Aᵀ B,   A (rows, out), B (rows, in) */
+};
+
+struct bf16_product {
+    enum bf16_kind kind;
+    int rows, out, in;
+    bool add; /* to what C holds */
+};
+
+/* One thread's products and the room for their operands. */
+struct bf16_work;
+
+ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error);
+void bf16_work_free(struct bf16_work *work);
+
+/* Make ready for a product, unless it is so already; `weight` may be NULL for BF16_TO_WEIGHT. False when memory is short. */
+bool bf16_prepare(struct bf16_work *work, struct bf16_product product, const struct bf16_weight *weight);
+
+/* Where operand A (index 0) or B (1) of prepared products is put. */
+bf16 *bf16_room(struct bf16_work *work, int index);
+
+/* The product of what lies in the rooms. Prepares first where that was not done; false when that fails. */
+bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c, const struct bf16_weight *weight);
+
+/* As matmul_peak: floating-point operations a second that `threads` threads reach together, each on its own products in
+ * bf16. 0 where there are none. */
+double bf16_peak(int threads, double seconds);
+
+#endif

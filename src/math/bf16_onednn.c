@@ -1,0 +1,486 @@
+/* bf16 products through oneDNN's C API, versions 2 and 3. What it keeps globally, its engine, is made here once. */
+#include "math/bf16.h"
+
+#if LTM_ONEDNN
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include "base/memory.h"
+
+/* ---- What differs between the two versions. ---- */
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t layout_view;
+#else
+typedef const dnnl_memory_desc_t *layout_view;
+#endif
+
+struct layout {
+    dnnl_memory_desc_t desc; /* a handle in version 3, the thing itself in version 2 */
+};
+
+static layout_view view(const struct layout *layout) {
+#if DNNL_VERSION_MAJOR >= 3
+    return layout->desc;
+#else
+    return &layout->desc;
+#endif
+}
+
+static void layout_free(struct layout *layout) {
+#if DNNL_VERSION_MAJOR >= 3
+    if (layout->desc) dnnl_memory_desc_destroy(layout->desc);
+#else
+    (void)layout;
+#endif
+}
+
+/* (rows, columns), element (i, j) at i · down + j · across. */
+static bool layout_strided(struct layout *layout, int rows, int columns, int down, int across, dnnl_data_type_t type) {
+    const dnnl_dims_t dims = {rows, columns}, strides = {down, across};
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_memory_desc_create_with_strides(&layout->desc, 2, dims, type, strides) == dnnl_success;
+#else
+    return dnnl_memory_desc_init_by_strides(&layout->desc, 2, dims, type, strides) == dnnl_success;
+#endif
+}
+
+static bool layout_open(struct layout *layout, int rows, int columns) {
+    const dnnl_dims_t dims = {rows, columns};
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_memory_desc_create_with_tag(&layout->desc, 2, dims, dnnl_bf16, dnnl_format_tag_any) == dnnl_success;
+#else
+    return dnnl_memory_desc_init_by_tag(&layout->desc, 2, dims, dnnl_bf16, dnnl_format_tag_any) == dnnl_success;
+#endif
+}
+
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_post_ops_append_sum(operations, 1.0f, 0, dnnl_f32);
+#else
+    return dnnl_post_ops_append_sum(operations, 1.0f);
+#endif
+}
+
+static dnnl_engine_t engine;
+
+static dnnl_status_t describe_matmul(dnnl_primitive_desc_t *made, layout_view a, layout_view b, layout_view c,
+                                     const_dnnl_primitive_attr_t attributes) {
+#if DNNL_VERSION_MAJOR >= 3
+    return dnnl_matmul_primitive_desc_create(made, engine, a, b, NULL, c, attributes);
+#else
+    dnnl_matmul_desc_t operation;
+    const dnnl_status_t status = dnnl_matmul_desc_init(&operation, a, b, NULL, c);
+    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, attributes, engine, NULL) : status;
+#endif
+}
+
+/* ---- One thread a product. ---- */
+
+/* oneDNN divides a product by the threads that OpenMP would give its caller: when it is made, which fixes the blocking and
+ * with it the bits, and when it runs. Here that is always one. */
+static int alone(void) {
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
+static void together(int before) { omp_set_num_threads(before); }
+
+static dnnl_primitive_attr_t new_attributes(bool add) {
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_post_ops_t operations = NULL;
+    bool good = dnnl_primitive_attr_create(&attributes) == dnnl_success &&
+                dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) == dnnl_success;
+    if (good && add)
+        good = dnnl_post_ops_create(&operations) == dnnl_success && append_sum(operations) == dnnl_success &&
+               dnnl_primitive_attr_set_post_ops(attributes, operations) == dnnl_success;
+    if (operations) dnnl_post_ops_destroy(operations);
+    if (good || !attributes) return attributes;
+    dnnl_primitive_attr_destroy(attributes);
+    return NULL;
+}
+
+/* C (m, n) = A (m, k) B (k, n), or NULL. A is stored transposed where the product is one of a weight's gradient; b is B's
+ * layout, C's is plain. */
+static dnnl_primitive_desc_t describe(int m, int n, int k, bool transposed, bool add, layout_view b) {
+    struct layout a = {0}, c = {0};
+    dnnl_primitive_desc_t made = NULL;
+    const dnnl_primitive_attr_t attributes = new_attributes(add);
+    const int before = alone();
+    if (!attributes || !layout_strided(&a, m, k, transposed ? 1 : k, transposed ? m : 1, dnnl_bf16) ||
+        !layout_strided(&c, m, n, n, 1, dnnl_f32) ||
+        describe_matmul(&made, view(&a), b, view(&c), attributes) != dnnl_success)
+        made = NULL;
+    together(before);
+    layout_free(&a);
+    layout_free(&c);
+    if (attributes) dnnl_primitive_attr_destroy(attributes);
+    return made;
+}
+
+static bool new_primitive(dnnl_primitive_t *primitive, const_dnnl_primitive_desc_t description) {
+    const int before = alone();
+    const bool good = dnnl_primitive_create(primitive, description) == dnnl_success;
+    together(before);
+    return good;
+}
+
+static bool execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int count,
+                    const dnnl_exec_arg_t *operands) {
+    const int before = alone();
+    const bool good = dnnl_primitive_execute(primitive, stream, count, operands) == dnnl_success &&
+                      dnnl_stream_wait(stream) == dnnl_success;
+    together(before);
+    return good;
+}
+
+/* ---- Is it here, and does it compute what it should? ---- */
+
+static pthread_once_t start_once = PTHREAD_ONCE_INIT;
+static const char *missing;
+static char backend[32];
+
+static bool has(unsigned wanted) { return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted; }
+
+static bool product_agrees(void);
+
+static void start(void) {
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(backend, sizeof backend, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    if (v->major != DNNL_VERSION_MAJOR) missing = "the installed oneDNN is not the version that ltm was built with";
+#if defined __x86_64__ || defined __i386__
+    else if (!has(dnnl_cpu_isa_avx512_core_bf16))
+        missing =
+            "the processor has no instructions for bf16 (AVX-512 BF16 or AMX), or ONEDNN_MAX_CPU_ISA forbids them";
+#endif
+    else if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
+        missing = "oneDNN does not start";
+    else if (!product_agrees())
+        missing = "oneDNN computes no or wrong products in bf16 on this processor";
+}
+
+const char *bf16_missing(void) {
+    pthread_once(&start_once, start);
+    return missing;
+}
+
+bool bf16_matrix_units(void) { return !bf16_missing() && has(dnnl_cpu_isa_avx512_core_amx); }
+
+const char *bf16_backend(void) {
+    bf16_missing();
+    return backend;
+}
+
+/* ---- Weights ---- */
+
+struct packed {
+    void *data;
+    dnnl_memory_t plain, memory; /* W in fp32 as the product's B, wherever it is; what it is packed to */
+    dnnl_primitive_t reorder;
+    dnnl_stream_t stream;
+};
+
+struct bf16_weight {
+    int out, in;
+    struct packed packed[2]; /* by orientation: Wᵀ (in, out) and W (out, in) */
+};
+
+static void packed_free(struct packed *p) {
+    if (p->reorder) dnnl_primitive_destroy(p->reorder);
+    if (p->stream) dnnl_stream_destroy(p->stream);
+    if (p->plain) dnnl_memory_destroy(p->plain);
+    if (p->memory) dnnl_memory_destroy(p->memory);
+    free(p->data);
+}
+
+/* B (k, n): ask a product of about 1,000 rows how it wants B, and make the way there from W. */
+static bool packed_create(struct packed *p, int k, int n, int down, int across) {
+    enum { ROWS = 1024 };
+    struct layout open = {0}, plain = {0};
+    dnnl_primitive_desc_t product = NULL, reorder = NULL;
+    bool good = layout_open(&open, k, n) && (product = describe(ROWS, n, k, false, false, view(&open))) != NULL &&
+                layout_strided(&plain, k, n, down, across, dnnl_f32);
+    if (good) {
+        const layout_view wanted = dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0);
+        good =
+            memory_zeroed(&p->data, dnnl_memory_desc_get_size(wanted), 1, "packed weights", NULL) == LTM_OK &&
+            dnnl_memory_create(&p->memory, wanted, engine, p->data) == dnnl_success &&
+            dnnl_memory_create(&p->plain, view(&plain), engine, DNNL_MEMORY_NONE) == dnnl_success &&
+            dnnl_stream_create(&p->stream, engine, dnnl_stream_default_flags) == dnnl_success &&
+            dnnl_reorder_primitive_desc_create(&reorder, view(&plain), engine, wanted, engine, NULL) == dnnl_success &&
+            new_primitive(&p->reorder, reorder);
+    }
+    if (reorder) dnnl_primitive_desc_destroy(reorder);
+    if (product) dnnl_primitive_desc_destroy(product);
+    layout_free(&open);
+    layout_free(&plain);
+    return good;
+}
+
+static struct bf16_weight *new_weight(int out, int in) {
+    struct bf16_weight *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    made->out = out;
+    made->in = in;
+    if (packed_create(&made->packed[BF16_FORWARD], in, out, 1, in) &&
+        packed_create(&made->packed[BF16_BACKWARD], out, in, in, 1))
+        return made;
+    bf16_weight_free(made);
+    return NULL;
+}
+
+ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error) {
+    *weight = NULL;
+    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
+    *weight = new_weight(out, in);
+    if (*weight) return LTM_OK;
+    return fail(error, LTM_MEMORY, "out of memory for weights of %d x %d in bf16", out, in);
+}
+
+void bf16_weight_free(struct bf16_weight *weight) {
+    if (!weight) return;
+    packed_free(&weight->packed[BF16_FORWARD]);
+    packed_free(&weight->packed[BF16_BACKWARD]);
+    free(weight);
+}
+
+size_t bf16_weight_bytes(int out, int in) { return 2 * sizeof(bf16) * (size_t)out * (size_t)in; }
+
+static bool pack(struct packed *p, const float *w) {
+    const dnnl_exec_arg_t operands[] = {{DNNL_ARG_FROM, p->plain}, {DNNL_ARG_TO, p->memory}};
+    return dnnl_memory_set_data_handle(p->plain, (void *)(uintptr_t)w) == dnnl_success &&
+           execute(p->reorder, p->stream, 2, operands);
+}
+
+ltm_status bf16_weight_pack(struct bf16_weight *weight, enum bf16_orientation orientation, const float *w,
+                            struct ltm_error *error) {
+    if (pack(&weight->packed[orientation], w)) return LTM_OK;
+    return fail(error, LTM_EXTERNAL, "oneDNN could not pack weights of %d x %d", weight->out, weight->in);
+}
+
+/* ---- Products ---- */
+
+struct made_product {
+    struct bf16_product product;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, c, scratch; /* b of a weight's gradient; other products have the packed weight's own */
+};
+
+struct bf16_work {
+    dnnl_stream_t stream;
+    struct made_product *made; /* [count] */
+    int count, room;
+    void *buffers[3]; /* operands A and B, scratch; grown while products are made */
+    size_t bytes[3];
+};
+
+enum { SCRATCH = 2 };
+
+static struct bf16_work *new_work(void) {
+    struct bf16_work *work = calloc(1, sizeof *work);
+    if (work && dnnl_stream_create(&work->stream, engine, dnnl_stream_default_flags) == dnnl_success) return work;
+    free(work);
+    return NULL;
+}
+
+ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error) {
+    *work = NULL;
+    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
+    *work = new_work();
+    return *work ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for products in bf16");
+}
+
+static void made_free(struct made_product *made) {
+    if (made->primitive) dnnl_primitive_destroy(made->primitive);
+    if (made->a) dnnl_memory_destroy(made->a);
+    if (made->b) dnnl_memory_destroy(made->b);
+    if (made->c) dnnl_memory_destroy(made->c);
+    if (made->scratch) dnnl_memory_destroy(made->scratch);
+}
+
+void bf16_work_free(struct bf16_work *work) {
+    if (!work) return;
+    for (int i = 0; i < work->count; i++) made_free(&work->made[i]);
+    for (int i = 0; i < 3; i++) free(work->buffers[i]);
+    dnnl_stream_destroy(work->stream);
+    free(work->made);
+    free(work);
+}
+
+static struct made_product *find(const struct bf16_work *work, const struct bf16_product *p) {
+    for (int i = 0; i < work->count; i++) {
+        const struct bf16_product *q = &work->made[i].product;
+        if (q->rows == p->rows && q->out == p->out && q->in == p->in && q->kind == p->kind && q->add == p->add)
+            return &work->made[i];
+    }
+    return NULL;
+}
+
+static bool grow(struct bf16_work *work, int index, size_t bytes) {
+    if (bytes <= work->bytes[index]) return true;
+    void *larger = NULL;
+    if (memory_zeroed(&larger, bytes, 1, "products in bf16", NULL) != LTM_OK) return false;
+    free(work->buffers[index]);
+    work->buffers[index] = larger;
+    work->bytes[index] = bytes;
+    return true;
+}
+
+static dnnl_primitive_desc_t describe_product(const struct bf16_product *p, const struct bf16_weight *weight) {
+    struct layout b = {0};
+    dnnl_primitive_desc_t made = NULL;
+    layout_view packed = NULL;
+    switch (p->kind) {
+    case BF16_TO_OUTPUT:
+        if (dnnl_memory_get_memory_desc(weight->packed[BF16_FORWARD].memory, &packed) == dnnl_success)
+            made = describe(p->rows, p->out, p->in, false, p->add, packed);
+        break;
+    case BF16_TO_INPUT:
+        if (dnnl_memory_get_memory_desc(weight->packed[BF16_BACKWARD].memory, &packed) == dnnl_success)
+            made = describe(p->rows, p->in, p->out, false, p->add, packed);
+        break;
+    default:
+        if (layout_strided(&b, p->rows, p->in, p->in, 1, dnnl_bf16))
+            made = describe(p->out, p->in, p->rows, true, p->add, view(&b));
+        layout_free(&b);
+    }
+    return made;
+}
+
+static bool new_operand(dnnl_memory_t *memory, const_dnnl_primitive_desc_t description, dnnl_query_t which) {
+    const layout_view wanted = dnnl_primitive_desc_query_md(description, which, 0);
+    return wanted && dnnl_memory_create(memory, wanted, engine, DNNL_MEMORY_NONE) == dnnl_success;
+}
+
+static struct made_product *make(struct bf16_work *work, const struct bf16_product *p,
+                                 const struct bf16_weight *weight) {
+    if (work->count == work->room) {
+        const int room = work->room ? 2 * work->room : 16;
+        struct made_product *longer = realloc(work->made, (size_t)room * sizeof *longer);
+        if (!longer) return NULL;
+        work->made = longer;
+        work->room = room;
+    }
+    const dnnl_primitive_desc_t description = describe_product(p, weight);
+    if (!description) return NULL;
+    struct made_product made = {.product = *p};
+    const layout_view scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    const size_t rows = (size_t)p->rows, a = p->kind == BF16_TO_OUTPUT ? (size_t)p->in : (size_t)p->out;
+    const bool gradient = p->kind == BF16_TO_WEIGHT;
+    const bool good = new_operand(&made.a, description, dnnl_query_src_md) &&
+                      (!gradient || new_operand(&made.b, description, dnnl_query_weights_md)) &&
+                      new_operand(&made.c, description, dnnl_query_dst_md) &&
+                      dnnl_memory_create(&made.scratch, scratch, engine, DNNL_MEMORY_NONE) == dnnl_success &&
+                      new_primitive(&made.primitive, description) && grow(work, 0, rows * a * sizeof(bf16)) &&
+                      (!gradient || grow(work, 1, rows * (size_t)p->in * sizeof(bf16))) &&
+                      grow(work, SCRATCH, dnnl_memory_desc_get_size(scratch));
+    dnnl_primitive_desc_destroy(description);
+    if (!good) {
+        made_free(&made);
+        return NULL;
+    }
+    work->made[work->count] = made;
+    return &work->made[work->count++];
+}
+
+bool bf16_prepare(struct bf16_work *work, struct bf16_product product, const struct bf16_weight *weight) {
+    return find(work, &product) || make(work, &product, weight);
+}
+
+bf16 *bf16_room(struct bf16_work *work, int index) { return work->buffers[index]; }
+
+bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c, const struct bf16_weight *weight) {
+    const struct made_product *made = find(work, &product);
+    if (!made) made = make(work, &product, weight);
+    if (!made) return false;
+    dnnl_memory_t b = made->b;
+    if (product.kind == BF16_TO_OUTPUT) b = weight->packed[BF16_FORWARD].memory;
+    if (product.kind == BF16_TO_INPUT) b = weight->packed[BF16_BACKWARD].memory;
+    if (made->b && dnnl_memory_set_data_handle(made->b, work->buffers[1]) != dnnl_success) return false;
+    if (dnnl_memory_set_data_handle(made->a, work->buffers[0]) != dnnl_success ||
+        dnnl_memory_set_data_handle(made->c, c) != dnnl_success ||
+        dnnl_memory_set_data_handle(made->scratch, work->buffers[SCRATCH]) != dnnl_success)
+        return false;
+    const dnnl_exec_arg_t operands[] = {
+        {DNNL_ARG_SRC, made->a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, made->c}, {DNNL_ARG_SCRATCHPAD, made->scratch}};
+    return execute(made->primitive, work->stream, 4, operands);
+}
+
+/* ---- Measured ---- */
+
+/* A product with odd edges against a plain one. Operands are small multiples of 1/128, which bf16 holds, and their products'
+ * sums need less than fp32's 24 bits: the two must be equal. */
+static bool product_agrees(void) {
+    enum { M = 37, N = 53, K = 131 };
+    static float w[N * K], c[M * N];
+    struct bf16_weight *weight = new_weight(N, K);
+    struct bf16_work *work = new_work();
+    const struct bf16_product product = {BF16_TO_OUTPUT, M, N, K, true};
+    bool agree = weight && work;
+    for (int i = 0; i < N * K; i++) w[i] = (float)(i * 7919 % 101 - 50) / 128.0f;
+    for (int i = 0; i < M * N; i++) c[i] = 1;
+    agree = agree && pack(&weight->packed[BF16_FORWARD], w) && bf16_prepare(work, product, weight);
+    for (int i = 0; agree && i < M * K; i++) {
+        const float x = (float)(i * 104729 % 97 - 48) / 128.0f;
+        bf16_round(bf16_room(work, 0) + i, &x, 1);
+    }
+    agree = agree && bf16_multiply(work, product, c, weight);
+    for (int i = 0; agree && i < M; i++)
+        for (int j = 0; j < N; j++) {
+            float sum = 1;
+            for (int p = 0; p < K; p++) sum += bf16_value(bf16_room(work, 0)[i * K + p]) * w[j * K + p];
+            agree = agree && c[i * N + j] == sum;
+        }
+    bf16_weight_free(weight);
+    bf16_work_free(work);
+    return agree;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double bf16_peak(int threads, double seconds) {
+    enum { SIDE = 512 };
+    const struct bf16_product product = {BF16_TO_OUTPUT, SIDE, SIDE, SIDE, false};
+    double rate = 0;
+    if (bf16_missing()) return 0;
+#pragma omp parallel num_threads(threads) reduction(+ : rate)
+    {
+        float *block = NULL;
+        struct bf16_weight *weight = new_weight(SIDE, SIDE);
+        struct bf16_work *work = new_work();
+        const bool good = weight && work &&
+                          memory_zeroed((void **)&block, (size_t)2 * SIDE * SIDE, sizeof *block, "", NULL) == LTM_OK;
+        for (int i = 0; good && i < SIDE * SIDE; i++) block[i] = 1e-3f * (float)(i % 97);
+        if (good && pack(&weight->packed[BF16_FORWARD], block) && bf16_prepare(work, product, weight)) {
+            bf16_round(bf16_room(work, 0), block, (size_t)SIDE * SIDE);
+            bf16_multiply(work, product, block + SIDE * SIDE, weight);
+        }
+#pragma omp barrier
+        double began = seconds_now(), elapsed = 0;
+        int products = 0;
+        while (good && elapsed < seconds && bf16_multiply(work, product, block + SIDE * SIDE, weight)) {
+            products++;
+            elapsed = seconds_now() - began;
+        }
+        if (products) rate = 2.0 * SIDE * SIDE * SIDE * products / elapsed;
+        free(block);
+        bf16_weight_free(weight);
+        bf16_work_free(work);
+    }
+    return rate;
+}
+
+#endif

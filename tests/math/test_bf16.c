@@ -1,0 +1,184 @@
+/* Products in bf16 against plain ones over odd shapes, and rounding to bf16 bit by bit. Skipped where the build or the machine
+ * has no bf16, but for the rounding. */
+#include <float.h>
+#include <math.h>
+
+#include "support/gradients.h"
+
+#include "math/bf16.h"
+#include "math/matmul.h"
+#include "nn/linear.h"
+
+static bf16 rounded(float x) {
+    bf16 y;
+    bf16_round(&y, &x, 1);
+    return y;
+}
+
+static float from_bits(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void rounding_is_to_nearest_with_ties_to_even(void **state) {
+    (void)state;
+    assert_int_equal(rounded(from_bits(0x3f800000)), 0x3f80);
+    assert_int_equal(rounded(from_bits(0x3f807fff)), 0x3f80);
+    assert_int_equal(rounded(from_bits(0x3f808000)), 0x3f80); /* a tie, to the even one below */
+    assert_int_equal(rounded(from_bits(0x3f808001)), 0x3f81);
+    assert_int_equal(rounded(from_bits(0x3f818000)), 0x3f82); /* a tie, to the even one above */
+    assert_int_equal(rounded(from_bits(0xbf818000)), 0xbf82);
+    assert_int_equal(rounded(from_bits(0x3fffffff)), 0x4000); /* a carry into the exponent */
+    assert_int_equal(rounded(FLT_MAX), 0x7f80);               /* nearer to infinity than to what bf16 holds */
+    assert_int_equal(rounded(-0.0f), 0x8000);
+    assert_int_equal(rounded(INFINITY), 0x7f80);
+    assert_int_equal(rounded(-INFINITY), 0xff80);
+    for (uint32_t low = 0; low < 0x10000; low += 0xfff) {
+        assert_true(isnan(bf16_value(rounded(from_bits(0x7f800001 + low)))));
+        assert_true(isnan(bf16_value(rounded(from_bits(0xffff0000 + low)))));
+    }
+    for (uint32_t upper = 0; upper < 0x10000; upper++) {
+        const float x = bf16_value((bf16)upper);
+        if (!isnan(x)) assert_int_equal(rounded(x), upper); /* what bf16 holds stays */
+    }
+}
+
+/* x as bf16 holds it, so that a plain product of such numbers is what the backend should compute. */
+static float *rounded_normal(size_t n, uint64_t seed) {
+    float *x = test_normal(n, seed, 1);
+    for (size_t i = 0; i < n; i++) x[i] = bf16_value(rounded(x[i]));
+    return x;
+}
+
+/* Products of two bf16 numbers are exact in fp32, so what differs from the plain product is the order of an fp32 sum: k terms
+ * of size 1 with partial sums of size √k, as test_matmul argues. Blocks of it may lie elsewhere than the sum it is added to. */
+static void near(const char *what, const float *got, const float *expected, size_t n, int k) {
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(got[i] - expected[i]) <= 1e-6f + 2e-7f * (float)k))
+            fail_msg("%s: entry %zu is %.9g, not %.9g", what, i, got[i], expected[i]);
+}
+
+static void check(struct bf16_work *work, int rows, int out, int in) {
+    const size_t r = (size_t)rows, o = (size_t)out, i = (size_t)in;
+    float *w = rounded_normal(o * i, 1), *x = rounded_normal(r * i, 2), *dy = rounded_normal(r * o, 3);
+    struct linear linear = {w, out, in, NULL};
+    assert_int_equal(bf16_weight_create(&linear.packed, out, in, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(linear.packed, BF16_BACKWARD, w, NULL), LTM_OK);
+    linear_prepare(work, &linear, rows, rows % 2, true);
+    for (int add = 0; add < 2; add++) {
+        float *got = test_normal(r * o, 4, 1), *expected = test_normal(r * o, 4, 1);
+        linear_forward(work, got, x, &linear, rows, add);
+        matmul_plain_nt(expected, out, x, in, w, in, rows, out, in, 1, (float)add);
+        near("forward", got, expected, r * o, in);
+        free(got), free(expected);
+    }
+    float *got = test_normal(r * i, 5, 1), *expected = test_normal(r * i, 6, 1);
+    linear_backward_input(work, got, dy, &linear, rows);
+    matmul_plain_nn(expected, in, dy, out, w, in, rows, in, out, 1, 0);
+    near("backward to the input", got, expected, r * i, out);
+    free(got), free(expected);
+    got = test_normal(o * i, 7, 1), expected = test_normal(o * i, 7, 1);
+    linear_backward_weight(work, got, dy, x, &linear, rows);
+    matmul_plain_tn(expected, in, dy, out, x, in, out, in, rows, 1, 1);
+    near("backward to the weight", got, expected, o * i, rows);
+    free(got), free(expected);
+    bf16_weight_free(linear.packed);
+    free(w), free(x), free(dy);
+}
+
+static void need_bf16(void) {
+    if (!bf16_missing()) return;
+    print_message("skipped: %s\n", bf16_missing());
+    skip();
+}
+
+static void products_are_the_plain_ones(void **state) {
+    (void)state;
+    need_bf16();
+    const int shapes[][3] = {{1, 1, 1},     {1, 37, 19},    {7, 1, 5},    {13, 29, 1},   {64, 64, 64},
+                             {67, 129, 33}, {130, 17, 257}, {31, 8, 64},  {255, 96, 65}, {1000, 63, 15},
+                             {37, 1000, 3}, {3, 5, 1500},   {65, 130, 2}, {1024, 48, 16}};
+    struct bf16_work *work;
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    /* Twice over: the second time all products are made already and the rooms are as large as they get. */
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            check(work, shapes[i][0], shapes[i][1], shapes[i][2]);
+    bf16_work_free(work);
+}
+
+/* Of numbers that bf16 does not hold, each operand is off by up to 2^-9 of itself: a sum of k products by about 2^-8 √k, and
+ * by less than four times that anywhere in some thousands of sums. */
+static void operands_are_rounded_and_nothing_else_is(void **state) {
+    (void)state;
+    need_bf16();
+    enum { ROWS = 61, OUT = 75, IN = 203 };
+    float *w = test_normal(OUT * IN, 1, 1), *x = test_normal(ROWS * IN, 2, 1);
+    float *got = test_zeros(ROWS * OUT), *expected = test_zeros(ROWS * OUT);
+    struct linear linear = {w, OUT, IN, NULL};
+    struct bf16_work *work;
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
+    linear_forward(work, got, x, &linear, ROWS, false);
+    matmul_plain_nt(expected, OUT, x, IN, w, IN, ROWS, OUT, IN, 1, 0);
+    double squares = 0;
+    for (int i = 0; i < ROWS * OUT; i++) {
+        const double off = fabs((double)got[i] - expected[i]);
+        assert_true(off <= 4 * sqrt(IN) / 256);
+        squares += off * off;
+    }
+    assert_true(squares > 0); /* it was bf16 */
+    x[3 * IN + 5] = NAN;      /* a NaN is seen, in its row alone */
+    linear_forward(work, got, x, &linear, ROWS, false);
+    for (int i = 0; i < ROWS * OUT; i++) assert_int_equal(isnan(got[i]) != 0, i / OUT == 3);
+    bf16_work_free(work);
+    bf16_weight_free(linear.packed);
+    free(w), free(x), free(got), free(expected);
+}
+
+/* A thread's product alone, and among others that run at once; also outside of any parallel region. */
+static void bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    need_bf16();
+    enum { ROWS = 300, OUT = 96, IN = 160, THREADS = 4 };
+    float *w = test_normal(OUT * IN, 1, 1), *x = test_normal(ROWS * IN, 2, 1), *y[THREADS + 1];
+    struct linear linear = {w, OUT, IN, NULL};
+    assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
+    for (int i = 0; i <= THREADS; i++) y[i] = test_zeros(ROWS * OUT);
+#pragma omp parallel for num_threads(THREADS) schedule(static, 1)
+    for (int i = 0; i < THREADS; i++) {
+        struct bf16_work *work;
+        if (bf16_work_create(&work, NULL) == LTM_OK) linear_forward(work, y[i], x, &linear, ROWS, false);
+        bf16_work_free(work);
+    }
+    struct bf16_work *work;
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    linear_forward(work, y[THREADS], x, &linear, ROWS, false);
+    bf16_work_free(work);
+    for (int i = 0; i < THREADS; i++) assert_memory_equal(y[i], y[THREADS], sizeof(float) * ROWS * OUT);
+    for (int i = 0; i <= THREADS; i++) free(y[i]);
+    bf16_weight_free(linear.packed);
+    free(w), free(x);
+}
+
+static void peak_is_a_rate(void **state) {
+    (void)state;
+    const double peak = bf16_peak(1, 0.02);
+    assert_true(bf16_missing() ? peak == 0 : peak > 1e7 && isfinite(peak));
+}
+
+int main(void) {
+    print_message("backend: %s; %s\n", bf16_backend(), bf16_missing() ? bf16_missing() : "bf16 is here");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding_is_to_nearest_with_ties_to_even),
+        cmocka_unit_test(products_are_the_plain_ones),
+        cmocka_unit_test(operands_are_rounded_and_nothing_else_is),
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(peak_is_a_rate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
