@@ -15,6 +15,7 @@
 
 #include "ltm/config.h"
 #include "ltm/corpus.h"
+#include "ltm/doctor.h"
 #include "ltm/eval.h"
 #include "ltm/generate.h"
 #include "ltm/inspect.h"

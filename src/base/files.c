@@ -209,11 +209,27 @@ void checksum_hex(char hex[17], const void *data, size_t bytes) {
              adler32_z(adler32_z(0, NULL, 0), from, bytes) & 0xfffffffful);
 }
 
+/* Read, not mapped: a run's peak of memory would count the pages of a map. */
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error) {
-    struct file_map map;
-    ltm_status status = file_map(&map, path, error);
+    enum { CHUNK = 1 << 18 };
+    unsigned long crc = crc32_z(0, NULL, 0), adler = adler32_z(0, NULL, 0);
+    unsigned char *chunk = NULL;
+    int descriptor;
+    off_t size;
+    ltm_status status = open_regular(&descriptor, &size, path, error);
     if (status != LTM_OK) return status;
-    checksum_hex(hex, map.data, map.size);
-    file_unmap(&map);
-    return LTM_OK;
+    ssize_t bytes = -1;
+    if (!(chunk = malloc(CHUNK)))
+        status = fail_memory(error, CHUNK, "a checksum");
+    else
+        while ((bytes = read(descriptor, chunk, CHUNK)) > 0 || (bytes < 0 && errno == EINTR)) {
+            if (bytes < 0) continue;
+            crc = crc32_z(crc, chunk, (size_t)bytes);
+            adler = adler32_z(adler, chunk, (size_t)bytes);
+        }
+    if (status == LTM_OK && bytes < 0) status = fail_errno(error, "read", path, errno);
+    snprintf(hex, 17, "%08lx%08lx", crc & 0xfffffffful, adler & 0xfffffffful);
+    free(chunk);
+    close(descriptor);
+    return status;
 }

@@ -1,10 +1,8 @@
 #include "base/processor.h"
 
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
@@ -86,10 +84,3 @@ void processor_instructions(char *text, size_t size, const struct processor *p) 
 }
 
 bool processor_has_bf16(const struct processor *p) { return p->avx512_bf16 || p->amx_bf16 || p->neon_bf16; }
-
-int processor_cores(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-    const long online = sysconf(_SC_NPROCESSORS_ONLN); /* more cores than the set has bits */
-    return online > 0 ? (int)online : 1;
-}

@@ -25,7 +25,4 @@ void processor_instructions(char *text, size_t size, const struct processor *pro
 /* Does it multiply bf16 faster than fp32? */
 bool processor_has_bf16(const struct processor *processor);
 
-/* Cores that this process may run on. */
-int processor_cores(void);
-
 #endif

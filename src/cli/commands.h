@@ -10,5 +10,6 @@ int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 #endif

@@ -16,6 +16,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"doctor", command_doctor, "look at this machine: speed, libraries, what is slow and how to mend it"},
     {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back"},
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split"},
     {"train", command_train, "begin a run, or go on with it"},

@@ -1,0 +1,108 @@
+/* ltm doctor */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "ltm/doctor.h"
+#include "options.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "usage: ltm doctor [--threads N] [--json]\n"
+    "\n"
+    "Shows the machine as training meets it: processor, memory, the libraries that multiply matrices and how fast "
+    "they\n"
+    "do it here, whether their results are right, and what is wrong and how to mend it. Takes about three seconds; "
+    "other\n"
+    "programs that run meanwhile lower the figures. Exits with 1 when a library computes wrong results.\n"
+    "  --threads N            as many as a run would take (default: one a core)\n"
+    "  --json                 print all of it as JSON\n";
+
+static void print_bytes(const char *name, int64_t bytes) {
+    if (bytes >= 0)
+        printf("%s%.2f GB", name, (double)bytes / 1e9);
+    else
+        printf("%snot known", name);
+}
+
+static void print_memory(const struct ltm_machine *m) {
+    print_bytes("memory                 ", m->memory_total);
+    if (m->memory_limit > 0) print_bytes(", limited to ", m->memory_limit);
+    print_bytes(", available ", m->memory_available);
+    printf("\nmemory bandwidth       %.1f GB/s with one thread, %.1f with %d\n", m->bandwidth_one / 1e9,
+           m->bandwidth_all / 1e9, m->threads);
+}
+
+static void print_speed(const char *name, const struct ltm_matrix_speed *speed, int threads) {
+    if (!speed->available) {
+        printf("%s products          none, because %s\n", name, speed->missing);
+        return;
+    }
+    printf("%s products          %.0f GFLOP/s with one thread, %.0f with %d each on its own; results %s\n", name,
+           speed->one / 1e9, speed->all / 1e9, threads, speed->correct ? "right" : "WRONG");
+}
+
+static void print_readable(const struct ltm_machine *m) {
+    static const char *const kinds[] = {"note", "advice", "FAULT"};
+    printf("processor              %s\n", m->processor);
+    printf("instructions           %s\n", *m->instructions ? m->instructions : "none that matter here are known");
+    printf("cores                  %d", m->cores);
+    if (m->quota > 0) printf(", %.2g of them granted", m->quota);
+    putchar('\n');
+    print_memory(m);
+    printf("OpenBLAS               %s\n", m->openblas);
+    printf("OpenBLAS's kernel      %s\n", m->openblas_kernel);
+    printf("oneDNN                 %s\n", m->onednn);
+    print_speed("fp32", &m->fp32, m->threads);
+    print_speed("bf16", &m->bf16, m->threads);
+    putchar('\n');
+    if (m->findings == 0) puts("All is well.");
+    for (int i = 0; i < m->findings; i++) printf("%s: %s\n", kinds[m->finding[i].kind], m->finding[i].text);
+}
+
+static int exit_code(const struct ltm_machine *m) {
+    for (int i = 0; i < m->findings; i++)
+        if (m->finding[i].kind == LTM_FINDING_FAULT) return CLI_FAILED;
+    return CLI_OK;
+}
+
+int command_doctor(int argc, char **argv) {
+    static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
+                                                 {"json", no_argument, NULL, 'j'},
+                                                 {"threads", required_argument, NULL, 't'},
+                                                 {NULL, 0, NULL, 0}};
+    struct ltm_doctor_options options = {.measure = true};
+    struct ltm_machine machine;
+    struct ltm_error error = {0};
+    bool json = false;
+    long long threads;
+    int letter;
+    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (letter == 'h') {
+            fputs(usage, stdout);
+            return CLI_OK;
+        }
+        if (letter == 't') {
+            if (option_number("doctor", "--threads", optarg, 1, OPTION_THREADS_MOST, &threads) != CLI_OK)
+                return CLI_USAGE;
+            options.threads = (int)threads;
+        } else if (letter == 'j') {
+            json = true;
+        } else {
+            return option_unknown("doctor", argv);
+        }
+    }
+    if (optind < argc) return cli_usage("doctor", "\"%s\" is one argument too many", argv[optind]);
+    ltm_doctor(&options, &machine);
+    if (json) {
+        char *text;
+        if (ltm_machine_json(&machine, &text, &error) != LTM_OK) return cli_fail(&error);
+        puts(text);
+        free(text);
+    } else {
+        print_readable(&machine);
+    }
+    return exit_code(&machine);
+}

@@ -1,0 +1,47 @@
+#!/bin/bash
+# ltm doctor: what it prints, in words and as JSON, and what it says of settings that make the machine slow.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/cli.sh"
+unset OPENBLAS_CORETYPE OMP_NUM_THREADS OMP_THREAD_LIMIT
+
+in_words() {
+    local what
+    run "$LTM" doctor
+    [ "$code" = 0 ] || { cat out err; return 1; }
+    for what in '^processor  ' '^instructions  ' '^cores  ' '^memory  .* GB, available .* GB$' \
+        '^memory bandwidth .* GB/s' '^OpenBLAS  .*OpenBLAS [0-9]' "^OpenBLAS's kernel " '^oneDNN  ' \
+        '^fp32 products .*GFLOP/s with one thread.*results right' '^bf16 products '; do
+        grep -q "$what" out || { echo "no line $what"; cat out; return 1; }
+    done
+    [ ! -s err ] && tail -n 1 out | grep -qE '^(All is well\.|note: .+|advice: .+)$'
+}
+holds 'doctor shows the machine, its speed and what is wrong' in_words
+
+as_json() {
+    run "$LTM" doctor --json --threads 1
+    [ "$code" = 0 ] && jq -e '.cores >= 1 and .threads == 1 and .memory_available_bytes > 0 and .fp32.correct and
+        .fp32.one_thread_flops > 1e8 and .bandwidth_all_threads > 1e7 and (.findings | type) == "array"' out
+}
+holds 'the same as JSON' as_json
+
+# Settings are the user's: they stay, and doctor says what they cost.
+advice() { # pattern, then settings
+    local pattern=$1
+    shift
+    run env "$@" "$LTM" doctor
+    [ "$code" = 0 ] && grep -q "^advice: .*$pattern" out || { cat out err; return 1; }
+}
+holds 'threads that are too many are told of' advice 'OMP_NUM_THREADS=5000' OMP_NUM_THREADS=5000
+if grep -qw avx2 /proc/cpuinfo && [ "$("$LTM" doctor --json | jq -r .openblas_kernel)" != Prescott ]; then
+    holds 'a slow OPENBLAS_CORETYPE is told of' advice 'OPENBLAS_CORETYPE=Nehalem asks for a slower' OPENBLAS_CORETYPE=Nehalem
+    holds 'so is one that names no kernel' advice 'OPENBLAS_CORETYPE=Unheard names no' OPENBLAS_CORETYPE=Unheard
+fi
+one_core() {
+    run taskset -c 0 "$LTM" doctor --threads 2
+    [ "$code" = 0 ] && grep -q '^advice: 2 threads are asked for, and 1 core can be used' out || { cat out err; return 1; }
+}
+taskset -c 0 true 2>/dev/null && holds 'so are cores that are too few' one_core
+
+holds 'an argument too many is refused' refused 2 'one argument too many' "$LTM" doctor here
+holds 'no threads are refused' refused 2 'threads' "$LTM" doctor --threads 0
+finish
