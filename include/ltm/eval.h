@@ -1,12 +1,17 @@
 /* Scores of a model on a corpus.
  *
- * For each sequence the fast loop fits a posterior q(z|x); then S samples with noise that the fit never saw
- * give
+ * For each sequence x the fast loop fits a posterior q(z|x). Every figure but `fitted_noise` is taken with noise that
+ * the fit never saw, so that it is an upper bound on -log p(x) (or of the part it speaks of) in expectation, whatever
+ * the fit did.
  *
- *     recon = E_q[-log p(x|z)],   KL = KL(q || N(0, I)),   bound = recon + KL >= -log p(x)   (the negative
- * ELBO).
+ *     recon = E_q[-log p(x|z)],   KL = KL(q || N(0, I)),   bound = recon + KL >= -log p(x)   (the negative ELBO)
+ *     iwae  = -log 1/K Σ p(x|z) p(z) / q(z),   K draws of z ~ q: falls from the bound to -log p(x) as K grows
+ *     continuation: z is fitted on the first part of a sequence; E_q[-log p(rest | first part, z)] under that fit,
+ *             averaged over S draws: what the model predicts of text that it has not seen
+ *     prior = -log 1/K Σ p(x|z),   K draws of z from the prior: the decoder without any fit
+ *     fitted_noise: the published score, under the noise that the fit knew (fast.noise = fixed). Not a bound.
  *
- * So `bound` is an upper bound on -log p(x) in expectation, whatever the fit did. */
+ * Without latents (latent.count = 0) each is the exact -log p. */
 #ifndef LTM_EVAL_H
 #define LTM_EVAL_H
 
@@ -20,16 +25,27 @@
 extern "C" {
 #endif
 
-/* A mean over sequences and its standard error. */
+/* A mean over sequences and its standard error (NaN for a single sequence). */
 struct ltm_score {
     double mean, error;
 };
 
+/* One figure in three units; NaN where it was not asked for, bits also without a tokenizer. */
+struct ltm_measure {
+    struct ltm_score nats;       /* a token */
+    struct ltm_score bits;       /* a byte of text: bits of all sequences over bytes of all */
+    struct ltm_score perplexity; /* e^nats; its error is of first order */
+};
+
 struct ltm_eval_result {
-    struct ltm_score recon, kl, bound; /* nats a token */
-    struct ltm_score bits_per_byte;    /* of the bound; NaN without a tokenizer */
-    int64_t sequences, tokens, bytes;
-    int samples, fast_steps;
+    struct ltm_measure recon, kl, bound, iwae, prior, fitted_noise;
+    struct ltm_measure continuation;       /* per token, or byte, of the rest */
+    struct ltm_measure continuation_prior; /* of the rest, with z from the prior: what the fit is worth beyond that */
+    int64_t sequences, tokens, bytes;      /* bytes 0 without a tokenizer */
+    int first_part;                        /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
+    int samples, iwae_samples, prior_samples;
+    int fast_steps;
+    double fast_lr;
     double seconds;
 };
 

@@ -1,6 +1,5 @@
 /* ltm eval */
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +8,27 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "eval_print.h"
 #include "ltm/eval.h"
 #include "options.h"
+#include "scan.h"
 #include "terminal.h"
 
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
     "\n"
-    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior is\n"
-    "fitted, then S samples with noise that the fit never saw give recon, E[-log p(x|z)], and with the KL to the\n"
-    "prior the bound: on average at least -log p(x). Nats a token, with standard errors over sequences; bits a byte\n"
-    "are the bound's.\n"
-    "  --json                 print the scores as JSON\n"
+    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior "
+    "q(z|x)\n"
+    "is fitted; all scores but the last are taken with noise that the fit never saw. With standard errors over\n"
+    "sequences, in nats a token, bits a byte and perplexity:\n"
+    "  recon, KL, bound   E_q[-log p(x|z)], KL(q to the prior), and their sum: on average at least -log p(x)\n"
+    "  importance-weighted  -log of the mean of p(x|z) p(z) / q(z) over eval.iwae draws of z: between the two\n"
+    "  prior              the same with z from the prior, eval.prior draws: the decoder without a fit\n"
+    "  continuation       z fitted on the first part of a sequence (eval.continuation), the rest scored under it\n"
+    "  fitted-noise       with fast.noise = fixed, under the fit's own noise as published: NOT a bound\n"
+    "A list scans: eval.fast.steps=4,16,64 or fast.method=adam,natural print a row for each, several lists for all\n"
+    "combinations. One result prints as a block, several as a table in nats a token.\n"
+    "  --json             print the scores as JSON\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
@@ -39,89 +47,58 @@ static struct ltm_config starting_config(const struct ltm_model *model) {
     return config;
 }
 
-static json_t *score_json(struct ltm_score score) {
-    if (!isfinite(score.mean)) return json_null();
-    return json_pack("{s:f, s:o}", "mean", score.mean, "error",
-                     isfinite(score.error) ? json_real(score.error) : json_null());
+/* The checkpoint's configuration with row i of the lists. */
+static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct scan *scan, int i,
+                            struct ltm_error *error) {
+    *config = starting_config(model);
+    ltm_status status = scan_apply(scan, i, config, error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK) ltm_config_resolve(config);
+    return status;
 }
 
-static json_t *result_json(const char *corpus, const struct ltm_eval_result *r) {
-    json_t *json = json_object();
-    json_object_set_new(json, "corpus", json_string(corpus));
-    json_object_set_new(json, "recon", score_json(r->recon));
-    json_object_set_new(json, "kl", score_json(r->kl));
-    json_object_set_new(json, "bound", score_json(r->bound));
-    json_object_set_new(json, "bits_per_byte", score_json(r->bits_per_byte));
-    json_object_set_new(json, "sequences", json_integer(r->sequences));
-    json_object_set_new(json, "tokens", json_integer(r->tokens));
-    json_object_set_new(json, "bytes", json_integer(r->bytes));
-    json_object_set_new(json, "samples", json_integer(r->samples));
-    json_object_set_new(json, "fast_steps", json_integer(r->fast_steps));
-    json_object_set_new(json, "seconds", json_real(r->seconds));
-    return json;
-}
-
-static void print_heading(int width) {
-    printf("%-*s  %9s  %8s  %8s  %19s  %17s\n", width, "corpus", "sequences", "recon", "KL", "bound, nats a token",
-           "bits a byte");
-}
-
-static void print_score(struct ltm_score score, int width) {
-    char text[64];
-    if (!isfinite(score.mean))
-        snprintf(text, sizeof text, "-");
-    else if (isfinite(score.error))
-        snprintf(text, sizeof text, "%.4f ± %.4f", score.mean, score.error);
-    else
-        snprintf(text, sizeof text, "%.4f", score.mean);
-    /* printf counts bytes, and ± has two. */
-    printf("  %*s", width + (strchr(text, (char)0xc2) != NULL), text);
-}
-
-static void print_row(const char *corpus, int width, const struct ltm_eval_result *r) {
-    printf("%-*s  %9lld  %8.4f  %8.4f", width, corpus, (long long)r->sequences, r->recon.mean, r->kl.mean);
-    print_score(r->bound, 19);
-    print_score(r->bits_per_byte, 17);
-    putchar('\n');
-    fflush(stdout);
-}
-
-static ltm_status evaluate(const struct ltm_model *model, const struct ltm_config *config, char **corpora, int count,
+static ltm_status evaluate(const struct ltm_model *model, const struct scan *scan, char **corpora, int count,
                            json_t *all, struct ltm_error *error) {
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    int width = 6;
+    struct ltm_config config;
+    struct eval_table table = {.scan = scan, .width = 6};
     for (int i = 0; i < count; i++)
-        if ((int)strlen(corpora[i]) > width) width = (int)strlen(corpora[i]);
-    for (int i = 0; i < count; i++) {
+        if ((int)strlen(corpora[i]) > table.width) table.width = (int)strlen(corpora[i]);
+    for (int row = 0; row < scan->rows; row++) { /* a wrong last item must not wait for the first */
+        ltm_status status = configure(&config, model, scan, row, error);
+        if (status != LTM_OK) return status;
+    }
+    for (int i = 0; i < count * scan->rows; i++) {
+        const char *corpus = corpora[i / scan->rows];
+        const int row = i % scan->rows;
         struct ltm_eval_result result;
-        ltm_status status = ltm_eval(model, corpora[i], config, &watch, &result, error);
+        ltm_status status = configure(&config, model, scan, row, error);
+        if (status == LTM_OK) status = ltm_eval(model, corpus, &config, &watch, &result, error);
         cli_bar_end(&bar);
         if (status != LTM_OK) return status;
-        if (all) json_array_append_new(all, result_json(corpora[i], &result));
-        if (!all && i == 0) print_heading(width);
-        if (!all) print_row(corpora[i], width, &result);
+        if (all)
+            json_array_append_new(all, eval_json(scan, corpus, row, &config, &result));
+        else if (count * scan->rows == 1)
+            eval_print_block(corpus, &config, &result);
+        else {
+            if (i == 0) eval_print_heading(&table, &result);
+            eval_print_row(&table, corpus, row, &result);
+        }
     }
     return LTM_OK;
 }
 
-static int run(const char *checkpoint, char **corpora, int count, char **settings, int setting_count, bool json) {
+static int run(const char *checkpoint, char **corpora, int count, const struct scan *scan, bool json) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     json_t *all = json ? json_array() : NULL;
     ltm_status status = ltm_model_open(&model, checkpoint, &error);
-    if (status != LTM_OK) goto cleanup;
-    struct ltm_config config = starting_config(model);
-    status = arguments_override(&config, settings, setting_count, &error);
-    if (status == LTM_OK) status = ltm_config_check(&config, &error);
-    if (status != LTM_OK) goto cleanup;
-    ltm_config_resolve(&config);
-    status = evaluate(model, &config, corpora, count, all, &error);
+    if (status == LTM_OK) status = evaluate(model, scan, corpora, count, all, &error);
     if (status == LTM_OK && json) {
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
         putchar('\n');
     }
-cleanup:
     json_decref(all);
     ltm_model_close(model);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
@@ -160,9 +137,12 @@ int command_eval(int argc, char **argv) {
             code = cli_usage("eval", "\"%s\": the model's shape is the checkpoint's", argv[i]);
     }
     if (code == CLI_OK && paths < 2) code = cli_usage("eval", "name a checkpoint and a corpus");
-    if (code == CLI_OK && dump && paths > 2)
-        code = cli_usage("eval", "eval.dump goes with one corpus, not %d", paths - 1);
-    if (code == CLI_OK) code = run(argv[0], argv + 1, paths - 1, assignments, settings, json);
+    struct scan scan = {0};
+    if (code == CLI_OK) code = scan_create(&scan, "eval", assignments, settings);
+    if (code == CLI_OK && dump && (paths > 2 || scan.rows > 1))
+        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows", (paths - 1) * scan.rows);
+    if (code == CLI_OK) code = run(argv[0], argv + 1, paths - 1, &scan, json);
+    scan_free(&scan);
     free(assignments);
     return code;
 }

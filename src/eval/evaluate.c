@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,36 +98,124 @@ cleanup:
     return status;
 }
 
-/* Bytes of text that the targets of each sequence stand for, in all; and the bound in bits a byte: nats of all over bytes of
- * all, with the standard error of that ratio. */
-static ltm_status count_bytes(const struct evaluation *e, struct ltm_eval_result *result, struct ltm_error *error) {
+/* Bytes of text that the targets of each sequence stand for, from target `from` on. */
+static ltm_status count_bytes(const struct evaluation *e, int from, double *bytes, struct ltm_error *error) {
     const size_t T = (size_t)e->config.model.sequence;
+    const struct ltm_tokenizer *tokenizer = e->model->tokenizer;
     int32_t *chunk = NULL;
-    double *bytes = NULL, nats = 0, squares = 0;
-    ltm_status status = LTM_OK;
-    result->bits_per_byte = (struct ltm_score){NAN, NAN};
-    if (!e->model->tokenizer) return LTM_OK;
-    TRY(NEW_ARRAY(chunk, T + 1, "tokens", error));
-    TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
+    ltm_status status = NEW_ARRAY(chunk, T + 1, "tokens", error);
+    if (status != LTM_OK) return status;
     for (int64_t i = 0; i < e->count; i++) {
+        bytes[i] = 0;
         token_stream_read(e->stream, e->starts[i], T + 1, chunk);
-        for (size_t t = 1; t <= T; t++)
-            if (chunk[t] < ltm_tokenizer_vocab(e->model->tokenizer))
-                bytes[i] += (double)ltm_tokenizer_piece_bytes(e->model->tokenizer, chunk[t]);
-        result->bytes += (int64_t)bytes[i];
-        nats += e->scores[i].recon + e->scores[i].kl;
+        for (size_t t = (size_t)from + 1; t <= T; t++)
+            if (chunk[t] < ltm_tokenizer_vocab(tokenizer))
+                bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, chunk[t]);
     }
-    const double ratio = nats / (double)result->bytes, n = (double)e->count;
-    for (int64_t i = 0; i < e->count; i++) {
-        const double off = e->scores[i].recon + e->scores[i].kl - ratio * bytes[i];
+    free(chunk);
+    return LTM_OK;
+}
+
+/* Σ values / Σ sizes over sequences, with the standard error of that ratio. sizes NULL: each is `size`. */
+static struct ltm_score ratio(const double *values, const double *sizes, double size, int64_t n) {
+    double sum = 0, all = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += values[i];
+        all += sizes ? sizes[i] : size;
+    }
+    const double mean = sum / all;
+    for (int64_t i = 0; i < n; i++) {
+        const double off = values[i] - mean * (sizes ? sizes[i] : size);
         squares += off * off;
     }
-    result->bits_per_byte.mean = ratio / log(2);
-    result->bits_per_byte.error = n > 1 ? sqrt(n / (n - 1) * squares) / (double)result->bytes / log(2) : NAN;
+    return (struct ltm_score){mean, n > 1 ? sqrt((double)n / (double)(n - 1) * squares) / all : NAN};
+}
+
+/* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */
+struct figure {
+    struct ltm_measure *measure;
+    size_t field, plus; /* offsets; plus 0 = none, since recon, at 0, is never added */
+    bool asked, rest;   /* of the rest of a sequence */
+};
+
+static const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
+
+static struct ltm_measure measure(const double *values, const double *bytes, int tokens, int64_t n) {
+    struct ltm_measure m = no_measure;
+    m.nats = ratio(values, NULL, tokens, n);
+    m.perplexity = (struct ltm_score){exp(m.nats.mean), exp(m.nats.mean) * m.nats.error};
+    if (!bytes) return m;
+    m.bits = ratio(values, bytes, 0, n);
+    m.bits.mean /= log(2);
+    m.bits.error /= log(2);
+    return m;
+}
+
+#define AT(name) offsetof(struct sequence_score, name)
+
+static ltm_status measure_all(const struct evaluation *e, const struct score_options *options,
+                              struct ltm_eval_result *r, struct ltm_error *error) {
+    const int T = e->config.model.sequence, P = options->first_part;
+    const struct figure figures[] = {
+        {&r->recon, AT(recon), 0, true, false},
+        {&r->kl, AT(kl), 0, true, false},
+        {&r->bound, AT(recon), AT(kl), true, false},
+        {&r->iwae, AT(iwae), 0, options->iwae > 0, false},
+        {&r->prior, AT(prior), 0, options->prior > 0, false},
+        {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
+        {&r->continuation, AT(rest), 0, P > 0, true},
+        {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
+    };
+    ltm_status status = LTM_OK;
+    double *values = NULL, *bytes = NULL, *rest_bytes = NULL;
+    TRY(NEW_ARRAY(values, (size_t)e->count, "scores", error));
+    if (e->model->tokenizer) {
+        TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
+        TRY(NEW_ARRAY(rest_bytes, (size_t)e->count, "byte counts", error));
+        TRY(count_bytes(e, 0, bytes, error));
+        TRY(count_bytes(e, P, rest_bytes, error));
+        for (int64_t i = 0; i < e->count; i++) r->bytes += (int64_t)bytes[i];
+    }
+    for (size_t f = 0; f < sizeof figures / sizeof *figures; f++) {
+        const struct figure *from = &figures[f];
+        *from->measure = no_measure;
+        if (!from->asked) continue;
+        for (int64_t i = 0; i < e->count; i++) {
+            const char *score = (const char *)&e->scores[i];
+            values[i] = *(const double *)(score + from->field);
+            if (from->plus) values[i] += *(const double *)(score + from->plus);
+        }
+        *from->measure = measure(values, from->rest ? rest_bytes : bytes, from->rest ? T - P : T, e->count);
+    }
+    r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
 cleanup:
-    free(chunk);
+    free(values);
     free(bytes);
+    free(rest_bytes);
     return status;
+}
+
+/* How many tokens a share of a sequence is: at least one, and at least one is left. */
+static int first_part(double share, int length) {
+    const int tokens = (int)(share * length);
+    if (share <= 0) return 0;
+    return tokens < 1 ? 1 : tokens > length - 1 ? length - 1 : tokens;
+}
+
+static struct score_options options_of(const struct evaluation *e, const struct ltm_watch *watch) {
+    const struct ltm_eval_config *c = &e->config.eval;
+    struct score_options options = {.fast = e->config.fast,
+                                    .samples = c->samples,
+                                    .iwae = c->iwae,
+                                    .prior = c->prior,
+                                    .first_part = first_part(c->continuation, e->config.model.sequence),
+                                    .fitted_noise = e->config.fast.noise == LTM_NOISE_FIXED,
+                                    .seed = e->config.run.seed,
+                                    .dump = c->dump[0] ? &e->dump : NULL,
+                                    .watch = watch};
+    options.fast.steps = c->fast_steps;
+    options.fast.lr = c->fast_lr;
+    return options;
 }
 
 ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
@@ -134,23 +223,20 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     ltm_status status = LTM_OK;
     struct evaluation e = {.model = model, .config = *config};
     const double began = seconds_now();
+    const bool latents = model->config.model.latents > 0;
     e.config.model = model->config.model;
     TRY(set_up(&e, corpus, error));
-    struct score_options options = {
-        .fast = e.config.fast, .samples = e.config.eval.samples, .seed = e.config.run.seed, .watch = watch};
-    options.fast.steps = e.config.eval.fast_steps;
-    options.fast.lr = e.config.eval.fast_lr;
-    options.dump = e.config.eval.dump[0] ? &e.dump : NULL;
+    const struct score_options options = options_of(&e, watch);
     TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
-    const struct score_summary s = score_summarise(e.scores, e.count, e.config.model.sequence);
-    *result = (struct ltm_eval_result){.recon = {s.recon, s.recon_error},
-                                       .kl = {s.kl, s.kl_error},
-                                       .bound = {s.bound, s.bound_error},
-                                       .sequences = e.count,
+    *result = (struct ltm_eval_result){.sequences = e.count,
                                        .tokens = e.count * e.config.model.sequence,
-                                       .samples = e.config.model.latents ? options.samples : 1,
-                                       .fast_steps = e.config.model.latents ? options.fast.steps : 0};
-    TRY(count_bytes(&e, result, error));
+                                       .first_part = options.first_part,
+                                       .samples = latents ? options.samples : 1,
+                                       .iwae_samples = latents || !options.iwae ? options.iwae : 1,
+                                       .prior_samples = latents || !options.prior ? options.prior : 1,
+                                       .fast_steps = latents ? options.fast.steps : 0,
+                                       .fast_lr = options.fast.lr};
+    TRY(measure_all(&e, &options, result, error));
     if (options.dump) TRY(write_dump(&e, error));
     result->seconds = seconds_now() - began;
 cleanup:

@@ -18,7 +18,9 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct de
                         &loop->moments.logvar_first,
                         &loop->moments.logvar_second,
                         &loop->curvature,
+                        &loop->pull,
                         &loop->visits.sum,
+                        &loop->visits.pull_sum,
                         &loop->visits.squares};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
     loop->nll = ARENA_TAKE(arena, float, G *T);
@@ -64,8 +66,14 @@ double fast_rate(const struct ltm_fast_config *config, int step) {
 
 void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
     const size_t n = (size_t)sequences * loop->latents;
-    float *const zero[] = {loop->moments.mu_first,      loop->moments.mu_second, loop->moments.logvar_first,
-                           loop->moments.logvar_second, loop->visits.sum,        loop->visits.squares};
+    float *const zero[] = {loop->moments.mu_first,
+                           loop->moments.mu_second,
+                           loop->moments.logvar_first,
+                           loop->moments.logvar_second,
+                           loop->pull,
+                           loop->visits.sum,
+                           loop->visits.pull_sum,
+                           loop->visits.squares};
     for (size_t i = 0; i < n; i++) {
         loop->mu[i] = (float)config->init_mu;
         loop->logvar[i] = (float)config->init_logvar;
@@ -83,8 +91,8 @@ static void take_step(struct fast_loop *loop, const struct ltm_fast_config *conf
                           n);
         break;
     case LTM_FAST_LANGEVIN:
-        posterior_langevin(loop->mu, loop->dz, loop->noise, rate, n);
-        if (2 * (s + 1) > config->steps) posterior_visit(&loop->visits, loop->mu, n);
+        posterior_langevin(loop->mu, loop->pull, loop->dz, loop->noise, rate, n);
+        if (2 * (s + 1) > config->steps) posterior_visit(&loop->visits, loop->mu, loop->pull, n);
         break;
     default:
         posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise,

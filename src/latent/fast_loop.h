@@ -20,7 +20,8 @@ struct fast_loop {
     float *mu, *logvar, *noise, *z, *dz;
     struct posterior_moments moments; /* of adam */
     float *curvature;                 /* of natural */
-    struct posterior_visits visits;   /* of langevin */
+    float *pull;                      /* of langevin */
+    struct posterior_visits visits;
     float *nll;
 };
 

@@ -52,28 +52,33 @@ void posterior_natural(float *mu, float *logvar, float *curvature, const float *
     for (size_t i = 0; i < n; i++) logvar[i] = -logf(logvar[i]);
 }
 
-void posterior_langevin(float *z, const float *dz, const float *noise, double s, size_t n) {
+void posterior_langevin(float *z, float *pull, const float *dz, const float *noise, double s, size_t n) {
     const float rate = (float)s, spread = (float)sqrt(2 * s);
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) z[i] += spread * noise[i] - rate * (dz[i] + z[i]);
+    for (size_t i = 0; i < n; i++) {
+        z[i] += spread * noise[i] - rate * (dz[i] + z[i]);
+        pull[i] -= rate * (dz[i] + pull[i]);
+    }
 }
 
-void posterior_visit(struct posterior_visits *visits, const float *z, size_t n) {
-    float *sum = visits->sum, *squares = visits->squares;
+void posterior_visit(struct posterior_visits *visits, const float *z, const float *pull, size_t n) {
+    float *sum = visits->sum, *pull_sum = visits->pull_sum, *squares = visits->squares;
     visits->count++;
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         sum[i] += z[i];
-        squares[i] += z[i] * z[i];
+        pull_sum[i] += pull[i];
+        squares[i] += pull[i] * (2 * z[i] - pull[i]); /* z² - z'² */
     }
 }
 
 void posterior_from_visits(float *mu, float *logvar, const struct posterior_visits *visits, size_t n) {
-    const float m = (float)visits->count, prior = POSTERIOR_PRIOR_VISITS;
+    const float m = (float)visits->count, all = (float)POSTERIOR_PRIOR_VISITS + m - 1;
+    const float least = (float)POSTERIOR_PRIOR_VISITS / all;
     for (size_t i = 0; i < n; i++) {
-        const float mean = visits->sum[i] / m;
-        const float spread = visits->squares[i] - mean * visits->sum[i]; /* rounding may take it below 0 */
-        mu[i] = mean;
-        logvar[i] = logf((prior + (spread < 0 ? 0 : spread)) / (prior + m - 1));
+        const float pull = visits->pull_sum[i], means = pull * (2 * visits->sum[i] - pull) / m;
+        const float variance = 1 + (visits->squares[i] - means) / all;
+        mu[i] = pull / m;
+        logvar[i] = logf(variance < least ? least : variance);
     }
 }

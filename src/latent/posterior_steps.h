@@ -39,28 +39,31 @@ void posterior_natural(float *mu, float *logvar, float *curvature, const float *
 /* h = 1/σ² - 1, where `natural` starts. */
 void posterior_natural_start(float *curvature, const float *logvar, size_t n);
 
-/* One step of unadjusted Langevin dynamics on -log p(x, z), the paper's alternative to a variational fit:
+/* One step of unadjusted Langevin dynamics on -log p(x, z), the paper's alternative to a variational fit,
  *
- *     z ← z - s (dz + z) + √(2s) ε */
-void posterior_langevin(float *z, const float *dz, const float *noise, double s, size_t n);
+ *     z ← z - s (dz + z) + √(2s) ε,     pull ← (1 - s) pull - s dz.
+ *
+ * z - pull is where the same noise takes a chain that sees the prior alone: pull (n), at first 0, is what the text did. */
+void posterior_langevin(float *z, float *pull, const float *dz, const float *noise, double s, size_t n);
 
-/* What the later half of a chain has visited: counts, sums and sums of squares of z, (n) each. */
+/* What the later half of a chain has visited: counts; sums (n) of z, of pull, and of z² - (z - pull)². */
 struct posterior_visits {
     int count;
-    float *sum, *squares;
+    float *sum, *pull_sum, *squares;
 };
 
-void posterior_visit(struct posterior_visits *visits, const float *z, size_t n);
+void posterior_visit(struct posterior_visits *visits, const float *z, const float *pull, size_t n);
 
-/* The Gaussian that stands for a chain's law: the mean of its visits, and their variance pooled with PRIOR_VISITS of the
- * prior's,
+/* The Gaussian that stands for a chain's law. A chain ends in a sample whose density nobody can write down; a bound needs a q
+ * that can be drawn from and evaluated. Any q made from the chain's past and drawn from with new noise gives a valid bound.
+ * With the plain mean and variance of m visits it is a very loose one: in the many entries of which the text says nothing they
+ * scatter about the prior's 0 and 1 and each pays KL for chance (6 nats a token on a small model). So the chain of the prior
+ * with the same noise, whose mean 0 and variance 1 are known, serves as control variate:
  *
- *     μ = mean z,     σ² = (c + Σ (z - μ)²) / (c + m - 1)     for m visits, c = POSTERIOR_PRIOR_VISITS.
+ *     μ = mean pull,     σ² = 1 + (Σ (z - mean z)² - Σ (z' - mean z')²) / (c + m - 1),   z' = z - pull,
  *
- * A chain ends in a sample, whose density nobody can write down; a bound needs a q that can be drawn from and evaluated. Any q
- * made from the chain's past and drawn from with new noise gives a valid bound; this one tends to the chain's own mean and
- * variance as it grows, and to the prior's variance for the few visits of a short one, whose own would cost nats of KL by
- * chance alone. No variance is below c / (c + m - 1). */
+ * exactly the prior where the text says nothing; as m grows they tend to the chain's own mean and (for small s) variance. c =
+ * POSTERIOR_PRIOR_VISITS keeps few visits from saying much; no σ² is below c / (c + m - 1). */
 enum { POSTERIOR_PRIOR_VISITS = 4 };
 void posterior_from_visits(float *mu, float *logvar, const struct posterior_visits *visits, size_t n);
 

@@ -2,9 +2,12 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <omp.h>
+
+#include "base/memory.h"
 
 /* Copy what the dump wants of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
@@ -18,31 +21,169 @@ static void dump_group(const struct score_dump *dump, const struct worker *w, in
     memcpy(dump->noise + at_z, w->loop.noise, numbers * sizeof(float));
 }
 
-static void score_group(struct sequence_score *scores, struct worker *w, const struct score_options *options,
-                        int64_t first, int count, int length) {
-    const struct noise_source fit = {{.seed = options->seed, .purpose = RANDOM_SCORE_FIT}, w->numbers};
-    const struct noise_source fresh = {{.seed = options->seed, .purpose = RANDOM_SCORE_NOISE}, w->numbers};
-    const int samples = w->loop.latents ? options->samples : 1;
-    fast_loop_start(&w->loop, &options->fast, count);
-    fast_loop_run(&w->loop, w->pass, &options->fast, &fit, count, length, NULL);
-    for (int g = 0; g < count; g++) scores[first + g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g)};
-    for (int sample = 0; sample < samples; sample++) {
-        fast_loop_draw(&w->loop, &fresh, count, sample);
-        posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, (size_t)count * w->loop.latents);
-        decoder_score(w->pass, w->loop.z, w->loop.nll);
-        if (sample == 0 && options->dump) dump_group(options->dump, w, first, count, length);
-        for (int g = 0; g < count; g++) {
-            double nll = 0;
-            for (int t = 0; t < length; t++) nll += (double)w->loop.nll[(size_t)g * (size_t)length + (size_t)t];
-            scores[first + g].recon += nll / samples;
+/* log of a mean of exponentials, term by term: most + log(sum / count). */
+struct log_mean {
+    double most, sum;
+    int count;
+};
+
+static void log_mean_add(struct log_mean *mean, double log_term) {
+    if (mean->count++ == 0) {
+        mean->most = log_term;
+        mean->sum = 1;
+    } else if (log_term > mean->most) {
+        mean->sum = mean->sum * exp(mean->most - log_term) + 1;
+        mean->most = log_term;
+    } else
+        mean->sum += exp(log_term - mean->most);
+}
+
+static double log_mean_value(const struct log_mean *mean) { return mean->most + log(mean->sum / mean->count); }
+
+/* One thread at work on one group. */
+struct group_scoring {
+    struct worker *w;
+    const struct score_options *options;
+    struct sequence_score *scores; /* of this group */
+    struct log_mean *means;        /* [count], scratch */
+    int count, length;
+};
+
+/* Noise of the fit and of scores: `part` 0 for whole sequences, 1 where the first part alone is fitted. */
+static struct noise_source noise_of(const struct group_scoring *s, uint32_t purpose, uint32_t part) {
+    return (struct noise_source){{.seed = s->options->seed, .purpose = purpose, .step = part}, s->w->numbers};
+}
+
+static void fit(const struct group_scoring *s, int length, uint32_t part) {
+    const struct noise_source noise = noise_of(s, RANDOM_SCORE_FIT, part);
+    fast_loop_start(&s->w->loop, &s->options->fast, s->count);
+    fast_loop_run(&s->w->loop, s->w->pass, &s->options->fast, &noise, s->count, length, NULL);
+}
+
+/* Draw z = μ + σ ε and score it. */
+static void score_draw(const struct group_scoring *s, const struct noise_source *noise, int sample) {
+    struct fast_loop *loop = &s->w->loop;
+    fast_loop_draw(loop, noise, s->count, sample);
+    posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, (size_t)s->count * loop->latents);
+    decoder_score(s->w->pass, loop->z, loop->nll);
+}
+
+/* -log p of the tokens from `from` on of the group's sequence g, as last scored. */
+static double nll_from(const struct group_scoring *s, int g, int from) {
+    double nll = 0;
+    for (int t = from; t < s->length; t++) nll += (double)s->w->loop.nll[(size_t)g * (size_t)s->length + (size_t)t];
+    return nll;
+}
+
+static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
+
+/* recon, KL, and iwae from the same draws: log w_k = log p(x|z_k) + log p(z_k) - log q(z_k). */
+static void score_posterior(const struct group_scoring *s, const struct score_dump *dump, int64_t first) {
+    const struct score_options *o = s->options;
+    const struct fast_loop *loop = &s->w->loop;
+    const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 0);
+    const int draws = o->samples > o->iwae ? o->samples : o->iwae;
+    start_means(s);
+    for (int g = 0; g < s->count; g++) s->scores[g].kl = fast_loop_kl(loop, g);
+    for (int k = 0; k < draws; k++) {
+        score_draw(s, &fresh, k);
+        if (k == 0 && dump) dump_group(dump, s->w, first, s->count, s->length);
+        for (int g = 0; g < s->count; g++) {
+            const size_t at = (size_t)g * loop->latents;
+            const double nll = nll_from(s, g, 0);
+            if (k < o->samples) s->scores[g].recon += nll / o->samples;
+            if (k >= o->iwae) continue;
+            log_mean_add(&s->means[g],
+                         posterior_log_ratio(loop->z + at, loop->logvar + at, loop->noise + at, loop->latents) - nll);
         }
     }
+    for (int g = 0; o->iwae && g < s->count; g++) s->scores[g].iwae = -log_mean_value(&s->means[g]);
+}
+
+static void score_fitted_noise(const struct group_scoring *s) {
+    const struct noise_source noise = noise_of(s, RANDOM_SCORE_FIT, 0);
+    score_draw(s, &noise, 0);
+    for (int g = 0; g < s->count; g++) s->scores[g].fitted = nll_from(s, g, 0) + s->scores[g].kl;
+}
+
+/* z from the prior; overwrites the posterior. The draws serve the rest of the sequence too. */
+static void score_prior(const struct group_scoring *s) {
+    const struct score_options *o = s->options;
+    const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
+    const struct noise_source fresh = noise_of(s, RANDOM_PRIOR, 1);
+    fast_loop_start(&s->w->loop, &prior, s->count);
+    start_means(s);
+    for (int k = 0; k < o->prior; k++) {
+        score_draw(s, &fresh, k);
+        for (int g = 0; g < s->count; g++) {
+            log_mean_add(&s->means[g], -nll_from(s, g, 0));
+            if (o->first_part) s->scores[g].rest_prior += nll_from(s, g, o->first_part) / o->prior;
+        }
+    }
+    for (int g = 0; g < s->count; g++) s->scores[g].prior = -log_mean_value(&s->means[g]);
+}
+
+/* The pass is over whole sequences again, the posterior is that of the first part. */
+static void score_rest(const struct group_scoring *s) {
+    const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 1);
+    for (int k = 0; k < s->options->samples; k++) {
+        score_draw(s, &fresh, k);
+        for (int g = 0; g < s->count; g++)
+            s->scores[g].rest += nll_from(s, g, s->options->first_part) / s->options->samples;
+    }
+}
+
+/* Without latents there is nothing to fit or to draw: every score is the exact one. */
+static void score_plain(const struct group_scoring *s, int64_t first) {
+    decoder_score(s->w->pass, NULL, s->w->loop.nll);
+    if (s->options->dump) dump_group(s->options->dump, s->w, first, s->count, s->length);
+    for (int g = 0; g < s->count; g++) {
+        struct sequence_score *score = &s->scores[g];
+        score->recon = score->iwae = score->prior = nll_from(s, g, 0);
+        score->rest = score->rest_prior = nll_from(s, g, s->options->first_part);
+    }
+}
+
+/* All figures of the sequences at starts[first …]. False when one holds an id outside the vocabulary. */
+static bool score_group(const struct group_scoring *s, const struct token_stream *stream, const int64_t *starts,
+                        int64_t first) {
+    const struct score_options *o = s->options;
+    const uint32_t number = (uint32_t)first;
+    if (!worker_begin(s->w, stream, starts + first, number, s->count, s->length)) return false;
+    memset(s->scores, 0, (size_t)s->count * sizeof *s->scores);
+    if (s->w->loop.latents == 0) {
+        score_plain(s, first);
+        return true;
+    }
+    fit(s, s->length, 0);
+    score_posterior(s, o->dump, first);
+    if (o->fitted_noise) score_fitted_noise(s);
+    if (o->prior) score_prior(s);
+    if (!o->first_part) return true;
+    worker_begin(s->w, stream, starts + first, number, s->count, o->first_part);
+    fit(s, o->first_part, 1);
+    worker_begin(s->w, stream, starts + first, number, s->count, s->length);
+    score_rest(s);
+    return true;
 }
 
 static void tell(const struct ltm_watch *watch, int64_t done, int64_t count) {
     if (!watch || !watch->progress) return;
     const struct ltm_progress progress = {.what = "scoring", .done = (double)done, .total = (double)count};
     watch->progress(watch->user, &progress);
+}
+
+static ltm_status check_finite(const struct sequence_score *scores, const int64_t *starts, int64_t count,
+                               struct ltm_error *error) {
+    for (int64_t i = 0; i < count; i++) {
+        const struct sequence_score *s = &scores[i];
+        if (!isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior))
+            return fail(error, LTM_NUMERIC,
+                        "the score of sequence %lld (first token %lld) is not a finite number; lower fast.lr or use a "
+                        "checkpoint from before the training diverged",
+                        (long long)i, (long long)starts[i]);
+    }
+    return LTM_OK;
 }
 
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
@@ -52,30 +193,32 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
     const int64_t groups = (count + group - 1) / group;
     int64_t done = 0;
     atomic_bool foreign = false;
+    struct log_mean *means = NULL;
+    ltm_status status = NEW_ARRAY(means, (size_t)workers->threads * (size_t)group, "scores", error);
+    if (status != LTM_OK) return status;
 #pragma omp parallel num_threads(workers->threads)
     {
+        const int me = omp_get_thread_num();
 #pragma omp for schedule(dynamic, 1)
         for (int64_t i = 0; i < groups; i++) {
-            struct worker *w = &workers->each[omp_get_thread_num()];
             const int64_t first = i * group;
             const int here = (int)(count - first < group ? count - first : group);
-            if (!worker_begin(w, stream, starts + first, (uint32_t)first, here, length)) {
+            const struct group_scoring s = {.w = &workers->each[me],
+                                            .options = options,
+                                            .scores = scores + first,
+                                            .means = means + (size_t)me * (size_t)group,
+                                            .count = here,
+                                            .length = length};
+            if (!score_group(&s, stream, starts, first)) {
                 foreign = true;
                 continue;
             }
-            score_group(scores, w, options, first, here, length);
 #pragma omp critical(score_progress)
             tell(options->watch, done += here, count);
         }
     }
-    if (foreign) return workers_fail_vocabulary(workers, error);
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(scores[i].recon + scores[i].kl))
-            return fail(error, LTM_NUMERIC,
-                        "the score of sequence %lld (first token %lld) is not a finite number; lower fast.lr or use a "
-                        "checkpoint from before the training diverged",
-                        (long long)i, (long long)starts[i]);
-    return LTM_OK;
+    free(means);
+    return foreign ? workers_fail_vocabulary(workers, error) : check_finite(scores, starts, count, error);
 }
 
 static void mean_and_error(double *mean, double *error, double sum, double squares, int64_t n, int length) {

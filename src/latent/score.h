@@ -1,6 +1,13 @@
-/* Scoring sequences: fit each one's posterior, then take the negative ELBO with noise that the fit has never seen.
+/* Scoring sequences: fit each one's posterior, then take figures with noise that the fit has never seen.
  *
- *     recon = E_q[-log p(x|z)],   KL = KL(q || N(0, I)),   recon + KL >= -log p(x)   in expectation, whatever q is. */
+ *     recon = E_q[-log p(x|z)],   KL = KL(q || N(0, I)),   recon + KL >= -log p(x)   in expectation, whatever q is;
+ *     iwae  = -log 1/K Σ_k p(x|z_k) p(z_k) / q(z_k),   z_k ~ q:   between that and -log p(x), falling with K
+ *             (Burda et al., "Importance weighted autoencoders", ICLR 2016);
+ *     prior = the same with z_k ~ N(0, I): -log 1/K Σ_k p(x|z_k), what the decoder is worth without a fit;
+ *     rest  = E_q[-log p(x_>P | x_<=P, z)] with q fitted on the first P tokens alone. By Jensen it is at least
+ *             -log E_q[p(x_>P | x_<=P, z)], the code length of a forecast that mixes over q: also an upper bound;
+ *     fitted = -log p(x|z) + KL at the z of the fit's own, fixed noise: the published score, NOT a bound. A fit that knows its
+ *             noise moves μ and σ so that this one z is good, and pays for no precision. */
 #ifndef LATENT_SCORE_H
 #define LATENT_SCORE_H
 
@@ -9,8 +16,10 @@
 #include "latent/workers.h"
 #include "ltm/watch.h"
 
+/* Nats of the whole sequence (of its rest); 0 where not asked for. Without latents there is one figure, -log p(x). */
 struct sequence_score {
-    double recon, kl; /* nats, of the whole sequence */
+    double recon, kl, iwae, prior, fitted;
+    double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
 };
 
 /* What the study of latents wants of each sequence; arrays of the caller's for all sequences, or NULL. */
@@ -22,7 +31,10 @@ struct score_dump {
 
 struct score_options {
     struct ltm_fast_config fast;
-    int samples; /* S, draws of z for recon */
+    int samples;       /* S, draws of z for recon and rest */
+    int iwae, prior;   /* K of each, 0 = not taken; iwae shares its first draws with recon */
+    int first_part;    /* P, tokens on which z is fitted for `rest`, below T; 0 = not taken */
+    bool fitted_noise; /* take `fitted`, where fast.noise is fixed */
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */
     const struct ltm_watch *watch; /* or NULL */

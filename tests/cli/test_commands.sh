@@ -78,6 +78,30 @@ table() {
     [ "$code" = 0 ] && [ "$(wc -l <out)" = 3 ] && grep -qE '^corpus +4 +[0-9.]+ +[0-9.]+ +[0-9.]+ ± [0-9.]+ ' out
 }
 holds 'eval prints a row a corpus' table
+block() {
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 eval.prior=2
+    [ "$code" = 0 ] && grep -q '^bound: negative ELBO  *[0-9.]* ± [0-9.]*  *[0-9.]* ± [0-9.]*  *[0-9.]* ± ' out &&
+        grep -q '^bound: importance-weighted, 4 samples ' out && grep -q '^bound: z from the prior, 2 samples ' out &&
+        grep -q '^continuation: last 16, z fitted on the first 16 ' out && ! grep -q 'not a bound' out || return 1
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 fast.noise=fixed eval.iwae=0 eval.continuation=0
+    [ "$code" = 0 ] && grep -q '^fitted-noise score (not a bound) ' out && ! grep -qE '^(cont|bound: imp)' out
+}
+holds 'one result is a block of every score asked for; the fitted-noise score is called no bound' block
+scan() {
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 eval.fast.steps=0,1,3 fast.method=adam,natural
+    [ "$code" = 0 ] && [ "$(wc -l <out)" = 7 ] && sed -n 5p out | grep -qE '^corpus +1 +natural +4 ' || return 1
+    run "$LTM" eval runs/tiny corpus corpus eval.sequences=4 eval.fast.lr=0.1,0.2 --json
+    [ "$code" = 0 ] && [ "$(grep -c '"eval.fast.lr": "0.2"' out)" = 2 ] && [ "$(grep -c '"fast_lr": 0.1,' out)" = 2 ]
+}
+holds 'lists scan: a row for each combination' scan
+bad_lists() {
+    refused 1 'eval.fast.steps = "x" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4,x &&
+        refused 1 'eval.fast.steps = "" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4, &&
+        refused 2 'fast.steps has two lists' "$LTM" eval runs/tiny corpus fast.steps=1,2 fast.steps=3,4 &&
+        refused 2 'eval.dump goes with' "$LTM" eval runs/tiny corpus eval.dump=x fast.steps=1,2 &&
+        refused 1 'run.seed = "1,2" is not' "$LTM" eval runs/tiny corpus run.seed=1,2
+}
+holds 'wrong lists are refused before anything is scored' bad_lists
 json_score() {
     run "$LTM" eval runs/tiny corpus eval.sequences=4 --json
     [ "$code" = 0 ] && grep -q '"fast_steps": 2' out && grep -q '"bound": {' out && [ ! -s err ]

@@ -162,7 +162,7 @@ static void rate_falls_by_cosine_to_a_tenth(void **state) {
 
 static void summary_is_mean_and_standard_error(void **state) {
     (void)state;
-    const struct sequence_score scores[3] = {{10, 2}, {20, 4}, {30, 6}};
+    const struct sequence_score scores[3] = {{.recon = 10, .kl = 2}, {.recon = 20, .kl = 4}, {.recon = 30, .kl = 6}};
     const struct score_summary s = score_summarise(scores, 3, 2);
     assert_true(fabs(s.recon - 10) < 1e-12 && fabs(s.kl - 2) < 1e-12 && fabs(s.bound - 12) < 1e-12);
     assert_true(fabs(s.bound_error - 12 / sqrt(3) / 2) < 1e-9);

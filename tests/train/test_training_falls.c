@@ -63,11 +63,11 @@ static void bound_ends_well_below_unigram(void **state) {
     scoring.eval.samples = 2;
     if (ltm_eval(model, corpus, &scoring, NULL, &score, &error) != LTM_OK) fail_msg("%s", error.message);
     const double frequencies = unigram(corpus, ltm_model_config(model)->model.vocab);
-    print_message("held-out bound %.3f nats a token, unigram %.3f: %.3f below\n", score.bound.mean, frequencies,
-                  frequencies - score.bound.mean);
-    assert_true(score.bound.mean + 5 * score.bound.error < frequencies - 0.3);
-    assert_true(fabs(score.recon.mean + score.kl.mean - score.bound.mean) < 1e-9);
-    assert_true(score.bits_per_byte.mean > 1 && score.bits_per_byte.mean < 4);
+    print_message("held-out bound %.3f nats a token, unigram %.3f: %.3f below\n", score.bound.nats.mean, frequencies,
+                  frequencies - score.bound.nats.mean);
+    assert_true(score.bound.nats.mean + 5 * score.bound.nats.error < frequencies - 0.3);
+    assert_true(fabs(score.recon.nats.mean + score.kl.nats.mean - score.bound.nats.mean) < 1e-9);
+    assert_true(score.bound.bits.mean > 1 && score.bound.bits.mean < 4);
     ltm_model_close(model);
 }
 

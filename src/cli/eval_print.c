@@ -1,0 +1,193 @@
+#include "eval_print.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };
+
+/* As wide as asked for on the screen: printf counts bytes, and ± has two. */
+static void print_cell(const char *text, int width) { printf("  %*s", width + (strstr(text, "±") != NULL), text); }
+
+static void print_score(struct ltm_score score, int digits, int width) {
+    char text[64];
+    if (!isfinite(score.mean))
+        snprintf(text, sizeof text, "-");
+    else if (isfinite(score.error))
+        snprintf(text, sizeof text, "%.*f ± %.*f", digits, score.mean, digits, score.error);
+    else
+        snprintf(text, sizeof text, "%.*f", digits, score.mean);
+    print_cell(text, width);
+}
+
+/* ---- One result ---- */
+
+static void print_measure(const char *name, const struct ltm_measure *m, bool perplexity) {
+    if (isnan(m->nats.mean)) return; /* not asked for */
+    printf("%-*s", NAME, name);
+    print_score(m->nats, 4, WIDE);
+    print_score(m->bits, 4, WIDE);
+    if (perplexity) print_score(m->perplexity, m->perplexity.mean < 100 ? 3 : 1, WIDE);
+    putchar('\n');
+}
+
+static void print_setting(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
+    char method[32] = "";
+    ltm_config_get(config, "fast.method", method, sizeof method, NULL);
+    printf("%s: %lld sequences of %d tokens", corpus, (long long)r->sequences, config->model.sequence);
+    if (r->bytes) printf(", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
+    if (config->model.latents)
+        printf("\n%d step%s of %s at rate %g, %d sample%s of new noise\n\n", r->fast_steps,
+               r->fast_steps == 1 ? "" : "s", method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");
+    else
+        printf("\nno latents: every score is the exact -log p\n\n");
+}
+
+void eval_print_block(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
+    char name[64];
+    const int rest = config->model.sequence - r->first_part;
+    print_setting(corpus, config, r);
+    printf("%-*s  %*s  %*s  %*s\n", NAME, "", WIDE, "nats a token", WIDE, "bits a byte", WIDE, "perplexity");
+    print_measure("recon", &r->recon, true);
+    print_measure("KL to the prior", &r->kl, false);
+    print_measure("bound: negative ELBO", &r->bound, true);
+    snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
+             r->iwae_samples == 1 ? "" : "s");
+    print_measure(name, &r->iwae, true);
+    snprintf(name, sizeof name, "bound: z from the prior, %d sample%s", r->prior_samples,
+             r->prior_samples == 1 ? "" : "s");
+    print_measure(name, &r->prior, true);
+    snprintf(name, sizeof name, "continuation: last %d, z fitted on the first %d", rest, r->first_part);
+    print_measure(name, &r->continuation, true);
+    snprintf(name, sizeof name, "continuation: last %d, z from the prior", rest);
+    print_measure(name, &r->continuation_prior, true);
+    print_measure("fitted-noise score (not a bound)", &r->fitted_noise, true);
+    fflush(stdout);
+}
+
+/* ---- A table ---- */
+
+/* "fast.steps" for eval.fast.steps: what it scans. */
+static const char *short_name(const struct scan_axis *axis) {
+    return strncmp(axis->name, "eval.", 5) == 0 ? axis->name + 5 : axis->name;
+}
+
+static int axis_width(const struct scan_axis *axis) {
+    int width = (int)strlen(short_name(axis));
+    for (int i = 0; i < axis->count; i++)
+        if ((int)strlen(axis->values[i]) > width) width = (int)strlen(axis->values[i]);
+    return width;
+}
+
+/* The columns that some row of this table has. */
+struct column {
+    const char *name;
+    const struct ltm_measure *measure;
+    bool shown;
+};
+
+enum { COLUMNS = 6 };
+
+static void columns_of(struct column columns[COLUMNS], const struct scan *scan, const struct ltm_eval_result *r) {
+    const bool rest = r->first_part > 0 || scan_has(scan, "eval.continuation");
+    const bool prior = r->prior_samples > 0 || scan_has(scan, "eval.prior");
+    const bool iwae = r->iwae_samples > 0 || scan_has(scan, "eval.iwae");
+    const bool fitted = isfinite(r->fitted_noise.nats.mean) || scan_has(scan, "fast.noise");
+    const struct column all[COLUMNS] = {{"bound", &r->bound, true},
+                                        {"IWAE", &r->iwae, iwae},
+                                        {"prior", &r->prior, prior},
+                                        {"continuation", &r->continuation, rest},
+                                        {"rest under prior", &r->continuation_prior, rest && prior},
+                                        {"fitted (no bound)", &r->fitted_noise, fitted}};
+    memcpy(columns, all, sizeof all);
+}
+
+static int column_width(const struct column *column) {
+    const int name = (int)strlen(column->name);
+    return name > SCORE ? name : SCORE;
+}
+
+void eval_print_heading(const struct eval_table *table, const struct ltm_eval_result *first) {
+    struct column columns[COLUMNS];
+    columns_of(columns, table->scan, first);
+    printf("%-*s", table->width, "corpus");
+    for (int a = 0; a < table->scan->axes; a++) {
+        const struct scan_axis *axis = &table->scan->axis[a];
+        print_cell(short_name(axis), axis_width(axis));
+    }
+    print_cell("sequences", 9);
+    print_cell("recon", NARROW);
+    print_cell("KL", NARROW);
+    for (int i = 0; i < COLUMNS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s", columns[i].name);
+        if (columns[i].measure == &first->iwae && !scan_has(table->scan, "eval.iwae"))
+            snprintf(name, sizeof name, "IWAE-%d", first->iwae_samples);
+        if (columns[i].shown) print_cell(name, column_width(&columns[i]));
+    }
+    print_cell("bits a byte", SCORE);
+    putchar('\n');
+}
+
+void eval_print_row(const struct eval_table *table, const char *corpus, int row, const struct ltm_eval_result *r) {
+    struct column columns[COLUMNS];
+    columns_of(columns, table->scan, r);
+    printf("%-*s", table->width, corpus);
+    for (int a = 0; a < table->scan->axes; a++)
+        print_cell(scan_value(table->scan, row, a), axis_width(&table->scan->axis[a]));
+    printf("  %9lld", (long long)r->sequences);
+    print_score((struct ltm_score){r->recon.nats.mean, NAN}, 4, NARROW);
+    print_score((struct ltm_score){r->kl.nats.mean, NAN}, 4, NARROW);
+    for (int i = 0; i < COLUMNS; i++)
+        if (columns[i].shown) print_score(columns[i].measure->nats, 4, column_width(&columns[i]));
+    print_score(r->bound.bits, 4, SCORE);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* ---- JSON ---- */
+
+static json_t *score_json(struct ltm_score score) {
+    if (!isfinite(score.mean)) return json_null();
+    return json_pack("{s:f, s:o}", "mean", score.mean, "error",
+                     isfinite(score.error) ? json_real(score.error) : json_null());
+}
+
+static void add_measure(json_t *json, const char *name, const struct ltm_measure *m) {
+    json_t *value = json_null();
+    if (!isnan(m->nats.mean))
+        value = json_pack("{s:o, s:o, s:o}", "nats_per_token", score_json(m->nats), "bits_per_byte",
+                          score_json(m->bits), "perplexity", score_json(m->perplexity));
+    json_object_set_new(json, name, value);
+}
+
+json_t *eval_json(const struct scan *scan, const char *corpus, int row, const struct ltm_config *config,
+                  const struct ltm_eval_result *r) {
+    json_t *json = json_object(), *settings = json_object();
+    char method[32] = "";
+    ltm_config_get(config, "fast.method", method, sizeof method, NULL);
+    for (int a = 0; a < scan->axes; a++)
+        json_object_set_new(settings, scan->axis[a].name, json_string(scan_value(scan, row, a)));
+    json_object_set_new(json, "corpus", json_string(corpus));
+    json_object_set_new(json, "settings", settings);
+    add_measure(json, "recon", &r->recon);
+    add_measure(json, "kl", &r->kl);
+    add_measure(json, "bound", &r->bound);
+    add_measure(json, "iwae", &r->iwae);
+    add_measure(json, "prior", &r->prior);
+    add_measure(json, "continuation", &r->continuation);
+    add_measure(json, "continuation_prior", &r->continuation_prior);
+    add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
+    json_object_set_new(json, "sequences", json_integer(r->sequences));
+    json_object_set_new(json, "tokens", json_integer(r->tokens));
+    json_object_set_new(json, "bytes", json_integer(r->bytes));
+    json_object_set_new(json, "first_part", json_integer(r->first_part));
+    json_object_set_new(json, "samples", json_integer(r->samples));
+    json_object_set_new(json, "iwae_samples", json_integer(r->iwae_samples));
+    json_object_set_new(json, "prior_samples", json_integer(r->prior_samples));
+    json_object_set_new(json, "fast_method", json_string(method));
+    json_object_set_new(json, "fast_steps", json_integer(r->fast_steps));
+    json_object_set_new(json, "fast_lr", json_real(r->fast_lr));
+    json_object_set_new(json, "seconds", json_real(r->seconds));
+    return json;
+}

@@ -1,0 +1,24 @@
+/* Scores as `ltm eval` shows them: a block for a single result, a table for several, JSON for machines. */
+#ifndef CLI_EVAL_PRINT_H
+#define CLI_EVAL_PRINT_H
+
+#include <jansson.h>
+
+#include "ltm/eval.h"
+#include "scan.h"
+
+/* One result, every figure in its three units. */
+void eval_print_block(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *result);
+
+/* A row a corpus and a combination of lists. Nats a token, but the bound's bits a byte in the last column. */
+struct eval_table {
+    const struct scan *scan;
+    int width; /* of the corpus's column */
+};
+void eval_print_heading(const struct eval_table *table, const struct ltm_eval_result *first);
+void eval_print_row(const struct eval_table *table, const char *corpus, int row, const struct ltm_eval_result *result);
+
+json_t *eval_json(const struct scan *scan, const char *corpus, int row, const struct ltm_config *config,
+                  const struct ltm_eval_result *result);
+
+#endif
