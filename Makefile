@@ -43,7 +43,9 @@ endif
 CFLAGS   ?= -O3 -g
 CXXFLAGS ?= $(CFLAGS)
 # oneDNN makes products in bf16 where it is installed; ONEDNN=0 builds without.
-ONEDNN   ?= $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo 1 || echo 0)
+ifndef ONEDNN
+ONEDNN := $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo 1 || echo 0)
+endif
 # Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
 OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
        -MMD -MP

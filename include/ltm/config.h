@@ -26,7 +26,7 @@ extern "C" {
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
-enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32 };
+enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
 /* [model] and [latent]: what a checkpoint fixes. */
 struct ltm_model_config {
@@ -90,7 +90,7 @@ struct ltm_config {
         uint64_t seed;
         int64_t tokens; /* training tokens in all */
         int threads;    /* auto = one a core */
-        int precision;  /* enum ltm_precision */
+        int precision;  /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
         int eval_every, eval_sequences,
             checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
     } run;

@@ -91,7 +91,7 @@ size_t decoder_packed_bytes(const struct decoder *decoder) {
     size_t bytes = 0;
     for (int i = 0; i < product_count(decoder); i++) {
         const struct linear *w = product_at(decoder, i);
-        if (w) bytes += bf16_weight_bytes(w->out, w->in);
+        if (w && w->packed) bytes += bf16_weight_bytes(w->out, w->in);
     }
     return bytes;
 }

@@ -41,7 +41,7 @@ void decoder_free(struct decoder *decoder);
 ltm_status decoder_use_bf16(struct decoder *decoder, struct ltm_error *error);
 ltm_status decoder_pack(struct decoder *decoder, int threads, struct ltm_error *error);
 
-/* What decoder_use_bf16 allocates, in bytes. */
+/* What decoder_use_bf16 has allocated, in bytes; 0 in fp32. */
 size_t decoder_packed_bytes(const struct decoder *decoder);
 
 struct decoder_pass;

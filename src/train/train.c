@@ -18,7 +18,9 @@
 #include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
+#include "math/bf16.h"
 #include "math/matmul.h"
+#include "nn/linear.h"
 #include "train/checkpoint.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
@@ -145,6 +147,7 @@ static ltm_status check_same_run(const struct session *s, const char *path, stru
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     ltm_config_defaults(&before);
     ltm_status status = ltm_config_load(&before, path, error);
+    if (before.run.precision == LTM_PRECISION_AUTO) before.run.precision = LTM_PRECISION_FP32;
     for (size_t i = 0; status == LTM_OK && i < count; i++) {
         char was[LTM_PATH_MAX], is[LTM_PATH_MAX];
         TRY(ltm_config_get(&before, keys[i].name, was, sizeof was, error));
@@ -155,6 +158,30 @@ static ltm_status check_same_run(const struct session *s, const char *path, stru
                         "run.dir to begin anew",
                         s->config.run.dir, keys[i].name, was, is);
     }
+cleanup:
+    return status;
+}
+
+/* Auto becomes what the run began with, since a resume must compute the same bits, or at its beginning the faster. Before there
+ * was bf16 a run's configuration kept the word auto. */
+static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char checkpoints[LTM_PATH_MAX], path[LTM_PATH_MAX];
+    int *precision = &s->config.run.precision;
+    struct ltm_config before;
+    TRY(path_join(checkpoints, sizeof checkpoints, s->config.run.dir, "checkpoints", error));
+    TRY(path_join(path, sizeof path, s->config.run.dir, "config.ini", error));
+    const bool resuming = folder_exists(checkpoints) && file_exists(path);
+    if (*precision == LTM_PRECISION_AUTO && resuming) {
+        ltm_config_defaults(&before);
+        TRY(ltm_config_load(&before, path, error));
+        *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
+    } else if (*precision == LTM_PRECISION_AUTO)
+        *precision = linear_bf16_is_faster() ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
+    if (*precision == LTM_PRECISION_BF16 && bf16_missing())
+        status = fail(error, LTM_UNSUPPORTED, "run.precision = bf16%s is not possible here, because %s; %s",
+                      resuming ? ", with which this run began," : "", bf16_missing(),
+                      resuming ? "go on where it is, or begin anew with fp32" : "use auto or fp32");
 cleanup:
     return status;
 }
@@ -189,13 +216,17 @@ static ltm_status set_up(struct session *s, struct ltm_error *error) {
     TRY(open_corpus(s, error));
     if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
     TRY(lock_folder(s, error));
+    TRY(settle_precision(s, error));
+    const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
     TRY(decoder_create(&s->decoder, &s->config.model, error));
-    say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads",
+    if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
+    say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
         (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
-        (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads);
+        (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
     TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
     TRY(begin_or_resume(s, error));
-    s->peak = matmul_peak(s->config.run.threads, 0.1);
+    TRY(decoder_pack(s->decoder, s->config.run.threads, error));
+    s->peak = in_bf16 ? bf16_peak(s->config.run.threads, 0.1) : matmul_peak(s->config.run.threads, 0.1);
 cleanup:
     return status;
 }

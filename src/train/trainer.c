@@ -20,7 +20,7 @@ static int trainer_threads(const struct ltm_config *config) {
 }
 
 size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder) {
-    return 4 * decoder->table.size * sizeof(float) +
+    return 4 * decoder->table.size * sizeof(float) + decoder_packed_bytes(decoder) +
            workers_bytes(decoder, trainer_threads(config), config->slow.group, config->model.sequence, true);
 }
 
@@ -124,5 +124,5 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     const double scale = c->slow.clip > 0 && done->grad_norm > c->slow.clip ? c->slow.clip / done->grad_norm : 1;
     adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient, &trainer->decoder->table, &c->slow,
                done->lr, scale, c->run.threads);
-    return LTM_OK;
+    return decoder_pack(trainer->decoder, c->run.threads, error);
 }

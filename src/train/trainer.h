@@ -1,8 +1,9 @@
 /* The slow step: fit the posteriors of a batch, then one step of the decoder's weights (paper, algorithm 1).
  *
- * Memory with P weights, in floats: weights, gradient and two moments, 4 P; and for each thread a workspace that holds
- * the gradients of one layer and of the embedding, less than one more P. Threads add their groups' gradients to the one sum in
- * the order of the groups, layer by layer, so the sum is the same for any number of threads. */
+ * Memory with P weights, in floats: weights, gradient and two moments, 4 P; in bf16 one more P, the weights packed twice;
+ * and for each thread a workspace that holds the gradients of one layer and of the embedding, less than one more P. Threads
+ * add their groups' gradients to the one sum in the order of the groups, layer by layer, so the sum is the same for any
+ * number of threads. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 

@@ -195,6 +195,74 @@ static void bits_do_not_depend_on_threads(void **state) {
     }
 }
 
+/* Trains in bf16, or skips the test where that is said not to be possible. */
+static void train_in_bf16(struct ltm_config *config) {
+    char said[4096];
+    config->run.precision = LTM_PRECISION_BF16;
+    const int status = train(config, (struct child){0}, said, sizeof said);
+    if (status == LTM_UNSUPPORTED && strstr(said, "run.precision = bf16")) {
+        print_message("skipped: %s\n", said);
+        skip();
+    }
+    if (status != LTM_OK) fail_msg("%s", said);
+}
+
+static void in_bf16_bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    struct ltm_config one = tiny("bf16-one-thread"), fp32 = tiny("fp32");
+    one.run.threads = 1;
+    train_in_bf16(&one);
+    for (int threads = 2; threads <= 5; threads++) {
+        char name[32];
+        snprintf(name, sizeof name, "bf16-threads-%d", threads);
+        struct ltm_config many = tiny(name);
+        many.run.threads = threads;
+        train_in_bf16(&many);
+        same_run(&one, &many);
+    }
+    fp32.run.precision = LTM_PRECISION_FP32;
+    train_whole(&fp32);
+    char *log_a = log_of(one.run.dir), *log_b = log_of(fp32.run.dir);
+    assert_string_not_equal(log_a, log_b); /* it was bf16 */
+    free(log_a);
+    free(log_b);
+}
+
+/* Whatever `auto` would choose today, here or elsewhere. */
+static void a_resumed_run_keeps_its_precision(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("bf16-whole"), killed = tiny("bf16-killed");
+    char said[4096];
+    train_in_bf16(&whole);
+    killed.run.precision = LTM_PRECISION_BF16;
+    assert_int_equal(train(&killed, (struct child){.kill_at = 6}, NULL, 0), -1);
+    killed.run.precision = LTM_PRECISION_FP32;
+    assert_int_equal(train(&killed, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "run.precision"));
+    killed.run.precision = LTM_PRECISION_AUTO;
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    assert_int_equal(train(&killed, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
+    unsetenv("ONEDNN_MAX_CPU_ISA");
+    assert_non_null(strstr(said, "run began"));
+    train_whole(&killed);
+    same_run(&whole, &killed);
+}
+
+static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **state) {
+    (void)state;
+    struct ltm_config fp32 = tiny("plain-fp32"), automatic = tiny("plain-auto"), bf16 = tiny("plain-bf16");
+    char said[4096];
+    fp32.run.precision = LTM_PRECISION_FP32;
+    train_whole(&fp32);
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    train_whole(&automatic);
+    bf16.run.precision = LTM_PRECISION_BF16;
+    assert_int_equal(train(&bf16, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
+    unsetenv("ONEDNN_MAX_CPU_ISA");
+    assert_non_null(strstr(said, "run.precision = bf16"));
+    same_run(&fp32, &automatic);
+}
+
 static void a_killed_run_resumes_to_the_same_bits(void **state) {
     (void)state;
     const struct ltm_config whole = tiny("whole");
@@ -328,6 +396,9 @@ static void without_latents_the_plain_decoder_trains(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
+        cmocka_unit_test(a_resumed_run_keeps_its_precision),
+        cmocka_unit_test(without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence),
         cmocka_unit_test(a_killed_run_resumes_to_the_same_bits),
         cmocka_unit_test(a_run_killed_at_any_moment_resumes_to_the_same_bits),
         cmocka_unit_test(a_stopped_run_checkpoints_and_resumes_to_the_same_bits),
