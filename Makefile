@@ -44,7 +44,7 @@ CFLAGS   ?= -O3 -g
 CXXFLAGS ?= $(CFLAGS)
 # oneDNN makes products in bf16 where it is installed; ONEDNN=0 builds without.
 ifndef ONEDNN
-ONEDNN := $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo 1 || echo 0)
+ONEDNN := $(shell $(CC) $(CPPFLAGS) -include oneapi/dnnl/dnnl.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
 # Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
 OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
@@ -54,7 +54,8 @@ WARN_C = $(WARN) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 compile_c  = $(CC) -std=c11 $(OURS) $(WARN_C) $(CPPFLAGS) $(CFLAGS)
 compile_cc = $(CXX) -std=c++17 $(OURS) $(WARN) $(CPPFLAGS) $(CXXFLAGS)
 link       = $(CC) -fopenmp $(CFLAGS) $(LDFLAGS)
-LIBS       = $(if $(filter 1,$(ONEDNN)),-ldnnl) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz -lstdc++ -lm
+LIBS       = $(if $(filter 1,$(ONEDNN)),-ldnnl) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz \
+             -lstdc++ -lm
 
 # ---- What is built from what. ----
 
