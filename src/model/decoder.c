@@ -89,6 +89,7 @@ ltm_status decoder_pack(struct decoder *decoder, int threads, struct ltm_error *
 
 size_t decoder_packed_bytes(const struct decoder *decoder) {
     size_t bytes = 0;
+    if (!decoder->output.packed) return 0; /* also for one that is only a shape */
     for (int i = 0; i < product_count(decoder); i++) {
         const struct linear *w = product_at(decoder, i);
         if (w && w->packed) bytes += bf16_weight_bytes(w->out, w->in);
