@@ -4,9 +4,11 @@
  *
  *     struct ltm_error error = {0};
  *     struct ltm_model *model = NULL;
- *     if (ltm_model_open(&model, "runs/demo", &error) != LTM_OK) { fprintf(stderr, "%s\n", error.message); …
- * } struct ltm_eval_result score; ltm_eval(model, "corpora/kjv/data/corpus", ltm_model_config(model), NULL,
- * &score, &error); printf("%.3f nats a token\n", score.bound.mean); ltm_model_close(model);
+ *     if (ltm_model_open(&model, "runs/demo", &error) != LTM_OK) { fprintf(stderr, "%s\n", error.message); … }
+ *     struct ltm_eval_result score;
+ *     ltm_eval(model, "corpora/kjv/data/corpus", ltm_model_config(model), NULL, &score, &error);
+ *     printf("%.3f nats a token\n", score.bound.nats.mean);
+ *     ltm_model_close(model);
  */
 #ifndef LTM_H
 #define LTM_H

@@ -1,6 +1,6 @@
 #!/bin/bash
 # make demo: from an English text to a trained and scored latent thought model, in about five minutes on two cores.
-# Run again, it goes on where it was stopped; what is done is not done twice.
+# Run again, training goes on where it was stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LTM=${LTM:-build/ltm}

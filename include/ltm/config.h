@@ -56,7 +56,7 @@ struct ltm_fast_config {
 /* [slow]: AdamW on the decoder's weights. */
 struct ltm_slow_config {
     int batch;         /* sequences a slow step */
-    int group;         /* sequences a thread takes together; auto = about 1,000 rows. Fixes the order of sums */
+    int group;         /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
@@ -118,7 +118,7 @@ ltm_status ltm_config_override(struct ltm_config *config, const char *assignment
 /* Check every value against its own range and against the others, naming the key, the value and the rule. */
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
 
-/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens, lr_min = lr / 10, threads = the cores this
+/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens but batch / 8 at most, lr_min = lr / 10, threads = the cores this
  * process may use, fast.lr = the method's own rate, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
 void ltm_config_resolve(struct ltm_config *config);
 

@@ -16,13 +16,13 @@ extern "C" {
 struct ltm_generate_options {
     const char *prompt; /* UTF-8, or NULL: begin a document with z from the prior */
     int count;          /* samples */
-    int length;         /* tokens to add at most; prompt and length together fit in model.sequence; 0 = as many as fit
-                 */
+    int length;         /* tokens to add at most, with the prompt at most model.sequence; 0 = as many as fit */
     double temperature; /* 0 = the likeliest token */
     int top_k;          /* 0 = all */
     double top_p;       /* 1 = all */
     uint64_t seed;
     bool stop_at_end; /* end a sample at the end-of-sequence id */
+    const struct ltm_fast_config *fast; /* how the prompt's posterior is fitted; NULL = as in training */
 };
 
 /* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document. */

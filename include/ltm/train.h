@@ -29,7 +29,7 @@ struct ltm_train_record {
     double bound_error;     /* its standard error over sequences */
     bool heldout;           /* a held-out scoring, not a training step */
     double lr, grad_norm;
-    double seconds;           /* since this process began to train */
+    double seconds;           /* trained for, over all resumes */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
 };

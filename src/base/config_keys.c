@@ -46,7 +46,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                \
     X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                   \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                     \
-      "sequences that a thread takes together; auto = about 1,000 tokens")                                           \
+      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")                                           \
     X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                            \
     X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                    \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                            \

@@ -18,7 +18,7 @@ static const char usage[] =
     "usage: ltm generate CHECKPOINT [option …]\n"
     "\n"
     "Writes text as it comes. Without a prompt, latent thoughts are drawn from the prior; with one, they are fitted\n"
-    "on the prompt alone. Options may also be written name=value.\n"
+    "on the prompt alone. Options may also be written name=value; fast.KEY=value sets how the prompt is fitted.\n"
     "  --prompt TEXT          go on from this\n"
     "  --count N              samples (1)\n"
     "  --length N             tokens to add at most; 0 = as many as fit (0)\n"
@@ -81,8 +81,20 @@ static bool same_name(const char *option, const char *name, size_t length) {
     return option[length] == 0;
 }
 
+/* fast.steps=8 and the like wait for the model, whose configuration they change. */
+struct fast_keys {
+    char *assignments[32];
+    int count;
+};
+
 /* top_k=40 as --top-k 40 */
-static int set_assignment(struct ltm_generate_options *options, const char *assignment) {
+static int set_assignment(struct ltm_generate_options *options, struct fast_keys *keys, char *assignment) {
+    if (strncmp(assignment, "fast.", 5) == 0) {
+        if (keys->count == (int)(sizeof keys->assignments / sizeof *keys->assignments))
+            return cli_usage(command, "too many keys, from \"%s\" on", assignment);
+        keys->assignments[keys->count++] = assignment;
+        return CLI_OK;
+    }
     size_t length = strcspn(assignment, "=");
     const char *names[16];
     size_t count = 0;
@@ -184,12 +196,25 @@ static bool on_text(void *user, int sample, const char *text, size_t bytes) {
     return output->samples ? keep_text(output, text, bytes) : print_text(output, sample, text, bytes);
 }
 
-static int generate(const char *checkpoint, const struct ltm_generate_options *options, bool json) {
+/* The model's configuration with what the command line says of the fast loop. */
+static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, struct fast_keys *keys,
+                            struct ltm_error *error) {
+    *config = *ltm_model_config(model);
+    ltm_status status = arguments_override(config, keys->assignments, keys->count, error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK) ltm_config_resolve(config);
+    return status;
+}
+
+static int generate(const char *checkpoint, struct ltm_generate_options *options, struct fast_keys *keys, bool json) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     struct output output = {.prompt = options->prompt, .at_line_begin = true};
+    struct ltm_config config;
     ltm_status status = ltm_model_open(&model, checkpoint, &error);
+    if (status == LTM_OK) status = configure(&config, model, keys, &error);
     if (status == LTM_OK) {
+        options->fast = &config.fast;
         if (json) output.samples = json_array();
         status = ltm_generate(model, options, on_text, &output, &error);
     }
@@ -211,6 +236,7 @@ static int generate(const char *checkpoint, const struct ltm_generate_options *o
 
 int command_generate(int argc, char **argv) {
     struct ltm_generate_options options = ltm_generate_defaults();
+    struct fast_keys keys = {.count = 0};
     const char *checkpoint = NULL;
     bool json = false;
     int letter, code = CLI_OK;
@@ -227,7 +253,7 @@ int command_generate(int argc, char **argv) {
     }
     for (int i = optind; i < argc && code == CLI_OK; i++) {
         if (argument_is_assignment(argv[i]))
-            code = set_assignment(&options, argv[i]);
+            code = set_assignment(&options, &keys, argv[i]);
         else if (checkpoint)
             code = cli_usage(command, "one checkpoint at a time, not also \"%s\"", argv[i]);
         else
@@ -235,5 +261,5 @@ int command_generate(int argc, char **argv) {
     }
     if (code != CLI_OK) return code;
     if (!checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
-    return generate(checkpoint, &options, json);
+    return generate(checkpoint, &options, &keys, json);
 }

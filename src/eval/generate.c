@@ -80,6 +80,7 @@ static ltm_status fit_prompt(struct generation *g, struct ltm_error *error) {
     status = decoder_pass_create(&g->pass, g->model->decoder, 1, n, false, error);
     if (status != LTM_OK) return status;
     ltm_config_resolve(&config); /* an older file may lack a rate */
+    if (g->options->fast) config.fast = *g->options->fast;
     decoder_begin(g->pass, g->prompt, g->prompt + 1, 1, n);
     fast_loop_start(&g->loop, &config.fast, 1);
     fast_loop_run(&g->loop, g->pass, &config.fast, &noise, 1, n, NULL);

@@ -72,8 +72,8 @@ cleanup:
 }
 
 /* The configuration out of the metadata; a key that an older file lacks keeps its default. */
-static ltm_status read_config(struct ltm_config *config, const struct safetensors *file, const char *path,
-                              struct ltm_error *error) {
+ltm_status model_file_config(struct ltm_config *config, const struct safetensors *file, const char *path,
+                             struct ltm_error *error) {
     size_t keys;
     const struct ltm_config_key *key = ltm_config_keys(&keys);
     ltm_config_defaults(config);
@@ -102,7 +102,7 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
                       format_name);
         goto cleanup;
     }
-    TRY(read_config(config, file, path, error));
+    TRY(model_file_config(config, file, path, error));
     TRY(decoder_create(&made, &config->model, error));
     TRY(weights_read(made->weights, &made->table, "", file, error));
     *step = at ? strtoll(at, NULL, 10) : 0;

@@ -8,6 +8,9 @@
 #include "ltm/config.h"
 #include "model/decoder.h"
 
+struct safetensors;
+struct safetensors_tensor;
+
 /* `digest` is the tokenizer's, "" without one. Atomic. */
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error);
@@ -17,11 +20,13 @@ ltm_status model_file_write(const char *path, const struct decoder *decoder, con
 ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
                            char digest[20], struct ltm_error *error);
 
+/* The configuration that such a file holds. LTM_CORRUPT when it does not hold one. */
+ltm_status model_file_config(struct ltm_config *config, const struct safetensors *file, const char *path,
+                             struct ltm_error *error);
+
 /* An array laid out as the weights (moments, say) under PREFIX + each weight's name: for writing, and for reading back. */
-struct safetensors_tensor;
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array);
-struct safetensors;
 ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
                         const struct safetensors *file, struct ltm_error *error);
 

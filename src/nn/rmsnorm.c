@@ -9,7 +9,9 @@ void rmsnorm_forward(float *y, float *r, const float *x, const float *gain, int 
     for (int i = 0; i < rows; i++) {
         const float *xi = x + (size_t)i * (size_t)d;
         float *yi = y + (size_t)i * (size_t)d;
-        float scale = 1.0f / sqrtf(vector_dot(xi, xi, (size_t)d) / (float)d + 1e-5f);
+        const float squares = vector_dot(xi, xi, (size_t)d);
+        /* A sum that overflows would make the factor 0, and a diverged stream look healthy: let it be seen. */
+        float scale = isfinite(squares) ? 1.0f / sqrtf(squares / (float)d + 1e-5f) : NAN;
         if (r) r[i] = scale;
 #pragma omp simd
         for (int j = 0; j < d; j++) yi[j] = xi[j] * scale * gain[j];

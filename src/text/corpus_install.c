@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -25,9 +26,23 @@ static ltm_status check_place(const char *path, struct ltm_error *error) {
     return fail(error, LTM_INVALID, "folder %s is there and holds no corpus; choose another or remove it", path);
 }
 
+static void unlock_draft(struct corpus_draft *draft) {
+    if (draft->lock >= 0) close(draft->lock);
+    draft->lock = -1;
+}
+
+static ltm_status lock_draft(struct corpus_draft *draft, struct ltm_error *error) {
+    draft->lock = open(draft->draft, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (draft->lock < 0) return fail(error, LTM_IO, "cannot open %s: %s", draft->draft, strerror(errno));
+    if (flock(draft->lock, LOCK_EX | LOCK_NB) == 0) return LTM_OK;
+    unlock_draft(draft);
+    return fail(error, LTM_INVALID, "another process is building in %s; wait for it, or choose another folder", draft->draft);
+}
+
 ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, struct ltm_error *error) {
     size_t length = path ? strlen(path) : 0;
     draft->path[0] = draft->draft[0] = 0;
+    draft->lock = -1;
     while (length > 1 && path[length - 1] == '/') length--;
     if (length == 0 || length > CORPUS_PATH_MAX)
         return fail(error, LTM_INVALID, "the corpus folder's name must have 1 to %d bytes", CORPUS_PATH_MAX);
@@ -35,8 +50,13 @@ ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, str
     ltm_status status = check_place(draft->path, error);
     if (status != LTM_OK) return status;
     snprintf(draft->draft, sizeof draft->draft, "%.*s.building", (int)length, path);
-    if (folder_exists(draft->draft)) status = folder_remove(draft->draft, error);
-    return status == LTM_OK ? folder_create(draft->draft, error) : status;
+    if (folder_exists(draft->draft)) status = lock_draft(draft, error);
+    if (status == LTM_OK && draft->lock >= 0) status = folder_remove(draft->draft, error);
+    unlock_draft(draft);
+    if (status == LTM_OK) status = folder_create(draft->draft, error);
+    if (status == LTM_OK) status = lock_draft(draft, error);
+    if (status != LTM_OK) draft->draft[0] = 0; /* it is somebody else's */
+    return status;
 }
 
 static ltm_status fail_install(const struct corpus_draft *draft, struct ltm_error *error) {
@@ -67,10 +87,12 @@ ltm_status corpus_draft_commit(struct corpus_draft *draft, struct ltm_error *err
     } else if (rename(draft->draft, draft->path) != 0) {
         status = fail_install(draft, error);
     }
+    if (status == LTM_OK) unlock_draft(draft);
     return status;
 }
 
 void corpus_draft_discard(struct corpus_draft *draft) {
+    unlock_draft(draft);
     if (draft->draft[0]) (void)folder_remove(draft->draft, NULL);
     draft->draft[0] = 0;
 }

@@ -8,10 +8,11 @@ enum { CORPUS_PATH_MAX = 1000 };
 
 struct corpus_draft {
     char path[CORPUS_PATH_MAX + 24], draft[CORPUS_PATH_MAX + 24]; /* path, and path.building */
+    int lock;                                                     /* on the draft, so that two builds do not meet */
 };
 
 /* Makes the folder PATH.building, empty: what an interrupted build left there is removed. LTM_INVALID when something that
- * is no corpus stands at the path. */
+ * is no corpus stands at the path, or another process is building there. */
 ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, struct ltm_error *error);
 
 /* The old corpus, if any, is there until the moment the new one is, whole. */

@@ -60,12 +60,12 @@ static bool is_bin(const char *name) {
     return length > 4 && strcmp(name + length - 4, ".bin") == 0;
 }
 
-/* Ours: train-*.bin, heldout-*.bin; those of llm.c: *_train_*.bin, *_val_*.bin. */
+/* Ours: train-*.bin, heldout-*.bin; those of llm.c: *_train_*.bin and *_val_*.bin, or *_train.bin and *_val.bin. */
 static bool belongs(const char *name, const char *split, bool ours) {
     if (!is_bin(name)) return false;
     bool train = strcmp(split, "train") == 0;
     if (ours) return starts_with(name, train ? "train-" : "heldout-");
-    return strstr(name, train ? "_train_" : "_val_") != NULL;
+    return strstr(name, train ? "_train_" : "_val_") || strstr(name, train ? "_train.bin" : "_val.bin");
 }
 
 static ltm_status add_folder(struct token_stream *stream, const char *corpus, const char *split,

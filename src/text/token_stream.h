@@ -9,8 +9,8 @@
 
 struct token_stream;
 
-/* split is "train" or "heldout". The folder holds SPLIT-*.bin (ours) or llm.c shards (*_train_*.bin,
- * *_val_*.bin); a path to one .bin file serves as either split. LTM_IO, LTM_CORRUPT (magic, version, size
+/* split is "train" or "heldout". The folder holds SPLIT-*.bin (ours) or llm.c shards (*_train_*.bin or
+ * *_train.bin, and likewise val); a path to one .bin file serves as either split. LTM_IO, LTM_CORRUPT (magic, version, size
  * against count). */
 ltm_status token_stream_open(struct token_stream **stream, const char *corpus, const char *split,
                              struct ltm_error *error);

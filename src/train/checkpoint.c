@@ -13,11 +13,12 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "model/model_file.h"
+#include "train/same_run.h"
 
 enum { NAME_SIZE = 32 };
 
-static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model"};
-enum { FILES = sizeof files / sizeof *files };
+enum { MODEL, OPTIMIZER, TOKENIZER, FILES };
+static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model"};
 
 static void step_name(char name[NAME_SIZE], int64_t step) { snprintf(name, NAME_SIZE, "step-%08" PRId64, step); }
 
@@ -64,6 +65,7 @@ static ltm_status write_state(const char *folder, const struct checkpoint_state 
         json_object_set_new(root, "best_bound", json_real(state->best_bound));
         json_object_set_new(root, "best_step", json_integer(state->best_step));
     }
+    json_object_set_new(root, "corpus", json_string(state->corpus));
     json_object_set_new(root, "log_bytes", json_integer(state->log_bytes));
     for (int i = 0; i < FILES; i++) {
         TRY(path_join(path, sizeof path, folder, files[i], error));
@@ -191,13 +193,14 @@ static ltm_status read_state(json_t **root, const char *folder, struct ltm_error
     return LTM_OK;
 }
 
-static ltm_status verify(const json_t *root, const char *folder, struct ltm_error *error) {
+static ltm_status verify(const json_t *root, const char *folder, bool all, struct ltm_error *error) {
     for (int i = 0; i < FILES; i++) {
+        if (i == OPTIMIZER && !all) continue;
         char path[LTM_PATH_MAX], hex[17];
         const char *expected = json_string_value(json_object_get(json_object_get(root, "checksums"), files[i]));
         ltm_status status = path_join(path, sizeof path, folder, files[i], error);
         if (status != LTM_OK) return status;
-        if (!expected && i < 2)
+        if (!expected && i != TOKENIZER)
             return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
         if (!expected) continue;
         status = checksum_file(hex, path, error);
@@ -209,26 +212,41 @@ static ltm_status verify(const json_t *root, const char *folder, struct ltm_erro
     return LTM_OK;
 }
 
-ltm_status checkpoint_verify(const char *folder, struct ltm_error *error) {
+ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *error) {
     json_t *root;
     ltm_status status = read_state(&root, folder, error);
-    if (status == LTM_OK) status = verify(root, folder, error);
+    if (status == LTM_OK) status = verify(root, folder, all, error);
     json_decref(root);
     return status;
 }
 
-/* Read what is whole: weights and moments are copied only after every checksum has been found right. */
+static ltm_status check_corpus(const json_t *root, const struct ltm_config *config, const struct checkpoint_state *state,
+                               struct ltm_error *error) {
+    const char *was = json_string_value(json_object_get(root, "corpus"));
+    if (was && strcmp(was, state->corpus) == 0) return LTM_OK;
+    return fail(error, LTM_MISMATCH,
+                "the run in %s began with another corpus than %s is now (other tokens or another tokenizer); put that one "
+                "back to go on, or set another run.dir to begin anew",
+                config->run.dir, config->data.corpus);
+}
+
+/* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */
 static ltm_status read_folder(const char *folder, struct decoder *decoder, struct adamw *adam,
-                              struct checkpoint_state *state, struct ltm_error *error) {
+                              const struct ltm_config *config, struct checkpoint_state *state,
+                              struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
+    struct ltm_config before;
     json_t *root = NULL;
     struct safetensors *weights = NULL, *moments = NULL;
     TRY(read_state(&root, folder, error));
-    TRY(verify(root, folder, error));
-    TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
+    TRY(verify(root, folder, true, error));
+    TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
-    TRY(path_join(path, sizeof path, folder, "optimizer.safetensors", error));
+    TRY(model_file_config(&before, weights, path, error));
+    TRY(same_run(&before, config, error));
+    TRY(check_corpus(root, config, state, error));
+    TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
     TRY(weights_read(decoder->weights, &decoder->table, "", weights, error));
     TRY(weights_read(adam->first, &decoder->table, "first.", moments, error));
@@ -257,20 +275,22 @@ static ltm_status repoint(const char *checkpoints, const struct checkpoint_state
 }
 
 ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
-                                  struct checkpoint_state *state, const struct ltm_watch *watch,
-                                  struct ltm_error *error) {
+                                  const struct ltm_config *config, struct checkpoint_state *state,
+                                  const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char checkpoints[LTM_PATH_MAX], folder[LTM_PATH_MAX], line[2048], **names = NULL;
     size_t count = 0;
     bool passed_over = false;
-    *state = (struct checkpoint_state){.best_bound = INFINITY, .best_step = -1};
+    state->step = 0;
+    state->best_bound = INFINITY;
+    state->best_step = -1;
     TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
     if (!folder_exists(checkpoints)) return LTM_OK;
     TRY(folder_list(&names, &count, checkpoints, error));
     for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
         if (step_of(names[i]) < 0) continue;
         TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
-        status = read_folder(folder, decoder, adam, state, error);
+        status = read_folder(folder, decoder, adam, config, state, error);
         if (status == LTM_OK) status = repoint(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;

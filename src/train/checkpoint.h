@@ -6,6 +6,7 @@
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ltm/config.h"
@@ -19,6 +20,7 @@ struct checkpoint_state {
     double seconds;    /* trained for */
     double best_bound; /* best held-out bound, INFINITY before there is one */
     int64_t best_step;
+    char corpus[64];    /* what the corpus is known by (train.c), so that a resume meets the same one */
     int64_t log_bytes; /* log.jsonl up to here belongs to it */
 };
 
@@ -28,14 +30,17 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error);
 
-/* Read the newest whole checkpoint of the run into decoder and adam; state->step = 0 when there is none. A damaged one is named
+/* Read the newest whole checkpoint of the run into decoder and adam; state->step = 0 when there is none. LTM_MISMATCH when it
+ * was written under another configuration than `config` or with another corpus than state->corpus: the first key that
+ * differs is named (those that change no result, such as run.threads and paths, may). A damaged one is named
  * in a message and the one before it used; LTM_CORRUPT when all are. */
 ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
-                                  struct checkpoint_state *state, const struct ltm_watch *watch,
+                                  const struct ltm_config *config, struct checkpoint_state *state, const struct ltm_watch *watch,
                                   struct ltm_error *error);
 
-/* Check every file of a checkpoint folder against the checksums of its state.json. */
-ltm_status checkpoint_verify(const char *folder, struct ltm_error *error);
+/* Check a checkpoint folder's files against the checksums of its state.json: the model and its tokenizer, or with `all` those
+ * that only a resume reads too. */
+ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *error);
 
 /* The checkpoint folder that a user's path means: itself, or checkpoints/best or /last of a run's folder. */
 ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error);

@@ -23,6 +23,7 @@
 #include "nn/linear.h"
 #include "train/checkpoint.h"
 #include "train/run_log.h"
+#include "train/run_machine.h"
 #include "train/trainer.h"
 
 struct session {
@@ -104,6 +105,12 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     int64_t available;
     if (!c->data.corpus[0])
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
+    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
+        status = fail(error, LTM_INVALID,
+                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder with both splits",
+                      c->data.corpus);
+        goto cleanup;
+    }
     TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
     TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
     TRY(heldout_sequences(&available, token_stream_count(s->heldout), c->model.sequence, error));
@@ -131,37 +138,6 @@ static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* May this key differ between a run and its resume? Those that do not change what is computed. */
-static bool may_change(const char *key) {
-    static const char *const free_keys[] = {"run.dir", "run.threads", "run.eval_sequences", "run.eval_every",
-                                            "run.checkpoint_every"};
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
-        if (strcmp(key, free_keys[i]) == 0) return true;
-    return strncmp(key, "eval.", 5) == 0;
-}
-
-/* A run goes on only with the configuration that it began with. */
-static ltm_status check_same_run(const struct session *s, const char *path, struct ltm_error *error) {
-    struct ltm_config before;
-    size_t count;
-    const struct ltm_config_key *keys = ltm_config_keys(&count);
-    ltm_config_defaults(&before);
-    ltm_status status = ltm_config_load(&before, path, error);
-    if (before.run.precision == LTM_PRECISION_AUTO) before.run.precision = LTM_PRECISION_FP32;
-    for (size_t i = 0; status == LTM_OK && i < count; i++) {
-        char was[LTM_PATH_MAX], is[LTM_PATH_MAX];
-        TRY(ltm_config_get(&before, keys[i].name, was, sizeof was, error));
-        TRY(ltm_config_get(&s->config, keys[i].name, is, sizeof is, error));
-        if (strcmp(was, is) != 0 && !may_change(keys[i].name))
-            return fail(error, LTM_MISMATCH,
-                        "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
-                        "run.dir to begin anew",
-                        s->config.run.dir, keys[i].name, was, is);
-    }
-cleanup:
-    return status;
-}
-
 /* Auto becomes what the run began with, since a resume must compute the same bits, or at its beginning the faster. Before there
  * was bf16 a run's configuration kept the word auto. */
 static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
@@ -186,21 +162,31 @@ cleanup:
     return status;
 }
 
+/* A corpus is known by its counts of tokens, its tokenizer, and the checksum of corpus.json, which holds those of its shards. */
+static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX], hex[17] = "", name[160];
+    ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
+    if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
+    const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
+                                (long long)token_stream_count(s->heldout), s->digest, hex);
+    checksum_hex(hex, name, (size_t)length);
+    snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);
+    return status;
+}
+
 /* Weights, moments and log as the newest whole checkpoint has them, or new. */
 static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     const struct ltm_config *c = &s->config;
-    TRY(path_join(path, sizeof path, c->run.dir, "checkpoints", error));
-    const bool resuming = folder_exists(path);
-    TRY(path_join(path, sizeof path, c->run.dir, "config.ini", error));
-    if (resuming && file_exists(path)) TRY(check_same_run(s, path, error));
-    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, &s->state, &s->hooks->watch, error));
+    TRY(name_corpus(s, error));
+    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
         weights_initialise(s->decoder->weights, &s->decoder->table, c->run.seed);
     else
         say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
             (long long)s->trainer.steps);
+    TRY(path_join(path, sizeof path, c->run.dir, "config.ini", error));
     TRY(ltm_config_write(c, path, error));
     TRY(run_log_open(&s->log, c->run.dir, s->state.log_bytes, error));
     s->before = s->state.seconds;
@@ -210,6 +196,8 @@ cleanup:
 
 static ltm_status set_up(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    struct memory_limits memory;
+    memory_limits_read(&memory, "");
     TRY(matmul_start(error));
     TRY(ltm_config_check(&s->config, error));
     ltm_config_resolve(&s->config);
@@ -218,8 +206,10 @@ static ltm_status set_up(struct session *s, struct ltm_error *error) {
     TRY(lock_folder(s, error));
     TRY(settle_precision(s, error));
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
+    TRY(run_machine_check(&s->config, &memory, error));
     TRY(decoder_create(&s->decoder, &s->config.model, error));
     if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
+    TRY(run_machine_fits(&s->config, s->decoder, &memory, error));
     say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
         (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
         (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
@@ -227,6 +217,7 @@ static ltm_status set_up(struct session *s, struct ltm_error *error) {
     TRY(begin_or_resume(s, error));
     TRY(decoder_pack(s->decoder, s->config.run.threads, error));
     s->peak = in_bf16 ? bf16_peak(s->config.run.threads, 0.1) : matmul_peak(s->config.run.threads, 0.1);
+    TRY(run_machine_keep(&s->config, s->peak, &s->hooks->watch, error));
 cleanup:
     return status;
 }

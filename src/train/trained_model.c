@@ -24,15 +24,20 @@ static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, st
 ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct ltm_model *made = NULL;
+    struct ltm_config defaults;
     char folder[LTM_PATH_MAX], file[LTM_PATH_MAX];
     *model = NULL;
     TRY(matmul_start(error));
     TRY(checkpoint_find(folder, sizeof folder, path, error));
-    TRY(checkpoint_verify(folder, error));
+    TRY(checkpoint_verify(folder, false, error));
     TRY(NEW_ARRAY(made, 1, "a model", error));
     TRY(path_join(file, sizeof file, folder, "model.safetensors", error));
     TRY(model_file_read(file, &made->decoder, &made->config, &made->step, made->digest, error));
     TRY(open_tokenizer(made, folder, error));
+    /* What was settled for the machine and the scores of the training is no part of the model. */
+    ltm_config_defaults(&defaults);
+    made->config.eval = defaults.eval;
+    made->config.run.threads = defaults.run.threads;
     *model = made;
     made = NULL;
 cleanup:

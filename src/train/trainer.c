@@ -19,8 +19,11 @@ static int trainer_threads(const struct ltm_config *config) {
     return config->run.threads < groups ? config->run.threads : groups;
 }
 
+/* The program itself and what its libraries take, measured: OpenBLAS's buffers, the pages of code that run. */
+enum { PROGRAM_BYTES = 20000000 };
+
 size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder) {
-    return 4 * decoder->table.size * sizeof(float) + decoder_packed_bytes(decoder) +
+    return PROGRAM_BYTES + 4 * decoder->table.size * sizeof(float) + decoder_packed_bytes(decoder) +
            workers_bytes(decoder, trainer_threads(config), config->slow.group, config->model.sequence, true);
 }
 
@@ -118,8 +121,8 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     done->grad_norm = gradient_norm(trainer->gradient, trainer->decoder->table.size, c->run.threads);
     if (!isfinite(done->loss) || !isfinite(done->grad_norm))
         return fail(error, LTM_NUMERIC,
-                    "at slow step %lld the %s is not a finite number; the weights are as they were before it. Lower "
-                    "slow.lr or fast.lr and resume from an earlier checkpoint",
+                    "at slow step %lld the %s is not a finite number; training has diverged. Begin anew with a lower "
+                    "slow.lr or fast.lr in another run.dir; the checkpoints so far are kept",
                     (long long)trainer->adam.count + 1, isfinite(done->loss) ? "gradient" : "loss");
     const double scale = c->slow.clip > 0 && done->grad_norm > c->slow.clip ? c->slow.clip / done->grad_norm : 1;
     adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient, &trainer->decoder->table, &c->slow,

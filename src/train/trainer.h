@@ -31,7 +31,8 @@ struct trainer {
 /* Slow steps that run.tokens make, rounded up. */
 int64_t trainer_steps(const struct ltm_config *config);
 
-/* What a trainer and its decoder allocate, in bytes. */
+/* The most memory that training takes at a time, in bytes: what a trainer and its decoder allocate, and the program. Within
+ * 5 % of what was measured for widths of 128 and 512. */
 size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder);
 
 /* Borrows decoder (whose weights it will change) and stream. config has no auto in it. */

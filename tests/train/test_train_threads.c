@@ -355,6 +355,25 @@ static void a_run_does_not_go_on_with_other_settings(void **state) {
     train_whole(&c);
 }
 
+static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
+    (void)state;
+    const struct ltm_config whole = tiny("corpus-whole");
+    struct ltm_config c = tiny("corpus-moved");
+    char said[4096], other[700], moved[700];
+    train_whole(&whole);
+    assert_int_equal(train(&c, (struct child){.kill_at = 6}, NULL, 0), -1);
+    snprintf(other, sizeof other, "%s/other", test_folder());
+    test_write_corpus(other, 4001, 600, VOCAB);
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", other);
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "another corpus"));
+    snprintf(moved, sizeof moved, "%s/moved", test_folder());
+    assert_int_equal(symlink(corpus, moved), 0);
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", moved);
+    train_whole(&c);
+    same_run(&whole, &c);
+}
+
 static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
     (void)state;
     char said[4096];
@@ -374,6 +393,10 @@ static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
     snprintf(c.data.corpus, sizeof c.data.corpus, "/nowhere/at/all");
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_IO);
     assert_non_null(strstr(said, "/nowhere/at/all"));
+    c = tiny("one-file"); /* its held-out text would be its training text */
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s/tiny_train_000000.bin", corpus);
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "one file"));
     c = tiny("diverging");
     c.slow.lr = 50;
     c.slow.clip = 0;
@@ -405,6 +428,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_checkpoint_is_named_and_the_one_before_it_used),
         cmocka_unit_test(a_disk_that_fills_up_leaves_what_was_saved),
         cmocka_unit_test(a_run_does_not_go_on_with_other_settings),
+        cmocka_unit_test(a_run_goes_on_with_its_own_corpus_wherever_that_lies),
         cmocka_unit_test(what_cannot_be_trained_is_said_in_a_sentence),
         cmocka_unit_test(without_latents_the_plain_decoder_trains),
     };

@@ -1,0 +1,72 @@
+#include "train/run_machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/files.h"
+#include "latent/workers.h"
+#include "train/trainer.h"
+
+enum { ADVICE_SIZE = 200 };
+
+/* What to change so that training fits. */
+static void advise(char advice[ADVICE_SIZE], const struct ltm_config *c, double fixed, double a_thread,
+                   double available) {
+    const int threads = (int)((available - fixed) / a_thread);
+    if (available >= fixed + a_thread)
+        snprintf(advice, ADVICE_SIZE, "set run.threads = %d", threads);
+    else if (fixed < 0.9 * available && c->slow.group > 1)
+        snprintf(advice, ADVICE_SIZE, "set run.threads = 1 and lower slow.group = %d", c->slow.group);
+    else if (fixed < 0.9 * available)
+        snprintf(advice, ADVICE_SIZE, "set run.threads = 1 and lower model.sequence = %d", c->model.sequence);
+    else
+        snprintf(advice, ADVICE_SIZE, "lower model.dim = %d, model.layers = %d or the vocabulary of %d", c->model.dim,
+                 c->model.layers, c->model.vocab);
+}
+
+ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *decoder,
+                            const struct memory_limits *limits, struct ltm_error *error) {
+    struct ltm_config alone = *c;
+    char advice[ADVICE_SIZE], limit[64] = "";
+    const double all = (double)trainer_bytes(c, decoder), available = (double)limits->available;
+    if (limits->available < 0 || all <= available) return LTM_OK;
+    alone.run.threads = 1;
+    const double a_thread = (double)workers_bytes(decoder, 1, c->slow.group, c->model.sequence, true);
+    const double fixed = (double)trainer_bytes(&alone, decoder) - a_thread;
+    advise(advice, c, fixed, a_thread, available);
+    if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);
+    return fail(error, LTM_MEMORY,
+                "training needs %.2f GB of memory (%.2f for weights, gradients and optimiser, and %.2f a thread), and "
+                "%.2f GB are available%s; %s",
+                all / 1e9, fixed / 1e9, a_thread / 1e9, available / 1e9, limit, advice);
+}
+
+ltm_status run_machine_check(const struct ltm_config *config, const struct memory_limits *limits,
+                             struct ltm_error *error) {
+    struct decoder shape = {.config = config->model};
+    ltm_status status = weight_table_create(&shape.table, &shape.config, error);
+    if (status != LTM_OK) return status;
+    status = run_machine_fits(config, &shape, limits, error);
+    weight_table_free(&shape.table);
+    return status;
+}
+
+ltm_status run_machine_keep(const struct ltm_config *config, double speed, const struct ltm_watch *watch,
+                            struct ltm_error *error) {
+    struct ltm_machine machine;
+    char path[LTM_PATH_MAX], *text = NULL;
+    ltm_status status;
+    ltm_doctor(&(struct ltm_doctor_options){.threads = config->run.threads}, &machine);
+    for (int i = 0; watch->message && i < machine.findings; i++)
+        if (machine.finding[i].kind != LTM_FINDING_NOTE) watch->message(watch->user, machine.finding[i].text);
+    if (config->run.precision == LTM_PRECISION_FP32)
+        machine.fp32.all = speed;
+    else
+        machine.bf16.all = speed;
+    TRY(path_join(path, sizeof path, config->run.dir, "machine.json", error));
+    TRY(ltm_machine_json(&machine, &text, error));
+    TRY(file_write_text(path, text, error));
+cleanup:
+    free(text);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* A run and the machine that it is on: whether it fits, and an account of the machine in the run's folder. */
+#ifndef TRAIN_RUN_MACHINE_H
+#define TRAIN_RUN_MACHINE_H
+
+#include "base/limits.h"
+#include "ltm/config.h"
+#include "ltm/doctor.h"
+#include "ltm/watch.h"
+#include "model/decoder.h"
+
+/* LTM_MEMORY where training needs more than `limits` leave, with both figures and what to lower. Of the decoder only its
+ * shape (config, table) and what it has packed count: ask before its weights are allocated, and again when it is whole, with
+ * limits from before it was. config has no auto in it. */
+ltm_status run_machine_fits(const struct ltm_config *config, const struct decoder *decoder,
+                            const struct memory_limits *limits, struct ltm_error *error);
+
+/* The same for a decoder that is not there yet. */
+ltm_status run_machine_check(const struct ltm_config *config, const struct memory_limits *limits,
+                             struct ltm_error *error);
+
+/* Look at the machine without measuring it, tell `watch` what should be mended, and write machine.json (ltm_machine_json)
+ * into the run's folder. `speed` is what all threads' products reach in run.precision, in flop/s. */
+ltm_status run_machine_keep(const struct ltm_config *config, double speed, const struct ltm_watch *watch,
+                            struct ltm_error *error);
+
+#endif
