@@ -36,6 +36,7 @@ static const char usage[] =
 static struct ltm_config starting_config(const struct ltm_model *model) {
     struct ltm_config config = *ltm_model_config(model);
     config.run.threads = LTM_AUTO;
+    config.run.precision = LTM_PRECISION_AUTO;
     config.eval.dump[0] = 0;
     /* A resolved auto has become a number: make it follow fast.method, and fast.*, again. */
     struct ltm_config probe = config;

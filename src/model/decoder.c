@@ -52,6 +52,22 @@ cleanup:
     return status;
 }
 
+ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct decoder *made = NULL;
+    *shared = NULL;
+    TRY(NEW_ARRAY(made, 1, "a decoder", error));
+    *made = *decoder;
+    made->shared = true;
+    made->products = NULL;
+    TRY(new_products(made, error));
+    *shared = made;
+    return LTM_OK;
+cleanup:
+    free(made);
+    return status;
+}
+
 static int product_count(const struct decoder *decoder) { return 1 + 5 * decoder->config.layers; }
 
 /* The i-th of all products, the output layer's first; NULL where a model has no such layer. */
@@ -104,9 +120,11 @@ void decoder_free(struct decoder *decoder) {
         if (w) bf16_weight_free(w->packed);
     }
     free(decoder->products);
-    weight_table_free(&decoder->table);
-    free(decoder->weights);
-    free(decoder->rope);
-    free(decoder->latent_rope);
+    if (!decoder->shared) {
+        weight_table_free(&decoder->table);
+        free(decoder->weights);
+        free(decoder->rope);
+        free(decoder->latent_rope);
+    }
     free(decoder);
 }

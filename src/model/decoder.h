@@ -25,16 +25,20 @@ struct layer_products {
 struct decoder {
     struct ltm_model_config config; /* nothing in it is auto */
     struct weight_table table;
-    float *weights;                  /* (table.size), owned */
+    float *weights;                  /* (table.size), owned as all that follows, unless shared */
     float *rope;                     /* (T_max, h): rotations of token positions */
     float *latent_rope;              /* (N_z / L, h): of latents, floor(T_max / N_z) apart */
-    struct layer_products *products; /* [L], owned with what is packed in them */
+    struct layer_products *products; /* [L], always its own, with what is packed in them */
     struct linear output;            /* with the embedding, tied */
+    bool shared;                     /* all but the products is another decoder's */
 };
 
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
 ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
 void decoder_free(struct decoder *decoder);
+
+/* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first. */
+ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, struct ltm_error *error);
 
 /* Products over many rows in bf16 from now on, in workspaces made after this. LTM_UNSUPPORTED where the build or the machine
  * has none; fp32 needs no call. Weights must be packed before their first use and whenever they have changed. */
