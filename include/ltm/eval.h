@@ -1,13 +1,13 @@
 /* Scores of a model on a corpus.
  *
  * For each sequence x the fast loop fits a posterior q(z|x). Every figure but `fitted_noise` is taken with noise that
- * the fit never saw, so that it is an upper bound on -log p(x) (or of the part it speaks of) in expectation, whatever
- * the fit did.
+ * the fit never saw: bound, iwae and prior are upper bounds on -log p(x) in expectation, whatever the fit did.
  *
  *     recon = E_q[-log p(x|z)],   KL = KL(q || N(0, I)),   bound = recon + KL >= -log p(x)   (the negative ELBO)
  *     iwae  = -log 1/K Σ p(x|z) p(z) / q(z),   K draws of z ~ q: falls from the bound to -log p(x) as K grows
  *     continuation: z is fitted on the first part of a sequence; E_q[-log p(rest | first part, z)] under that fit,
- *             averaged over S draws: what the model predicts of text that it has not seen
+ *             averaged over S draws: what a draw of z predicts of text that the fit has not seen; mixing draws could
+ *             only do better
  *     prior = -log 1/K Σ p(x|z),   K draws of z from the prior: the decoder without any fit
  *     fitted_noise: the published score, under the noise that the fit knew (fast.noise = fixed). Not a bound.
  *

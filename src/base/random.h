@@ -13,10 +13,10 @@ enum random_purpose {
     RANDOM_WEIGHTS = 1,     /* initial weights: sequence = tensor */
     RANDOM_FAST_NOISE = 2,  /* ε of the fast loop: slow step, sequence, fast step */
     RANDOM_SLOW_NOISE = 3,  /* ε of the slow loss: slow step, sequence */
-    RANDOM_SCORE_NOISE = 4, /* ε of a bound: sequence, fast = sample */
-    RANDOM_SCORE_FIT = 5,   /* ε of the fit before a bound: sequence, fast step */
+    RANDOM_SCORE_NOISE = 4, /* ε of a score: sequence, fast = sample; step 1 = where a first part alone was fitted */
+    RANDOM_SCORE_FIT = 5,   /* ε of the fit before it: sequence, fast step; step as above */
     RANDOM_GENERATE = 6,    /* sampling: sequence = sample, step = token */
-    RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample */
+    RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample; of a score step 1, sequence, fast = sample */
     RANDOM_ORDER = 8,       /* order and offset of sequences: step = epoch */
     RANDOM_TEXT = 9         /* which documents are held out, or sampled */
 };

@@ -5,7 +5,8 @@
  *             (Burda et al., "Importance weighted autoencoders", ICLR 2016);
  *     prior = the same with z_k ~ N(0, I): -log 1/K Σ_k p(x|z_k), what the decoder is worth without a fit;
  *     rest  = E_q[-log p(x_>P | x_<=P, z)] with q fitted on the first P tokens alone. By Jensen it is at least
- *             -log E_q[p(x_>P | x_<=P, z)], the code length of a forecast that mixes over q: also an upper bound;
+ *             -log E_q[p(x_>P | x_<=P, z)], the code length of a forecast that mixes over q; neither has seen the rest. (Not a
+ *             bound on the model's exact -log p(x_>P | x_<=P), which such a forecast may beat.)
  *     fitted = -log p(x|z) + KL at the z of the fit's own, fixed noise: the published score, NOT a bound. A fit that knows its
  *             noise moves μ and σ so that this one z is good, and pays for no precision. */
 #ifndef LATENT_SCORE_H
