@@ -64,7 +64,8 @@ CLI_O     := $(call objects,src/cli/*.c)
 LIB_O     := $(filter-out $(CLI_O),$(call objects,src/*/*.c tokenizer/*.cc))
 SUPPORT_O := $(call objects,tests/support/*.c)
 TEST_O    := $(call objects,tests/*/test_*.c)
-ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O)
+BENCH_O   := $(call objects,tests/bench/*.c)
+ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O) $(BENCH_O)
 TESTS     := $(TEST_O:.o=)
 
 all: $(BUILD)/ltm; @:
@@ -88,7 +89,7 @@ $(BUILD)/ltm: $(CLI_O) $(BUILD)/libltm.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 
-$(TESTS): %: %.o $(BUILD)/internal.a
+$(TESTS) $(BENCH_O:.o=): %: %.o $(BUILD)/internal.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS) -lcmocka
 
@@ -119,7 +120,7 @@ help:
 	while read -r target does; do printf '  make %-10s %s\n' $$target "$$does"; done
 
 deps: ## install what is missing, with apt-get; where there is none, name it
-	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' packaging/deps
+	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' .ci/deps
 
 test: deps ## install what is missing, build, run all tests (ONLY=nn/: those whose path holds nn/)
 	@$(MAKE) check
@@ -132,7 +133,7 @@ demo: deps ## install what is missing, build, train a small model on the King Ja
 	@LTM='$(BUILD)/ltm' MAKE='$(MAKE)' runs/demo.sh
 
 lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of the house
-	@packaging/deps lint
+	@.ci/deps lint
 	@$(MAKE) objects build-lint/gcc/libltm.a BUILD=build-lint/gcc CC=gcc CXX=g++ CFLAGS='-O2 -Werror'
 	@$(MAKE) objects tidy BUILD=build-lint/clang CC=clang CXX=clang++ CFLAGS='-O1 -Werror'
 	@clang-format --dry-run -Werror $(FORMATTED)
@@ -140,7 +141,7 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 	@tests/lint/house build-lint/gcc/libltm.a
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
-SCRIPTS   = .ci/run packaging/deps tests/run tests/lint/house \
+SCRIPTS   = .ci/run .ci/deps tests/run tests/lint/house \
             $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
@@ -160,7 +161,7 @@ sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefine
 	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
 
 tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which needs clang and its OpenMP
-	@CC=clang CXX=clang++ packaging/deps
+	@CC=clang CXX=clang++ .ci/deps
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
 	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads)'
 
@@ -171,10 +172,13 @@ install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	install -m 644 $(BUILD)/libltm.a $(DEST)/lib/
 	install -m 644 include/ltm.h $(DEST)/include/
 	install -m 644 include/ltm/*.h $(DEST)/include/ltm/
-	sed 's,@PREFIX@,$(PREFIX),; s,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' packaging/ltm.pc.in \
+	sed 's,@PREFIX@,$(PREFIX),; s,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' .ci/ltm.pc.in \
 	    >$(DEST)/lib/pkgconfig/ltm.pc
 VERSION = $(shell sed -n 's/.*LTM_VERSION "\(.*\)"/\1/p' include/ltm.h)
 OPENMP  = $(if $(findstring clang,$(CC)),-L$(realpath $(shell $(CC) -print-resource-dir)/../..) -lomp,-lgomp)
+
+bench: deps $(BUILD)/tests/bench/bench ## how fast the loops run against the machine's matrix peak, as JSON (ONLY='A B' for those)
+	@$(BUILD)/tests/bench/bench $(ONLY)
 
 uninstall: ## what install put there
 	rm -rf $(DEST)/bin/ltm $(DEST)/lib/libltm.a $(DEST)/lib/pkgconfig/ltm.pc $(DEST)/include/ltm.h $(DEST)/include/ltm
@@ -182,4 +186,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests objects help deps test check demo lint tidy format sanitize tsan install uninstall clean FORCE
+.PHONY: all tests objects help deps test check demo lint tidy format sanitize tsan bench install uninstall clean FORCE
