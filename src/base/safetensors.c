@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -258,6 +259,9 @@ ltm_status safetensors_expect(const struct safetensors *file, const char *name, 
     if ((uintptr_t)tensor->data % dtype->bytes)
         return fail(error, LTM_UNSUPPORTED, "%s: tensor \"%s\" is not aligned to %zu bytes; write the file anew",
                     file->path, name, dtype->bytes);
+    /* Who takes one tensor after the other has copied those before: their pages need not stay in memory, and come back from
+     * the file if they are read again. */
+    madvise((void *)file->map.data, file->map.size, MADV_DONTNEED);
     *data = tensor->data;
     return LTM_OK;
 }
