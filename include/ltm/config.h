@@ -47,6 +47,7 @@ struct ltm_fast_config {
     int steps;                   /* T_fast */
     double lr;                   /* η of adam, α of natural, s of langevin; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
+    double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
     int schedule;                /* enum ltm_schedule */
     int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
     double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
@@ -55,8 +56,8 @@ struct ltm_fast_config {
 
 /* [slow]: AdamW on the decoder's weights. */
 struct ltm_slow_config {
-    int batch;         /* sequences a slow step */
-    int group;         /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
+    int batch; /* sequences a slow step */
+    int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;

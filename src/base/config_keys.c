@@ -39,6 +39,8 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
       "rate of the fast steps; auto = 0.1 for adam, 0.3 for natural, 0.1 for langevin")                              \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                 \
       "natural: weight of a step's estimate in the running curvature")                                               \
+    X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                               \
+      "natural: most standard deviations that a mean moves in a step; 0 = any")                                      \
     X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")  \
     X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")    \
     X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                     \
@@ -46,7 +48,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                \
     X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                   \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                     \
-      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")                                           \
+      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")         \
     X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                            \
     X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                    \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                            \

@@ -87,8 +87,8 @@ static void take_step(struct fast_loop *loop, const struct ltm_fast_config *conf
     const double rate = fast_rate(config, s);
     switch (config->method) {
     case LTM_FAST_NATURAL:
-        posterior_natural(loop->mu, loop->logvar, loop->curvature, loop->dz, loop->noise, rate, config->curvature_rate,
-                          n);
+        posterior_natural(loop->mu, loop->logvar, loop->curvature, loop->dz, loop->noise,
+                          (struct natural_rates){rate, config->curvature_rate, config->trust}, n);
         break;
     case LTM_FAST_LANGEVIN:
         posterior_langevin(loop->mu, loop->pull, loop->dz, loop->noise, rate, n);

@@ -36,9 +36,10 @@ void posterior_natural_start(float *curvature, const float *logvar, size_t n) {
     for (size_t i = 0; i < n; i++) curvature[i] = vector_exp1(-logvar[i]) - 1.0f;
 }
 
-void posterior_natural(float *mu, float *logvar, float *curvature, const float *dz, const float *noise, double alpha,
-                       double rho, size_t n) {
-    const float a = (float)alpha, r = (float)rho;
+void posterior_natural(float *mu, float *logvar, float *curvature, const float *dz, const float *noise,
+                       struct natural_rates rates, size_t n) {
+    const float a = (float)rates.alpha, r = (float)rates.rho;
+    const float trust = rates.trust > 0 ? (float)rates.trust : INFINITY;
     /* No logarithm in vector.h: this loop leaves λ in logvar, the next one takes its logarithm. */
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
@@ -46,7 +47,11 @@ void posterior_natural(float *mu, float *logvar, float *curvature, const float *
         const float h = curvature[i] + r * (noise[i] * dz[i] * root - curvature[i]);
         const float lambda = h < 0.0f ? 1.0f : 1.0f + h; /* a NaN stays one */
         curvature[i] = h;
-        mu[i] -= a * (dz[i] + mu[i]) / lambda;
+        const float most = trust / sqrtf(lambda);
+        float move = a * (dz[i] + mu[i]) / lambda;
+        move = move > most ? most : move;
+        move = move < -most ? -most : move;
+        mu[i] -= move;
         logvar[i] = lambda;
     }
     for (size_t i = 0; i < n; i++) logvar[i] = -logf(logvar[i]);

@@ -60,6 +60,7 @@ static void every_key_survives_writing_and_reading(void **state) {
                                            "fast.method=langevin",
                                            "fast.lr=auto",
                                            "fast.curvature_rate=0.1",
+                                           "fast.trust=0",
                                            "fast.init_mu=-1",
                                            "slow.lr=0.00030000000000000003",
                                            "slow.lr_min=1e-300",

@@ -145,7 +145,7 @@ static struct means score(struct setting *s, struct score_options options, int s
 }
 
 static const struct ltm_fast_config natural = {
-    .method = LTM_FAST_NATURAL, .steps = 8, .lr = 0.3, .curvature_rate = 0.3};
+    .method = LTM_FAST_NATURAL, .steps = 8, .lr = 0.3, .curvature_rate = 0.3, .trust = 1};
 
 static const struct ltm_fast_config adam = {.steps = 40, .lr = 0.1, .weight_decay = 0.01};
 
@@ -220,6 +220,22 @@ static void fitted_noise_scores_below_the_exact_value(void **state) {
     tear_down(&s);
 }
 
+/* The same model, where a natural step that trusts its first guess of the curvature goes astray by thousands of nats. */
+static void natural_steps_keep_their_ground_where_z_says_much(void **state) {
+    (void)state;
+    struct setting s = set_up(1, 4);
+    double before = INFINITY;
+    for (int steps = 0; steps <= 16; steps = steps ? 4 * steps : 1) {
+        struct score_options options = {.fast = natural, .samples = 8};
+        options.fast.steps = steps;
+        const struct means m = score(&s, options, 20);
+        print_message("%d steps: bound %.3f ± %.3f\n", steps, m.mean[BOUND], m.error[BOUND]);
+        assert_true(m.mean[BOUND] < before);
+        before = m.mean[BOUND];
+    }
+    tear_down(&s);
+}
+
 /* Without a fit: the average of -log p(rest | first, z) over the prior, by quadrature and by both estimates. */
 static void rest_is_scored_behind_the_first_part(void **state) {
     (void)state;
@@ -285,6 +301,7 @@ int main(void) {
         cmocka_unit_test(bounds_fall_to_the_exact_value_as_samples_grow),
         cmocka_unit_test(every_score_of_a_decoder_deaf_to_z_is_exact),
         cmocka_unit_test(fitted_noise_scores_below_the_exact_value),
+        cmocka_unit_test(natural_steps_keep_their_ground_where_z_says_much),
         cmocka_unit_test(rest_is_scored_behind_the_first_part),
         cmocka_unit_test(z_of_the_rest_has_seen_the_first_part_alone),
         cmocka_unit_test(scores_are_the_same_for_any_number_of_threads),

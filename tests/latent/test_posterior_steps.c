@@ -43,7 +43,7 @@ static void natural(int steps, double alpha, double rho, double curvature) {
         draw(s);
         posterior_sample(z, mu, logvar, noise, N);
         gradient_at_z(curvature);
-        posterior_natural(mu, logvar, one, dz, noise, alpha, rho, N);
+        posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){alpha, rho, 1}, N);
     }
 }
 
@@ -72,7 +72,7 @@ static void natural_without_noise_takes_newtons_step(void **state) {
     memset(noise, 0, sizeof noise);
     posterior_sample(z, mu, logvar, noise, N);
     gradient_at_z(a);
-    posterior_natural(mu, logvar, one, dz, noise, 1, 0, N);
+    posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){1, 0, 0}, N);
     for (int i = 0; i < N; i++) assert_true(fabs(mu[i] - 1.5) < 1e-5 && fabs(logvar[i] + log(1 + a)) < 1e-5);
 }
 
@@ -90,13 +90,28 @@ static void natural_has_the_prior_for_its_widest(void **state) {
     assert_true(posterior_kl(mu, logvar, N) < 1e-6 * N);
 }
 
+static void natural_moves_no_further_than_its_trust(void **state) {
+    (void)state;
+    for (int trust = 0; trust <= 2; trust++) {
+        start(0, 0);
+        posterior_natural_start(one, logvar, N);
+        draw(0);
+        for (int i = 0; i < N; i++) dz[i] = i % 2 ? 1000 : -1000;
+        posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){0.3, 0.3, trust}, N);
+        for (int i = 0; i < N; i++) {
+            const double widths = fabs(mu[i]) / exp(0.5 * logvar[i]);
+            assert_true((mu[i] < 0) == (i % 2 == 1) && (trust ? fabs(widths - trust) < 1e-4 * trust : widths > 2));
+        }
+    }
+}
+
 static void a_gradient_that_is_no_number_is_seen(void **state) {
     (void)state;
     start(0, 0);
     posterior_natural_start(one, logvar, N);
     draw(0);
     for (int i = 0; i < N; i++) dz[i] = NAN;
-    posterior_natural(mu, logvar, one, dz, noise, 0.3, 0.3, N);
+    posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){0.3, 0.3, 1}, N);
     assert_true(isnan(posterior_kl(mu, logvar, N)));
 }
 
@@ -180,6 +195,7 @@ int main(void) {
         cmocka_unit_test(natural_finds_mean_and_curvature),
         cmocka_unit_test(natural_without_noise_takes_newtons_step),
         cmocka_unit_test(natural_has_the_prior_for_its_widest),
+        cmocka_unit_test(natural_moves_no_further_than_its_trust),
         cmocka_unit_test(a_gradient_that_is_no_number_is_seen),
         cmocka_unit_test(langevin_visits_the_posterior),
         cmocka_unit_test(langevin_without_a_likelihood_is_the_prior),
