@@ -107,7 +107,7 @@ static int rows_to_group(int sequence, int batch) {
     return group < 1 ? 1 : group;
 }
 
-static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.3 : 0.1; }
+static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.5 : 0.1; }
 
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;

@@ -36,7 +36,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
       "how a posterior is fitted: adam (published), natural, langevin")                                              \
     X("fast.steps", fast.steps, INT(0, 100000), "16", "gradient steps on a posterior")                               \
     X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                              \
-      "rate of the fast steps; auto = 0.1 for adam, 0.3 for natural, 0.1 for langevin")                              \
+      "rate of the fast steps; auto = 0.1 for adam, 0.5 for natural, 0.1 for langevin")                              \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                 \
       "natural: weight of a step's estimate in the running curvature")                                               \
     X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                               \

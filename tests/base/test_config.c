@@ -221,7 +221,7 @@ static void auto_resolves(void **state) {
     config = defaults();
     config.fast.method = LTM_FAST_NATURAL;
     ltm_config_resolve(&config);
-    assert_true(config.fast.lr == 0.3);
+    assert_true(config.fast.lr == 0.5);
     assert_int_equal(config.model.vocab, LTM_AUTO);
 }
 
