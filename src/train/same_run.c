@@ -23,6 +23,8 @@ ltm_status same_run(const struct ltm_config *was, const struct ltm_config *is, s
         ltm_status status = ltm_config_get(was, keys[i].name, before, sizeof before, error);
         if (status == LTM_OK) status = ltm_config_get(is, keys[i].name, now, sizeof now, error);
         if (status != LTM_OK) return status;
+        /* Before there was bf16, auto was written as it stood and meant fp32. */
+        if (strcmp(keys[i].name, "run.precision") == 0 && strcmp(before, "auto") == 0) strcpy(before, "fp32");
         if (strcmp(before, now) != 0 && !may_change(keys[i].name))
             return fail(error, LTM_MISMATCH,
                         "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
