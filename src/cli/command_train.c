@@ -107,15 +107,18 @@ static ltm_status name_run(struct ltm_config *config, const char *path, struct l
     return ltm_config_set(config, "run.dir", folder, error);
 }
 
-static void print_settings(const struct ltm_config *c, struct cli_bar *bar) {
-    char tokens[32];
+static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
+    char tokens[32], method[32] = "";
+    ltm_config_resolve(&settled);
+    const struct ltm_config *c = &settled;
+    ltm_config_get(c, "fast.method", method, sizeof method, NULL);
     double step_tokens = (double)c->slow.batch * c->model.sequence;
     cli_quantity(tokens, sizeof tokens, (double)c->run.tokens);
     cli_bar_line(bar, "%s: %d layers of width %d, %d heads, sequences of %d tokens, window %d", c->run.dir,
                  c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
     if (c->model.latents)
-        cli_bar_line(bar, "%d latents a sequence, %d fast steps at rate %g", c->model.latents, c->fast.steps,
-                     c->fast.lr);
+        cli_bar_line(bar, "%d latents a sequence, %d fast steps of %s at rate %g", c->model.latents, c->fast.steps,
+                     method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     cli_bar_line(bar, "%s tokens of %s in %.0f slow steps of %d sequences at rate %g", tokens, c->data.corpus,
@@ -152,7 +155,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     struct ltm_watch watch = {.user = &display, .progress = on_progress, .message = on_message};
     const struct ltm_train_hooks hooks = {.watch = watch, .user = &display, .on_step = on_step, .stop = &stop};
     struct ltm_train_result result = {0};
-    print_settings(config, &display.bar);
+    print_settings(*config, &display.bar);
     catch_signals();
     ltm_status status = ltm_train(config, &hooks, &result, error);
     cli_bar_end(&display.bar);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "latent/score.h"
@@ -28,12 +28,6 @@ struct evaluation {
     struct sequence_score *scores;
     struct score_dump dump;
 };
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
 static ltm_status check_corpus(const struct ltm_model *model, const char *corpus, struct ltm_error *error) {

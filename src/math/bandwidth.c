@@ -1,15 +1,9 @@
 #include "math/bandwidth.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void triad(float *restrict a, const float *restrict b, const float *restrict c, float s, size_t n) {
 #pragma omp simd

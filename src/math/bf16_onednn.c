@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 /* ---- What differs between the two versions. ---- */
@@ -443,12 +443,6 @@ static bool product_agrees(void) {
     bf16_weight_free(weight);
     bf16_work_free(work);
     return agree;
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 double bf16_peak(int threads, double seconds) {

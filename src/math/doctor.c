@@ -4,11 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <omp.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "math/bandwidth.h"
 #include "math/bf16.h"
@@ -61,12 +61,6 @@ static size_t triad_bytes(const struct ltm_machine *machine, int threads) {
     const double most = machine->memory_available >= 0 ? (double)machine->memory_available / 8 : 192e6;
     const double wanted = threads > 4 ? 48e6 * threads : 192e6;
     return (size_t)(wanted < most ? wanted : most);
-}
-
-static double seconds_of(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void measure(struct ltm_machine *machine, struct doctor_facts *facts) {

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cblas.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/processor.h"
 
@@ -112,12 +112,6 @@ ltm_status matmul_start(struct ltm_error *error) {
                 "OpenBLAS's kernel '%s' computes wrong products on this processor, and so does every other that was "
                 "tried; install another version of OpenBLAS (ltm doctor says more)",
                 state->kernel);
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 double matmul_peak(int threads, double seconds) {

@@ -1,8 +1,8 @@
 #include "nn/linear.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "math/matmul.h"
 
@@ -50,12 +50,6 @@ void linear_backward_weight(struct bf16_work *work, float *dw, const float *dy, 
         bf16_multiply(work, product, dw, NULL))
         return;
     matmul_tn(dw, w->in, dy, w->out, x, w->in, w->out, w->in, rows, 1, 1);
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* Shortest of a few runs of the layer, taken in turns so that a busy machine slows both. */

@@ -36,7 +36,8 @@ static ltm_status lock_draft(struct corpus_draft *draft, struct ltm_error *error
     if (draft->lock < 0) return fail(error, LTM_IO, "cannot open %s: %s", draft->draft, strerror(errno));
     if (flock(draft->lock, LOCK_EX | LOCK_NB) == 0) return LTM_OK;
     unlock_draft(draft);
-    return fail(error, LTM_INVALID, "another process is building in %s; wait for it, or choose another folder", draft->draft);
+    return fail(error, LTM_INVALID, "another process is building in %s; wait for it, or choose another folder",
+                draft->draft);
 }
 
 ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, struct ltm_error *error) {

@@ -2,15 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static const double pause = 0.1; /* seconds */
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static void tell(const struct pace *pace, double done) {
     struct ltm_progress progress = {.what = pace->what, .done = done, .total = pace->total};
@@ -23,7 +18,7 @@ struct pace pace_begin(const struct ltm_watch *watch, const char *what, double t
 
 void pace_at(struct pace *pace, double done) {
     if (!pace->watch || !pace->watch->progress) return;
-    double time = now();
+    double time = seconds_now();
     if (time < pace->shown + pause) return;
     pace->shown = time;
     tell(pace, done);

@@ -220,14 +220,15 @@ ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *err
     return status;
 }
 
-static ltm_status check_corpus(const json_t *root, const struct ltm_config *config, const struct checkpoint_state *state,
-                               struct ltm_error *error) {
+static ltm_status check_corpus(const json_t *root, const struct ltm_config *config,
+                               const struct checkpoint_state *state, struct ltm_error *error) {
     const char *was = json_string_value(json_object_get(root, "corpus"));
     if (was && strcmp(was, state->corpus) == 0) return LTM_OK;
-    return fail(error, LTM_MISMATCH,
-                "the run in %s began with another corpus than %s is now (other tokens or another tokenizer); put that one "
-                "back to go on, or set another run.dir to begin anew",
-                config->run.dir, config->data.corpus);
+    return fail(
+        error, LTM_MISMATCH,
+        "the run in %s began with another corpus than %s is now (other tokens or another tokenizer); put that one "
+        "back to go on, or set another run.dir to begin anew",
+        config->run.dir, config->data.corpus);
 }
 
 /* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */

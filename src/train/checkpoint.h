@@ -20,7 +20,7 @@ struct checkpoint_state {
     double seconds;    /* trained for */
     double best_bound; /* best held-out bound, INFINITY before there is one */
     int64_t best_step;
-    char corpus[64];    /* what the corpus is known by (train.c), so that a resume meets the same one */
+    char corpus[64];   /* what the corpus is known by (train.c), so that a resume meets the same one */
     int64_t log_bytes; /* log.jsonl up to here belongs to it */
 };
 
@@ -35,8 +35,8 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
  * differs is named (those that change no result, such as run.threads and paths, may). A damaged one is named
  * in a message and the one before it used; LTM_CORRUPT when all are. */
 ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
-                                  const struct ltm_config *config, struct checkpoint_state *state, const struct ltm_watch *watch,
-                                  struct ltm_error *error);
+                                  const struct ltm_config *config, struct checkpoint_state *state,
+                                  const struct ltm_watch *watch, struct ltm_error *error);
 
 /* Check a checkpoint folder's files against the checksums of its state.json: the model and its tokenizer, or with `all` those
  * that only a resume reads too. */

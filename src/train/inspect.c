@@ -171,7 +171,8 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         json_t *state = NULL;
         if (strncmp(names[i], "step-", 5) != 0 && strcmp(names[i], "best") != 0) continue;
         TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
-        const bool whole = checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
+        const bool whole =
+            checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");

@@ -7,8 +7,8 @@
 
 /* Keys that change no bit of the result; and paths, since a corpus is known by its content. */
 static bool may_change(const char *key) {
-    static const char *const free_keys[] = {"run.dir",          "run.threads",          "run.eval_sequences",
-                                            "run.eval_every",   "run.checkpoint_every", "data.corpus",
+    static const char *const free_keys[] = {"run.dir",        "run.threads",          "run.eval_sequences",
+                                            "run.eval_every", "run.checkpoint_every", "data.corpus",
                                             "data.tokenizer"};
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
         if (strcmp(key, free_keys[i]) == 0) return true;

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "latent/score.h"
@@ -41,12 +41,6 @@ struct session {
     double rate;                /* tokens a second, of late */
     int lock;                   /* keeps two processes from training in one folder */
 };
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -107,7 +101,8 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
     if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
         status = fail(error, LTM_INVALID,
-                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder with both splits",
+                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
+                      "with both splits",
                       c->data.corpus);
         goto cleanup;
     }

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 #include <omp.h>
 
+#include "base/clock.h"
 #include "latent/fast_loop.h"
 #include "latent/workers.h"
 #include "ltm/model.h"
@@ -49,12 +49,6 @@ static const struct named_config configs[] = {
 };
 
 static double budget = 1; /* seconds a measurement */
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void must(ltm_status status, const struct ltm_error *error) {
     if (status == LTM_OK) return;
@@ -100,13 +94,13 @@ static double time_phase(struct rig *rig, enum phase phase) {
         struct worker *w = &rig->workers.each[omp_get_thread_num()];
         run_phase(rig, w, phase);
 #pragma omp barrier
-        const double began = now();
+        const double began = seconds_now();
         int mine = 0;
         do {
             run_phase(rig, w, phase);
             mine++;
-        } while (now() - began < budget);
-        const double seconds = now() - began;
+        } while (seconds_now() - began < budget);
+        const double seconds = seconds_now() - began;
 #pragma omp critical
         {
             elapsed += seconds;
@@ -165,11 +159,11 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
                          .second = calloc(rig->decoder->table.size, sizeof(float))};
     ltm_config_defaults(&c);
     for (int warm = 0; warm < 2; warm++) {
-        const double began = now();
+        const double began = seconds_now();
         adamw_step(&adam, rig->decoder->weights, rig->gradient, &rig->decoder->table, &c.slow, 1e-9, 1, rig->threads);
-        *optimiser = now() - began;
+        *optimiser = seconds_now() - began;
         must(decoder_pack(rig->decoder, rig->threads, &error), &error);
-        *packing = now() - began - *optimiser;
+        *packing = seconds_now() - began - *optimiser;
     }
     free(adam.first);
     free(adam.second);
@@ -256,13 +250,13 @@ static json_t *measure_kernels(const struct named_config *config) {
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         if (!M && strstr(list[i].name, "cross")) continue;
         list[i].run(&k);
-        const double began = now();
+        const double began = seconds_now();
         int rounds = 0;
         do {
             list[i].run(&k);
             rounds++;
-        } while (now() - began < budget / 4);
-        json_object_set_new(out, list[i].name, json_real((now() - began) / rounds));
+        } while (seconds_now() - began < budget / 4);
+        json_object_set_new(out, list[i].name, json_real((seconds_now() - began) / rounds));
     }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(*arrays[i]);
     return out;
