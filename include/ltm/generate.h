@@ -21,7 +21,7 @@ struct ltm_generate_options {
     int top_k;          /* 0 = all */
     double top_p;       /* 1 = all */
     uint64_t seed;
-    bool stop_at_end; /* end a sample at the end-of-sequence id */
+    bool stop_at_end;                   /* end a sample at the end-of-sequence id */
     const struct ltm_fast_config *fast; /* how the prompt's posterior is fitted; NULL = as in training */
 };
 

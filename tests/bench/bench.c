@@ -142,7 +142,8 @@ static void free_rig(struct rig *rig) {
 /* Floating-point operations a token that a forward pass of the fast loop leaves out, and its backward pass again. */
 static double avoided_flops(const struct ltm_model_config *m) {
     if (!m->latents) return 0;
-    const double d = m->dim, window = m->window, folded = m->heads * (m->latents / m->layers);
+    const int per_layer = m->latents / m->layers;
+    const double d = m->dim, window = m->window, folded = m->heads * per_layer;
     const double seen = window - window * (window - 1) / (2.0 * m->sequence);
     return 2 * (4 * d * d + d * d) + 4 * d * seen + 2 * m->layers * (d * d - folded * d);
 }

@@ -99,7 +99,7 @@ static void natural_moves_no_further_than_its_trust(void **state) {
         for (int i = 0; i < N; i++) dz[i] = i % 2 ? 1000 : -1000;
         posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){0.3, 0.3, trust}, N);
         for (int i = 0; i < N; i++) {
-            const double widths = fabs(mu[i]) / exp(0.5 * logvar[i]);
+            const double widths = fabs((double)mu[i]) / exp(0.5 * logvar[i]);
             assert_true((mu[i] < 0) == (i % 2 == 1) && (trust ? fabs(widths - trust) < 1e-4 * trust : widths > 2));
         }
     }
