@@ -54,9 +54,9 @@ struct display {
     char figures[128];
 };
 
+/* What is being done beside training takes the figures' place: a terminal has no room for both. */
 static void draw(struct display *display, const char *also) {
-    char detail[192];
-    snprintf(detail, sizeof detail, "%s%s", display->figures, also);
+    const char *detail = also[0] ? also : display->figures;
     cli_bar_progress(&display->bar, &(struct ltm_progress){.what = "train",
                                                            .done = (double)display->step,
                                                            .total = (double)display->steps,
@@ -92,7 +92,7 @@ static void on_progress(void *user, const struct ltm_progress *progress) {
     }
     char also[64] = "";
     if (progress->total > 0)
-        snprintf(also, sizeof also, "  (%.30s %d%%)", progress->what, (int)(100 * progress->done / progress->total));
+        snprintf(also, sizeof also, "%.30s %d%%", progress->what, (int)(100 * progress->done / progress->total));
     draw(display, also);
 }
 

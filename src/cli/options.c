@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "terminal.h"
 
@@ -11,6 +13,14 @@ int option_number(const char *command, const char *name, const char *text, long 
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
+    if (end != text && *end) { /* 10M, 1e6: as configurations write them */
+        const double unit = strcmp(end, "k") == 0 ? 1e3 : strcmp(end, "M") == 0 ? 1e6 : strcmp(end, "G") == 0 ? 1e9 : 0;
+        const double number = unit > 0 ? (double)*value * unit : strtod(text, &end);
+        if (unit > 0) end += 1;
+        if (number != floor(number) || fabs(number) > 9e15)
+            return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
+        *value = (long long)number;
+    }
     if (end == text || *end) return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
     if (errno || *value < least || *value > most)
         return cli_usage(command, "%s %s is out of range: %lld to %lld", name, text, least, most);

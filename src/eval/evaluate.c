@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "latent/score.h"
@@ -106,7 +107,12 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     for (int64_t i = 0; i < e->count; i++) e->starts[i] = heldout_spread(i, e->count, available) * T;
     TRY(open_decoder(e, error));
     TRY(workers_create(&e->workers, e->decoder, e->config.run.threads, workers_group(T), T, false, error));
-    if (e->config.eval.dump[0]) TRY(new_dump(e, error));
+    if (e->config.eval.dump[0]) {
+        struct file_draft probe; /* better found out now than when all is scored */
+        TRY(file_create(&probe, e->config.eval.dump, error));
+        file_discard(&probe);
+        TRY(new_dump(e, error));
+    }
 cleanup:
     return status;
 }

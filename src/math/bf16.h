@@ -28,9 +28,6 @@ typedef uint16_t bf16;
  * out once, with a product that is compared with a plain one. */
 const char *bf16_missing(void);
 
-/* Has the processor matrix units for bf16 (AMX)? Then bf16 is several times faster than fp32, whatever the shape. */
-bool bf16_matrix_units(void);
-
 /* "oneDNN 2.6.3", or "none". */
 const char *bf16_backend(void);
 

@@ -5,8 +5,6 @@
 
 const char *bf16_missing(void) { return "this build of ltm is without oneDNN"; }
 
-bool bf16_matrix_units(void) { return false; }
-
 const char *bf16_backend(void) { return "none"; }
 
 ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error) {

@@ -173,8 +173,6 @@ const char *bf16_missing(void) {
     return missing;
 }
 
-bool bf16_matrix_units(void) { return !bf16_missing() && has(dnnl_cpu_isa_avx512_core_amx); }
-
 const char *bf16_backend(void) {
     bf16_missing();
     return backend;

@@ -2,8 +2,8 @@
  *
  *     C (m, n) = alpha · op(A) op(B) + beta · C        n: as it is, t: transposed
  *
- * ld is the distance between rows in memory. Products go through OpenBLAS; `plain` twins are what tests compare it with
- * and what a machine falls back to when OpenBLAS computes wrong results. */
+ * ld is the distance between rows in memory. Products go through OpenBLAS; `plain` twins are what tests and
+ * matmul_start compare it with. */
 #ifndef MATH_MATMUL_H
 #define MATH_MATMUL_H
 

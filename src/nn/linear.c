@@ -1,9 +1,5 @@
 #include "nn/linear.h"
 
-#include <stdlib.h>
-
-#include "base/clock.h"
-#include "base/memory.h"
 #include "math/matmul.h"
 
 static struct bf16_product product_of(enum bf16_kind kind, const struct linear *w, int rows, bool add) {
@@ -50,40 +46,4 @@ void linear_backward_weight(struct bf16_work *work, float *dw, const float *dy, 
         bf16_multiply(work, product, dw, NULL))
         return;
     matmul_tn(dw, w->in, dy, w->out, x, w->in, w->out, w->in, rows, 1, 1);
-}
-
-/* Shortest of a few runs of the layer, taken in turns so that a busy machine slows both. */
-static bool measure(struct bf16_work *work, float *y, const float *x, const struct linear *w, int rows) {
-    enum { TURNS = 8 };
-    double least[2] = {1e9, 1e9};
-    for (int turn = 0; turn < TURNS; turn++)
-        for (int in_bf16 = 0; in_bf16 < 2; in_bf16++) {
-            const double began = seconds_now();
-            linear_forward(in_bf16 ? work : NULL, y, x, w, rows, false);
-            const double took = seconds_now() - began;
-            if (took < least[in_bf16]) least[in_bf16] = took;
-        }
-    return least[1] < least[0];
-}
-
-bool linear_bf16_is_faster(void) {
-    enum { ROWS = 256, WIDTH = 512 };
-    if (bf16_missing()) return false;
-    if (bf16_matrix_units()) return true;
-    float *block = NULL;
-    struct linear w = {.out = WIDTH, .in = WIDTH};
-    struct bf16_work *work = NULL;
-    bool faster = false;
-    if (NEW_ARRAY(block, (size_t)(WIDTH + 2 * ROWS) * WIDTH, "measuring speed", NULL) == LTM_OK &&
-        bf16_weight_create(&w.packed, WIDTH, WIDTH, NULL) == LTM_OK && bf16_work_create(&work, NULL) == LTM_OK) {
-        for (size_t i = 0; i < (size_t)(WIDTH + ROWS) * WIDTH; i++) block[i] = 1e-3f * (float)(i % 97);
-        w.weight = block;
-        float *x = block + WIDTH * WIDTH;
-        if (bf16_weight_pack(w.packed, BF16_FORWARD, block, NULL) == LTM_OK)
-            faster = measure(work, x + ROWS * WIDTH, x, &w, ROWS);
-    }
-    bf16_work_free(work);
-    bf16_weight_free(w.packed);
-    free(block);
-    return faster;
 }

@@ -29,8 +29,4 @@ void linear_backward_input(struct bf16_work *work, float *dx, const float *dy, c
 void linear_backward_weight(struct bf16_work *work, float *dw, const float *dy, const float *x, const struct linear *w,
                             int rows);
 
-/* Is bf16 the faster of the two on this machine? Measures a layer's product in both (about 20 ms), unless there are matrix
- * units. False where bf16 is missing. */
-bool linear_bf16_is_faster(void);
-
 #endif
