@@ -63,7 +63,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("run.tokens", run.tokens, COUNT(1, 1e18), "1000000", "tokens to train on in all")                              \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                        \
     X("run.precision", run.precision, CHOICE(precisions), "auto",                                                    \
-      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                                     \
+      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only") \
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")    \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                          \
