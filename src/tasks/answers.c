@@ -1,0 +1,157 @@
+#include "tasks/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { GROUPS_MOST = 10 };
+
+static ltm_status compile(regex_t *regex, const char *key, const char *pattern, struct ltm_error *error) {
+    const int code = regcomp(regex, pattern, REG_EXTENDED);
+    if (code == 0) return LTM_OK;
+    char why[120];
+    regerror(code, regex, why, sizeof why);
+    return fail(error, code == REG_ESPACE ? LTM_MEMORY : LTM_INVALID,
+                "%s = %.200s is no POSIX extended regular expression: %s", key, pattern, why);
+}
+
+static ltm_status add_filter(struct answer_rules *rules, const char *name, const char *pattern, bool last,
+                             struct ltm_error *error) {
+    struct answer_filter *filter = &rules->filters[rules->filter_count];
+    *filter = (struct answer_filter){.all = pattern == NULL, .last = last};
+    strcpy(filter->name, name);
+    ltm_status status = pattern ? compile(&filter->regex, "extract", pattern, error) : LTM_OK;
+    if (status == LTM_OK) rules->filter_count++;
+    return status;
+}
+
+ltm_status answer_rules_create(struct answer_rules *rules, const struct answer_patterns *patterns,
+                               struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *rules = (struct answer_rules){.ignore_case = patterns->ignore_case};
+    TRY(add_filter(rules, patterns->extract ? "extract" : "none", patterns->extract, patterns->last, error));
+    if (patterns->stop) TRY(compile(&rules->stop, "stop", patterns->stop, error));
+    rules->has_stop = patterns->stop != NULL;
+    if (patterns->ignore) TRY(compile(&rules->ignore, "ignore", patterns->ignore, error));
+    rules->has_ignore = patterns->ignore != NULL;
+    return LTM_OK;
+cleanup:
+    answer_rules_free(rules);
+    return status;
+}
+
+/* lm_eval/tasks/gsm8k/gsm8k.yaml, version 3; its `regexes_to_ignore` as one expression. */
+ltm_status answer_rules_gsm8k(struct answer_rules *rules, struct ltm_error *error) {
+    const struct answer_patterns patterns = {.extract = "#### (-?[0-9.,]+)",
+                                             .stop = "Question:|</s>|<\\|im_end\\|>",
+                                             .ignore = ".*#### |,|\\$|\\.$",
+                                             .ignore_case = true};
+    ltm_status status = answer_rules_create(rules, &patterns, error);
+    if (status != LTM_OK) return status;
+    strcpy(rules->filters[0].name, "strict-match");
+    status = add_filter(rules, "flexible-extract", "(-?[$0-9.,]{2,})|(-?[0-9]+)", true, error);
+    if (status != LTM_OK) answer_rules_free(rules);
+    return status;
+}
+
+void answer_rules_free(struct answer_rules *rules) {
+    for (int i = 0; i < rules->filter_count; i++)
+        if (!rules->filters[i].all) regfree(&rules->filters[i].regex);
+    if (rules->has_stop) regfree(&rules->stop);
+    if (rules->has_ignore) regfree(&rules->ignore);
+    *rules = (struct answer_rules){0};
+}
+
+/* The next match that is not empty, from `at` on; groups count from the text's beginning. */
+static bool next_match(const regex_t *regex, const char *text, size_t at, size_t bytes, regmatch_t *groups) {
+    while (at < bytes) {
+        groups[0] = (regmatch_t){.rm_so = (regoff_t)at, .rm_eo = (regoff_t)bytes};
+        const int flags = REG_STARTEND | (at ? REG_NOTBOL : 0);
+        if (regexec(regex, text, GROUPS_MOST, groups, flags) != 0) return false;
+        if (groups[0].rm_eo > groups[0].rm_so) return true;
+        at = (size_t)groups[0].rm_eo + 1;
+    }
+    return false;
+}
+
+size_t answer_stop(const struct answer_rules *rules, const char *text, size_t bytes) {
+    regmatch_t groups[GROUPS_MOST];
+    if (!rules->has_stop || !next_match(&rules->stop, text, 0, bytes, groups)) return bytes;
+    return (size_t)groups[0].rm_so;
+}
+
+/* The first group that holds something, or the whole match of an expression without groups. */
+static regmatch_t answer_group(const regex_t *regex, const regmatch_t *groups) {
+    for (size_t i = 1; i <= regex->re_nsub && i < GROUPS_MOST; i++)
+        if (groups[i].rm_so >= 0 && groups[i].rm_eo > groups[i].rm_so) return groups[i];
+    return groups[0];
+}
+
+/* [*from, *to) is what a filter takes; false where it finds nothing. */
+static bool find_answer(const struct answer_filter *filter, const char *text, size_t *from, size_t *to) {
+    regmatch_t groups[GROUPS_MOST];
+    const size_t bytes = strlen(text);
+    bool found = filter->all;
+    *from = 0;
+    *to = bytes;
+    for (size_t at = 0; !filter->all && next_match(&filter->regex, text, at, bytes, groups);) {
+        const regmatch_t group = answer_group(&filter->regex, groups);
+        *from = (size_t)group.rm_so;
+        *to = (size_t)group.rm_eo;
+        found = true;
+        at = (size_t)groups[0].rm_eo;
+        if (!filter->last) break;
+    }
+    return found;
+}
+
+static bool is_blank(char c) { return c && strchr(" \t\r\n\f\v", c); }
+
+static ltm_status copy_trimmed(char **copy, const char *text, size_t bytes, struct ltm_error *error) {
+    while (bytes > 0 && is_blank(text[bytes - 1])) bytes--;
+    for (; bytes > 0 && is_blank(*text); bytes--) text++;
+    *copy = strndup(text, bytes);
+    return *copy ? LTM_OK : fail_memory(error, bytes, "an answer");
+}
+
+ltm_status answer_extract(char **answer, const struct answer_filter *filter, const char *text,
+                          struct ltm_error *error) {
+    size_t from, to;
+    if (!find_answer(filter, text, &from, &to)) return copy_trimmed(answer, "[invalid]", 9, error);
+    return copy_trimmed(answer, text + from, to - from, error);
+}
+
+/* Take every match of `ignore` out of a text, in place. */
+static void remove_ignored(const struct answer_rules *rules, char *text) {
+    regmatch_t groups[GROUPS_MOST];
+    size_t bytes = strlen(text), read = 0, written = 0;
+    while (rules->has_ignore && next_match(&rules->ignore, text, read, bytes, groups)) {
+        const size_t keep = (size_t)groups[0].rm_so - read;
+        memmove(text + written, text + read, keep);
+        written += keep;
+        read = (size_t)groups[0].rm_eo;
+    }
+    memmove(text + written, text + read, bytes - read + 1);
+}
+
+ltm_status answer_is_right(bool *right, const struct answer_rules *rules, const struct answer_filter *filter,
+                           const char *gold, const char *answer, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char *sides[2] = {NULL, NULL}, *plain[2] = {NULL, NULL};
+    size_t from, to;
+    *right = false;
+    if (!find_answer(filter, gold, &from, &to)) {
+        from = 0;
+        to = strlen(gold);
+    }
+    TRY(copy_trimmed(&sides[0], gold + from, to - from, error));
+    TRY(copy_trimmed(&sides[1], answer, strlen(answer), error));
+    for (int i = 0; i < 2; i++) {
+        remove_ignored(rules, sides[i]);
+        TRY(copy_trimmed(&plain[i], sides[i], strlen(sides[i]), error));
+    }
+    *right = (rules->ignore_case ? strcasecmp(plain[0], plain[1]) : strcmp(plain[0], plain[1])) == 0;
+cleanup:
+    for (int i = 0; i < 2; i++) free(sides[i]), free(plain[i]);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* Answers in written text: where it stops, what of it is the answer, and whether that is the right one.
+ *
+ * Regular expressions are POSIX extended ones; \n and \t in a task's file stand for a newline and a tab. As in EleutherAI's
+ * lm-evaluation-harness an answer is what the first group that took part in a match holds (the whole match without groups),
+ * taken from the first match or the last; "[invalid]" where nothing matches. Both sides are then freed of every match of
+ * `ignore` and of blanks around them, and compared. */
+#ifndef TASKS_ANSWERS_H
+#define TASKS_ANSWERS_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { ANSWER_FILTERS_MOST = 2 };
+
+/* One way to take an answer from a text. */
+struct answer_filter {
+    char name[32]; /* "none", "extract", "strict-match", "flexible-extract" */
+    bool all;      /* the whole text is the answer, nothing is looked for */
+    bool last;     /* the last match, not the first */
+    regex_t regex;
+};
+
+struct answer_rules {
+    struct answer_filter filters[ANSWER_FILTERS_MOST];
+    int filter_count;
+    bool has_stop, has_ignore, ignore_case;
+    regex_t stop, ignore;
+};
+
+/* The patterns as the task's file has them; NULL for none. `last` is that of `extract`. Without `extract` the one filter is
+ * "none", the whole text. LTM_INVALID for a pattern that is no regular expression, naming its key. */
+struct answer_patterns {
+    const char *extract, *stop, *ignore;
+    bool last, ignore_case;
+};
+ltm_status answer_rules_create(struct answer_rules *rules, const struct answer_patterns *patterns,
+                               struct ltm_error *error);
+
+/* GSM8K's, as the harness has them: filters strict-match (#### n) and flexible-extract (the last number). */
+ltm_status answer_rules_gsm8k(struct answer_rules *rules, struct ltm_error *error);
+void answer_rules_free(struct answer_rules *rules);
+
+/* Where the first match of `stop` that is not empty begins in a text of `bytes` bytes; `bytes` where there is none. */
+size_t answer_stop(const struct answer_rules *rules, const char *text, size_t bytes);
+
+/* What a filter takes from a text; the caller frees *answer. */
+ltm_status answer_extract(char **answer, const struct answer_filter *filter, const char *text, struct ltm_error *error);
+
+/* Whether what a filter took is the gold answer, of which it takes the same where it finds it (so that gold may be a whole
+ * solution) and all where it does not. */
+ltm_status answer_is_right(bool *right, const struct answer_rules *rules, const struct answer_filter *filter,
+                           const char *gold, const char *answer, struct ltm_error *error);
+
+#endif

@@ -1,0 +1,26 @@
+/* Families of synthetic tasks: what an item's own program measures of an output, beyond what every task has.
+ *
+ * A family's figures are named in the field's words; one that holds for some items alone carries them behind an @:
+ * "acc@frequency=high" comes with those items only, and its mean is taken over the items that have it. */
+#ifndef TASKS_FAMILY_H
+#define TASKS_FAMILY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct family_metric {
+    char name[48];
+    double value;
+};
+
+/* The figures of one item, at most `most`: `item` is its JSON object as the items' file has it, `output` the choice that was
+ * taken or the text that was written, up to where it stopped. Returns how many were written; 0 for a family that measures
+ * nothing more. Called from several threads at once. */
+int family_measure(const char *family, const json_t *item, const char *output, struct family_metric *metrics, int most);
+
+/* LTM_INVALID, naming the nearest, for a family that there is not. */
+ltm_status family_check(const char *family, struct ltm_error *error);
+
+#endif

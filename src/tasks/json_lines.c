@@ -1,0 +1,89 @@
+#include "tasks/json_lines.h"
+
+#include <string.h>
+
+#include "base/files.h"
+#include "text/text_files.h"
+#include "text/text_window.h"
+
+enum { READ_FIRST = 64 * 1024, LINE_MOST = 64 * 1024 * 1024 };
+
+struct json_lines {
+    struct text_window window;
+    int64_t line;
+    json_line_fn on_line;
+    void *user;
+};
+
+/* The next line as far as it is there, without its newline; more = false behind the last. */
+static ltm_status next_line(struct json_lines *lines, size_t *bytes, bool *more, struct ltm_error *error) {
+    struct text_window *window = &lines->window;
+    size_t looked = 0;
+    for (;;) {
+        const char *text = window->text ? window->text + window->from : "";
+        const char *newline = memchr(text + looked, '\n', window->bytes - looked);
+        if (newline || window->ended) {
+            *more = newline || window->bytes > 0;
+            *bytes = newline ? (size_t)(newline - text) : window->bytes;
+            lines->line++;
+            return LTM_OK;
+        }
+        looked = window->bytes;
+        if (looked >= LINE_MOST)
+            return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB", (long long)lines->line + 1,
+                        window->file->path, LINE_MOST >> 20);
+        ltm_status status = text_window_fill(window, looked ? 2 * looked : READ_FIRST, error);
+        if (status != LTM_OK) return status;
+    }
+}
+
+static bool is_blank(const char *line, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        if (!strchr(" \t\r", line[i])) return false;
+    return true;
+}
+
+static ltm_status take_line(const struct json_lines *lines, const char *line, size_t bytes, struct ltm_error *error) {
+    const char *path = lines->window.file->path;
+    struct ltm_error inner = {0};
+    json_error_t bad;
+    if (is_blank(line, bytes)) return LTM_OK;
+    json_t *object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &bad);
+    if (!object)
+        return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)lines->line, path, bad.text);
+    ltm_status status = json_is_object(object) ? lines->on_line(lines->user, object, lines->line, &inner)
+                                               : fail(&inner, LTM_INVALID, "a JSON object is wanted");
+    json_decref(object);
+    if (status == LTM_OK) return LTM_OK;
+    return fail(error, status, "line %lld of %s: %s", (long long)lines->line, path, inner.message);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t have = strlen(text), want = strlen(end);
+    return have > want && strcmp(text + have - want, end) == 0;
+}
+
+ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, struct ltm_error *error) {
+    const struct ltm_text_input input = {.paths = &path, .count = 1};
+    struct json_lines lines = {.on_line = on_line, .user = user};
+    struct text_files files = {0};
+    ltm_status status = LTM_OK;
+    if (!ends_with(path, ".jsonl") && !ends_with(path, ".jsonl.gz"))
+        return fail(error, LTM_INVALID, "%s is no file of JSON lines by its name: it must end in .jsonl or .jsonl.gz",
+                    path);
+    if (folder_exists(path)) return fail(error, LTM_IO, "cannot read %s: it is a folder, not a file", path);
+    TRY(text_files_find(&files, &input, error));
+    TRY(text_window_open(&lines.window, &files.all[0], error));
+    for (;;) {
+        size_t bytes = 0;
+        bool more = false;
+        TRY(next_line(&lines, &bytes, &more, error));
+        if (!more) break;
+        TRY(take_line(&lines, lines.window.text + lines.window.from, bytes, error));
+        text_window_take(&lines.window, bytes < lines.window.bytes ? bytes + 1 : bytes);
+    }
+cleanup:
+    text_window_free(&lines.window);
+    text_files_free(&files);
+    return status;
+}

@@ -1,0 +1,208 @@
+/* Task files: each form, own and published, as it should load; everything malformed refused in words. */
+#include <zlib.h>
+
+#include "support/shards.h"
+#include "support/unit.h"
+
+#include "base/files.h"
+#include "tasks/task.h"
+
+static char folder[700];
+
+static const char *at(const char *name) {
+    static char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const char *text) { assert_int_equal(file_write_text(at(name), text, NULL), LTM_OK); }
+
+static struct task *load(const char *ini) {
+    struct task *task;
+    struct ltm_error error = {0};
+    put("task.ini", ini);
+    if (task_load(&task, folder, &error) != LTM_OK) fail_msg("%s", error.message);
+    return task;
+}
+
+static void choices_load(void **state) {
+    (void)state;
+    put("test.jsonl",
+        "{\"context\": \"The sky is\", \"choices\": [\"red\", \"blue\", \"über\"], \"gold\": 1, \"more\": [7]}\n"
+        "\n"
+        "{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"gold\": 0}");
+    gzFile packed = gzopen(at("train.jsonl.gz"), "wb");
+    assert_non_null(packed);
+    gzputs(packed, "{\"context\": \"Snow is\", \"choices\": [\"white\", \"black\"], \"gold\": 0}\n");
+    gzclose(packed);
+    struct task *task = load("; colours\n[task]\nname = colours-1\n  kind = choices\nitems = test.jsonl\n"
+                             "shots = train.jsonl.gz\ndelimiter = \" \"\nseparator = \"\\n--\\n\"\n");
+    assert_string_equal(task->name, "colours-1");
+    assert_int_equal(task->kind, TASK_CHOICES);
+    assert_int_equal(task->items.count, 2);
+    const struct task_item *item = &task->items.all[0];
+    assert_string_equal(item->context, "The sky is");
+    assert_int_equal(item->count, 3);
+    assert_int_equal(item->gold, 1);
+    assert_string_equal(item->choices[2], "über");
+    assert_string_equal(item->answer, "blue");
+    assert_int_equal(json_array_size(json_object_get(item->json, "more")), 1);
+    assert_int_equal(task->shots.count, 1);
+    assert_string_equal(task->shots.all[0].answer, "white");
+    assert_string_equal(task->delimiter, " ");
+    assert_string_equal(task->separator, "\n--\n");
+    assert_int_equal(strlen(task->digest[1]), 16);
+    task_free(task);
+}
+
+static void generate_loads(void **state) {
+    (void)state;
+    put("own.jsonl", "{\"context\": \"2 + 2 =\", \"answer\": 4}\n{\"question\": \"Why?\", \"answer\": \"So.\"}\n");
+    struct task *task = load("[task]\nname=sums\nkind=generate\nitems=own.jsonl\nextract=(-?[0-9]+)\nmatch=last\n"
+                             "stop=\\n|\\.\nignore=[,$]\nignore_case=yes\nlength=12\n");
+    assert_string_equal(task->items.all[0].context, "2 + 2 =");
+    assert_string_equal(task->items.all[0].answer, "4");
+    assert_string_equal(task->items.all[1].context, "Question: Why?\nAnswer:");
+    assert_string_equal(task->stop, "\n|\\.");
+    assert_int_equal(answer_stop(&task->rules, "ab.c", 4), 2);
+    assert_int_equal(answer_stop(&task->rules, "abc\n", 4), 3);
+    assert_true(task->rules.filters[0].last);
+    assert_int_equal(task->length, 12);
+    assert_string_equal(task->delimiter, " ");
+    task_free(task);
+
+    task = load("[task]\nname=plain\nkind=generate\nitems=own.jsonl\nseparator=\"\\n*\\n\"\n");
+    assert_int_equal(answer_stop(&task->rules, "a*\n\n*\nb", 7), 3); /* the separator, letter by letter */
+    task_free(task);
+}
+
+static void published_formats_load_as_they_are(void **state) {
+    (void)state;
+    put("gsm8k.jsonl",
+        "{\"question\": \"Ann has 3 hens and buys 4. How many?\", \"answer\": \"3 + 4 = <<3+4=7>>7\\n#### 7\"}\n");
+    struct task *task = load("[task]\nname=gsm8k\nformat=gsm8k\nitems=gsm8k.jsonl\nshots=gsm8k.jsonl\n");
+    assert_int_equal(task->kind, TASK_GENERATE);
+    assert_string_equal(task->items.all[0].context, "Question: Ann has 3 hens and buys 4. How many?\nAnswer:");
+    assert_string_equal(task->items.all[0].answer, "3 + 4 = <<3+4=7>>7\n#### 7");
+    assert_int_equal(task->rules.filter_count, 2);
+    task_free(task);
+
+    put("lambada.jsonl", "{\"text\": \"He took the ring and gave it to Sam\"}\n{\"text\": \"a  b \\n\"}\n");
+    task = load("[task]\nname=lambada\nformat=lambada\nitems=lambada.jsonl\n");
+    assert_int_equal(task->kind, TASK_LASTWORD);
+    assert_string_equal(task->items.all[0].context, "He took the ring and gave it to");
+    assert_string_equal(task->items.all[0].answer, "Sam");
+    assert_string_equal(task->items.all[1].context, "a ");
+    assert_string_equal(task->items.all[1].answer, "b");
+    task_free(task);
+
+    put("blimp.jsonl",
+        "{\"sentence_good\": \"Dogs bark.\", \"sentence_bad\": \"Dogs barks.\", \"field\": \"morphology\", "
+        "\"pairID\": \"0\"}\n");
+    task = load("[task]\nname=blimp\nformat=blimp\nitems=blimp.jsonl\n");
+    assert_int_equal(task->kind, TASK_PAIRS);
+    assert_string_equal(task->items.all[0].context, "");
+    assert_string_equal(task->items.all[0].choices[1], "Dogs barks.");
+    assert_string_equal(task->items.all[0].answer, "Dogs bark.");
+    assert_string_equal(json_string_value(json_object_get(task->items.all[0].json, "field")), "morphology");
+    task_free(task);
+}
+
+static void own_pairs_and_last_words_load(void **state) {
+    (void)state;
+    put("pairs.jsonl", "{\"good\": \"It is.\", \"bad\": \"It are.\"}\n");
+    struct task *task = load("[task]\nname=p\nkind=pairs\nitems=pairs.jsonl\n");
+    assert_int_equal(task->items.all[0].count, 2);
+    task_free(task);
+    put("words.jsonl", "{\"text\": \"one two\"}\n{\"context\": \"three\", \"answer\": \"four\"}\n");
+    char ini[1000];
+    snprintf(ini, sizeof ini, "[task]\nname=w\nkind=lastword\nitems=%s\n", at("words.jsonl"));
+    task = load(ini); /* an absolute path */
+    assert_string_equal(task->items.all[0].answer, "two");
+    assert_string_equal(task->items.all[1].answer, "four");
+    task_free(task);
+}
+
+static void refused(const char *ini, const char *items, const char *expected) {
+    struct task *task;
+    struct ltm_error error = {0};
+    put("task.ini", ini);
+    if (items) put("bad.jsonl", items);
+    const ltm_status status = task_load(&task, folder, &error);
+    if (status == LTM_OK || !strstr(error.message, expected)) fail_msg("not \"%s\" but: %s", expected, error.message);
+    assert_null(task);
+}
+
+static void bad_ini_is_refused(void **state) {
+    (void)state;
+    put("bad.jsonl", "{\"context\": \"a\", \"answer\": \"b\"}\n");
+    static const char *const bad[][2] = {
+        {"[task]\nkind=generate\nitems=bad.jsonl\n", "task.ini has no name"},
+        {"[task]\nname=x\nkind=generate\n", "no items = FILE.jsonl"},
+        {"[task]\nname=x\nitems=bad.jsonl\n", "no kind"},
+        {"[task]\nname=x y\nkind=generate\nitems=bad.jsonl\n", "name = \"x y\" is not"},
+        {"[task]\nname=../x\n", "is not 1 to 63 letters"},
+        {"[task]\nname=x\nkind=choice\n", "kind = \"choice\" is none of: choices, generate, lastword, pairs"},
+        {"[task]\nname=x\nformat=gms8k\n", "format = \"gms8k\" is none of"},
+        {"[task]\nname=x\nitmes=bad.jsonl\n", "did you mean items?"},
+        {"[tasks]\nname=x\n", "not in [task]"},
+        {"[task]\nname=x\nrubbish\n", "line 3: neither"},
+        {"[task]\nname=x\nkind=choices\nformat=blimp\nitems=bad.jsonl\n", "goes with kind = pairs, not choices"},
+        {"[task]\nname=x\nkind=pairs\nstop=x\nitems=bad.jsonl\n", "kind = generate of format = own only"},
+        {"[task]\nname=x\nkind=generate\nextract=(x\nitems=bad.jsonl\n", "no POSIX extended regular expression"},
+        {"[task]\nname=x\nkind=generate\nlength=0\nitems=bad.jsonl\n", "length = \"0\" is not"},
+        {"[task]\nname=x\nkind=generate\nmatch=second\nitems=bad.jsonl\n", "is none of: first, last"},
+        {"[task]\nname=x\nkind=generate\nfamily=unheard\nitems=bad.jsonl\n", "no family \"unheard\""},
+        {"[task]\nname=x\nkind=generate\nitems=none.jsonl\n", "none.jsonl: No such file"},
+        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "must end in .jsonl or .jsonl.gz"},
+        {"[task]\nname=x\nkind=generate\nitems=bad.jsonl\nshots=none.jsonl\n", "none.jsonl: No such file"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], NULL, bad[i][1]);
+    struct task *task;
+    struct ltm_error error = {0};
+    assert_int_equal(task_load(&task, at("nothing.ini"), &error), LTM_IO);
+}
+
+static void bad_items_are_refused_by_line(void **state) {
+    (void)state;
+    static const char choices[] = "[task]\nname=x\nkind=choices\nitems=bad.jsonl\n",
+                      asked[] = "[task]\nname=x\nkind=generate\nitems=bad.jsonl\n",
+                      gsm8k[] = "[task]\nname=x\nformat=gsm8k\nitems=bad.jsonl\n",
+                      words[] = "[task]\nname=x\nformat=lambada\nitems=bad.jsonl\n",
+                      pairs[] = "[task]\nname=x\nformat=blimp\nitems=bad.jsonl\n";
+    static const char *const bad[][3] = {
+        {choices, "", "holds no items"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\nrubbish\n", "line 2 of "},
+        {choices, "[1]\n", "a JSON object is wanted"},
+        {choices, "{\"choices\": [\"b\", \"c\"], \"gold\": 0}", "\"context\" is missing"},
+        {choices, "{\"context\": [], \"choices\": [\"b\", \"c\"], \"gold\": 0}", "neither a text nor a number"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\"], \"gold\": 0}", "no list of two texts"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"\"], \"gold\": 0}", "choice 1 is no text, or an empty"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", 3], \"gold\": 0}", "choice 1 is no text"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 2}", "place of a choice, 0 to 1"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "place of a choice"},
+        {asked, "{\"answer\": \"b\"}", "neither a \"context\" nor a \"question\""},
+        {asked, "{\"context\": \"a\"}", "\"answer\" is missing"},
+        {asked, "{\"context\": \"a\", \"answer\": \"\"}", "\"answer\" is empty"},
+        {gsm8k, "{\"context\": \"a\", \"answer\": \"b\"}", "\"question\" is missing"},
+        {words, "{\"text\": \"one\"}", "fewer than two words"},
+        {words, "{\"text\": \"  \"}", "fewer than two words"},
+        {pairs, "{\"sentence_good\": \"a\"}", "\"sentence_bad\" is missing"},
+        {pairs, "{\"sentence_good\": \"\xff\"}", "not UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], bad[i][1], bad[i][2]);
+}
+
+int main(void) {
+    snprintf(folder, sizeof folder, "%s/task", test_folder());
+    if (folder_create(folder, NULL) != LTM_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(choices_load),
+        cmocka_unit_test(generate_loads),
+        cmocka_unit_test(published_formats_load_as_they_are),
+        cmocka_unit_test(own_pairs_and_last_words_load),
+        cmocka_unit_test(bad_ini_is_refused),
+        cmocka_unit_test(bad_items_are_refused_by_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
