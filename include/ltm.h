@@ -24,6 +24,7 @@
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/status.h"
+#include "ltm/synth.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
 #include "ltm/watch.h"

@@ -18,7 +18,8 @@ enum random_purpose {
     RANDOM_GENERATE = 6,    /* sampling: sequence = sample, step = token */
     RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample; of a score step 1, sequence, fast = sample */
     RANDOM_ORDER = 8,       /* order and offset of sequences: step = epoch */
-    RANDOM_TEXT = 9         /* which documents are held out, or sampled */
+    RANDOM_TEXT = 9,        /* which documents are held out, or sampled */
+    RANDOM_SYNTH = 16       /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
 };
 
 struct random_key {

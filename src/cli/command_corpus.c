@@ -10,6 +10,7 @@
 
 static const char usage[] =
     "usage: ltm corpus build -o DIR --tokenizer TOK.model [option …] INPUT…\n"
+    "       ltm corpus synth TASK -o DIR [option …]       synthetic tasks; ltm corpus synth --help says more\n"
     "\n"
     "Turns text into token shards, a training and a held-out split. INPUT: .txt, .txt.gz, .jsonl, .jsonl.gz files,\n"
     "or folders of them. A document is a .txt file, a line of .jsonl, or what lies between separator lines.\n"
@@ -131,9 +132,11 @@ static int build(int argc, char **argv) {
 int command_corpus(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "build") == 0) return build(argc - 1, argv + 1);
+    if (strcmp(verb, "synth") == 0) return command_synth(argc - 1, argv + 1);
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
         fputs(usage, stdout);
         return CLI_OK;
     }
-    return *verb ? cli_usage("corpus", "it can build, not \"%s\"", verb) : cli_usage("corpus", "say what to do: build");
+    return *verb ? cli_usage("corpus", "it can build and synth, not \"%s\"", verb)
+                 : cli_usage("corpus", "say what to do: build or synth");
 }

@@ -1,0 +1,74 @@
+/* Synthetic corpora with tasks: families of texts ruled by known structure, so that one can say whether latent size, steps or
+ * parameters buy what they are said to buy. Each family makes training documents and items, any number, deterministic from
+ * a seed; test items are held out by construction (src/tasks/FAMILY.c says how, and names its source).
+ *
+ *     struct ltm_synth_options options = ltm_synth_defaults();
+ *     options.family = "stories", options.output = "stories", options.vocab = 512;
+ *     ltm_synth(&options, NULL, &info, &error);
+ *
+ * writes into the folder: text.jsonl (training documents), train.jsonl and test.jsonl (items; shots come from the first),
+ * task.ini (what `ltm fewshot` and `ltm probe` take); with a vocabulary or tokenizer also tokenizer.model and corpus/. */
+#ifndef LTM_SYNTH_H
+#define LTM_SYNTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/corpus.h"
+#include "ltm/status.h"
+#include "ltm/watch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LTM_SYNTH_LEVELS = 3 };
+
+/* One setting of a family. */
+struct ltm_synth_knob {
+    const char *name, *help;
+    double least, most;
+    double levels[LTM_SYNTH_LEVELS]; /* its value at difficulty 1, 2, 3 */
+    int whole;                       /* 1: a whole number, 0: a share */
+};
+
+struct ltm_synth_family {
+    const char *name, *help; /* help: one line */
+    const struct ltm_synth_knob *knobs;
+    int knob_count;
+};
+
+/* Static storage; the i-th, or NULL behind the last. */
+const struct ltm_synth_family *ltm_synth_family_at(int i);
+
+struct ltm_synth_options {
+    const char *family, *output;
+    int64_t documents, items, train_items; /* text.jsonl, test.jsonl, train.jsonl */
+    uint64_t seed;
+    int difficulty;           /* 1 … 3: which level each knob starts from */
+    const char *const *knobs; /* "name=value", count of them */
+    size_t knob_count;
+    int vocab;             /* pieces of a tokenizer to train; 0 = none */
+    const char *tokenizer; /* or one to build the corpus with; NULL = none */
+    int threads;           /* of tokenizer and corpus; 0 = one a core */
+};
+
+struct ltm_synth_info {
+    int64_t documents, bytes, items, train_items;
+    int has_corpus;
+    struct ltm_corpus_info corpus;
+};
+
+/* 20,000 documents, 500 test items, 2,000 training items, seed 1, difficulty 1. */
+struct ltm_synth_options ltm_synth_defaults(void);
+
+/* The same options give the same files. LTM_INVALID for a family or knob that there is not (the nearest is named), for knobs
+ * that do not go together; LTM_IO, LTM_MEMORY. Files that were there are replaced one by one, task.ini last. */
+ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
+                     struct ltm_synth_info *info, struct ltm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,77 @@
+/* The inside of a family of synthetic texts, and what all of them share.
+ *
+ * A family draws problems. A training document is one or several problems with their answers, blank lines between them, as the
+ * shots of a prompt stand; an item is one problem with what it takes to score it. Held out by construction: a problem has a
+ * key (its numbers, its words, its combination of parts: the family says which), and a hash of the key says on which side
+ * it is; documents and train.jsonl draw from one side, test.jsonl from the other. */
+#ifndef TASKS_SYNTH_H
+#define TASKS_SYNTH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "ltm/synth.h"
+#include "tasks/draw.h"
+
+enum synth_side { SYNTH_TRAIN, SYNTH_TEST };
+
+enum { SYNTH_KNOBS = 12 };
+
+struct synth {
+    const struct synth_family *family;
+    double knobs[SYNTH_KNOBS]; /* in the order of family->public.knobs */
+    uint64_t seed;
+    void *world; /* what `prepare` drew once from the seed; one block, freed with free() */
+};
+
+/* Drawn problem: a document has context, one space, answer. */
+struct synth_problem {
+    struct text context, answer;
+    bool item; /* asked for an item: fill `facts` too */
+    json_t
+        *facts; /* an empty object; gets choices and gold where the family's kind is choices, and what else is known */
+};
+
+struct synth_family {
+    struct ltm_synth_family public;
+    bool choices;               /* items are multiple choice; otherwise the answer is to be written */
+    const char *extract, *stop; /* of a written answer: a regular expression, and where the output ends; or NULL */
+    ltm_status (*prepare)(struct synth *synth, struct ltm_error *error); /* check knobs against each other; or NULL */
+    void (*problem)(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *problem);
+};
+
+extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
+    family_compose, family_hops, family_hierarchy;
+
+/* NULL when there is none of that name. */
+const struct synth_family *synth_family_find(const char *name);
+
+/* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
+ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,
+                      size_t knob_count, uint64_t seed, struct ltm_error *error);
+void synth_close(struct synth *synth);
+
+/* The `index`-th document, or the item of a side (a new reference), of this family and seed. */
+ltm_status synth_document(const struct synth *synth, uint64_t index, struct text *document, struct ltm_error *error);
+ltm_status synth_item(const struct synth *synth, enum synth_side side, uint64_t index, json_t **item,
+                      struct ltm_error *error);
+
+static inline int synth_knob(const struct synth *synth, int knob) { return (int)synth->knobs[knob]; }
+
+/* Whether a problem's key is on the side of tests, `share` of all keys are; `part` sets apart splits of one family. */
+bool synth_held_out(const struct synth *synth, int part, const void *key, size_t bytes, double share);
+
+/* For a key of the world's own numbers: what the world is drawn with. */
+struct draw synth_world_draw(uint64_t seed);
+
+/* Every family has a first knob `problems`: most problems of a document. */
+#define SYNTH_PROBLEMS(one, two, three)                                                                                \
+    {                                                                                                                  \
+        .name = "problems", .help = "most problems of a document, blank lines between them", .least = 1, .most = 1000, \
+        .levels = {one, two, three}, .whole = 1                                                                        \
+    }
+enum { KNOB_PROBLEMS };
+
+#define SYNTH_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+#endif

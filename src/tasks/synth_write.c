@@ -1,0 +1,180 @@
+/* ltm corpus synth: a family's documents and items as files, and the corpus made from them. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "ltm/config.h"
+#include "ltm/names.h"
+#include "ltm/tokenizer.h"
+#include "tasks/synth.h"
+
+enum { DEFAULT_DOCUMENTS = 20000, DEFAULT_ITEMS = 500, DEFAULT_TRAIN_ITEMS = 2000, PATH_SIZE = LTM_PATH_MAX };
+
+struct writing {
+    const struct synth *synth;
+    const struct ltm_synth_options *options;
+    const struct ltm_watch *watch;
+    struct ltm_synth_info info;
+};
+
+struct ltm_synth_options ltm_synth_defaults(void) {
+    return (struct ltm_synth_options){.documents = DEFAULT_DOCUMENTS,
+                                      .items = DEFAULT_ITEMS,
+                                      .train_items = DEFAULT_TRAIN_ITEMS,
+                                      .seed = 1,
+                                      .difficulty = 1};
+}
+
+static void report(const struct writing *writing, const char *what, int64_t done, int64_t total) {
+    const struct ltm_progress progress = {.what = what, .done = (double)done, .total = (double)total};
+    if (writing->watch && writing->watch->progress && (done % 1000 == 0 || done == total))
+        writing->watch->progress(writing->watch->user, &progress);
+}
+
+static ltm_status write_line(struct file_draft *draft, const json_t *line, struct ltm_error *error) {
+    if (json_dumpf(line, draft->stream, JSON_COMPACT | JSON_REAL_PRECISION(10)) != 0 || fputc('\n', draft->stream) < 0)
+        return fail(error, LTM_IO, "cannot write %s; is the disk full?", draft->path);
+    return LTM_OK;
+}
+
+static ltm_status write_documents(struct writing *writing, const char *path, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const int64_t count = writing->options->documents;
+    struct text document = {0};
+    struct file_draft draft;
+    TRY(file_create(&draft, path, error));
+    for (int64_t i = 0; i < count && status == LTM_OK; i++) {
+        status = synth_document(writing->synth, (uint64_t)i, &document, error);
+        if (status != LTM_OK) break;
+        writing->info.bytes += (int64_t)document.bytes;
+        json_t *line = json_pack("{s:s}", "text", text_string(&document));
+        status = line ? write_line(&draft, line, error) : fail_memory(error, document.bytes, "a document");
+        json_decref(line);
+        report(writing, "writing documents", i + 1, count);
+    }
+    if (status == LTM_OK)
+        status = file_commit(&draft, error);
+    else
+        file_discard(&draft);
+cleanup:
+    text_free(&document);
+    return status;
+}
+
+static ltm_status write_items(struct writing *writing, const char *path, enum synth_side side, int64_t count,
+                              struct ltm_error *error) {
+    struct file_draft draft;
+    ltm_status status = file_create(&draft, path, error);
+    if (status != LTM_OK) return status;
+    for (int64_t i = 0; i < count && status == LTM_OK; i++) {
+        json_t *item = NULL;
+        status = synth_item(writing->synth, side, (uint64_t)i, &item, error);
+        if (status == LTM_OK) status = write_line(&draft, item, error);
+        json_decref(item);
+        report(writing, "writing items", i + 1, count);
+    }
+    if (status == LTM_OK) return file_commit(&draft, error);
+    file_discard(&draft);
+    return status;
+}
+
+/* The task, and as comments what made it: whoever finds the folder can make it again. */
+static ltm_status write_task(const struct writing *writing, const char *path, struct ltm_error *error) {
+    const struct synth_family *family = writing->synth->family;
+    struct text text = {0};
+    text_print(&text, "# ltm corpus synth %s --documents %lld --items %lld --train-items %lld --seed %llu",
+               family->public.name, (long long)writing->options->documents, (long long)writing->options->items,
+               (long long)writing->options->train_items, (unsigned long long)writing->options->seed);
+    for (int i = 0; i < family->public.knob_count; i++)
+        text_print(&text, " %s=%.10g", family->public.knobs[i].name, writing->synth->knobs[i]);
+    text_print(&text, "\n[task]\nname = %s\nkind = %s\nfamily = %s\nitems = test.jsonl\nshots = train.jsonl\n",
+               family->public.name, family->choices ? "choices" : "generate", family->public.name);
+    if (family->extract) text_print(&text, "extract = %s\n", family->extract);
+    if (family->stop) text_print(&text, "stop = %s\n", family->stop);
+    ltm_status status = text.failed ? fail_memory(error, text.room, path) : file_write_text(path, text.data, error);
+    text_free(&text);
+    return status;
+}
+
+static ltm_status build_corpus(struct writing *writing, const char *documents, const char *folder,
+                               struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct ltm_synth_options *options = writing->options;
+    struct ltm_tokenizer_train_options train = ltm_tokenizer_train_defaults();
+    struct ltm_corpus_build_options build = ltm_corpus_build_defaults();
+    char tokenizer[PATH_SIZE], corpus[PATH_SIZE];
+    TRY(path_join(tokenizer, sizeof tokenizer, folder, "tokenizer.model", error));
+    TRY(path_join(corpus, sizeof corpus, folder, "corpus", error));
+    build.output = corpus;
+    build.tokenizer = options->tokenizer ? options->tokenizer : tokenizer;
+    build.input = train.input = (struct ltm_text_input){.paths = &documents, .count = 1};
+    build.seed = train.seed = options->seed;
+    build.threads = train.threads = options->threads;
+    if (options->vocab) {
+        train.output = tokenizer;
+        train.vocab = options->vocab;
+        TRY(ltm_tokenizer_train(&train, writing->watch, error));
+    }
+    TRY(ltm_corpus_build(&build, writing->watch, &writing->info.corpus, error));
+    writing->info.has_corpus = 1;
+cleanup:
+    return status;
+}
+
+static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct ltm_synth_options *options = writing->options;
+    char documents[PATH_SIZE], train[PATH_SIZE], test[PATH_SIZE], task[PATH_SIZE];
+    TRY(path_join(documents, sizeof documents, options->output, "text.jsonl", error));
+    TRY(path_join(train, sizeof train, options->output, "train.jsonl", error));
+    TRY(path_join(test, sizeof test, options->output, "test.jsonl", error));
+    TRY(path_join(task, sizeof task, options->output, "task.ini", error));
+    TRY(folder_create(options->output, error));
+    TRY(write_documents(writing, documents, error));
+    TRY(write_items(writing, train, SYNTH_TRAIN, options->train_items, error));
+    TRY(write_items(writing, test, SYNTH_TEST, options->items, error));
+    if (options->vocab || options->tokenizer) TRY(build_corpus(writing, documents, options->output, error));
+    TRY(write_task(writing, task, error));
+cleanup:
+    return status;
+}
+
+static ltm_status check_options(const struct ltm_synth_options *options, struct ltm_error *error) {
+    if (options->documents < 1) return fail(error, LTM_INVALID, "documents: ask for at least 1");
+    if (options->items < 1 || options->train_items < 1)
+        return fail(error, LTM_INVALID, "items and train-items: ask for at least 1 of each");
+    if (options->vocab && options->tokenizer)
+        return fail(error, LTM_INVALID, "either a vocabulary to train or a tokenizer that is there, not both");
+    return LTM_OK;
+}
+
+static ltm_status find_family(const struct synth_family **family, const char *name, struct ltm_error *error) {
+    const char *names[32];
+    size_t count = 0;
+    *family = synth_family_find(name);
+    if (*family) return LTM_OK;
+    for (int i = 0; i < 32 && ltm_synth_family_at(i); i++) names[count++] = ltm_synth_family_at(i)->name;
+    const char *nearest = ltm_nearest_name(name, names, count);
+    if (nearest) return fail(error, LTM_INVALID, "there is no task \"%s\"; did you mean %s?", name, nearest);
+    return fail(error, LTM_INVALID, "there is no task \"%s\"; ltm corpus synth --list shows them", name);
+}
+
+ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
+                     struct ltm_synth_info *info, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct synth_family *family;
+    struct synth synth = {0};
+    struct writing writing = {.synth = &synth, .options = options, .watch = watch};
+    TRY(check_options(options, error));
+    TRY(find_family(&family, options->family, error));
+    TRY(synth_open(&synth, family, options->difficulty, options->knobs, options->knob_count, options->seed, error));
+    TRY(write_all(&writing, error));
+    writing.info.documents = options->documents;
+    writing.info.items = options->items;
+    writing.info.train_items = options->train_items;
+    if (info) *info = writing.info;
+cleanup:
+    synth_close(&synth);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* What the tests of synthetic families share: a family set up, its documents and items one by one. */
+#ifndef TESTS_TASKS_SYNTH_UNIT_H
+#define TESTS_TASKS_SYNTH_UNIT_H
+
+#include "support/unit.h"
+
+#include "tasks/synth.h"
+
+static struct ltm_error error;
+
+static inline void assert_fine(ltm_status status) {
+    if (status != LTM_OK) fail_msg("%s: %s", ltm_status_text(status), error.message);
+}
+
+/* `knobs`: "name=value" …, NULL. */
+static inline struct synth open_family(const char *name, int difficulty, uint64_t seed, const char *const *knobs) {
+    struct synth synth;
+    const struct synth_family *family = synth_family_find(name);
+    size_t count = 0;
+    while (knobs && knobs[count]) count++;
+    assert_non_null(family);
+    assert_fine(synth_open(&synth, family, difficulty, knobs, count, seed, &error));
+    return synth;
+}
+
+static inline json_t *item_of(const struct synth *synth, enum synth_side side, uint64_t index) {
+    json_t *item = NULL;
+    assert_fine(synth_item(synth, side, index, &item, &error));
+    return item;
+}
+
+static inline const char *string_of(const json_t *item, const char *key) {
+    const char *text = json_string_value(json_object_get(item, key));
+    if (!text) fail_msg("an item has no text \"%s\"", key);
+    return text;
+}
+
+static inline int integer_of(const json_t *item, const char *key) {
+    const json_t *value = json_object_get(item, key);
+    if (!json_is_integer(value)) fail_msg("an item has no number \"%s\"", key);
+    return (int)json_integer_value(value);
+}
+
+/* Calls `check` with each problem of each of the first `documents` documents, a text of its own. */
+static inline void each_problem(const struct synth *synth, int documents,
+                                void (*check)(const char *problem, void *user), void *user) {
+    struct text document = {0};
+    for (int i = 0; i < documents; i++) {
+        assert_fine(synth_document(synth, (uint64_t)i, &document, &error));
+        char *at = document.data, *end;
+        for (; at; at = end ? end + 2 : NULL) {
+            end = strstr(at, "\n\n");
+            if (end) *end = 0;
+            check(at, user);
+        }
+    }
+    text_free(&document);
+}
+
+#endif

@@ -1,0 +1,60 @@
+#!/bin/bash
+# ltm corpus synth as a user meets it.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/../cli/cli.sh"
+
+lists() {
+    run "$LTM" corpus synth --list
+    [ "$code" = 0 ] && grep -q '^stories: ' out && grep -q '^  noise  *0, 0.1, 0.3  *0 … 0.9 ' out || return 1
+    "$LTM" corpus synth --help >one && grep -q '^usage: ltm corpus synth' one
+}
+holds '--list shows tasks with their knobs, --help the options' lists
+
+makes_files() {
+    local task
+    for task in $("$LTM" corpus synth --list | sed -n 's/^\([a-z]*\): .*/\1/p'); do
+        run "$LTM" corpus synth "$task" -o "$task" --documents 30 --items 7 --train-items 9
+        [ "$code" = 0 ] && [ "$(wc -l <"$task/text.jsonl")" = 30 ] && [ "$(wc -l <"$task/test.jsonl")" = 7 ] &&
+            [ "$(wc -l <"$task/train.jsonl")" = 9 ] && grep -q "^family = $task$" "$task/task.ini" || { cat out err; return 1; }
+        jq -e .text "$task/text.jsonl" >/dev/null && jq -e .context "$task/test.jsonl" >/dev/null || return 1
+    done
+    [ "$task" ]
+}
+holds 'every task makes documents, items and a task file' makes_files
+
+repeats() {
+    "$LTM" corpus synth stories -o again --documents 30 --items 7 --train-items 9 >out 2>err && diff -r stories again &&
+        "$LTM" corpus synth stories -o other --documents 30 --items 7 --train-items 9 --seed 2 >out 2>err &&
+        ! cmp -s stories/text.jsonl other/text.jsonl
+}
+holds 'a seed gives the same files, another one others' repeats
+
+said_again() {
+    local command
+    command=$(sed -n 's/^# ltm //p' stories/task.ini)
+    # shellcheck disable=SC2086 # a list of words
+    "$LTM" $command -o once-more >out 2>err && diff -r stories once-more
+}
+holds 'the command that task.ini holds makes the same files' said_again
+
+with_corpus() {
+    run "$LTM" corpus synth arithmetic steps=2 -o sums --documents 300 --items 3 --vocab-size 340 --threads 1 --json
+    [ "$code" = 0 ] && jq -e '.vocab == 340 and .tokens > 1000' out >/dev/null || { cat out err; return 1; }
+    run "$LTM" corpus synth arithmetic -o sums2 --documents 300 --items 3 --tokenizer sums/tokenizer.model
+    [ "$code" = 0 ] && [ -s sums2/corpus/train-00000.bin ] && [ -s sums/corpus/tokenizer.model ]
+}
+holds 'with a vocabulary or a tokenizer it builds the corpus too' with_corpus
+
+bad() {
+    refused 1 'did you mean stories' "$LTM" corpus synth storys -o x &&
+        refused 1 'did you mean noise' "$LTM" corpus synth stories nois=1 -o x &&
+        refused 1 'steps = "9" is not a whole number from 1 to 4' "$LTM" corpus synth arithmetic steps=9 -o x &&
+        refused 1 'change one of them' "$LTM" corpus synth stories values=2 heldout=0.9 -o x &&
+        refused 2 'one task at a time' "$LTM" corpus synth stories arithmetic -o x &&
+        refused 2 'name the folder' "$LTM" corpus synth stories && refused 2 'name the task' "$LTM" corpus synth -o x &&
+        refused 2 'out of range: 1 to 3' "$LTM" corpus synth stories -o x --difficulty 4 &&
+        refused 2 'not both' "$LTM" corpus synth stories -o x --vocab-size 300 --tokenizer t && [ ! -e x ]
+}
+holds 'what is wrong is said in one sentence, and nothing is written' bad
+
+finish

@@ -1,0 +1,126 @@
+/* What holds for every synthetic family: the same seed gives the same texts, tests are not in training, items are whole. */
+#include "tasks/synth_unit.h"
+
+enum { LOOK = 200 };
+
+static void each_family(void (*check)(const struct synth *synth, const char *name, int difficulty)) {
+    const struct ltm_synth_family *family;
+    for (int i = 0; (family = ltm_synth_family_at(i)); i++)
+        for (int difficulty = 1; difficulty <= LTM_SYNTH_LEVELS; difficulty++) {
+            struct synth synth = open_family(family->name, difficulty, 7, NULL);
+            check(&synth, family->name, difficulty);
+            synth_close(&synth);
+        }
+}
+
+static void check_repeats(const struct synth *synth, const char *name, int difficulty) {
+    struct synth again = open_family(name, difficulty, 7, NULL), other = open_family(name, difficulty, 8, NULL);
+    struct text a = {0}, b = {0}, c = {0};
+    int differ = 0;
+    for (int i = 0; i < 20; i++) {
+        assert_fine(synth_document(synth, (uint64_t)i, &a, &error));
+        assert_fine(synth_document(&again, (uint64_t)i, &b, &error));
+        assert_fine(synth_document(&other, (uint64_t)i, &c, &error));
+        assert_string_equal(a.data, b.data);
+        differ += strcmp(a.data, c.data) != 0;
+    }
+    if (differ < 18) fail_msg("%s: another seed gives the same documents", name);
+    json_t *x = item_of(synth, SYNTH_TEST, 3), *y = item_of(&again, SYNTH_TEST, 3), *z = item_of(synth, SYNTH_TRAIN, 3);
+    assert_true(json_equal(x, y));
+    assert_false(json_equal(x, z));
+    json_decref(x), json_decref(y), json_decref(z);
+    text_free(&a), text_free(&b), text_free(&c);
+    synth_close(&again);
+    synth_close(&other);
+}
+
+static void the_same_seed_gives_the_same_texts(void **state) {
+    (void)state;
+    each_family(check_repeats);
+}
+
+static void check_item(const struct synth *synth, const char *name, int difficulty) {
+    (void)difficulty;
+    for (int side = SYNTH_TRAIN; side <= SYNTH_TEST; side++)
+        for (int i = 0; i < LOOK; i++) {
+            json_t *item = item_of(synth, (enum synth_side)side, (uint64_t)i);
+            assert_true(strlen(string_of(item, "context")) > 0);
+            if (strstr(string_of(item, "context"), "\n\n")) fail_msg("%s: a blank line within a problem", name);
+            if (synth->family->choices) {
+                const int choices = (int)json_array_size(json_object_get(item, "choices"));
+                assert_true(choices >= 2 && integer_of(item, "gold") >= 0 && integer_of(item, "gold") < choices);
+            } else
+                assert_true(strlen(string_of(item, "answer")) > 0);
+            json_decref(item);
+        }
+}
+
+static void items_have_what_their_kind_needs(void **state) {
+    (void)state;
+    each_family(check_item);
+}
+
+/* A context with its answer, as documents have it; the caller frees it. */
+static char *whole(const struct synth *synth, const json_t *item) {
+    struct text text = {0};
+    const char *answer =
+        synth->family->choices
+            ? json_string_value(json_array_get(json_object_get(item, "choices"), (size_t)integer_of(item, "gold")))
+            : string_of(item, "answer");
+    text_add(&text, string_of(item, "context"));
+    text_add(&text, " ");
+    text_add(&text, answer);
+    return text.data;
+}
+
+struct looking {
+    char *wanted[LOOK];
+    const char *name;
+};
+
+static void look(const char *problem, void *user) {
+    const struct looking *looking = user;
+    for (int i = 0; i < LOOK; i++)
+        if (strcmp(problem, looking->wanted[i]) == 0) fail_msg("%s: in training too: %s", looking->name, problem);
+}
+
+static void check_held_out(const struct synth *synth, const char *name, int difficulty) {
+    (void)difficulty;
+    struct looking looking = {.name = name};
+    for (int i = 0; i < LOOK; i++) {
+        json_t *item = item_of(synth, SYNTH_TEST, (uint64_t)i);
+        looking.wanted[i] = whole(synth, item);
+        json_decref(item);
+    }
+    each_problem(synth, 1000, look, &looking);
+    for (int i = 0; i < LOOK; i++) free(looking.wanted[i]);
+}
+
+static void no_test_item_is_in_training(void **state) {
+    (void)state;
+    each_family(check_held_out);
+}
+
+static void wrong_knobs_are_refused_by_name(void **state) {
+    (void)state;
+    static const char *const wrong[][2] = {{"nois=0", "did you mean noise"},
+                                           {"noise=2", "not a number from 0 to 0.9"},
+                                           {"values=2.5", "not a whole number"},
+                                           {"noise", "not of the form"}};
+    for (int i = 0; i < 4; i++) {
+        struct synth synth;
+        assert_int_equal(synth_open(&synth, &family_stories, 1, &wrong[i][0], 1, 1, &error), LTM_INVALID);
+        if (!strstr(error.message, wrong[i][1])) fail_msg("\"%s\" does not say \"%s\"", error.message, wrong[i][1]);
+        synth_close(&synth);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_seed_gives_the_same_texts),
+        cmocka_unit_test(items_have_what_their_kind_needs),
+        cmocka_unit_test(no_test_item_is_in_training),
+        cmocka_unit_test(wrong_knobs_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
