@@ -1,41 +1,75 @@
-/* Text from a model: z from the prior, or fitted on a prompt alone; then one token at a time. */
+/* Text from a model: z from the prior, or fitted on a prompt alone; then one token at a time, many samples at once.
+ *
+ *     struct ltm_generate_options options = ltm_generate_defaults();
+ *     options.prompts = prompts, options.prompt_count = 2, options.count = 100;    100 samples of each prompt
+ *     struct ltm_generate_hooks hooks = {.user = &mine, .on_sample = on_sample};
+ *     ltm_generate(model, &options, &hooks, &error);
+ *
+ * A sample's text follows from the model, its prompt, its number and the options alone: it is the same, to the bit, whatever is
+ * generated beside it, and for any number of threads, calls and processes that share the work. */
 #ifndef LTM_GENERATE_H
 #define LTM_GENERATE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ltm/model.h"
 #include "ltm/status.h"
+#include "ltm/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct ltm_generate_options {
-    const char *prompt; /* UTF-8, or NULL: begin a document with z from the prior */
-    int count;          /* samples */
-    int length;         /* tokens to add at most, with the prompt at most model.sequence; 0 = as many as fit */
-    double temperature; /* 0 = the likeliest token */
-    int top_k;          /* 0 = all */
-    double top_p;       /* 1 = all */
+    const char *const
+        *prompts; /* UTF-8; NULL: each sample begins a document, with z from the prior, as an empty one does */
+    int64_t prompt_count;
+    int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
+    int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
+    int length;          /* tokens to add at most, with the prompt at most model.sequence; 0 = as many as fit */
+    double temperature;  /* 0 = the likeliest token */
+    int top_k;           /* 0 = all */
+    double top_p;        /* 1 = all */
     uint64_t seed;
     bool stop_at_end;                   /* end a sample at the end-of-sequence id */
-    const struct ltm_fast_config *fast; /* how the prompt's posterior is fitted; NULL = as in training */
+    const struct ltm_fast_config *fast; /* how a prompt's posterior is fitted; NULL = as in training */
+    int threads;                        /* LTM_AUTO = one a core */
+    int precision; /* enum ltm_precision of the weights; auto = that of the training. bf16 halves the bytes to read; sums and
+                    * the fit are fp32 in both */
+    int batch; /* samples that a thread has under way; LTM_AUTO = up to 32, as memory allows. Changes speed alone */
 };
 
-/* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document. */
+/* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document; the rest auto. */
 struct ltm_generate_options ltm_generate_defaults(void);
 
-/* Called as text comes: `sample` counts from 0, `text` holds whole UTF-8 characters where the model writes
- * valid ones; bytes = 0 marks the sample's end. Return false to stop. */
-typedef bool (*ltm_text_fn)(void *user, int sample, const char *text, size_t bytes);
+struct ltm_sample {
+    int64_t number, prompt;
+    const char *text; /* what was added to the prompt, so far; ends in NUL. Valid until the hook returns */
+    size_t bytes;
+    int tokens;   /* added, the end-of-sequence id included */
+    double log_p; /* of those tokens given z and the prompt, nats; at temperature 1, of all tokens */
+    bool ended;   /* with the end-of-sequence id */
+};
+
+/* Each may be NULL. One is called at a time, from any thread of the work. */
+struct ltm_generate_hooks {
+    void *user;
+    /* As text comes: `fresh` bytes more, in whole UTF-8 characters where the model writes valid ones; samples take turns.
+     * Return false to end this sample here. */
+    bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh);
+    /* A sample is done: all of them, in order of their numbers. Return false to stop, which is no error. */
+    bool (*on_sample)(void *user, const struct ltm_sample *sample);
+    const struct ltm_watch *watch;     /* or NULL: progress in samples */
+    const volatile sig_atomic_t *stop; /* or NULL; when it becomes nonzero: stop, return LTM_INTERRUPTED */
+};
 
 /* The cost of a token does not grow with what came before: keys and values are kept for `window` positions.
- * LTM_INVALID for options out of range or a prompt that does not fit. */
-ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options, ltm_text_fn on_text,
-                        void *user, struct ltm_error *error);
+ * LTM_INVALID for options out of range or a prompt that does not fit, LTM_NUMERIC where the model computes no numbers. */
+ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
+                        const struct ltm_generate_hooks *hooks, struct ltm_error *error);
 
 #ifdef __cplusplus
 }

@@ -50,13 +50,21 @@ static int set_int(const char *name, const char *text, int least, int *value) {
     return code;
 }
 
-static int set_option(struct ltm_generate_options *options, int letter, const char *value, char **argv) {
+static int set_count(const char *text, int64_t *value) {
+    long long number = 0;
+    int code = option_number(command, "--count", text, 1, UINT32_MAX, &number);
+    *value = number;
+    return code;
+}
+
+static int set_option(struct ltm_generate_options *options, const char **prompt, int letter, const char *value,
+                      char **argv) {
     switch (letter) {
     case 'P':
-        options->prompt = value;
+        *prompt = value;
         return CLI_OK;
     case 'n':
-        return set_int("--count", value, 1, &options->count);
+        return set_count(value, &options->count);
     case 'l':
         return set_int("--length", value, 0, &options->length);
     case 't':
@@ -88,7 +96,8 @@ struct fast_keys {
 };
 
 /* top_k=40 as --top-k 40 */
-static int set_assignment(struct ltm_generate_options *options, struct fast_keys *keys, char *assignment) {
+static int set_assignment(struct ltm_generate_options *options, const char **prompt, struct fast_keys *keys,
+                          char *assignment) {
     if (strncmp(assignment, "fast.", 5) == 0) {
         if (keys->count == (int)(sizeof keys->assignments / sizeof *keys->assignments))
             return cli_usage(command, "too many keys, from \"%s\" on", assignment);
@@ -100,7 +109,8 @@ static int set_assignment(struct ltm_generate_options *options, struct fast_keys
     size_t count = 0;
     for (const struct option *o = long_options; o->name; o++) {
         if (o->has_arg != required_argument) continue;
-        if (same_name(o->name, assignment, length)) return set_option(options, o->val, assignment + length + 1, NULL);
+        if (same_name(o->name, assignment, length))
+            return set_option(options, prompt, o->val, assignment + length + 1, NULL);
         names[count++] = o->name;
     }
     char name[64];
@@ -113,29 +123,28 @@ static int set_assignment(struct ltm_generate_options *options, struct fast_keys
 /* Samples on their way out. */
 struct output {
     const char *prompt;
-    int begun; /* samples that have */
-    bool at_line_begin;
+    bool streams, at_line_begin; /* a single sample is printed as it comes */
+    int64_t begun;
     json_t *samples; /* with --json */
-    char *text;      /* of the sample under way, for --json */
-    size_t bytes;
     bool out_of_memory;
 };
 
 static void write_text(struct output *output, const char *text, size_t bytes) {
     if (bytes == 0) return;
     fwrite(text, 1, bytes, stdout);
-    fflush(stdout);
     output->at_line_begin = text[bytes - 1] == '\n';
 }
 
-static bool print_text(struct output *output, int sample, const char *text, size_t bytes) {
-    if (sample >= output->begun) {
-        output->begun = sample + 1;
-        if (sample > 0) write_text(output, "----\n", 5);
-        if (output->prompt) write_text(output, output->prompt, strlen(output->prompt));
-    }
-    write_text(output, text, bytes);
-    if (bytes == 0 && !output->at_line_begin) write_text(output, "\n", 1);
+static void begin_sample(struct output *output) {
+    if (output->begun++ > 0) write_text(output, "----\n", 5);
+    if (output->prompt) write_text(output, output->prompt, strlen(output->prompt));
+}
+
+static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
+    struct output *output = user;
+    if (!output->begun) begin_sample(output);
+    write_text(output, sample->text + sample->bytes - fresh, fresh);
+    fflush(stdout);
     return !ferror(stdout);
 }
 
@@ -170,30 +179,18 @@ static json_t *json_text(const char *text, size_t bytes) {
     return string;
 }
 
-static bool keep_text(struct output *output, const char *text, size_t bytes) {
-    if (bytes == 0) {
-        json_t *string = json_text(output->text, output->bytes);
-        if (!string || json_array_append_new(output->samples, string) != 0) {
-            output->out_of_memory = true;
-            return false;
-        }
-        output->bytes = 0;
-        return true;
-    }
-    char *grown = realloc(output->text, output->bytes + bytes);
-    if (!grown) {
-        output->out_of_memory = true;
-        return false;
-    }
-    memcpy(grown + output->bytes, text, bytes);
-    output->text = grown;
-    output->bytes += bytes;
-    return true;
-}
-
-static bool on_text(void *user, int sample, const char *text, size_t bytes) {
+static bool on_sample(void *user, const struct ltm_sample *sample) {
     struct output *output = user;
-    return output->samples ? keep_text(output, text, bytes) : print_text(output, sample, text, bytes);
+    if (output->samples) {
+        json_t *string = json_text(sample->text, sample->bytes);
+        output->out_of_memory = !string || json_array_append_new(output->samples, string) != 0;
+        return !output->out_of_memory;
+    }
+    if (!output->streams || !output->begun) begin_sample(output);
+    if (!output->streams) write_text(output, sample->text, sample->bytes);
+    if (!output->at_line_begin) write_text(output, "\n", 1);
+    fflush(stdout);
+    return !ferror(stdout);
 }
 
 /* The model's configuration with what the command line says of the fast loop. */
@@ -206,30 +203,38 @@ static ltm_status configure(struct ltm_config *config, const struct ltm_model *m
     return status;
 }
 
-static int generate(const char *checkpoint, struct ltm_generate_options *options, struct fast_keys *keys, bool json) {
+static int generate(const char *checkpoint, const char *prompt, struct ltm_generate_options *options,
+                    struct fast_keys *keys, bool json) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
-    struct output output = {.prompt = options->prompt, .at_line_begin = true};
+    struct output output = {.prompt = prompt, .at_line_begin = true, .streams = options->count == 1};
     struct ltm_config config;
+    struct ltm_generate_hooks hooks = {.user = &output, .on_sample = on_sample};
     ltm_status status = ltm_model_open(&model, checkpoint, &error);
     if (status == LTM_OK) status = configure(&config, model, keys, &error);
     if (status == LTM_OK) {
         options->fast = &config.fast;
-        if (json) output.samples = json_array();
-        status = ltm_generate(model, options, on_text, &output, &error);
+        if (prompt) {
+            options->prompts = &prompt;
+            options->prompt_count = 1;
+        }
+        if (json)
+            output.samples = json_array();
+        else if (output.streams)
+            hooks.on_text = on_text;
+        status = ltm_generate(model, options, &hooks, &error);
     }
     if (output.out_of_memory) {
         status = error.code = LTM_MEMORY;
         snprintf(error.message, sizeof error.message, "out of memory for a sample; leave --json out");
     }
     if (status == LTM_OK && json) {
-        json_t *all = json_pack("{s:s?, s:O}", "prompt", options->prompt, "samples", output.samples);
+        json_t *all = json_pack("{s:s?, s:O}", "prompt", prompt, "samples", output.samples);
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(all);
     }
     json_decref(output.samples);
-    free(output.text);
     ltm_model_close(model);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
@@ -237,7 +242,7 @@ static int generate(const char *checkpoint, struct ltm_generate_options *options
 int command_generate(int argc, char **argv) {
     struct ltm_generate_options options = ltm_generate_defaults();
     struct fast_keys keys = {.count = 0};
-    const char *checkpoint = NULL;
+    const char *checkpoint = NULL, *prompt = NULL;
     bool json = false;
     int letter, code = CLI_OK;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
@@ -248,12 +253,12 @@ int command_generate(int argc, char **argv) {
         if (letter == ':') return cli_usage(command, "%s needs a value", argv[optind - 1]);
         if (letter == 'j')
             json = true;
-        else if ((code = set_option(&options, letter, optarg, argv)) != CLI_OK)
+        else if ((code = set_option(&options, &prompt, letter, optarg, argv)) != CLI_OK)
             return code;
     }
     for (int i = optind; i < argc && code == CLI_OK; i++) {
         if (argument_is_assignment(argv[i]))
-            code = set_assignment(&options, &keys, argv[i]);
+            code = set_assignment(&options, &prompt, &keys, argv[i]);
         else if (checkpoint)
             code = cli_usage(command, "one checkpoint at a time, not also \"%s\"", argv[i]);
         else
@@ -261,5 +266,5 @@ int command_generate(int argc, char **argv) {
     }
     if (code != CLI_OK) return code;
     if (!checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
-    return generate(checkpoint, &options, &keys, json);
+    return generate(checkpoint, prompt, &options, &keys, json);
 }

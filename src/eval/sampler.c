@@ -1,66 +1,111 @@
 #include "eval/sampler.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "math/vector.h"
 
+/* The likeliest tokens are found without sorting the vocabulary: tokens go to buckets by the upper bits of their
+ * probability (a float's bits rise with its value), and only the bucket in which the limit falls is sorted. */
+enum { BUCKET_SHIFT = 20, BUCKETS = 1 << 11 };
+
+struct sampler_bucket {
+    double mass;
+    int32_t count;
+};
+
 ltm_status sampler_create(struct sampler *sampler, int vocab, double temperature, int top_k, double top_p,
                           struct ltm_error *error) {
     *sampler = (struct sampler){.vocab = vocab, .top_k = top_k, .temperature = temperature, .top_p = top_p};
-    return NEW_ARRAY(sampler->heap, (size_t)vocab, "sampling", error);
+    ltm_status status = NEW_ARRAY(sampler->buckets, BUCKETS, "sampling", error);
+    if (status == LTM_OK) status = NEW_ARRAY(sampler->p, (size_t)vocab, "sampling", error);
+    if (status == LTM_OK) status = NEW_ARRAY(sampler->border, (size_t)vocab, "sampling", error);
+    return status;
 }
 
 void sampler_free(struct sampler *sampler) {
-    free(sampler->heap);
-    sampler->heap = NULL;
+    free(sampler->p);
+    free(sampler->buckets);
+    free(sampler->border);
+    *sampler = (struct sampler){0};
 }
 
-/* Let the token at `at` sink to its place in a heap whose root is the likeliest (of equals, the smallest id). */
-static void sink(int32_t *heap, int size, const float *p, int at) {
-    for (;;) {
-        int best = at;
-        for (int child = 2 * at + 1; child <= 2 * at + 2 && child < size; child++) {
-            const int32_t a = heap[child], b = heap[best];
-            if (p[a] > p[b] || (p[a] == p[b] && a < b)) best = child;
-        }
-        if (best == at) return;
-        const int32_t moved = heap[at];
-        heap[at] = heap[best];
-        heap[best] = moved;
-        at = best;
+static int bucket_of(float p) {
+    uint32_t bits;
+    memcpy(&bits, &p, sizeof bits);
+    return (int)(bits >> BUCKET_SHIFT & (BUCKETS - 1)); /* a NaN may carry a sign */
+}
+
+static int by_probability(const void *a, const void *b, void *user) {
+    const float *p = user;
+    const int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+    if (p[i] != p[j]) return p[i] > p[j] ? -1 : 1;
+    return i < j ? -1 : 1;
+}
+
+/* Of probabilities p (not normalised) that sum to `all`, set those outside both limits to 0; returns what is left. */
+static double cut(struct sampler *sampler, float *p, double all) {
+    const int V = sampler->vocab;
+    const int most = sampler->top_k > 0 && sampler->top_k < V ? sampler->top_k : V;
+    const double enough = sampler->top_p < 1 ? sampler->top_p * all : INFINITY;
+    struct sampler_bucket *buckets = sampler->buckets;
+    if (most == V && sampler->top_p >= 1) return all;
+    memset(buckets, 0, sizeof *buckets * BUCKETS);
+    for (int i = 0; i < V; i++) {
+        struct sampler_bucket *bucket = &buckets[bucket_of(p[i])];
+        bucket->mass += p[i];
+        bucket->count++;
     }
+    /* Whole buckets from the likeliest down, while both limits lie beyond them. */
+    double kept = 0;
+    int taken = 0, at = BUCKETS - 1;
+    for (; at >= 0 && taken + buckets[at].count <= most && kept + buckets[at].mass < enough; at--) {
+        kept += buckets[at].mass;
+        taken += buckets[at].count;
+    }
+    int32_t *border = sampler->border;
+    size_t count = 0;
+    for (int i = 0; i < V; i++) {
+        const int bucket = bucket_of(p[i]);
+        if (bucket == at) border[count++] = i;
+        if (bucket < at) p[i] = 0;
+    }
+    qsort_r(border, count, sizeof *border, by_probability, p);
+    for (size_t i = 0; i < count; i++) {
+        if (taken > 0 && (taken >= most || kept >= enough))
+            p[border[i]] = 0;
+        else {
+            kept += p[border[i]];
+            taken++;
+        }
+    }
+    return kept;
 }
 
-int32_t sampler_pick(struct sampler *sampler, float *logits, double uniform) {
+int32_t sampler_pick(struct sampler *sampler, const float *logits, double uniform) {
     const int V = sampler->vocab;
     const float most = vector_max(logits, (size_t)V);
-    if (sampler->temperature <= 0) {
-        int32_t likeliest = 0;
-        while (likeliest < V - 1 && logits[likeliest] < most) likeliest++;
-        return likeliest;
+    float *p = sampler->p;
+    int32_t likeliest = 0;
+    while (likeliest < V - 1 && logits[likeliest] < most) likeliest++;
+    if (sampler->temperature <= 0) return likeliest;
+    const float cooler = (float)fmin(1 / sampler->temperature, 1e30); /* 0 · ∞ is no logit */
+#pragma omp simd
+    for (int i = 0; i < V; i++) p[i] = (logits[i] - most) * cooler;
+    double left = uniform * cut(sampler, p, (double)vector_exp_sum(p, 0, (size_t)V));
+    for (int i = 0; i < V; i++) {
+        left -= (double)p[i];
+        if (left < 0 && p[i] > 0) return i;
     }
-    for (int i = 0; i < V; i++) logits[i] = (float)((logits[i] - most) / sampler->temperature);
-    const double all = vector_exp_sum(logits, 0, (size_t)V);
-    int32_t *heap = sampler->heap;
-    for (int i = 0; i < V; i++) heap[i] = i;
-    for (int i = V / 2; i-- > 0;) sink(heap, V, logits, i);
-    /* Take tokens off the heap until both limits are met; they gather behind its end, the likeliest last. */
-    const int keep = sampler->top_k > 0 && sampler->top_k < V ? sampler->top_k : V;
-    double kept = 0;
-    int taken = 0;
-    while (taken < keep && (taken == 0 || kept < sampler->top_p * all)) {
-        const int32_t top = heap[0];
-        kept += logits[top];
-        taken++;
-        heap[0] = heap[V - taken];
-        heap[V - taken] = top;
-        sink(heap, V - taken, logits, 0);
-    }
-    double left = uniform * kept;
-    for (int i = 1; i <= taken; i++) {
-        left -= logits[heap[V - i]];
-        if (left < 0) return heap[V - i];
-    }
-    return heap[V - 1];
+    return likeliest; /* what rounding left over */
+}
+
+double sampler_log_p(const struct sampler *sampler, const float *logits, int32_t token) {
+    const float most = vector_max(logits, (size_t)sampler->vocab);
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < sampler->vocab; i++) sum += vector_exp1(logits[i] - most);
+    return (double)(logits[token] - most) - log((double)sum);
 }

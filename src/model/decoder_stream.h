@@ -1,25 +1,39 @@
 /* One token at a time: the decoder with a cache of the last `window` keys and values of each layer, so that the cost of a
- * token does not grow with what came before. For generation. */
+ * token does not grow with what came before. For generation.
+ *
+ * A stream has slots, each with a sequence of its own under its own z. A step reads one token in each of the slots that it is
+ * given: its products are matrix products of so many rows, and read the weights once for all of them. What comes out for a
+ * slot does not depend on the other slots, on which slot it is, or on the number of threads, to the bit (row_products.h). */
 #ifndef MODEL_DECODER_STREAM_H
 #define MODEL_DECODER_STREAM_H
 
 #include <stdint.h>
 
 #include "model/decoder.h"
+#include "model/stream_weights.h"
 
 struct decoder_stream;
 
-ltm_status decoder_stream_create(struct decoder_stream **stream, const struct decoder *decoder,
-                                 struct ltm_error *error);
+/* `threads` share each step: worth it where there is one stream. The weights must outlive it. */
+ltm_status decoder_stream_create(struct decoder_stream **stream, const struct stream_weights *weights, int slots,
+                                 int threads, struct ltm_error *error);
 void decoder_stream_free(struct decoder_stream *stream);
 
+/* What decoder_stream_create will allocate, in bytes. */
+size_t decoder_stream_bytes(const struct decoder *decoder, int slots, int threads);
+
 /* Begin a sequence under z (N_z, d): an empty cache, position 0. */
-void decoder_stream_begin(struct decoder_stream *stream, const float *z);
+void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z);
 
 /* Begin behind the first sequence of a pass that has been scored under the same z: its last keys and values, position T. */
-void decoder_stream_begin_behind(struct decoder_stream *stream, const struct decoder_pass *pass, const float *z);
+void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
+                                 const float *z);
 
-/* Read one token at the next position, which must be below T_max; logits (V) of the token that follows. Owned by the stream. */
-float *decoder_stream_step(struct decoder_stream *stream, int32_t token);
+/* Tokens that a slot has read; it may read T_max in all. */
+int decoder_stream_position(const struct decoder_stream *stream, int slot);
+
+/* Read tokens[i] in slots[i], all different, i < count; logits (count, V) of the tokens that follow. Owned by the stream, and
+ * the caller may overwrite them. */
+float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count);
 
 #endif

@@ -1,10 +1,9 @@
 /* The whole decoder's backward pass against finite differences, to z and to every weight; and what its workspace must not
- * change: group size, generation's cache. */
+ * change. */
 #include "support/gradients.h"
 
 #include "ltm/model.h"
 #include "model/decoder.h"
-#include "model/decoder_stream.h"
 
 enum { SEQUENCES = 2, LENGTH = 11, TOKENS = SEQUENCES * LENGTH };
 
@@ -114,34 +113,6 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     tear_down(&s);
 }
 
-/* The cache holds `window` positions; the sequence is longer, so it wraps. */
-static void generation_sees_what_training_saw(void **state) {
-    (void)state;
-    struct setting s = set_up(&grouped);
-    struct decoder_stream *stream;
-    const int vocab = grouped.vocab;
-    assert_int_equal(decoder_stream_create(&stream, s.decoder, NULL), LTM_OK);
-    for (int behind = 0; behind < 2; behind++) {
-        const int from = behind ? 7 : 0;
-        if (behind) {
-            decoder_begin(s.pass, s.tokens, s.targets, 1, from);
-            decoder_score(s.pass, s.z, s.nll);
-            decoder_stream_begin_behind(stream, s.pass, s.z);
-        } else
-            decoder_stream_begin(stream, s.z);
-        decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-        decoder_score(s.pass, s.z, s.nll);
-        for (int t = from; t < LENGTH; t++) {
-            const float *logits = decoder_stream_step(stream, s.tokens[t]);
-            double sum = 0;
-            for (int v = 0; v < vocab; v++) sum += exp((double)logits[v]);
-            assert_true(fabs(log(sum) - logits[s.targets[t]] - s.nll[t]) < 1e-4);
-        }
-    }
-    decoder_stream_free(stream);
-    tear_down(&s);
-}
-
 static void layer_weights_stand_side_by_side(void **state) {
     (void)state;
     struct setting s = set_up(&grouped);
@@ -184,7 +155,6 @@ int main(void) {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
         cmocka_unit_test(fast_loop_leaves_weights_and_their_gradient_alone),
-        cmocka_unit_test(generation_sees_what_training_saw),
         cmocka_unit_test(layer_weights_stand_side_by_side),
         cmocka_unit_test(parameter_counts_are_the_papers),
     };

@@ -1,0 +1,221 @@
+#include "eval/sample_writer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "train/trained_model.h"
+
+ltm_status sample_writer_create(struct sample_writer *writer, struct writing *shared,
+                                const struct stream_weights *weights, int slots, int threads, struct ltm_error *error) {
+    const struct ltm_generate_options *o = shared->options;
+    const struct decoder *decoder = shared->model->decoder;
+    const int longest = shared->longest;
+    ltm_status status = LTM_OK;
+    *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1};
+    TRY(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
+    TRY(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
+    TRY(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
+    TRY(decoder_stream_create(&writer->stream, weights, slots, threads, error));
+    TRY(sampler_create(&writer->sampler, decoder->config.vocab, o->temperature, o->top_k, o->top_p, error));
+    TRY(fast_loop_create(&writer->loop, decoder, 1, longest ? longest : 1, error));
+    if (longest) TRY(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
+    for (int i = 0; i < slots; i++) writer->order[i] = i;
+cleanup:
+    return status;
+}
+
+void sample_writer_free(struct sample_writer *writer) {
+    for (int i = 0; writer->slot && i < writer->slots; i++) free(writer->slot[i].text);
+    free(writer->slot);
+    free(writer->order);
+    free(writer->tokens);
+    decoder_stream_free(writer->stream);
+    decoder_pass_free(writer->pass);
+    fast_loop_free(&writer->loop);
+    sampler_free(&writer->sampler);
+}
+
+/* q(z | prompt) by the fast loop, or the prior where the prompt is empty. A prompt is fitted alone, so that its posterior does
+ * not depend on what else there is. */
+static void fit(struct sample_writer *w, int64_t number) {
+    const struct prompt *prompt = &w->shared->prompts[number];
+    const uint32_t sequence = (uint32_t)number;
+    const struct noise_source noise = {{.seed = w->shared->options->seed, .purpose = RANDOM_SCORE_FIT}, &sequence};
+    if (w->fitted == number) return;
+    w->fitted = number;
+    if (prompt->count == 0) {
+        const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
+        fast_loop_start(&w->loop, &prior, 1);
+        return;
+    }
+    decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
+    fast_loop_start(&w->loop, &w->shared->fast, 1);
+    fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
+}
+
+/* z of a sample, and the stream behind its prompt. */
+static void begin(struct sample_writer *w, int slot, int64_t number) {
+    const struct ltm_generate_options *o = w->shared->options;
+    const int64_t prompt = number / o->count;
+    const struct prompt *p = &w->shared->prompts[prompt];
+    const uint32_t sequence = (uint32_t)number;
+    const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
+    struct sample_slot *s = &w->slot[slot];
+    fit(w, prompt);
+    fast_loop_draw(&w->loop, &noise, 1, 0);
+    posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    if (p->count) {
+        decoder_score(w->pass, w->loop.z, w->loop.nll);
+        decoder_stream_begin_behind(w->stream, slot, w->pass, w->loop.z);
+    } else
+        decoder_stream_begin(w->stream, slot, w->loop.z);
+    s->sample = (struct ltm_sample){.number = number, .prompt = prompt};
+    s->told = 0;
+    s->token = p->ids[p->count];
+    s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
+}
+
+/* How many of the bytes end a character, so that the rest may wait for what completes it. */
+static size_t whole_characters(const char *text, size_t bytes) {
+    for (size_t back = 1; back <= 3 && back <= bytes; back++) {
+        const unsigned char c = (unsigned char)text[bytes - back];
+        if ((c & 0xC0) == 0x80) continue; /* inside a character: look further back for its beginning */
+        const size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+        return needs > back ? bytes - back : bytes;
+    }
+    return bytes;
+}
+
+static ltm_status append(struct sample_slot *s, const struct ltm_tokenizer *tokenizer, int32_t token,
+                         struct ltm_error *error) {
+    char *text = NULL;
+    size_t bytes = 0;
+    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &text, &bytes, error);
+    if (status != LTM_OK) return status;
+    const size_t needed = s->sample.bytes + bytes + 1;
+    if (needed > s->room) {
+        char *grown = realloc(s->text, 2 * needed);
+        if (!grown) {
+            free(text);
+            return fail_memory(error, 2 * needed, "a sample's text");
+        }
+        s->text = grown;
+        s->room = 2 * needed;
+    }
+    memcpy(s->text + s->sample.bytes, text, bytes + 1);
+    s->sample.bytes += bytes;
+    free(text);
+    return LTM_OK;
+}
+
+/* Tell of text that is new; at the end of a sample of all of it. False when the sample is to end. */
+static bool tell(struct sample_writer *w, struct sample_slot *s, bool end) {
+    struct writing *shared = w->shared;
+    const size_t whole = end ? s->sample.bytes : whole_characters(s->text ? s->text : "", s->sample.bytes);
+    bool more = true;
+    if (!shared->on_text || whole <= s->told) return true;
+    struct ltm_sample so_far = s->sample;
+    so_far.text = s->text;
+    so_far.bytes = whole;
+#pragma omp critical(generation)
+    more = shared->on_text(shared->user, &so_far, whole - s->told);
+    s->told = whole;
+    return more;
+}
+
+static void stop_for(struct writing *shared, const struct ltm_error *error) {
+#pragma omp critical(generation)
+    if (shared->status == LTM_OK) {
+        shared->status = error->code;
+        shared->error = *error;
+        shared->stopped = true;
+    }
+}
+
+/* Take the token that follows. False when the sample ends here. */
+static bool take_token(struct sample_writer *w, struct sample_slot *s, const float *logits, struct ltm_error *error) {
+    const struct ltm_tokenizer *tokenizer = w->shared->model->tokenizer;
+    const struct ltm_generate_options *o = w->shared->options;
+    const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE, .sequence = (uint32_t)s->sample.number};
+    s->token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
+    const double log_p = sampler_log_p(&w->sampler, logits, s->token);
+    if (!isfinite(log_p)) {
+        fail(error, LTM_NUMERIC,
+             "the model's logits are not finite numbers; use a checkpoint from before the training diverged");
+        return false;
+    }
+    s->sample.log_p += log_p;
+    s->sample.tokens++;
+    s->left--;
+    if (s->token == ltm_tokenizer_end(tokenizer) && o->stop_at_end) {
+        s->sample.ended = true;
+        return false;
+    }
+    /* model.vocab may be rounded up: such ids are no text */
+    if (s->token < ltm_tokenizer_vocab(tokenizer) && append(s, tokenizer, s->token, error) != LTM_OK) return false;
+    return tell(w, s, false) && s->left > 0;
+}
+
+/* Hand a sample over with its text. */
+static void finish(struct sample_writer *w, struct sample_slot *s, struct ltm_error *error) {
+    struct writing *shared = w->shared;
+    if (!s->text && NEW_ARRAY(s->text, 1, "a sample's text", error) != LTM_OK) return;
+    tell(w, s, true);
+    s->sample.text = s->text;
+    bool more;
+#pragma omp critical(generation)
+    more = shared->on_done(shared->user, &s->sample, s->text);
+    s->text = NULL;
+    s->room = 0;
+    if (!more)
+#pragma omp atomic write
+        shared->stopped = true;
+}
+
+/* The number of the next sample, or -1. */
+static int64_t next_sample(struct writing *shared) {
+    int64_t number;
+#pragma omp atomic capture
+    number = shared->next++;
+    return number < shared->last ? number : -1;
+}
+
+static bool is_stopped(struct writing *shared) {
+    bool stopped;
+#pragma omp atomic read
+    stopped = shared->stopped;
+    return stopped || (shared->stop && *shared->stop);
+}
+
+void sample_writer_run(struct sample_writer *w) {
+    struct writing *shared = w->shared;
+    struct ltm_error error = {0};
+    const size_t vocab = (size_t)shared->model->decoder->config.vocab;
+    bool left = true;
+    while (!is_stopped(shared) && error.code == LTM_OK) {
+        while (left && w->active < w->slots) {
+            const int64_t number = next_sample(shared);
+            if (number >= 0)
+                begin(w, w->order[w->active++], number);
+            else
+                left = false;
+        }
+        if (w->active == 0) return;
+        for (int i = 0; i < w->active; i++) w->tokens[i] = w->slot[w->order[i]].token;
+        const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);
+        /* From the last on, so that one that leaves changes places with one that is done with this step. */
+        for (int i = w->active; i-- > 0;) {
+            struct sample_slot *s = &w->slot[w->order[i]];
+            if (take_token(w, s, logits + (size_t)i * vocab, &error)) continue;
+            if (error.code != LTM_OK) break;
+            finish(w, s, &error);
+            const int freed = w->order[i];
+            w->order[i] = w->order[--w->active];
+            w->order[w->active] = freed;
+        }
+    }
+    if (error.code != LTM_OK) stop_for(shared, &error);
+}

@@ -1,0 +1,27 @@
+/* The decoder's weights as generation reads them: all of them once a token, so their bytes decide its speed. Shared by the
+ * streams of all threads. */
+#ifndef MODEL_STREAM_WEIGHTS_H
+#define MODEL_STREAM_WEIGHTS_H
+
+#include "math/row_products.h"
+#include "model/decoder.h"
+
+struct stream_layer_weights {
+    struct row_weight wqkv, wo, cross_wq, w13, w2;
+};
+
+struct stream_weights {
+    const struct decoder *decoder;
+    struct stream_layer_weights *layers; /* [L] */
+    struct row_weight output;
+    bf16 *halves; /* what all of them point into, or NULL: then into the decoder's */
+    size_t bytes; /* read for a token */
+};
+
+/* Of a decoder that must outlive them: its own in fp32, or with `in_half` a copy rounded to bf16 (on any processor: sums are
+ * in fp32). Made by `threads` threads. */
+ltm_status stream_weights_create(struct stream_weights **weights, const struct decoder *decoder, bool in_half,
+                                 int threads, struct ltm_error *error);
+void stream_weights_free(struct stream_weights *weights);
+
+#endif
