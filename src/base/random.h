@@ -19,6 +19,7 @@ enum random_purpose {
     RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample; of a score step 1, sequence, fast = sample */
     RANDOM_ORDER = 8,       /* order and offset of sequences: step = epoch */
     RANDOM_TEXT = 9,        /* which documents are held out, or sampled */
+    RANDOM_BOOTSTRAP = 10,  /* which cells a resample has: step = resample */
     RANDOM_SYNTH = 16       /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
 };
 

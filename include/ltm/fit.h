@@ -1,0 +1,139 @@
+/* Scaling laws: a form fitted to the scores of many runs, with intervals, and what it says of a budget.
+ *
+ *     struct ltm_fit *fit = NULL;
+ *     struct ltm_fit_answer answer;
+ *     ltm_fit(&fit, points, count, NULL, NULL, &error);
+ *     ltm_fit_answer(fit, 1e15, &answer, &error);
+ *     puts(answer.words);
+ *     ltm_fit_free(fit);
+ *
+ * Forms. With N parameters, D training tokens, M latent numbers (N_z times width), S fast steps, m = 1 + M / M0:
+ *
+ *     L = E + A / (N^α m^γ S^δ) + B / (D^β m^γ S^δ) + C / m^γ + F / S^δ
+ *
+ * each form with some of these; Chinchilla's is E + A / N^α + B / D^β. S counts only where there are latents, and the
+ * last term is there only then. M0 is the smallest latent size above zero that was measured.
+ *
+ * Fitted as Hoffmann et al. (arXiv 2203.15556, section 3.3, corrected by Besiroglu et al., 2404.10102): the sum of
+ * Huber losses, δ = 1e-3, of log residuals, by L-BFGS from a grid of starts. The form is chosen by points that were
+ * held out: a candidate's error is the mean of |log L - log of its prediction| over cells that its fit had not seen.
+ * Intervals are percentiles of fits to resampled cells. The same bits for any number of threads. */
+#ifndef LTM_FIT_H
+#define LTM_FIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/status.h"
+#include "ltm/watch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One run. */
+struct ltm_fit_point {
+    double loss;           /* > 0; nats a token */
+    double parameters;     /* N > 0 */
+    double tokens;         /* D > 0, in training */
+    int latents;           /* N_z >= 0 */
+    double latent_numbers; /* M = N_z times width, >= 0 */
+    double fast_steps;     /* S >= 1; no matter without latents */
+    double token_flops;    /* compute in training per token; 0 = not known, then no answer about a budget is possible */
+};
+
+enum ltm_fit_parameter {
+    LTM_FIT_E,
+    LTM_FIT_A,
+    LTM_FIT_B,
+    LTM_FIT_C,
+    LTM_FIT_F,
+    LTM_FIT_ALPHA,
+    LTM_FIT_BETA,
+    LTM_FIT_GAMMA,
+    LTM_FIT_DELTA,
+    LTM_FIT_PARAMETERS
+};
+
+/* "E", "α", … Static storage. */
+const char *ltm_fit_parameter_name(enum ltm_fit_parameter parameter);
+
+struct ltm_fit_options {
+    int resamples; /* of the bootstrap; 0 = no intervals */
+    double share;  /* of resamples within an interval */
+    uint64_t seed; /* of the bootstrap */
+    bool plain;    /* Chinchilla's form alone, no candidates beside it */
+};
+
+/* 4,000 resamples, 95 % intervals, seed 0. */
+void ltm_fit_options_defaults(struct ltm_fit_options *options);
+
+struct ltm_fit_interval {
+    double value, low, high; /* NaN where the form has no such parameter; low and high also without resamples */
+};
+
+enum { LTM_FIT_CANDIDATES = 12, LTM_FIT_TEXT = 256, LTM_FIT_NOTES = 8 };
+
+struct ltm_fit_candidate {
+    char form[LTM_FIT_TEXT]; /* as written above */
+    int parameters;
+    double fitted_error;  /* mean |log residual| over all points, each seen */
+    double heldout_error; /* the same over points not seen; NaN where there are too few */
+    double heldout_stderr;
+    bool chosen;
+};
+
+struct ltm_fit_info {
+    size_t points, cells; /* runs, and distinct (N, D, M, S) among them */
+    int folds;            /* in which cells were held out: as many as cells, or 10 */
+    struct ltm_fit_candidate candidate[LTM_FIT_CANDIDATES];
+    int candidates, chosen;
+    struct ltm_fit_interval parameter[LTM_FIT_PARAMETERS]; /* of the chosen form */
+    double latent_scale;                                   /* M0 */
+    int resamples;
+    double share;
+    char note[LTM_FIT_NOTES][LTM_FIT_TEXT]; /* what the points cannot tell, one sentence each */
+    int notes;
+};
+
+struct ltm_fit;
+
+/* Fit; options and watch may be NULL. LTM_INVALID, in words, when the points are too few or do not differ in what the
+ * form needs; LTM_UNSUPPORTED in a build without liblbfgs. The points are copied. */
+ltm_status ltm_fit(struct ltm_fit **fit, const struct ltm_fit_point *points, size_t count,
+                   const struct ltm_fit_options *options, const struct ltm_watch *watch, struct ltm_error *error);
+void ltm_fit_free(struct ltm_fit *fit);
+const struct ltm_fit_info *ltm_fit_info(const struct ltm_fit *fit);
+
+/* The chosen form's loss at a point; its own `loss` is not looked at. */
+double ltm_fit_predict(const struct ltm_fit *fit, const struct ltm_fit_point *point);
+
+/* The optimum of E + A / N^α + B / D^β where compute = k N D (k is 6 for a plain decoder), in closed form
+ * (Hoffmann et al., equation 4): N = G (C/k)^(β/(α+β)), D = (C/k)^(α/(α+β)) / G, G = (αA/βB)^(1/(α+β)). */
+void ltm_fit_optimum(double a, double b, double alpha, double beta, double compute, double k, double *parameters,
+                     double *tokens);
+
+/* What to train with a budget, of the latent counts and step numbers that were measured. */
+struct ltm_fit_answer {
+    double budget; /* FLOPs */
+    int latents;   /* N_z of the best; 0 = none */
+    double fast_steps;
+    struct ltm_fit_interval parameters, tokens, loss;
+    double share; /* of resamples that agree on latents and steps; NaN without resamples */
+    struct ltm_fit_interval
+        gain;          /* best loss without latents - best with; > 0: latents pay. NaN where one was not measured */
+    bool extrapolates; /* more than a factor of 2 beyond what was measured */
+    bool fixed_tokens; /* one D only was measured: all of it is at that D, whatever the budget would buy beyond */
+    char words[1536];
+};
+
+/* LTM_INVALID when the budget is not above zero, buys no model of the measured range, or token_flops is not known. */
+ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
+                          struct ltm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

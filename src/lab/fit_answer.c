@@ -1,0 +1,284 @@
+/* What a fit says of a budget: the best model of each measured (latents, steps), the best of these, and how sure. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "lab/fit_internal.h"
+#include "lab/words.h"
+
+enum { GRID = 240, GROUPS = 64 };
+static const double reach = 4,
+                    near = 2; /* how far beyond the measured range is looked, and from where that is called so */
+
+/* Models of one (latents, steps): what a token costs and how many latent numbers there are, by parameter count. */
+struct group {
+    int latents;
+    double steps;
+    int sizes;
+    double *log_n, *log_k, *log_m; /* [sizes], ascending in N; k = FLOPs a token and parameter */
+    struct fit_row row[GRID];      /* what the budget buys at each N of the grid */
+    double n[GRID], d[GRID];
+    int usable; /* grid points up to which the budget reaches */
+};
+
+struct choice {
+    int group;
+    double loss, parameters, tokens;
+};
+
+static double interpolate(const double *x, const double *y, int count, double at, bool extend) {
+    if (count == 1) return y[0];
+    int i = 1;
+    while (i < count - 1 && at > x[i]) i++;
+    const double share = (at - x[i - 1]) / (x[i] - x[i - 1]);
+    return y[i - 1] + (extend ? share : fmax(0, fmin(1, share))) * (y[i] - y[i - 1]);
+}
+
+static void insert(struct group *g, const struct ltm_fit_point *p) {
+    const double log_n = log(p->parameters);
+    int i = g->sizes;
+    for (int k = 0; k < g->sizes; k++)
+        if (fabs(g->log_n[k] - log_n) < 1e-9) return;
+    for (; i > 0 && g->log_n[i - 1] > log_n; i--) {
+        g->log_n[i] = g->log_n[i - 1];
+        g->log_k[i] = g->log_k[i - 1];
+        g->log_m[i] = g->log_m[i - 1];
+    }
+    g->log_n[i] = log_n;
+    g->log_k[i] = log(p->token_flops / p->parameters);
+    g->log_m[i] = p->latents ? log(p->latent_numbers) : 0;
+    g->sizes++;
+}
+
+/* `room` is cut into the groups' arrays. */
+static int find_groups(const struct ltm_fit *fit, struct group *groups, double *room) {
+    int count = 0;
+    for (size_t i = 0; i < fit->rows.count; i++) {
+        const struct ltm_fit_point *p = &fit->points[i];
+        int g = 0;
+        if (!(p->token_flops > 0)) continue;
+        while (g < count && !(groups[g].latents == p->latents && (p->latents == 0 || groups[g].steps == p->fast_steps)))
+            g++;
+        if (g == GROUPS) continue;
+        if (g == count) {
+            groups[g] = (struct group){.latents = p->latents, .steps = p->latents ? p->fast_steps : 0};
+            groups[g].log_n = room + 3 * (size_t)g * fit->rows.count;
+            groups[g].log_k = groups[g].log_n + fit->rows.count;
+            groups[g].log_m = groups[g].log_k + fit->rows.count;
+            count++;
+        }
+        insert(&groups[g], p);
+    }
+    return count;
+}
+
+/* The rows of the grid: each N with the tokens that the budget buys there. With one D measured it is that D, for models
+ * that the budget pays. */
+static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, double fixed_tokens) {
+    const double first = g->log_n[0] - log(reach), last = g->log_n[g->sizes - 1] + log(reach);
+    g->usable = 0;
+    for (int i = 0; i < GRID; i++) {
+        const double log_n = first + (last - first) * i / (GRID - 1);
+        const double k = exp(interpolate(g->log_n, g->log_k, g->sizes, log_n, false));
+        struct ltm_fit_point p = {.loss = 1, .parameters = exp(log_n), .latents = g->latents, .fast_steps = g->steps};
+        if (g->latents) p.latent_numbers = exp(interpolate(g->log_n, g->log_m, g->sizes, log_n, true));
+        p.tokens = fixed_tokens > 0 ? fixed_tokens : budget / (k * p.parameters);
+        if (k * p.parameters * p.tokens > budget * (1 + 1e-9)) break;
+        g->n[i] = p.parameters;
+        g->d[i] = p.tokens;
+        g->row[i] = fit_row_of(&fit->rows, &p);
+        g->usable = i + 1;
+    }
+}
+
+/* Between grid points a parabola through the lowest three says where the minimum is. */
+static struct choice best_of(const struct ltm_fit *fit, const struct group *g, const double at[LTM_FIT_PARAMETERS]) {
+    double loss[GRID];
+    int low = 0;
+    loss[0] = fit_form_log(&fit->form, &g->row[0], at, NULL);
+    for (int i = 1; i < g->usable; i++) {
+        loss[i] = fit_form_log(&fit->form, &g->row[i], at, NULL);
+        if (loss[i] < loss[low]) low = i;
+    }
+    struct choice choice = {.loss = exp(loss[low]), .parameters = g->n[low], .tokens = g->d[low]};
+    if (low == 0 || low == g->usable - 1) return choice;
+    const double bend = loss[low - 1] - 2 * loss[low] + loss[low + 1];
+    const double shift = bend > 0 ? 0.5 * (loss[low - 1] - loss[low + 1]) / bend : 0;
+    const double ratio = pow(g->n[low + 1] / g->n[low], shift);
+    choice.parameters *= ratio;
+    choice.tokens *= pow(g->d[low + 1] / g->d[low], shift);
+    return choice;
+}
+
+/* The best of all groups, of those without latents ([0]) and of those with ([1]); group -1 where there is none. */
+static struct choice best(const struct ltm_fit *fit, const struct group *groups, int count,
+                          const double at[LTM_FIT_PARAMETERS], struct choice by_kind[2]) {
+    by_kind[0] = by_kind[1] = (struct choice){.group = -1, .loss = HUGE_VAL};
+    for (int g = 0; g < count; g++) {
+        if (groups[g].usable == 0) continue;
+        struct choice choice = best_of(fit, &groups[g], at), *kind = &by_kind[groups[g].latents > 0];
+        choice.group = g;
+        if (kind->group < 0 || choice.loss < kind->loss) *kind = choice;
+    }
+    return by_kind[1].group < 0 || (by_kind[0].group >= 0 && by_kind[0].loss <= by_kind[1].loss) ? by_kind[0]
+                                                                                                 : by_kind[1];
+}
+
+static double gain_of(const struct choice by_kind[2]) {
+    return by_kind[0].group < 0 || by_kind[1].group < 0 ? NAN : by_kind[0].loss - by_kind[1].loss;
+}
+
+static ltm_status take_intervals(const struct ltm_fit *fit, const struct group *groups, int count,
+                                 const struct choice *chosen, double gain, struct ltm_fit_answer *answer,
+                                 struct ltm_error *error) {
+    const size_t n = (size_t)fit->info.resamples;
+    double *values = NULL;
+    size_t agree = 0;
+    ltm_status status = NEW_ARRAY(values, 4 * n, "intervals", error);
+    if (status != LTM_OK) return status;
+#pragma omp parallel for schedule(static) reduction(+ : agree)
+    for (size_t i = 0; i < n; i++) {
+        struct choice kinds[2];
+        const struct choice one = best(fit, groups, count, fit->sample[i], kinds);
+        values[i] = one.parameters;
+        values[n + i] = one.tokens;
+        values[2 * n + i] = one.loss;
+        values[3 * n + i] = gain_of(kinds);
+        agree += one.group == chosen->group;
+    }
+    answer->parameters = fit_interval(chosen->parameters, values, n, fit->info.share);
+    answer->tokens = fit_interval(chosen->tokens, values + n, n, fit->info.share);
+    answer->loss = fit_interval(chosen->loss, values + 2 * n, n, fit->info.share);
+    answer->gain = fit_interval(gain, values + 3 * n, n, fit->info.share);
+    answer->share = n ? (double)agree / (double)n : NAN;
+    free(values);
+    return LTM_OK;
+}
+
+/* ---- In words ---- */
+
+struct words {
+    char *text;
+    size_t size, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct words *w, const char *format, ...) {
+    va_list arguments;
+    if (w->used >= w->size) return;
+    va_start(arguments, format);
+    w->used += (size_t)vsnprintf(w->text + w->used, w->size - w->used, format, arguments);
+    va_end(arguments);
+}
+
+static void say_counts(struct words *w, const struct ltm_fit_interval *i, const char *what) {
+    char value[WORDS_NUMBER], low[WORDS_NUMBER], high[WORDS_NUMBER];
+    say(w, "%s %s", words_quantity(value, i->value), what);
+    if (!isnan(i->low)) say(w, " (%s to %s)", words_quantity(low, i->low), words_quantity(high, i->high));
+}
+
+static void say_kind(struct words *w, int latents, double steps) {
+    if (latents)
+        say(w, "%d latents, %g fast steps", latents, steps);
+    else
+        say(w, "no latents");
+}
+
+static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
+    if (isnan(gain->value)) {
+        say(w, " Models with and without latents were not both measured, so whether latents pay cannot be said.");
+        return;
+    }
+    const bool known = !isnan(gain->low);
+    if (known && gain->low <= 0 && gain->high >= 0)
+        say(w, " Whether latents pay here cannot be told: ");
+    else
+        say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
+    say(w, "at the same budget the best model with them (");
+    say_kind(w, with->latents, with->steps);
+    say(w, ") is %.4f nats a token %s than the best without", fabs(gain->value), gain->value > 0 ? "better" : "worse");
+    if (known) {
+        const bool better = gain->value > 0;
+        say(w, " (%.4f to %.4f)", better ? gain->low : -gain->high, better ? gain->high : -gain->low);
+    }
+    say(w, ".");
+}
+
+static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with) {
+    struct words w = {a->words, sizeof a->words, 0};
+    char budget[WORDS_NUMBER];
+    say(&w, "With %s FLOPs of training: ", words_quantity(budget, a->budget));
+    say_counts(&w, &a->parameters, "parameters");
+    say(&w, ", ");
+    say_kind(&w, a->latents, a->fast_steps);
+    say(&w, ", ");
+    if (a->fixed_tokens)
+        say(&w, "%s tokens (the only count measured)", words_quantity(budget, a->tokens.value));
+    else
+        say_counts(&w, &a->tokens, "tokens");
+    say(&w, "; expected loss %.4f", a->loss.value);
+    if (!isnan(a->loss.low)) say(&w, " (%.4f to %.4f)", a->loss.low, a->loss.high);
+    say(&w, " nats a token.");
+    if (fit->info.resamples)
+        say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",
+            100 * a->share, fit->info.resamples, 100 * fit->info.share);
+    say_gain(&w, &a->gain, with);
+    if (a->extrapolates)
+        say(&w, " This lies beyond what was measured: take it as a direction to look in, not as a figure.");
+}
+
+/* ---- The whole ---- */
+
+static bool beyond(double value, double least, double most) { return value < least / near || value > most * near; }
+
+static void judge_range(const struct ltm_fit *fit, const struct group *g, const struct choice *chosen,
+                        struct ltm_fit_answer *answer) {
+    double least = HUGE_VAL, most = 0;
+    for (size_t i = 0; i < fit->rows.count; i++) {
+        least = fmin(least, fit->points[i].tokens);
+        most = fmax(most, fit->points[i].tokens);
+    }
+    answer->extrapolates = beyond(chosen->tokens, least, most) ||
+                           beyond(chosen->parameters, exp(g->log_n[0]), exp(g->log_n[g->sizes - 1]));
+}
+
+ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
+                          struct ltm_error *error) {
+    struct group *groups = NULL;
+    double *room = NULL;
+    ltm_status status;
+    *answer = (struct ltm_fit_answer){.budget = budget};
+    if (!(budget > 0) || !isfinite(budget))
+        return fail(error, LTM_INVALID, "a budget of %g FLOPs; it must be above 0", budget);
+    TRY(NEW_ARRAY(groups, GROUPS, "an answer", error));
+    TRY(NEW_ARRAY(room, 3 * fit->rows.count * GROUPS, "an answer", error));
+    const int count = find_groups(fit, groups, room);
+    answer->fixed_tokens = !(fit->rows.features & 1u << FEATURE_D);
+    bool any = false;
+    for (int g = 0; g < count; g++) {
+        lay_grid(fit, &groups[g], budget, answer->fixed_tokens ? fit->points[0].tokens : 0);
+        any = any || groups[g].usable > 0;
+    }
+    if (!any) {
+        char text[WORDS_NUMBER];
+        status =
+            count ? fail(error, LTM_INVALID,
+                         "a budget of %s FLOPs trains none of the models near those that were measured",
+                         words_quantity(text, budget))
+                  : fail(error, LTM_INVALID, "no run says what a token cost in training, so no budget can be divided");
+        goto cleanup;
+    }
+    struct choice kinds[2];
+    const struct choice chosen = best(fit, groups, count, fit->at, kinds);
+    answer->latents = groups[chosen.group].latents;
+    answer->fast_steps = groups[chosen.group].steps;
+    TRY(take_intervals(fit, groups, count, &chosen, gain_of(kinds), answer, error));
+    judge_range(fit, &groups[chosen.group], &chosen, answer);
+    put_in_words(fit, answer, kinds[1].group >= 0 ? &groups[kinds[1].group] : &groups[chosen.group]);
+cleanup:
+    free(groups);
+    free(room);
+    return status;
+}

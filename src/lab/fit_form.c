@@ -1,0 +1,123 @@
+#include "lab/fit_form.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define N (1u << FEATURE_N)
+#define D (1u << FEATURE_D)
+#define M (1u << FEATURE_M)
+#define S (1u << FEATURE_S)
+
+static const double huber_delta = 1e-3;
+
+/* E, A, B and what latents and steps do: divide A or B, or add a term. 0 in `a` or `b`: nothing more than N or D. */
+static const struct {
+    unsigned a, b;
+    bool c, f;
+} extensions[] = {{0, 0, false, false}, {0, 0, true, false},     {M, 0, false, false}, {0, M, false, false},
+                  {0, 0, false, true},  {0, 0, true, true},      {M, 0, false, true},  {M | S, 0, false, false},
+                  {0, M, false, true},  {0, M | S, false, false}};
+
+int fit_forms(struct fit_form forms[LTM_FIT_CANDIDATES], unsigned features, bool plain) {
+    int count = 0;
+    for (size_t i = 0; i < (plain ? 1 : sizeof extensions / sizeof extensions[0]); i++) {
+        const unsigned a = extensions[i].a, b = extensions[i].b;
+        const unsigned needs =
+            a | b | (extensions[i].c ? M : 0) | (extensions[i].f ? S : 0) | (a ? N : 0) | (b ? D : 0);
+        if ((features & needs) != needs) continue;
+        struct fit_form form = {.terms = 1, .term = {{LTM_FIT_E, 0}}};
+        if (features & N) form.term[form.terms++] = (struct fit_term){LTM_FIT_A, N | a};
+        if (features & D) form.term[form.terms++] = (struct fit_term){LTM_FIT_B, D | b};
+        if (extensions[i].c) form.term[form.terms++] = (struct fit_term){LTM_FIT_C, M};
+        if (extensions[i].f) form.term[form.terms++] = (struct fit_term){LTM_FIT_F, S};
+        forms[count++] = form;
+    }
+    return count;
+}
+
+void fit_form_write(const struct fit_form *form, char *text, size_t size) {
+    static const char *const coefficient[] = {"E", "A", "B", "C", "F"};
+    static const char *const power[FIT_FEATURES] = {"N^α", "D^β", "m^γ", "S^δ"};
+    size_t used = 0;
+    text[0] = 0;
+    for (int t = 0; t < form->terms && used < size; t++) {
+        const unsigned features = form->term[t].features;
+        const bool several = (features & (features - 1)) != 0;
+        used += (size_t)snprintf(text + used, size - used, "%s%s%s%s", t ? " + " : "",
+                                 coefficient[form->term[t].coefficient], features ? " / " : "", several ? "(" : "");
+        bool first = true;
+        for (int j = 0; j < FIT_FEATURES; j++) {
+            if (!(features & 1u << j) || used >= size) continue;
+            used += (size_t)snprintf(text + used, size - used, "%s%s", first ? "" : " ", power[j]);
+            first = false;
+        }
+        if (several && used < size) used += (size_t)snprintf(text + used, size - used, ")");
+    }
+}
+
+int fit_form_parameters(const struct fit_form *form, enum ltm_fit_parameter list[LTM_FIT_PARAMETERS]) {
+    int count = 0;
+    unsigned features = 0;
+    for (int t = 0; t < form->terms; t++) {
+        list[count++] = form->term[t].coefficient;
+        features |= form->term[t].features;
+    }
+    for (int j = 0; j < FIT_FEATURES; j++)
+        if (features & 1u << j) list[count++] = fit_exponent((enum fit_feature)j);
+    return count;
+}
+
+void fit_form_spread(const struct fit_form *form, const double *x, double at[LTM_FIT_PARAMETERS]) {
+    enum ltm_fit_parameter list[LTM_FIT_PARAMETERS];
+    const int count = fit_form_parameters(form, list);
+    for (int p = 0; p < LTM_FIT_PARAMETERS; p++) at[p] = NAN;
+    for (int i = 0; i < count; i++) at[list[i]] = x[i];
+}
+
+void fit_form_gather(const struct fit_form *form, const double at[LTM_FIT_PARAMETERS], double *x) {
+    enum ltm_fit_parameter list[LTM_FIT_PARAMETERS];
+    const int count = fit_form_parameters(form, list);
+    for (int i = 0; i < count; i++) x[i] = at[list[i]];
+}
+
+double fit_form_log(const struct fit_form *form, const struct fit_row *row, const double at[LTM_FIT_PARAMETERS],
+                    double *weight) {
+    double log_term[FIT_TERMS], most = -HUGE_VAL, sum = 0;
+    for (int t = 0; t < form->terms; t++) {
+        const struct fit_term *term = &form->term[t];
+        log_term[t] = at[term->coefficient];
+        for (int j = 0; j < FIT_FEATURES; j++)
+            if (term->features & 1u << j) log_term[t] -= at[fit_exponent((enum fit_feature)j)] * row->x[j];
+        if (term->coefficient == LTM_FIT_F && !row->latents) log_term[t] = -HUGE_VAL;
+        if (log_term[t] > most) most = log_term[t];
+    }
+    for (int t = 0; t < form->terms; t++) sum += log_term[t] = exp(log_term[t] - most);
+    if (weight)
+        for (int t = 0; t < form->terms; t++) weight[t] = log_term[t] / sum;
+    return most + log(sum);
+}
+
+double fit_objective_value(const void *context, const double *x, double *gradient, int count) {
+    const struct fit_objective *o = context;
+    double at[LTM_FIT_PARAMETERS], slope[LTM_FIT_PARAMETERS] = {0}, value = 0;
+    fit_form_spread(o->form, x, at);
+    for (size_t i = 0; i < o->count; i++) {
+        const double w = o->weight ? o->weight[i] : 1;
+        double share[FIT_TERMS];
+        if (w == 0) continue;
+        const double r = (o->rows[i].log_loss - fit_form_log(o->form, &o->rows[i], at, share)) / huber_delta;
+        const double pull = fmax(-1, fmin(1, r)); /* d Huber / d r */
+        value += w * (fabs(r) <= 1 ? 0.5 * r * r : fabs(r) - 0.5);
+        for (int t = 0; t < o->form->terms; t++) {
+            const struct fit_term *term = &o->form->term[t];
+            const double g = -w * pull * share[t] / huber_delta;
+            slope[term->coefficient] += g;
+            for (int j = 0; j < FIT_FEATURES; j++)
+                if (term->features & 1u << j) slope[fit_exponent((enum fit_feature)j)] -= g * o->rows[i].x[j];
+        }
+    }
+    (void)count;
+    fit_form_gather(o->form, slope, gradient);
+    return value;
+}

@@ -1,0 +1,20 @@
+/* What a fit keeps: shared by fit.c and fit_answer.c. */
+#ifndef LAB_FIT_INTERNAL_H
+#define LAB_FIT_INTERNAL_H
+
+#include "lab/fit_rows.h"
+#include "lab/fit_search.h"
+
+struct ltm_fit {
+    struct ltm_fit_info info;
+    struct ltm_fit_point *points;
+    struct fit_rows rows;
+    struct fit_form form;                 /* the chosen one */
+    double at[LTM_FIT_PARAMETERS];        /* of centred features, coefficients as logarithms */
+    double (*sample)[LTM_FIT_PARAMETERS]; /* [info.resamples], the same of each resample */
+};
+
+/* The percentile interval of values that it sorts; low and high NaN where there are fewer than 2. */
+struct ltm_fit_interval fit_interval(double value, double *values, size_t count, double share);
+
+#endif

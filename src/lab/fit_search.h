@@ -1,0 +1,29 @@
+/* The minima of a form's objective: found from a grid of starts, improved from known ones. */
+#ifndef LAB_FIT_SEARCH_H
+#define LAB_FIT_SEARCH_H
+
+#include "lab/fit_form.h"
+
+enum { FIT_MINIMA = 2 };
+
+/* Minima of a form, the lowest first. Parameters as fit_form_spread gives them, of centred features. */
+struct fit_minima {
+    double value[FIT_MINIMA];
+    double at[FIT_MINIMA][LTM_FIT_PARAMETERS];
+    int count;
+};
+
+/* From Hoffmann's grid of starts where the form is plain (`from` NULL), else from the minima of the form that it extends
+ * and a grid of what it adds. `mean` are the features' means, by which rows are centred. */
+ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *objective, const struct fit_minima *from,
+                      const double mean[FIT_FEATURES], struct ltm_error *error);
+
+/* The lowest minimum that is reached from `from`, for weights that differ from those it was found with. */
+ltm_status fit_improve(double at[LTM_FIT_PARAMETERS], const struct fit_objective *objective,
+                       const struct fit_minima *from, struct ltm_error *error);
+
+/* Coefficients for centred features ↔ for plain ones: c' = c - Σ exponent_j mean_j; sign +1 leads back. */
+void fit_recentre(const struct fit_form *form, const double mean[FIT_FEATURES], double sign,
+                  double at[LTM_FIT_PARAMETERS]);
+
+#endif

@@ -1,0 +1,12 @@
+/* Numbers as people read them. */
+#ifndef LAB_WORDS_H
+#define LAB_WORDS_H
+
+#include <stddef.h>
+
+enum { WORDS_NUMBER = 32 };
+
+/* 1234567 → "1.23 M" (k, M, G, T, then powers of ten; three digits); "—" for what is not finite. Returns text. */
+const char *words_quantity(char text[WORDS_NUMBER], double value);
+
+#endif
