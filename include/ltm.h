@@ -25,6 +25,7 @@
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/status.h"
+#include "ltm/sweep.h"
 #include "ltm/synth.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"

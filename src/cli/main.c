@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"train", command_train, "begin a run, or go on with it"},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte"},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
+    {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table"},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds"},
 };
 

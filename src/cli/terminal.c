@@ -60,14 +60,13 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static int columns(void) {
+int cli_columns(void) {
     struct winsize window;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;
     return 80;
 }
 
-/* End `text` before it passes `width` columns, never within a UTF-8 character (all of ours are one wide). */
-static void cut_to_width(char *text, int width) {
+void cli_cut_to_width(char *text, int width) {
     int at = 0;
     for (char *c = text; *c; c++) {
         if (((unsigned char)*c & 0xc0) == 0x80) continue;
@@ -87,7 +86,7 @@ static void erase(struct cli_bar *bar) {
 static void draw(struct cli_bar *bar, const char *text) {
     char line[LINE_MAX_BYTES];
     snprintf(line, sizeof line, "%s", text);
-    cut_to_width(line, columns() - 1); /* the last column would wrap */
+    cli_cut_to_width(line, cli_columns() - 1); /* the last column would wrap */
     fprintf(stderr, "\r%s\x1b[K", line);
     fflush(stderr);
     bar->drawn = true;
@@ -102,7 +101,7 @@ static double time_left(const struct cli_bar *bar, const struct ltm_progress *pr
 
 /* " [####....]": shorter in a narrow window, to leave room for the figures. */
 static void format_cells(char cells[CELLS_MOST + 4], double part) {
-    int count = columns() >= 110 ? CELLS_MOST : CELLS_MOST / 3;
+    int count = cli_columns() >= 110 ? CELLS_MOST : CELLS_MOST / 3;
     const int full = (int)(part * count);
     char *at = cells;
     *at++ = ' ';

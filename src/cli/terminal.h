@@ -47,6 +47,12 @@ void cli_bar_line(struct cli_bar *bar, const char *format, ...) __attribute__((f
 /* Take the bar away, before other output follows. */
 void cli_bar_end(struct cli_bar *bar);
 
+/* Columns of the terminal that stderr is; 80 where it does not say. */
+int cli_columns(void);
+
+/* End `text` before it passes `width` columns, never within a UTF-8 character (all of ours are one wide). */
+void cli_cut_to_width(char *text, int width);
+
 /* "9 s", "1:23", "1:02:03", "3 d 4 h" */
 void cli_duration(char *text, size_t size, double seconds);
 

@@ -16,6 +16,7 @@
 #include "train/checkpoint.h"
 #include "train/inspect_parts.h"
 #include "train/trainer.h"
+#include "train/vocabulary.h"
 
 /* ---- Configurations ---- */
 
@@ -34,18 +35,6 @@ static void put_config(json_t *out, const struct ltm_config *config) {
         json_object_set_new(all, keys[i].name, json ? json : json_string(value)); /* "auto" is a string too */
     }
     json_object_set_new(out, "configuration", all);
-}
-
-/* The vocabulary of the tokenizer that the configuration names, where that is there. */
-static void find_vocab(struct ltm_config *config) {
-    char path[LTM_PATH_MAX];
-    struct ltm_tokenizer *tokenizer = NULL;
-    if (config->model.vocab != LTM_AUTO) return;
-    snprintf(path, sizeof path, "%s", config->data.tokenizer);
-    if (!*path && path_join(path, sizeof path, config->data.corpus, "tokenizer.model", NULL) != LTM_OK) return;
-    if (!file_exists(path) || ltm_tokenizer_open(&tokenizer, path, NULL) != LTM_OK) return;
-    config->model.vocab = ltm_tokenizer_vocab(tokenizer);
-    ltm_tokenizer_close(tokenizer);
 }
 
 static void put_model_size(json_t *out, const struct ltm_model_config *model) {
@@ -80,7 +69,7 @@ ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error
     put_config(out, &config);
     put_steps(out, &config);
     ltm_config_resolve(&config);
-    find_vocab(&config);
+    vocabulary_find(&config);
     if (config.model.vocab == LTM_AUTO) {
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
@@ -226,7 +215,7 @@ ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error)
     TRY(load_config(&config, path, error));
     put_config(out, &config);
     put_steps(out, &config);
-    find_vocab(&config);
+    vocabulary_find(&config);
     if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
     TRY(put_checkpoints(out, folder, error));
     TRY(put_log(out, folder, error));

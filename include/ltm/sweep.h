@@ -1,0 +1,196 @@
+/* Sweeps: a study is a base configuration, axes of values, and a budget; a cell is one run of it.
+ *
+ *     struct ltm_study *study = NULL;
+ *     ltm_study_open(&study, "runs/width.ini", NULL, 0, &error);
+ *     ltm_sweep(study, &(struct ltm_sweep_options){.command = command}, NULL, &result, &error);   → runs/width/results.csv
+ *     ltm_study_close(study);
+ *
+ * A study's file is INI. Only `base`, and a list in [axes], [budget] or seeds that makes more than one cell, matter to begin:
+ *
+ *     [study]
+ *     base = micro.ini             the configuration that every cell starts from; relative to this file
+ *     dir = runs/width             the study's folder (runs/NAME of this file)
+ *     seeds = 1                    run.seed of every cell (the base's)
+ *     corner_seeds = 1 2           of cells where every axis has its first or last value (= seeds)
+ *     keep = best                  scores are those of the checkpoint with the best held-out bound, or of the last
+ *     threads = 1                  of a cell
+ *     jobs = auto                  cells at once; auto = the cores by threads
+ *
+ *     [budget]                     of each cell; both make cells for each value of either. Neither: the base's run.tokens
+ *     tokens = 1M 4M
+ *     flops = 2e13                 floating-point operations of training: the nearest whole number of slow steps
+ *
+ *     [axes]                       keys of the configuration; the cells are all combinations
+ *     model.dim/model.heads = 64/2 128/4      keys that go together
+ *     latent.count = 0 8 24 48
+ *     fast.steps = 1..16*2                    1 2 4 8 16; a..b+s and a..b (by 1) are ranges too
+ *
+ *     [scores]                     how ltm eval scores each cell
+ *     eval.iwae = 16               its keys eval.*
+ *     corpus.wiki = PATH           held-out text of another corpus: columns wiki:bound …
+ *
+ * Paths other than `base` mean what they mean in configurations. Cells that are the same run are made once: without latents no
+ * key of [fast] matters, and such a cell has no value for them.
+ *
+ * The study's folder. Everything in it is replaced atomically, so that a kill or a power loss at any point loses nothing:
+ *
+ *     study.ini base.ini           what the study is; a call that contradicts it is refused (values may be added to axes)
+ *     cells/NAME/                  the run of a cell: config.ini, log.jsonl, checkpoints/ (ltm/train.h), and result.json when
+ *                                  it is finished, or error.txt
+ *     results.csv                  one row a cell, in the order of the study; the same to the bit however often the work was
+ *                                  cut, by however many processes it was done
+ *     timings.csv                  cell,training_seconds,scoring_seconds,threads,host: what is not the same to the bit
+ *
+ * Columns of results.csv (RFC 4180, lines end with LF; a field is empty where there is no such figure):
+ *
+ *     cell                         its name, and its folder's in cells/
+ *     status                       done, failed, or waiting (which a running one is too)
+ *     seed
+ *     KEY …                        one column for each key of [axes], named as in configurations: model.dim, latent.count
+ *     budget_tokens, budget_flops  what was asked; one of them
+ *     tokens                       trained on: whole slow steps
+ *     parameters                   weights, the tied embedding counted once
+ *     parameters_without_embeddings
+ *     latent_numbers               N_z · d of a sequence
+ *     forward_flops                F, of one token (ltm_forward_flops)
+ *     training_flops_per_token     (2 T_fast + 3) F; 3 F without latents
+ *     training_flops               that · tokens; held-out scores not counted
+ *     step, scored_tokens          of the checkpoint that was scored
+ *     recon, kl, bound, iwae, prior, continuation, continuation_prior, fitted_noise
+ *                                  of ltm_eval on the cell's own corpus, nats a token; each followed by NAME_stderr
+ *     bits_per_byte                of the bound; bits_per_byte_stderr
+ *     CORPUS:recon …               the same for the corpora of [scores]
+ */
+#ifndef LTM_SWEEP_H
+#define LTM_SWEEP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/config.h"
+#include "ltm/status.h"
+#include "ltm/train.h"
+#include "ltm/watch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltm_study;
+
+/* Read a study and lay out its cells; nothing is written. `settings` are `count` texts "section.key=value" over what the file
+ * says: study.*, budget.*, axes.*, scores.*, or any key of the base configuration. LTM_INVALID with the file and line, the
+ * nearest known key, or the cell whose configuration does not hold; LTM_IO. */
+ltm_status ltm_study_open(struct ltm_study **study, const char *path, const char *const *settings, size_t count,
+                          struct ltm_error *error);
+void ltm_study_close(struct ltm_study *study); /* NULL is fine */
+
+const char *ltm_study_dir(const struct ltm_study *study);
+size_t ltm_study_cells(const struct ltm_study *study);
+
+enum ltm_cell_status { LTM_CELL_WAITING, LTM_CELL_DONE, LTM_CELL_FAILED };
+
+/* A cell, as the study lays it out and as its folder says it stands. */
+struct ltm_cell {
+    const char *name; /* owned by the study */
+    struct ltm_config config;
+    int64_t tokens; /* that it trains on */
+    int64_t parameters, parameters_without_embeddings;
+    double forward_flops, training_flops; /* a token; in all */
+    double scoring_flops;                 /* about: held-out scores while it trains, and at its end */
+    enum ltm_cell_status status;
+    const char *failure; /* one sentence, owned by the study; empty unless it failed */
+};
+
+/* Cell `index` of the study, 0 … ltm_study_cells - 1. */
+void ltm_study_cell(const struct ltm_study *study, size_t index, struct ltm_cell *cell);
+
+/* How a cell's process says that it found the cell claimed by another one. */
+enum { LTM_CELL_BUSY_EXIT = 75 };
+
+struct ltm_cell_hooks {
+    struct ltm_train_hooks train; /* stop ends training with a checkpoint, and LTM_INTERRUPTED */
+    void (*on_scoring)(
+        void *user); /* train.user: it is trained, and its scores are taken; to stop now, end the process */
+};
+
+/* Train and score one cell of a study that ltm_sweep has begun, here; it may have been cut at any point before. *busy tells a
+ * failure because another process holds the claim from one of the cell's own, which cells/NAME/error.txt keeps. */
+ltm_status ltm_study_run_cell(const struct ltm_study *study, const char *name, const struct ltm_cell_hooks *hooks,
+                              bool *busy, struct ltm_error *error);
+
+struct ltm_sweep_options {
+    /* The program and first arguments of a cell's process (NULL at the end); "--cell" and its name follow. It calls
+     * ltm_study_run_cell on DIR/study.ini and exits with 0, 1, 130 when interrupted by SIGTERM, or LTM_CELL_BUSY_EXIT. Its
+     * standard input ends when the process that calls ltm_sweep does: it should then stop too. What it prints goes to
+     * cells/NAME/output.txt. */
+    const char *const *command;
+    int shard, shards; /* do every shards-th cell, from the shard-th (1 … shards) on; 0 = all */
+    int jobs;          /* cells at once; 0 = as the study says */
+};
+
+/* A cell under way. */
+struct ltm_sweep_running {
+    const char *name;
+    bool scoring;        /* trained; its scores are being taken */
+    int64_t step, steps; /* slow steps done, and in all */
+    double recon, kl;    /* of the last slow step, nats a token */
+    double bound;        /* of the last held-out scoring; NaN before there is one */
+    double tokens_per_second;
+};
+
+struct ltm_sweep_progress {
+    size_t cells, done, failed, elsewhere; /* of this shard; elsewhere: another process works on them */
+    const struct ltm_sweep_running *running;
+    size_t running_count;
+    double flops, flops_done; /* of this shard's cells in all, training and scores; what is done of it */
+    double seconds_left;      /* at the speed so far; NaN while nobody knows */
+    bool stopping;            /* waiting for checkpoints */
+};
+
+struct ltm_sweep_hooks {
+    struct ltm_watch watch; /* messages: a cell begins, is done, failed */
+    void *user;
+    void (*on_progress)(void *user, const struct ltm_sweep_progress *progress); /* several times a second */
+    const volatile sig_atomic_t *stop; /* nonzero: every cell writes a checkpoint; then LTM_INTERRUPTED */
+};
+
+struct ltm_sweep_result {
+    size_t cells, done, failed; /* of this shard */
+    char results[LTM_PATH_MAX]; /* results.csv */
+};
+
+/* Do what is left of the study. Finished cells are not repeated, cut ones go on to the same bits, those that failed in an
+ * earlier call are tried again. LTM_OK also when cells failed: result->failed counts them, ltm_study_cell tells why.
+ * LTM_MISMATCH when the study's folder holds another study.
+ *
+ * Each cell runs in a process of its own, so that one that crashes or runs out of memory takes nothing along, and so that
+ * no thread of this one is in its way: the program is started anew, not forked.
+ *
+ * Any number of processes may work on one study, on one machine or on several that share its folder. A cell is claimed by
+ * flock on cells/NAME/.claim, which goes with the process that holds it. The file system must keep such locks between the
+ * machines: local ones and NFS do, Lustre when mounted with `flock`. */
+ltm_status ltm_sweep(struct ltm_study *study, const struct ltm_sweep_options *options,
+                     const struct ltm_sweep_hooks *hooks, struct ltm_sweep_result *result, struct ltm_error *error);
+
+/* What is left of a study, or of one shard. */
+struct ltm_study_estimate {
+    size_t cells, done, left;             /* failed ones are left */
+    double training_flops, scoring_flops; /* of what is left */
+    int jobs, threads;                    /* cells at once, threads of each */
+    double seconds;                       /* about; NaN when the machine's speed cannot be measured */
+    bool from_finished; /* at the speed of cells that are done; else at a third of this machine's matrix speed,
+                                           which takes a fifth of a second to measure */
+};
+
+/* Costs and about how long; nothing is written. options as for ltm_sweep. */
+void ltm_study_estimate(const struct ltm_study *study, const struct ltm_sweep_options *options,
+                        struct ltm_study_estimate *estimate);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,88 @@
+#include "sweep_display.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "terminal.h"
+
+enum { LINE = 512, NAME_WIDTH = 44 };
+
+struct sweep_display sweep_display_new(void) {
+    const char *term = getenv("TERM");
+    return (struct sweep_display){.terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0};
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+void sweep_display_end(struct sweep_display *display) {
+    if (display->drawn) fprintf(stderr, "\x1b[%dA\r\x1b[J", display->drawn);
+    display->drawn = 0;
+    fflush(stderr);
+}
+
+void sweep_display_message(void *user, const char *line) {
+    struct sweep_display *display = user;
+    sweep_display_end(display);
+    fprintf(stderr, "%s\n", line);
+    display->shown = display->terminal ? 0 : display->shown; /* draw again at once */
+}
+
+static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
+    char rate[32], bound[32] = "";
+    if (r->scoring) {
+        snprintf(line, LINE, "  %-*s taking its scores", NAME_WIDTH, r->name);
+        return;
+    }
+    if (r->step == 0) {
+        snprintf(line, LINE, "  %-*s beginning", NAME_WIDTH, r->name);
+        return;
+    }
+    if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %.3f", r->bound);
+    cli_quantity(rate, sizeof rate, r->tokens_per_second);
+    snprintf(line, LINE, "  %-*s %3d%%  recon %.3f  KL %.3f%s  %s tokens/s", NAME_WIDTH, r->name,
+             r->steps > 0 ? (int)(100 * r->step / r->steps) : 0, r->recon, r->kl, bound, rate);
+}
+
+static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
+    char left[64] = "", time[32], failed[48] = "", elsewhere[64] = "";
+    const int share = p->flops > 0 ? (int)(100 * fmin(p->flops_done / p->flops, 1)) : 100;
+    if (isfinite(p->seconds_left) && !p->stopping) {
+        cli_duration(time, sizeof time, p->seconds_left);
+        snprintf(left, sizeof left, ", about %s left", time);
+    }
+    if (p->failed) snprintf(failed, sizeof failed, ", %zu failed", p->failed);
+    if (p->elsewhere) snprintf(elsewhere, sizeof elsewhere, ", %zu run by another process", p->elsewhere);
+    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cells done%s%s%s", p->stopping ? "stopping" : "sweep", share,
+             p->done, p->cells, failed, elsewhere, p->stopping ? ", waiting for checkpoints" : left);
+}
+
+static void put_line(struct sweep_display *display, char line[LINE]) {
+    if (display->terminal) cli_cut_to_width(line, cli_columns() - 1);
+    fprintf(stderr, "%s\n", line);
+    if (display->terminal) display->drawn++;
+}
+
+void sweep_display_progress(void *user, const struct ltm_sweep_progress *progress) {
+    struct sweep_display *display = user;
+    const double time = now(), every = display->terminal ? 0.2 : 30;
+    char line[LINE];
+    if (display->shown == 0 && !display->terminal) display->shown = time; /* short work makes no lines */
+    if (time - display->shown < every) return;
+    display->shown = time;
+    sweep_display_end(display);
+    for (size_t i = 0; i < progress->running_count; i++) {
+        format_cell(line, &progress->running[i]);
+        put_line(display, line);
+    }
+    format_whole(line, progress);
+    put_line(display, line);
+    fflush(stderr);
+}

@@ -1,0 +1,200 @@
+/* ltm_study_run_cell: one cell, from wherever it was cut to its result.json. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "lab/study.h"
+#include "ltm/eval.h"
+#include "ltm/model.h"
+#include "ltm/names.h"
+
+static ltm_status find_cell(const struct study_cell **cell, const struct ltm_study *s, const char *name,
+                            struct ltm_error *error) {
+    const char *nearest = NULL;
+    size_t best = strlen(name) / 2 + 1;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const size_t distance = ltm_name_distance(name, s->cells[i].name);
+        if (strcmp(s->cells[i].name, name) == 0) {
+            *cell = &s->cells[i];
+            return LTM_OK;
+        }
+        if (distance < best) {
+            best = distance;
+            nearest = s->cells[i].name;
+        }
+    }
+    return fail(error, LTM_INVALID, "%.300s has no cell %.200s%s%s; --dry-run lists them", s->path, name,
+                nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+/* The claim goes with the open file: with this process, however it ends. */
+static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *busy, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    ltm_status status = folder_create(cell->config.run.dir, error);
+    if (status == LTM_OK) status = study_cell_path(path, cell, ".claim", error);
+    if (status != LTM_OK) return status;
+    *claim = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*claim < 0) return fail(error, LTM_IO, "cannot write %.900s: %s", path, strerror(errno));
+    if (flock(*claim, LOCK_EX | LOCK_NB) == 0) return LTM_OK;
+    *busy = errno == EWOULDBLOCK;
+    if (*busy) return fail(error, LTM_INVALID, "another process works on the cell %s", cell->name);
+    return fail(error, LTM_IO, "cannot lock %.900s: %s; a study's folder must be on a file system that keeps locks",
+                path, strerror(errno));
+}
+
+/* ---- Scores ---- */
+
+static void put_score(json_t *columns, const char *prefix, const char *name, struct ltm_score score) {
+    char key[2 * STUDY_NAME];
+    if (!isfinite(score.mean)) return;
+    snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? ":" : "", name);
+    json_object_set_new(columns, key, json_real(score.mean));
+    snprintf(key, sizeof key, "%s%s%s_stderr", prefix, *prefix ? ":" : "", name);
+    json_object_set_new(columns, key, isfinite(score.error) ? json_real(score.error) : json_null());
+}
+
+static ltm_status score(json_t *columns, const char *prefix, const struct ltm_model *model, const char *corpus,
+                        const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_error *error) {
+    struct ltm_eval_result r;
+    ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
+    if (status != LTM_OK) return status;
+    put_score(columns, prefix, "recon", r.recon.nats);
+    put_score(columns, prefix, "kl", r.kl.nats);
+    put_score(columns, prefix, "bound", r.bound.nats);
+    put_score(columns, prefix, "bits_per_byte", r.bound.bits);
+    put_score(columns, prefix, "iwae", r.iwae.nats);
+    put_score(columns, prefix, "prior", r.prior.nats);
+    put_score(columns, prefix, "continuation", r.continuation.nats);
+    put_score(columns, prefix, "continuation_prior", r.continuation_prior.nats);
+    put_score(columns, prefix, "fitted_noise", r.fitted_noise.nats);
+    return LTM_OK;
+}
+
+/* As `ltm eval` would: what the cell was trained with, and the keys of [scores]. */
+static ltm_status score_config(struct ltm_config *config, const struct ltm_study *s, const struct ltm_model *model,
+                               struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *config = *ltm_model_config(model);
+    config->run.threads = s->threads;
+    for (size_t i = 0; i < s->score_settings.count && status == LTM_OK; i++)
+        status = ltm_config_override(config, s->score_settings.values[i], error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK) ltm_config_resolve(config);
+    return status;
+}
+
+static ltm_status take_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                              const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    struct ltm_config config;
+    struct ltm_model *model = NULL;
+    json_t *columns = json_object();
+    const double began = seconds_now();
+    json_object_set_new(result, "columns", columns);
+    TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
+    TRY(ltm_model_open(&model, path, error));
+    TRY(score_config(&config, s, model, error));
+    TRY(score(columns, "", model, cell->config.data.corpus, &config, watch, error));
+    for (int c = 0; c < s->corpus_count; c++)
+        TRY(score(columns, s->corpora[c].name, model, s->corpora[c].path, &config, watch, error));
+    const int64_t step = ltm_model_step(model);
+    json_object_set_new(result, "step", json_integer(step));
+    json_object_set_new(result, "scored_tokens",
+                        json_integer(step * cell->config.slow.batch * cell->config.model.sequence));
+    json_object_set_new(result, "scoring_seconds", json_real(seconds_now() - began));
+cleanup:
+    ltm_model_close(model);
+    return status;
+}
+
+/* ---- The cell ---- */
+
+/* Seconds of training over all resumes: what the log's last line says. */
+static double trained_seconds(const struct study_cell *cell) {
+    enum { TAIL = 4096 };
+    char path[LTM_PATH_MAX], tail[TAIL + 1];
+    double seconds = NAN;
+    if (study_cell_path(path, cell, "log.jsonl", NULL) != LTM_OK) return NAN;
+    FILE *file = fopen(path, "r");
+    if (!file) return NAN;
+    if (fseek(file, -TAIL, SEEK_END) != 0) rewind(file);
+    size_t length = fread(tail, 1, TAIL, file);
+    fclose(file);
+    while (length && tail[length - 1] == '\n') length--;
+    tail[length] = 0;
+    const char *line = strrchr(tail, '\n');
+    json_t *json = json_loads(line ? line + 1 : tail, 0, NULL);
+    if (json_object_get(json, "seconds")) seconds = json_number_value(json_object_get(json, "seconds"));
+    json_decref(json);
+    return seconds;
+}
+
+static ltm_status write_result(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                               struct ltm_error *error) {
+    char path[LTM_PATH_MAX], host[256] = "", *text = NULL, *scores = study_scores_text(s);
+    ltm_status status = study_cell_path(path, cell, "result.json", error);
+    const double seconds = trained_seconds(cell);
+    if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
+    if (isfinite(seconds)) json_object_set_new(result, "training_seconds", json_real(seconds));
+    json_object_set_new(result, "threads", json_integer(s->threads));
+    json_object_set_new(result, "host", json_string(host));
+    json_object_set_new(result, "scores", json_string(scores ? scores : ""));
+    text = json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    if (status == LTM_OK && (!text || !scores)) status = fail_memory(error, 4096, path);
+    if (status == LTM_OK) status = file_write_text(path, text, error);
+    free(scores);
+    free(text);
+    return status;
+}
+
+static ltm_status run_cell(const struct ltm_study *s, const struct study_cell *cell, const struct ltm_cell_hooks *hooks,
+                           struct ltm_error *error) {
+    json_t *result = json_object();
+    ltm_status status = ltm_train(&cell->config, &hooks->train, NULL, error);
+    if (status == LTM_OK && hooks->on_scoring) hooks->on_scoring(hooks->train.user);
+    if (status == LTM_OK) status = take_scores(result, s, cell, &hooks->train.watch, error);
+    if (status == LTM_OK) status = write_result(result, s, cell, error);
+    json_decref(result);
+    return status;
+}
+
+ltm_status ltm_study_run_cell(const struct ltm_study *study, const char *name, const struct ltm_cell_hooks *hooks,
+                              bool *busy, struct ltm_error *error) {
+    static const struct ltm_cell_hooks silent;
+    ltm_status status = LTM_OK;
+    const struct study_cell *cell = NULL;
+    struct study_cell now;
+    struct ltm_error inner = {0};
+    char path[LTM_PATH_MAX];
+    int claim = -1;
+    bool claimed_elsewhere = false;
+    TRY(find_cell(&cell, study, name, error));
+    TRY(claim_cell(&claim, cell, &claimed_elsewhere, error));
+    TRY(study_cell_path(path, cell, "error.txt", error));
+    now = *cell;
+    now.status = LTM_CELL_WAITING;
+    now.failure = NULL;
+    now.result = NULL;
+    status = study_cell_refresh(&now, study, &inner); /* another process may just have done it */
+    const bool done = now.status == LTM_CELL_DONE;
+    free(now.failure);
+    json_decref(now.result);
+    if (status == LTM_OK && !done) status = run_cell(study, cell, hooks ? hooks : &silent, &inner);
+    if (status == LTM_OK)
+        (void)unlink(path);
+    else if (status != LTM_INTERRUPTED)
+        (void)file_write_text(path, inner.message, NULL); /* where even that fails, the exit code tells */
+    if (status != LTM_OK) fail(error, status, "%s", inner.message);
+cleanup:
+    if (claim >= 0) close(claim);
+    if (busy) *busy = claimed_elsewhere;
+    return status;
+}

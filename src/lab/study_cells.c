@@ -1,0 +1,275 @@
+/* The cells of a study: all combinations of its axes, budgets and seeds, each run once. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "lab/study.h"
+#include "ltm/corpus.h"
+#include "ltm/model.h"
+#include "text/token_stream.h"
+#include "train/vocabulary.h"
+
+/* ---- One cell ---- */
+
+static bool of_fast_loop(const char *key) { return strncmp(key, "fast.", 5) == 0; }
+
+/* The values of the axes. Without latents the fast loop's keys do not matter, and the cell has the base's. */
+static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
+    for (int pass = 0; pass < 2; pass++) { /* the fast loop's last, when latent.count is known */
+        for (int a = 0; a < s->axis_count; a++) {
+            const struct study_axis *axis = &s->axes[a];
+            char value[LTM_PATH_MAX], *rest = value;
+            snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
+            for (int k = 0; k < axis->linked; k++) {
+                const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
+                if (of_fast_loop(axis->keys[k]) != (pass == 1)) continue;
+                if (pass == 1 && cell->config.model.latents == 0) {
+                    cell->blank[a] = cell->blank[a] || k == 0;
+                    continue;
+                }
+                ltm_status status = ltm_config_set(&cell->config, axis->keys[k], part, error);
+                if (status != LTM_OK) return status;
+            }
+        }
+    }
+    return LTM_OK;
+}
+
+/* Slow steps that are nearest to the compute asked for. */
+static int64_t tokens_for(const struct study_cell *cell) {
+    const double a_step = (double)cell->config.slow.batch * cell->config.model.sequence;
+    const double steps = cell->budget_flops > 0 ? round(cell->budget_flops / (cell->flops_per_token * a_step))
+                                                : ceil((double)cell->budget_tokens / a_step);
+    return (int64_t)(fmax(steps, 1) * a_step);
+}
+
+/* Held-out tokens that ltm eval scores, 0 when nobody knows. */
+static double scored_tokens(const struct ltm_config *c) {
+    struct ltm_corpus_info info;
+    const double T = c->model.sequence;
+    if (corpus_info_read(&info, c->data.corpus, NULL) != LTM_OK) return 0;
+    const double available = floor((double)(info.heldout.tokens - 1) / T);
+    return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
+}
+
+/* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
+static double scoring_flops(const struct ltm_study *s, const struct study_cell *cell) {
+    struct ltm_config c = cell->config;
+    const double T = c.model.sequence, F = cell->forward_flops;
+    const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
+    const double steps = (double)cell->tokens / (c.slow.batch * T);
+    const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
+    for (size_t i = 0; i < s->score_settings.count; i++)
+        (void)ltm_config_override(&c, s->score_settings.values[i], NULL);
+    const double samples = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
+    const double end = fit + samples + (c.eval.continuation > 0 ? c.eval.continuation * fit + 1 : 0);
+    return F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(&c) * end);
+}
+
+/* A short name for a key: its last part, but where that says too little. */
+static const char *short_key(const struct ltm_study *s, const char *key) {
+    const char *last = strrchr(key, '.') + 1;
+    if (strcmp(key, "latent.count") == 0) return "latents";
+    for (int a = 0; a < s->axis_count; a++)
+        for (int k = 0; k < s->axes[a].linked; k++) {
+            const char *other = s->axes[a].keys[k];
+            if (strcmp(other, key) != 0 && strcmp(strrchr(other, '.') + 1, last) == 0) return key;
+        }
+    return last;
+}
+
+/* 1000000 → 1M */
+static void short_count(char text[NUMBER_TEXT], int64_t count) {
+    static const char *const units[] = {"", "k", "M", "G"};
+    int unit = 0;
+    while (unit < 3 && count >= 1000 && count % 1000 == 0) {
+        count /= 1000;
+        unit++;
+    }
+    snprintf(text, NUMBER_TEXT, "%lld%s", (long long)count, units[unit]);
+}
+
+/* Whether one value alone has this first part: what is linked to it need then not be said. */
+static bool first_tells(const struct study_axis *axis, const char *first) {
+    const size_t length = strlen(first);
+    int count = 0;
+    for (size_t i = 0; i < axis->values.count; i++) {
+        const char *value = axis->values.values[i];
+        count += strncmp(value, first, length) == 0 && (axis->linked == 1 ? !value[length] : value[length] == '/');
+    }
+    return count == 1;
+}
+
+/* "dim64-latents8-steps4-tokens1M-seed1": from what the cell is, so that it stays when values are added to axes. */
+static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
+    char number[NUMBER_TEXT], name[1024];
+    size_t used = 0;
+    for (int a = 0; a < s->axis_count && used < CELL_NAME; a++) {
+        char value[LTM_PATH_MAX];
+        if (cell->blank[a]) continue;
+        ltm_status status = ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error);
+        if (status != LTM_OK) return status;
+        if (!first_tells(&s->axes[a], value))
+            snprintf(value, sizeof value, "%s", s->axes[a].values.values[cell->value[a]]);
+        used += (size_t)snprintf(name + used, sizeof name - used, "%s%.200s-", short_key(s, s->axes[a].keys[0]), value);
+    }
+    if (cell->budget_flops > 0)
+        number_print_real(number, cell->budget_flops);
+    else
+        short_count(number, cell->budget_tokens);
+    if (used < CELL_NAME)
+        used += (size_t)snprintf(name + used, sizeof name - used, "%s%s-seed%llu",
+                                 cell->budget_flops > 0 ? "flops" : "tokens", number,
+                                 (unsigned long long)cell->config.run.seed);
+    if (used >= CELL_NAME)
+        return fail(error, LTM_INVALID,
+                    "the name of the cell %.80s… is longer than %d bytes; use shorter values or "
+                    "fewer axes",
+                    name, CELL_NAME - 1);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", *c)) *c = '_';
+    snprintf(cell->name, sizeof cell->name, "%.*s", CELL_NAME - 1, name);
+    return LTM_OK;
+}
+
+/* "the cell NAME: why" */
+static ltm_status fail_cell(const struct study_cell *cell, struct ltm_error *error) {
+    char why[700];
+    if (!error) return LTM_INVALID;
+    snprintf(why, sizeof why, "%.699s", error->message);
+    return fail(error, error->code, "the cell %s cannot be: %s", cell->name, why);
+}
+
+static ltm_status finish_cell(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
+    ltm_status status = set_axes(s, cell, error);
+    if (status == LTM_OK) status = name_cell(s, cell, error);
+    if (status != LTM_OK) return status;
+    struct ltm_config *c = &cell->config;
+    c->run.threads = s->threads;
+    if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
+    ltm_config_resolve(c);
+    vocabulary_find(c);
+    if (c->model.vocab == LTM_AUTO) {
+        if (!c->data.corpus[0])
+            return fail(error, LTM_INVALID,
+                        "data.corpus is not set in %.300s; name a folder that ltm corpus build made", s->base_path);
+        return fail(
+            error, LTM_INVALID,
+            "the corpus %.300s is not there, or does not say its vocabulary; build it, or set data.tokenizer or "
+            "model.vocab",
+            c->data.corpus);
+    }
+    cell->forward_flops = ltm_forward_flops(&c->model);
+    cell->flops_per_token = cell->forward_flops * (3 + (c->model.latents ? 2.0 * c->fast.steps : 0));
+    cell->tokens = tokens_for(cell);
+    c->run.tokens = cell->tokens;
+    cell->scoring_flops = scoring_flops(s, cell);
+    char folder[LTM_PATH_MAX];
+    status = path_join(folder, sizeof folder, s->dir, "cells", error);
+    if (status == LTM_OK) status = path_join(c->run.dir, sizeof c->run.dir, folder, cell->name, error);
+    return status;
+}
+
+/* ---- All of them ---- */
+
+/* A checksum of everything that makes the run what it is. */
+static ltm_status run_key(char key[17], const struct study_cell *cell, struct ltm_error *error) {
+    size_t count, used = 0;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    char text[16384], value[LTM_PATH_MAX];
+    for (size_t i = 0; i < count && used < sizeof text; i++) {
+        if (strcmp(keys[i].name, "run.dir") == 0) continue;
+        if (cell->config.model.latents == 0 && of_fast_loop(keys[i].name)) continue;
+        ltm_status status = ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error);
+        if (status != LTM_OK) return status;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
+    }
+    checksum_hex(key, text, used < sizeof text ? used : sizeof text);
+    return LTM_OK;
+}
+
+static bool is_corner(const struct ltm_study *s, const struct study_cell *cell) {
+    for (int a = 0; a < s->axis_count; a++)
+        if (cell->value[a] != 0 && cell->value[a] != (int)s->axes[a].values.count - 1) return false;
+    return true;
+}
+
+/* Add the cell unless one before it is the same run. */
+static ltm_status add_cell(struct ltm_study *s, char (*keys)[17], const struct study_cell *pattern, uint64_t seed,
+                           size_t most, struct ltm_error *error) {
+    struct study_cell *cell = &s->cells[s->cell_count];
+    if (s->cell_count == most) return fail(error, LTM_INVALID, "a study has at most %zu cells", most);
+    *cell = *pattern;
+    cell->config.run.seed = seed;
+    ltm_status status = finish_cell(s, cell, error);
+    if (status == LTM_OK) status = run_key(keys[s->cell_count], cell, error);
+    if (status != LTM_OK) return status;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        if (strcmp(keys[i], keys[s->cell_count]) == 0) return LTM_OK;
+        if (strcmp(s->cells[i].name, cell->name) == 0)
+            return fail(error, LTM_INVALID, "two different cells would be named %s; make their values differ more",
+                        cell->name);
+    }
+    s->cell_count++;
+    return LTM_OK;
+}
+
+static ltm_status add_seeds(struct ltm_study *s, char (*keys)[17], const struct study_cell *pattern, size_t most,
+                            struct ltm_error *error) {
+    const bool corner = is_corner(s, pattern);
+    ltm_status status = LTM_OK;
+    for (size_t i = 0; i < s->seeds.count && status == LTM_OK; i++)
+        status = add_cell(s, keys, pattern, strtoull(s->seeds.values[i], NULL, 10), most, error);
+    for (size_t i = 0; corner && i < s->corner_seeds.count && status == LTM_OK; i++)
+        if (!value_list_has(&s->seeds, s->corner_seeds.values[i]))
+            status = add_cell(s, keys, pattern, strtoull(s->corner_seeds.values[i], NULL, 10), most, error);
+    return status;
+}
+
+/* The pattern's axis values as number `index` of all combinations says, the last axis fastest. */
+static void place(const struct ltm_study *s, struct study_cell *pattern, size_t index) {
+    for (int a = s->axis_count - 1; a >= 0; a--) {
+        pattern->value[a] = (int)(index % s->axes[a].values.count);
+        index /= s->axes[a].values.count;
+    }
+}
+
+static ltm_status default_budget(struct ltm_study *s, struct ltm_error *error) {
+    char tokens[NUMBER_TEXT];
+    if (s->tokens.count + s->flops.count > 0) return LTM_OK;
+    snprintf(tokens, sizeof tokens, "%lld", (long long)s->base.run.tokens);
+    return value_list_add(&s->tokens, tokens, error);
+}
+
+ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
+    ltm_status status = default_budget(s, error);
+    size_t grid = 1;
+    char(*keys)[17] = NULL;
+    if (status != LTM_OK) return status;
+    const size_t budgets = s->tokens.count + s->flops.count;
+    for (int a = 0; a < s->axis_count && grid <= STUDY_CELLS; a++) grid *= s->axes[a].values.count;
+    const size_t most = grid * budgets * (s->seeds.count + s->corner_seeds.count);
+    if (grid > STUDY_CELLS || most > STUDY_CELLS)
+        return fail(error, LTM_INVALID, "the axes of %.300s make more than %d cells; shorten their lists", s->path,
+                    STUDY_CELLS);
+    TRY(NEW_ARRAY(s->cells, most, "cells", error));
+    TRY(NEW_ARRAY(keys, most, "cells", error));
+    for (size_t b = 0; b < budgets; b++) {
+        struct study_cell pattern = {.config = s->base};
+        if (b < s->tokens.count)
+            pattern.budget_tokens = strtoll(s->tokens.values[b], NULL, 10);
+        else if (!number_parse_real(s->flops.values[b - s->tokens.count], &pattern.budget_flops))
+            continue; /* it was read before */
+        for (size_t i = 0; i < grid; i++) {
+            place(s, &pattern, i);
+            TRY(add_seeds(s, keys, &pattern, most, error));
+        }
+    }
+cleanup:
+    free(keys);
+    return status;
+}

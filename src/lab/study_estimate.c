@@ -1,0 +1,65 @@
+/* ltm_study_estimate: what a study costs, and how its work is divided. */
+#include <math.h>
+
+#include <omp.h>
+
+#include "lab/study.h"
+#include "math/bf16.h"
+#include "math/matmul.h"
+
+int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *options) {
+    const int cores = omp_get_num_procs() / s->threads;
+    if (options->jobs > 0) return options->jobs;
+    if (s->jobs != LTM_AUTO) return s->jobs;
+    return cores > 0 ? cores : 1;
+}
+
+size_t study_shard_first(const struct ltm_sweep_options *o) { return o->shards > 0 ? (size_t)o->shard - 1 : 0; }
+
+size_t study_shard_stride(const struct ltm_sweep_options *o) { return o->shards > 0 ? (size_t)o->shards : 1; }
+
+double study_cell_work(const struct study_cell *cell) {
+    return cell->flops_per_token * (double)cell->tokens + cell->scoring_flops;
+}
+
+/* Operations a second of all jobs together, were they as fast as the cells that are done; 0 when none is. */
+static double finished_speed(const struct ltm_study *s, int jobs) {
+    double work = 0, seconds = 0;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const json_t *result = s->cells[i].result;
+        const double took = json_number_value(json_object_get(result, "training_seconds")) +
+                            json_number_value(json_object_get(result, "scoring_seconds"));
+        if (!result || !(took > 0)) continue;
+        work += study_cell_work(&s->cells[i]);
+        seconds += took;
+    }
+    return seconds > 0 ? jobs * work / seconds : 0;
+}
+
+static double machine_speed(const struct ltm_study *s, int threads) {
+    const bool in_bf16 = s->base.run.precision != LTM_PRECISION_FP32 && !bf16_missing();
+    if (matmul_start(NULL) != LTM_OK) return 0;
+    return in_bf16 ? bf16_peak(threads, 0.2) : matmul_peak(threads, 0.2);
+}
+
+void ltm_study_estimate(const struct ltm_study *s, const struct ltm_sweep_options *options,
+                        struct ltm_study_estimate *e) {
+    double longest = 0;
+    *e = (struct ltm_study_estimate){.jobs = study_jobs(s, options), .threads = s->threads};
+    for (size_t i = study_shard_first(options); i < s->cell_count; i += study_shard_stride(options)) {
+        const struct study_cell *cell = &s->cells[i];
+        e->cells++;
+        e->done += cell->status == LTM_CELL_DONE;
+        if (cell->status == LTM_CELL_DONE) continue;
+        e->left++;
+        e->training_flops += cell->flops_per_token * (double)cell->tokens;
+        e->scoring_flops += cell->scoring_flops;
+        longest = fmax(longest, study_cell_work(cell));
+    }
+    double speed = finished_speed(s, e->jobs);
+    e->from_finished = speed > 0;
+    if (!e->from_finished && e->left) speed = machine_speed(s, e->jobs * e->threads) / 3;
+    /* No sooner than its largest cell, which one job does alone. */
+    const double work = fmax(e->training_flops + e->scoring_flops, longest * e->jobs);
+    e->seconds = e->left == 0 ? 0 : speed > 0 ? work / speed : NAN;
+}

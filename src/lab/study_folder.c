@@ -1,0 +1,225 @@
+/* A study's folder: what the study is, and how its cells stand. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "lab/study.h"
+#include "math/bf16.h"
+
+enum { RESULT_LARGEST = 1 << 20 };
+
+int study_lock(const char *path) {
+    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    while (lock >= 0 && flock(lock, LOCK_EX) != 0 && errno == EINTR) {
+    }
+    return lock;
+}
+
+/* ---- What the study is ---- */
+
+static void print_list(FILE *stream, const char *key, const struct value_list *list) {
+    if (list->count == 0) return;
+    fprintf(stream, "%s =", key);
+    for (size_t i = 0; i < list->count; i++) fprintf(stream, " %s", list->values[i]);
+    fputc('\n', stream);
+}
+
+static ltm_status write_study(const struct ltm_study *s, const char *path, struct ltm_error *error) {
+    struct file_draft draft;
+    ltm_status status = file_create(&draft, path, error);
+    if (status != LTM_OK) return status;
+    FILE *f = draft.stream;
+    fprintf(f, "# What ltm sweep made of %s\n[study]\nbase = base.ini\ndir = %s\n", s->path, s->dir);
+    print_list(f, "seeds", &s->seeds);
+    print_list(f, "corner_seeds", &s->corner_seeds);
+    fprintf(f, "keep = %s\nthreads = %d\n", s->keep_last ? "last" : "best", s->threads);
+    if (s->jobs != LTM_AUTO) fprintf(f, "jobs = %d\n", s->jobs);
+    fprintf(f, "\n[budget]\n");
+    print_list(f, "tokens", &s->tokens);
+    print_list(f, "flops", &s->flops);
+    fprintf(f, "\n[axes]\n");
+    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
+    fprintf(f, "\n[scores]\n");
+    for (size_t i = 0; i < s->score_settings.count; i++) fprintf(f, "%s\n", s->score_settings.values[i]);
+    for (int c = 0; c < s->corpus_count; c++) fprintf(f, "corpus.%s = %s\n", s->corpora[c].name, s->corpora[c].path);
+    return file_commit(&draft, error);
+}
+
+/* Keys that a study sets itself, or that change no result. Where scores are taken decides which checkpoint is best: that may
+ * not change. */
+static bool base_key_is_free(const struct ltm_study *s, const char *key) {
+    static const char *const free_keys[] = {
+        "run.dir", "run.threads", "run.seed", "run.tokens", "data.corpus", "data.tokenizer", "run.checkpoint_every"};
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+        if (strcmp(key, free_keys[i]) == 0) return true;
+    for (int a = 0; a < s->axis_count; a++)
+        for (int k = 0; k < s->axes[a].linked; k++)
+            if (strcmp(s->axes[a].keys[k], key) == 0) return true;
+    return strncmp(key, "eval.", 5) == 0;
+}
+
+static ltm_status same_base(const struct ltm_study *was, const struct ltm_study *is, struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    for (size_t i = 0; i < count; i++) {
+        char before[LTM_PATH_MAX], now[LTM_PATH_MAX];
+        ltm_status status = ltm_config_get(&was->base, keys[i].name, before, sizeof before, error);
+        if (status == LTM_OK) status = ltm_config_get(&is->base, keys[i].name, now, sizeof now, error);
+        if (status != LTM_OK) return status;
+        if (strcmp(before, now) != 0 && !base_key_is_free(is, keys[i].name))
+            return fail(
+                error, LTM_MISMATCH,
+                "the study in %.300s began with %s = %.100s in its base, now it is %.100s; set it back to go on, "
+                "or set another study.dir",
+                is->dir, keys[i].name, before, now);
+    }
+    return LTM_OK;
+}
+
+static ltm_status same_axes(const struct ltm_study *was, const struct ltm_study *is, struct ltm_error *error) {
+    bool same = was->axis_count == is->axis_count;
+    for (int a = 0; a < is->axis_count && same; a++) same = strcmp(was->axes[a].name, is->axes[a].name) == 0;
+    if (same) return LTM_OK;
+    char before[512] = "none";
+    size_t used = 0;
+    for (int a = 0; a < was->axis_count && used < sizeof before; a++)
+        used += (size_t)snprintf(before + used, sizeof before - used, "%s%s", a ? ", " : "", was->axes[a].name);
+    return fail(error, LTM_MISMATCH,
+                "the study in %.300s began with other axes (%s); values may be added to them, but for other axes set "
+                "another study.dir",
+                is->dir, before);
+}
+
+/* Auto becomes what the study began with: cells on machines of all kinds must compare. */
+static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_error *error) {
+    struct ltm_study was = {0};
+    ltm_status status = LTM_OK;
+    if (file_exists(before)) {
+        TRY(study_read(&was, before, NULL, 0, error));
+        if (s->base.run.precision == LTM_PRECISION_AUTO) s->base.run.precision = was.base.run.precision;
+        TRY(same_axes(&was, s, error));
+        TRY(same_base(&was, s, error));
+    }
+    if (s->base.run.precision == LTM_PRECISION_AUTO)
+        s->base.run.precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        int *precision = &s->cells[i].config.run.precision;
+        if (*precision == LTM_PRECISION_AUTO) *precision = s->base.run.precision;
+        if (*precision == LTM_PRECISION_BF16 && bf16_missing()) {
+            status =
+                fail(error, LTM_UNSUPPORTED,
+                     "the study in %.300s computes in bf16, which is not possible here, because %s; run it where it "
+                     "is, or set run.precision=fp32 and another study.dir",
+                     s->dir, bf16_missing());
+            goto cleanup;
+        }
+    }
+cleanup:
+    study_clear(&was);
+    return status;
+}
+
+ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX], base[LTM_PATH_MAX];
+    int lock = -1;
+    TRY(path_join(path, sizeof path, s->dir, "cells", error));
+    TRY(folder_create(path, error));
+    TRY(path_join(path, sizeof path, s->dir, ".lock", error));
+    lock = study_lock(path);
+    if (lock < 0) {
+        status = fail(error, LTM_IO, "cannot write in the study's folder %.300s: %s", s->dir, strerror(errno));
+        goto cleanup;
+    }
+    TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
+    TRY(path_join(base, sizeof base, s->dir, "base.ini", error));
+    TRY(settle(s, path, error));
+    TRY(ltm_config_write(&s->base, base, error)); /* first: study.ini names it */
+    TRY(write_study(s, path, error));
+cleanup:
+    if (lock >= 0) close(lock);
+    return status;
+}
+
+/* ---- How cells stand ---- */
+
+ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
+                           struct ltm_error *error) {
+    return path_join(path, LTM_PATH_MAX, cell->config.run.dir, name, error);
+}
+
+char *study_scores_text(const struct ltm_study *s) {
+    char *settings = value_list_text(&s->score_settings), *text = NULL;
+    size_t bytes;
+    FILE *stream = settings ? open_memstream(&text, &bytes) : NULL;
+    if (stream) {
+        fprintf(stream, "keep=%s %s", s->keep_last ? "last" : "best", settings);
+        for (int c = 0; c < s->corpus_count; c++)
+            fprintf(stream, " corpus.%s=%s", s->corpora[c].name, s->corpora[c].path);
+        if (fclose(stream) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    free(settings);
+    return text;
+}
+
+/* Take result.json, where it is whole and holds the scores that the study asks for. */
+static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX], *text = NULL, *scores = NULL;
+    size_t bytes;
+    json_t *result = NULL;
+    ltm_status status = study_cell_path(path, cell, "result.json", error);
+    if (status != LTM_OK || !file_exists(path)) return status;
+    TRY(file_read_text(&text, &bytes, path, RESULT_LARGEST, error));
+    scores = study_scores_text(s);
+    if (!scores) {
+        status = fail_memory(error, bytes, path);
+        goto cleanup;
+    }
+    result = json_loads(text, 0, NULL);
+    const char *taken = json_string_value(json_object_get(result, "scores"));
+    if (taken && strcmp(taken, scores) == 0 && json_is_object(json_object_get(result, "columns"))) {
+        cell->result = json_incref(result);
+        cell->status = LTM_CELL_DONE;
+    }
+cleanup:
+    json_decref(result);
+    free(scores);
+    free(text);
+    return status;
+}
+
+ltm_status study_cell_refresh(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX], *text = NULL;
+    struct stat info;
+    size_t bytes;
+    if (cell->status == LTM_CELL_DONE) return LTM_OK;
+    ltm_status status = read_result(cell, s, error);
+    if (status == LTM_OK) status = study_cell_path(path, cell, "error.txt", error);
+    if (status != LTM_OK || cell->status == LTM_CELL_DONE) return status;
+    if (stat(path, &info) != 0) return LTM_OK;
+    if (info.st_mtim.tv_sec == cell->failed_at.tv_sec && info.st_mtim.tv_nsec == cell->failed_at.tv_nsec) return LTM_OK;
+    if (file_read_text(&text, &bytes, path, RESULT_LARGEST, NULL) != LTM_OK) return LTM_OK; /* just taken away */
+    text[strcspn(text, "\n")] = 0;
+    free(cell->failure);
+    cell->failure = text;
+    cell->status = LTM_CELL_FAILED;
+    return LTM_OK;
+}
+
+void study_cell_retry(struct study_cell *cell) {
+    char path[LTM_PATH_MAX];
+    struct stat info;
+    if (cell->status != LTM_CELL_FAILED) return;
+    if (study_cell_path(path, cell, "error.txt", NULL) == LTM_OK && stat(path, &info) == 0)
+        cell->failed_at = info.st_mtim;
+    cell->status = LTM_CELL_WAITING;
+}

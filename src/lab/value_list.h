@@ -1,0 +1,29 @@
+/* Lists of values as a study's file has them: "64 128 192", "1, 2", "1..4", "0..96+24", "1..16*2". */
+#ifndef LAB_VALUE_LIST_H
+#define LAB_VALUE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { VALUE_LIST_MOST = 1000 };
+
+struct value_list {
+    char **values;
+    size_t count;
+};
+
+/* Read `text` into the list (freeing what it held): values between spaces and commas, ranges spelled out. `name` stands in
+ * messages. LTM_INVALID when there is none, for a range that does not lead from one end to the other, or for more than
+ * VALUE_LIST_MOST values. */
+ltm_status value_list_parse(struct value_list *list, const char *name, const char *text, struct ltm_error *error);
+void value_list_free(struct value_list *list);
+
+bool value_list_has(const struct value_list *list, const char *value);
+ltm_status value_list_add(struct value_list *list, const char *value, struct ltm_error *error); /* a copy */
+
+/* The values with a space between, which the caller frees; NULL when memory is short. */
+char *value_list_text(const struct value_list *list);
+
+#endif

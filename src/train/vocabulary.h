@@ -1,0 +1,11 @@
+/* The vocabulary that `auto` stands for. */
+#ifndef TRAIN_VOCABULARY_H
+#define TRAIN_VOCABULARY_H
+
+#include "ltm/config.h"
+
+/* Set config->model.vocab, where it is auto, to that of the tokenizer that the configuration names, or of its corpus; it stays
+ * auto where neither is there. */
+void vocabulary_find(struct ltm_config *config);
+
+#endif
