@@ -11,9 +11,11 @@
  * Source: Cobbe et al., "Training verifiers to solve math word problems" (GSM8K), arXiv 2110.14168, for the form and its
  * scoring; its step counts are two to eight. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "tasks/measure.h"
 #include "tasks/synth.h"
 
 enum { ADD, TAKE, TIMES, SHARE, OPERATIONS };
@@ -160,10 +162,38 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
                                   (double)sums.numbers[0], "operation", (char[]){signs[sums.operations[0]], 0}));
 }
 
+/* The number behind the last ####, which is what counts. */
+static bool ends_with(const char *output, long answer) {
+    const char *found = NULL, *at = output;
+    while ((at = strstr(at, "####"))) found = at += 4;
+    char *end = NULL;
+    return found && strtol(found, &end, 10) == answer && end != found;
+}
+
+/* Before it, how many of its steps are sums that come out. */
+static void measure(const json_t *item, const char *output, struct metric_list *list) {
+    const json_t *answer = json_object_get(json_object_get(item, "factors"), "answer");
+    const double right = ends_with(output, (long)json_real_value(answer));
+    int sums = 0, true_sums = 0;
+    metric_add(list, right, "acc@steps=%d", measure_integer(item, "steps"));
+    if (*measure_text(item, "heldout")) metric_add(list, right, "acc@heldout=%s", measure_text(item, "heldout"));
+    for (const char *at = output; (at = strchr(at, '=')); at++) {
+        const char *from = at;
+        long a, b, c;
+        char sign;
+        while (from > output && !strchr(".\n", from[-1])) from--;
+        if (sscanf(from, " %ld %c %ld = %ld", &a, &sign, &b, &c) != 4) continue;
+        sums++;
+        true_sums += sign == '+' ? a + b == c : sign == '-' ? a - b == c : sign == '*' ? a * b == c : b && a == b * c;
+    }
+    if (sums) metric_add(list, (double)true_sums / sums, "sums_right");
+}
+
 const struct synth_family family_arithmetic = {
     .public = {"arithmetic", "word problems in GSM8K's form, one to four steps", knobs, SYNTH_COUNT(knobs)},
     .extract = "#### (-?[0-9.,]+)",
     .stop = "Question:",
     .prepare = prepare,
     .problem = problem,
+    .measure = measure,
 };

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "tasks/measure.h"
 #include "tasks/synth.h"
 
 enum { PLACE, PEOPLE, MOOD, GOAL, ENDING, FACTORS };
@@ -264,10 +265,17 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     json_object_set_new(p->facts, "form", json_string("verdict"));
 }
 
+static void measure(const json_t *item, const char *output, struct metric_list *list) {
+    const double right = measure_right(item, output);
+    metric_add(list, right, "acc@form=%s", measure_text(item, "form"));
+    if (*measure_text(item, "factor")) metric_add(list, right, "acc@factor=%s", measure_text(item, "factor"));
+}
+
 const struct synth_family family_stories = {
     .public = {"stories", "texts ruled by hidden factors: go on, or say whether the end fits", knobs,
                SYNTH_COUNT(knobs)},
     .choices = true,
     .prepare = prepare,
     .problem = problem,
+    .measure = measure,
 };

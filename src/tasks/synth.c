@@ -11,7 +11,9 @@
 /* What a number is drawn for; part of what a seed means. */
 enum { DRAW_WORLD = 1, DRAW_DOCUMENT, DRAW_TRAIN_ITEM, DRAW_TEST_ITEM };
 
-static const struct synth_family *const families[] = {&family_stories, &family_arithmetic};
+static const struct synth_family *const families[] = {&family_stories,     &family_arithmetic, &family_iterate,
+                                                      &family_constraints, &family_embers,     &family_compose,
+                                                      &family_hops,        &family_hierarchy};
 
 const struct ltm_synth_family *ltm_synth_family_at(int i) {
     return i >= 0 && i < SYNTH_COUNT(families) ? &families[i]->public : NULL;

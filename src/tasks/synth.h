@@ -13,6 +13,8 @@
 #include "ltm/synth.h"
 #include "tasks/draw.h"
 
+struct metric_list;
+
 enum synth_side { SYNTH_TRAIN, SYNTH_TEST };
 
 enum { SYNTH_KNOBS = 12 };
@@ -35,9 +37,11 @@ struct synth_problem {
 struct synth_family {
     struct ltm_synth_family public;
     bool choices;               /* items are multiple choice; otherwise the answer is to be written */
+    bool last;                  /* the answer is the last match of `extract`, not the first */
     const char *extract, *stop; /* of a written answer: a regular expression, and where the output ends; or NULL */
     ltm_status (*prepare)(struct synth *synth, struct ltm_error *error); /* check knobs against each other; or NULL */
     void (*problem)(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *problem);
+    void (*measure)(const json_t *item, const char *output, struct metric_list *list); /* tasks/family.h; or NULL */
 };
 
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,

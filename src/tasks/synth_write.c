@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "ltm/config.h"
-#include "ltm/names.h"
 #include "ltm/tokenizer.h"
+#include "tasks/family.h"
 #include "tasks/synth.h"
 
 enum { DEFAULT_DOCUMENTS = 20000, DEFAULT_ITEMS = 500, DEFAULT_TRAIN_ITEMS = 2000, PATH_SIZE = LTM_PATH_MAX };
@@ -91,6 +91,7 @@ static ltm_status write_task(const struct writing *writing, const char *path, st
     text_print(&text, "\n[task]\nname = %s\nkind = %s\nfamily = %s\nitems = test.jsonl\nshots = train.jsonl\n",
                family->public.name, family->choices ? "choices" : "generate", family->public.name);
     if (family->extract) text_print(&text, "extract = %s\n", family->extract);
+    if (family->last) text_add(&text, "match = last\n");
     if (family->stop) text_print(&text, "stop = %s\n", family->stop);
     ltm_status status = text.failed ? fail_memory(error, text.room, path) : file_write_text(path, text.data, error);
     text_free(&text);
@@ -149,25 +150,14 @@ static ltm_status check_options(const struct ltm_synth_options *options, struct 
     return LTM_OK;
 }
 
-static ltm_status find_family(const struct synth_family **family, const char *name, struct ltm_error *error) {
-    const char *names[32];
-    size_t count = 0;
-    *family = synth_family_find(name);
-    if (*family) return LTM_OK;
-    for (int i = 0; i < 32 && ltm_synth_family_at(i); i++) names[count++] = ltm_synth_family_at(i)->name;
-    const char *nearest = ltm_nearest_name(name, names, count);
-    if (nearest) return fail(error, LTM_INVALID, "there is no task \"%s\"; did you mean %s?", name, nearest);
-    return fail(error, LTM_INVALID, "there is no task \"%s\"; ltm corpus synth --list shows them", name);
-}
-
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const struct synth_family *family;
+    const struct synth_family *family = synth_family_find(options->family);
     struct synth synth = {0};
     struct writing writing = {.synth = &synth, .options = options, .watch = watch};
     TRY(check_options(options, error));
-    TRY(find_family(&family, options->family, error));
+    TRY(family_check(options->family, error));
     TRY(synth_open(&synth, family, options->difficulty, options->knobs, options->knob_count, options->seed, error));
     TRY(write_all(&writing, error));
     writing.info.documents = options->documents;

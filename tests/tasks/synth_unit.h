@@ -4,6 +4,7 @@
 
 #include "support/unit.h"
 
+#include "tasks/family.h"
 #include "tasks/synth.h"
 
 static struct ltm_error error;
@@ -39,6 +40,15 @@ static inline int integer_of(const json_t *item, const char *key) {
     const json_t *value = json_object_get(item, key);
     if (!json_is_integer(value)) fail_msg("an item has no number \"%s\"", key);
     return (int)json_integer_value(value);
+}
+
+/* What the item's family measures of an output under a name; -1 where it does not. */
+static inline double measured(const char *family, const json_t *item, const char *output, const char *name) {
+    struct family_metric metrics[32];
+    const int count = family_measure(family, item, output, metrics, 32);
+    for (int i = 0; i < count; i++)
+        if (strcmp(metrics[i].name, name) == 0) return metrics[i].value;
+    return -1;
 }
 
 /* Calls `check` with each problem of each of the first `documents` documents, a text of its own. */

@@ -1,0 +1,23 @@
+/* What families measure outputs with. */
+#ifndef TASKS_MEASURE_H
+#define TASKS_MEASURE_H
+
+#include <stdbool.h>
+
+#include "tasks/family.h"
+
+struct metric_list {
+    struct family_metric *metrics;
+    int count, most;
+};
+
+/* What there is no room for is left out. */
+void metric_add(struct metric_list *list, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Whether the output is the item's gold choice, or its answer but for blanks around it. */
+bool measure_right(const json_t *item, const char *output);
+
+const char *measure_text(const json_t *item, const char *key); /* "" where there is none */
+int measure_integer(const json_t *item, const char *key);      /* 0 where there is none */
+
+#endif
