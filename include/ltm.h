@@ -29,6 +29,7 @@
 #include "ltm/synth.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
+#include "ltm/twin.h"
 #include "ltm/watch.h"
 
 #endif

@@ -11,16 +11,23 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "ltm/model.h"
+#include "ltm/names.h"
 #include "ltm/train.h"
+#include "ltm/twin.h"
 #include "options.h"
 #include "terminal.h"
 
 static const char usage[] =
-    "usage: ltm train CONFIG.ini [section.key=value …] [--json]\n"
+    "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"
     "\n"
     "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
     "with it where it was stopped, to the same result. An interrupt (Ctrl-C) finishes the slow step, writes a\n"
     "checkpoint and exits with 130; a second one exits at once.\n"
+    "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
+    "                         parameters (as many, by wider SwiGLU layers), compute (and as much compute, by more\n"
+    "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
+    "  --dry-run              print the configuration instead of training\n"
     "  --json                 print the result as JSON\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
@@ -98,13 +105,82 @@ static void on_progress(void *user, const struct ltm_progress *progress) {
 
 static void on_message(void *user, const char *line) { cli_bar_line(&((struct display *)user)->bar, "%s", line); }
 
-/* runs/NAME for …/NAME.ini */
-static ltm_status name_run(struct ltm_config *config, const char *path, struct ltm_error *error) {
-    if (config->run.dir[0]) return LTM_OK;
+/* What --twin asks for; -1 = no twin. */
+static int twin_kind(const char *name) {
+    const char *names[8];
+    size_t count = 0;
+    for (; ltm_twin_name((int)count); count++) {
+        if (strcmp(name, ltm_twin_name((int)count)) == 0) return (int)count;
+        names[count] = ltm_twin_name((int)count);
+    }
+    const char *nearest = ltm_nearest_name(name, names, count);
+    cli_usage("train", "--twin wants parameters, compute or width, not \"%s\"%s%s%s", name,
+              nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return -1;
+}
+
+/* runs/NAME for …/NAME.ini; a twin's folder has another name, unless the command line gives it. */
+static ltm_status name_run(struct ltm_config *config, const char *path, int twin, bool given, struct ltm_error *error) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    char folder[LTM_PATH_MAX];
-    snprintf(folder, sizeof folder, "runs/%.*s", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
+    char folder[2 * LTM_PATH_MAX];
+    size_t used;
+    if (given || (config->run.dir[0] && twin < 0)) return LTM_OK;
+    if (config->run.dir[0])
+        used = (size_t)snprintf(folder, sizeof folder, "%s", config->run.dir);
+    else
+        used = (size_t)snprintf(folder, sizeof folder, "runs/%.*s",
+                                dot && dot > name ? (int)(dot - name) : (int)strnlen(name, LTM_PATH_MAX), name);
+    if (twin >= 0) snprintf(folder + used, sizeof folder - used, "-twin-%s", ltm_twin_name(twin));
     return ltm_config_set(config, "run.dir", folder, error);
+}
+
+static double training_tokens(const struct ltm_config *c) {
+    const double a_step = (double)c->slow.batch * c->model.sequence;
+    return ceil((double)c->run.tokens / a_step) * a_step;
+}
+
+/* How near the twin comes. */
+static void describe_twin(const struct ltm_config *config, const struct ltm_config *twin, int kind) {
+    struct ltm_config from = *config;
+    from.model.vocab = twin->model.vocab; /* the twin's is found */
+    const double parameters = (double)ltm_parameter_count(&from.model);
+    const double twins = (double)ltm_parameter_count(&twin->model);
+    fprintf(stderr, "twin of %s: width %d, %d heads, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
+            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, training_tokens(twin));
+    if (twin->model.vocab == LTM_AUTO) return;
+    const double flops = ltm_training_flops(&from) * training_tokens(&from);
+    const double twin_flops = ltm_training_flops(twin) * training_tokens(twin);
+    fprintf(stderr, "  parameters  %.0f against %.0f with latents: %+.3f %%\n", twins, parameters,
+            100 * (twins / parameters - 1));
+    fprintf(stderr, "  operations  %.4e against %.4e with latents: %+.3f %%\n", twin_flops, flops,
+            100 * (twin_flops / flops - 1));
+}
+
+static ltm_status make_twin(struct ltm_config *config, int kind, struct ltm_error *error) {
+    struct ltm_config twin;
+    ltm_status status = ltm_config_twin(&twin, config, (enum ltm_twin)kind, error);
+    if (status != LTM_OK) return status;
+    describe_twin(config, &twin, kind);
+    *config = twin;
+    return LTM_OK;
+}
+
+/* As an INI file. */
+static void print_config(const struct ltm_config *config) {
+    size_t count, length = 0;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    const char *section = "";
+    for (size_t i = 0; i < count; i++) {
+        char value[LTM_PATH_MAX] = "";
+        const char *dot = strrchr(keys[i].name, '.');
+        const size_t this_length = (size_t)(dot - keys[i].name);
+        if (this_length != length || strncmp(keys[i].name, section, length) != 0)
+            printf("%s[%.*s]\n", i ? "\n" : "", (int)this_length, keys[i].name);
+        section = keys[i].name;
+        length = this_length;
+        ltm_config_get(config, keys[i].name, value, sizeof value, NULL);
+        printf("%s =%s%s\n", dot + 1, *value ? " " : "", value);
+    }
 }
 
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
@@ -165,31 +241,43 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
 }
 
 int command_train(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
+                                                 {"json", no_argument, NULL, 'j'},
+                                                 {"twin", required_argument, NULL, 't'},
+                                                 {"dry-run", no_argument, NULL, 'd'},
+                                                 {NULL, 0, NULL, 0}};
     struct ltm_error error = {0};
     struct ltm_config config;
-    bool json = false;
-    int letter;
+    bool json = false, dry_run = false, dir_given = false;
+    int letter, twin = -1;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);
             arguments_print_keys(NULL);
             return CLI_OK;
         }
-        if (letter != 'j') return option_unknown("train", argv);
-        json = true;
+        if (letter == ':') return cli_usage("train", "%s needs a value", argv[optind - 1]);
+        if (letter == 't' && (twin = twin_kind(optarg)) < 0) return CLI_USAGE;
+        if (letter == '?') return option_unknown("train", argv);
+        json = json || letter == 'j';
+        dry_run = dry_run || letter == 'd';
     }
     if (optind == argc) return cli_usage("train", "name a configuration, such as runs/nano.ini");
     const char *path = argv[optind++];
-    for (int i = optind; i < argc; i++)
+    for (int i = optind; i < argc; i++) {
         if (!argument_is_assignment(argv[i]))
             return cli_usage("train", "\"%s\" is not of the form section.key=value", argv[i]);
+        dir_given = dir_given || strncmp(argv[i], "run.dir=", 8) == 0;
+    }
     ltm_config_defaults(&config);
     if (ltm_config_load(&config, path, &error) != LTM_OK ||
         arguments_override(&config, argv + optind, argc - optind, &error) != LTM_OK ||
-        name_run(&config, path, &error) != LTM_OK || ltm_config_check(&config, &error) != LTM_OK ||
-        train(&config, json, &error) != LTM_OK)
+        name_run(&config, path, twin, dir_given, &error) != LTM_OK || ltm_config_check(&config, &error) != LTM_OK ||
+        (twin >= 0 && make_twin(&config, twin, &error) != LTM_OK))
+        return cli_fail(&error);
+    if (dry_run)
+        print_config(&config);
+    else if (train(&config, json, &error) != LTM_OK)
         return cli_fail(&error);
     return CLI_OK;
 }

@@ -164,7 +164,7 @@ static ltm_status finish_cell(const struct ltm_study *s, struct study_cell *cell
             c->data.corpus);
     }
     cell->forward_flops = ltm_forward_flops(&c->model);
-    cell->flops_per_token = cell->forward_flops * (3 + (c->model.latents ? 2.0 * c->fast.steps : 0));
+    cell->flops_per_token = ltm_training_flops(c);
     cell->tokens = tokens_for(cell);
     c->run.tokens = cell->tokens;
     cell->scoring_flops = scoring_flops(s, cell);

@@ -12,6 +12,8 @@
 #include "base/safetensors.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
+#include "ltm/train.h"
+#include "ltm/twin.h"
 #include "text/shards.h"
 #include "train/checkpoint.h"
 #include "train/inspect_parts.h"
@@ -46,6 +48,23 @@ static void put_steps(json_t *out, const struct ltm_config *config) {
     json_object_set_new(out, "slow_steps", json_integer(trainer_steps(config)));
 }
 
+/* The plain decoders to compare with, and how near they come. */
+static void put_twins(json_t *out, const struct ltm_config *config) {
+    json_t *all = json_array();
+    for (int kind = 0; ltm_twin_name(kind); kind++) {
+        struct ltm_config twin;
+        if (ltm_config_twin(&twin, config, (enum ltm_twin)kind, NULL) != LTM_OK) continue;
+        const double tokens = (double)trainer_steps(&twin) * twin.slow.batch * twin.model.sequence;
+        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:f}", "twin", ltm_twin_name(kind), "dim",
+                                             twin.model.dim, "heads", twin.model.heads, "ffn_multiple",
+                                             twin.model.ffn_multiple, "parameters",
+                                             (json_int_t)ltm_parameter_count(&twin.model), "tokens", (json_int_t)tokens,
+                                             "training_flops", ltm_training_flops(&twin) * tokens));
+    }
+    if (json_array_size(all) > 0) json_object_set(out, "twins_without_latents", all);
+    json_decref(all);
+}
+
 /* What training allocates. Sizes follow from the shape and the table of weights: no weights are needed. */
 static ltm_status put_memory(json_t *out, const struct ltm_config *config, struct ltm_error *error) {
     struct decoder shape = {.config = config->model};
@@ -75,6 +94,10 @@ ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error
         return LTM_OK;
     }
     put_model_size(out, &config.model);
+    json_object_set_new(out, "training_flops",
+                        json_real(ltm_training_flops(&config) * (double)trainer_steps(&config) * config.slow.batch *
+                                  config.model.sequence));
+    put_twins(out, &config);
     return put_memory(out, &config, error);
 }
 

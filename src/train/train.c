@@ -242,8 +242,6 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     if (status != LTM_OK) return status;
     const double rate = tokens / (seconds_now() - began);
     s->rate = s->rate > 0 ? 0.9 * s->rate + 0.1 * rate : rate;
-    /* Useful work (DESIGN, section 8): a fast step counts 2 forward passes, a slow step 3. */
-    const double passes = 3 + (c->model.latents ? 2.0 * c->fast.steps : 0);
     struct ltm_train_record record = new_record(s);
     record.recon = done.recon;
     record.kl = done.kl;
@@ -251,7 +249,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.lr = done.lr;
     record.grad_norm = done.grad_norm;
     record.tokens_per_second = s->rate;
-    record.utilisation = rate * passes * ltm_forward_flops(&c->model) / s->peak;
+    record.utilisation = rate * ltm_training_flops(c) / s->peak;
     return report(s, &record, error);
 }
 

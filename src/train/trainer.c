@@ -8,10 +8,16 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "ltm/model.h"
+#include "ltm/train.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
     return (config->run.tokens + a_step - 1) / a_step;
+}
+
+double ltm_training_flops(const struct ltm_config *config) {
+    return ltm_forward_flops(&config->model) * (3 + (config->model.latents ? 2.0 * config->fast.steps : 0));
 }
 
 static int trainer_threads(const struct ltm_config *config) {

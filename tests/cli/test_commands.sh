@@ -8,7 +8,7 @@ help_is_there() {
     local command
     run "$LTM" --help
     [ "$code" = 0 ] || return 1
-    for command in tokenizer corpus train eval generate inspect; do
+    for command in tokenizer corpus train eval generate sweep inspect; do
         grep -q "^  $command " out || { cat out; return 1; }
         "$LTM" "$command" --help >one && "$LTM" help "$command" >two && cmp one two && grep -q '^usage: ltm' one || return 1
     done
@@ -42,6 +42,21 @@ bar_on_terminal() {
     grep -q $'\r.*train \\[#*\\.*\\] ' seen
 }
 holds 'progress is a bar on a terminal' bar_on_terminal
+
+twin() {
+    run "$LTM" train tiny.ini --twin parameters
+    [ "$code" = 0 ] && grep -q 'no latents' err && grep -qE '^  parameters .*: [+-]0\.[0-9]+ %$' err &&
+        [ -L runs/tiny-twin-parameters/checkpoints/best ] || { cat out err; return 1; }
+    "$LTM" train tiny.ini --twin compute --dry-run run.dir=elsewhere >twin.ini 2>err && grep -q '^dir = elsewhere$' twin.ini &&
+        "$LTM" train twin.ini --dry-run | cmp - twin.ini && [ ! -e elsewhere ] || return 1
+    "$LTM" inspect tiny.ini >out && [ "$(grep -c 'twin \(parameters\|compute\|width\), dim ' out)" = 3 ]
+}
+holds 'train prints and makes the plain decoder to compare with; inspect shows it' twin
+bad_twin() {
+    refused 2 'did you mean compute' "$LTM" train tiny.ini --twin compte && refused 2 'needs a value' "$LTM" train tiny.ini --twin &&
+        refused 1 'plain decoder already' "$LTM" train tiny.ini --twin width latent.count=0
+}
+holds 'what is no twin is said' bad_twin
 
 wait_for() { # file pattern
     for _ in $(seq 300); do

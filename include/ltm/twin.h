@@ -1,0 +1,40 @@
+/* The plain autoregressive decoder to hold a latent thought model against: without latents and so without cross-attention, of as
+ * many layers, the same window, data, batch, rates and seed.
+ *
+ *     struct ltm_config twin;
+ *     ltm_config_twin(&twin, &config, LTM_TWIN_PARAMETERS, &error);
+ */
+#ifndef LTM_TWIN_H
+#define LTM_TWIN_H
+
+#include "ltm/config.h"
+#include "ltm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A latent thought model trains with (2 T_fast + 3) forward passes a token, a plain one with 3: equal compute is either more
+ * tokens or a larger model. */
+enum ltm_twin {
+    LTM_TWIN_PARAMETERS, /* as many parameters, the same tokens: what the cross-attention had goes to the SwiGLU layers, which
+                            become wider through model.ffn_multiple; off by at most 3/2 · width · layers weights */
+    LTM_TWIN_COMPUTE, /* as many parameters and as much training compute: that decoder on more tokens, to a slow step */
+    LTM_TWIN_WIDTH,   /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU
+                            layers made wider; the compute is off as little as a column of them is */
+};
+
+/* "parameters", "compute", "width"; NULL for another number. Static storage. */
+const char *ltm_twin_name(int kind);
+
+/* *twin becomes the twin of a valid configuration, valid itself, with no auto left in the model's shape. LTM_INVALID when it has
+ * no latents, or when its vocabulary is auto and neither tokenizer nor corpus is there to say it; the twin of parameters needs
+ * none. */
+ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
+                           struct ltm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

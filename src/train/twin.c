@@ -1,0 +1,88 @@
+#include "ltm/twin.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "ltm/model.h"
+#include "ltm/train.h"
+#include "model/weights.h"
+#include "train/vocabulary.h"
+
+enum { FFN_MOST = 1 << 16, HEADS_MOST = 1 << 12 };
+
+const char *ltm_twin_name(int kind) {
+    static const char *const names[] = {"parameters", "compute", "width"};
+    return kind >= 0 && kind < 3 ? names[kind] : NULL;
+}
+
+/* A SwiGLU width of at least the usual floor(8d/3) can be had exactly: as the one multiple of itself. */
+static void set_ffn_width(struct ltm_model_config *m, double width) {
+    const int usual = (int)floor(8.0 * m->dim / 3);
+    const double clamped = fmin(fmax(round(width), usual), FFN_MOST);
+    m->ffn_multiple = clamped < 1 ? 1 : (int)clamped;
+}
+
+/* Three matrices a layer of the SwiGLU's width by dim take the weights of the cross-attention. */
+static void match_parameters(struct ltm_model_config *m, int64_t parameters) {
+    const int width = model_ffn_width(m);
+    const double missing = (double)(parameters - ltm_parameter_count(m));
+    set_ffn_width(m, width + missing / (3.0 * m->dim * m->layers));
+}
+
+/* The tokens that whole slow steps of equal compute make. */
+static void match_tokens(struct ltm_config *twin, double flops) {
+    const double a_step = (double)twin->slow.batch * twin->model.sequence;
+    const double steps = round(flops / (ltm_training_flops(twin) * a_step));
+    twin->run.tokens = (int64_t)(fmax(steps, 1) * a_step);
+}
+
+/* The most heads of the same size that cost no more than `flops` a token, and then the SwiGLU's width. */
+static void match_width(struct ltm_config *twin, double flops) {
+    struct ltm_model_config *m = &twin->model, wider = *m;
+    const int head = m->dim / m->heads, kv_heads = m->kv_heads, heads = m->heads;
+    for (int times = 1; wider.heads <= HEADS_MOST; times++) {
+        /* Steps that keep heads a multiple of kv_heads, and their ratio. */
+        wider.kv_heads = kv_heads == heads ? times : times * kv_heads;
+        wider.heads = kv_heads == heads ? times : times * heads;
+        wider.dim = wider.heads * head;
+        struct ltm_config next = *twin;
+        next.model = wider;
+        if (wider.dim > FFN_MOST || ltm_training_flops(&next) > flops) break;
+        if (wider.dim >= m->dim) *m = wider;
+    }
+    /* A forward pass has two operations a weight, training three passes. */
+    const double missing = flops - ltm_training_flops(twin);
+    set_ffn_width(m, model_ffn_width(m) + missing / (3 * 2 * 3.0 * m->dim * m->layers));
+}
+
+ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
+                           struct ltm_error *error) {
+    struct ltm_config from = *config;
+    ltm_status status = ltm_config_check(config, error);
+    if (status != LTM_OK) return status;
+    if (from.model.latents == 0)
+        return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin");
+    if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
+    vocabulary_find(&from);
+    if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
+        return fail(
+            error, LTM_INVALID,
+            "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; build "
+            "the corpus, or set model.vocab",
+            from.data.corpus);
+    const double flops = ltm_training_flops(&from); /* a token */
+    *twin = from;
+    twin->model.latents = 0;
+    match_parameters(&twin->model, ltm_parameter_count(&from.model));
+    if (kind == LTM_TWIN_COMPUTE) {
+        const double a_step = (double)from.slow.batch * from.model.sequence;
+        match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step);
+    }
+    if (kind == LTM_TWIN_WIDTH) {
+        twin->model = from.model;
+        twin->model.latents = 0;
+        match_width(twin, flops);
+    }
+    return ltm_config_check(twin, error);
+}
