@@ -1,51 +1,95 @@
 /* ltm generate */
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "arguments.h"
 #include "commands.h"
+#include "generate_output.h"
+#include "generate_stats.h"
 #include "ltm/generate.h"
 #include "ltm/names.h"
+#include "ltm/samples.h"
 #include "options.h"
 #include "terminal.h"
 
 static const char usage[] =
     "usage: ltm generate CHECKPOINT [option …]\n"
     "\n"
-    "Writes text as it comes. Without a prompt, latent thoughts are drawn from the prior; with one, they are fitted\n"
-    "on the prompt alone. Options may also be written name=value; fast.KEY=value sets how the prompt is fitted.\n"
+    "Writes text. Without a prompt, latent thoughts are drawn from the prior; with one, they are fitted on the prompt\n"
+    "alone. Many samples are written at once; a sample's text depends on its prompt, number and seed, not on that.\n"
     "  --prompt TEXT          go on from this\n"
-    "  --count N              samples (1)\n"
+    "  --prompts FILE         go on from each line of a text file, or of a .jsonl the string under --field\n"
+    "  --field NAME           (prompt)\n"
+    "  --count N              samples, of each prompt (1)\n"
     "  --length N             tokens to add at most; 0 = as many as fit (0)\n"
     "  --temperature T        0 = always the likeliest token (0.8)\n"
     "  --top-k K              of the K likeliest tokens only; 0 = of all (0)\n"
     "  --top-p P              of the likeliest that make up this probability (0.95)\n"
     "  --seed N               (1)\n"
     "  --past-end             do not stop at the end of a document\n"
-    "  --json                 print the samples as JSON, when all are there\n";
+    "  --threads N            (one a core)\n"
+    "  --precision P          of the weights: fp32, bf16 (half the bytes, so faster), or auto, as trained (auto)\n"
+    "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
+    "What comes out:\n"
+    "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p\n"
+    "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
+    "  --stats                then statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
+    "  --judge CHECKPOINT     with the samples' bound and perplexity under this model and its own tokenizer\n"
+    "Options may also be written name=value; fast.KEY=value sets how prompts are fitted.\n";
 
 static const struct option long_options[] = {{"prompt", required_argument, NULL, 'P'},
+                                             {"prompts", required_argument, NULL, 'f'},
+                                             {"field", required_argument, NULL, 'F'},
                                              {"count", required_argument, NULL, 'n'},
                                              {"length", required_argument, NULL, 'l'},
                                              {"temperature", required_argument, NULL, 't'},
                                              {"top-k", required_argument, NULL, 'k'},
                                              {"top-p", required_argument, NULL, 'p'},
                                              {"seed", required_argument, NULL, 's'},
+                                             {"threads", required_argument, NULL, 'T'},
+                                             {"precision", required_argument, NULL, 'B'},
+                                             {"batch", required_argument, NULL, 'b'},
+                                             {"output", required_argument, NULL, 'o'},
+                                             {"judge", required_argument, NULL, 'J'},
                                              {"past-end", no_argument, NULL, 'e'},
                                              {"json", no_argument, NULL, 'j'},
+                                             {"stats", no_argument, NULL, 'S'},
                                              {"help", no_argument, NULL, 'h'},
                                              {NULL, 0, NULL, 0}};
 
 static const char command[] = "generate";
 
+/* fast.steps=8 and the like wait for the model, whose configuration they change. */
+struct fast_keys {
+    char *assignments[32];
+    int count;
+};
+
+struct request {
+    const char *checkpoint, *prompt, *prompts, *field, *output, *judge;
+    bool json, stats;
+    struct ltm_generate_options options;
+    struct fast_keys keys;
+};
+
 static int set_int(const char *name, const char *text, int least, int *value) {
     long long number = 0;
     int code = option_number(command, name, text, least, INT_MAX, &number);
+    *value = (int)number;
+    return code;
+}
+
+/* A number, or auto. */
+static int set_int_or_auto(const char *name, const char *text, int most, int *value) {
+    long long number = LTM_AUTO;
+    int code = strcmp(text, "auto") == 0 ? CLI_OK : option_number(command, name, text, 1, most, &number);
     *value = (int)number;
     return code;
 }
@@ -57,11 +101,43 @@ static int set_count(const char *text, int64_t *value) {
     return code;
 }
 
-static int set_option(struct ltm_generate_options *options, const char **prompt, int letter, const char *value,
-                      char **argv) {
+static int set_precision(const char *text, int *value) {
+    static const char *const names[] = {"auto", "fp32", "bf16"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *value = i;
+            return CLI_OK;
+        }
+    return cli_usage(command, "--precision is auto, fp32 or bf16, not \"%s\"", text);
+}
+
+static int set_option(struct request *r, int letter, const char *value, char **argv) {
+    struct ltm_generate_options *options = &r->options;
     switch (letter) {
     case 'P':
-        *prompt = value;
+        r->prompt = value;
+        return CLI_OK;
+    case 'f':
+        r->prompts = value;
+        return CLI_OK;
+    case 'F':
+        r->field = value;
+        return CLI_OK;
+    case 'o':
+        r->output = value;
+        return CLI_OK;
+    case 'J':
+        r->judge = value;
+        r->stats = true;
+        return CLI_OK;
+    case 'j':
+        r->json = true;
+        return CLI_OK;
+    case 'S':
+        r->stats = true;
+        return CLI_OK;
+    case 'e':
+        options->stop_at_end = false;
         return CLI_OK;
     case 'n':
         return set_count(value, &options->count);
@@ -75,9 +151,12 @@ static int set_option(struct ltm_generate_options *options, const char **prompt,
         return option_real(command, "--top-p", value, 0, 1, &options->top_p);
     case 's':
         return option_seed(command, value, &options->seed);
-    case 'e':
-        options->stop_at_end = false;
-        return CLI_OK;
+    case 'T':
+        return set_int_or_auto("--threads", value, OPTION_THREADS_MOST, &options->threads);
+    case 'B':
+        return set_precision(value, &options->precision);
+    case 'b':
+        return set_int_or_auto("--batch", value, INT_MAX, &options->batch);
     default:
         return option_unknown(command, argv);
     }
@@ -89,15 +168,9 @@ static bool same_name(const char *option, const char *name, size_t length) {
     return option[length] == 0;
 }
 
-/* fast.steps=8 and the like wait for the model, whose configuration they change. */
-struct fast_keys {
-    char *assignments[32];
-    int count;
-};
-
 /* top_k=40 as --top-k 40 */
-static int set_assignment(struct ltm_generate_options *options, const char **prompt, struct fast_keys *keys,
-                          char *assignment) {
+static int set_assignment(struct request *r, char *assignment) {
+    struct fast_keys *keys = &r->keys;
     if (strncmp(assignment, "fast.", 5) == 0) {
         if (keys->count == (int)(sizeof keys->assignments / sizeof *keys->assignments))
             return cli_usage(command, "too many keys, from \"%s\" on", assignment);
@@ -105,12 +178,11 @@ static int set_assignment(struct ltm_generate_options *options, const char **pro
         return CLI_OK;
     }
     size_t length = strcspn(assignment, "=");
-    const char *names[16];
+    const char *names[sizeof long_options / sizeof *long_options];
     size_t count = 0;
     for (const struct option *o = long_options; o->name; o++) {
         if (o->has_arg != required_argument) continue;
-        if (same_name(o->name, assignment, length))
-            return set_option(options, prompt, o->val, assignment + length + 1, NULL);
+        if (same_name(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
         names[count++] = o->name;
     }
     char name[64];
@@ -120,80 +192,21 @@ static int set_assignment(struct ltm_generate_options *options, const char **pro
     return cli_usage(command, "there is no option \"%s\"", name);
 }
 
-/* Samples on their way out. */
-struct output {
-    const char *prompt;
-    bool streams, at_line_begin; /* a single sample is printed as it comes */
-    int64_t begun;
-    json_t *samples; /* with --json */
-    bool out_of_memory;
-};
+static volatile sig_atomic_t stop;
 
-static void write_text(struct output *output, const char *text, size_t bytes) {
-    if (bytes == 0) return;
-    fwrite(text, 1, bytes, stdout);
-    output->at_line_begin = text[bytes - 1] == '\n';
+static void on_signal(int number) {
+    (void)number;
+    if (stop) _exit(CLI_INTERRUPTED);
+    stop = 1;
 }
 
-static void begin_sample(struct output *output) {
-    if (output->begun++ > 0) write_text(output, "----\n", 5);
-    if (output->prompt) write_text(output, output->prompt, strlen(output->prompt));
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
-static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
-    struct output *output = user;
-    if (!output->begun) begin_sample(output);
-    write_text(output, sample->text + sample->bytes - fresh, fresh);
-    fflush(stdout);
-    return !ferror(stdout);
-}
-
-/* Bytes of the UTF-8 character that begins here, 0 when none does. */
-static size_t utf8_length(const unsigned char *c, size_t left) {
-    size_t length = c[0] < 0x80                   ? 1
-                    : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
-                    : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-                    : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-                                                  : 0;
-    if (length == 0 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((c[i] & 0xc0) != 0x80) return 0;
-    bool too_long = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-    bool no_character = (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90);
-    return length > 1 && (too_long || no_character) ? 0 : length;
-}
-
-/* A young model spells bytes that are no text; JSON must be: U+FFFD for each. */
-static json_t *json_text(const char *text, size_t bytes) {
-    char *clean = malloc(3 * bytes + 1);
-    size_t used = 0;
-    if (!clean) return NULL;
-    for (size_t i = 0; i < bytes;) {
-        size_t length = utf8_length((const unsigned char *)text + i, bytes - i);
-        memcpy(clean + used, length ? text + i : "\xef\xbf\xbd", length ? length : 3);
-        used += length ? length : 3;
-        i += length ? length : 1;
-    }
-    json_t *string = json_stringn_nocheck(clean, used);
-    free(clean);
-    return string;
-}
-
-static bool on_sample(void *user, const struct ltm_sample *sample) {
-    struct output *output = user;
-    if (output->samples) {
-        json_t *string = json_text(sample->text, sample->bytes);
-        output->out_of_memory = !string || json_array_append_new(output->samples, string) != 0;
-        return !output->out_of_memory;
-    }
-    if (!output->streams || !output->begun) begin_sample(output);
-    if (!output->streams) write_text(output, sample->text, sample->bytes);
-    if (!output->at_line_begin) write_text(output, "\n", 1);
-    fflush(stdout);
-    return !ferror(stdout);
-}
-
-/* The model's configuration with what the command line says of the fast loop. */
+/* The configuration that a model was trained with, as the command line changes it. */
 static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, struct fast_keys *keys,
                             struct ltm_error *error) {
     *config = *ltm_model_config(model);
@@ -203,68 +216,108 @@ static ltm_status configure(struct ltm_config *config, const struct ltm_model *m
     return status;
 }
 
-static int generate(const char *checkpoint, const char *prompt, struct ltm_generate_options *options,
-                    struct fast_keys *keys, bool json) {
-    struct ltm_error error = {0};
-    struct ltm_model *model = NULL;
-    struct output output = {.prompt = prompt, .at_line_begin = true, .streams = options->count == 1};
-    struct ltm_config config;
-    struct ltm_generate_hooks hooks = {.user = &output, .on_sample = on_sample};
-    ltm_status status = ltm_model_open(&model, checkpoint, &error);
-    if (status == LTM_OK) status = configure(&config, model, keys, &error);
-    if (status == LTM_OK) {
-        options->fast = &config.fast;
-        if (prompt) {
-            options->prompts = &prompt;
-            options->prompt_count = 1;
-        }
-        if (json)
-            output.samples = json_array();
-        else if (output.streams)
-            hooks.on_text = on_text;
-        status = ltm_generate(model, options, &hooks, &error);
+/* How samples were written; a hook that stopped the work says why in `output`. */
+static ltm_status write_samples(const struct ltm_model *model, const struct ltm_generate_options *options,
+                                struct generate_output *output, struct ltm_error *error) {
+    struct cli_bar bar;
+    struct ltm_watch watch = cli_watch(&bar);
+    struct ltm_generate_hooks hooks = {.user = output, .on_sample = generate_on_sample, .stop = &stop};
+    if (output->streams)
+        hooks.on_text = generate_on_text;
+    else if (output->path || !isatty(STDOUT_FILENO)) /* a bar would stand amid the text */
+        hooks.watch = &watch;
+    catch_signals();
+    ltm_status status = ltm_generate(model, options, &hooks, error);
+    cli_bar_end(&bar);
+    if (!generate_output_close(output)) {
+        status = error->code = LTM_IO;
+        snprintf(error->message, sizeof error->message, "%s", output->problem);
     }
-    if (output.out_of_memory) {
-        status = error.code = LTM_MEMORY;
-        snprintf(error.message, sizeof error.message, "out of memory for a sample; leave --json out");
+    if (status == LTM_INTERRUPTED)
+        snprintf(error->message, sizeof error->message, "interrupted: %lld sample%s written, each whole%s%s",
+                 (long long)output->written, output->written == 1 ? " was" : "s were", output->path ? ", to " : "",
+                 output->path ? output->path : "");
+    return status;
+}
+
+static ltm_status print_stats(const struct request *r, const struct ltm_model *judge,
+                              const struct generate_output *output, struct ltm_error *error) {
+    struct cli_bar bar;
+    struct ltm_watch watch = cli_watch(&bar);
+    struct generate_stats stats = {.tokens = output->tokens, .log_p = output->log_p, .judge = r->judge};
+    ltm_status status = ltm_text_statistics(output->texts, (size_t)output->written, &stats.texts, error);
+    if (status == LTM_OK && judge) {
+        struct ltm_config config = *ltm_model_config(judge);
+        config.run.threads = r->options.threads;
+        status = ltm_judge(judge, output->texts, (size_t)output->written, &config, &watch, &stats.judgement, error);
+        cli_bar_end(&bar);
     }
-    if (status == LTM_OK && json) {
-        json_t *all = json_pack("{s:s?, s:O}", "prompt", prompt, "samples", output.samples);
-        json_dumpf(all, stdout, JSON_INDENT(2));
+    if (status != LTM_OK) return status;
+    if (r->json) {
+        json_t *line = json_pack("{s:o}", "statistics", generate_stats_json(&stats));
+        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
-        json_decref(all);
+        json_decref(line);
+        return LTM_OK;
     }
-    json_decref(output.samples);
+    if (!r->output) puts("----");
+    generate_stats_print(&stats);
+    return LTM_OK;
+}
+
+static int generate(struct request *r) {
+    struct ltm_error error = {0};
+    struct ltm_model *model = NULL, *judge = NULL;
+    struct ltm_prompts prompts = {0};
+    struct ltm_config config;
+    struct generate_output output = {
+        .options = &r->options, .path = r->output, .json = r->json, .keeps = r->stats, .at_line_begin = true};
+    ltm_status status = r->prompts ? ltm_prompts_read(&prompts, r->prompts, r->field, &error) : LTM_OK;
+    if (status == LTM_OK) status = ltm_model_open(&model, r->checkpoint, &error);
+    if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* no surprise at the end */
+    if (status == LTM_OK) status = configure(&config, model, &r->keys, &error);
+    if (status == LTM_OK) {
+        r->options.fast = &config.fast;
+        if (r->prompts) {
+            r->options.prompts = (const char *const *)prompts.texts;
+            r->options.prompt_count = prompts.count;
+        } else if (r->prompt) {
+            r->options.prompts = &r->prompt;
+            r->options.prompt_count = 1;
+        }
+        output.streams = !r->json && !r->output && r->options.count == 1 && prompts.count <= 1;
+        status = write_samples(model, &r->options, &output, &error);
+    }
+    if (status == LTM_OK && r->stats) status = print_stats(r, judge, &output, &error);
+    generate_output_free(&output);
+    ltm_prompts_free(&prompts);
     ltm_model_close(model);
+    ltm_model_close(judge);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
 int command_generate(int argc, char **argv) {
-    struct ltm_generate_options options = ltm_generate_defaults();
-    struct fast_keys keys = {.count = 0};
-    const char *checkpoint = NULL, *prompt = NULL;
-    bool json = false;
+    struct request r = {.options = ltm_generate_defaults()};
     int letter, code = CLI_OK;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);
             return CLI_OK;
         }
         if (letter == ':') return cli_usage(command, "%s needs a value", argv[optind - 1]);
-        if (letter == 'j')
-            json = true;
-        else if ((code = set_option(&options, &prompt, letter, optarg, argv)) != CLI_OK)
-            return code;
+        if ((code = set_option(&r, letter, optarg, argv)) != CLI_OK) return code;
     }
     for (int i = optind; i < argc && code == CLI_OK; i++) {
         if (argument_is_assignment(argv[i]))
-            code = set_assignment(&options, &prompt, &keys, argv[i]);
-        else if (checkpoint)
+            code = set_assignment(&r, argv[i]);
+        else if (r.checkpoint)
             code = cli_usage(command, "one checkpoint at a time, not also \"%s\"", argv[i]);
         else
-            checkpoint = argv[i];
+            r.checkpoint = argv[i];
     }
     if (code != CLI_OK) return code;
-    if (!checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
-    return generate(checkpoint, prompt, &options, &keys, json);
+    if (!r.checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
+    if (r.prompt && r.prompts) return cli_usage(command, "either --prompt or --prompts, not both");
+    if (r.field && !r.prompts) return cli_usage(command, "--field names what holds a prompt in --prompts FILE");
+    return generate(&r);
 }

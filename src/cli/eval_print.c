@@ -22,7 +22,11 @@ static void print_score(struct ltm_score score, int digits, int width) {
 
 /* ---- One result ---- */
 
-static void print_measure(const char *name, const struct ltm_measure *m, bool perplexity) {
+void eval_print_measure_heading(void) {
+    printf("%-*s  %*s  %*s  %*s\n", NAME, "", WIDE, "nats a token", WIDE, "bits a byte", WIDE, "perplexity");
+}
+
+void eval_print_measure(const char *name, const struct ltm_measure *m, bool perplexity) {
     if (isnan(m->nats.mean)) return; /* not asked for */
     printf("%-*s", NAME, name);
     print_score(m->nats, 4, WIDE);
@@ -47,21 +51,21 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     char name[64];
     const int rest = config->model.sequence - r->first_part;
     print_setting(corpus, config, r);
-    printf("%-*s  %*s  %*s  %*s\n", NAME, "", WIDE, "nats a token", WIDE, "bits a byte", WIDE, "perplexity");
-    print_measure("recon", &r->recon, true);
-    print_measure("KL to the prior", &r->kl, false);
-    print_measure("bound: negative ELBO", &r->bound, true);
+    eval_print_measure_heading();
+    eval_print_measure("recon", &r->recon, true);
+    eval_print_measure("KL to the prior", &r->kl, false);
+    eval_print_measure("bound: negative ELBO", &r->bound, true);
     snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
              r->iwae_samples == 1 ? "" : "s");
-    print_measure(name, &r->iwae, true);
+    eval_print_measure(name, &r->iwae, true);
     snprintf(name, sizeof name, "bound: z from the prior, %d sample%s", r->prior_samples,
              r->prior_samples == 1 ? "" : "s");
-    print_measure(name, &r->prior, true);
+    eval_print_measure(name, &r->prior, true);
     snprintf(name, sizeof name, "continuation: last %d, z fitted on the first %d", rest, r->first_part);
-    print_measure(name, &r->continuation, true);
+    eval_print_measure(name, &r->continuation, true);
     snprintf(name, sizeof name, "continuation: last %d, z from the prior", rest);
-    print_measure(name, &r->continuation_prior, true);
-    print_measure("fitted-noise score (not a bound)", &r->fitted_noise, true);
+    eval_print_measure(name, &r->continuation_prior, true);
+    eval_print_measure("fitted-noise score (not a bound)", &r->fitted_noise, true);
     fflush(stdout);
 }
 
@@ -153,7 +157,7 @@ static json_t *score_json(struct ltm_score score) {
                      isfinite(score.error) ? json_real(score.error) : json_null());
 }
 
-static void add_measure(json_t *json, const char *name, const struct ltm_measure *m) {
+void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *m) {
     json_t *value = json_null();
     if (!isnan(m->nats.mean))
         value = json_pack("{s:o, s:o, s:o}", "nats_per_token", score_json(m->nats), "bits_per_byte",
@@ -170,14 +174,14 @@ json_t *eval_json(const struct scan *scan, const char *corpus, int row, const st
         json_object_set_new(settings, scan->axis[a].name, json_string(scan_value(scan, row, a)));
     json_object_set_new(json, "corpus", json_string(corpus));
     json_object_set_new(json, "settings", settings);
-    add_measure(json, "recon", &r->recon);
-    add_measure(json, "kl", &r->kl);
-    add_measure(json, "bound", &r->bound);
-    add_measure(json, "iwae", &r->iwae);
-    add_measure(json, "prior", &r->prior);
-    add_measure(json, "continuation", &r->continuation);
-    add_measure(json, "continuation_prior", &r->continuation_prior);
-    add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
+    eval_add_measure(json, "recon", &r->recon);
+    eval_add_measure(json, "kl", &r->kl);
+    eval_add_measure(json, "bound", &r->bound);
+    eval_add_measure(json, "iwae", &r->iwae);
+    eval_add_measure(json, "prior", &r->prior);
+    eval_add_measure(json, "continuation", &r->continuation);
+    eval_add_measure(json, "continuation_prior", &r->continuation_prior);
+    eval_add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
     json_object_set_new(json, "sequences", json_integer(r->sequences));
     json_object_set_new(json, "tokens", json_integer(r->tokens));
     json_object_set_new(json, "bytes", json_integer(r->bytes));

@@ -10,6 +10,11 @@
 /* One result, every figure in its three units. */
 void eval_print_block(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *result);
 
+/* One figure's line in such a block, under its heading; none where it was not taken. */
+void eval_print_measure_heading(void);
+void eval_print_measure(const char *name, const struct ltm_measure *m, bool perplexity);
+void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *m);
+
 /* A row a corpus and a combination of lists. Nats a token, but the bound's bits a byte in the last column. */
 struct eval_table {
     const struct scan *scan;

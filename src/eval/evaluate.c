@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
+#include "eval/measure.h"
 #include "latent/score.h"
 #include "ltm/corpus.h"
 #include "ltm/eval.h"
@@ -135,40 +135,12 @@ static ltm_status count_bytes(const struct evaluation *e, int from, double *byte
     return LTM_OK;
 }
 
-/* Σ values / Σ sizes over sequences, with the standard error of that ratio. sizes NULL: each is `size`. */
-static struct ltm_score ratio(const double *values, const double *sizes, double size, int64_t n) {
-    double sum = 0, all = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += values[i];
-        all += sizes ? sizes[i] : size;
-    }
-    const double mean = sum / all;
-    for (int64_t i = 0; i < n; i++) {
-        const double off = values[i] - mean * (sizes ? sizes[i] : size);
-        squares += off * off;
-    }
-    return (struct ltm_score){mean, n > 1 ? sqrt((double)n / (double)(n - 1) * squares) / all : NAN};
-}
-
 /* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */
 struct figure {
     struct ltm_measure *measure;
     size_t field, plus; /* offsets; plus 0 = none, since recon, at 0, is never added */
     bool asked, rest;   /* of the rest of a sequence */
 };
-
-static const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
-
-static struct ltm_measure measure(const double *values, const double *bytes, int tokens, int64_t n) {
-    struct ltm_measure m = no_measure;
-    m.nats = ratio(values, NULL, tokens, n);
-    m.perplexity = (struct ltm_score){exp(m.nats.mean), exp(m.nats.mean) * m.nats.error};
-    if (!bytes) return m;
-    m.bits = ratio(values, bytes, 0, n);
-    m.bits.mean /= log(2);
-    m.bits.error /= log(2);
-    return m;
-}
 
 #define AT(name) offsetof(struct sequence_score, name)
 
@@ -204,7 +176,7 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
             values[i] = *(const double *)(score + from->field);
             if (from->plus) values[i] += *(const double *)(score + from->plus);
         }
-        *from->measure = measure(values, from->rest ? rest_bytes : bytes, from->rest ? T - P : T, e->count);
+        *from->measure = measure(values, from->rest ? rest_bytes : bytes, NULL, from->rest ? T - P : T, e->count);
     }
     r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
 cleanup:

@@ -131,7 +131,7 @@ samples() {
 holds 'generate goes on from a prompt; a seed gives the same text' samples
 json_samples() {
     run "$LTM" generate runs/tiny --count 3 --length 5 --json
-    [ "$code" = 0 ] && [ "$(grep -c '^    "' out)" = 3 ]
+    [ "$code" = 0 ] && [ "$(grep -c '^{"sample":[0-2],.*"log_p":-' out)" = 3 ]
 }
 holds 'generate --json holds every sample' json_samples
 

@@ -1,0 +1,145 @@
+#include "generate_output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *prompt_of(const struct generate_output *output, const struct ltm_sample *sample) {
+    return output->options->prompts ? output->options->prompts[sample->prompt] : NULL;
+}
+
+static void print_text(struct generate_output *output, const char *text, size_t bytes) {
+    if (bytes == 0) return;
+    fwrite(text, 1, bytes, stdout);
+    output->at_line_begin = text[bytes - 1] == '\n';
+}
+
+static void begin_sample(struct generate_output *output, const struct ltm_sample *sample) {
+    const char *prompt = prompt_of(output, sample);
+    if (output->begun++ > 0) print_text(output, "----\n", 5);
+    if (prompt) print_text(output, prompt, strlen(prompt));
+}
+
+bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
+    struct generate_output *output = user;
+    if (!output->begun) begin_sample(output, sample);
+    print_text(output, sample->text + sample->bytes - fresh, fresh);
+    fflush(stdout);
+    return !ferror(stdout);
+}
+
+/* Bytes of the UTF-8 character that begins here, 0 when none does. */
+static size_t utf8_length(const unsigned char *c, size_t left) {
+    size_t length = c[0] < 0x80                   ? 1
+                    : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+                    : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+                    : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                                  : 0;
+    if (length == 0 || length > left) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((c[i] & 0xc0) != 0x80) return 0;
+    bool too_long = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
+    bool no_character = (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90);
+    return length > 1 && (too_long || no_character) ? 0 : length;
+}
+
+/* A young model spells bytes that are no text; JSON, and a judge, must have text: U+FFFD for each. */
+static char *clean_text(const char *text, size_t bytes, size_t *used) {
+    char *clean = malloc(3 * bytes + 1);
+    *used = 0;
+    if (!clean) return NULL;
+    for (size_t i = 0; i < bytes;) {
+        size_t length = utf8_length((const unsigned char *)text + i, bytes - i);
+        memcpy(clean + *used, length ? text + i : "\xef\xbf\xbd", length ? length : 3);
+        *used += length ? length : 3;
+        i += length ? length : 1;
+    }
+    clean[*used] = 0;
+    return clean;
+}
+
+static bool fail_output(struct generate_output *output, const char *problem) {
+    if (!*output->problem) snprintf(output->problem, sizeof output->problem, "%s", problem);
+    return false;
+}
+
+static bool fail_file(struct generate_output *output) {
+    char problem[sizeof output->problem];
+    snprintf(problem, sizeof problem, "cannot write %s: %s", output->path ? output->path : "the result",
+             strerror(errno));
+    return fail_output(output, problem);
+}
+
+/* One line, in one piece, so that a run that is cut short leaves whole ones. */
+static bool write_line(struct generate_output *output, const struct ltm_sample *sample, const char *text,
+                       size_t bytes) {
+    if (output->path && !output->file && !(output->file = fopen(output->path, "w"))) return fail_file(output);
+    FILE *to = output->file ? output->file : stdout;
+    json_t *string = json_stringn_nocheck(text, bytes);
+    json_t *line = json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:I}", "sample", (json_int_t)sample->number, "prompt",
+                             prompt_of(output, sample), "text", string, "tokens", sample->tokens, "log_p",
+                             sample->log_p, "ended", sample->ended, "seed", (json_int_t)output->options->seed);
+    char *written = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(line);
+    if (!written) return fail_output(output, "out of memory for a sample");
+    const bool fine = fprintf(to, "%s\n", written) >= 0 && fflush(to) == 0;
+    free(written);
+    return fine || fail_file(output);
+}
+
+static bool keep(struct generate_output *output, const struct ltm_sample *sample, char *text, size_t bytes) {
+    const size_t at = (size_t)output->written;
+    if (at == output->room) {
+        const size_t room = at ? 2 * at : 64;
+        struct ltm_text *grown = realloc(output->texts, room * sizeof *grown);
+        if (!grown) {
+            free(text);
+            return fail_output(output,
+                               "out of memory for the samples; ask for fewer, or leave --stats and --judge out");
+        }
+        output->texts = grown;
+        output->room = room;
+    }
+    output->texts[at] = (struct ltm_text){prompt_of(output, sample), text, bytes, sample->ended};
+    return true;
+}
+
+bool generate_on_sample(void *user, const struct ltm_sample *sample) {
+    struct generate_output *output = user;
+    output->tokens += sample->tokens;
+    output->log_p += sample->log_p;
+    if (!output->path && !output->json) {
+        if (!output->streams || !output->begun) begin_sample(output, sample);
+        if (!output->streams) print_text(output, sample->text, sample->bytes);
+        if (!output->at_line_begin) print_text(output, "\n", 1);
+        fflush(stdout);
+        if (ferror(stdout)) return fail_file(output);
+    }
+    if (output->path || output->json || output->keeps) {
+        size_t bytes;
+        char *clean = clean_text(sample->text, sample->bytes, &bytes);
+        if (!clean) return fail_output(output, "out of memory for a sample");
+        const bool writes = output->path || output->json;
+        if (writes && !write_line(output, sample, clean, bytes)) {
+            free(clean);
+            return false;
+        }
+        if (!output->keeps)
+            free(clean);
+        else if (!keep(output, sample, clean, bytes))
+            return false;
+    }
+    output->written++;
+    return true;
+}
+
+bool generate_output_close(struct generate_output *output) {
+    if (output->file && fclose(output->file) != 0) fail_file(output);
+    output->file = NULL;
+    return !*output->problem;
+}
+
+void generate_output_free(struct generate_output *output) {
+    for (int64_t i = 0; output->texts && i < output->written; i++) free((char *)output->texts[i].text);
+    free(output->texts);
+}

@@ -1,0 +1,37 @@
+/* Where samples go: text or JSON lines on stdout, JSON lines in a file; and into memory for what compares them. */
+#ifndef CLI_GENERATE_OUTPUT_H
+#define CLI_GENERATE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "ltm/generate.h"
+#include "ltm/samples.h"
+
+struct generate_output {
+    const struct ltm_generate_options *options;
+    const char *path; /* of a file for JSON lines, or NULL: samples go to stdout */
+    FILE *file;       /* opened when the first is there, so that what fails before replaces nothing */
+    bool json;        /* JSON lines on stdout, not text */
+    bool keeps;       /* samples are kept in `texts` */
+    bool streams;     /* a single sample is printed as it comes */
+    int64_t begun, written;
+    bool at_line_begin;
+    struct ltm_text *texts; /* clean UTF-8; their prompts are the options' */
+    size_t room;
+    int64_t tokens; /* of all samples, and the log p of those */
+    double log_p;
+    char problem[1000]; /* what went wrong, or empty */
+};
+
+bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh);
+bool generate_on_sample(void *user, const struct ltm_sample *sample);
+
+/* False where something went wrong, then or before. */
+bool generate_output_close(struct generate_output *output);
+void generate_output_free(struct generate_output *output);
+
+#endif

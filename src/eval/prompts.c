@@ -1,0 +1,88 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "ltm/samples.h"
+#include "tasks/json_lines.h"
+#include "text/utf8.h"
+
+enum { PROMPTS_BYTES_MOST = 1 << 30 };
+
+struct reading {
+    struct ltm_prompts *prompts;
+    const char *field;
+};
+
+static ltm_status add(struct ltm_prompts *prompts, const char *text, size_t bytes, struct ltm_error *error) {
+    if (prompts->count == prompts->room) {
+        const int64_t room = prompts->room ? 2 * prompts->room : 64;
+        char **grown = realloc(prompts->texts, (size_t)room * sizeof *grown);
+        if (!grown) return fail_memory(error, (size_t)room * sizeof *grown, "prompts");
+        prompts->texts = grown;
+        prompts->room = room;
+    }
+    char *copy = malloc(bytes + 1);
+    if (!copy) return fail_memory(error, bytes + 1, "a prompt");
+    memcpy(copy, text, bytes);
+    copy[bytes] = 0;
+    prompts->texts[prompts->count++] = copy;
+    return LTM_OK;
+}
+
+static ltm_status on_object(void *user, json_t *object, int64_t line, struct ltm_error *error) {
+    const struct reading *reading = user;
+    const json_t *text = json_object_get(object, reading->field);
+    (void)line;
+    if (!json_is_string(text))
+        return fail(error, LTM_INVALID, "there is no string under \"%s\"; name the field that holds the prompt",
+                    reading->field);
+    return add(reading->prompts, json_string_value(text), json_string_length(text), error);
+}
+
+/* The lines of a text file; a carriage return before a newline is part of it. */
+static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, struct ltm_error *error) {
+    char *text = NULL;
+    size_t bytes = 0;
+    int64_t number = 0;
+    ltm_status status = file_read_text(&text, &bytes, path, PROMPTS_BYTES_MOST, error);
+    if (status != LTM_OK) return status;
+    const char *line = text, *end = text + bytes;
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) line += 3; /* a byte-order mark */
+    while (line < end && status == LTM_OK) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line)), *next = newline ? newline + 1 : end;
+        size_t length = (size_t)((newline ? newline : end) - line);
+        bool open = false;
+        number++;
+        if (length && line[length - 1] == '\r') length--;
+        if (memchr(line, 0, length) || utf8_valid(line, length, &open) < length)
+            status = fail(error, LTM_INVALID, "line %lld of %s is not UTF-8 text", (long long)number, path);
+        else if (strspn(line, " \t\r\n\v\f") < length)
+            status = add(prompts, line, length, error);
+        line = next;
+    }
+    free(text);
+    return status;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t have = strlen(text), want = strlen(end);
+    return have > want && strcmp(text + have - want, end) == 0;
+}
+
+ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const char *field, struct ltm_error *error) {
+    struct reading reading = {prompts, field ? field : "prompt"};
+    *prompts = (struct ltm_prompts){0};
+    const bool json = ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz");
+    if (!json && field)
+        return fail(error, LTM_INVALID, "%s is a text file, each line a prompt; a field is for .jsonl files", path);
+    ltm_status status = json ? json_lines_read(path, on_object, &reading, error) : read_lines(prompts, path, error);
+    if (status == LTM_OK && prompts->count == 0)
+        return fail(error, LTM_INVALID, "there is no prompt in %s: all its lines are blank", path);
+    return status;
+}
+
+void ltm_prompts_free(struct ltm_prompts *prompts) {
+    for (int64_t i = 0; i < prompts->count; i++) free(prompts->texts[i]);
+    free(prompts->texts);
+    *prompts = (struct ltm_prompts){0};
+}
