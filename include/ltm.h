@@ -19,6 +19,7 @@
 #include "ltm/corpus.h"
 #include "ltm/doctor.h"
 #include "ltm/eval.h"
+#include "ltm/fewshot.h"
 #include "ltm/fit.h"
 #include "ltm/generate.h"
 #include "ltm/inspect.h"

@@ -13,13 +13,14 @@ enum random_purpose {
     RANDOM_WEIGHTS = 1,     /* initial weights: sequence = tensor */
     RANDOM_FAST_NOISE = 2,  /* ε of the fast loop: slow step, sequence, fast step */
     RANDOM_SLOW_NOISE = 3,  /* ε of the slow loss: slow step, sequence */
-    RANDOM_SCORE_NOISE = 4, /* ε of a score: sequence, fast = sample; step 1 = where a first part alone was fitted */
+    RANDOM_SCORE_NOISE = 4, /* ε of a score: sequence, fast = sample; step 1: fit of a first part, 2: prompt */
     RANDOM_SCORE_FIT = 5,   /* ε of the fit before it: sequence, fast step; step as above */
-    RANDOM_GENERATE = 6,    /* sampling: sequence = sample, step = token */
+    RANDOM_GENERATE = 6,    /* sampling: sequence = sample, step = token; few-shot: item, sample + 1 */
     RANDOM_PRIOR = 7,       /* z from the prior: sequence = sample; of a score step 1, sequence, fast = sample */
     RANDOM_ORDER = 8,       /* order and offset of sequences: step = epoch */
     RANDOM_TEXT = 9,        /* which documents are held out, or sampled */
     RANDOM_BOOTSTRAP = 10,  /* which cells a resample has: step = resample */
+    RANDOM_SHOTS = 11,      /* which training items stand before an item: sequence = item */
     RANDOM_SYNTH = 16       /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
 };
 

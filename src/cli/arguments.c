@@ -17,6 +17,21 @@ ltm_status arguments_override(struct ltm_config *config, char **arguments, int c
     return LTM_OK;
 }
 
+struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
+    struct ltm_config config = *ltm_model_config(model);
+    config.run.threads = LTM_AUTO;
+    config.run.precision = LTM_PRECISION_AUTO;
+    config.eval.dump[0] = 0;
+    /* A resolved auto has become a number: make it follow fast.method, and fast.*, again. */
+    struct ltm_config probe = config;
+    probe.fast.lr = LTM_AUTO;
+    ltm_config_resolve(&probe);
+    if (config.eval.fast_steps == config.fast.steps) config.eval.fast_steps = LTM_AUTO;
+    if (config.eval.fast_lr == config.fast.lr) config.eval.fast_lr = LTM_AUTO;
+    if (config.fast.lr == probe.fast.lr) config.fast.lr = LTM_AUTO;
+    return config;
+}
+
 static bool is_wanted(const char *name, const char *const *prefixes) {
     if (!prefixes) return true;
     for (; *prefixes; prefixes++)

@@ -32,26 +32,10 @@ static const char usage[] =
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
-/* What the checkpoint was trained with, but for what belonged to that machine or that call. */
-static struct ltm_config starting_config(const struct ltm_model *model) {
-    struct ltm_config config = *ltm_model_config(model);
-    config.run.threads = LTM_AUTO;
-    config.run.precision = LTM_PRECISION_AUTO;
-    config.eval.dump[0] = 0;
-    /* A resolved auto has become a number: make it follow fast.method, and fast.*, again. */
-    struct ltm_config probe = config;
-    probe.fast.lr = LTM_AUTO;
-    ltm_config_resolve(&probe);
-    if (config.eval.fast_steps == config.fast.steps) config.eval.fast_steps = LTM_AUTO;
-    if (config.eval.fast_lr == config.fast.lr) config.eval.fast_lr = LTM_AUTO;
-    if (config.fast.lr == probe.fast.lr) config.fast.lr = LTM_AUTO;
-    return config;
-}
-
 /* The checkpoint's configuration with row i of the lists. */
 static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct scan *scan, int i,
                             struct ltm_error *error) {
-    *config = starting_config(model);
+    *config = arguments_checkpoint_config(model);
     ltm_status status = scan_apply(scan, i, config, error);
     if (status == LTM_OK) status = ltm_config_check(config, error);
     if (status == LTM_OK) ltm_config_resolve(config);

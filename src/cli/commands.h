@@ -9,6 +9,7 @@ int command_corpus(int argc, char **argv);
 int command_synth(int argc, char **argv); /* ltm corpus synth */
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
+int command_fewshot(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_inspect(int argc, char **argv);

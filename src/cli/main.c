@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split"},
     {"train", command_train, "begin a run, or go on with it"},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte"},
+    {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked"},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table"},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds"},

@@ -12,7 +12,6 @@
 #include "latent/score.h"
 #include "ltm/corpus.h"
 #include "ltm/eval.h"
-#include "math/bf16.h"
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "text/sequences.h"
@@ -74,22 +73,6 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
     return safetensors_write(e->config.eval.dump, tensors, sizeof tensors / sizeof *tensors, metadata, 3, error);
 }
 
-/* Auto is the precision that the model was trained in, where this machine has it: a score's bits follow from the checkpoint and
- * not from what is faster today. */
-static ltm_status open_decoder(struct evaluation *e, struct ltm_error *error) {
-    int precision = e->config.run.precision;
-    ltm_status status = LTM_OK;
-    if (precision == LTM_PRECISION_AUTO && !bf16_missing()) precision = e->model->config.run.precision;
-    if (precision == LTM_PRECISION_BF16 && bf16_missing())
-        return fail(error, LTM_UNSUPPORTED, "run.precision = bf16 is not possible here, because %s; use auto or fp32",
-                    bf16_missing());
-    TRY(decoder_share(&e->decoder, e->model->decoder, error));
-    if (precision == LTM_PRECISION_BF16) TRY(decoder_use_bf16(e->decoder, error));
-    TRY(decoder_pack(e->decoder, e->config.run.threads, error));
-cleanup:
-    return status;
-}
-
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const int T = e->config.model.sequence;
@@ -105,7 +88,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     TRY(NEW_ARRAY(e->starts, (size_t)e->count, "sequences", error));
     TRY(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     for (int64_t i = 0; i < e->count; i++) e->starts[i] = heldout_spread(i, e->count, available) * T;
-    TRY(open_decoder(e, error));
+    TRY(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
     TRY(workers_create(&e->workers, e->decoder, e->config.run.threads, workers_group(T), T, false, error));
     if (e->config.eval.dump[0]) {
         struct file_draft probe; /* better found out now than when all is scored */

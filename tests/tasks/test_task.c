@@ -115,7 +115,7 @@ static void own_pairs_and_last_words_load(void **state) {
     assert_int_equal(task->items.all[0].count, 2);
     task_free(task);
     put("words.jsonl", "{\"text\": \"one two\"}\n{\"context\": \"three\", \"answer\": \"four\"}\n");
-    char ini[1000];
+    char ini[1100];
     snprintf(ini, sizeof ini, "[task]\nname=w\nkind=lastword\nitems=%s\n", at("words.jsonl"));
     task = load(ini); /* an absolute path */
     assert_string_equal(task->items.all[0].answer, "two");

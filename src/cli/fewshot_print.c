@@ -1,0 +1,94 @@
+#include "fewshot_print.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CELL = 40, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
+
+static bool is_bin(const struct ltm_fewshot_metric *metric) { return strchr(metric->name, '=') != NULL; }
+
+static int width_of(const struct ltm_fewshot_metric *metric) {
+    const size_t name = strlen(metric->name), filter = strlen(metric->filter);
+    const size_t widest = name > filter ? name : filter;
+    return widest < NARROWEST ? NARROWEST : (int)widest;
+}
+
+static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
+    const int digits = metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4;
+    if (isfinite(metric->error))
+        snprintf(cell, CELL, "%.*f ± %.*f", digits, metric->value, digits, metric->error);
+    else
+        snprintf(cell, CELL, "%.*f", digits, metric->value);
+}
+
+/* Padded on the left to a width in characters: ± has two bytes. */
+static void print_cell(const char *text, int width) {
+    int have = 0;
+    for (const char *c = text; *c; c++) have += ((unsigned char)*c & 0xC0) != 0x80;
+    printf("  %*s%s", have < width ? width - have : 0, "", text);
+}
+
+static const struct ltm_fewshot_metric *find(const struct ltm_fewshot_result *result,
+                                             const struct ltm_fewshot_metric *like) {
+    for (int i = 0; i < result->count; i++)
+        if (strcmp(result->metrics[i].name, like->name) == 0 && strcmp(result->metrics[i].filter, like->filter) == 0)
+            return &result->metrics[i];
+    return NULL;
+}
+
+static void print_heading(const struct ltm_fewshot_result *result) {
+    bool filters = false;
+    printf("%s: %lld of %lld items\n%6s  %6s", result->task, (long long)result->items, (long long)result->items_in_all,
+           "shots", "cut");
+    for (int i = 0; i < result->count; i++) {
+        const struct ltm_fewshot_metric *metric = &result->metrics[i];
+        if (is_bin(metric)) continue;
+        print_cell(metric->name, width_of(metric));
+        filters = filters || strcmp(metric->filter, "none") != 0;
+    }
+    putchar('\n');
+    if (!filters) return;
+    printf("%6s  %6s", "", "");
+    for (int i = 0; i < result->count; i++)
+        if (!is_bin(&result->metrics[i])) print_cell(result->metrics[i].filter, width_of(&result->metrics[i]));
+    putchar('\n');
+}
+
+static void print_metric(const struct ltm_fewshot_result *result, const struct ltm_fewshot_metric *like) {
+    const struct ltm_fewshot_metric *metric = find(result, like);
+    char cell[CELL] = "-";
+    if (metric) format(cell, metric);
+    print_cell(cell, width_of(is_bin(like) ? &(struct ltm_fewshot_metric){.items = 0} : like));
+}
+
+void fewshot_print_row(const struct ltm_fewshot_result *results, int count) {
+    const struct ltm_fewshot_result *first = &results[0], *last = &results[count - 1];
+    if (count == 1) print_heading(first);
+    printf("%6d  %6lld", last->shots, (long long)last->cut);
+    for (int i = 0; i < first->count; i++)
+        if (!is_bin(&first->metrics[i])) print_metric(last, &first->metrics[i]);
+    putchar('\n');
+    fflush(stdout);
+}
+
+void fewshot_print_bins(const struct ltm_fewshot_result *results, int count) {
+    bool any = false;
+    for (int i = 0; i < results[0].count; i++) {
+        if (!is_bin(&results[0].metrics[i])) continue;
+        if (!any) {
+            printf("%-*s", BIN, "");
+            for (int r = 0; r < count; r++) {
+                char cell[CELL];
+                snprintf(cell, sizeof cell, "%d shots", results[r].shots);
+                print_cell(cell, NARROWEST);
+            }
+            putchar('\n');
+        }
+        any = true;
+        printf("%-*s", BIN, results[0].metrics[i].name);
+        for (int r = 0; r < count; r++) print_metric(&results[r], &results[0].metrics[i]);
+        putchar('\n');
+    }
+}

@@ -1,0 +1,89 @@
+/* Results in the layout of the harness's results_*.json. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "ltm/fewshot.h"
+
+/* "perplexity" is the one that should be small. */
+static bool higher_is_better(const char *name) { return strcmp(name, "perplexity") != 0; }
+
+static void add_metrics(const struct ltm_fewshot_result *result, json_t *metrics, json_t *directions) {
+    json_object_set_new(metrics, "alias", json_string(result->task));
+    for (int i = 0; i < result->count; i++) {
+        const struct ltm_fewshot_metric *m = &result->metrics[i];
+        char key[128];
+        snprintf(key, sizeof key, "%s,%s", m->name, m->filter);
+        json_object_set_new(metrics, key, json_real(m->value));
+        snprintf(key, sizeof key, "%s_stderr,%s", m->name, m->filter);
+        json_object_set_new(metrics, key, isfinite(m->error) ? json_real(m->error) : json_string("N/A"));
+        json_object_set_new(directions, m->name, json_boolean(higher_is_better(m->name)));
+    }
+}
+
+/* The settings of the task, in the harness's names where it has them. */
+static json_t *config_of(const struct ltm_fewshot_result *result, const json_t *settings) {
+    const json_t *kind = json_object_get(settings, "task.kind");
+    const char *word = kind ? json_string_value(kind) : "";
+    const char *type = strcmp(word, "generate") == 0   ? "generate_until"
+                       : strcmp(word, "lastword") == 0 ? "loglikelihood"
+                                                       : "multiple_choice";
+    json_t *config = json_pack("{s:s, s:s, s:i, s:O?, s:O?}", "task", result->task, "output_type", type, "num_fewshot",
+                               result->shots, "target_delimiter", json_object_get(settings, "task.delimiter"),
+                               "fewshot_delimiter", json_object_get(settings, "task.separator"));
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)settings, key, value) {
+        if (strncmp(key, "task.", 5) == 0 && !json_object_get(config, key + 5)) json_object_set(config, key + 5, value);
+    }
+    json_object_set_new(config, "metadata", json_pack("{s:f}", "version", 1.0));
+    return config;
+}
+
+struct sections {
+    json_t *results, *groups, *configs, *versions, *shots, *directions, *samples, *config;
+};
+
+static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_result *result,
+                           struct ltm_error *error) {
+    json_t *settings = json_loads(result->settings, 0, NULL), *metrics = json_object(), *directions = json_object(),
+           *value;
+    const char *task = result->task, *key;
+    if (json_object_get(to->results, task)) {
+        json_decref(settings), json_decref(metrics), json_decref(directions);
+        return fail(error, LTM_INVALID, "two tasks are called %s; give one another name", task);
+    }
+    add_metrics(result, metrics, directions);
+    int bad = json_object_set_new(to->results, task, metrics) | json_object_set_new(to->directions, task, directions) |
+              json_object_set_new(to->groups, task, json_array()) |
+              json_object_set_new(to->configs, task, config_of(result, settings)) |
+              json_object_set_new(to->versions, task, json_real(1)) |
+              json_object_set_new(to->shots, task, json_integer(result->shots)) |
+              json_object_set_new(to->samples, task,
+                                  json_pack("{s:I, s:I, s:I}", "original", (json_int_t)result->items_in_all,
+                                            "effective", (json_int_t)result->items, "cut", (json_int_t)result->cut));
+    json_object_foreach(settings, key, value) {
+        if (strncmp(key, "task.", 5) != 0) bad |= json_object_set(to->config, key, value);
+    }
+    json_decref(settings);
+    return bad ? fail_memory(error, 0, "results") : LTM_OK;
+}
+
+ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error) {
+    const struct sections to = {json_object(), json_object(), json_object(), json_object(),
+                                json_object(), json_object(), json_object(), json_pack("{s:s}", "model", "ltm")};
+    ltm_status status = LTM_OK;
+    *json = NULL;
+    json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "results", to.results, "group_subtasks",
+                            to.groups, "configs", to.configs, "versions", to.versions, "n-shot", to.shots,
+                            "higher_is_better", to.directions, "n-samples", to.samples, "config", to.config);
+    for (int i = 0; status == LTM_OK && all && i < count; i++) status = add_task(&to, &results[i], error);
+    if (status == LTM_OK && all) *json = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (status == LTM_OK && !*json) status = fail_memory(error, 0, "results");
+    json_decref(all);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* One thread's model under a prompt: q(z|prompt) fitted on the prompt alone, then what follows scored or written under it.
+ *
+ *     prompted_begin(&p, ids, count, room, number);              the prompt's tokens; its number keys the noise
+ *     prompted_score(&p, continuations, n, gold, logs, &greedy);
+ *     prompted_write(&p, …);
+ *
+ * The prompt stands behind the id that begins a document; where `room` more tokens would not fit behind it, its beginning is
+ * dropped. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
+#ifndef EVAL_PROMPTED_H
+#define EVAL_PROMPTED_H
+
+#include "eval/sampler.h"
+#include "latent/fast_loop.h"
+#include "model/decoder_stream.h"
+
+struct prompted_options {
+    struct ltm_fast_config fast;
+    int draws; /* K; 0 = z at the posterior's mean */
+    uint64_t seed;
+    int32_t begin; /* the id that begins a document */
+};
+
+struct prompted {
+    const struct decoder *decoder;
+    const struct prompted_options *options;
+    struct decoder_pass *pass;
+    struct fast_loop loop;          /* the posterior, one sequence's */
+    struct decoder_stream *stream;  /* for one continuation after the other */
+    struct decoder_stream **behind; /* [K] streams that stand behind the prompt, each under its draw */
+    int streams;                    /* K, at least 1 */
+    int32_t *tokens;                /* [inputs + 1]: what the pass reads, and the token behind it */
+    int inputs, read_from; /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
+    bool cut;              /* the prompt's beginning was dropped */
+    uint32_t number;
+    double *weights; /* [K] */
+    float *mixture;  /* [V] */
+    double *logs;    /* [log_room]: log-likelihoods by continuation and draw */
+    size_t log_room;
+};
+
+ltm_status prompted_create(struct prompted *p, const struct decoder *decoder, const struct prompted_options *options,
+                           struct ltm_error *error);
+void prompted_free(struct prompted *p);
+
+/* room: 1 … T_max - 1. */
+void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number);
+
+struct continuation {
+    int32_t *ids;
+    size_t count; /* 1 … T_max */
+};
+
+/* logs (n) = log p(continuation | prompt) in nats. greedy, unless NULL: whether each token of the gold continuation is the
+ * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored behind as much of the
+ * prompt's end as fits; z stays as it was fitted. */
+ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
+                          bool *greedy, struct ltm_error *error);
+
+/* Called with each token written; false ends the text. */
+typedef ltm_status (*prompted_token_fn)(void *user, int32_t token, bool *more, struct ltm_error *error);
+
+/* Write up to `length` tokens, at most the prompt's room, under the sample's own draw of z. */
+ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int sample, int length,
+                          prompted_token_fn on_token, void *user, struct ltm_error *error);
+
+#endif

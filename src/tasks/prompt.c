@@ -1,0 +1,62 @@
+#include "tasks/prompt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+
+const char *prompt_delimiter(const struct task *task, const struct task_item *item) {
+    return *item->context ? task->delimiter : "";
+}
+
+/* The first `shots` of a random order of the training items that are not the item itself (Fisher and Yates). */
+static ltm_status draw_shots(const struct task_item **drawn, const struct task *task, int64_t item, int shots,
+                             uint64_t seed, struct ltm_error *error) {
+    const struct random_key key = {.seed = seed, .purpose = RANDOM_SHOTS, .sequence = (uint32_t)item};
+    const struct task_items *from = &task->shots;
+    const json_t *own = task->items.all[item].json;
+    int64_t left = from->count;
+    uint32_t turn = 0;
+    int taken = 0;
+    int32_t *order = NULL;
+    ltm_status status = NEW_ARRAY(order, (size_t)left, "shots", error);
+    if (status != LTM_OK) return status;
+    for (int64_t i = 0; i < left; i++) order[i] = (int32_t)i;
+    while (taken < shots && left > 0) {
+        const int64_t at = (int64_t)(((uint64_t)random_bits(key, turn++) * (uint64_t)left) >> 32);
+        const struct task_item *shot = &from->all[order[at]];
+        order[at] = order[--left];
+        if (!json_equal(shot->json, own)) drawn[taken++] = shot;
+    }
+    free(order);
+    if (taken == shots) return LTM_OK;
+    return fail(error, LTM_INVALID, "%d shots are asked for, and beside the item itself there are %d", shots, taken);
+}
+
+ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
+                       struct ltm_error *error) {
+    const struct task_item *asked = &task->items.all[item];
+    const struct task_item **drawn = NULL;
+    ltm_status status = LTM_OK;
+    char *made = NULL;
+    size_t bytes = 0;
+    FILE *out = NULL;
+    TRY(NEW_ARRAY(drawn, (size_t)shots + 1, "shots", error));
+    if (shots) TRY(draw_shots(drawn, task, item, shots, seed, error));
+    out = open_memstream(&made, &bytes);
+    for (int i = 0; out && i < shots; i++)
+        fprintf(out, "%s%s%s%s", drawn[i]->context, prompt_delimiter(task, drawn[i]), drawn[i]->answer,
+                task->separator);
+    if (out) fputs(asked->context, out);
+    if (!out || fclose(out) != 0) {
+        free(made);
+        made = NULL;
+        status = fail_memory(error, bytes, "a prompt");
+    }
+    *text = made;
+cleanup:
+    free(drawn);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* Prompts: shots, then the question. */
+#ifndef TASKS_PROMPT_H
+#define TASKS_PROMPT_H
+
+#include "tasks/task.h"
+
+/* What stands between a context and what follows it: the task's delimiter, nothing where there is no context. */
+const char *prompt_delimiter(const struct task *task, const struct task_item *item);
+
+/* `shots` solved items of the training split, each followed by the separator, then the item's context. Which shots and in what
+ * order follows from (seed, item), fewer being the first of more; never the item itself. The caller frees *text. LTM_INVALID
+ * where there are not enough. */
+ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
+                       struct ltm_error *error);
+
+#endif

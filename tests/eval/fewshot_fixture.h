@@ -1,0 +1,68 @@
+/* A tiny model with random weights and a tokenizer of its own, and task files beside it. */
+#ifndef TESTS_FEWSHOT_FIXTURE_H
+#define TESTS_FEWSHOT_FIXTURE_H
+
+#include "support/shards.h"
+#include "support/unit.h"
+
+#include "base/files.h"
+#include "ltm/fewshot.h"
+#include "train/trained_model.h"
+
+static inline const char *fixture_path(const char *name) {
+    static char paths[4][1024];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", test_folder(), name);
+    return path;
+}
+
+static inline void fixture_put(const char *name, const char *text) {
+    assert_int_equal(file_write_text(fixture_path(name), text, NULL), LTM_OK);
+}
+
+/* Weights so large that predictions differ much from token to token and from z to z. */
+static inline struct ltm_model *fixture_model(int latents, int sequence) {
+    static bool have_tokenizer;
+    const char *const text = fixture_path("text.txt"), *const tok = fixture_path("tok.model");
+    struct ltm_error error = {0};
+    if (!have_tokenizer) {
+        fixture_put("text.txt",
+                    "the cat sat on the mat and the dog sat by the door\nred green blue one two three four\n"
+                    "Question: what is it?\nAnswer: it is the cat #### 7\nthe sun and the moon and the sea\n");
+        struct ltm_tokenizer_train_options options = ltm_tokenizer_train_defaults();
+        options.output = tok;
+        options.vocab = 300;
+        options.threads = 1;
+        options.input = (struct ltm_text_input){.paths = &text, .count = 1};
+        if (ltm_tokenizer_train(&options, NULL, &error) != LTM_OK) fail_msg("%s", error.message);
+        have_tokenizer = true;
+    }
+    struct ltm_model *model = calloc(1, sizeof *model);
+    assert_non_null(model);
+    ltm_config_defaults(&model->config);
+    if (ltm_tokenizer_open(&model->tokenizer, tok, &error) != LTM_OK) fail_msg("%s", error.message);
+    model->config.model = (struct ltm_model_config){.dim = 16,
+                                                    .layers = 2,
+                                                    .heads = 2,
+                                                    .kv_heads = 1,
+                                                    .ffn_multiple = 8,
+                                                    .sequence = sequence,
+                                                    .window = 8,
+                                                    .vocab = ltm_tokenizer_vocab(model->tokenizer),
+                                                    .latents = latents};
+    model->config.fast =
+        (struct ltm_fast_config){.method = LTM_FAST_NATURAL, .steps = 3, .lr = 0.3, .curvature_rate = 0.3, .trust = 1};
+    model->config.run.precision = LTM_PRECISION_FP32;
+    strcpy(model->digest, ltm_tokenizer_digest(model->tokenizer));
+    assert_int_equal(decoder_create(&model->decoder, &model->config.model, NULL), LTM_OK);
+    weights_initialise(model->decoder->weights, &model->decoder->table, 5);
+    for (int i = 0; i < model->decoder->table.count; i++) {
+        const struct weight *w = &model->decoder->table.weights[i];
+        if (w->rank > 1)
+            for (int j = 0; j < w->rows * w->columns; j++) model->decoder->weights[w->offset + (size_t)j] *= 20;
+    }
+    return model;
+}
+
+#endif
