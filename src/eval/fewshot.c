@@ -18,6 +18,7 @@ struct fewshot {
     struct fewshot_run run;
     struct task *task;
     struct decoder *decoder;
+    struct stream_weights *weights;
     struct fewshot_worker *workers; /* [threads] */
     int threads;
     int64_t items;                 /* taken */
@@ -39,9 +40,10 @@ static ltm_status open_workers(struct fewshot *f, struct ltm_error *error) {
     const struct ltm_fewshot_options *o = &f->run.options;
     ltm_status status = LTM_OK;
     f->threads = (int64_t)o->threads < f->items ? o->threads : (int)f->items;
+    TRY(stream_weights_create(&f->weights, f->decoder, f->decoder->output.packed != NULL, f->threads, error));
     TRY(NEW_ARRAY(f->workers, (size_t)f->threads, "threads", error));
     for (int i = 0; i < f->threads; i++) {
-        TRY(prompted_create(&f->workers[i].prompted, f->decoder, &f->run.prompted, error));
+        TRY(prompted_create(&f->workers[i].prompted, f->weights, &f->run.prompted, error));
         TRY(sampler_create(&f->workers[i].sampler, f->decoder->config.vocab, o->temperature, o->top_k, o->top_p,
                            error));
     }
@@ -148,6 +150,7 @@ static void tear_down(struct fewshot *f) {
     free(f->workers);
     for (int64_t i = 0; f->outcomes && i < f->task->items.count; i++) outcome_free(&f->outcomes[i]);
     free(f->outcomes);
+    stream_weights_free(f->weights);
     decoder_free(f->decoder);
     task_free(f->task);
 }

@@ -9,80 +9,84 @@
 #include "text/utf8.h"
 
 /* A text on its way out of the model. */
-struct writing {
-    const struct fewshot_run *run;
-    char *text;
-    size_t bytes, room;
+struct text {
+    char *bytes;
+    size_t count, room;
 };
 
-static ltm_status append(struct writing *w, const char *text, size_t bytes, struct ltm_error *error) {
-    if (w->bytes + bytes + 1 > w->room) {
-        const size_t room = 2 * (w->bytes + bytes) + 64;
-        char *grown = realloc(w->text, room);
+struct writing {
+    const struct fewshot_run *run;
+    struct text *texts; /* [samples] */
+};
+
+static ltm_status append(struct text *to, const char *bytes, size_t count, struct ltm_error *error) {
+    if (to->count + count + 1 > to->room) {
+        const size_t room = 2 * (to->count + count) + 64;
+        char *grown = realloc(to->bytes, room);
         if (!grown) return fail_memory(error, room, "a text");
-        w->text = grown;
-        w->room = room;
+        to->bytes = grown;
+        to->room = room;
     }
-    if (bytes) memcpy(w->text + w->bytes, text, bytes);
-    w->bytes += bytes;
-    w->text[w->bytes] = 0;
+    if (count) memcpy(to->bytes + to->count, bytes, count);
+    to->count += count;
+    to->bytes[to->count] = 0;
     return LTM_OK;
 }
 
-static ltm_status on_token(void *user, int32_t token, bool *more, struct ltm_error *error) {
-    struct writing *w = user;
+static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
+    const struct writing *w = user;
     const struct ltm_tokenizer *tokenizer = w->run->tokenizer;
-    char *text = NULL;
-    size_t bytes;
+    struct text *text = &w->texts[sample];
+    char *bytes = NULL;
+    size_t count;
     *more = token != ltm_tokenizer_end(tokenizer);
     if (!*more || token >= ltm_tokenizer_vocab(tokenizer))
         return LTM_OK; /* model.vocab may be rounded up: such ids are no text */
-    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &text, &bytes, error);
-    if (status == LTM_OK) status = append(w, text, bytes, error);
-    free(text);
+    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &bytes, &count, error);
+    if (status == LTM_OK) status = append(text, bytes, count, error);
+    free(bytes);
     if (status != LTM_OK) return status;
-    const size_t stop = answer_stop(&w->run->task->rules, w->text, w->bytes);
-    *more = stop == w->bytes;
-    w->bytes = stop;
-    w->text[stop] = 0;
+    const size_t stop = answer_stop(&w->run->task->rules, text->bytes, text->count);
+    *more = stop == text->count;
+    text->count = stop;
+    text->bytes[stop] = 0;
     return LTM_OK;
 }
 
 /* A young model spells bytes that are no text; JSON must be: U+FFFD for each, and for a NUL. The caller frees *clean. */
-static ltm_status clean_text(char **clean, const struct writing *w, struct ltm_error *error) {
-    struct writing to = {0};
+static ltm_status clean_text(char **clean, const struct text *text, struct ltm_error *error) {
+    struct text to = {0};
     ltm_status status = append(&to, "", 0, error);
-    for (size_t at = 0; status == LTM_OK && at < w->bytes;) {
+    for (size_t at = 0; status == LTM_OK && at < text->count;) {
         bool open;
-        const size_t valid = utf8_valid(w->text + at, w->bytes - at, &open);
-        const char *nul = memchr(w->text + at, 0, valid);
-        const size_t good = nul ? (size_t)(nul - (w->text + at)) : valid;
-        status = append(&to, w->text + at, good, error);
+        const size_t valid = utf8_valid(text->bytes + at, text->count - at, &open);
+        const char *nul = memchr(text->bytes + at, 0, valid);
+        const size_t good = nul ? (size_t)(nul - (text->bytes + at)) : valid;
+        status = append(&to, text->bytes + at, good, error);
         at += good;
-        if (status != LTM_OK || at == w->bytes) break;
+        if (status != LTM_OK || at == text->count) break;
         status = append(&to, "\xEF\xBF\xBD", 3, error);
         at++;
     }
-    *clean = to.text;
+    *clean = to.bytes;
     return status;
 }
 
 static ltm_status write_samples(char **texts, const struct fewshot_run *run, struct fewshot_worker *worker,
                                 int64_t number, const char *prompt, struct ltm_error *error) {
+    const int samples = run->options.samples;
     struct writing w = {.run = run};
     int32_t *ids = NULL;
     size_t count;
     ltm_status status = LTM_OK;
+    TRY(NEW_ARRAY(w.texts, (size_t)samples, "samples", error));
     TRY(ltm_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), &ids, &count, error));
     prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
-    for (int s = 0; s < run->options.samples; s++) {
-        w.bytes = 0;
-        TRY(append(&w, "", 0, error));
-        TRY(prompted_write(&worker->prompted, &worker->sampler, s, run->options.length, on_token, &w, error));
-        TRY(clean_text(&texts[s], &w, error));
-    }
+    TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
+    for (int s = 0; s < samples; s++) TRY(clean_text(&texts[s], &w.texts[s], error));
 cleanup:
-    free(w.text);
+    for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);
+    free(w.texts);
     free(ids);
     return status;
 }

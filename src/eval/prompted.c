@@ -7,22 +7,28 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
+const char prompted_not_finite[] =
+    "the model's predictions are not finite numbers; lower fast.lr, or use a checkpoint from "
+    "before the training diverged";
+
 enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/random.h) */
 
-ltm_status prompted_create(struct prompted *p, const struct decoder *decoder, const struct prompted_options *options,
-                           struct ltm_error *error) {
+ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
+                           const struct prompted_options *options, struct ltm_error *error) {
+    const struct decoder *decoder = weights->decoder;
     const struct ltm_model_config *c = &decoder->config;
+    const int K = c->latents && options->draws > 1 ? options->draws : 1;
     ltm_status status = LTM_OK;
-    *p = (struct prompted){.decoder = decoder, .options = options};
-    p->streams = c->latents && options->draws > 1 ? options->draws : 1;
+    *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
     TRY(decoder_pass_create(&p->pass, decoder, 1, c->sequence, false, error));
     TRY(fast_loop_create(&p->loop, decoder, 1, c->sequence, error));
-    TRY(decoder_stream_create(&p->stream, decoder, error));
-    TRY(NEW_ARRAY(p->behind, (size_t)p->streams, "draws", error));
-    for (int k = 0; k < p->streams; k++) TRY(decoder_stream_create(&p->behind[k], decoder, error));
+    TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));
     TRY(NEW_ARRAY(p->tokens, (size_t)c->sequence + 1, "a prompt", error));
-    TRY(NEW_ARRAY(p->weights, (size_t)p->streams, "draws", error));
+    TRY(NEW_ARRAY(p->weights, (size_t)K, "draws", error));
+    TRY(NEW_ARRAY(p->gold_slots, (size_t)K, "draws", error));
+    TRY(NEW_ARRAY(p->gold_next, (size_t)K, "draws", error));
     TRY(NEW_ARRAY(p->mixture, (size_t)c->vocab, "draws", error));
+    for (int k = 0; k < K; k++) p->gold_slots[k] = k;
     return LTM_OK;
 cleanup:
     prompted_free(p);
@@ -33,10 +39,10 @@ void prompted_free(struct prompted *p) {
     decoder_pass_free(p->pass);
     fast_loop_free(&p->loop);
     decoder_stream_free(p->stream);
-    for (int k = 0; p->behind && k < p->streams; k++) decoder_stream_free(p->behind[k]);
-    free(p->behind);
     free(p->tokens);
     free(p->weights);
+    free(p->gold_slots);
+    free(p->gold_next);
     free(p->mixture);
     free(p->logs);
     *p = (struct prompted){0};
@@ -85,11 +91,11 @@ static void draw(struct prompted *p, int k, int from) {
     if (from < p->inputs) decoder_score(p->pass, p->loop.z, p->loop.nll);
 }
 
-static void stand_behind(const struct prompted *p, struct decoder_stream *stream, int from) {
+static void stand_behind(const struct prompted *p, int slot, int from) {
     if (from < p->inputs)
-        decoder_stream_begin_behind(stream, p->pass, p->loop.z);
+        decoder_stream_begin_behind(p->stream, slot, p->pass, p->loop.z);
     else
-        decoder_stream_begin(stream, p->loop.z);
+        decoder_stream_begin(p->stream, slot, p->loop.z);
 }
 
 /* Logits become probabilities that are not normalised; returns their sum, and log p of a token. */
@@ -101,15 +107,50 @@ static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
     return sum;
 }
 
-static double score_alone(struct prompted *p, const struct continuation *c) {
-    int32_t token = p->tokens[p->inputs];
-    double sum = 0, log_p;
-    for (size_t t = 0; t < c->count; t++) {
-        softmax(decoder_stream_step(p->stream, token), p->decoder->config.vocab, c->ids[t], &log_p);
-        sum += log_p;
-        token = c->ids[t];
+/* Up to PROMPTED_SLOTS continuations at once under the present draw: log p of continuation i into *logs[i]. */
+static void score_side_by_side(struct prompted *p, const struct continuation *const *c, int n, int from,
+                               double *const *logs) {
+    const size_t vocab = (size_t)p->decoder->config.vocab;
+    int order[PROMPTED_SLOTS], active = n;
+    for (int i = 0; i < n; i++) {
+        order[i] = i;
+        *logs[i] = 0;
+        stand_behind(p, p->draws + i, from);
     }
-    return sum;
+    for (size_t t = 0; active > 0; t++) {
+        for (int row = 0; row < active; row++) {
+            p->slots[row] = p->draws + order[row];
+            p->next[row] = t ? c[order[row]]->ids[t - 1] : p->tokens[p->inputs];
+        }
+        float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
+        int left = 0;
+        for (int row = 0; row < active; row++) {
+            const int i = order[row];
+            double log_p;
+            softmax(logits + (size_t)row * vocab, (int)vocab, c[i]->ids[t], &log_p);
+            *logs[i] += log_p;
+            if (t + 1 < c[i]->count) order[left++] = i;
+        }
+        active = left;
+    }
+}
+
+/* Every continuation but `skip` under the k-th draw. */
+static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
+                         int from) {
+    const struct continuation *some[PROMPTED_SLOTS];
+    double *logs[PROMPTED_SLOTS];
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        if (i != skip) {
+            some[count] = &continuations[i];
+            logs[count++] = &p->logs[(size_t)i * (size_t)p->draws + (size_t)k];
+        }
+        if (count == PROMPTED_SLOTS || (i == n - 1 && count > 0)) {
+            score_side_by_side(p, some, count, from, logs);
+            count = 0;
+        }
+    }
 }
 
 static double log_mean_exp(const double *logs, int n) {
@@ -119,34 +160,35 @@ static double log_mean_exp(const double *logs, int n) {
     return most + log(sum / n);
 }
 
-/* Every draw's stream through the gold continuation in step: at each token draw k has the weight p(tokens before | z_k) in the
- * mixture's prediction. */
+/* The gold continuation under every draw in step: at each token draw k has the weight p(tokens before | z_k) in the mixture's
+ * prediction. */
 static double score_gold(struct prompted *p, const struct continuation *c, bool *greedy) {
-    const int vocab = p->decoder->config.vocab;
+    const int K = p->draws, vocab = p->decoder->config.vocab;
     int32_t token = p->tokens[p->inputs];
     *greedy = true;
-    for (int k = 0; k < p->streams; k++) p->weights[k] = 0;
+    for (int k = 0; k < K; k++) p->weights[k] = 0;
     for (size_t t = 0; t < c->count; t++) {
-        const double all = log_mean_exp(p->weights, p->streams);
+        const double all = log_mean_exp(p->weights, K);
+        for (int k = 0; k < K; k++) p->gold_next[k] = token;
+        float *logits = decoder_stream_step(p->stream, p->gold_slots, p->gold_next, K);
+        token = c->ids[t];
         memset(p->mixture, 0, (size_t)vocab * sizeof *p->mixture);
-        for (int k = 0; k < p->streams; k++) {
+        for (int k = 0; k < K; k++, logits += vocab) {
             double log_p;
-            float *logits = decoder_stream_step(p->behind[k], token);
-            const float sum = softmax(logits, vocab, c->ids[t], &log_p);
+            const float sum = softmax(logits, vocab, token, &log_p);
             const float weight = (float)exp(p->weights[k] - all) / sum;
             for (int v = 0; v < vocab; v++) p->mixture[v] += weight * logits[v];
             p->weights[k] += log_p;
         }
-        token = c->ids[t];
         *greedy = *greedy && p->mixture[token] >= vector_max(p->mixture, (size_t)vocab);
     }
-    return log_mean_exp(p->weights, p->streams);
+    return log_mean_exp(p->weights, K);
 }
 
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error) {
-    const size_t K = (size_t)p->streams, need = K * (size_t)n;
-    const int length = p->decoder->config.sequence;
+    const size_t K = (size_t)p->draws, need = K * (size_t)n;
+    const int length = p->decoder->config.sequence, apart = greedy ? gold : -1;
     int from = 0;
     for (int i = 0; i < n; i++) {
         const int over = p->inputs + (int)continuations[i].count - length;
@@ -159,33 +201,59 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
         if (status != LTM_OK) return status;
         p->log_room = need;
     }
-    for (int k = 0; k < p->streams; k++) {
+    for (int k = 0; k < p->draws; k++) {
         draw(p, k, from);
-        stand_behind(p, p->behind[k], from);
-        for (int i = 0; i < n; i++) {
-            if (greedy && i == gold) continue;
-            stand_behind(p, p->stream, from);
-            p->logs[(size_t)i * K + (size_t)k] = score_alone(p, &continuations[i]);
-        }
+        if (greedy) stand_behind(p, k, from);
+        score_others(p, continuations, n, apart, k, from);
     }
     for (int i = 0; i < n; i++)
-        logs[i] = greedy && i == gold ? score_gold(p, &continuations[i], greedy)
-                                      : log_mean_exp(p->logs + (size_t)i * K, p->streams);
+        logs[i] =
+            i == apart ? score_gold(p, &continuations[i], greedy) : log_mean_exp(p->logs + (size_t)i * K, p->draws);
     return LTM_OK;
 }
 
-ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int sample, int length,
+/* Up to PROMPTED_SLOTS samples at once, from `first` on. */
+static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler, int first, int n, int length,
+                                     prompted_token_fn on_token, void *user, struct ltm_error *error) {
+    int order[PROMPTED_SLOTS], active = n;
+    for (int i = 0; i < n; i++) {
+        order[i] = i;
+        draw(p, first + i, 0);
+        stand_behind(p, p->draws + i, 0);
+    }
+    int32_t last[PROMPTED_SLOTS];
+    for (int i = 0; i < n; i++) last[i] = p->tokens[p->inputs];
+    for (int t = 0; t < length && active > 0; t++) {
+        for (int row = 0; row < active; row++) {
+            p->slots[row] = p->draws + order[row];
+            p->next[row] = last[order[row]];
+        }
+        const float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
+        int left = 0;
+        for (int row = 0; row < active; row++, logits += p->decoder->config.vocab) {
+            const int i = order[row];
+            const struct random_key key = {.seed = p->options->seed,
+                                           .purpose = RANDOM_GENERATE,
+                                           .step = (uint32_t)(first + i) + 1,
+                                           .sequence = p->number};
+            bool more = true;
+            last[i] = sampler_pick(sampler, logits, random_uniform(key, (uint32_t)t));
+            if (!isfinite(sampler_log_p(sampler, logits, last[i])))
+                return fail(error, LTM_NUMERIC, "%s", prompted_not_finite);
+            ltm_status status = on_token(user, first + i, last[i], &more, error);
+            if (status != LTM_OK) return status;
+            if (more) order[left++] = i;
+        }
+        active = left;
+    }
+    return LTM_OK;
+}
+
+ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
                           prompted_token_fn on_token, void *user, struct ltm_error *error) {
-    const struct random_key key = {
-        .seed = p->options->seed, .purpose = RANDOM_GENERATE, .step = (uint32_t)sample + 1, .sequence = p->number};
-    int32_t token = p->tokens[p->inputs];
-    bool more = true;
-    draw(p, sample, 0);
-    stand_behind(p, p->stream, 0);
-    for (int i = 0; more && i < length; i++) {
-        float *logits = decoder_stream_step(p->stream, token);
-        token = sampler_pick(sampler, logits, random_uniform(key, (uint32_t)i));
-        ltm_status status = on_token(user, token, &more, error);
+    for (int first = 0; first < samples; first += PROMPTED_SLOTS) {
+        const int n = samples - first < PROMPTED_SLOTS ? samples - first : PROMPTED_SLOTS;
+        ltm_status status = write_side_by_side(p, sampler, first, n, length, on_token, user, error);
         if (status != LTM_OK) return status;
     }
     return LTM_OK;

@@ -2,7 +2,7 @@
  *
  *     prompted_begin(&p, ids, count, room, number);              the prompt's tokens; its number keys the noise
  *     prompted_score(&p, continuations, n, gold, logs, &greedy);
- *     prompted_write(&p, …);
+ *     prompted_write(&p, …);                                     samples, each under its own draw of z
  *
  * The prompt stands behind the id that begins a document; where `room` more tokens would not fit behind it, its beginning is
  * dropped. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
@@ -20,30 +20,39 @@ struct prompted_options {
     int32_t begin; /* the id that begins a document */
 };
 
+/* Slots of a stream beside those of the gold continuation: choices scored, samples written at the same time. */
+enum { PROMPTED_SLOTS = 16 };
+
 struct prompted {
     const struct decoder *decoder;
     const struct prompted_options *options;
     struct decoder_pass *pass;
-    struct fast_loop loop;          /* the posterior, one sequence's */
-    struct decoder_stream *stream;  /* for one continuation after the other */
-    struct decoder_stream **behind; /* [K] streams that stand behind the prompt, each under its draw */
-    int streams;                    /* K, at least 1 */
-    int32_t *tokens;                /* [inputs + 1]: what the pass reads, and the token behind it */
-    int inputs, read_from; /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
-    bool cut;              /* the prompt's beginning was dropped */
+    struct fast_loop loop;         /* the posterior, one sequence's */
+    struct decoder_stream *stream; /* slots 0 … K - 1 for the gold continuation, one a draw, then PROMPTED_SLOTS more */
+    int draws;                     /* K, at least 1 */
+    int slots[PROMPTED_SLOTS];     /* of a step */
+    int32_t next[PROMPTED_SLOTS]; /* tokens that it reads */
+    int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
+    int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
+    bool cut;                     /* the prompt's beginning was dropped */
     uint32_t number;
-    double *weights; /* [K] */
-    float *mixture;  /* [V] */
-    double *logs;    /* [log_room]: log-likelihoods by continuation and draw */
+    double *weights;    /* [K] */
+    int *gold_slots;    /* [K] */
+    int32_t *gold_next; /* [K] */
+    float *mixture;     /* [V] */
+    double *logs;       /* [log_room]: log-likelihoods by continuation and draw */
     size_t log_room;
 };
 
-ltm_status prompted_create(struct prompted *p, const struct decoder *decoder, const struct prompted_options *options,
-                           struct ltm_error *error);
+/* The weights' decoder is the one that fits. */
+ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
+                           const struct prompted_options *options, struct ltm_error *error);
 void prompted_free(struct prompted *p);
 
 /* room: 1 … T_max - 1. */
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number);
+
+extern const char prompted_not_finite[]; /* what to say of a score that is no number */
 
 struct continuation {
     int32_t *ids;
@@ -56,11 +65,12 @@ struct continuation {
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
 
-/* Called with each token written; false ends the text. */
-typedef ltm_status (*prompted_token_fn)(void *user, int32_t token, bool *more, struct ltm_error *error);
+/* Called with each token of a sample; more = false ends it. */
+typedef ltm_status (*prompted_token_fn)(void *user, int sample, int32_t token, bool *more, struct ltm_error *error);
 
-/* Write up to `length` tokens, at most the prompt's room, under the sample's own draw of z. */
-ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int sample, int length,
+/* Write `samples` texts of up to `length` tokens, at most the prompt's room. What a sample is does not depend on how many there
+ * are. */
+ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
                           prompted_token_fn on_token, void *user, struct ltm_error *error);
 
 #endif

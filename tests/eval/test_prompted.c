@@ -9,6 +9,7 @@
 #include "tasks/prompt.h"
 
 static struct ltm_model *model;
+static struct stream_weights *weights;
 
 /* Item 0 of a task, taken alone; the worker keeps its posterior. */
 struct taken {
@@ -27,7 +28,7 @@ static void take(struct taken *t, const char *ini, const char *items, int shots)
     fixture_put("one.jsonl", items);
     if (task_load(&t->task, fixture_path("one.ini"), &error) != LTM_OK) fail_msg("%s", error.message);
     if (fewshot_settle(&t->run, model, t->task, &options, &error) != LTM_OK) fail_msg("%s", error.message);
-    assert_int_equal(prompted_create(&t->worker.prompted, model->decoder, &t->run.prompted, NULL), LTM_OK);
+    assert_int_equal(prompted_create(&t->worker.prompted, weights, &t->run.prompted, NULL), LTM_OK);
     assert_int_equal(sampler_create(&t->worker.sampler, model->config.model.vocab, 0, 0, 1, NULL), LTM_OK);
     if (fewshot_item(&t->outcome, &t->record, &t->run, &t->worker, 0, &error) != LTM_OK) fail_msg("%s", error.message);
 }
@@ -102,7 +103,7 @@ static void scores_are(int draws, int prompt_tokens, int room) {
     double logs[2], alone[2];
     bool greedy;
     for (int i = 0; i < prompt_tokens; i++) ids[i] = 10 + 37 * i % 250;
-    assert_int_equal(prompted_create(&p, model->decoder, &options, NULL), LTM_OK);
+    assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
     prompted_begin(&p, ids, (size_t)prompt_tokens, room, 5);
     assert_int_equal(prompted_score(&p, continuations, 2, 0, logs, &greedy, NULL), LTM_OK);
     assert_int_equal(prompted_score(&p, continuations, 2, 0, alone, NULL, NULL), LTM_OK);
@@ -113,7 +114,7 @@ static void scores_are(int draws, int prompt_tokens, int room) {
         const int inputs = p.inputs - from + (int)continuations[c].count;
         memcpy(tokens, p.tokens + from, sizeof *tokens * (size_t)(p.inputs - from + 1));
         memcpy(tokens + p.inputs - from + 1, continuations[c].ids, sizeof *tokens * continuations[c].count);
-        for (int k = 0; k < p.streams; k++) {
+        for (int k = 0; k < p.draws; k++) {
             const struct noise_source noise = {{.seed = 3, .purpose = RANDOM_SCORE_NOISE, .step = 2}, &p.number};
             if (p.loop.latents && draws) {
                 fast_loop_draw(&p.loop, &noise, 1, k);
@@ -122,8 +123,8 @@ static void scores_are(int draws, int prompt_tokens, int room) {
             each[k] = whole(tokens, inputs, continuations[c].count, draws ? p.loop.z : p.loop.mu);
             most = fmax(most, each[k]);
         }
-        for (int k = 0; k < p.streams; k++) sum += exp(each[k] - most);
-        const double expected = most + log(sum / p.streams);
+        for (int k = 0; k < p.draws; k++) sum += exp(each[k] - most);
+        const double expected = most + log(sum / p.draws);
         /* fp32 over some dozens of rows in another order */
         if (!(fabs(logs[c] - expected) < 2e-3 * fabs(expected)))
             fail_msg("draws %d, prompt %d, choice %d: %.6f, the decoder's pass %.6f", draws, prompt_tokens, c, logs[c],
@@ -142,11 +143,15 @@ static void scores_are_those_of_the_whole_text(void **state) {
     scores_are(3, 1, 4);
     scores_are(3, 100, 4); /* longer than the model's 64: its end, and less of that behind a longer answer */
     struct ltm_model *with = model;
+    struct stream_weights *with_weights = weights;
     model = fixture_model(0, 64);
+    assert_int_equal(stream_weights_create(&weights, model->decoder, false, 1, NULL), LTM_OK);
     scores_are(3, 20, 4);
     scores_are(3, 0, 4);
+    stream_weights_free(weights);
     ltm_model_close(model);
     model = with;
+    weights = with_weights;
 }
 
 struct written {
@@ -154,9 +159,10 @@ struct written {
     size_t count;
 };
 
-static ltm_status keep_token(void *user, int32_t token, bool *more, struct ltm_error *error) {
+static ltm_status keep_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
     struct written *w = user;
     (void)error;
+    (void)sample;
     w->ids[w->count++] = token;
     *more = w->count < 5;
     return LTM_OK;
@@ -173,10 +179,10 @@ static void greedy_is_what_would_be_written(void **state) {
         struct written w = {.count = 0};
         double log_p;
         bool greedy = false;
-        assert_int_equal(prompted_create(&p, model->decoder, &options, NULL), LTM_OK);
+        assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
         assert_int_equal(sampler_create(&sampler, model->config.model.vocab, 0, 0, 1, NULL), LTM_OK);
         prompted_begin(&p, ids, 4, 8, 1);
-        assert_int_equal(prompted_write(&p, &sampler, 0, 8, keep_token, &w, NULL), LTM_OK);
+        assert_int_equal(prompted_write(&p, &sampler, 1, 8, keep_token, &w, NULL), LTM_OK);
         assert_int_equal(w.count, 5);
         struct continuation written = {w.ids, w.count};
         assert_int_equal(prompted_score(&p, &written, 1, 0, &log_p, &greedy, NULL), LTM_OK);
@@ -276,6 +282,7 @@ static void too_long_an_answer_is_refused(void **state) {
 
 int main(void) {
     model = fixture_model(4, 64);
+    if (stream_weights_create(&weights, model->decoder, false, 1, NULL) != LTM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_posterior_does_not_know_the_answer),
         cmocka_unit_test(scores_are_those_of_the_whole_text),
@@ -285,6 +292,7 @@ int main(void) {
         cmocka_unit_test(too_long_an_answer_is_refused),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    stream_weights_free(weights);
     ltm_model_close(model);
     return failed;
 }
