@@ -100,6 +100,7 @@ struct ltm_cell {
     int64_t parameters, parameters_without_embeddings;
     double forward_flops, training_flops; /* a token; in all */
     double scoring_flops;                 /* about: held-out scores while it trains, and at its end */
+    size_t rank; /* 0 for the one with most work; shard i of n has those with rank % n = i - 1 */
     enum ltm_cell_status status;
     const char *failure; /* one sentence, owned by the study; empty unless it failed */
 };
@@ -127,7 +128,7 @@ struct ltm_sweep_options {
      * standard input ends when the process that calls ltm_sweep does: it should then stop too. What it prints goes to
      * cells/NAME/output.txt. */
     const char *const *command;
-    int shard, shards; /* do every shards-th cell, from the shard-th (1 … shards) on; 0 = all */
+    int shard, shards; /* which part of the study, 1 … shards, of how many of equal work; 0 = all of it */
     int jobs;          /* cells at once; 0 = as the study says */
 };
 

@@ -26,7 +26,8 @@ static const char usage[] =
     "result, values may be added to axes. An interrupt (Ctrl-C) ends every cell with a checkpoint.\n"
     "  --dry-run              say how many cells, how much compute and about how long, list them, and stop\n"
     "  --jobs N               cells at once (study.jobs)\n"
-    "  --shard I/N            do every N-th cell, from the I-th on: one study on several machines that share its\n"
+    "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share "
+    "its\n"
     "                         folder. Without it, too, no two processes run the same cell; the file system must\n"
     "                         keep flock between the machines (NFS does; Lustre mounted with flock does)\n"
     "  --cell NAME            run this cell alone, here and now (what sweep starts for each)\n"
@@ -130,30 +131,38 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
     if (isfinite(e->seconds)) cli_duration(time, sizeof time, e->seconds);
     snprintf(training, sizeof training, "%.2e", e->training_flops);
     snprintf(scoring, sizeof scoring, "%.1e", e->scoring_flops);
+    if (e->left == 0) {
+        fprintf(stderr, "%s: %zu cell%s, all done\n", ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s");
+        return;
+    }
     fprintf(stderr,
             "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores\n",
             ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s", e->done, e->left, training, scoring);
-    if (e->left)
-        fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads,
-                e->threads == 1 ? "" : "s", time,
-                e->from_finished ? "at the speed of the cells that are done"
-                                 : "should cells reach a third of this machine's matrix speed; they will tell");
+    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, e->threads == 1 ? "" : "s",
+            time,
+            e->from_finished ? "at the speed of the cells that are done"
+                             : "should cells reach a third of this machine's matrix speed; they will tell");
+}
+
+static bool in_shard(const struct ltm_cell *cell, const struct ltm_sweep_options *o) {
+    return o->shards == 0 || cell->rank % (size_t)o->shards == (size_t)o->shard - 1;
 }
 
 static void print_cells(const struct ltm_study *study, const struct ltm_sweep_options *options) {
     static const char *const states[] = {"waiting", "done", "failed"};
     int width = 4;
     struct ltm_cell cell;
-    const size_t count = ltm_study_cells(study), stride = options->shards ? (size_t)options->shards : 1;
+    const size_t count = ltm_study_cells(study);
     for (size_t i = 0; i < count; i++) {
         ltm_study_cell(study, i, &cell);
         if ((int)strlen(cell.name) > width) width = (int)strlen(cell.name);
     }
     printf("%-*s  %-7s  %10s  %14s  %8s  %10s  %14s\n", width, "cell", "status", "parameters", "latent numbers",
            "tokens", "operations", "a token");
-    for (size_t i = options->shards ? (size_t)options->shard - 1 : 0; i < count; i += stride) {
+    for (size_t i = 0; i < count; i++) {
         char parameters[32], tokens[32];
         ltm_study_cell(study, i, &cell);
+        if (!in_shard(&cell, options)) continue;
         cli_quantity(parameters, sizeof parameters, (double)cell.parameters);
         cli_quantity(tokens, sizeof tokens, (double)cell.tokens);
         printf("%-*s  %-7s  %10s  %14lld  %8s  %10.3e  %14.3e\n", width, cell.name, states[cell.status], parameters,
@@ -166,9 +175,9 @@ static json_t *cells_json(const struct ltm_study *study, const struct ltm_sweep_
     static const char *const states[] = {"waiting", "done", "failed"};
     json_t *all = json_array();
     struct ltm_cell cell;
-    for (size_t i = options->shards ? (size_t)options->shard - 1 : 0; i < ltm_study_cells(study);
-         i += options->shards ? (size_t)options->shards : 1) {
+    for (size_t i = 0; i < ltm_study_cells(study); i++) {
         ltm_study_cell(study, i, &cell);
+        if (!in_shard(&cell, options)) continue;
         json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:f, s:f}", "cell", cell.name, "status", states[cell.status],
                                 "parameters", (json_int_t)cell.parameters, "tokens", (json_int_t)cell.tokens,
                                 "training_flops", cell.training_flops, "scoring_flops", cell.scoring_flops);
@@ -197,9 +206,9 @@ static void print_json(const struct ltm_study *study, const struct arguments *a,
 /* Failed cells by name, each with its sentence. */
 static void print_failures(const struct ltm_study *study, const struct ltm_sweep_options *options) {
     struct ltm_cell cell;
-    for (size_t i = options->shards ? (size_t)options->shard - 1 : 0; i < ltm_study_cells(study);
-         i += options->shards ? (size_t)options->shards : 1) {
+    for (size_t i = 0; i < ltm_study_cells(study); i++) {
         ltm_study_cell(study, i, &cell);
+        if (!in_shard(&cell, options)) continue;
         if (cell.status == LTM_CELL_FAILED) fprintf(stderr, "%s: %s\n", cell.name, cell.failure);
     }
 }

@@ -404,6 +404,7 @@ void ltm_study_cell(const struct ltm_study *study, size_t index, struct ltm_cell
                               .forward_flops = from->forward_flops,
                               .training_flops = from->flops_per_token * (double)from->tokens,
                               .scoring_flops = from->scoring_flops,
+                              .rank = from->rank,
                               .status = from->status,
                               .failure = from->failure ? from->failure : ""};
 }

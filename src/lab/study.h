@@ -32,10 +32,19 @@ struct study_cell {
     double budget_flops;      /* 0 when it is tokens */
     int64_t tokens;           /* whole slow steps */
     double forward_flops, flops_per_token, scoring_flops;
+    size_t rank; /* 0 for the largest */
     enum ltm_cell_status status;
     json_t *result;            /* result.json where it is done */
     char *failure;             /* NULL unless it failed */
     struct timespec failed_at; /* of error.txt */
+};
+
+/* What was last read about a corpus and tokenizer: cells mostly share them. */
+struct study_data {
+    char corpus[LTM_PATH_MAX], tokenizer[LTM_PATH_MAX];
+    bool known;
+    int vocab; /* LTM_AUTO where they do not say */
+    int64_t heldout_tokens;
 };
 
 struct ltm_study {
@@ -49,6 +58,7 @@ struct ltm_study {
     struct value_list score_settings; /* "eval.iwae=16" */
     struct study_corpus corpora[STUDY_CORPORA];
     int corpus_count;
+    struct study_data data;
     struct study_cell *cells;
     size_t cell_count;
 };
@@ -81,14 +91,16 @@ ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cel
  * short. */
 char *study_scores_text(const struct ltm_study *study);
 
+/* What a corpus is known by, the checksum of corpus.json, which holds those of its shards; empty for bare shards. */
+void study_corpus_sum(char sum[17], const char *corpus);
+
 /* Wait for and hold a lock file; -1 where the file system has no locks, and then there is none. close() it. */
 int study_lock(const char *path);
 
 /* ---- study_estimate.c ---- */
 
 int study_jobs(const struct ltm_study *study, const struct ltm_sweep_options *options);
-size_t study_shard_first(const struct ltm_sweep_options *options);
-size_t study_shard_stride(const struct ltm_sweep_options *options);
+bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *options);
 
 /* Floating-point operations of a cell, scores included. */
 double study_cell_work(const struct study_cell *cell);

@@ -139,11 +139,13 @@ static double trained_seconds(const struct study_cell *cell) {
 
 static ltm_status write_result(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
                                struct ltm_error *error) {
-    char path[LTM_PATH_MAX], host[256] = "", *text = NULL, *scores = study_scores_text(s);
+    char path[LTM_PATH_MAX], corpus[17], host[256] = "", *text = NULL, *scores = study_scores_text(s);
     ltm_status status = study_cell_path(path, cell, "result.json", error);
     const double seconds = trained_seconds(cell);
     if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
     if (isfinite(seconds)) json_object_set_new(result, "training_seconds", json_real(seconds));
+    study_corpus_sum(corpus, cell->config.data.corpus);
+    json_object_set_new(result, "corpus", json_string(corpus));
     json_object_set_new(result, "threads", json_integer(s->threads));
     json_object_set_new(result, "host", json_string(host));
     json_object_set_new(result, "scores", json_string(scores ? scores : ""));

@@ -47,17 +47,32 @@ static int64_t tokens_for(const struct study_cell *cell) {
     return (int64_t)(fmax(steps, 1) * a_step);
 }
 
-/* Held-out tokens that ltm eval scores, 0 when nobody knows. */
-static double scored_tokens(const struct ltm_config *c) {
+/* Vocabulary and size of the cell's data. */
+static const struct study_data *data_of(struct ltm_study *s, const struct ltm_config *c) {
+    struct study_data *data = &s->data;
     struct ltm_corpus_info info;
-    const double T = c->model.sequence;
-    if (corpus_info_read(&info, c->data.corpus, NULL) != LTM_OK) return 0;
-    const double available = floor((double)(info.heldout.tokens - 1) / T);
+    struct ltm_config probe = *c;
+    if (data->known && strcmp(data->corpus, c->data.corpus) == 0 && strcmp(data->tokenizer, c->data.tokenizer) == 0)
+        return data;
+    *data = (struct study_data){.known = true};
+    snprintf(data->corpus, sizeof data->corpus, "%s", c->data.corpus);
+    snprintf(data->tokenizer, sizeof data->tokenizer, "%s", c->data.tokenizer);
+    probe.model.vocab = LTM_AUTO;
+    vocabulary_find(&probe);
+    data->vocab = probe.model.vocab;
+    if (corpus_info_read(&info, c->data.corpus, NULL) == LTM_OK) data->heldout_tokens = info.heldout.tokens;
+    return data;
+}
+
+/* Held-out tokens that ltm eval scores, 0 when nobody knows. */
+static double scored_tokens(struct ltm_study *s, const struct ltm_config *c) {
+    const double T = c->model.sequence, tokens = (double)data_of(s, c)->heldout_tokens;
+    const double available = floor(fmax(tokens - 1, 0) / T);
     return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
 }
 
 /* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
-static double scoring_flops(const struct ltm_study *s, const struct study_cell *cell) {
+static double scoring_flops(struct ltm_study *s, const struct study_cell *cell) {
     struct ltm_config c = cell->config;
     const double T = c.model.sequence, F = cell->forward_flops;
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
@@ -67,7 +82,7 @@ static double scoring_flops(const struct ltm_study *s, const struct study_cell *
         (void)ltm_config_override(&c, s->score_settings.values[i], NULL);
     const double samples = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
     const double end = fit + samples + (c.eval.continuation > 0 ? c.eval.continuation * fit + 1 : 0);
-    return F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(&c) * end);
+    return F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(s, &c) * end);
 }
 
 /* A short name for a key: its last part, but where that says too little. */
@@ -144,7 +159,7 @@ static ltm_status fail_cell(const struct study_cell *cell, struct ltm_error *err
     return fail(error, error->code, "the cell %s cannot be: %s", cell->name, why);
 }
 
-static ltm_status finish_cell(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
+static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     ltm_status status = set_axes(s, cell, error);
     if (status == LTM_OK) status = name_cell(s, cell, error);
     if (status != LTM_OK) return status;
@@ -152,7 +167,7 @@ static ltm_status finish_cell(const struct ltm_study *s, struct study_cell *cell
     c->run.threads = s->threads;
     if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
     ltm_config_resolve(c);
-    vocabulary_find(c);
+    if (c->model.vocab == LTM_AUTO) c->model.vocab = data_of(s, c)->vocab;
     if (c->model.vocab == LTM_AUTO) {
         if (!c->data.corpus[0])
             return fail(error, LTM_INVALID,
@@ -245,6 +260,28 @@ static ltm_status default_budget(struct ltm_study *s, struct ltm_error *error) {
     return value_list_add(&s->tokens, tokens, error);
 }
 
+struct ranked {
+    double work;
+    struct study_cell *cell;
+};
+
+static int larger_first(const void *a, const void *b) {
+    const struct ranked *x = a, *y = b;
+    if (x->work != y->work) return x->work < y->work ? 1 : -1;
+    return x->cell < y->cell ? -1 : x->cell > y->cell; /* cells of one array */
+}
+
+static ltm_status rank_cells(struct ltm_study *s, struct ltm_error *error) {
+    struct ranked *order = NULL;
+    ltm_status status = NEW_ARRAY(order, s->cell_count, "cells", error);
+    if (status != LTM_OK) return status;
+    for (size_t i = 0; i < s->cell_count; i++) order[i] = (struct ranked){study_cell_work(&s->cells[i]), &s->cells[i]};
+    qsort(order, s->cell_count, sizeof *order, larger_first);
+    for (size_t i = 0; i < s->cell_count; i++) order[i].cell->rank = i;
+    free(order);
+    return LTM_OK;
+}
+
 ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = default_budget(s, error);
     size_t grid = 1;
@@ -269,6 +306,7 @@ ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
             TRY(add_seeds(s, keys, &pattern, most, error));
         }
     }
+    TRY(rank_cells(s, error));
 cleanup:
     free(keys);
     return status;

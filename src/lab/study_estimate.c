@@ -14,9 +14,9 @@ int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *option
     return cores > 0 ? cores : 1;
 }
 
-size_t study_shard_first(const struct ltm_sweep_options *o) { return o->shards > 0 ? (size_t)o->shard - 1 : 0; }
-
-size_t study_shard_stride(const struct ltm_sweep_options *o) { return o->shards > 0 ? (size_t)o->shards : 1; }
+bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *o) {
+    return o->shards <= 0 || cell->rank % (size_t)o->shards == (size_t)o->shard - 1;
+}
 
 double study_cell_work(const struct study_cell *cell) {
     return cell->flops_per_token * (double)cell->tokens + cell->scoring_flops;
@@ -46,8 +46,9 @@ void ltm_study_estimate(const struct ltm_study *s, const struct ltm_sweep_option
                         struct ltm_study_estimate *e) {
     double longest = 0;
     *e = (struct ltm_study_estimate){.jobs = study_jobs(s, options), .threads = s->threads};
-    for (size_t i = study_shard_first(options); i < s->cell_count; i += study_shard_stride(options)) {
+    for (size_t i = 0; i < s->cell_count; i++) {
         const struct study_cell *cell = &s->cells[i];
+        if (!study_in_shard(cell, options)) continue;
         e->cells++;
         e->done += cell->status == LTM_CELL_DONE;
         if (cell->status == LTM_CELL_DONE) continue;

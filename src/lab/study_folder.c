@@ -125,6 +125,31 @@ cleanup:
     return status;
 }
 
+void study_corpus_sum(char sum[17], const char *corpus) {
+    char path[LTM_PATH_MAX];
+    sum[0] = 0;
+    if (path_join(path, sizeof path, corpus, "corpus.json", NULL) == LTM_OK && file_exists(path) &&
+        checksum_file(sum, path, NULL) != LTM_OK)
+        sum[0] = 0;
+}
+
+/* Cells compare only on one corpus; a checkpoint knows its own, this is for cells that are done. */
+static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error) {
+    char sum[17] = "", of[LTM_PATH_MAX] = "";
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const struct study_cell *cell = &s->cells[i];
+        const char *was = json_string_value(json_object_get(cell->result, "corpus"));
+        if (strcmp(of, cell->config.data.corpus) != 0) study_corpus_sum(sum, cell->config.data.corpus);
+        snprintf(of, sizeof of, "%s", cell->config.data.corpus);
+        if (was && *was && *sum && strcmp(was, sum) != 0)
+            return fail(error, LTM_MISMATCH,
+                        "the cell %s was trained on another corpus than %.300s is now; put that one back to go on, or "
+                        "set another study.dir",
+                        cell->name, of);
+    }
+    return LTM_OK;
+}
+
 ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX], base[LTM_PATH_MAX];
@@ -140,6 +165,7 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
     TRY(path_join(base, sizeof base, s->dir, "base.ini", error));
     TRY(settle(s, path, error));
+    TRY(same_corpus(s, error));
     TRY(ltm_config_write(&s->base, base, error)); /* first: study.ini names it */
     TRY(write_study(s, path, error));
 cleanup:

@@ -62,10 +62,9 @@ static void say(const struct sweep *w, const char *format, ...) {
 
 /* ---- Setting up ---- */
 
-static int larger_first(const void *a, const void *b) {
+static int by_rank(const void *a, const void *b) {
     const struct task *x = a, *y = b;
-    if (x->work != y->work) return x->work < y->work ? 1 : -1;
-    return x->cell < y->cell ? -1 : x->cell > y->cell; /* cells of one array */
+    return x->cell->rank < y->cell->rank ? -1 : x->cell->rank > y->cell->rank;
 }
 
 /* The cells of the shard. Large ones first, so that none is left alone at the end. */
@@ -73,12 +72,13 @@ static ltm_status make_tasks(struct sweep *w, struct ltm_error *error) {
     struct ltm_study *s = w->study;
     ltm_status status = NEW_ARRAY(w->tasks, s->cell_count, "cells", error);
     if (status != LTM_OK) return status;
-    for (size_t i = study_shard_first(w->options); i < s->cell_count; i += study_shard_stride(w->options)) {
+    for (size_t i = 0; i < s->cell_count; i++) {
         struct study_cell *cell = &s->cells[i];
+        if (!study_in_shard(cell, w->options)) continue;
         study_cell_retry(cell);
         w->tasks[w->task_count++] = (struct task){.cell = cell, .work = study_cell_work(cell)};
     }
-    qsort(w->tasks, w->task_count, sizeof *w->tasks, larger_first);
+    qsort(w->tasks, w->task_count, sizeof *w->tasks, by_rank);
     return LTM_OK;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Studies as a user meets them: cells and their table, kills and resumes, shards, cells that fail.
+# Studies as a user meets them: cells and their table, studies that grow, and what is wrong with some.
 # shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
 . "$(dirname "$0")/cli.sh"
 small_corpus || { cat err; exit 1; }
@@ -49,22 +49,50 @@ scored_as_eval() {
 }
 holds 'scores are those of ltm eval' scored_as_eval
 
-# In even rounds its cells too die at once; in odd ones they see their standard input end.
-killed() {
-    local round sweeping cells
-    for round in 1 2 3 4 5; do
-        "${sweep[@]}" study.dir=cut >out 2>err &
-        sweeping=$!
-        sleep "0.$((RANDOM % 8 + 1))"
-        cells=$(cat "/proc/$sweeping/task/$sweeping/children" 2>/dev/null)
-        kill -KILL "$sweeping"
-        wait "$sweeping" 2>/dev/null
-        # shellcheck disable=SC2086 # a list of ids
-        [ $((round % 2)) = 1 ] || kill -KILL $cells 2>/dev/null
-    done
-    run "${sweep[@]}" study.dir=cut
-    [ "$code" = 0 ] && cmp whole/results.csv cut/results.csv || { cat out err; return 1; }
+grows() {
+    run "${sweep[@]}" study.dir=whole axes.latent.count="0 2 4" axes.fast.steps=1
+    [ "$code" = 0 ] && grep -q '3 cells, 2 done, 1 to do' err && grep -q 'at the speed of the cells that are done' err &&
+        [ "$(column whole/results.csv latent_numbers | tr '\n' ,)" = 0,32,64, ]
 }
-holds 'killed at any point and called again, it makes the same table to the bit' killed
+holds 'values may be added to axes: what is done is not repeated' grows
+rescored() {
+    run "${sweep[@]}" study.dir=whole scores.eval.prior=2 scores.corpus.again=corpus
+    [ "$code" = 0 ] && [ -n "$(column whole/results.csv prior | tail -n 1)" ] &&
+        [ "$(column whole/results.csv bound)" = "$(column whole/results.csv again:bound)" ] &&
+        [ "$(cat whole/cells/latents0*/log.jsonl | grep -c '"step":1,')" = 1 ]
+}
+holds 'other scores are taken of the cells as they are' rescored
+other_study() {
+    run "$LTM" sweep study.ini study.dir=whole model.dim=32 run.precision=fp32
+    [ "$code" = 1 ] && grep -q '^ltm: the study in whole began with model.dim = 16 in its base, now it is 32' err || return 1
+    run "${sweep[@]}" study.dir=whole axes.slow.lr=0.1
+    [ "$code" = 1 ] && grep -q '^ltm: .* began with other axes' err
+}
+holds 'another study is refused in a folder' other_study
+
+wrong() {
+    refused 1 'there is no key model.dims; did you mean model.dim' "${sweep[@]}" axes.model.dims=16 &&
+        refused 1 'there is no key study.seed; did you mean study.seeds' "${sweep[@]}" study.seed=1 &&
+        refused 1 'there is no key fast.stepps; did you mean' "${sweep[@]}" fast.stepps=1 &&
+        refused 1 'latent.count has no value' "${sweep[@]}" axes.latent.count= &&
+        refused 1 'latent.count = "x" is not' "${sweep[@]}" axes.latent.count="0 x" &&
+        refused 1 'run.seed is no axis; a study has it as study.seeds' "${sweep[@]}" axes.run.seed="1 2" &&
+        refused 1 'the cell latents3-.* cannot be: .*latent.count = 3' "${sweep[@]}" axes.latent.count=3 model.layers=2 &&
+        refused 1 'there is no file missing.ini, which study.base of study.ini names' "${sweep[@]}" study.base=missing.ini &&
+        refused 1 'the corpus missing is not there' "${sweep[@]}" data.corpus=missing &&
+        refused 1 'has no cell latents2' "${sweep[@]}" --cell latents2 &&
+        refused 1 'cannot read missing.ini' "$LTM" sweep missing.ini &&
+        refused 2 'name a study' "$LTM" sweep &&
+        refused 2 'not "3/2"' "${sweep[@]}" --shard 3/2 &&
+        refused 2 'is not of the form' "${sweep[@]}" model.dim
+}
+holds 'what is wrong is said in a sentence' wrong
+wrong_lines() {
+    printf '[study]\nbase = tiny.ini\n[axis]\nmodel.dim = 16\n' >bad.ini
+    refused 1 'bad.ini, line 4: .*did you mean \[axes\]' "$LTM" sweep bad.ini || return 1
+    printf '[axes]\nmodel.dim = 16\n' >bad.ini
+    refused 1 'bad.ini does not name its base' "$LTM" sweep bad.ini
+}
+holds 'with the line of the file' wrong_lines
 
 finish
