@@ -63,32 +63,46 @@ static void print_metric(const struct ltm_fewshot_result *result, const struct l
     print_cell(cell, width_of(is_bin(like) ? &(struct ltm_fewshot_metric){.items = 0} : like));
 }
 
+/* Whether one has every metric of the other that is no bin's. */
+static bool covers(const struct ltm_fewshot_result *one, const struct ltm_fewshot_result *other) {
+    for (int i = 0; i < other->count; i++)
+        if (!is_bin(&other->metrics[i]) && !find(one, &other->metrics[i])) return false;
+    return true;
+}
+
 void fewshot_print_row(const struct ltm_fewshot_result *results, int count) {
-    const struct ltm_fewshot_result *first = &results[0], *last = &results[count - 1];
-    if (count == 1) print_heading(first);
+    const struct ltm_fewshot_result *last = &results[count - 1];
+    /* A figure may be there only where some output could be read: then the columns change. */
+    if (count == 1 || !covers(last, &results[count - 2]) || !covers(&results[count - 2], last)) print_heading(last);
     printf("%6d  %6lld", last->shots, (long long)last->cut);
-    for (int i = 0; i < first->count; i++)
-        if (!is_bin(&first->metrics[i])) print_metric(last, &first->metrics[i]);
+    for (int i = 0; i < last->count; i++)
+        if (!is_bin(&last->metrics[i])) print_metric(last, &last->metrics[i]);
     putchar('\n');
     fflush(stdout);
 }
 
+static void print_bins_heading(const struct ltm_fewshot_result *results, int count) {
+    char cell[CELL];
+    printf("%-*s", BIN, "");
+    for (int r = 0; r < count; r++) {
+        snprintf(cell, sizeof cell, "%d shots", results[r].shots);
+        print_cell(cell, NARROWEST);
+    }
+    putchar('\n');
+}
+
 void fewshot_print_bins(const struct ltm_fewshot_result *results, int count) {
     bool any = false;
-    for (int i = 0; i < results[0].count; i++) {
-        if (!is_bin(&results[0].metrics[i])) continue;
-        if (!any) {
-            printf("%-*s", BIN, "");
-            for (int r = 0; r < count; r++) {
-                char cell[CELL];
-                snprintf(cell, sizeof cell, "%d shots", results[r].shots);
-                print_cell(cell, NARROWEST);
-            }
+    for (int from = 0; from < count; from++)
+        for (int i = 0; i < results[from].count; i++) {
+            const struct ltm_fewshot_metric *metric = &results[from].metrics[i];
+            bool shown = !is_bin(metric);
+            for (int before = 0; before < from; before++) shown = shown || find(&results[before], metric);
+            if (shown) continue;
+            if (!any) print_bins_heading(results, count);
+            any = true;
+            printf("%-*s", BIN, metric->name);
+            for (int r = 0; r < count; r++) print_metric(&results[r], metric);
             putchar('\n');
         }
-        any = true;
-        printf("%-*s", BIN, results[0].metrics[i].name);
-        for (int r = 0; r < count; r++) print_metric(&results[r], &results[0].metrics[i]);
-        putchar('\n');
-    }
 }

@@ -73,7 +73,9 @@ cleanup:
 
 static void tell(const struct fewshot *f) {
     if (!f->watch || !f->watch->progress) return;
-    const struct ltm_progress progress = {.what = f->name, .done = (double)f->done, .total = (double)f->items};
+    char what[sizeof f->name];
+    snprintf(what, sizeof what, "%s, %d shots", f->task->name, f->run.options.shots);
+    const struct ltm_progress progress = {.what = what, .done = (double)f->done, .total = (double)f->items};
     f->watch->progress(f->watch->user, &progress);
 }
 

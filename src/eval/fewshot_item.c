@@ -56,7 +56,10 @@ ltm_status measure_family(struct item_outcome *outcome, struct item_record *reco
             family_measure(run->task->family, run->task->items.all[number].json, outputs[i], one, FAMILY_METRICS_MOST);
         have = average(all, counts, have, one, measured);
     }
-    for (int i = 0; i < have; i++) TRY(outcome_add(outcome, all[i].name, "none", all[i].value, error));
+    for (int i = 0; i < have; i++) {
+        for (char *c = all[i].name; *c; c++) *c = *c == ',' ? ';' : *c; /* results have keys "METRIC,FILTER" */
+        TRY(outcome_add(outcome, all[i].name, "none", all[i].value, error));
+    }
     if (have == 0 || json_object_get(record->filtered, "none")) return LTM_OK;
     json_t *taken = json_array();
     for (int i = 0; i < count; i++) json_array_append_new(taken, json_string(outputs[i]));

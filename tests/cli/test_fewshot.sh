@@ -1,0 +1,104 @@
+#!/bin/bash
+# ltm fewshot: tables, JSON, result files, going on after a kill, and every mistake in words.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/cli.sh"
+small_corpus || { cat err; exit 1; }
+"$LTM" train tiny.ini >out 2>err || { cat err; exit 1; }
+
+mkdir words sums
+for i in 1 2 3 4 5 6 7 8; do
+    echo "{\"context\": \"the $i and\", \"choices\": [\"of\", \"sha ra\", \"that\"], \"gold\": $((i % 3)), \"kept\": $i}"
+done >words/test.jsonl
+for i in 1 2 3; do echo "{\"context\": \"in $i\", \"choices\": [\"a\", \"he\"], \"gold\": 1}"; done | gzip >words/train.jsonl.gz
+printf '[task]\nname = words\nkind = choices\nitems = test.jsonl\nshots = train.jsonl.gz\n' >words/task.ini
+for i in 1 2 3 4 5 6; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $((2 * i))\"}"; done >sums/test.jsonl
+printf '[task]\nname = sums\nformat = gsm8k\nitems = test.jsonl\nshots = test.jsonl\nlength = 8\n' >sums/task.ini
+echo '{"text": "the and of that"}' >last.jsonl
+printf '[task]\nname = last\nformat = lambada\nitems = last.jsonl\n' >last.ini
+echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >pairs.jsonl
+printf '[task]\nname = pairs\nformat = blimp\nitems = pairs.jsonl\n' >pairs.ini
+
+tables() {
+    run "$LTM" fewshot runs/tiny words last.ini pairs.ini --shots 0
+    [ "$code" = 0 ] && [ "$(grep -c ' of .* items$' out)" = 3 ] || { cat out err; return 1; }
+    grep -qE '^ shots +cut +acc +acc_norm +acc_bytes +exact_match$' out && grep -qE '^ shots +cut +acc +perplexity$' out &&
+        grep -qE '^ +0 +0 +[01]\.[0-9]{4} ± [0-9.]+ ' out
+}
+holds 'a table for each task, a folder or an INI' tables
+scan() {
+    run "$LTM" fewshot runs/tiny words sums --shots 0,1,2 draws=2 fast.steps=1
+    [ "$code" = 0 ] && [ "$(grep -cE '^ +[012] +[0-9]+ +[01]\.[0-9]{4} ± ' out)" = 6 ] &&
+        grep -qE '^ +strict-match +flexible-extract$' out || { cat out err; return 1; }
+}
+holds 'a list of shots prints a row each' scan
+json() {
+    run "$LTM" fewshot runs/tiny words sums --samples 3 --pass 1,2 --shots 1 --limit 4 --json
+    [ "$code" = 0 ] && jq -e '.results.words["acc,none"] >= 0 and (.results.words | has("acc_norm_stderr,none")) and
+        (.results.sums | has("pass@2,strict-match") and has("exact_match_stderr,flexible-extract")) and
+        ."n-shot" == {"words": 1, "sums": 1} and ."n-samples".words.original == 8 and ."n-samples".words.effective == 4 and
+        .versions.words == 1 and .configs.words.output_type == "multiple_choice" and .configs.sums.num_fewshot == 1 and
+        .configs.sums.output_type == "generate_until" and .higher_is_better.words.acc' out >/dev/null || { cat out err; return 1; }
+    run "$LTM" fewshot runs/tiny words --shots 0,1 --limit 1 --json
+    [ "$code" = 0 ] && jq -e 'length == 2 and .[1]."n-shot".words == 1 and .[0].results.words["acc_stderr,none"] == "N/A"' out
+}
+holds 'JSON has the layout of the harness' json
+files() {
+    run "$LTM" fewshot runs/tiny words sums -o res --shots 1
+    [ "$code" = 0 ] && [ "$(wc -l <res/samples_words_1shot.jsonl)" = 8 ] && [ "$(wc -l <res/samples_sums_1shot.jsonl)" = 12 ] &&
+        jq -e '.results.sums["exact_match,strict-match"] == 0' res/results_sums_1shot.json &&
+        jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "sha ra" and .filter == "none" and
+            (.arguments | length) == 3 and (.arguments[1][0] | endswith("the 4 and")) and .arguments[1][1] == " sha ra" and
+            (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
+}
+holds 'results and items go to a folder' files
+
+# Killed as soon as some items are there; goes on to the files of an undisturbed run.
+for i in $(seq 120); do echo "{\"question\": \"$i and $i?\", \"answer\": \"#### $((2 * i))\"}"; done >many.jsonl
+printf '[task]\nname = many\nformat = gsm8k\nitems = many.jsonl\nlength = 16\n' >many.ini
+killed() {
+    local lines
+    "$LTM" fewshot runs/tiny many.ini -o whole run.threads=1 >out 2>err || return 1
+    "$LTM" fewshot runs/tiny many.ini -o cut run.threads=1 >out 2>err &
+    for _ in $(seq 2000); do
+        lines=$(wc -l <cut/samples_many_0shot.jsonl 2>/dev/null)
+        [ "${lines:-0}" -ge 6 ] && break
+        sleep 0.005
+    done
+    kill -KILL $! && wait $! 2>/dev/null
+    lines=$(wc -l <cut/samples_many_0shot.jsonl)
+    [ -e cut/results_many_0shot.json ] && lines=0 # it was done before the kill
+    run "$LTM" fewshot runs/tiny many.ini -o cut run.threads=2
+    [ "$code" = 0 ] && { [ "$lines" = 0 ] || grep -q "many: $((lines / 2)) of 120 items were there already" err; } &&
+        cmp whole/samples_many_0shot.jsonl cut/samples_many_0shot.jsonl &&
+        cmp whole/results_many_0shot.json cut/results_many_0shot.json || { cat err; return 1; }
+}
+holds 'a killed run goes on and repeats no item' killed
+holds 'with other settings it does not' refused 1 'begun with seed = 1, now it is 2; set it back' \
+    "$LTM" fewshot runs/tiny many.ini -o cut --seed 2
+holds 'nor with another number of fast steps' refused 1 'begun with fast.steps' "$LTM" fewshot runs/tiny many.ini -o cut fast.steps=7
+
+holds 'no task' refused 2 'a checkpoint and a task' "$LTM" fewshot runs/tiny
+holds 'no checkpoint' refused 1 'nothing' "$LTM" fewshot nothing words
+holds 'a task that is not there' refused 1 'none.ini: No such file' "$LTM" fewshot runs/tiny none.ini
+holds 'a folder without task.ini' refused 1 'corpus/task.ini: No such file' "$LTM" fewshot runs/tiny corpus
+holds 'a wrong last task, before the first is taken' refused 1 'none.ini' "$LTM" fewshot runs/tiny words none.ini
+holds 'one task twice' refused 1 'both called words' "$LTM" fewshot runs/tiny words words/task.ini
+holds 'more shots than there are' refused 1 '4 shots are asked for, and task words has 3' "$LTM" fewshot runs/tiny words --shots 1,4
+holds 'shots where there are none' refused 1 'names no shots' "$LTM" fewshot runs/tiny last.ini --shots 1
+holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
+holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
+holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
+holds 'a key that changes nothing' refused 2 'model.dim changes no score here' "$LTM" fewshot runs/tiny words model.dim=4
+holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
+printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini
+holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot runs/tiny bad.ini
+printf '{"context": "a", "choices": ["b", "c"], "gold": 0}\n{"context": "a"}\n' >bad.jsonl
+printf '[task]\nname = x\nkind = choices\nitems = bad.jsonl\n' >bad.ini
+holds 'a malformed item, by line' refused 1 'line 2 of bad.jsonl: "choices" is no list' "$LTM" fewshot runs/tiny bad.ini
+head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz
+printf '[task]\nname = x\nkind = choices\nitems = torn.jsonl.gz\n' >words/bad.ini
+holds 'a torn .gz' refused 1 'torn.jsonl.gz is damaged' "$LTM" fewshot runs/tiny words/bad.ini
+holds 'a folder that cannot be made' refused 1 'out/res' "$LTM" fewshot runs/tiny words -o out/res
+run "$LTM" fewshot --help
+holds 'help' grep -q -- '--shots N,…' out
+finish
