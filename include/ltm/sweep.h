@@ -28,6 +28,7 @@
  *     [scores]                     how ltm eval scores each cell
  *     eval.iwae = 16               its keys eval.*
  *     corpus.wiki = PATH           held-out text of another corpus: columns wiki:bound …
+ *     fewshot.tasks = PATH …       tasks of ltm/fewshot.h, and fewshot.shots (a list), limit, draws, samples
  *
  * Paths other than `base` mean what they mean in configurations. Cells that are the same run are made once: without latents no
  * key of [fast] matters, and such a cell has no value for them.
@@ -60,6 +61,8 @@
  *                                  of ltm_eval on the cell's own corpus, nats a token; each followed by NAME_stderr
  *     bits_per_byte                of the bound; bits_per_byte_stderr
  *     CORPUS:recon …               the same for the corpora of [scores]
+ *     TASK:METRIC …                of few-shot tasks, TASK:METRIC:FILTER where an answer was taken from text, and
+ *                                  TASK_5shot:METRIC where fewshot.shots lists several; each followed by its _stderr
  */
 #ifndef LTM_SWEEP_H
 #define LTM_SWEEP_H
@@ -99,8 +102,8 @@ struct ltm_cell {
     int64_t tokens; /* that it trains on */
     int64_t parameters, parameters_without_embeddings;
     double forward_flops, training_flops; /* a token; in all */
-    double scoring_flops;                 /* about: held-out scores while it trains, and at its end */
-    size_t rank; /* 0 for the one with most work; shard i of n has those with rank % n = i - 1 */
+    double scoring_flops; /* about: held-out scores while it trains, and at its end; few-shot tasks not counted */
+    size_t rank;          /* 0 for the one with most work; shard i of n has those with rank % n = i - 1 */
     enum ltm_cell_status status;
     const char *failure; /* one sentence, owned by the study; empty unless it failed */
 };
@@ -175,6 +178,9 @@ struct ltm_sweep_result {
  * machines: local ones and NFS do, Lustre when mounted with `flock`. */
 ltm_status ltm_sweep(struct ltm_study *study, const struct ltm_sweep_options *options,
                      const struct ltm_sweep_hooks *hooks, struct ltm_sweep_result *result, struct ltm_error *error);
+
+/* Whether a cell belongs to the shard that the options name. */
+bool ltm_cell_in_shard(const struct ltm_cell *cell, const struct ltm_sweep_options *options);
 
 /* What is left of a study, or of one shard. */
 struct ltm_study_estimate {

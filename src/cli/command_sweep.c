@@ -49,9 +49,10 @@ static const char usage[] =
     "  [axes]                 keys of ltm train; lists, or ranges: 1..4, 0..96+24, 1..16*2\n"
     "  model.dim/model.heads = 64/2 128/4\n"
     "  latent.count = 0 8 24\n"
-    "  [scores]               keys eval.* of ltm eval, and further corpora\n"
+    "  [scores]               keys eval.* of ltm eval, further corpora, tasks of ltm fewshot\n"
     "  eval.iwae = 16\n"
-    "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n";
+    "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
+    "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
 
 struct arguments {
     const char *study, *cell;
@@ -144,10 +145,6 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
                              : "should cells reach a third of this machine's matrix speed; they will tell");
 }
 
-static bool in_shard(const struct ltm_cell *cell, const struct ltm_sweep_options *o) {
-    return o->shards == 0 || cell->rank % (size_t)o->shards == (size_t)o->shard - 1;
-}
-
 static void print_cells(const struct ltm_study *study, const struct ltm_sweep_options *options) {
     static const char *const states[] = {"waiting", "done", "failed"};
     int width = 4;
@@ -162,7 +159,7 @@ static void print_cells(const struct ltm_study *study, const struct ltm_sweep_op
     for (size_t i = 0; i < count; i++) {
         char parameters[32], tokens[32];
         ltm_study_cell(study, i, &cell);
-        if (!in_shard(&cell, options)) continue;
+        if (!ltm_cell_in_shard(&cell, options)) continue;
         cli_quantity(parameters, sizeof parameters, (double)cell.parameters);
         cli_quantity(tokens, sizeof tokens, (double)cell.tokens);
         printf("%-*s  %-7s  %10s  %14lld  %8s  %10.3e  %14.3e\n", width, cell.name, states[cell.status], parameters,
@@ -177,7 +174,7 @@ static json_t *cells_json(const struct ltm_study *study, const struct ltm_sweep_
     struct ltm_cell cell;
     for (size_t i = 0; i < ltm_study_cells(study); i++) {
         ltm_study_cell(study, i, &cell);
-        if (!in_shard(&cell, options)) continue;
+        if (!ltm_cell_in_shard(&cell, options)) continue;
         json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:f, s:f}", "cell", cell.name, "status", states[cell.status],
                                 "parameters", (json_int_t)cell.parameters, "tokens", (json_int_t)cell.tokens,
                                 "training_flops", cell.training_flops, "scoring_flops", cell.scoring_flops);
@@ -208,7 +205,7 @@ static void print_failures(const struct ltm_study *study, const struct ltm_sweep
     struct ltm_cell cell;
     for (size_t i = 0; i < ltm_study_cells(study); i++) {
         ltm_study_cell(study, i, &cell);
-        if (!in_shard(&cell, options)) continue;
+        if (!ltm_cell_in_shard(&cell, options)) continue;
         if (cell.status == LTM_CELL_FAILED) fprintf(stderr, "%s: %s\n", cell.name, cell.failure);
     }
 }

@@ -30,8 +30,8 @@ static ltm_status take_count(int *to, const char *name, const char *value, struc
 }
 
 /* A list of whole numbers, each as it would be printed. */
-static ltm_status take_integers(struct value_list *list, const char *name, const char *value, int64_t least,
-                                struct ltm_error *error) {
+ltm_status study_take_integers(struct value_list *list, const char *name, const char *value, int64_t least,
+                               struct ltm_error *error) {
     struct value_list words = {0};
     ltm_status status = LTM_OK;
     value_list_free(list);
@@ -76,7 +76,7 @@ cleanup:
     return status;
 }
 
-static ltm_status take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error) {
+ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error) {
     if (!*value || strlen(value) >= LTM_PATH_MAX - 300)
         return fail(error, LTM_INVALID, "%s = \"%.60s\" is not a path that can be used", name, value);
     strcpy(to, value);
@@ -84,11 +84,11 @@ static ltm_status take_path(char to[LTM_PATH_MAX], const char *name, const char 
 }
 
 static ltm_status take_study(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
-    if (strcmp(name, "study.base") == 0) return take_path(s->base_path, name, value, error);
-    if (strcmp(name, "study.dir") == 0) return take_path(s->dir, name, value, error);
-    if (strcmp(name, "study.seeds") == 0) return take_integers(&s->seeds, name, value, 0, error);
-    if (strcmp(name, "study.corner_seeds") == 0) return take_integers(&s->corner_seeds, name, value, 0, error);
-    if (strcmp(name, "budget.tokens") == 0) return take_integers(&s->tokens, name, value, 1, error);
+    if (strcmp(name, "study.base") == 0) return study_take_path(s->base_path, name, value, error);
+    if (strcmp(name, "study.dir") == 0) return study_take_path(s->dir, name, value, error);
+    if (strcmp(name, "study.seeds") == 0) return study_take_integers(&s->seeds, name, value, 0, error);
+    if (strcmp(name, "study.corner_seeds") == 0) return study_take_integers(&s->corner_seeds, name, value, 0, error);
+    if (strcmp(name, "budget.tokens") == 0) return study_take_integers(&s->tokens, name, value, 1, error);
     if (strcmp(name, "budget.flops") == 0) return take_flops(&s->flops, name, value, error);
     if (strcmp(name, "study.threads") == 0) return take_count(&s->threads, name, value, error);
     if (strcmp(name, "study.jobs") == 0 && strcmp(value, "auto") == 0) {
@@ -213,48 +213,6 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
     return take_values(axis, value, error);
 }
 
-/* ---- [scores] ---- */
-
-static ltm_status take_corpus(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
-    struct study_corpus *corpus = NULL;
-    for (int c = 0; c < s->corpus_count; c++)
-        if (strcmp(s->corpora[c].name, name) == 0) corpus = &s->corpora[c];
-    if (!corpus) {
-        if (s->corpus_count == STUDY_CORPORA)
-            return fail(error, LTM_INVALID, "a study scores at most %d corpora beside its own", STUDY_CORPORA);
-        if (!*name || strlen(name) >= STUDY_NAME || strpbrk(name, ",\":/ "))
-            return fail(error, LTM_INVALID, "scores.corpus.%.100s is no name for columns; use letters and digits",
-                        name);
-        corpus = &s->corpora[s->corpus_count++];
-        snprintf(corpus->name, sizeof corpus->name, "%s", name);
-    }
-    return take_path(corpus->path, "scores.corpus", value, error);
-}
-
-static ltm_status take_score(struct ltm_study *s, const char *key, const char *value, struct ltm_error *error) {
-    struct ltm_config scratch;
-    char text[LTM_PATH_MAX + STUDY_NAME + 1], printed[LTM_PATH_MAX];
-    ltm_config_defaults(&scratch);
-    if (strncmp(key, "corpus.", 7) == 0) return take_corpus(s, key + 7, value, error);
-    ltm_status status = ltm_config_set(&scratch, key, value, error);
-    if (status == LTM_OK) status = ltm_config_get(&scratch, key, printed, sizeof printed, error);
-    if (status != LTM_OK) return status;
-    if (strncmp(key, "eval.", 5) != 0 || strcmp(key, "eval.dump") == 0)
-        return fail(error, LTM_INVALID, "%s is no key of [scores]; those are eval.* (but eval.dump) and corpus.NAME",
-                    key);
-    snprintf(text, sizeof text, "%s=%s", key, printed);
-    const size_t length = strlen(key) + 1;
-    for (size_t i = 0; i < s->score_settings.count; i++) {
-        if (strncmp(s->score_settings.values[i], text, length) != 0) continue;
-        char *copy = strdup(text);
-        if (!copy) return fail_memory(error, sizeof text, "scores");
-        free(s->score_settings.values[i]);
-        s->score_settings.values[i] = copy;
-        return LTM_OK;
-    }
-    return value_list_add(&s->score_settings, text, error);
-}
-
 /* ---- The file and the settings ---- */
 
 static ltm_status take(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
@@ -263,7 +221,7 @@ static ltm_status take(void *user, const char *section, const char *key, const c
     char name[160];
     snprintf(name, sizeof name, "%s%s%s", section, *section ? "." : "", key);
     if (strcmp(section, "axes") == 0) return take_axis(s, key, value, error);
-    if (strcmp(section, "scores") == 0) return take_score(s, key, value, error);
+    if (strcmp(section, "scores") == 0) return study_take_score(s, key, value, error);
     if (strcmp(section, "study") == 0 || strcmp(section, "budget") == 0) return take_study(s, name, value, error);
     const char *nearest = ltm_nearest_name(section, sections, 4);
     return fail(
@@ -318,7 +276,7 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
                       struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char base[LTM_PATH_MAX], seed[NUMBER_TEXT];
-    *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO};
+    *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO, .limit = LTM_AUTO, .draws = LTM_AUTO, .samples = LTM_AUTO};
     if (strlen(path) >= LTM_PATH_MAX - 300) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     strcpy(s->path, path);
     TRY(ini_file_read(path, take, s, error));
@@ -374,6 +332,8 @@ void study_clear(struct ltm_study *study) {
     value_list_free(&study->seeds);
     value_list_free(&study->corner_seeds);
     value_list_free(&study->score_settings);
+    value_list_free(&study->tasks);
+    value_list_free(&study->shots);
     for (size_t i = 0; i < study->cell_count; i++) {
         free(study->cells[i].failure);
         json_decref(study->cells[i].result);

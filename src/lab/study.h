@@ -58,6 +58,8 @@ struct ltm_study {
     struct value_list score_settings; /* "eval.iwae=16" */
     struct study_corpus corpora[STUDY_CORPORA];
     int corpus_count;
+    struct value_list tasks, shots; /* few-shot */
+    int64_t limit, draws, samples;  /* LTM_AUTO where nothing is said */
     struct study_data data;
     struct study_cell *cells;
     size_t cell_count;
@@ -67,6 +69,11 @@ struct ltm_study {
 ltm_status study_read(struct ltm_study *study, const char *path, const char *const *settings, size_t count,
                       struct ltm_error *error);
 void study_clear(struct ltm_study *study);
+
+/* A path, and whole numbers from `least` on, as they are kept; `name` stands in messages. */
+ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error);
+ltm_status study_take_integers(struct value_list *list, const char *name, const char *value, int64_t least,
+                               struct ltm_error *error);
 
 /* study_cells.c: make the cells of what was read. */
 ltm_status study_make_cells(struct ltm_study *study, struct ltm_error *error);
@@ -87,15 +94,29 @@ void study_cell_retry(struct study_cell *cell);
 ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
                            struct ltm_error *error);
 
-/* What [scores] and keep ask for, in one text: results under another are taken again. The caller frees it; NULL when memory is
- * short. */
-char *study_scores_text(const struct ltm_study *study);
-
 /* What a corpus is known by, the checksum of corpus.json, which holds those of its shards; empty for bare shards. */
 void study_corpus_sum(char sum[17], const char *corpus);
 
 /* Wait for and hold a lock file; -1 where the file system has no locks, and then there is none. close() it. */
 int study_lock(const char *path);
+
+/* ---- study_scores.c ---- */
+
+ltm_status study_take_score(struct ltm_study *study, const char *key, const char *value, struct ltm_error *error);
+
+/* [scores] as lines that end with `end`. */
+void study_print_scores(FILE *stream, const struct ltm_study *study, const char *end);
+
+/* What [scores] and keep ask for, in one text: results under another are taken again. The caller frees it; NULL when memory is
+ * short. */
+char *study_scores_text(const struct ltm_study *study);
+
+/* Whether every few-shot task can be read: better found out before the first run. */
+ltm_status study_check_tasks(const struct ltm_study *study, struct ltm_error *error);
+
+/* Score a trained cell: "columns", "step", "scored_tokens" and "scoring_seconds" of `result`. */
+ltm_status study_take_scores(json_t *result, const struct ltm_study *study, const struct study_cell *cell,
+                             const struct ltm_watch *watch, struct ltm_error *error);
 
 /* ---- study_estimate.c ---- */
 

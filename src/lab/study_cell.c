@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "lab/study.h"
-#include "ltm/eval.h"
-#include "ltm/model.h"
 #include "ltm/names.h"
 
 static ltm_status find_cell(const struct study_cell **cell, const struct ltm_study *s, const char *name,
@@ -47,72 +45,6 @@ static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *bu
     if (*busy) return fail(error, LTM_INVALID, "another process works on the cell %s", cell->name);
     return fail(error, LTM_IO, "cannot lock %.900s: %s; a study's folder must be on a file system that keeps locks",
                 path, strerror(errno));
-}
-
-/* ---- Scores ---- */
-
-static void put_score(json_t *columns, const char *prefix, const char *name, struct ltm_score score) {
-    char key[2 * STUDY_NAME];
-    if (!isfinite(score.mean)) return;
-    snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? ":" : "", name);
-    json_object_set_new(columns, key, json_real(score.mean));
-    snprintf(key, sizeof key, "%s%s%s_stderr", prefix, *prefix ? ":" : "", name);
-    json_object_set_new(columns, key, isfinite(score.error) ? json_real(score.error) : json_null());
-}
-
-static ltm_status score(json_t *columns, const char *prefix, const struct ltm_model *model, const char *corpus,
-                        const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_error *error) {
-    struct ltm_eval_result r;
-    ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
-    if (status != LTM_OK) return status;
-    put_score(columns, prefix, "recon", r.recon.nats);
-    put_score(columns, prefix, "kl", r.kl.nats);
-    put_score(columns, prefix, "bound", r.bound.nats);
-    put_score(columns, prefix, "bits_per_byte", r.bound.bits);
-    put_score(columns, prefix, "iwae", r.iwae.nats);
-    put_score(columns, prefix, "prior", r.prior.nats);
-    put_score(columns, prefix, "continuation", r.continuation.nats);
-    put_score(columns, prefix, "continuation_prior", r.continuation_prior.nats);
-    put_score(columns, prefix, "fitted_noise", r.fitted_noise.nats);
-    return LTM_OK;
-}
-
-/* As `ltm eval` would: what the cell was trained with, and the keys of [scores]. */
-static ltm_status score_config(struct ltm_config *config, const struct ltm_study *s, const struct ltm_model *model,
-                               struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    *config = *ltm_model_config(model);
-    config->run.threads = s->threads;
-    for (size_t i = 0; i < s->score_settings.count && status == LTM_OK; i++)
-        status = ltm_config_override(config, s->score_settings.values[i], error);
-    if (status == LTM_OK) status = ltm_config_check(config, error);
-    if (status == LTM_OK) ltm_config_resolve(config);
-    return status;
-}
-
-static ltm_status take_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
-                              const struct ltm_watch *watch, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX];
-    struct ltm_config config;
-    struct ltm_model *model = NULL;
-    json_t *columns = json_object();
-    const double began = seconds_now();
-    json_object_set_new(result, "columns", columns);
-    TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
-    TRY(ltm_model_open(&model, path, error));
-    TRY(score_config(&config, s, model, error));
-    TRY(score(columns, "", model, cell->config.data.corpus, &config, watch, error));
-    for (int c = 0; c < s->corpus_count; c++)
-        TRY(score(columns, s->corpora[c].name, model, s->corpora[c].path, &config, watch, error));
-    const int64_t step = ltm_model_step(model);
-    json_object_set_new(result, "step", json_integer(step));
-    json_object_set_new(result, "scored_tokens",
-                        json_integer(step * cell->config.slow.batch * cell->config.model.sequence));
-    json_object_set_new(result, "scoring_seconds", json_real(seconds_now() - began));
-cleanup:
-    ltm_model_close(model);
-    return status;
 }
 
 /* ---- The cell ---- */
@@ -162,7 +94,7 @@ static ltm_status run_cell(const struct ltm_study *s, const struct study_cell *c
     json_t *result = json_object();
     ltm_status status = ltm_train(&cell->config, &hooks->train, NULL, error);
     if (status == LTM_OK && hooks->on_scoring) hooks->on_scoring(hooks->train.user);
-    if (status == LTM_OK) status = take_scores(result, s, cell, &hooks->train.watch, error);
+    if (status == LTM_OK) status = study_take_scores(result, s, cell, &hooks->train.watch, error);
     if (status == LTM_OK) status = write_result(result, s, cell, error);
     json_decref(result);
     return status;

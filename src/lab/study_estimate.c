@@ -14,8 +14,19 @@ int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *option
     return cores > 0 ? cores : 1;
 }
 
-bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *o) {
-    return o->shards <= 0 || cell->rank % (size_t)o->shards == (size_t)o->shard - 1;
+/* Dealt to and fro in the order of work: 1 2 3 3 2 1 1 2 3 … */
+static bool in_shard(size_t rank, const struct ltm_sweep_options *o) {
+    if (o->shards <= 0) return true;
+    const size_t n = (size_t)o->shards, place = rank % n;
+    return (rank / n % 2 ? n - 1 - place : place) == (size_t)o->shard - 1;
+}
+
+bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *options) {
+    return in_shard(cell->rank, options);
+}
+
+bool ltm_cell_in_shard(const struct ltm_cell *cell, const struct ltm_sweep_options *options) {
+    return in_shard(cell->rank, options);
 }
 
 double study_cell_work(const struct study_cell *cell) {

@@ -46,8 +46,7 @@ static ltm_status write_study(const struct ltm_study *s, const char *path, struc
     fprintf(f, "\n[axes]\n");
     for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
     fprintf(f, "\n[scores]\n");
-    for (size_t i = 0; i < s->score_settings.count; i++) fprintf(f, "%s\n", s->score_settings.values[i]);
-    for (int c = 0; c < s->corpus_count; c++) fprintf(f, "corpus.%s = %s\n", s->corpora[c].name, s->corpora[c].path);
+    study_print_scores(f, s, "\n");
     return file_commit(&draft, error);
 }
 
@@ -166,6 +165,7 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     TRY(path_join(base, sizeof base, s->dir, "base.ini", error));
     TRY(settle(s, path, error));
     TRY(same_corpus(s, error));
+    TRY(study_check_tasks(s, error));
     TRY(ltm_config_write(&s->base, base, error)); /* first: study.ini names it */
     TRY(write_study(s, path, error));
 cleanup:
@@ -178,23 +178,6 @@ cleanup:
 ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
                            struct ltm_error *error) {
     return path_join(path, LTM_PATH_MAX, cell->config.run.dir, name, error);
-}
-
-char *study_scores_text(const struct ltm_study *s) {
-    char *settings = value_list_text(&s->score_settings), *text = NULL;
-    size_t bytes;
-    FILE *stream = settings ? open_memstream(&text, &bytes) : NULL;
-    if (stream) {
-        fprintf(stream, "keep=%s %s", s->keep_last ? "last" : "best", settings);
-        for (int c = 0; c < s->corpus_count; c++)
-            fprintf(stream, " corpus.%s=%s", s->corpora[c].name, s->corpora[c].path);
-        if (fclose(stream) != 0) {
-            free(text);
-            text = NULL;
-        }
-    }
-    free(settings);
-    return text;
 }
 
 /* Take result.json, where it is whole and holds the scores that the study asks for. */

@@ -62,6 +62,21 @@ rescored() {
         [ "$(cat whole/cells/latents0*/log.jsonl | grep -c '"step":1,')" = 1 ]
 }
 holds 'other scores are taken of the cells as they are' rescored
+printf '[task]\nname = order\nkind = pairs\nitems = order.jsonl\n' >order.ini
+printf '{"good": "the and of %s", "bad": "of the %s and"}\n' he he sha sha un un ra ra >order.jsonl
+asked() {
+    local shots="scores.fewshot.tasks=order.ini scores.fewshot.limit=3"
+    # shellcheck disable=SC2086 # a list of words
+    run "${sweep[@]}" study.dir=whole $shots
+    [ "$code" = 0 ] && ! column whole/results.csv order:acc | grep -qvE '^(0|1|0\.[36]+7?)$' &&
+        [ -n "$(column whole/results.csv order:acc_stderr | tail -n 1)" ] || { cat out err; return 1; }
+    "$LTM" fewshot whole/cells/latents2-steps2-*-seed1 order.ini --limit 3 --json run.threads=1 >out 2>err &&
+        grep -q "\"acc,none\": $(column whole/results.csv order:acc | tail -n 1 | cut -c 1-6)" out || { cat out; return 1; }
+    refused 1 'did you mean fewshot.tasks' "${sweep[@]}" scores.fewshot.task=order.ini || return 1
+    run "${sweep[@]}" study.dir=whole scores.fewshot.tasks=missing.ini
+    [ "$code" = 1 ] && grep -q '^ltm: .*missing.ini' err
+}
+holds 'few-shot tasks are scores as ltm fewshot takes them' asked
 other_study() {
     run "$LTM" sweep study.ini study.dir=whole model.dim=32 run.precision=fp32
     [ "$code" = 1 ] && grep -q '^ltm: the study in whole began with model.dim = 16 in its base, now it is 32' err || return 1

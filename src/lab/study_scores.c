@@ -1,0 +1,246 @@
+/* The scores of a study: what [scores] asks for, and taking it of a trained cell. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "lab/study.h"
+#include "ltm/eval.h"
+#include "ltm/fewshot.h"
+#include "ltm/model.h"
+#include "ltm/names.h"
+#include "tasks/task.h"
+
+/* ---- What the file says ---- */
+
+static ltm_status take_corpus(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
+    struct study_corpus *corpus = NULL;
+    for (int c = 0; c < s->corpus_count; c++)
+        if (strcmp(s->corpora[c].name, name) == 0) corpus = &s->corpora[c];
+    if (!corpus) {
+        if (s->corpus_count == STUDY_CORPORA)
+            return fail(error, LTM_INVALID, "a study scores at most %d corpora beside its own", STUDY_CORPORA);
+        if (!*name || strlen(name) >= STUDY_NAME || strpbrk(name, ",\":/ "))
+            return fail(error, LTM_INVALID, "scores.corpus.%.100s is no name for columns; use letters and digits",
+                        name);
+        corpus = &s->corpora[s->corpus_count++];
+        snprintf(corpus->name, sizeof corpus->name, "%s", name);
+    }
+    return study_take_path(corpus->path, "scores.corpus", value, error);
+}
+
+static ltm_status take_fewshot(struct ltm_study *s, const char *key, const char *value, struct ltm_error *error) {
+    static const char *const keys[] = {"tasks", "shots", "limit", "draws", "samples"};
+    struct value_list one = {0};
+    char name[STUDY_NAME];
+    ltm_status status = LTM_OK;
+    snprintf(name, sizeof name, "fewshot.%.50s", key);
+    if (strcmp(key, "tasks") == 0) return value_list_parse(&s->tasks, name, value, error);
+    if (strcmp(key, "shots") == 0) return study_take_integers(&s->shots, name, value, 0, error);
+    int64_t *number = strcmp(key, "limit") == 0     ? &s->limit
+                      : strcmp(key, "draws") == 0   ? &s->draws
+                      : strcmp(key, "samples") == 0 ? &s->samples
+                                                    : NULL;
+    if (!number) {
+        const char *nearest = ltm_nearest_name(key, keys, sizeof keys / sizeof *keys);
+        return fail(error, LTM_INVALID,
+                    "[scores] has no key %s%s%s; it has fewshot.tasks, shots, limit, draws, samples", name,
+                    nearest ? "; did you mean fewshot." : "", nearest ? nearest : "");
+    }
+    TRY(study_take_integers(&one, name, value, 0, error));
+    *number = strtoll(one.values[0], NULL, 10);
+cleanup:
+    value_list_free(&one);
+    return status;
+}
+
+ltm_status study_take_score(struct ltm_study *s, const char *key, const char *value, struct ltm_error *error) {
+    struct ltm_config scratch;
+    char text[LTM_PATH_MAX + STUDY_NAME + 1], printed[LTM_PATH_MAX];
+    ltm_config_defaults(&scratch);
+    if (strncmp(key, "corpus.", 7) == 0) return take_corpus(s, key + 7, value, error);
+    if (strncmp(key, "fewshot.", 8) == 0) return take_fewshot(s, key + 8, value, error);
+    ltm_status status = ltm_config_set(&scratch, key, value, error);
+    if (status == LTM_OK) status = ltm_config_get(&scratch, key, printed, sizeof printed, error);
+    if (status != LTM_OK) return status;
+    if (strncmp(key, "eval.", 5) != 0 || strcmp(key, "eval.dump") == 0)
+        return fail(error, LTM_INVALID,
+                    "%s is no key of [scores]; those are eval.* (but eval.dump), corpus.NAME and fewshot.*", key);
+    snprintf(text, sizeof text, "%s=%s", key, printed);
+    const size_t length = strlen(key) + 1;
+    for (size_t i = 0; i < s->score_settings.count; i++) {
+        if (strncmp(s->score_settings.values[i], text, length) != 0) continue;
+        char *copy = strdup(text);
+        if (!copy) return fail_memory(error, sizeof text, "scores");
+        free(s->score_settings.values[i]);
+        s->score_settings.values[i] = copy;
+        return LTM_OK;
+    }
+    return value_list_add(&s->score_settings, text, error);
+}
+
+static void print_list(FILE *f, const char *key, const struct value_list *list, const char *end) {
+    if (list->count) fprintf(f, "fewshot.%s =", key);
+    for (size_t i = 0; i < list->count; i++) fprintf(f, " %s", list->values[i]);
+    if (list->count) fputs(end, f);
+}
+
+static void print_number(FILE *f, const char *key, int64_t number, const char *end) {
+    if (number != LTM_AUTO) fprintf(f, "fewshot.%s = %lld%s", key, (long long)number, end);
+}
+
+void study_print_scores(FILE *f, const struct ltm_study *s, const char *end) {
+    for (size_t i = 0; i < s->score_settings.count; i++) fprintf(f, "%s%s", s->score_settings.values[i], end);
+    for (int c = 0; c < s->corpus_count; c++)
+        fprintf(f, "corpus.%s = %s%s", s->corpora[c].name, s->corpora[c].path, end);
+    print_list(f, "tasks", &s->tasks, end);
+    print_list(f, "shots", &s->shots, end);
+    print_number(f, "limit", s->limit, end);
+    print_number(f, "draws", s->draws, end);
+    print_number(f, "samples", s->samples, end);
+}
+
+char *study_scores_text(const struct ltm_study *s) {
+    char *text = NULL;
+    size_t bytes;
+    FILE *stream = open_memstream(&text, &bytes);
+    if (!stream) return NULL;
+    fprintf(stream, "keep = %s; ", s->keep_last ? "last" : "best");
+    study_print_scores(stream, s, "; ");
+    if (fclose(stream) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+static struct ltm_fewshot_options study_fewshot_options(const struct ltm_study *s) {
+    struct ltm_fewshot_options options = ltm_fewshot_defaults();
+    options.threads = s->threads;
+    if (s->limit != LTM_AUTO) options.limit = s->limit;
+    if (s->draws != LTM_AUTO) options.draws = (int)s->draws;
+    if (s->samples != LTM_AUTO) options.samples = (int)s->samples;
+    return options;
+}
+
+ltm_status study_check_tasks(const struct ltm_study *s, struct ltm_error *error) {
+    for (size_t t = 0; t < s->tasks.count; t++) {
+        struct task *task = NULL;
+        ltm_status status = task_load(&task, s->tasks.values[t], error);
+        task_free(task);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
+/* ---- Taking them ---- */
+
+static void put_score(json_t *columns, const char *prefix, const char *name, struct ltm_score score) {
+    char key[2 * STUDY_NAME];
+    if (!isfinite(score.mean)) return;
+    snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? ":" : "", name);
+    json_object_set_new(columns, key, json_real(score.mean));
+    snprintf(key, sizeof key, "%s%s%s_stderr", prefix, *prefix ? ":" : "", name);
+    json_object_set_new(columns, key, isfinite(score.error) ? json_real(score.error) : json_null());
+}
+
+static ltm_status score(json_t *columns, const char *prefix, const struct ltm_model *model, const char *corpus,
+                        const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_error *error) {
+    struct ltm_eval_result r;
+    ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
+    if (status != LTM_OK) return status;
+    put_score(columns, prefix, "recon", r.recon.nats);
+    put_score(columns, prefix, "kl", r.kl.nats);
+    put_score(columns, prefix, "bound", r.bound.nats);
+    put_score(columns, prefix, "bits_per_byte", r.bound.bits);
+    put_score(columns, prefix, "iwae", r.iwae.nats);
+    put_score(columns, prefix, "prior", r.prior.nats);
+    put_score(columns, prefix, "continuation", r.continuation.nats);
+    put_score(columns, prefix, "continuation_prior", r.continuation_prior.nats);
+    put_score(columns, prefix, "fitted_noise", r.fitted_noise.nats);
+    return LTM_OK;
+}
+
+/* "TASK:METRIC", with what took the answer from the text and the number of shots where there are several. */
+static void put_metrics(json_t *columns, const struct ltm_study *s, const struct ltm_fewshot_result *r) {
+    for (int i = 0; i < r->count; i++) {
+        const struct ltm_fewshot_metric *m = &r->metrics[i];
+        char prefix[96] = "", name[96];
+        if (s->shots.count > 1)
+            snprintf(prefix, sizeof prefix, "%s_%dshot", r->task, r->shots);
+        else
+            snprintf(prefix, sizeof prefix, "%s", r->task);
+        snprintf(name, sizeof name, "%s%s%s", m->name, strcmp(m->filter, "none") == 0 ? "" : ":",
+                 strcmp(m->filter, "none") == 0 ? "" : m->filter);
+        put_score(columns, prefix, name, (struct ltm_score){m->value, m->error});
+    }
+}
+
+/* What a task gave stays in the cell's folder, so that one that is cut goes on. */
+static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const struct study_cell *cell,
+                             const struct ltm_model *model, const struct ltm_watch *watch, struct ltm_error *error) {
+    struct ltm_fewshot_options options = study_fewshot_options(s);
+    char output[LTM_PATH_MAX], *settings = NULL, sum[17];
+    ltm_status status = LTM_OK;
+    if (s->tasks.count == 0) return LTM_OK;
+    /* Other scores go into another folder: a folder's items hold to their settings. */
+    settings = study_scores_text(s);
+    if (!settings) return fail_memory(error, 1024, "scores");
+    checksum_hex(sum, settings, strlen(settings));
+    free(settings);
+    char name[32];
+    snprintf(name, sizeof name, "fewshot-%s", sum);
+    TRY(study_cell_path(output, cell, name, error));
+    TRY(folder_create(output, error));
+    options.output = output;
+    for (size_t t = 0; t < s->tasks.count; t++) {
+        for (size_t n = 0; n < s->shots.count || n == 0; n++) {
+            struct ltm_fewshot_result r;
+            options.shots = s->shots.count ? atoi(s->shots.values[n]) : 0;
+            TRY(ltm_fewshot(model, s->tasks.values[t], &options, watch, &r, error));
+            put_metrics(columns, s, &r);
+            ltm_fewshot_result_free(&r);
+        }
+    }
+cleanup:
+    return status;
+}
+
+/* As `ltm eval` would: what the cell was trained with, and the keys of [scores]. */
+static ltm_status score_config(struct ltm_config *config, const struct ltm_study *s, const struct ltm_model *model,
+                               struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *config = *ltm_model_config(model);
+    config->run.threads = s->threads;
+    for (size_t i = 0; i < s->score_settings.count && status == LTM_OK; i++)
+        status = ltm_config_override(config, s->score_settings.values[i], error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK) ltm_config_resolve(config);
+    return status;
+}
+
+ltm_status study_take_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                             const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    struct ltm_config config;
+    struct ltm_model *model = NULL;
+    json_t *columns = json_object();
+    const double began = seconds_now();
+    json_object_set_new(result, "columns", columns);
+    TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
+    TRY(ltm_model_open(&model, path, error));
+    TRY(score_config(&config, s, model, error));
+    TRY(score(columns, "", model, cell->config.data.corpus, &config, watch, error));
+    for (int c = 0; c < s->corpus_count; c++)
+        TRY(score(columns, s->corpora[c].name, model, s->corpora[c].path, &config, watch, error));
+    TRY(take_tasks(columns, s, cell, model, watch, error));
+    const int64_t step = ltm_model_step(model);
+    json_object_set_new(result, "step", json_integer(step));
+    json_object_set_new(result, "scored_tokens",
+                        json_integer(step * cell->config.slow.batch * cell->config.model.sequence));
+    json_object_set_new(result, "scoring_seconds", json_real(seconds_now() - began));
+cleanup:
+    ltm_model_close(model);
+    return status;
+}
