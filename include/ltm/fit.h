@@ -15,7 +15,7 @@
  * last term is there only then. M0 is the smallest latent size above zero that was measured.
  *
  * Fitted as Hoffmann et al. (arXiv 2203.15556, section 3.3, corrected by Besiroglu et al., 2404.10102): the sum of
- * Huber losses, δ = 1e-3, of log residuals, by L-BFGS from a grid of starts. The form is chosen by points that were
+ * Huber losses, δ = 1e-3, of log residuals, by L-BFGS from a grid of starts; exponents stay within about ±2. The form is chosen by points that were
  * held out: a candidate's error is the mean of |log L - log of its prediction| over cells that its fit had not seen.
  * Intervals are percentiles of fits to resampled cells. The same bits for any number of threads. */
 #ifndef LTM_FIT_H
@@ -123,7 +123,8 @@ struct ltm_fit_answer {
     double share; /* of resamples that agree on latents and steps; NaN without resamples */
     struct ltm_fit_interval
         gain;          /* best loss without latents - best with; > 0: latents pay. NaN where one was not measured */
-    bool extrapolates; /* more than a factor of 2 beyond what was measured */
+    bool extrapolates; /* tokens are more than a factor of 2 beyond what was measured */
+    bool at_edge;      /* parameters are as many, or few, as were looked at: a factor of 2 beyond what was measured */
     bool fixed_tokens; /* one D only was measured: all of it is at that D, whatever the budget would buy beyond */
     char words[1536];
 };

@@ -12,6 +12,7 @@ int command_eval(int argc, char **argv);
 int command_fewshot(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 

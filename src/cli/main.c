@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked"},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table"},
+    {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says"},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds"},
 };
 

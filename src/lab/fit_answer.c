@@ -10,8 +10,8 @@
 #include "lab/words.h"
 
 enum { GRID = 240, GROUPS = 64 };
-static const double reach = 4,
-                    near = 2; /* how far beyond the measured range is looked, and from where that is called so */
+static const double reach =
+    2; /* how far beyond the measured sizes is looked; tokens further off are called extrapolation */
 
 /* Models of one (latents, steps): what a token costs and how many latent numbers there are, by parameter count. */
 struct group {
@@ -21,11 +21,12 @@ struct group {
     double *log_n, *log_k, *log_m; /* [sizes], ascending in N; k = FLOPs a token and parameter */
     struct fit_row row[GRID];      /* what the budget buys at each N of the grid */
     double n[GRID], d[GRID];
-    int usable; /* grid points up to which the budget reaches */
+    int usable; /* grid points that the budget pays */
 };
 
 struct choice {
     int group;
+    bool at_edge;
     double loss, parameters, tokens;
 };
 
@@ -104,6 +105,7 @@ static struct choice best_of(const struct ltm_fit *fit, const struct group *g, c
         if (loss[i] < loss[low]) low = i;
     }
     struct choice choice = {.loss = exp(loss[low]), .parameters = g->n[low], .tokens = g->d[low]};
+    choice.at_edge = low == 0 || low == GRID - 1;
     if (low == 0 || low == g->usable - 1) return choice;
     const double bend = loss[low - 1] - 2 * loss[low] + loss[low + 1];
     const double shift = bend > 0 ? 0.5 * (loss[low - 1] - loss[low + 1]) / bend : 0;
@@ -225,23 +227,25 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
         say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",
             100 * a->share, fit->info.resamples, 100 * fit->info.share);
     say_gain(&w, &a->gain, with);
+    if (a->at_edge)
+        say(&w, " This is the edge of the sizes that were looked at, a factor of 2 beyond those measured: the best may "
+                "lie further out.");
     if (a->extrapolates)
-        say(&w, " This lies beyond what was measured: take it as a direction to look in, not as a figure.");
+        say(&w, " Its tokens lie beyond what was measured: take it as a direction to look in, not as a figure.");
 }
 
 /* ---- The whole ---- */
 
-static bool beyond(double value, double least, double most) { return value < least / near || value > most * near; }
+static bool beyond(double value, double least, double most) { return value < least / reach || value > most * reach; }
 
-static void judge_range(const struct ltm_fit *fit, const struct group *g, const struct choice *chosen,
-                        struct ltm_fit_answer *answer) {
+static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, struct ltm_fit_answer *answer) {
     double least = HUGE_VAL, most = 0;
     for (size_t i = 0; i < fit->rows.count; i++) {
         least = fmin(least, fit->points[i].tokens);
         most = fmax(most, fit->points[i].tokens);
     }
-    answer->extrapolates = beyond(chosen->tokens, least, most) ||
-                           beyond(chosen->parameters, exp(g->log_n[0]), exp(g->log_n[g->sizes - 1]));
+    answer->extrapolates = beyond(chosen->tokens, least, most);
+    answer->at_edge = chosen->at_edge;
 }
 
 ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
@@ -275,7 +279,7 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
     answer->latents = groups[chosen.group].latents;
     answer->fast_steps = groups[chosen.group].steps;
     TRY(take_intervals(fit, groups, count, &chosen, gain_of(kinds), answer, error));
-    judge_range(fit, &groups[chosen.group], &chosen, answer);
+    judge_range(fit, &chosen, answer);
     put_in_words(fit, answer, kinds[1].group >= 0 ? &groups[kinds[1].group] : &groups[chosen.group]);
 cleanup:
     free(groups);

@@ -202,7 +202,7 @@ static void test_optimum(void **state) {
     assert_near(answer.tokens.value, d, 0.01, "the best token count");
     assert_false(answer.extrapolates);
     assert_int_equal(ltm_fit_answer(fit, 1e25, &answer, NULL), LTM_OK);
-    assert_true(answer.extrapolates && strstr(answer.words, "beyond what was measured"));
+    assert_true(answer.extrapolates && strstr(answer.words, "lie beyond what was measured"));
     assert_int_equal(ltm_fit_answer(fit, -1, &answer, NULL), LTM_INVALID);
     ltm_fit_free(fit);
 }

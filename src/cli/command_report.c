@@ -1,0 +1,171 @@
+/* ltm report */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "commands.h"
+#include "ltm/report.h"
+#include "options.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--json]\n"
+    "\n"
+    "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables, and of a study\n"
+    "a scaling law with intervals, and what it says in words. One file that needs no network and no JavaScript; its\n"
+    "pictures are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need liblbfgs in the build.\n"
+    "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
+    "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
+    "                         (bound, and continuation where it was taken)\n"
+    "  --budget FLOPS         training compute to divide, such as 2e15, again for more (the study's largest cell)\n"
+    "  --resamples N          of the bootstrap behind intervals (4000)\n"
+    "  --seed N               of the bootstrap (0)\n"
+    "  --json                 print the fit as JSON\n";
+
+static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static json_t *interval_json(const struct ltm_fit_interval *i) {
+    return json_pack("{s:o, s:o, s:o}", "value", real_or_null(i->value), "low", real_or_null(i->low), "high",
+                     real_or_null(i->high));
+}
+
+static json_t *fit_json(const struct ltm_fit_info *info) {
+    json_t *json = json_object(), *candidates = json_array(), *constants = json_object(), *notes = json_array();
+    for (int i = 0; i < info->candidates; i++) {
+        const struct ltm_fit_candidate *c = &info->candidate[i];
+        json_array_append_new(candidates, json_pack("{s:s, s:i, s:o, s:o, s:o, s:b}", "form", c->form, "parameters",
+                                                    c->parameters, "heldout_error", real_or_null(c->heldout_error),
+                                                    "heldout_stderr", real_or_null(c->heldout_stderr), "fitted_error",
+                                                    real_or_null(c->fitted_error), "chosen", c->chosen));
+    }
+    for (int p = 0; p < LTM_FIT_PARAMETERS; p++)
+        if (!isnan(info->parameter[p].value))
+            json_object_set_new(constants, ltm_fit_parameter_name((enum ltm_fit_parameter)p),
+                                interval_json(&info->parameter[p]));
+    for (int i = 0; i < info->notes; i++) json_array_append_new(notes, json_string(info->note[i]));
+    json_object_set_new(json, "form", json_string(info->candidate[info->chosen].form));
+    json_object_set_new(json, "constants", constants);
+    json_object_set_new(json, "latent_scale", json_real(info->latent_scale));
+    json_object_set_new(json, "runs", json_integer((json_int_t)info->points));
+    json_object_set_new(json, "cells", json_integer((json_int_t)info->cells));
+    json_object_set_new(json, "resamples", json_integer(info->resamples));
+    json_object_set_new(json, "interval", json_real(info->share));
+    json_object_set_new(json, "candidates", candidates);
+    json_object_set_new(json, "notes", notes);
+    return json;
+}
+
+static json_t *answer_json(const struct ltm_fit_answer *a) {
+    return json_pack("{s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
+                     "latents", a->latents, "fast_steps", a->latents ? json_real(a->fast_steps) : json_null(),
+                     "parameters", interval_json(&a->parameters), "tokens", interval_json(&a->tokens), "loss",
+                     interval_json(&a->loss), "latents_gain", interval_json(&a->gain), "agreement",
+                     real_or_null(a->share), "extrapolates", a->extrapolates, "at_edge", a->at_edge, "fixed_tokens",
+                     a->fixed_tokens, "words", a->words);
+}
+
+static void print_json(const struct ltm_report_result *r) {
+    json_t *json = json_object(), *answers = json_array();
+    json_object_set_new(json, "path", json_string(r->path));
+    json_object_set_new(json, "pictures", json_integer(r->pictures));
+    if (r->study) {
+        json_object_set_new(json, "cells", json_integer((json_int_t)r->cells));
+        json_object_set_new(json, "cells_done", json_integer((json_int_t)r->cells_done));
+        json_object_set_new(json, "fit", r->fitted ? fit_json(&r->fit) : json_null());
+        if (!r->fitted) json_object_set_new(json, "no_fit", json_string(r->no_fit));
+        for (int i = 0; i < r->answers; i++) json_array_append_new(answers, answer_json(&r->answer[i]));
+        json_object_set_new(json, "answers", answers);
+    }
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(json);
+}
+
+static void print_readable(const struct ltm_report_result *r) {
+    printf("%s", r->path);
+    if (r->gnuplot)
+        printf(", with %d pictures\n", r->pictures);
+    else
+        puts(", without pictures: install gnuplot (Debian: gnuplot-nox)");
+    if (r->fitted) printf("loss = %s\n", r->fit.candidate[r->fit.chosen].form);
+    for (int i = 0; i < r->answers; i++) puts(r->answer[i].words);
+    if (r->fitted)
+        for (int i = 0; i < r->fit.notes; i++) puts(r->fit.note[i]);
+    if (r->study && !r->fitted) printf("no scaling law: %s\n", r->no_fit);
+}
+
+static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
+                                             {"output", required_argument, NULL, 'o'},
+                                             {"score", required_argument, NULL, 's'},
+                                             {"budget", required_argument, NULL, 'b'},
+                                             {"resamples", required_argument, NULL, 'r'},
+                                             {"seed", required_argument, NULL, 'e'},
+                                             {"json", no_argument, NULL, 'j'},
+                                             {NULL, 0, NULL, 0}};
+
+/* CLI_OK to go on, -1 when help was given. */
+static int take_option(int letter, char **argv, struct ltm_report_options *options, bool *json) {
+    long long number;
+    double budget;
+    int code;
+    switch (letter) {
+    case 'h':
+        fputs(usage, stdout);
+        return -1;
+    case 'j':
+        *json = true;
+        return CLI_OK;
+    case 'o':
+        options->output = optarg;
+        return *optarg ? CLI_OK : cli_usage("report", "--output wants a file");
+    case 's':
+        if (options->scores == LTM_REPORT_SCORES) return cli_usage("report", "at most %d scores", LTM_REPORT_SCORES);
+        options->score[options->scores++] = optarg;
+        return CLI_OK;
+    case 'b':
+        if (options->budgets == LTM_REPORT_BUDGETS)
+            return cli_usage("report", "at most %d budgets", LTM_REPORT_BUDGETS);
+        code = option_real("report", "--budget", optarg, 1, 1e40, &budget);
+        if (code == CLI_OK) options->budget[options->budgets++] = budget;
+        return code;
+    case 'r':
+        code = option_number("report", "--resamples", optarg, 0, 1000000, &number);
+        if (code == CLI_OK) options->fit.resamples = (int)number;
+        return code;
+    case 'e':
+        return option_seed("report", optarg, &options->fit.seed);
+    case ':':
+        return cli_usage("report", "%s wants a value", argv[optind - 1]);
+    default:
+        return option_unknown("report", argv);
+    }
+}
+
+int command_report(int argc, char **argv) {
+    struct ltm_report_options options;
+    struct ltm_report_result result;
+    struct ltm_error error = {0};
+    struct cli_bar bar;
+    bool json = false;
+    int letter;
+    ltm_report_options_defaults(&options);
+    while ((letter = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
+        const int code = take_option(letter, argv, &options, &json);
+        if (code != CLI_OK) return code < 0 ? CLI_OK : code;
+    }
+    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
+    if (argc - optind > 1) return cli_usage("report", "one folder at a time, not also \"%s\"", argv[optind + 1]);
+    const struct ltm_watch watch = cli_watch(&bar);
+    const ltm_status status = ltm_report(argv[optind], &options, &watch, &result, &error);
+    cli_bar_end(&bar);
+    if (status != LTM_OK) return cli_fail(&error);
+    if (json)
+        print_json(&result);
+    else
+        print_readable(&result);
+    return CLI_OK;
+}

@@ -1,0 +1,106 @@
+#include "lab/csv.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/numbers.h"
+
+static const size_t largest = (size_t)256 << 20;
+
+struct parser {
+    char *at;
+    size_t line;
+    const char *path;
+    bool last; /* the field just read was the last of its row */
+};
+
+/* The next field, ended by a NUL in place. */
+static ltm_status next_field(struct parser *p, const char **field, struct ltm_error *error) {
+    char *to = p->at;
+    *field = p->at;
+    if (*p->at == '"') {
+        const size_t begun = p->line;
+        for (p->at++;; *to++ = *p->at++) {
+            if (*p->at == 0) return fail(error, LTM_CORRUPT, "%s, line %zu: a quote is left open", p->path, begun);
+            p->line += *p->at == '\n';
+            if (*p->at == '"' && *++p->at != '"') break;
+        }
+    }
+    while (*p->at && *p->at != ',' && *p->at != '\n' && *p->at != '\r') *to++ = *p->at++;
+    const char end = *p->at;
+    if (end == '\r' && p->at[1] == '\n') p->at++;
+    p->last = end != ',';
+    p->line += p->last;
+    if (*p->at) p->at++;
+    *to = 0;
+    return LTM_OK;
+}
+
+/* An upper bound on the fields of the text. */
+static size_t count_separators(const char *text) {
+    size_t count = 1;
+    for (; *text; text++) count += *text == ',' || *text == '\n' || *text == '\r';
+    return count;
+}
+
+static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *error) {
+    struct parser p = {.at = csv->text, .line = 1, .path = path};
+    size_t fields = 0, in_row = 0;
+    while (*p.at) {
+        const size_t line = p.line;
+        if (in_row == 0 && (*p.at == '\n' || *p.at == '\r')) { /* an empty line */
+            p.line += *p.at++ == '\n';
+            continue;
+        }
+        do {
+            ltm_status status = next_field(&p, &csv->field[fields++], error);
+            if (status != LTM_OK) return status;
+            in_row++;
+        } while (!p.last && *p.at);
+        if (!p.last) { /* the file ends with a comma: an empty field follows it */
+            csv->field[fields++] = "";
+            in_row++;
+        }
+        if (csv->columns == 0) csv->columns = in_row;
+        if (in_row != csv->columns)
+            return fail(error, LTM_CORRUPT, "%s, line %zu: %zu fields, and the first line names %zu columns", path,
+                        line, in_row, csv->columns);
+        in_row = 0;
+    }
+    if (csv->columns == 0) return fail(error, LTM_CORRUPT, "%s is empty", path);
+    csv->rows = fields / csv->columns - 1;
+    return LTM_OK;
+}
+
+ltm_status csv_read(struct csv *csv, const char *path, struct ltm_error *error) {
+    size_t bytes;
+    *csv = (struct csv){0};
+    ltm_status status = file_read_text(&csv->text, &bytes, path, largest, error);
+    if (status == LTM_OK && strlen(csv->text) != bytes)
+        status = fail(error, LTM_CORRUPT, "%s is no table: it holds a NUL byte", path);
+    if (status == LTM_OK) status = NEW_ARRAY(csv->field, count_separators(csv->text) + 1, "a table", error);
+    if (status == LTM_OK) status = parse(csv, path, error);
+    if (status != LTM_OK) csv_free(csv);
+    return status;
+}
+
+void csv_free(struct csv *csv) {
+    free((void *)csv->field);
+    free(csv->text);
+    *csv = (struct csv){0};
+}
+
+int csv_column(const struct csv *csv, const char *name) {
+    for (size_t i = 0; i < csv->columns; i++)
+        if (strcmp(csv_name(csv, i), name) == 0) return (int)i;
+    return -1;
+}
+
+double csv_number(const struct csv *csv, size_t row, int column) {
+    double value;
+    return column >= 0 && number_parse_real(csv_text(csv, row, (size_t)column), &value) ? value : NAN;
+}

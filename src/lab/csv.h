@@ -1,0 +1,32 @@
+/* Tables of comma-separated values (RFC 4180; lines may end with LF), the first line naming the columns.
+ *
+ * Text from a file that may be anybody's: of any bytes, never to be trusted as a path, as HTML or as a command. */
+#ifndef LAB_CSV_H
+#define LAB_CSV_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct csv {
+    char *text;         /* the file; fields point into it */
+    const char **field; /* [rows + 1][columns], the names first */
+    size_t rows, columns;
+};
+
+/* LTM_CORRUPT with the line where a row has more or fewer fields than there are names, or a quote is left open. */
+ltm_status csv_read(struct csv *csv, const char *path, struct ltm_error *error);
+void csv_free(struct csv *csv);
+
+static inline const char *csv_name(const struct csv *csv, size_t column) { return csv->field[column]; }
+static inline const char *csv_text(const struct csv *csv, size_t row, size_t column) {
+    return csv->field[(row + 1) * csv->columns + column];
+}
+
+/* -1 where there is no such column. */
+int csv_column(const struct csv *csv, const char *name);
+
+/* NaN where column is -1, or the field is empty or no finite number. */
+double csv_number(const struct csv *csv, size_t row, int column);
+
+#endif

@@ -1,0 +1,66 @@
+/* Pictures of curves: described here, drawn by gnuplot, shown on a page and kept as SVG.
+ *
+ *     struct picture picture;
+ *     picture_begin(&picture, "loss", "Loss", "tokens", "nats a token");
+ *     struct picture_series *s = picture_add(&picture, PICTURE_LINES, 1, "training");
+ *     picture_point(s, x, y, NAN);
+ *     picture_svg(&picture, &svg, &error);
+ *     picture_free(&picture);
+ *
+ * An allocation that fails on the way is told by picture_svg. */
+#ifndef LAB_PICTURE_H
+#define LAB_PICTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { PICTURE_TEXT = 160, PICTURE_CAPTION = 600, PICTURE_SERIES = 64, PICTURE_COLOURS = 8 };
+
+enum picture_style { PICTURE_LINES, PICTURE_DASHES, PICTURE_POINTS, PICTURE_LINES_POINTS };
+
+struct picture_point {
+    double x, y, error; /* error NaN: no bar */
+};
+
+struct picture_series {
+    char name[PICTURE_TEXT]; /* in the legend; empty: in none */
+    enum picture_style style;
+    int colour; /* 0 … PICTURE_COLOURS - 1, of which 0 is neutral; also the marker */
+    bool faint; /* behind the others: what a line is the best of */
+    struct picture_point *point;
+    size_t count, room;
+    bool failed;
+};
+
+struct picture {
+    char id[64]; /* letters, digits and dashes: its file's name */
+    char title[PICTURE_TEXT], x_label[PICTURE_TEXT], y_label[PICTURE_TEXT];
+    char caption[PICTURE_CAPTION]; /* what it shows, in a sentence or two: also its text for those who do not see it */
+    bool log_x, log_y, zero;       /* zero: a line at y = 0 */
+    bool small;
+    struct picture_series series[PICTURE_SERIES];
+    int count;
+};
+
+void picture_begin(struct picture *picture, const char *id, const char *title, const char *x_label,
+                   const char *y_label);
+void picture_free(struct picture *picture);
+
+/* A series; NULL when there are PICTURE_SERIES of them, which picture_point takes and forgets. */
+struct picture_series *picture_add(struct picture *picture, enum picture_style style, int colour, const char *format,
+                                   ...) __attribute__((format(printf, 4, 5)));
+void picture_point(struct picture_series *series, double x, double y, double error);
+
+/* Points in the order of x. */
+void picture_sort(struct picture_series *series);
+
+/* Whether there is anything to draw: points that a logarithmic axis can take. */
+bool picture_has_points(const struct picture *picture);
+
+/* An svg element, for a page: its ids begin with the picture's, its colours are classes of html_style. LTM_UNSUPPORTED
+ * where there is no gnuplot, LTM_EXTERNAL where it fails; the caller frees. */
+ltm_status picture_svg(const struct picture *picture, char **svg, struct ltm_error *error);
+
+#endif

@@ -1,0 +1,166 @@
+/* A run's page, and the curves that a study's cells have as well. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/files.h"
+#include "lab/html.h"
+#include "lab/report_parts.h"
+#include "lab/words.h"
+#include "ltm/inspect.h"
+
+enum { CURVE_POINTS = 400 };
+
+static void add_heldout(struct picture *picture, const struct run_curve *c) {
+    struct picture_series *s = picture_add(picture, PICTURE_LINES_POINTS, 2, "held-out bound");
+    for (size_t i = 0; i < c->scores; i++)
+        picture_point(s, c->score[i].tokens, c->score[i].bound, c->score[i].bound_error);
+}
+
+static bool has_kl(const struct run_curve *c) {
+    for (size_t i = 0; i < c->steps; i++)
+        if (c->step[i].kl > 0) return true;
+    return false;
+}
+
+static ltm_status loss_picture(struct report *report, const struct run_curve *c, const char *prefix, bool all,
+                               struct ltm_error *error) {
+    struct picture p;
+    char id[64];
+    snprintf(id, sizeof id, "%sloss", prefix);
+    picture_begin(&p, id, "Loss", "training tokens", "nats a token");
+    snprintf(
+        p.caption, sizeof p.caption,
+        "What the slow steps minimised, and the bound on held-out text%s. Steps are averaged to at most %d points.",
+        c->scores ? " with its standard error" : "", CURVE_POINTS);
+    p.small = !all;
+    struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "training loss");
+    for (size_t i = 0; i < c->steps; i++) picture_point(s, c->step[i].tokens, c->step[i].loss, NAN);
+    if (c->scores) add_heldout(&p, c);
+    ltm_status status = report_picture(report, &p, error);
+    picture_free(&p);
+    return status;
+}
+
+/* One quantity of the steps over tokens. */
+struct quantity {
+    const char *id, *title, *label, *caption;
+    size_t offset;
+    double scale;
+    bool log_y;
+};
+
+static ltm_status step_picture(struct report *report, const struct run_curve *c, const char *prefix,
+                               const struct quantity *q, struct ltm_error *error) {
+    struct picture p;
+    char id[64];
+    snprintf(id, sizeof id, "%s%s", prefix, q->id);
+    picture_begin(&p, id, q->title, "training tokens", q->label);
+    snprintf(p.caption, sizeof p.caption, "%s", q->caption);
+    p.small = true;
+    p.log_y = q->log_y;
+    struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "%s", q->label);
+    for (size_t i = 0; i < c->steps; i++)
+        picture_point(s, c->step[i].tokens, q->scale * *(const double *)((const char *)&c->step[i] + q->offset), NAN);
+    ltm_status status = report_picture(report, &p, error);
+    picture_free(&p);
+    return status;
+}
+
+ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
+                         struct ltm_error *error) {
+    static const struct quantity quantities[] = {
+        {"kl", "KL", "KL, nats a token",
+         "KL from the fitted posteriors to the prior on the training batch: what the thoughts say.",
+         offsetof(struct curve_step, kl), 1, true},
+        {"rate", "Rate", "rate of the slow steps", "The rate of AdamW on the decoder's weights.",
+         offsetof(struct curve_step, lr), 1, false},
+        {"gradient", "Gradient", "norm of the gradient", "Global norm of the weights' gradient, before clipping.",
+         offsetof(struct curve_step, grad_norm), 1, true},
+        {"speed", "Speed", "tokens a second", "Training tokens a second, with fast and slow steps.",
+         offsetof(struct curve_step, tokens_per_second), 1, false},
+        {"utilisation", "Utilisation", "share of the matrix peak, %",
+         "Useful operations against the measured matrix speed.", offsetof(struct curve_step, utilisation), 100, false}};
+    ltm_status status = loss_picture(report, curve, prefix, all, error);
+    for (size_t i = 0; all && status == LTM_OK && i < sizeof quantities / sizeof quantities[0]; i++)
+        if (i > 0 || has_kl(curve)) status = step_picture(report, curve, prefix, &quantities[i], error);
+    return status;
+}
+
+static void put_configuration(struct report *report, const json_t *configuration) {
+    const char *key;
+    json_t *value;
+    report_heading(report, "configuration", "Configuration");
+    fputs("<div class=\"scroll wide\"><table><thead><tr><th scope=\"col\" class=\"text\">key</th><th scope=\"col\" "
+          "class=\"text\">value</th>"
+          "</tr></thead>\n<tbody>\n",
+          report->out);
+    json_object_foreach((json_t *)configuration, key, value) {
+        fputs("<tr>", report->out);
+        html_text_cell(report->out, key);
+        if (json_is_string(value))
+            html_text_cell(report->out, json_string_value(value));
+        else {
+            char text[64];
+            snprintf(text, sizeof text, "%.12g", json_number_value(value));
+            html_text_cell(report->out, text);
+        }
+        fputs("</tr>\n", report->out);
+    }
+    fputs("</tbody></table></div>\n", report->out);
+}
+
+static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
+    char text[WORDS_NUMBER];
+    const struct curve_score *best = NULL;
+    const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
+    for (size_t i = 0; i < c->scores; i++)
+        if (isfinite(c->score[i].bound) && (!best || c->score[i].bound < best->bound)) best = &c->score[i];
+    fputs("<dl class=\"figures\">\n", report->out);
+    if (best) {
+        report_figure(report, "best held-out bound, nats a token", "%.4f ± %.4f", best->bound, best->bound_error);
+        report_figure(report, "of it KL", "%.4f", best->kl);
+        report_figure(report, "at slow step", "%.0f", best->step);
+    }
+    if (last) {
+        report_figure(report, "training tokens", "%s", words_quantity(text, last->tokens));
+        report_figure(report, "slow steps", "%.0f", last->step);
+        report_figure(report, "tokens a second", "%s", words_quantity(text, last->tokens_per_second));
+        report_figure(report, "trained for, s", "%.0f", last->seconds);
+    }
+    const json_t *parameters = json_object_get(run, "parameters");
+    if (parameters) report_figure(report, "parameters", "%s", words_quantity(text, json_number_value(parameters)));
+    fputs("</dl>\n", report->out);
+}
+
+/* What ltm inspect says of the run; NULL where it says nothing, as of a run that was cut before its first checkpoint. */
+static json_t *inspect(const char *folder) {
+    char *text = NULL;
+    json_t *run = NULL;
+    if (ltm_inspect(folder, &text, NULL) == LTM_OK) run = json_loads(text, 0, NULL);
+    free(text);
+    return run;
+}
+
+ltm_status report_run(struct report *report, struct ltm_error *error) {
+    struct run_curve curve = {0};
+    char path[LTM_PATH_MAX];
+    ltm_status status = path_join(path, sizeof path, report->folder, "log.jsonl", error);
+    if (status == LTM_OK) status = run_curve_read(&curve, path, error);
+    if (status != LTM_OK) return status;
+    json_t *run = inspect(report->folder);
+    report_begin(report, "ltm run");
+    put_key_figures(report, &curve, run);
+    run_curve_thin(&curve, CURVE_POINTS);
+    if (!report->result->gnuplot) report_without_pictures(report);
+    report_heading(report, "curves", "Training");
+    status = report_curves(report, &curve, "", true, error);
+    if (json_is_object(json_object_get(run, "configuration")))
+        put_configuration(report, json_object_get(run, "configuration"));
+    html_end(report->out);
+    json_decref(run);
+    run_curve_free(&curve);
+    return status;
+}

@@ -1,0 +1,207 @@
+/* A study's page. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "lab/html.h"
+#include "lab/study_pictures.h"
+#include "lab/words.h"
+
+enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
+
+/* A name out of a table may be anything: only one that ltm sweep could have given becomes part of a path. */
+static bool is_cell_name(const char *name) {
+    if (*name == '.' || !*name || strlen(name) > 200) return false;
+    for (; *name; name++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=,", *name)) return false;
+    return true;
+}
+
+static bool cell_log(char path[LTM_PATH_MAX], const struct report *report, const struct study_table *t, size_t row) {
+    const char *name = csv_text(&t->csv, row, (size_t)csv_column(&t->csv, "cell"));
+    return is_cell_name(name) &&
+           snprintf(path, LTM_PATH_MAX, "%s/cells/%s/log.jsonl", report->folder, name) < LTM_PATH_MAX &&
+           file_exists(path);
+}
+
+/* Held-out bounds of all cells over tokens, by latent size; in the legend each size once. */
+static ltm_status overview(struct report *report, const struct study_table *t, struct ltm_error *error) {
+    struct picture p;
+    char path[LTM_PATH_MAX], name[64];
+    bool listed[PICTURE_COLOURS] = {false};
+    ltm_status status = LTM_OK;
+    picture_begin(&p, "training", "Held-out bound while training", "training tokens", "bound, nats a token");
+    snprintf(p.caption, sizeof p.caption, "A line for each cell, coloured by latent size%s.",
+             t->csv.rows > PICTURE_SERIES ? "; of this many cells, the first 64" : "");
+    for (size_t r = 0; status == LTM_OK && r < t->csv.rows; r++) {
+        struct run_curve c;
+        if (t->group_of[r] < 0 || !cell_log(path, report, t, r)) continue;
+        if ((status = run_curve_read(&c, path, error)) != LTM_OK) break;
+        const double latents = t->group[t->group_of[r]].latents;
+        const int colour = study_colour(t, latents) % PICTURE_COLOURS;
+        struct picture_series *s =
+            picture_add(&p, PICTURE_LINES, colour, "%s", listed[colour] ? "" : study_latents(name, latents));
+        listed[colour] = true;
+        const size_t each = c.scores / OVERVIEW_POINTS + 1;
+        for (size_t i = 0; i < c.scores; i++)
+            if (i % each == 0 || i + 1 == c.scores) picture_point(s, c.score[i].tokens, c.score[i].bound, NAN);
+        run_curve_free(&c);
+    }
+    if (status == LTM_OK) status = report_picture(report, &p, error);
+    picture_free(&p);
+    return status;
+}
+
+static ltm_status one_cell(struct report *report, const struct study_table *t, size_t row, const char *path,
+                           struct ltm_error *error) {
+    struct run_curve c;
+    char prefix[32];
+    ltm_status status = run_curve_read(&c, path, error);
+    if (status != LTM_OK) return status;
+    run_curve_thin(&c, CELL_POINTS);
+    snprintf(prefix, sizeof prefix, "cell%zu-", row + 1);
+    fputs("<details><summary>", report->out);
+    html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, "cell")));
+    fputs("</summary>\n", report->out);
+    status = report_curves(report, &c, prefix, false, error);
+    fputs("</details>\n", report->out);
+    run_curve_free(&c);
+    return status;
+}
+
+static ltm_status training(struct report *report, const struct study_table *t, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    size_t with = 0, shown = 0;
+    for (size_t r = 0; r < t->csv.rows; r++) with += cell_log(path, report, t, r);
+    if (with == 0) return LTM_OK;
+    report_heading(report, "training-curves", "Training");
+    ltm_status status = overview(report, t, error);
+    fprintf(report->out, "<h3>Each cell</h3>\n");
+    for (size_t r = 0; status == LTM_OK && r < t->csv.rows && shown < CELLS_WITH_CURVES; r++) {
+        if (!cell_log(path, report, t, r)) continue;
+        report_progress(report, "drawing cells", (double)shown++, (double)with);
+        status = one_cell(report, t, r, path, error);
+    }
+    if (with > shown)
+        fprintf(report->out,
+                "<p class=\"note\">%zu cells more have curves: <code>ltm report</code> shows those of a cell's own "
+                "folder.</p>\n",
+                with - shown);
+    return status;
+}
+
+static void put_table(struct report *report, const struct csv *csv) {
+    FILE *f = report->out;
+    report_heading(report, "table", "All cells");
+    fputs("<p class=\"note\">What <code>results.csv</code> holds.</p>\n<div class=\"scroll wide\"><table><thead><tr>",
+          f);
+    for (size_t c = 0; c < csv->columns; c++) {
+        fputs(c ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"text\">", f);
+        html_text(f, csv_name(csv, c));
+        fputs("</th>", f);
+    }
+    fputs("</tr></thead>\n<tbody>\n", f);
+    for (size_t r = 0; r < csv->rows; r++) {
+        fputs("<tr>", f);
+        for (size_t c = 0; c < csv->columns; c++) {
+            const double number = csv_number(csv, r, (int)c);
+            if (isnan(number))
+                html_text_cell(f, csv_text(csv, r, c));
+            else
+                html_number_cell(f, number, 6);
+        }
+        fputs("</tr>\n", f);
+    }
+    fputs("</tbody></table></div>\n", f);
+}
+
+static void put_key_figures(struct report *report, const struct study_table *t, const struct study_score *score) {
+    char low[WORDS_NUMBER], high[WORDS_NUMBER], text[64];
+    size_t best = SIZE_MAX;
+    double least = HUGE_VAL, most = 0, flops = 0;
+    for (size_t g = 0; g < t->groups; g++) {
+        least = fmin(least, t->group[g].parameters);
+        most = fmax(most, t->group[g].parameters);
+        const double value = score->value[g].mean;
+        if (isnan(value)) continue;
+        if (best == SIZE_MAX || (score->lower ? value < score->value[best].mean : value > score->value[best].mean))
+            best = g;
+    }
+    for (size_t r = 0; r < t->csv.rows; r++)
+        if (t->group_of[r] >= 0 && t->group[t->group_of[r]].flops > 0) flops += t->group[t->group_of[r]].flops;
+    fputs("<dl class=\"figures\">\n", report->out);
+    report_figure(report, "cells done", "%zu of %zu", t->done, t->csv.rows);
+    if (most > 0)
+        report_figure(report, "parameters", "%s to %s", words_quantity(low, least), words_quantity(high, most));
+    if (flops > 0) report_figure(report, "training compute, FLOPs", "%s", words_quantity(low, flops));
+    if (best != SIZE_MAX) {
+        const struct study_group *g = &t->group[best];
+        char name[64];
+        snprintf(name, sizeof name, "best %.50s", score->name);
+        if (isnan(score->value[best].error))
+            report_figure(report, name, "%.4f", score->value[best].mean);
+        else
+            report_figure(report, name, "%.4f ± %.4f", score->value[best].mean, score->value[best].error);
+        report_figure(report, "its latents", "%s", study_latents(text, g->latents));
+        if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
+        report_figure(report, "its parameters", "%s", words_quantity(low, g->parameters));
+        report_figure(report, "its tokens", "%s", words_quantity(low, g->tokens));
+    }
+    fputs("</dl>\n", report->out);
+}
+
+static ltm_status take_scores(struct study_score scores[LTM_REPORT_SCORES], int *count, const struct report *report,
+                              const struct study_table *t, struct ltm_error *error) {
+    static const char *const usual[] = {"bound", "continuation"};
+    const int asked = report->options->scores;
+    *count = 0;
+    for (int i = 0; i < (asked ? asked : 2); i++) {
+        const char *name = asked ? report->options->score[i] : usual[i];
+        if (!asked && i > 0 && !study_table_has(t, name)) continue;
+        ltm_status status = study_score_take(&scores[*count], t, name, error);
+        if (status != LTM_OK) return status;
+        ++*count;
+    }
+    return LTM_OK;
+}
+
+static ltm_status put_page(struct report *report, const struct study_table *t, const struct study_score *scores,
+                           int count, struct ltm_error *error) {
+    FILE *f = report->out;
+    report_begin(report, "ltm study");
+    put_key_figures(report, t, &scores[0]);
+    if (t->done < t->csv.rows)
+        fprintf(f, "<p class=\"note\">%zu cells are not done: they are in the table alone.</p>\n",
+                t->csv.rows - t->done);
+    if (!report->result->gnuplot) report_without_pictures(report);
+    ltm_status status = study_fit(report, t, &scores[0], error);
+    for (int i = 0; status == LTM_OK && i < count; i++) {
+        char id[24], title[PICTURE_TEXT];
+        snprintf(id, sizeof id, "score%d", i + 1);
+        snprintf(title, sizeof title, "%.100s", scores[i].name);
+        if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
+        report_heading(report, id, title);
+        status = study_pictures(report, t, &scores[i], i, error);
+    }
+    if (status == LTM_OK) status = training(report, t, error);
+    put_table(report, &t->csv);
+    html_end(f);
+    return status;
+}
+
+ltm_status report_study(struct report *report, struct ltm_error *error) {
+    struct study_score scores[LTM_REPORT_SCORES] = {{0}};
+    struct study_table table;
+    int count = 0;
+    ltm_status status = study_table_read(&table, report->folder, error);
+    if (status != LTM_OK) return status;
+    report->result->cells = table.csv.rows;
+    report->result->cells_done = table.done;
+    TRY(take_scores(scores, &count, report, &table, error));
+    TRY(put_page(report, &table, scores, count, error));
+cleanup:
+    for (int i = 0; i < count; i++) study_score_free(&scores[i]);
+    study_table_free(&table);
+    return status;
+}

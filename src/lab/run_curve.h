@@ -1,0 +1,32 @@
+/* log.jsonl of a run (train/run_log.h), as curves. */
+#ifndef LAB_RUN_CURVE_H
+#define LAB_RUN_CURVE_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* A slow step, or a mean over neighbouring ones; NaN where a line does not say. */
+struct curve_step {
+    double step, tokens, seconds, loss, recon, kl, lr, grad_norm, tokens_per_second, utilisation;
+};
+
+/* A held-out scoring. */
+struct curve_score {
+    double step, tokens, seconds, recon, kl, bound, bound_error;
+};
+
+struct run_curve {
+    struct curve_step *step;
+    struct curve_score *score;
+    size_t steps, scores, step_room, score_room;
+    size_t broken; /* lines that are no JSON object: a run that was cut, or somebody's editor */
+};
+
+ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_error *error);
+void run_curve_free(struct run_curve *curve);
+
+/* At most `most` steps: means over neighbours of equal number (at place and time of the last of them). */
+void run_curve_thin(struct run_curve *curve, size_t most);
+
+#endif

@@ -1,0 +1,304 @@
+#include "lab/study_pictures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab/words.h"
+
+enum { SIZES = 32 };
+
+/* Distinct values of a quantity of the groups, ascending; NaN is none. */
+struct distinct {
+    double value[SIZES];
+    int count;
+};
+
+static void add_distinct(struct distinct *d, double value) {
+    int i = 0;
+    if (isnan(value)) return;
+    while (i < d->count && d->value[i] < value) i++;
+    if ((i < d->count && d->value[i] == value) || d->count == SIZES) return;
+    memmove(&d->value[i + 1], &d->value[i], (size_t)(d->count - i) * sizeof d->value[0]);
+    d->value[i] = value;
+    d->count++;
+}
+
+typedef double (*quantity)(const struct study_group *group);
+
+static double latents_of(const struct study_group *g) { return g->latents; }
+static double dim_of(const struct study_group *g) { return g->dim; }
+static double steps_of(const struct study_group *g) { return g->steps; }
+static double parameters_of(const struct study_group *g) { return g->parameters; }
+static double tokens_of(const struct study_group *g) { return g->tokens; }
+static double flops_of(const struct study_group *g) { return g->flops; }
+
+static struct distinct distinct_of(const struct study_table *t, quantity of, int budget) {
+    struct distinct d = {.count = 0};
+    for (size_t i = 0; i < t->groups; i++)
+        if (budget < 0 || t->group[i].budget == budget) add_distinct(&d, of(&t->group[i]));
+    return d;
+}
+
+int study_colour(const struct study_table *table, double latents) {
+    const struct distinct sizes = distinct_of(table, latents_of, -1);
+    int rank = 0;
+    if (latents == 0) return 0;
+    for (int i = 0; i < sizes.count; i++) rank += sizes.value[i] > 0 && sizes.value[i] <= latents;
+    return rank;
+}
+
+const char *study_latents(char text[64], double latents) {
+    if (latents == 0)
+        snprintf(text, 64, "no latents");
+    else if (isnan(latents))
+        snprintf(text, 64, "all");
+    else
+        snprintf(text, 64, "%g latents", latents);
+    return text;
+}
+
+/* ---- A curve: all cells as faint points, a line through the best at each x ---- */
+
+struct curve {
+    const struct study_table *table;
+    const struct study_score *score;
+    quantity x, by; /* by: what tells the curves apart */
+    int budget;     /* -1: all */
+};
+
+static bool belongs(const struct curve *c, size_t group, double by) {
+    const struct study_group *g = &c->table->group[group];
+    return (c->budget < 0 || g->budget == c->budget) && !isnan(c->score->value[group].mean) && !isnan(c->x(g)) &&
+           (c->by(g) == by || (isnan(by) && isnan(c->by(g))));
+}
+
+static bool better(const struct study_score *score, double a, double b) { return score->lower ? a < b : a > b; }
+
+static size_t best_at(const struct curve *c, double x, double by) {
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < c->table->groups; i++) {
+        /* Parameters of one width differ a little where other axes add some: 1 % is the same place. */
+        if (!belongs(c, i, by) || fabs(c->x(&c->table->group[i]) - x) > 0.01 * fabs(x)) continue;
+        if (best == SIZE_MAX || better(c->score, c->score->value[i].mean, c->score->value[best].mean)) best = i;
+    }
+    return best;
+}
+
+static void add_curve(struct picture *p, const struct curve *c, double by, int colour, const char *name) {
+    struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", "");
+    if (all) all->faint = true;
+    struct picture_series *line = picture_add(p, PICTURE_LINES_POINTS, colour, "%s", name);
+    for (size_t i = 0; i < c->table->groups; i++) {
+        if (!belongs(c, i, by)) continue;
+        const double x = c->x(&c->table->group[i]);
+        if (best_at(c, x, by) == i)
+            picture_point(line, x, c->score->value[i].mean, c->score->value[i].error);
+        else
+            picture_point(all, x, c->score->value[i].mean, NAN);
+    }
+    picture_sort(line);
+}
+
+static void add_curves_by_latents(struct picture *p, const struct curve *c) {
+    const struct distinct sizes = distinct_of(c->table, latents_of, c->budget);
+    char name[64];
+    for (int i = 0; i < sizes.count; i++)
+        add_curve(p, c, sizes.value[i], study_colour(c->table, sizes.value[i]), study_latents(name, sizes.value[i]));
+    if (sizes.count == 0) add_curve(p, c, NAN, 1, "all cells");
+}
+
+/* ---- The pictures ---- */
+
+/* "bound-by-tokens": letters, digits and dashes, whatever a column is called; its number where that may not tell it apart. */
+static void name_id(char full_id[64], const char *score, const char *id, int which) {
+    char slug[24];
+    size_t n = 0;
+    bool plain = true;
+    for (; score[n] && n < sizeof slug - 1; n++) {
+        const char letter = score[n];
+        const bool kept = (letter >= 'a' && letter <= 'z') || letter == '_';
+        slug[n] = letter == '_' || !kept ? '-' : letter;
+        plain = plain && kept;
+    }
+    slug[n] = 0;
+    if (plain && !score[n])
+        snprintf(full_id, 64, "%s-%s", slug, id);
+    else
+        snprintf(full_id, 64, "score%d-%s", which + 1, id);
+}
+
+/* Where a study has several budgets each has pictures of its own: cells of different budgets do not compare. */
+static void begin(struct picture *p, const struct curve *c, int which, const char *id, const char *against,
+                  const char *x_label) {
+    char full_id[64], title[PICTURE_TEXT], at[96] = "";
+    name_id(full_id, c->score->name, id, which);
+    if (c->budget >= 0 && c->table->budgets > 1) {
+        snprintf(at, sizeof at, ", %s a run", c->table->budget[c->budget]);
+        snprintf(full_id + strlen(full_id), sizeof full_id - strlen(full_id), "-budget%d", c->budget + 1);
+    }
+    snprintf(title, sizeof title, "%.60s against %s%s", c->score->name, against, at);
+    if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
+    picture_begin(p, full_id, title, x_label, c->score->name);
+}
+
+static ltm_status finish(struct report *report, struct picture *p, struct ltm_error *error) {
+    ltm_status status = report_picture(report, p, error);
+    picture_free(p);
+    return status;
+}
+
+static const char best_line[] =
+    "The line joins the best of the other axes at each place, with standard errors; faint points are the rest.";
+
+static ltm_status against_parameters(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    c.x = parameters_of;
+    c.by = latents_of;
+    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    begin(&p, &c, which, "by-parameters", "parameters, for each latent size", "parameters, embeddings included");
+    p.log_x = true;
+    snprintf(p.caption, sizeof p.caption, "%s", best_line);
+    add_curves_by_latents(&p, &c);
+    return finish(report, &p, error);
+}
+
+/* Curves by width; by parameters where the table does not tell widths. */
+static ltm_status against_latents(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    c.x = latents_of;
+    c.by = dim_of;
+    const struct distinct widths = distinct_of(c.table, dim_of, c.budget);
+    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    begin(&p, &c, which, "by-latents", "latents, for each width", "latents of a sequence, N_z");
+    snprintf(p.caption, sizeof p.caption, "%s", best_line);
+    for (int i = 0; i < widths.count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "width %g", widths.value[i]);
+        add_curve(&p, &c, widths.value[i], 1 + i, name);
+    }
+    if (widths.count == 0) add_curve(&p, &c, NAN, 1, "all cells");
+    return finish(report, &p, error);
+}
+
+static ltm_status against_steps(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    c.x = steps_of;
+    c.by = latents_of;
+    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    begin(&p, &c, which, "by-steps", "fast steps, for each latent size", "fast steps, T_fast");
+    p.log_x = true;
+    snprintf(p.caption, sizeof p.caption, "%s Cells without latents have no fast steps.", best_line);
+    add_curves_by_latents(&p, &c);
+    return finish(report, &p, error);
+}
+
+static ltm_status against_tokens(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    c.x = tokens_of;
+    c.by = latents_of;
+    c.budget = -1;
+    const struct distinct tokens = distinct_of(c.table, c.x, -1);
+    if (tokens.count < 2 || tokens.value[tokens.count - 1] < 1.05 * tokens.value[0]) return LTM_OK;
+    begin(&p, &c, which, "by-tokens", "training tokens, for each latent size", "training tokens");
+    p.log_x = true;
+    snprintf(p.caption, sizeof p.caption, "%s", best_line);
+    add_curves_by_latents(&p, &c);
+    return finish(report, &p, error);
+}
+
+/* Points of a curve that no cheaper one beats. */
+static void add_frontier(struct picture *p, const struct curve *c, double by, int colour, const char *name) {
+    struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", name);
+    struct picture_series *line = picture_add(p, PICTURE_LINES, colour, "%s", "");
+    for (size_t i = 0; i < c->table->groups; i++)
+        if (belongs(c, i, by))
+            picture_point(all, c->x(&c->table->group[i]), c->score->value[i].mean, c->score->value[i].error);
+    picture_sort(all);
+    if (!all || !line) return;
+    double best = c->score->lower ? HUGE_VAL : -HUGE_VAL;
+    for (size_t i = 0; i < all->count; i++) {
+        if (!better(c->score, all->point[i].y, best)) continue;
+        best = all->point[i].y;
+        picture_point(line, all->point[i].x, best, NAN);
+    }
+}
+
+static ltm_status frontier(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    char name[64];
+    c.x = flops_of;
+    c.by = latents_of;
+    c.budget = -1;
+    const struct distinct sizes = distinct_of(c.table, latents_of, -1);
+    if (distinct_of(c.table, c.x, -1).count < 2) return LTM_OK;
+    begin(&p, &c, which, "frontier", "training compute", "training compute, FLOPs");
+    p.log_x = true;
+    snprintf(p.caption, sizeof p.caption,
+             "The frontier: every cell, and for each latent size a line through those that no cheaper one of that size "
+             "beats.");
+    for (int i = 0; i < sizes.count; i++)
+        add_frontier(&p, &c, sizes.value[i], study_colour(c.table, sizes.value[i]),
+                     study_latents(name, sizes.value[i]));
+    if (sizes.count == 0) add_frontier(&p, &c, NAN, 1, "all cells");
+    return finish(report, &p, error);
+}
+
+/* ---- What latents change: each cell against its like without them ---- */
+
+static bool but_latents(const char *column) {
+    return (study_is_axis(column) && strcmp(column, "latent.count") != 0 && strncmp(column, "fast.", 5) != 0) ||
+           strncmp(column, "budget_", 7) == 0;
+}
+
+static size_t without_latents(const struct study_table *t, size_t group) {
+    for (size_t i = 0; i < t->groups; i++)
+        if (t->group[i].latents == 0 && t->group[i].budget == t->group[group].budget &&
+            study_same(t, i, group, but_latents))
+            return i;
+    return SIZE_MAX;
+}
+
+static ltm_status difference(struct report *report, struct curve c, int which, struct ltm_error *error) {
+    struct picture p;
+    c.x = latents_of;
+    c.by = dim_of;
+    const struct distinct widths = distinct_of(c.table, dim_of, c.budget);
+    begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
+    snprintf(p.y_label, sizeof p.y_label, "%.60s, difference", c.score->name);
+    snprintf(
+        p.caption, sizeof p.caption,
+        "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for each "
+        "number of fast steps; errors of both scores together.",
+        c.score->lower ? "below" : "above");
+    p.zero = true;
+    for (int w = 0; w < widths.count; w++) {
+        struct picture_series *s = picture_add(&p, PICTURE_POINTS, 1 + w, "width %g", widths.value[w]);
+        for (size_t i = 0; i < c.table->groups; i++) {
+            const size_t twin = c.table->group[i].latents > 0 && belongs(&c, i, widths.value[w])
+                                    ? without_latents(c.table, i)
+                                    : SIZE_MAX;
+            if (twin == SIZE_MAX) continue;
+            const struct study_value *a = &c.score->value[i], *b = &c.score->value[twin];
+            picture_point(s, c.table->group[i].latents, a->mean - b->mean,
+                          sqrt(a->error * a->error + b->error * b->error));
+        }
+        picture_sort(s);
+    }
+    return finish(report, &p, error);
+}
+
+ltm_status study_pictures(struct report *report, const struct study_table *table, const struct study_score *score,
+                          int which, struct ltm_error *error) {
+    typedef ltm_status (*draw)(struct report *, struct curve, int, struct ltm_error *);
+    static const draw each_budget[] = {against_parameters, against_latents, against_steps, difference};
+    struct curve c = {.table = table, .score = score, .budget = -1};
+    ltm_status status = frontier(report, c, which, error);
+    if (status == LTM_OK) status = against_tokens(report, c, which, error);
+    for (c.budget = 0; c.budget < table->budgets; c.budget++)
+        for (size_t i = 0; status == LTM_OK && i < sizeof each_budget / sizeof each_budget[0]; i++) {
+            report_progress(report, "drawing", c.budget * 4 + (int)i, table->budgets * 4);
+            status = each_budget[i](report, c, which, error);
+        }
+    return status;
+}

@@ -1,0 +1,177 @@
+#include "lab/study_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "lab/words.h"
+#include "ltm/names.h"
+
+bool study_is_axis(const char *column) { return strchr(column, '.') && !strchr(column, ':'); }
+
+static bool is_setting(const char *column) {
+    return study_is_axis(column) || strncmp(column, "budget_", 7) == 0 || strcmp(column, "tokens") == 0 ||
+           strcmp(column, "parameters") == 0 || strcmp(column, "latent_numbers") == 0;
+}
+
+static bool same_rows(const struct csv *csv, size_t a, size_t b, bool (*look)(const char *column)) {
+    for (size_t c = 0; c < csv->columns; c++)
+        if (look(csv_name(csv, c)) && strcmp(csv_text(csv, a, c), csv_text(csv, b, c)) != 0) return false;
+    return true;
+}
+
+bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column)) {
+    return same_rows(&table->csv, table->group[a].row, table->group[b].row, look);
+}
+
+/* A column's number, or the base configuration's for the key. */
+static double setting(const struct csv *csv, size_t row, const char *key, const struct ltm_config *base) {
+    char value[64];
+    double number = csv_number(csv, row, csv_column(csv, key));
+    if (isnan(number) && csv_column(csv, key) < 0 && base &&
+        ltm_config_get(base, key, value, sizeof value, NULL) == LTM_OK)
+        number = atof(value);
+    return number;
+}
+
+static int find_budget(struct study_table *t, size_t row) {
+    char text[64], number[WORDS_NUMBER];
+    const double tokens = csv_number(&t->csv, row, csv_column(&t->csv, "budget_tokens"));
+    const double flops = csv_number(&t->csv, row, csv_column(&t->csv, "budget_flops"));
+    if (flops > 0)
+        snprintf(text, sizeof text, "%s FLOPs", words_quantity(number, flops));
+    else
+        snprintf(text, sizeof text, "%s tokens",
+                 words_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
+    for (int b = 0; b < t->budgets; b++)
+        if (strcmp(t->budget[b], text) == 0) return b;
+    if (t->budgets == STUDY_BUDGETS) return -1;
+    snprintf(t->budget[t->budgets], sizeof t->budget[0], "%s", text);
+    return t->budgets++;
+}
+
+static void take_group(struct study_table *t, size_t row, const struct ltm_config *base) {
+    struct study_group *g = &t->group[t->groups++];
+    const struct csv *csv = &t->csv;
+    *g = (struct study_group){.row = row,
+                              .dim = setting(csv, row, "model.dim", base),
+                              .latents = setting(csv, row, "latent.count", base),
+                              .steps = setting(csv, row, "fast.steps", base),
+                              .parameters = csv_number(csv, row, csv_column(csv, "parameters")),
+                              .latent_numbers = csv_number(csv, row, csv_column(csv, "latent_numbers")),
+                              .tokens = csv_number(csv, row, csv_column(csv, "tokens")),
+                              .flops = csv_number(csv, row, csv_column(csv, "training_flops")),
+                              .token_flops = csv_number(csv, row, csv_column(csv, "training_flops_per_token")),
+                              .budget = find_budget(t, row)};
+    if (isnan(g->latents) && g->latent_numbers == 0) g->latents = 0;
+    if (isnan(g->latents) && g->dim > 0) g->latents = g->latent_numbers / g->dim;
+    if (isnan(g->token_flops)) g->token_flops = g->flops / g->tokens;
+    if (g->latents == 0) g->steps = NAN;
+}
+
+ltm_status study_table_read(struct study_table *table, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    struct ltm_config base;
+    ltm_status status;
+    *table = (struct study_table){0};
+    TRY(path_join(path, sizeof path, folder, "results.csv", error));
+    TRY(csv_read(&table->csv, path, error));
+    const int state = csv_column(&table->csv, "status");
+    if (csv_column(&table->csv, "cell") < 0) {
+        status = fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path);
+        goto cleanup;
+    }
+    TRY(NEW_ARRAY(table->group_of, table->csv.rows, "a study's cells", error));
+    TRY(NEW_ARRAY(table->group, table->csv.rows, "a study's cells", error));
+    TRY(path_join(path, sizeof path, folder, "base.ini", error));
+    ltm_config_defaults(&base);
+    const bool based = file_exists(path) && ltm_config_load(&base, path, NULL) == LTM_OK;
+    for (size_t r = 0; r < table->csv.rows; r++) {
+        table->group_of[r] = -1;
+        if (state >= 0 && strcmp(csv_text(&table->csv, r, (size_t)state), "done") != 0) continue;
+        table->done++;
+        size_t g = 0;
+        while (g < table->groups && !same_rows(&table->csv, table->group[g].row, r, is_setting)) g++;
+        if (g == table->groups) take_group(table, r, based ? &base : NULL);
+        table->group_of[r] = (int)g;
+    }
+    return LTM_OK;
+cleanup:
+    study_table_free(table);
+    return status;
+}
+
+void study_table_free(struct study_table *table) {
+    csv_free(&table->csv);
+    free(table->group_of);
+    free(table->group);
+    *table = (struct study_table){0};
+}
+
+bool study_table_has(const struct study_table *table, const char *name) {
+    const int column = csv_column(&table->csv, name);
+    for (size_t r = 0; r < table->csv.rows && column >= 0; r++)
+        if (table->group_of[r] >= 0 && !isnan(csv_number(&table->csv, r, column))) return true;
+    return false;
+}
+
+/* Losses and their like fall, accuracies rise. */
+static bool lower_is_better(const char *name) {
+    static const char *const falling[] = {"bound",           "recon",           "kl",        "iwae", "prior",
+                                          "continuation",    "fitted_noise",    "bits",      "loss", "nll",
+                                          "byte_perplexity", "word_perplexity", "perplexity"};
+    const char *colon = strrchr(name, ':'), *metric = colon ? colon + 1 : name;
+    for (size_t i = 0; i < sizeof falling / sizeof falling[0]; i++)
+        if (strncmp(metric, falling[i], strlen(falling[i])) == 0) return true;
+    return false;
+}
+
+static ltm_status no_column(const struct study_table *table, const char *name, struct ltm_error *error) {
+    const char *nearest = ltm_nearest_name(name, table->csv.field, table->csv.columns);
+    if (nearest)
+        return fail(error, LTM_INVALID, "the study has no column \"%.100s\"; did you mean \"%.100s\"?", name, nearest);
+    return fail(error, LTM_INVALID,
+                "the study has no column \"%.100s\"; the first line of results.csv names what it has", name);
+}
+
+static struct study_value value_of(const struct study_table *t, int group, int column, int errors) {
+    double sum = 0, squares = 0, error_squares = 0;
+    int n = 0, with_error = 0;
+    for (size_t r = 0; r < t->csv.rows; r++) {
+        const double value = csv_number(&t->csv, r, column), e = csv_number(&t->csv, r, errors);
+        if (t->group_of[r] != group || isnan(value)) continue;
+        sum += value;
+        squares += value * value;
+        n++;
+        if (isnan(e)) continue;
+        error_squares += e * e;
+        with_error++;
+    }
+    if (n == 0) return (struct study_value){NAN, NAN, 0};
+    const double mean = sum / n;
+    const double spread = n > 1 ? fmax(0, squares - n * mean * mean) / (n - 1) / n : 0;
+    const double error = sqrt((with_error ? error_squares / with_error : 0) + spread);
+    return (struct study_value){mean, with_error || n > 1 ? error : NAN, n};
+}
+
+ltm_status study_score_take(struct study_score *score, const struct study_table *table, const char *name,
+                            struct ltm_error *error) {
+    char stderr_name[256];
+    const int column = csv_column(&table->csv, name);
+    *score = (struct study_score){.name = name, .lower = lower_is_better(name)};
+    if (column < 0) return no_column(table, name, error);
+    snprintf(stderr_name, sizeof stderr_name, "%s_stderr", name);
+    const int errors = csv_column(&table->csv, stderr_name);
+    ltm_status status = NEW_ARRAY(score->value, table->groups, "a study's scores", error);
+    for (size_t g = 0; status == LTM_OK && g < table->groups; g++)
+        score->value[g] = value_of(table, (int)g, column, errors);
+    return status;
+}
+
+void study_score_free(struct study_score *score) {
+    free(score->value);
+    score->value = NULL;
+}

@@ -1,0 +1,58 @@
+/* results.csv of a study (ltm/sweep.h), for its report: cells, those that differ in their seed alone put together, and their
+ * scores. Columns that are not known are kept for the page's table. */
+#ifndef LAB_STUDY_TABLE_H
+#define LAB_STUDY_TABLE_H
+
+#include <stdbool.h>
+
+#include "lab/csv.h"
+#include "ltm/config.h"
+
+enum { STUDY_BUDGETS = 16 };
+
+/* Cells that differ in their seed alone. Numbers that neither the table nor base.ini tells are NaN. */
+struct study_group {
+    size_t row; /* the first of them */
+    double dim, latents, steps, parameters, latent_numbers, tokens, flops, token_flops;
+    int budget; /* which of the study's budgets; -1 where there are more than STUDY_BUDGETS */
+};
+
+struct study_table {
+    struct csv csv;
+    size_t done;
+    int *group_of; /* of each row; -1 unless it is done */
+    struct study_group *group;
+    size_t groups;
+    char budget[STUDY_BUDGETS][64]; /* "1 M tokens" */
+    int budgets;
+};
+
+/* The mean of a score over a group's cells. Its error joins what the scores themselves say, and the spread of seeds where
+ * there are several: sqrt(mean of squared errors + variance / cells). */
+struct study_value {
+    double mean, error; /* NaN where there is none */
+    int cells;
+};
+
+struct study_score {
+    const char *name;          /* the column's */
+    bool lower;                /* is better */
+    struct study_value *value; /* of each group */
+};
+
+ltm_status study_table_read(struct study_table *table, const char *folder, struct ltm_error *error);
+void study_table_free(struct study_table *table);
+
+/* LTM_INVALID, with the nearest column, where there is no such one. */
+ltm_status study_score_take(struct study_score *score, const struct study_table *table, const char *name,
+                            struct ltm_error *error);
+void study_score_free(struct study_score *score);
+
+/* Whether any finished cell has a figure in the column. */
+bool study_table_has(const struct study_table *table, const char *name);
+
+/* Of two groups: alike in all that `key` says of the table's columns, where it says true for columns to look at. */
+bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column));
+bool study_is_axis(const char *column); /* section.key */
+
+#endif
