@@ -108,6 +108,16 @@ static void short_count(char text[NUMBER_TEXT], int64_t count) {
     snprintf(text, NUMBER_TEXT, "%lld%s", (long long)count, units[unit]);
 }
 
+/* 2e13, not 20000000000000 nor 2e+13 */
+static void short_flops(char text[NUMBER_TEXT], double flops) {
+    snprintf(text, NUMBER_TEXT, "%.6e", flops);
+    char *e = strchr(text, 'e'), *digit = e;
+    const int power = (int)strtol(e + 1, NULL, 10);
+    while (digit[-1] == '0') digit--;
+    if (digit[-1] == '.') digit--;
+    snprintf(digit, (size_t)(text + NUMBER_TEXT - digit), "e%d", power);
+}
+
 /* Whether one value alone has this first part: what is linked to it need then not be said. */
 static bool first_tells(const struct study_axis *axis, const char *first) {
     const size_t length = strlen(first);
@@ -133,7 +143,7 @@ static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, 
         used += (size_t)snprintf(name + used, sizeof name - used, "%s%.200s-", short_key(s, s->axes[a].keys[0]), value);
     }
     if (cell->budget_flops > 0)
-        number_print_real(number, cell->budget_flops);
+        short_flops(number, cell->budget_flops);
     else
         short_count(number, cell->budget_tokens);
     if (used < CELL_NAME)

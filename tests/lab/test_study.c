@@ -85,6 +85,8 @@ static void cells_are_all_combinations_each_once(void **state) {
     assert_cells("[study]\nbase = base.ini\n[axes]\nmodel.dim/model.heads = 16/2 16/4\n", unclear, 2);
     static const char *const rates[] = {"slow.lr0.1-fast.lr0.2-tokens10k-seed5"};
     assert_cells("[study]\nbase = base.ini\n[axes]\nslow.lr = 0.1\nfast.lr = 0.2\n", rates, 1);
+    static const char *const budgets[] = {"tokens2500-seed5", "tokens2k-seed5", "flops2e13-seed5", "flops1.5e6-seed5"};
+    assert_cells("[study]\nbase = base.ini\n[budget]\ntokens = 2500 2k\nflops = 20e12 1.5M\n", budgets, 4);
     static const char *const none[] = {"tokens10k-seed5"};
     assert_cells("[study]\nbase = base.ini\n", none, 1);
     static const char *const corners[] = {
