@@ -25,6 +25,7 @@
 #include "ltm/inspect.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "ltm/probe.h"
 #include "ltm/report.h"
 #include "ltm/samples.h"
 #include "ltm/status.h"

@@ -21,7 +21,8 @@ enum random_purpose {
     RANDOM_TEXT = 9,        /* which documents are held out, or sampled */
     RANDOM_BOOTSTRAP = 10,  /* which cells a resample has: step = resample */
     RANDOM_SHOTS = 11,      /* which training items stand before an item: sequence = item */
-    RANDOM_SYNTH = 16       /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
+    RANDOM_SYNTH = 16,      /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
+    RANDOM_PROBE = 17       /* the bootstrap of a probe: step = resample */
 };
 
 struct random_key {

@@ -10,6 +10,7 @@ int command_synth(int argc, char **argv); /* ltm corpus synth */
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_fewshot(int argc, char **argv);
+int command_probe(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_report(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"train", command_train, "begin a run, or go on with it"},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte"},
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked"},
+    {"probe", command_probe, "what thoughts hold of a synthetic task's known factors"},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table"},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says"},

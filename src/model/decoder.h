@@ -78,4 +78,8 @@ void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float sc
 
 int decoder_turns(const struct decoder *decoder);
 
+/* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
+ * until the next call with this pass. */
+const float *decoder_output(const struct decoder_pass *pass);
+
 #endif

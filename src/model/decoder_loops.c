@@ -204,6 +204,8 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *n
     }
 }
 
+const float *decoder_output(const struct decoder_pass *pass) { return pass->x; }
+
 int decoder_turns(const struct decoder *decoder) { return decoder->config.layers + 1; }
 
 /* The embedding's gradient has two parts, from the output layer at the beginning and from the tokens at the end; they gather

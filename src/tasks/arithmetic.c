@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { ADD, TAKE, TIMES, SHARE, OPERATIONS };

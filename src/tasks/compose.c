@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { REVERSE, LEFT, RIGHT, SWAP, SORT, NEXT, BEFORE, ENDS, FUNCTIONS };

@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "tasks/dispatch.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { KNOB_UNITS = KNOB_PROBLEMS + 1, KNOB_LARGEST, KNOB_LINES, KNOB_HELDOUT };

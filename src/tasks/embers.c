@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { ROT, COUNT, ALPHABET, ORDER, PAIRS };

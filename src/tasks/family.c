@@ -1,7 +1,7 @@
 #include "tasks/family.h"
 
 #include "ltm/names.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { FAMILIES_MOST = 64 };

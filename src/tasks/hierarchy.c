@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/rule_hierarchy.h"
 #include "tasks/synth.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { LENGTH = 1024, SYMBOLS = 26 };

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "tasks/iterate.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { KNOB_STEPS = KNOB_PROBLEMS + 1, KNOB_LARGEST, KNOB_SHOW, KNOB_HELDOUT };

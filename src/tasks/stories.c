@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { PLACE, PEOPLE, MOOD, GOAL, ENDING, FACTORS };

@@ -1,6 +1,6 @@
 /* What families measure outputs with. */
-#ifndef TASKS_MEASURE_H
-#define TASKS_MEASURE_H
+#ifndef TASKS_METRIC_LIST_H
+#define TASKS_METRIC_LIST_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "tasks/measure.h"
+#include "tasks/metric_list.h"
 
 #include <stdarg.h>
 #include <stdio.h>
