@@ -26,6 +26,7 @@ extern "C" {
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
+enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
 /* [model] and [latent]: what a checkpoint fixes. */
@@ -61,7 +62,12 @@ struct ltm_slow_config {
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
-    double clip; /* largest global norm of the gradient; 0 = none */
+    double clip;      /* largest global norm of the gradient; 0 = none */
+    double latent_lr; /* rate of the cross-attention's weights, in units of lr */
+    int samples;      /* S, draws of z for each sequence */
+    int objective;    /* enum ltm_objective, of those draws */
+    double kl_start;  /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
+    int kl_warmup;    /* … over so many slow steps; 0 = 1 from the first on */
 };
 
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */
@@ -79,6 +85,8 @@ struct ltm_eval_config {
 
 struct ltm_config {
     struct ltm_model_config model;
+    double
+        latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
     struct ltm_fast_config fast;
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;

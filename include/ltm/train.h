@@ -49,8 +49,9 @@ struct ltm_train_result {
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
 };
 
-/* Floating-point operations of useful work that training takes a token: 3 forward passes (ltm_forward_flops) for the slow step
- * and 2 for each fast step, which there are only with latents. model.vocab must not be auto. */
+/* Floating-point operations of useful work that training takes a token: 3 forward passes (ltm_forward_flops) for each draw
+ * of the slow step (4 where slow.objective = iwae must weigh them first) and 2 for each fast step, which there are only with
+ * latents. model.vocab must not be auto. */
 double ltm_training_flops(const struct ltm_config *config);
 
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,

@@ -64,6 +64,12 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
+    if (s->objective == LTM_OBJECTIVE_IWAE && s->samples < 2)
+        return fail(error, LTM_INVALID,
+                    "slow.objective = iwae weighs several draws, and slow.samples = 1; use slow.samples = 2 or more");
+    if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
+        return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
+                    s->samples);
     if (s->group > s->batch)
         return fail(error, LTM_INVALID, "slow.group = %d is more than slow.batch = %d; use auto, or at most %d",
                     s->group, s->batch, s->batch);

@@ -10,6 +10,7 @@
 static const char *const methods[] = {"adam", "natural", "langevin", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
 static const char *const noises[] = {"fresh", "fixed", NULL};
+static const char *const objectives[] = {"elbo", "iwae", NULL};
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
 
 #define INT(least, most) CONFIG_INT, false, least, most, NULL
@@ -21,62 +22,72 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
 #define TEXT CONFIG_TEXT, false, 0, 0, NULL
 
 /* X(name, field, kind …, default, help) */
-#define CONFIG_KEYS(X)                                                                                               \
-    X("model.dim", model.dim, INT(2, 1 << 16), "128", "width of the decoder")                                        \
-    X("model.layers", model.layers, INT(1, 1000), "3", "layers")                                                     \
-    X("model.heads", model.heads, INT(1, 1 << 15), "4", "query heads")                                               \
-    X("model.kv_heads", model.kv_heads, INT_OR_AUTO(1, 1 << 15), "auto", "key and value heads; auto = heads")        \
-    X("model.ffn_multiple", model.ffn_multiple, INT(1, 1 << 16), "32", "the SwiGLU width is a multiple of this")     \
-    X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                              \
-    X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")          \
-    X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")         \
-    X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                          \
-      "latent vectors of a sequence, a multiple of model.layers; 0 = a plain autoregressive model")                  \
-    X("fast.method", fast.method, CHOICE(methods), "adam",                                                           \
-      "how a posterior is fitted: adam (published), natural, langevin")                                              \
-    X("fast.steps", fast.steps, INT(0, 100000), "16", "gradient steps on a posterior")                               \
-    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                              \
-      "rate of the fast steps; auto = 0.1 for adam, 0.5 for natural, 0.1 for langevin")                              \
-    X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                 \
-      "natural: weight of a step's estimate in the running curvature")                                               \
-    X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                               \
-      "natural: most standard deviations that a mean moves in a step; 0 = any")                                      \
-    X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")  \
-    X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")    \
-    X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                     \
-    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")   \
-    X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                \
-    X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                   \
-    X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                     \
-      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")         \
-    X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                            \
-    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                    \
-    X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                            \
-    X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                       \
-    X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                           \
-    X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                         \
-    X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                            \
-    X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")           \
-    X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")             \
-    X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                  \
-    X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                              \
-    X("run.tokens", run.tokens, COUNT(1, 1e18), "1000000", "tokens to train on in all")                              \
-    X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                        \
-    X("run.precision", run.precision, CHOICE(precisions), "auto",                                                    \
-      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                     \
-    X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only") \
-    X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")    \
-    X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                          \
-      "slow steps between checkpoints; 0 = last only")                                                               \
-    X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")             \
-    X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                  \
-    X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")               \
-    X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                     \
-      "share of a sequence on which z is fitted to score the rest; 0 = none")                                        \
-    X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                 \
-    X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                          \
-    X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")        \
-    X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same") \
+#define CONFIG_KEYS(X)                                                                                                 \
+    X("model.dim", model.dim, INT(2, 1 << 16), "128", "width of the decoder")                                          \
+    X("model.layers", model.layers, INT(1, 1000), "3", "layers")                                                       \
+    X("model.heads", model.heads, INT(1, 1 << 15), "4", "query heads")                                                 \
+    X("model.kv_heads", model.kv_heads, INT_OR_AUTO(1, 1 << 15), "auto", "key and value heads; auto = heads")          \
+    X("model.ffn_multiple", model.ffn_multiple, INT(1, 1 << 16), "32", "the SwiGLU width is a multiple of this")       \
+    X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
+    X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
+    X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+    X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
+      "latent vectors of a sequence, a multiple of model.layers; 0 = a plain autoregressive model")                    \
+    X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
+      "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
+      "say")                                                                                                           \
+    X("fast.method", fast.method, CHOICE(methods), "natural",                                                          \
+      "how a posterior is fitted: natural, adam (published), langevin")                                                \
+    X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
+    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                                \
+      "rate of the fast steps; auto = 0.1 for adam, 0.5 for natural, 0.1 for langevin")                                \
+    X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
+      "natural: weight of a step's estimate in the running curvature")                                                 \
+    X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                                 \
+      "natural: most standard deviations that a mean moves in a step; 0 = any")                                        \
+    X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")    \
+    X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")      \
+    X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                       \
+    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
+    X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
+    X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                     \
+    X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
+      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
+    X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
+    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                      \
+    X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
+    X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                         \
+    X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \
+    X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                           \
+    X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                              \
+    X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
+      "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
+    X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
+    X("slow.objective", slow.objective, CHOICE(objectives), "elbo",                                                    \
+      "elbo: the draws' mean; iwae: the gradient of their importance-weighted bound")                                  \
+    X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
+    X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
+    X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
+    X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
+    X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
+    X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
+    X("run.tokens", run.tokens, COUNT(1, 1e18), "1000000", "tokens to train on in all")                                \
+    X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
+    X("run.precision", run.precision, CHOICE(precisions), "auto",                                                      \
+      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only")   \
+    X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
+    X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
+      "slow steps between checkpoints; 0 = last only")                                                                 \
+    X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")               \
+    X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                    \
+    X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")                 \
+    X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
+      "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
+    X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
+    X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+    X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
     X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
 
 #define FIELD(field) offsetof(struct ltm_config, field), sizeof(((struct ltm_config *)0)->field)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "math/vector.h"
 
 static void lay_out(struct fast_loop *loop, struct arena *arena, const struct decoder *decoder, size_t G, size_t T) {
     const size_t all = G * (size_t)decoder->config.latents * (size_t)decoder->config.dim;
@@ -35,7 +36,8 @@ size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length)
 
 ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
                             struct ltm_error *error) {
-    *loop = (struct fast_loop){.latents = (size_t)decoder->config.latents * (size_t)decoder->config.dim};
+    *loop =
+        (struct fast_loop){.kl_weight = 1, .latents = (size_t)decoder->config.latents * (size_t)decoder->config.dim};
     ltm_status status =
         memory_zeroed(&loop->block, fast_loop_bytes(decoder, sequences, length), 1, "posteriors", error);
     if (status != LTM_OK) return status;
@@ -80,6 +82,7 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
     }
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++) memset(zero[i], 0, n * sizeof(float));
     loop->visits.count = 0;
+    loop->kl_weight = 1;
     posterior_natural_start(loop->curvature, loop->logvar, n);
 }
 
@@ -122,6 +125,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
             for (int t = 0; t < length; t++)
                 *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
         }
+        if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, n);
         take_step(loop, config, s, n);
     }
     if (chain) posterior_from_visits(loop->mu, loop->logvar, &loop->visits, n);

@@ -23,6 +23,7 @@ struct fast_loop {
     float *pull;                      /* of langevin */
     struct posterior_visits visits;
     float *nll;
+    float kl_weight; /* of the KL against the likelihood; 1 after fast_loop_start */
 };
 
 ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
@@ -45,7 +46,10 @@ double fast_rate(const struct ltm_fast_config *config, int step);
 /* Start μ and log σ² where the configuration says, and what the method remembers with them. */
 void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences);
 
-/* Take config->steps steps for the sequences of the pass's decoder_begin, by config->method at config->lr (not auto). With
+/* With a kl_weight β other than 1, set between start and run, the steps go down -log p(x|z)/β + KL: training may let z say more
+ * at first. Any such fit still gives a valid bound, recon + KL.
+ *
+ * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method at config->lr (not auto). With
  * noise `fresh` each step draws its own ε, with `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace,
  * unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
  *

@@ -70,11 +70,11 @@ void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 /* Also dz (G, N_z, d) = the gradient of Σ nll. No weight gradient is computed. */
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz);
 
-/* Also gradient (table.size) += the gradient of scale · Σ nll with respect to every weight. Threads that share `gradient`
+/* Also gradient (table.size) += the gradient of Σ_g scales[g] Σ_t nll[g][t] with respect to every weight. Threads that share `gradient`
  * pass the turnstile (decoder_turns stages; NULL for a lone thread) in the order of their tickets, so that sums have one
  * order. `pass` must have been made for training. */
-void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float scale, float *nll, float *gradient,
-                             struct turnstile *turnstile, int ticket);
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+                             float *gradient, struct turnstile *turnstile, int ticket);
 
 int decoder_turns(const struct decoder *decoder);
 

@@ -87,10 +87,11 @@ static void cross_forward(struct decoder_pass *pass, int l, const float *z) {
     const struct layer_offsets *at = offsets_of(pass, l);
     struct layer_state *s = &pass->layers[l];
     gather_latents(pass->zl, z, pass, l);
-    cross_attention_latents(s->ckv, s->u, pass->zl, weight_at(pass, at->cross_wkv), weight_at(pass, at->cross_wo),
-                            pass->decoder->latent_rope, &pass->across);
+    cross_attention_latents(s->ckv, cross_attention_folds(&pass->across) ? s->u : NULL, pass->zl,
+                            weight_at(pass, at->cross_wkv), weight_at(pass, at->cross_wo), pass->decoder->latent_rope,
+                            &pass->across);
     memcpy(s->cross, s->mid, sizeof(float) * (size_t)rows_of(pass) * (size_t)pass->decoder->config.dim);
-    cross_attention_forward(s->cross, s->p, s->cq, s->ckv, s->u, &pass->across);
+    cross_attention_forward(s->cross, s->p, s->cq, s->ckv, s->u, weight_at(pass, at->cross_wo), &pass->across);
 }
 
 /* dz of the layer (unless dz is NULL), and dh from behind to before; at the first layer of a pass to z alone, dh is not needed
@@ -175,14 +176,14 @@ static void forward(struct decoder_pass *pass, const float *z) {
                     c->dim);
 }
 
-static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, float scale) {
-    output_loss(pass->work, nll, dx, de, pass->x, &pass->decoder->output, pass->targets, scale, rows_of(pass),
-                pass->logits);
+static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, const float *scales) {
+    output_loss(pass->work, nll, dx, de, pass->x, &pass->decoder->output, pass->targets, scales, pass->length,
+                rows_of(pass), pass->logits);
 }
 
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
     forward(pass, z);
-    loss(pass, nll, NULL, NULL, 1);
+    loss(pass, nll, NULL, NULL, NULL);
 }
 
 /* From pass->dx, the gradient of the normalised output, to dh behind the last layer. */
@@ -195,7 +196,7 @@ static void final_norm_backward(struct decoder_pass *pass, float *dgain) {
 
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz) {
     forward(pass, z);
-    loss(pass, nll, pass->dx, NULL, 1);
+    loss(pass, nll, pass->dx, NULL, NULL);
     final_norm_backward(pass, NULL);
     for (int l = pass->decoder->config.layers - 1; l >= 0; l--) {
         ffn_backward(pass, l, NULL);
@@ -210,15 +211,15 @@ int decoder_turns(const struct decoder *decoder) { return decoder->config.layers
 
 /* The embedding's gradient has two parts, from the output layer at the beginning and from the tokens at the end; they gather
  * in a buffer of this thread's, so that the shared sum takes one part from each ticket, in order. */
-void decoder_weight_gradient(struct decoder_pass *pass, const float *z, float scale, float *nll, float *gradient,
-                             struct turnstile *turnstile, int ticket) {
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+                             float *gradient, struct turnstile *turnstile, int ticket) {
     const struct decoder *decoder = pass->decoder;
     const struct weight_table *table = &decoder->table;
     const struct ltm_model_config *c = &decoder->config;
     const size_t embedding = (size_t)c->vocab * (size_t)c->dim;
     forward(pass, z);
     memset(pass->de, 0, sizeof(float) * (embedding + (size_t)c->dim));
-    loss(pass, nll, pass->dx, pass->de, scale);
+    loss(pass, nll, pass->dx, pass->de, scales);
     final_norm_backward(pass, pass->de + embedding);
     for (int l = c->layers - 1; l >= 0; l--) {
         const struct layer_offsets *at = &table->layers[l];

@@ -6,7 +6,7 @@
 #include "nn/output_loss.h"
 
 static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G,
-                          size_t T) {
+                          size_t T, size_t u) {
     const size_t R = G * T, d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, K = (size_t)c->kv_heads;
     const size_t M = (size_t)(c->latents / c->layers), F = (size_t)model_ffn_width(c);
     s->in = ARENA_TAKE(arena, float, R *d);
@@ -19,7 +19,7 @@ static void lay_out_layer(struct layer_state *s, struct arena *arena, const stru
     if (M) {
         s->cq = ARENA_TAKE(arena, float, R *d);
         s->ckv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
-        s->u = ARENA_TAKE(arena, float, G *H *M *d);
+        s->u = ARENA_TAKE(arena, float, u);
         s->p = ARENA_TAKE(arena, float, R *H *M);
         s->cross = ARENA_TAKE(arena, float, R *d);
     }
@@ -33,10 +33,10 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     const struct ltm_model_config *c = &decoder->config;
     const size_t G = (size_t)pass->sequences, T = (size_t)pass->length, R = G * T, d = (size_t)c->dim;
     const size_t H = (size_t)c->heads, K = (size_t)c->kv_heads, h = d / H, M = (size_t)(c->latents / c->layers);
-    const size_t F = (size_t)model_ffn_width(c);
+    const size_t F = (size_t)model_ffn_width(c), u = M ? cross_attention_u(&pass->across) : 0;
     pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
     struct layer_state unused;
-    for (int l = 0; l < c->layers; l++) lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T);
+    for (int l = 0; l < c->layers; l++) lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T, u);
     pass->out = ARENA_TAKE(arena, float, R *d);
     pass->out_r = ARENA_TAKE(arena, float, R);
     pass->x = ARENA_TAKE(arena, float, R *d);
@@ -48,7 +48,7 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     pass->dq = ARENA_TAKE(arena, float, R *d);
     pass->dqkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
     pass->dp = ARENA_TAKE(arena, float, R *H *M);
-    pass->du = ARENA_TAKE(arena, float, G *H *M *d);
+    pass->du = ARENA_TAKE(arena, float, u);
     pass->dkv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
     pass->zl = ARENA_TAKE(arena, float, G *M *d);
     pass->dzl = ARENA_TAKE(arena, float, G *M *d);

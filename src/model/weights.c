@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -20,6 +21,7 @@ static size_t add(struct weight_table *table, const char *name, int rank, int ro
     w->rows = rows;
     w->columns = columns;
     w->offset = table->size;
+    w->latent = strstr(name, ".cross_attention") != NULL;
     w->init_std = init_std;
     table->size += (size_t)rows * (size_t)columns;
     return w->offset;
@@ -77,15 +79,16 @@ void weight_table_free(struct weight_table *table) {
     *table = (struct weight_table){0};
 }
 
-void weights_initialise(float *weights, const struct weight_table *table, uint64_t seed) {
+void weights_initialise(float *weights, const struct weight_table *table, double cross_scale, uint64_t seed) {
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
         const size_t n = (size_t)w->rows * (size_t)w->columns;
         float *at = weights + w->offset;
+        const float std = w->init_std * (strstr(w->name, ".cross_attention.wo.") ? (float)cross_scale : 1.0f);
         if (w->rank == 2)
             random_normal(at, n, (struct random_key){.seed = seed, .purpose = RANDOM_WEIGHTS, .sequence = (uint32_t)i});
-        for (size_t j = 0; j < n; j++) at[j] = w->rank == 2 ? at[j] * w->init_std : 1.0f;
+        for (size_t j = 0; j < n; j++) at[j] = w->rank == 2 ? at[j] * std : 1.0f;
     }
 }
 

@@ -20,6 +20,7 @@ struct weight {
     int rows, columns; /* columns = 1 for a gain */
     size_t offset;     /* into the array */
     float init_std;    /* of the initial normal numbers; a gain starts at 1 */
+    bool latent;       /* of a cross-attention: what reads the latents */
 };
 
 /* Offsets of one layer's weights in the array. */
@@ -45,7 +46,8 @@ ltm_status weight_table_create(struct weight_table *table, const struct ltm_mode
                                struct ltm_error *error);
 void weight_table_free(struct weight_table *table);
 
-/* Initial weights, the same for any number of threads: N(0, 0.02²), into the residual stream N(0, (0.02/√(2L))²), gains 1. */
-void weights_initialise(float *weights, const struct weight_table *table, uint64_t seed);
+/* Initial weights, the same for any number of threads: N(0, 0.02²), into the residual stream N(0, (0.02/√(2L))²), times
+ * cross_scale where they write what the cross-attention read; gains 1. */
+void weights_initialise(float *weights, const struct weight_table *table, double cross_scale, uint64_t seed);
 
 #endif

@@ -8,13 +8,24 @@
 #include "math/vector.h"
 #include "nn/rope.h"
 
+bool cross_attention_folds(const struct cross_shape *shape) {
+    const size_t M = (size_t)shape->latents, H = (size_t)shape->heads, width = H * (size_t)shape->head_dim;
+    return 6 * M * H * (size_t)shape->dim <= 6 * M * width + 4 * width * (size_t)shape->dim;
+}
+
+size_t cross_attention_u(const struct cross_shape *shape) {
+    const size_t G = (size_t)shape->sequences, H = (size_t)shape->heads;
+    if (cross_attention_folds(shape)) return G * H * (size_t)shape->latents * (size_t)shape->dim;
+    return G * (size_t)shape->length * H * (size_t)shape->head_dim;
+}
+
 void cross_attention_latents(float *kv, float *u, const float *z, const float *wkv, const float *wo, const float *table,
                              const struct cross_shape *shape) {
     const int G = shape->sequences, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
     const int d = shape->dim, ldkv = 2 * K * h;
     matmul_nt(kv, ldkv, z, d, wkv, d, G * M, ldkv, d, 1, 0); /* k, v = z Wkᵀ, z Wvᵀ : (G M, 2 K h) */
     rope_forward(kv, ldkv, G * M, M, K, h, table);
-    for (int g = 0; g < G; g++)
+    for (int g = 0; u && g < G; g++)
         for (int head = 0; head < H; head++) {
             const float *v = kv + (size_t)(g * M) * (size_t)ldkv + (K + head / (H / K)) * h;
             float *uh = u + (size_t)((g * H + head) * M) * (size_t)d;
@@ -22,10 +33,11 @@ void cross_attention_latents(float *kv, float *u, const float *z, const float *w
         }
 }
 
-void cross_attention_forward(float *y, float *p, const float *q, const float *kv, const float *u,
+void cross_attention_forward(float *y, float *p, const float *q, const float *kv, float *u, const float *wo,
                              const struct cross_shape *shape) {
     const int G = shape->sequences, T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads;
     const int h = shape->head_dim, d = shape->dim, ldkv = 2 * K * h, ldp = H * M;
+    const bool folds = cross_attention_folds(shape);
     const float scale = 1.0f / sqrtf((float)h);
     for (int g = 0; g < G; g++) {
         const float *qg = q + (size_t)(g * T) * (size_t)(H * h), *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
@@ -37,10 +49,14 @@ void cross_attention_forward(float *y, float *p, const float *q, const float *kv
             float sum = vector_exp_sum(row, vector_max(row, (size_t)M), (size_t)M);
             vector_scale(row, 1.0f / sum, (size_t)M);
         }
-        /* y += P U : (T, d) */
-        matmul_nn(y + (size_t)(g * T) * (size_t)d, d, pg, ldp, u + (size_t)g * (size_t)(H * M) * (size_t)d, d, T, d,
-                  H * M, 1, 1);
+        if (folds) /* y += P U : (T, d) */
+            matmul_nn(y + (size_t)(g * T) * (size_t)d, d, pg, ldp, u + (size_t)g * (size_t)(H * M) * (size_t)d, d, T, d,
+                      H * M, 1, 1);
+        for (int head = 0; !folds && head < H; head++) /* o_h = P_h v_h : (T, h) */
+            matmul_nn(u + (size_t)(g * T) * (size_t)(H * h) + head * h, H * h, pg + head * M, ldp,
+                      kvg + (K + head / (H / K)) * h, ldkv, T, h, M, 1, 0);
     }
+    if (!folds) matmul_nt(y, d, u, H * h, wo, H * h, G * T, d, H * h, 1, 1); /* y += o Woᵀ : (G T, d) */
 }
 
 /* dS = P ⊙ (dP - sum_j P dP), one head and position at a time, in place of dP. */
@@ -54,27 +70,55 @@ static void softmax_backward(float *dp, const float *p, size_t rows, int width) 
     }
 }
 
+/* What the gradient of one sequence's outputs reaches first, for its g-th rows: dP in dp, dv in dkv, dWo. */
+static void folded_backward(float *dp, float *dkv, float *du, float *dwo, const float *dy, const float *p,
+                            const float *kv, const float *u, const float *wo, const struct cross_shape *shape) {
+    const int T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
+    const int d = shape->dim, ldkv = 2 * K * h, ldp = H * M, ldo = H * h;
+    matmul_tn(du, d, p, ldp, dy, d, H * M, d, T, 1, 0); /* dU = Pᵀ dy : (H M, d) */
+    matmul_nt(dp, ldp, dy, d, u, d, T, H * M, d, 1, 0); /* dP = dy Uᵀ : (T, H M) */
+    for (int head = 0; head < H; head++) {
+        const float *duh = du + (size_t)(head * M) * (size_t)d;
+        const int v = (K + head / (H / K)) * h;
+        /* dv += du_h Wo_h : (M, h);  dWo_h += du_hᵀ v : (d, h) */
+        matmul_nn(dkv + v, ldkv, duh, d, wo + head * h, ldo, M, h, d, 1, 1);
+        if (dwo) matmul_tn(dwo + head * h, ldo, duh, d, kv + v, ldkv, d, h, M, 1, 1);
+    }
+}
+
+static void plain_backward(float *dp, float *dkv, float *dout, float *dwo, const float *dy, const float *p,
+                           const float *kv, const float *o, const float *wo, const struct cross_shape *shape) {
+    const int T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
+    const int d = shape->dim, ldkv = 2 * K * h, ldp = H * M, ldo = H * h;
+    matmul_nn(dout, ldo, dy, d, wo, ldo, T, ldo, d, 1, 0);        /* do = dy Wo : (T, H h) */
+    if (dwo) matmul_tn(dwo, ldo, dy, d, o, ldo, d, ldo, T, 1, 1); /* dWo += dyᵀ o : (d, H h) */
+    for (int head = 0; head < H; head++) {
+        const float *doh = dout + head * h;
+        const int v = (K + head / (H / K)) * h;
+        matmul_nt(dp + head * M, ldp, doh, ldo, kv + v, ldkv, T, M, h, 1, 0); /* dP_h = do_h v_hᵀ : (T, M) */
+        matmul_tn(dkv + v, ldkv, p + head * M, ldp, doh, ldo, M, h, T, 1, 1); /* dv += P_hᵀ do_h : (M, h) */
+    }
+}
+
 void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, float *dp, const float *dy, const float *p,
                               const float *q, const float *kv, const float *u, const float *wo, const float *table,
                               const struct cross_shape *shape) {
     const int G = shape->sequences, T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads;
-    const int h = shape->head_dim, d = shape->dim, ldkv = 2 * K * h, ldp = H * M, ldq = H * h;
+    const int h = shape->head_dim, ldkv = 2 * K * h, ldp = H * M, ldq = H * h;
+    const size_t at_u = cross_attention_u(shape) / (size_t)G;
+    const bool folds = cross_attention_folds(shape);
     const float scale = 1.0f / sqrtf((float)h);
     memset(dkv, 0, sizeof *dkv * (size_t)(G * M) * (size_t)ldkv);
     for (int g = 0; g < G; g++) {
-        const size_t row = (size_t)(g * T), at_u = (size_t)g * (size_t)(H * M) * (size_t)d;
-        const float *pg = p + row * (size_t)ldp, *dyg = dy + row * (size_t)d, *qg = q + row * (size_t)ldq;
+        const size_t row = (size_t)(g * T), n = (size_t)g * at_u;
+        const float *pg = p + row * (size_t)ldp, *dyg = dy + row * (size_t)shape->dim, *qg = q + row * (size_t)ldq;
         const float *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
         float *dpg = dp + row * (size_t)ldp, *dkvg = dkv + (size_t)(g * M) * (size_t)ldkv;
-        matmul_tn(du + at_u, d, pg, ldp, dyg, d, H * M, d, T, 1, 0); /* dU = Pᵀ dy : (H M, d) */
-        matmul_nt(dpg, ldp, dyg, d, u + at_u, d, T, H * M, d, 1, 0); /* dP = dy Uᵀ : (T, H M) */
+        (folds ? folded_backward : plain_backward)(dpg, dkvg, du + n, dwo, dyg, pg, kvg, u + n, wo, shape);
         softmax_backward(dpg, pg, (size_t)T * (size_t)H, M);
         for (int head = 0; head < H; head++) {
             const int group = head / (H / K);
-            const float *duh = du + at_u + (size_t)(head * M) * (size_t)d, *ds = dpg + head * M;
-            /* dv += du_h Wo_h : (M, h);  dWo_h += du_hᵀ v : (d, h) */
-            matmul_nn(dkvg + (K + group) * h, ldkv, duh, d, wo + head * h, ldq, M, h, d, 1, 1);
-            if (dwo) matmul_tn(dwo + head * h, ldq, duh, d, kvg + (K + group) * h, ldkv, d, h, M, 1, 1);
+            const float *ds = dpg + head * M;
             /* dk += dSᵀ q : (M, h);  dq = dS k : (T, h) */
             matmul_tn(dkvg + group * h, ldkv, ds, ldp, qg + head * h, ldq, M, h, T, scale, 1);
             if (dq)

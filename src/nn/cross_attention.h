@@ -6,9 +6,14 @@
  *
  *     out = P U,   P (T, H M) the probabilities of all heads side by side, U (H M, d):
  *
- * H M columns in place of d, and no product with Wo over tokens, forward or backward. */
+ * H M columns in place of d, and no product with Wo over tokens, forward or backward. With many latents the plain way costs
+ * less: a product with P takes 6 T M d operations forward and backward, two with Wo 4 T d H h, against 6 T H M d folded. What is
+ * called u below is then the heads' outputs o. */
 #ifndef NN_CROSS_ATTENTION_H
 #define NN_CROSS_ATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct cross_shape {
     int sequences, length;         /* G, T */
@@ -17,16 +22,20 @@ struct cross_shape {
     int dim;                       /* d */
 };
 
-/* Keys, values and folded values of the latents: kv (G M, 2 K h) = z Wkvᵀ with k rotated by `table` (rope_table with M
+/* Whether folding costs less, and the floats of u: (G, H M, d) folded, else (G T, H h). */
+bool cross_attention_folds(const struct cross_shape *shape);
+size_t cross_attention_u(const struct cross_shape *shape);
+
+/* Keys, values and, unless u is NULL, folded values of the latents: kv (G M, 2 K h) = z Wkvᵀ with k rotated by `table` (rope_table with M
  * positions, stride floor(T_max / N_z)); u (G, H M, d) =. z (G M, d); wkv (2 K h, d): wk above wv; wo (d, H h). */
 void cross_attention_latents(float *kv, float *u, const float *z, const float *wkv, const float *wo, const float *table,
                              const struct cross_shape *shape);
 
-/* y (G T, d) += out; p (G T, H M) =. q (G T, H h) rotated. */
-void cross_attention_forward(float *y, float *p, const float *q, const float *kv, const float *u,
+/* y (G T, d) += out; p (G T, H M) =. q (G T, H h) rotated. u is read where it is folded, else written. */
+void cross_attention_forward(float *y, float *p, const float *q, const float *kv, float *u, const float *wo,
                              const struct cross_shape *shape);
 
-/* From dy (G T, d): du (G, H M, d) =, dkv (G M, 2 K h) = (its value half from du, with respect to unrotated k), dq (G T, H h) =
+/* From dy (G T, d): du (as u) =, dkv (G M, 2 K h) = (with respect to unrotated k), dq (G T, H h) =
  * with respect to the rotated q, or NULL. dwo (d, H h) += or NULL. dp (G T, H M) is scratch. */
 void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, float *dp, const float *dy, const float *p,
                               const float *q, const float *kv, const float *u, const float *wo, const float *table,

@@ -35,14 +35,15 @@ void output_loss_prepare(struct bf16_work *work, const struct linear *e, int row
 }
 
 void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
-                 const int32_t *targets, float scale, int rows, float *scratch) {
+                 const int32_t *targets, const float *scales, int length, int rows, float *scratch) {
     const int block = output_loss_rows(e->out), vocab = e->out;
     for (int from = 0; from < rows; from += block) {
         const int count = rows - from < block ? rows - from : block;
         const size_t at = (size_t)from * (size_t)e->in;
         linear_forward(work, scratch, x + at, e, count, false); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
-            nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab, scale, dx || de);
+            nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab,
+                                     scales ? scales[(from + i) / length] : 1.0f, dx || de);
         if (dx) linear_backward_input(work, dx + at, scratch, e, count);     /* dx = dlogits E */
         if (de) linear_backward_weight(work, de, scratch, x + at, e, count); /* dE += dlogitsᵀ x : (V, d) */
     }

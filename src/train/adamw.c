@@ -64,8 +64,10 @@ void adamw_step(struct adamw *adam, float *weights, float *gradient, const struc
 #pragma omp for schedule(static) nowait
         for (size_t c = 0; c < chunks_of(n); c++) {
             const size_t at = w->offset + c * CHUNK;
-            step_range(weights + at, gradient + at, adam->first + at, adam->second + at,
-                       w->rank == 2 ? matrices : gains, chunk_end(c, n) - c * CHUNK);
+            struct rates r = w->rank == 2 ? matrices : gains;
+            if (w->latent) r.rate *= (float)config->latent_lr, r.keep = 1 - (1 - r.keep) * (float)config->latent_lr;
+            step_range(weights + at, gradient + at, adam->first + at, adam->second + at, r,
+                       chunk_end(c, n) - c * CHUNK);
         }
     }
 }

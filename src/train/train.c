@@ -176,7 +176,7 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     TRY(name_corpus(s, error));
     TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
-        weights_initialise(s->decoder->weights, &s->decoder->table, c->run.seed);
+        weights_initialise(s->decoder->weights, &s->decoder->table, c->latent_init_scale, c->run.seed);
     else
         say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
             (long long)s->trainer.steps);

@@ -17,7 +17,9 @@ int64_t trainer_steps(const struct ltm_config *config) {
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
-    return ltm_forward_flops(&config->model) * (3 + (config->model.latents ? 2.0 * config->fast.steps : 0));
+    const int a_draw = config->slow.objective == LTM_OBJECTIVE_IWAE ? 4 : 3;
+    return ltm_forward_flops(&config->model) *
+           (a_draw * config->slow.samples + (config->model.latents ? 2.0 * config->fast.steps : 0));
 }
 
 static int trainer_threads(const struct ltm_config *config) {
@@ -42,6 +44,9 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     TRY(sequence_order_init(&trainer->order, token_stream_count(stream), config->model.sequence, config->run.seed,
                             error));
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
+    TRY(NEW_ARRAY(trainer->scales, batch, "a batch", error));
+    if (config->slow.objective == LTM_OBJECTIVE_IWAE)
+        TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     TRY(NEW_ARRAY(trainer->starts, batch, "a batch", error));
     TRY(NEW_ARRAY(trainer->gradient, size, "gradients", error));
     TRY(NEW_ARRAY(trainer->adam.first, size, "optimiser state", error));
@@ -59,6 +64,8 @@ void trainer_free(struct trainer *trainer) {
     workers_free(&trainer->workers);
     turnstile_free(trainer->turnstile);
     free(trainer->scores);
+    free(trainer->scales);
+    free(trainer->shares);
     free(trainer->starts);
     free(trainer->gradient);
     free(trainer->adam.first);
@@ -66,29 +73,86 @@ void trainer_free(struct trainer *trainer) {
     *trainer = (struct trainer){0};
 }
 
-/* Fit the group's posteriors, draw z anew, and add the gradient of the mean of -log p(x_t | x_<t, z) over the batch. */
+/* Weight of the KL in the fast loop of slow step `step` (from 0). */
+static double kl_weight(const struct ltm_slow_config *slow, int64_t step) {
+    if (step >= slow->kl_warmup) return 1;
+    return slow->kl_start + (1 - slow->kl_start) * (double)step / slow->kl_warmup;
+}
+
+/* One group of the batch in a worker's hands. */
+struct group {
+    struct trainer *trainer;
+    struct worker *w;
+    int first, count; /* sequences of the batch */
+};
+
+/* z = μ + σ ε with noise that the fit has not seen. The published program keeps the fit's noise for the slow step too. */
+static void draw(const struct group *group, int sample) {
+    const struct ltm_config *c = &group->trainer->config;
+    const uint32_t purpose = c->fast.noise == LTM_NOISE_FIXED ? RANDOM_FAST_NOISE : RANDOM_SLOW_NOISE;
+    const uint32_t step = (uint32_t)group->trainer->adam.count;
+    const struct noise_source source = {{c->run.seed, purpose, step, 0, 0}, group->w->numbers};
+    struct fast_loop *loop = &group->w->loop;
+    fast_loop_draw(loop, &source, group->count, sample);
+    posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, (size_t)group->count * loop->latents);
+}
+
+/* -log p(x|z) of the group's sequence g, as last computed. */
+static double nll_of(const struct group *group, int g) {
+    const int T = group->trainer->config.model.sequence;
+    double sum = 0;
+    for (int t = 0; t < T; t++) sum += (double)group->w->loop.nll[(size_t)g * (size_t)T + (size_t)t];
+    return sum;
+}
+
+/* The gradient of -log 1/S Σ_s w_s, w_s = p(x|z_s) p(z_s) / q(z_s), takes the share w_s / Σ w of that of -log p(x|z_s) (Burda
+ * et al., 2016). */
+static void weigh_draws(const struct group *group) {
+    const int S = group->trainer->config.slow.samples;
+    const struct fast_loop *loop = &group->w->loop;
+    double *shares = group->trainer->shares + (size_t)group->first * (size_t)S;
+    for (int s = 0; s < S; s++) {
+        draw(group, s);
+        decoder_score(group->w->pass, loop->z, loop->nll);
+        for (int g = 0; g < group->count; g++) {
+            const size_t at = (size_t)g * loop->latents;
+            shares[g * S + s] = posterior_log_ratio(loop->z + at, loop->logvar + at, loop->noise + at, loop->latents) -
+                                nll_of(group, g);
+        }
+    }
+    for (int g = 0; g < group->count; g++) {
+        double *share = shares + (size_t)g * (size_t)S, most = share[0], sum = 0;
+        for (int s = 1; s < S; s++) most = fmax(most, share[s]);
+        for (int s = 0; s < S; s++) sum += share[s] = exp(share[s] - most);
+        for (int s = 0; s < S; s++) share[s] /= sum;
+        group->trainer->scores[group->first + g].iwae = -most - log(sum / S);
+    }
+}
+
+/* Fit the group's posteriors, draw z anew, and add the gradient of the mean over the batch of -log p(x_t | x_<t, z). */
 static void train_group(struct trainer *trainer, struct worker *w, int ticket) {
     const struct ltm_config *c = &trainer->config;
-    const int first = ticket * trainer->workers.group, T = c->model.sequence, left = c->slow.batch - first;
-    const int count = left < trainer->workers.group ? left : trainer->workers.group;
-    const uint32_t step = (uint32_t)trainer->adam.count;
-    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, step, 0, 0}, w->numbers};
-    const struct noise_source fresh = {{c->run.seed, RANDOM_SLOW_NOISE, step, 0, 0}, w->numbers};
+    const int T = c->model.sequence, S = c->slow.samples, first = ticket * trainer->workers.group;
+    const int left = c->slow.batch - first, count = left < trainer->workers.group ? left : trainer->workers.group;
+    const struct group group = {trainer, w, first, count};
+    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
+    float *scales = trainer->scales + first;
+    struct sequence_score *scores = trainer->scores + first;
     worker_begin(w, trainer->stream, trainer->starts + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
+    w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->adam.count);
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
-    /* The published program keeps the fit's noise for the slow step too. */
-    if (c->fast.noise == LTM_NOISE_FIXED)
-        fast_loop_draw(&w->loop, &fit, count, 0);
-    else
-        fast_loop_draw(&w->loop, &fresh, count, 0);
-    posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, (size_t)count * w->loop.latents);
-    decoder_weight_gradient(w->pass, w->loop.z, 1.0f / ((float)c->slow.batch * (float)T), w->loop.nll,
-                            trainer->gradient, trainer->turnstile, ticket);
-    for (int g = 0; g < count; g++) {
-        struct sequence_score *score = &trainer->scores[first + g];
-        *score = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g)};
-        for (int t = 0; t < T; t++) score->recon += (double)w->loop.nll[(size_t)g * (size_t)T + (size_t)t];
+    for (int g = 0; g < count; g++) scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g)};
+    if (trainer->shares) weigh_draws(&group);
+    for (int s = 0; s < S; s++) {
+        for (int g = 0; g < count; g++) {
+            const double share = trainer->shares ? trainer->shares[(first + g) * S + s] : 1.0 / S;
+            scales[g] = (float)(share / ((double)c->slow.batch * T));
+        }
+        draw(&group, s);
+        decoder_weight_gradient(w->pass, w->loop.z, scales, w->loop.nll, trainer->gradient, trainer->turnstile,
+                                ticket * S + s);
+        for (int g = 0; g < count; g++) scores[g].recon += nll_of(&group, g) / S;
     }
 }
 
@@ -113,7 +177,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     return LTM_OK;
 }
 
-ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
+ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
     const struct ltm_config *c = &trainer->config;
     const double tokens = (double)c->slow.batch * c->model.sequence;
     ltm_status status = train_batch(trainer, error);
@@ -122,16 +186,24 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
+        done->loss += (trainer->shares ? trainer->scores[i].iwae : trainer->scores[i].recon) / tokens;
     }
-    done->loss = done->recon;
     done->grad_norm = gradient_norm(trainer->gradient, trainer->decoder->table.size, c->run.threads);
     if (!isfinite(done->loss) || !isfinite(done->grad_norm))
         return fail(error, LTM_NUMERIC,
                     "at slow step %lld the %s is not a finite number; training has diverged. Begin anew with a lower "
                     "slow.lr or fast.lr in another run.dir; the checkpoints so far are kept",
                     (long long)trainer->adam.count + 1, isfinite(done->loss) ? "gradient" : "loss");
-    const double scale = c->slow.clip > 0 && done->grad_norm > c->slow.clip ? c->slow.clip / done->grad_norm : 1;
-    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient, &trainer->decoder->table, &c->slow,
-               done->lr, scale, c->run.threads);
-    return decoder_pack(trainer->decoder, c->run.threads, error);
+    return LTM_OK;
+}
+
+ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
+    const struct ltm_slow_config *c = &trainer->config.slow;
+    const int threads = trainer->config.run.threads;
+    ltm_status status = trainer_gradient(trainer, done, error);
+    if (status != LTM_OK) return status;
+    const double scale = c->clip > 0 && done->grad_norm > c->clip ? c->clip / done->grad_norm : 1;
+    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient, &trainer->decoder->table, c, done->lr,
+               scale, threads);
+    return decoder_pack(trainer->decoder, threads, error);
 }

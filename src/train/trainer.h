@@ -21,7 +21,9 @@ struct trainer {
     struct turnstile *turnstile;
     struct adamw adam;
     float *gradient;
-    struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draw of z */
+    struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
+    float *scales;                 /* [batch]: what each sequence's loss counts in the draw at hand */
+    double *shares;                /* [batch, slow.samples] of iwae: what each draw counts, 1 in all; else NULL */
     int64_t *starts;               /* [batch] */
     int64_t steps;                 /* in all */
     const struct token_stream *stream;
@@ -41,9 +43,14 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
 void trainer_free(struct trainer *trainer);
 
 struct slow_step {
-    double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised, the same figure */
+    double recon, kl,
+        loss; /* nats a token: recon at the drawn z; loss is what was minimised: recon, or the iwae bound */
     double lr, grad_norm;
 };
+
+/* trainer->gradient += the gradient of the loss over the batch of the slow step after trainer->adam.count of them. The fitted
+ * posteriors are taken as given: no gradient goes through the fast loop. */
+ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
 /* Take the slow step after trainer->adam.count of them. LTM_NUMERIC when loss or gradient is not finite: the weights are then
  * as they were. */

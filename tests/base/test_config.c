@@ -216,12 +216,12 @@ static void auto_resolves(void **state) {
     assert_int_equal(config.slow.group, 2); /* eight groups of the batch's 16, fewer than 1,000 tokens each */
     assert_true(config.slow.lr_min == config.slow.lr / 10);
     assert_true(config.run.threads >= 1);
-    assert_int_equal(config.eval.fast_steps, 16);
-    assert_true(config.fast.lr == 0.1 && config.eval.fast_lr == config.fast.lr);
+    assert_int_equal(config.eval.fast_steps, 4);
+    assert_true(config.fast.lr == 0.5 && config.eval.fast_lr == config.fast.lr);
     config = defaults();
-    config.fast.method = LTM_FAST_NATURAL;
+    config.fast.method = LTM_FAST_ADAM;
     ltm_config_resolve(&config);
-    assert_true(config.fast.lr == 0.5);
+    assert_true(config.fast.lr == 0.1);
     assert_int_equal(config.model.vocab, LTM_AUTO);
 }
 

@@ -74,7 +74,7 @@ static void run_phase(struct rig *rig, struct worker *w, enum phase phase) {
         decoder_latent_gradient(w->pass, w->loop.z, w->loop.nll, w->loop.dz);
         break;
     case SLOW_STEP:
-        decoder_weight_gradient(w->pass, w->loop.z, 1e-3f, w->loop.nll, rig->gradient, NULL, 0);
+        decoder_weight_gradient(w->pass, w->loop.z, NULL, w->loop.nll, rig->gradient, NULL, 0);
         break;
     case BEGIN:
         decoder_begin(w->pass, w->tokens, w->targets, rig->group, T);
@@ -115,7 +115,7 @@ static struct rig new_rig(const struct named_config *config, int threads, bool i
         .config = config, .threads = threads, .group = workers_group(config->model.sequence), .bf16 = in_bf16};
     struct ltm_error error;
     must(decoder_create(&rig.decoder, &config->model, &error), &error);
-    weights_initialise(rig.decoder->weights, &rig.decoder->table, 1);
+    weights_initialise(rig.decoder->weights, &rig.decoder->table, 1, 1);
     if (in_bf16) must(decoder_use_bf16(rig.decoder, &error), &error);
     must(decoder_pack(rig.decoder, threads, &error), &error);
     must(workers_create(&rig.workers, rig.decoder, threads, rig.group, config->model.sequence, true, &error), &error);
@@ -206,7 +206,9 @@ static void self_forward(struct kernels *k) { self_attention_forward(k->b, k->c,
 static void self_backward(struct kernels *k) {
     self_attention_backward(k->e, k->b, k->a, k->b, k->c, &k->self, k->scratch);
 }
-static void cross_forward(struct kernels *k) { cross_attention_forward(k->b, k->c, k->a, k->e, k->f, &k->across); }
+static void cross_forward(struct kernels *k) {
+    cross_attention_forward(k->b, k->c, k->a, k->e, k->f, k->a, &k->across);
+}
 static void cross_backward(struct kernels *k) {
     cross_attention_backward(k->b, k->e, k->g, NULL, k->scratch, k->b, k->c, k->a, k->e, k->f, k->a, k->a, &k->across);
 }

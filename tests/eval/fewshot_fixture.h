@@ -56,7 +56,7 @@ static inline struct ltm_model *fixture_model(int latents, int sequence) {
     model->config.run.precision = LTM_PRECISION_FP32;
     strcpy(model->digest, ltm_tokenizer_digest(model->tokenizer));
     assert_int_equal(decoder_create(&model->decoder, &model->config.model, NULL), LTM_OK);
-    weights_initialise(model->decoder->weights, &model->decoder->table, 5);
+    weights_initialise(model->decoder->weights, &model->decoder->table, 1, 5);
     for (int i = 0; i < model->decoder->table.count; i++) {
         const struct weight *w = &model->decoder->table.weights[i];
         if (w->rank > 1)

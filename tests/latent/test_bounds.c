@@ -35,7 +35,7 @@ static struct setting set_up(float loud, float cross) {
     test_write_corpus(folder, 2 * LENGTH, COUNT * LENGTH + 1, VOCAB);
     assert_int_equal(token_stream_open(&s.stream, folder, "heldout", NULL), LTM_OK);
     assert_int_equal(decoder_create(&s.decoder, &shape, NULL), LTM_OK);
-    weights_initialise(s.decoder->weights, &s.decoder->table, 5);
+    weights_initialise(s.decoder->weights, &s.decoder->table, 1, 5);
     for (int i = 0; i < s.decoder->table.count; i++) {
         const struct weight *w = &s.decoder->table.weights[i];
         const float scale = w->rank == 1 ? 1.5f : strstr(w->name, "cross_attention.w") ? 40 * cross : 40 * loud;

@@ -30,7 +30,7 @@ struct setting {
 static struct setting set_up(const struct ltm_model_config *config) {
     struct setting s = {0};
     assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
-    weights_initialise(s.decoder->weights, &s.decoder->table, 3);
+    weights_initialise(s.decoder->weights, &s.decoder->table, 1, 3);
     for (size_t i = 0; i < s.decoder->table.size; i++) s.decoder->weights[i] *= 5; /* so that z matters */
     assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, false, NULL), LTM_OK);
     assert_int_equal(fast_loop_create(&s.loop, s.decoder, SEQUENCES, LENGTH, NULL), LTM_OK);

@@ -76,7 +76,7 @@ static void check_weights(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
     float *gradient = test_zeros(s.decoder->table.size);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, 1, s.nll, gradient, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient, NULL, 0);
     for (int i = 0; i < s.decoder->table.count; i++) {
         const struct weight *w = &s.decoder->table.weights[i];
         check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset,
@@ -103,10 +103,10 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     float *dz = test_zeros(s.latents);
     memcpy(before, s.decoder->weights, bytes);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, 1, s.nll, gradient, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient, NULL, 0);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
     for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, s.nll, dz);
-    decoder_weight_gradient(s.pass, s.z, 1, s.nll, again, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again, NULL, 0);
     assert_memory_equal(before, s.decoder->weights, bytes);
     assert_memory_equal(gradient, again, bytes);
     free(before), free(gradient), free(again), free(dz);

@@ -168,8 +168,9 @@ struct cross_case {
 static void cross_attention(struct layer *l) {
     const struct cross_case *c = l->shape;
     memset(l->out, 0, l->count * sizeof(float));
-    cross_attention_latents(c->kv, c->u, l->in[1], l->in[2], l->in[3], c->table, &c->s);
-    cross_attention_forward(l->out, c->p, l->in[0], c->kv, c->u, &c->s);
+    cross_attention_latents(c->kv, cross_attention_folds(&c->s) ? c->u : NULL, l->in[1], l->in[2], l->in[3], c->table,
+                            &c->s);
+    cross_attention_forward(l->out, c->p, l->in[0], c->kv, c->u, l->in[3], &c->s);
 }
 
 /* Unfolded and in double: softmax(q kᵀ / sqrt(h)) v Woᵀ. */
@@ -198,7 +199,7 @@ static void cross_plain(float *y, const float *q, const float *kv, const float *
 static void check_cross_attention(struct cross_shape s) {
     const size_t rows = (size_t)s.sequences * s.length, lat = (size_t)s.sequences * s.latents;
     const size_t qn = rows * s.heads * s.head_dim, kvw = 2 * (size_t)s.kv_heads * s.head_dim, yn = rows * s.dim;
-    const size_t un = (size_t)s.sequences * s.heads * s.latents * s.dim, pn = rows * s.heads * s.latents;
+    const size_t un = cross_attention_u(&s), pn = rows * s.heads * s.latents;
     struct cross_case c = {s, test_zeros((size_t)s.latents * s.head_dim), test_zeros(lat * kvw), test_zeros(un),
                            test_zeros(pn)};
     rope_table(c.table, s.latents, 2, s.head_dim);
@@ -236,6 +237,10 @@ static void cross_attention_is_the_plain_one_and_differentiates(void **state) {
     check_cross_attention((struct cross_shape){2, 7, 3, 3, 3, 4, 12});
     check_cross_attention((struct cross_shape){1, 19, 5, 6, 2, 2, 12});
     check_cross_attention((struct cross_shape){3, 1, 1, 2, 1, 6, 12});
+    check_cross_attention((struct cross_shape){2, 7, 11, 3, 3, 4, 12}); /* too many latents for folding to pay */
+    check_cross_attention((struct cross_shape){3, 5, 13, 6, 2, 2, 12});
+    assert_true(cross_attention_folds(&(struct cross_shape){1, 1, 3, 3, 3, 4, 12}));
+    assert_false(cross_attention_folds(&(struct cross_shape){1, 1, 11, 3, 3, 4, 12}));
 }
 
 struct output_case {
@@ -246,7 +251,7 @@ struct output_case {
 static void output(struct layer *l) {
     const struct output_case *c = l->shape;
     const struct linear e = {l->in[1], c->vocab, c->dim, NULL};
-    output_loss(NULL, l->out, NULL, NULL, l->in[0], &e, c->targets, 1, c->rows, l->in[2]);
+    output_loss(NULL, l->out, NULL, NULL, l->in[0], &e, c->targets, NULL, 1, c->rows, l->in[2]);
 }
 
 static void check_output_loss(int rows, int dim, int vocab) {
@@ -261,10 +266,12 @@ static void check_output_loss(int rows, int dim, int vocab) {
         .count = (size_t)rows,
         .shape = &c,
         .forward = output};
-    for (int i = 0; i < rows; i++) l.w[i] = 0.5f;
+    const int length = (rows + 1) / 2; /* two sequences */
+    const float scales[2] = {0.5f, -2};
+    for (int i = 0; i < rows; i++) l.w[i] = scales[i / length];
     float *dx = test_zeros(xn), *de = test_zeros(en), *nll = test_zeros(rows);
     const struct linear e = {l.in[1], vocab, dim, NULL};
-    output_loss(NULL, nll, dx, de, l.in[0], &e, targets, 0.5f, rows, l.in[2]);
+    output_loss(NULL, nll, dx, de, l.in[0], &e, targets, scales, length, rows, l.in[2]);
     output(&l);
     for (int i = 0; i < rows; i++) { /* -log softmax in double */
         double sum = 0, hit = 0;

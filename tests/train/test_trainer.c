@@ -1,0 +1,185 @@
+/* The slow step's gradient against finite differences of the loss it reports, for both objectives, and what its settings do. */
+#include "support/gradients.h"
+#include "support/shards.h"
+#include "support/unit.h"
+
+#include "train/trainer.h"
+
+enum { VOCAB = 30, WINDOW = 5, BATCH = 3, LENGTH = 9 };
+
+struct rig {
+    struct trainer trainer;
+    struct decoder *decoder;
+    struct token_stream *stream;
+};
+
+static struct ltm_config tiny(void) {
+    struct ltm_config c;
+    ltm_config_defaults(&c);
+    c.model = (struct ltm_model_config){.dim = 8,
+                                        .layers = 2,
+                                        .heads = 2,
+                                        .kv_heads = 1,
+                                        .ffn_multiple = 8,
+                                        .sequence = LENGTH,
+                                        .window = WINDOW,
+                                        .vocab = VOCAB,
+                                        .latents = 4};
+    c.fast.method = LTM_FAST_NATURAL;
+    c.fast.steps = 3;
+    c.slow.batch = BATCH;
+    c.slow.group = 2;
+    c.slow.latent_lr = 1;
+    c.run.threads = 2;
+    ltm_config_resolve(&c);
+    return c;
+}
+
+static void open_rig(struct rig *rig, const struct ltm_config *config) {
+    char corpus[600];
+    snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
+    if (!file_exists(corpus)) test_write_corpus(corpus, 400, 100, VOCAB);
+    assert_int_equal(token_stream_open(&rig->stream, corpus, "train", NULL), LTM_OK);
+    assert_int_equal(decoder_create(&rig->decoder, &config->model, NULL), LTM_OK);
+    random_normal(rig->decoder->weights, rig->decoder->table.size, (struct random_key){.seed = 4, .purpose = 99});
+    for (size_t i = 0; i < rig->decoder->table.size; i++) rig->decoder->weights[i] *= 0.4f;
+    assert_int_equal(trainer_create(&rig->trainer, config, rig->decoder, rig->stream, NULL), LTM_OK);
+}
+
+static void close_rig(struct rig *rig) {
+    trainer_free(&rig->trainer);
+    decoder_free(rig->decoder);
+    token_stream_close(rig->stream);
+}
+
+static struct slow_step gradient_of(struct rig *rig) {
+    struct slow_step done;
+    memset(rig->trainer.gradient, 0, sizeof(float) * rig->decoder->table.size);
+    assert_int_equal(trainer_gradient(&rig->trainer, &done, NULL), LTM_OK);
+    return done;
+}
+
+static double loss(void *user) { return gradient_of(user).loss; }
+
+/* Without fast steps q is the prior whatever the weights are, so the whole derivative of the loss is the gradient. */
+static void check_objective(int objective, int samples) {
+    struct ltm_config c = tiny();
+    struct rig rig;
+    c.fast.steps = 0;
+    c.run.threads = 1;
+    c.slow.objective = objective;
+    c.slow.samples = samples;
+    open_rig(&rig, &c);
+    const size_t n = rig.decoder->table.size;
+    gradient_of(&rig);
+    float *gradient = test_zeros(n);
+    memcpy(gradient, rig.trainer.gradient, n * sizeof *gradient);
+    check_gradient(objective == LTM_OBJECTIVE_IWAE ? "iwae" : "elbo", rig.decoder->weights, gradient, n, 3e-3f, loss,
+                   &rig);
+    free(gradient);
+    close_rig(&rig);
+}
+
+static void test_the_gradient_is_the_derivative_of_the_loss(void **state) {
+    (void)state;
+    check_objective(LTM_OBJECTIVE_ELBO, 1);
+    check_objective(LTM_OBJECTIVE_ELBO, 3);
+    check_objective(LTM_OBJECTIVE_IWAE, 4);
+}
+
+/* By Jensen: -log of a mean of w lies below the mean of -log w, which is recon + KL only in expectation; with q the prior, KL
+ * is 0 and the same draws are compared. */
+static void test_iwae_lies_below_the_draws_mean(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    struct rig rig;
+    c.fast.steps = 0;
+    c.slow.objective = LTM_OBJECTIVE_IWAE;
+    c.slow.samples = 5;
+    open_rig(&rig, &c);
+    const struct slow_step done = gradient_of(&rig);
+    assert_true(done.loss < done.recon - 1e-4);
+    close_rig(&rig);
+}
+
+static struct slow_step step_with(struct ltm_config c, float *gradient) {
+    struct rig rig;
+    open_rig(&rig, &c);
+    const struct slow_step done = gradient_of(&rig);
+    if (gradient) memcpy(gradient, rig.trainer.gradient, sizeof *gradient * rig.decoder->table.size);
+    close_rig(&rig);
+    return done;
+}
+
+/* A lighter KL lets z say more; after the warm-up the step is the plain one, to the bit. */
+static void test_kl_warmup(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    const struct slow_step plain = step_with(c, NULL);
+    c.slow.kl_start = 0.1;
+    assert_true(step_with(c, NULL).kl == plain.kl); /* a warm-up of no steps */
+    c.slow.kl_warmup = 4;
+    assert_true(step_with(c, NULL).kl > 1.5 * plain.kl);
+
+    struct rig rig;
+    open_rig(&rig, &c);
+    rig.trainer.adam.count = 4;
+    const double after = gradient_of(&rig).kl;
+    rig.trainer.config.slow.kl_warmup = 0;
+    assert_true(gradient_of(&rig).kl == after);
+    close_rig(&rig);
+}
+
+static void test_any_number_of_threads(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    float *one = test_zeros(1 << 14), *more = test_zeros(1 << 14);
+    c.slow.samples = 3;
+    for (int objective = LTM_OBJECTIVE_ELBO; objective <= LTM_OBJECTIVE_IWAE; objective++) {
+        c.slow.objective = objective;
+        c.run.threads = 1;
+        step_with(c, one);
+        c.run.threads = 2;
+        step_with(c, more);
+        assert_memory_equal(one, more, sizeof *one << 14);
+    }
+    free(one);
+    free(more);
+}
+
+/* Weights before and after a first step of AdamW, which moves every weight that has a gradient by the rate. */
+static void test_latent_lr_slows_the_cross_attention_alone(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    struct rig rig;
+    struct slow_step done;
+    c.slow.latent_lr = 0.25;
+    c.slow.weight_decay = 0;
+    c.slow.clip = 0;
+    open_rig(&rig, &c);
+    const size_t n = rig.decoder->table.size;
+    float *before = test_zeros(n);
+    memcpy(before, rig.decoder->weights, n * sizeof *before);
+    assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
+    for (int i = 0; i < rig.decoder->table.count; i++) {
+        const struct weight *w = &rig.decoder->table.weights[i];
+        const double expected = strstr(w->name, "cross_attention") ? 0.25 * done.lr : done.lr;
+        double most = 0;
+        for (size_t j = w->offset; j < w->offset + (size_t)w->rows * (size_t)w->columns; j++)
+            most = fmax(most, fabs((double)rig.decoder->weights[j] - before[j]));
+        assert_true(fabs(most - expected) < 0.02 * expected);
+    }
+    free(before);
+    close_rig(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_gradient_is_the_derivative_of_the_loss),
+        cmocka_unit_test(test_iwae_lies_below_the_draws_mean),
+        cmocka_unit_test(test_kl_warmup),
+        cmocka_unit_test(test_any_number_of_threads),
+        cmocka_unit_test(test_latent_lr_slows_the_cross_attention_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
