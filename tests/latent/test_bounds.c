@@ -28,13 +28,15 @@ struct setting {
 };
 
 /* Weights so large that z decides much: entries of some 0.8 `loud`, the cross-attention's of 0.8 `cross`. */
-static struct setting set_up(float loud, float cross) {
+static struct setting set_up_with(int latents, float loud, float cross) {
     struct setting s = {0};
+    struct ltm_model_config config = shape;
+    config.latents = latents;
     char folder[600];
     snprintf(folder, sizeof folder, "%s/corpus", test_folder());
     test_write_corpus(folder, 2 * LENGTH, COUNT * LENGTH + 1, VOCAB);
     assert_int_equal(token_stream_open(&s.stream, folder, "heldout", NULL), LTM_OK);
-    assert_int_equal(decoder_create(&s.decoder, &shape, NULL), LTM_OK);
+    assert_int_equal(decoder_create(&s.decoder, &config, NULL), LTM_OK);
     weights_initialise(s.decoder->weights, &s.decoder->table, 1, 5);
     for (int i = 0; i < s.decoder->table.count; i++) {
         const struct weight *w = &s.decoder->table.weights[i];
@@ -46,6 +48,8 @@ static struct setting set_up(float loud, float cross) {
     for (int i = 0; i < COUNT; i++) s.starts[i] = (int64_t)i * LENGTH;
     return s;
 }
+
+static struct setting set_up(float loud, float cross) { return set_up_with(1, loud, cross); }
 
 static void tear_down(struct setting *s) {
     s->workers.threads = 2;
@@ -201,6 +205,33 @@ static void every_score_of_a_decoder_deaf_to_z_is_exact(void **state) {
     tear_down(&s);
 }
 
+/* The plain autoregressive decoder: one figure, -log p(x), by every name; the rest is its last tokens'. */
+static void every_score_without_latents_is_the_exact_one(void **state) {
+    (void)state;
+    enum { FIRST = 6 };
+    struct setting s = set_up_with(0, 1, 1);
+    const struct score_options options = {
+        .fast = natural, .samples = 2, .iwae = 3, .prior = 3, .first_part = FIRST, .fitted_noise = true};
+    struct sequence_score scores[COUNT];
+    struct decoder_pass *pass;
+    assert_int_equal(score_sequences(scores, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, 1, LENGTH, false, NULL), LTM_OK);
+    for (int i = 0; i < COUNT; i++) {
+        int32_t chunk[LENGTH + 1];
+        float nll[LENGTH];
+        double whole = 0, rest = 0;
+        token_stream_read(s.stream, s.starts[i], LENGTH + 1, chunk);
+        decoder_begin(pass, chunk, chunk + 1, 1, LENGTH);
+        decoder_score(pass, NULL, nll);
+        for (int t = 0; t < LENGTH; t++) whole += (double)nll[t], rest += t < FIRST ? 0 : (double)nll[t];
+        assert_true(scores[i].kl == 0 && fabs(scores[i].recon - whole) < 1e-6);
+        assert_true(scores[i].iwae == scores[i].recon && scores[i].prior == scores[i].recon);
+        assert_true(fabs(scores[i].rest - rest) < 1e-6 && scores[i].rest_prior == scores[i].rest);
+    }
+    decoder_pass_free(pass);
+    tear_down(&s);
+}
+
 /* The published score, on a model whose text says much about z: fitting to known noise is cheaper than any code. */
 static void fitted_noise_scores_below_the_exact_value(void **state) {
     (void)state;
@@ -300,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_fall_to_the_exact_value_as_samples_grow),
         cmocka_unit_test(every_score_of_a_decoder_deaf_to_z_is_exact),
+        cmocka_unit_test(every_score_without_latents_is_the_exact_one),
         cmocka_unit_test(fitted_noise_scores_below_the_exact_value),
         cmocka_unit_test(natural_steps_keep_their_ground_where_z_says_much),
         cmocka_unit_test(rest_is_scored_behind_the_first_part),
