@@ -13,20 +13,20 @@
 #include "lab/study.h"
 #include "ltm/names.h"
 
-static ltm_status find_cell(const struct study_cell **cell, const struct ltm_study *s, const char *name,
-                            struct ltm_error *error) {
+static const struct study_cell *find_cell(const struct ltm_study *s, const char *name) {
+    for (size_t i = 0; i < s->cell_count; i++)
+        if (strcmp(s->cells[i].name, name) == 0) return &s->cells[i];
+    return NULL;
+}
+
+static ltm_status fail_no_cell(const struct ltm_study *s, const char *name, struct ltm_error *error) {
     const char *nearest = NULL;
     size_t best = strlen(name) / 2 + 1;
     for (size_t i = 0; i < s->cell_count; i++) {
         const size_t distance = ltm_name_distance(name, s->cells[i].name);
-        if (strcmp(s->cells[i].name, name) == 0) {
-            *cell = &s->cells[i];
-            return LTM_OK;
-        }
-        if (distance < best) {
-            best = distance;
-            nearest = s->cells[i].name;
-        }
+        if (distance >= best) continue;
+        best = distance;
+        nearest = s->cells[i].name;
     }
     return fail(error, LTM_INVALID, "%.300s has no cell %.200s%s%s; --dry-run lists them", s->path, name,
                 nearest ? "; did you mean " : "", nearest ? nearest : "");
@@ -104,13 +104,16 @@ ltm_status ltm_study_run_cell(const struct ltm_study *study, const char *name, c
                               bool *busy, struct ltm_error *error) {
     static const struct ltm_cell_hooks silent;
     ltm_status status = LTM_OK;
-    const struct study_cell *cell = NULL;
+    const struct study_cell *cell = find_cell(study, name);
     struct study_cell now;
     struct ltm_error inner = {0};
     char path[LTM_PATH_MAX];
     int claim = -1;
     bool claimed_elsewhere = false;
-    TRY(find_cell(&cell, study, name, error));
+    if (!cell) {
+        if (busy) *busy = false;
+        return fail_no_cell(study, name, error);
+    }
     TRY(claim_cell(&claim, cell, &claimed_elsewhere, error));
     TRY(study_cell_path(path, cell, "error.txt", error));
     now = *cell;
