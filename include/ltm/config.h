@@ -39,7 +39,8 @@ struct ltm_model_config {
     int sequence;     /* T_max, tokens */
     int window;       /* tokens a position attends to, itself included */
     int vocab;        /* V; auto = the tokenizer's */
-    int latents;      /* N_z in all, a multiple of layers; 0 = the plain autoregressive decoder ([latent] count) */
+    int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
+    int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

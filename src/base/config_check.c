@@ -41,8 +41,18 @@ static ltm_status check_heads(const struct ltm_model_config *m, struct ltm_error
 
 static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_error *error) {
     char use[64];
-    if (m->latents % m->layers) {
-        print_multiples(use, m->latents, m->layers);
+    const int reading = m->layers - m->latent_from;
+    if (reading < 1)
+        return fail(error, LTM_INVALID,
+                    "latent.from = %d leaves none of model.layers = %d to read latents; use %d at most", m->latent_from,
+                    m->layers, m->layers - 1);
+    if (m->latents % reading) {
+        print_multiples(use, m->latents, reading);
+        if (m->latent_from)
+            return fail(error, LTM_INVALID,
+                        "latent.count = %d is not a multiple of the %d layers from latent.from = %d up; use %s, or 0 "
+                        "for none",
+                        m->latents, reading, m->latent_from, use);
         return fail(error, LTM_INVALID,
                     "latent.count = %d is not a multiple of model.layers = %d; use %s, or 0 for none", m->latents,
                     m->layers, use);
@@ -52,7 +62,7 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
         return fail(error, LTM_INVALID,
                     "latent.count = %d is more than model.sequence = %d, so the latents' positions would coincide; use "
                     "at most %d",
-                    m->latents, m->sequence, m->sequence / m->layers * m->layers);
+                    m->latents, m->sequence, m->sequence / reading * reading);
     return LTM_OK;
 }
 

@@ -184,14 +184,15 @@ cleanup:
 static ltm_status name_places(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
     const struct ltm_model_config *c = &ltm_model_config(model)->model;
     const struct probe_features *f = &p->features;
-    const int part = f->latents / c->layers, layers = c->layers > 1 ? c->layers : 0;
+    const int reading = c->latents ? c->layers - c->latent_from : 1, part = f->latents / reading;
+    const int layers = reading > 1 ? reading : 0;
     ltm_status status = NEW_ARRAY(p->places, (size_t)layers + 3, "places", error);
     if (status != LTM_OK) return status;
     struct place *at = p->places;
     if (f->latents) *at++ = (struct place){"mu", 0, f->latents};
     for (int l = 0; l < layers && f->latents; l++, at++) {
         *at = (struct place){"", l * part, part};
-        snprintf(at->name, sizeof at->name, "mu %d", l + 1);
+        snprintf(at->name, sizeof at->name, "mu %d", c->latent_from + l + 1);
     }
     *at++ = (struct place){"states", f->latents, f->dim};
     if (f->latents) *at++ = (struct place){"states z=0", f->latents + f->dim, f->dim};

@@ -20,7 +20,7 @@ static ltm_status new_products(struct decoder *decoder, struct ltm_error *error)
                                                        .wo = product(decoder, at->wo, d, d),
                                                        .w13 = product(decoder, at->w13, 2 * F, d),
                                                        .w2 = product(decoder, at->w2, d, F)};
-        if (c->latents) decoder->products[l].cross_wq = product(decoder, at->cross_wq, d, d);
+        if (model_layer_reads(c, l)) decoder->products[l].cross_wq = product(decoder, at->cross_wq, d, d);
     }
     decoder->output = product(decoder, decoder->table.embedding, c->vocab, d);
     return LTM_OK;
@@ -41,7 +41,7 @@ ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_confi
     TRY(NEW_ARRAY(made->rope, (size_t)c->sequence * (size_t)head_dim, "positions", error));
     rope_table(made->rope, c->sequence, 1, head_dim);
     if (c->latents) {
-        const int count = c->latents / c->layers;
+        const int count = model_layer_latents(c);
         TRY(NEW_ARRAY(made->latent_rope, (size_t)count * (size_t)head_dim, "positions", error));
         rope_table(made->latent_rope, count, c->sequence / c->latents, head_dim);
     }

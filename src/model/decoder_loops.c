@@ -29,19 +29,25 @@ static const struct layer_offsets *offsets_of(const struct decoder_pass *pass, i
     return &pass->decoder->table.layers[l];
 }
 
+/* The lowest layer that reads latents; 0 without. */
+static int first_reader(const struct decoder_pass *pass) {
+    const struct ltm_model_config *c = &pass->decoder->config;
+    return c->latents ? c->latent_from : 0;
+}
+
 /* One layer's latents (G M, d) out of z (G, N_z, d), or back. */
 static void gather_latents(float *zl, const float *z, const struct decoder_pass *pass, int l) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim, part = all / (size_t)c->layers;
-    for (int g = 0; g < pass->sequences; g++)
-        memcpy(zl + (size_t)g * part, z + (size_t)g * all + (size_t)l * part, sizeof *z * part);
+    const size_t all = (size_t)c->latents * (size_t)c->dim, part = (size_t)(model_layer_latents(c) * c->dim);
+    const size_t at = (size_t)(l - c->latent_from) * part;
+    for (int g = 0; g < pass->sequences; g++) memcpy(zl + (size_t)g * part, z + (size_t)g * all + at, sizeof *z * part);
 }
 
 static void scatter_latents(float *z, const float *zl, const struct decoder_pass *pass, int l) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim, part = all / (size_t)c->layers;
-    for (int g = 0; g < pass->sequences; g++)
-        memcpy(z + (size_t)g * all + (size_t)l * part, zl + (size_t)g * part, sizeof *z * part);
+    const size_t all = (size_t)c->latents * (size_t)c->dim, part = (size_t)(model_layer_latents(c) * c->dim);
+    const size_t at = (size_t)(l - c->latent_from) * part;
+    for (int g = 0; g < pass->sequences; g++) memcpy(z + (size_t)g * all + at, zl + (size_t)g * part, sizeof *z * part);
 }
 
 /* mid = in + SelfAttn(RMSNorm(in)), and the cross-attention's queries, which depend on mid alone. */
@@ -56,7 +62,7 @@ static void self_forward(struct decoder_pass *pass, int l) {
     self_attention_forward(s->att, s->lse, s->qkv, &pass->self, pass->attention);
     memcpy(s->mid, s->in, sizeof(float) * (size_t)R * (size_t)d);
     linear_forward(pass->work, s->mid, s->att, &products_of(pass, l)->wo, R, true);
-    if (!c->latents) return;
+    if (!model_layer_reads(c, l)) return;
     rmsnorm_forward(pass->x, s->mid_r, s->mid, weight_at(pass, at->cross_norm), R, d);
     linear_forward(pass->work, s->cq, pass->x, &products_of(pass, l)->cross_wq, R, false);
     rope_forward(s->cq, d, R, pass->length, c->heads, h, pass->decoder->rope);
@@ -102,7 +108,7 @@ static void cross_backward(struct decoder_pass *pass, int l, const float *z, flo
     const struct layer_state *s = &pass->layers[l];
     const int R = rows_of(pass), d = c->dim, h = d / c->heads;
     const float *gain = weight_at(pass, at->cross_norm);
-    float *dq = l > 0 || dw ? pass->dq : NULL;
+    float *dq = l > first_reader(pass) || dw ? pass->dq : NULL;
     cross_attention_backward(dq, pass->dkv, pass->du, gradient_at(dw, at, at->cross_wo), pass->dp, pass->dh, s->p,
                              s->cq, s->ckv, s->u, weight_at(pass, at->cross_wo), pass->decoder->latent_rope,
                              &pass->across);
@@ -153,24 +159,41 @@ static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
     rmsnorm_backward(pass->dh, gradient_at(dw, at, at->ffn_norm), pass->dx, s->cross, s->cross_r, gain, R, d);
 }
 
+static void forward_layer(struct decoder_pass *pass, int l) {
+    const int layers = pass->decoder->config.layers;
+    ffn_forward(pass, l, l + 1 < layers ? pass->layers[l + 1].in : pass->out);
+}
+
+/* Up to the first cross-attention, which is as far as z has no say. */
+static void forward_below(struct decoder_pass *pass) {
+    embedding_forward(pass->layers[0].in, weight_at(pass, pass->decoder->table.embedding), pass->tokens, rows_of(pass),
+                      pass->decoder->config.dim);
+    for (int l = 0; l < first_reader(pass); l++) {
+        self_forward(pass, l);
+        forward_layer(pass, l);
+    }
+    self_forward(pass, first_reader(pass));
+    pass->below = true;
+}
+
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
                    int length) {
     decoder_pass_shape(pass, sequences, length);
     decoder_pass_prepare(pass);
     pass->tokens = tokens;
     pass->targets = targets;
-    embedding_forward(pass->layers[0].in, weight_at(pass, pass->decoder->table.embedding), tokens, rows_of(pass),
-                      pass->decoder->config.dim);
-    self_forward(pass, 0);
+    forward_below(pass);
 }
 
 /* The layers from the first cross-attention up, then the final norm into pass->x. */
 static void forward(struct decoder_pass *pass, const float *z) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    for (int l = 0; l < c->layers; l++) {
-        if (l > 0) self_forward(pass, l);
+    const int first = first_reader(pass);
+    if (!pass->below) forward_below(pass);
+    for (int l = first; l < c->layers; l++) {
+        if (l > first) self_forward(pass, l);
         if (c->latents) cross_forward(pass, l, z);
-        ffn_forward(pass, l, l + 1 < c->layers ? pass->layers[l + 1].in : pass->out);
+        forward_layer(pass, l);
     }
     rmsnorm_forward(pass->x, pass->out_r, pass->out, weight_at(pass, pass->decoder->table.final_norm), rows_of(pass),
                     c->dim);
@@ -198,10 +221,10 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *n
     forward(pass, z);
     loss(pass, nll, pass->dx, NULL, NULL);
     final_norm_backward(pass, NULL);
-    for (int l = pass->decoder->config.layers - 1; l >= 0; l--) {
+    for (int l = pass->decoder->config.layers - 1; l >= first_reader(pass); l--) {
         ffn_backward(pass, l, NULL);
         cross_backward(pass, l, z, dz, NULL);
-        if (l > 0) self_backward(pass, l, NULL);
+        if (l > first_reader(pass)) self_backward(pass, l, NULL);
     }
 }
 
@@ -225,12 +248,13 @@ void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const fl
         const struct layer_offsets *at = &table->layers[l];
         memset(pass->dw, 0, sizeof(float) * (at->end - at->begin));
         ffn_backward(pass, l, pass->dw);
-        if (c->latents) cross_backward(pass, l, z, NULL, pass->dw);
+        if (model_layer_reads(c, l)) cross_backward(pass, l, z, NULL, pass->dw);
         self_backward(pass, l, pass->dw);
         turnstile_enter(turnstile, l, ticket);
         vector_add(gradient + at->begin, pass->dw, at->end - at->begin);
         turnstile_leave(turnstile, l);
     }
+    pass->below = first_reader(pass) == 0; /* else the gradients of SwiGLU's inputs stand in their place */
     embedding_backward(pass->de, pass->dh, pass->tokens, rows_of(pass), c->dim);
     turnstile_enter(turnstile, c->layers, ticket);
     vector_add(gradient + table->embedding, pass->de, embedding);

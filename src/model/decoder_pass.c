@@ -6,9 +6,9 @@
 #include "nn/output_loss.h"
 
 static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G,
-                          size_t T, size_t u) {
+                          size_t T, size_t u, bool reads) {
     const size_t R = G * T, d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, K = (size_t)c->kv_heads;
-    const size_t M = (size_t)(c->latents / c->layers), F = (size_t)model_ffn_width(c);
+    const size_t M = (size_t)model_layer_latents(c), F = (size_t)model_ffn_width(c);
     s->in = ARENA_TAKE(arena, float, R *d);
     s->in_r = ARENA_TAKE(arena, float, R);
     s->qkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
@@ -16,7 +16,7 @@ static void lay_out_layer(struct layer_state *s, struct arena *arena, const stru
     s->lse = ARENA_TAKE(arena, float, R *H);
     s->cross = s->mid = ARENA_TAKE(arena, float, R *d);
     s->mid_r = ARENA_TAKE(arena, float, R);
-    if (M) {
+    if (reads) {
         s->cq = ARENA_TAKE(arena, float, R *d);
         s->ckv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
         s->u = ARENA_TAKE(arena, float, u);
@@ -32,11 +32,12 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     const struct decoder *decoder = pass->decoder;
     const struct ltm_model_config *c = &decoder->config;
     const size_t G = (size_t)pass->sequences, T = (size_t)pass->length, R = G * T, d = (size_t)c->dim;
-    const size_t H = (size_t)c->heads, K = (size_t)c->kv_heads, h = d / H, M = (size_t)(c->latents / c->layers);
+    const size_t H = (size_t)c->heads, K = (size_t)c->kv_heads, h = d / H, M = (size_t)model_layer_latents(c);
     const size_t F = (size_t)model_ffn_width(c), u = M ? cross_attention_u(&pass->across) : 0;
     pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
     struct layer_state unused;
-    for (int l = 0; l < c->layers; l++) lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T, u);
+    for (int l = 0; l < c->layers; l++)
+        lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T, u, model_layer_reads(c, l));
     pass->out = ARENA_TAKE(arena, float, R *d);
     pass->out_r = ARENA_TAKE(arena, float, R);
     pass->x = ARENA_TAKE(arena, float, R *d);
@@ -55,7 +56,8 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     pass->attention = ARENA_TAKE(arena, float, self_attention_scratch(&pass->self));
     pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
     if (pass->training) {
-        pass->dw = ARENA_TAKE(arena, float, decoder->table.layers[0].end - decoder->table.layers[0].begin);
+        const struct layer_offsets *top = &decoder->table.layers[c->layers - 1]; /* the largest */
+        pass->dw = ARENA_TAKE(arena, float, top->end - top->begin);
         pass->de = ARENA_TAKE(arena, float, ((size_t)c->vocab + 1) * d);
     }
 }
@@ -67,7 +69,7 @@ static void set_shape(struct decoder_pass *pass, int sequences, int length) {
     pass->length = length;
     pass->self = (struct attention_shape){sequences, length, c->heads, c->kv_heads, head_dim, c->window};
     pass->across =
-        (struct cross_shape){sequences, length, c->latents / c->layers, c->heads, c->kv_heads, head_dim, c->dim};
+        (struct cross_shape){sequences, length, model_layer_latents(c), c->heads, c->kv_heads, head_dim, c->dim};
 }
 
 static size_t arena_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
@@ -92,7 +94,8 @@ size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int leng
 }
 
 void decoder_pass_prepare(struct decoder_pass *pass) {
-    const struct layer_products *layer = &pass->decoder->products[0]; /* others have the same shapes */
+    /* The top layer has every product; the others have the same shapes. */
+    const struct layer_products *layer = &pass->decoder->products[pass->decoder->config.layers - 1];
     const int rows = pass->sequences * pass->length;
     linear_prepare(pass->work, &layer->wqkv, rows, false, pass->training);
     linear_prepare(pass->work, &layer->wo, rows, true, pass->training);

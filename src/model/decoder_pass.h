@@ -6,7 +6,8 @@
 #include "nn/cross_attention.h"
 #include "nn/self_attention.h"
 
-/* Legend: G sequences, T tokens each, R = G T rows, d width, H heads, K key/value heads of h, F SwiGLU width, M = N_z / L. */
+/* Legend: G sequences, T tokens each, R = G T rows, d width, H heads, K key/value heads of h, F SwiGLU width, M latents
+ * of a layer that reads them. */
 struct layer_state {
     float *in, *in_r;       /* (R, d), (R): the residual stream on entry, its RMSNorm factor */
     float *qkv;             /* (R, (H + 2K) h), rotated */
@@ -26,6 +27,7 @@ struct decoder_pass {
     struct attention_shape self;
     struct cross_shape across;
     const int32_t *tokens, *targets;
+    bool below; /* what lies below the first cross-attention is as decoder_begin left it */
 
     struct layer_state *layers; /* [L] */
     float *out, *out_r;         /* (R, d), (R): the residual stream behind the last layer */

@@ -36,7 +36,7 @@ struct decoder_stream {
 static void lay_out(struct decoder_stream *stream, struct arena *arena) {
     const struct ltm_model_config *c = &stream->decoder->config;
     const size_t d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, kv = (size_t)c->kv_heads * h;
-    const size_t M = (size_t)(c->latents / c->layers), F = (size_t)model_ffn_width(c), window = (size_t)c->window;
+    const size_t M = (size_t)model_layer_latents(c), F = (size_t)model_ffn_width(c), window = (size_t)c->window;
     const size_t S = (size_t)stream->slots, group = H / (size_t)c->kv_heads;
     stream->position = ARENA_TAKE(arena, int, S);
     stream->caches = ARENA_TAKE(arena, struct layer_cache, S * (size_t)c->layers);
@@ -104,14 +104,16 @@ static struct layer_cache *cache_of(const struct decoder_stream *stream, int slo
 
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const struct cross_shape shape = {1, 1, c->latents / c->layers, c->heads, c->kv_heads, c->dim / c->heads, c->dim};
+    const struct cross_shape shape = {1, 1, model_layer_latents(c), c->heads, c->kv_heads, c->dim / c->heads, c->dim};
     const size_t part = (size_t)shape.latents * (size_t)c->dim;
     stream->position[slot] = 0;
-    for (int l = 0; c->latents && l < c->layers; l++) {
+    for (int l = 0; l < c->layers; l++) {
+        if (!model_layer_reads(c, l)) continue;
         const struct layer_offsets *at = &stream->decoder->table.layers[l];
         struct layer_cache *cache = cache_of(stream, slot, l);
-        cross_attention_latents(cache->ckv, cache->u, z + (size_t)l * part, weight_at(stream, at->cross_wkv),
-                                weight_at(stream, at->cross_wo), stream->decoder->latent_rope, &shape);
+        cross_attention_latents(cache->ckv, cache->u, z + (size_t)(l - c->latent_from) * part,
+                                weight_at(stream, at->cross_wkv), weight_at(stream, at->cross_wo),
+                                stream->decoder->latent_rope, &shape);
     }
 }
 
@@ -224,7 +226,7 @@ static void self_step(struct decoder_stream *stream, int l) {
 /* P = softmax(q kᵀ / sqrt(h)) of one key/value head's query heads to the latents. */
 static void attend_latents(struct decoder_stream *stream, int l, int row, int head) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const int h = c->dim / c->heads, group = c->heads / c->kv_heads, M = c->latents / c->layers;
+    const int h = c->dim / c->heads, group = c->heads / c->kv_heads, M = model_layer_latents(c);
     const int slot = stream->row_slot[row];
     float *q = stream->q + (size_t)row * (size_t)c->dim + head * group * h;
     float *p = stream->p + ((size_t)row * (size_t)c->heads + (size_t)(head * group)) * (size_t)M;
@@ -242,7 +244,7 @@ static void attend_latents(struct decoder_stream *stream, int l, int row, int he
 /* h += P U: each thread takes its columns of every row. */
 static void add_latents(struct decoder_stream *stream, int l) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const int folded = c->heads * (c->latents / c->layers);
+    const int folded = c->heads * model_layer_latents(c);
     const struct share mine = my_share(c->dim);
     for (int row = 0; row < stream->rows; row++) {
         const float *p = stream->p + (size_t)row * (size_t)folded, *u = cache_of(stream, stream->row_slot[row], l)->u;
@@ -285,7 +287,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
     {
         for (int l = 0; l < c->layers; l++) {
             self_step(stream, l);
-            if (c->latents) cross_step(stream, l);
+            if (model_layer_reads(c, l)) cross_step(stream, l);
             ffn_step(stream, l);
         }
         norm(stream, decoder->table.final_norm);

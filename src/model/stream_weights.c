@@ -11,7 +11,7 @@ static int list_products(const struct stream_weights *w, int l, const struct lin
     struct stream_layer_weights *layer = &w->layers[l];
     const struct linear *all[] = {&p->wqkv, &p->wo, &p->w13, &p->w2, &p->cross_wq};
     struct row_weight *targets[] = {&layer->wqkv, &layer->wo, &layer->w13, &layer->w2, &layer->cross_wq};
-    const int count = w->decoder->config.latents ? 5 : 4;
+    const int count = model_layer_reads(&w->decoder->config, l) ? 5 : 4;
     for (int i = 0; i < count; i++) {
         from[i] = all[i];
         to[i] = targets[i];

@@ -9,6 +9,18 @@
 #include "base/random.h"
 #include "ltm/model.h"
 
+bool model_layer_reads(const struct ltm_model_config *config, int l) {
+    return config->latents > 0 && l >= config->latent_from;
+}
+
+int model_reading_layers(const struct ltm_model_config *config) {
+    return config->latents > 0 ? config->layers - config->latent_from : 0;
+}
+
+int model_layer_latents(const struct ltm_model_config *config) {
+    return config->latents > 0 ? config->latents / model_reading_layers(config) : 0;
+}
+
 int model_ffn_width(const struct ltm_model_config *config) {
     const int width = 8 * config->dim / 3, m = config->ffn_multiple;
     return (width + m - 1) / m * m;
@@ -44,7 +56,7 @@ static void add_layer(struct weight_table *table, const struct ltm_model_config 
     add_in_layer(table, l, "attention.wk", 2, kv, d, std);
     add_in_layer(table, l, "attention.wv", 2, kv, d, std);
     at->wo = add_in_layer(table, l, "attention.wo", 2, d, d, residual);
-    if (c->latents) {
+    if (model_layer_reads(c, l)) {
         at->cross_norm = add_in_layer(table, l, "cross_attention_norm", 1, d, 1, 0);
         at->cross_wq = add_in_layer(table, l, "cross_attention.wq", 2, d, d, std);
         at->cross_wkv = add_in_layer(table, l, "cross_attention.wk", 2, kv, d, std);
@@ -96,19 +108,20 @@ int64_t ltm_parameter_count(const struct ltm_model_config *config) {
     const int64_t d = config->dim, kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
     const int64_t kv = kv_heads * (d / config->heads), attention = 2 * d * d + 2 * kv * d + d;
     const int64_t ffn = 3 * d * model_ffn_width(config) + d;
-    return config->vocab * d + config->layers * ((config->latents ? 2 : 1) * attention + ffn) + d;
+    return config->vocab * d + (config->layers + model_reading_layers(config)) * attention + config->layers * ffn + d;
 }
 
 double ltm_forward_flops(const struct ltm_model_config *config) {
     const double d = config->dim, kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
     const double window = config->window < config->sequence ? config->window : config->sequence;
-    const double latents = config->latents / (double)config->layers;
-    const double norms = d * (1.0 + config->layers * (config->latents ? 3.0 : 2.0));
+    const double latents = config->latents; /* seen by each token in all layers together */
+    const double reading = model_reading_layers(config);
+    const double norms = d * (1.0 + 2.0 * config->layers + reading);
     /* The cross-attention's wk and wv are used once a latent, not once a token. */
-    const double latent_weights = config->latents ? config->layers * 2.0 * d * kv_heads * (d / config->heads) : 0;
-    const double used =
-        (double)ltm_parameter_count(config) - norms - latent_weights * (1.0 - latents / config->sequence);
+    const double latent_weights = reading * 2.0 * d * kv_heads * (d / config->heads);
+    const double each = reading > 0 ? latents / reading : 0;
+    const double used = (double)ltm_parameter_count(config) - norms - latent_weights * (1.0 - each / config->sequence);
     /* Scores and values: 2 · 2 · width a pair of positions; a position early in the sequence sees fewer than `window`. */
     const double seen = window - window * (window - 1) / (2.0 * config->sequence);
-    return 2.0 * used + 4.0 * config->layers * d * (seen + latents);
+    return 2.0 * used + 4.0 * d * (config->layers * seen + latents);
 }

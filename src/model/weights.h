@@ -39,6 +39,11 @@ struct weight_table {
     size_t embedding, final_norm;
 };
 
+/* Whether layer l reads latents; how many layers do; how many latents each of them has. */
+bool model_layer_reads(const struct ltm_model_config *config, int l);
+int model_reading_layers(const struct ltm_model_config *config);
+int model_layer_latents(const struct ltm_model_config *config);
+
 /* The SwiGLU width F. */
 int model_ffn_width(const struct ltm_model_config *config);
 

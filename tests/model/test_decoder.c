@@ -17,6 +17,13 @@ static const struct ltm_model_config grouped = {.dim = 24,
                                                 .vocab = 29,
                                                 .latents = 6};
 
+/* Latents that the upper layers alone read. */
+static struct ltm_model_config upper(int from) {
+    struct ltm_model_config c = grouped;
+    c.latent_from = from;
+    return c;
+}
+
 struct setting {
     struct decoder *decoder;
     struct decoder_pass *pass;
@@ -61,15 +68,22 @@ static double total_nll(void *user) {
     return sum;
 }
 
-static void gradient_to_latents_is_that_of_the_nll(void **state) {
-    (void)state;
-    struct setting s = set_up(&grouped);
+static void check_latents(const struct ltm_model_config *config) {
+    struct setting s = set_up(config);
     float *dz = test_zeros(s.latents);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
     decoder_latent_gradient(s.pass, s.z, s.nll, dz);
     check_gradient("z", s.z, dz, s.latents, 5e-3f, total_nll, &s);
     free(dz);
     tear_down(&s);
+}
+
+static void gradient_to_latents_is_that_of_the_nll(void **state) {
+    (void)state;
+    const struct ltm_model_config upper_two = upper(1), top = upper(2);
+    check_latents(&grouped);
+    check_latents(&upper_two);
+    check_latents(&top);
 }
 
 static void check_weights(const struct ltm_model_config *config) {
@@ -92,11 +106,14 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
     struct ltm_model_config plain = grouped;
     plain.latents = 0;
     check_weights(&plain);
+    const struct ltm_model_config upper_two = upper(1), top = upper(2);
+    check_weights(&upper_two);
+    check_weights(&top);
 }
 
-static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
-    (void)state;
-    struct setting s = set_up(&grouped);
+/* Nor does a slow step's first draw of z change what its second finds. */
+static void check_left_alone(const struct ltm_model_config *config) {
+    struct setting s = set_up(config);
     const size_t bytes = s.decoder->table.size * sizeof(float);
     float *before = malloc(bytes), *gradient = test_zeros(s.decoder->table.size),
           *again = test_zeros(s.decoder->table.size);
@@ -109,8 +126,18 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again, NULL, 0);
     assert_memory_equal(before, s.decoder->weights, bytes);
     assert_memory_equal(gradient, again, bytes);
+    memset(again, 0, bytes);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again, NULL, 0);
+    assert_memory_equal(gradient, again, bytes);
     free(before), free(gradient), free(again), free(dz);
     tear_down(&s);
+}
+
+static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
+    (void)state;
+    const struct ltm_model_config top = upper(2);
+    check_left_alone(&grouped);
+    check_left_alone(&top);
 }
 
 static void layer_weights_stand_side_by_side(void **state) {
@@ -147,6 +174,11 @@ static void parameter_counts_are_the_papers(void **state) {
     }
     struct setting s = set_up(&grouped);
     assert_int_equal(ltm_parameter_count(&grouped), (int64_t)s.decoder->table.size);
+    tear_down(&s);
+    const struct ltm_model_config top = upper(2);
+    s = set_up(&top);
+    assert_int_equal(ltm_parameter_count(&top), (int64_t)s.decoder->table.size);
+    assert_true(ltm_forward_flops(&top) < ltm_forward_flops(&grouped));
     tear_down(&s);
 }
 

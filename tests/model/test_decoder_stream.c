@@ -91,8 +91,10 @@ static void check_against_pass(const struct ltm_model_config *config, bool in_ha
  * at random, over a dozen products that normed inputs meet; a wrong weight would be off by a whole logit or more. */
 static void stream_sees_what_a_pass_sees(void **state) {
     (void)state;
-    struct ltm_model_config plain = odd;
+    struct ltm_model_config plain = odd, upper = odd;
     plain.latents = 0;
+    upper.latent_from = 1;
+    check_against_pass(&upper, false, 0, 1e-4);
     check_against_pass(&odd, false, 0, 1e-4);
     check_against_pass(&odd, false, 7, 1e-4);
     check_against_pass(&plain, false, 0, 1e-4);
