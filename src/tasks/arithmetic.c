@@ -140,7 +140,7 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
     static const char *const then[] = {"", "Then ", "After that "};
-    struct sums sums;
+    struct sums sums = {0};
     const char *held_out = draw_sums(synth, draw, side, &sums);
     const char *name = names[draw_below(draw, SYNTH_COUNT(names))];
     const char *thing = things[draw_below(draw, SYNTH_COUNT(things))];

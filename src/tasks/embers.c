@@ -130,7 +130,8 @@ static void put_count(const struct question *q, struct synth_problem *p) {
 }
 
 static void put_alphabet(const struct question *q, struct synth_problem *p) {
-    const int step = q->rare ? -1 : 1, from = q->text[q->rare], to = q->text[!q->rare];
+    const unsigned char *ends = (const unsigned char *)q->text;
+    const int step = q->rare ? -1 : 1, from = ends[q->rare], to = ends[!q->rare];
     text_print(&p->context, "%c to %c", from, to);
     for (int c = from; c != to + step; c += step) text_print(&p->answer, "%s%c", c == from ? "" : " ", c);
 }

@@ -15,12 +15,14 @@ static const struct synth_family *const families[] = {&family_stories,     &fami
                                                       &family_constraints, &family_embers,     &family_compose,
                                                       &family_hops,        &family_hierarchy};
 
+enum { FAMILIES = sizeof families / sizeof families[0] };
+
 const struct ltm_synth_family *ltm_synth_family_at(int i) {
-    return i >= 0 && i < SYNTH_COUNT(families) ? &families[i]->public : NULL;
+    return i >= 0 && i < FAMILIES ? &families[i]->public : NULL;
 }
 
 const struct synth_family *synth_family_find(const char *name) {
-    for (int i = 0; i < SYNTH_COUNT(families); i++)
+    for (int i = 0; i < FAMILIES; i++)
         if (strcmp(families[i]->public.name, name) == 0) return families[i];
     return NULL;
 }

@@ -18,7 +18,7 @@ static void solve(const char *name, const char *asked, char *answer) {
         for (const char *c = asked; *c; c++) count += *c != ' ' && (name[0] == 'l' || strspn(c, "aeiou") > 0);
         sprintf(answer, "%d", count);
     } else if (strstr(name, "wards")) {
-        const int from = asked[0], to = asked[5], step = from < to ? 1 : -1;
+        const int from = (unsigned char)asked[0], to = (unsigned char)asked[5], step = from < to ? 1 : -1;
         assert_int_equal(step, name[0] == 'f' ? 1 : -1);
         for (int c = from;; c += step) {
             answer += sprintf(answer, "%c%s", c, c == to ? "" : " ");
