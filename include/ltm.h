@@ -28,6 +28,7 @@
 #include "ltm/probe.h"
 #include "ltm/report.h"
 #include "ltm/samples.h"
+#include "ltm/session.h"
 #include "ltm/status.h"
 #include "ltm/sweep.h"
 #include "ltm/synth.h"

@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "generate_interactive.h"
 #include "generate_output.h"
 #include "generate_stats.h"
 #include "ltm/generate.h"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  --threads N            (one a core)\n"
     "  --precision P          of the weights: fp32, bf16 (half the bytes, so faster), or auto, as trained (auto)\n"
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
+    "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
     "What comes out:\n"
     "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p\n"
     "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
@@ -59,6 +61,7 @@ static const struct option long_options[] = {{"prompt", required_argument, NULL,
                                              {"output", required_argument, NULL, 'o'},
                                              {"judge", required_argument, NULL, 'J'},
                                              {"past-end", no_argument, NULL, 'e'},
+                                             {"interactive", no_argument, NULL, 'i'},
                                              {"json", no_argument, NULL, 'j'},
                                              {"stats", no_argument, NULL, 'S'},
                                              {"help", no_argument, NULL, 'h'},
@@ -74,7 +77,7 @@ struct fast_keys {
 
 struct request {
     const char *checkpoint, *prompt, *prompts, *field, *output, *judge;
-    bool json, stats;
+    bool json, stats, interactive;
     struct ltm_generate_options options;
     struct fast_keys keys;
 };
@@ -135,6 +138,9 @@ static int set_option(struct request *r, int letter, const char *value, char **a
         return CLI_OK;
     case 'S':
         r->stats = true;
+        return CLI_OK;
+    case 'i':
+        r->interactive = true;
         return CLI_OK;
     case 'e':
         options->stop_at_end = false;
@@ -200,8 +206,9 @@ static void on_signal(int number) {
     stop = 1;
 }
 
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+/* Where a person types, an interrupt must end the wait for the next line. */
+static void catch_signals(bool restart) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = restart ? SA_RESTART : 0};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -226,7 +233,7 @@ static ltm_status write_samples(const struct ltm_model *model, const struct ltm_
         hooks.on_text = generate_on_text;
     else if (output->path || !isatty(STDOUT_FILENO)) /* a bar would stand amid the text */
         hooks.watch = &watch;
-    catch_signals();
+    catch_signals(true);
     ltm_status status = ltm_generate(model, options, &hooks, error);
     cli_bar_end(&bar);
     if (!generate_output_close(output)) {
@@ -296,6 +303,23 @@ static int generate(struct request *r) {
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
+static int interact(struct request *r) {
+    struct ltm_error error = {0};
+    struct ltm_model *model = NULL;
+    struct ltm_config config;
+    ltm_status status = ltm_model_open(&model, r->checkpoint, &error);
+    if (status == LTM_OK) status = configure(&config, model, &r->keys, &error);
+    int code;
+    if (status == LTM_OK) {
+        r->options.fast = &config.fast;
+        catch_signals(false);
+        code = generate_interactive(model, &r->options, r->prompt, &stop);
+    } else
+        code = cli_fail(&error);
+    ltm_model_close(model);
+    return code;
+}
+
 int command_generate(int argc, char **argv) {
     struct request r = {.options = ltm_generate_defaults()};
     int letter, code = CLI_OK;
@@ -319,5 +343,9 @@ int command_generate(int argc, char **argv) {
     if (!r.checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
     if (r.prompt && r.prompts) return cli_usage(command, "either --prompt or --prompts, not both");
     if (r.field && !r.prompts) return cli_usage(command, "--field names what holds a prompt in --prompts FILE");
-    return generate(&r);
+    if (r.interactive && (r.prompts || r.output || r.json || r.stats || r.options.count > 1))
+        return cli_usage(command,
+                         "--interactive writes one text in turns: not with --prompts, --count, --json, --output, "
+                         "--stats or --judge");
+    return r.interactive ? interact(&r) : generate(&r);
 }

@@ -15,9 +15,6 @@
 enum { BATCH_MOST = 32 };
 static const size_t batch_bytes = (size_t)256 << 20;
 
-/* Products over less than this are done before a second thread has been woken. */
-static const size_t shared_bytes = (size_t)4 << 20;
-
 struct ltm_generate_options ltm_generate_defaults(void) {
     return (struct ltm_generate_options){.count = 1,
                                          .temperature = 0.8,
@@ -123,7 +120,7 @@ static ltm_status run_writers(struct writing *w, const struct stream_weights *we
     const struct ltm_generate_options *o = w->options;
     const int64_t samples = w->last - w->next;
     const int writers = samples < o->threads ? (int)samples : o->threads;
-    const int team = samples == 1 && weights->bytes > shared_bytes ? o->threads : 1;
+    const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
     const size_t one = decoder_stream_bytes(w->model->decoder, 1, team);
     const int64_t each = (samples + writers - 1) / writers, fit = (int64_t)(batch_bytes / one);
     int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;

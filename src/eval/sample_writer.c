@@ -28,7 +28,7 @@ cleanup:
 }
 
 void sample_writer_free(struct sample_writer *writer) {
-    for (int i = 0; writer->slot && i < writer->slots; i++) free(writer->slot[i].text);
+    for (int i = 0; writer->slot && i < writer->slots; i++) free(writer->slot[i].text.text);
     free(writer->slot);
     free(writer->order);
     free(writer->tokens);
@@ -78,47 +78,14 @@ static void begin(struct sample_writer *w, int slot, int64_t number) {
     s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
 }
 
-/* How many of the bytes end a character, so that the rest may wait for what completes it. */
-static size_t whole_characters(const char *text, size_t bytes) {
-    for (size_t back = 1; back <= 3 && back <= bytes; back++) {
-        const unsigned char c = (unsigned char)text[bytes - back];
-        if ((c & 0xC0) == 0x80) continue; /* inside a character: look further back for its beginning */
-        const size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        return needs > back ? bytes - back : bytes;
-    }
-    return bytes;
-}
-
-static ltm_status append(struct sample_slot *s, const struct ltm_tokenizer *tokenizer, int32_t token,
-                         struct ltm_error *error) {
-    char *text = NULL;
-    size_t bytes = 0;
-    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &text, &bytes, error);
-    if (status != LTM_OK) return status;
-    const size_t needed = s->sample.bytes + bytes + 1;
-    if (needed > s->room) {
-        char *grown = realloc(s->text, 2 * needed);
-        if (!grown) {
-            free(text);
-            return fail_memory(error, 2 * needed, "a sample's text");
-        }
-        s->text = grown;
-        s->room = 2 * needed;
-    }
-    memcpy(s->text + s->sample.bytes, text, bytes + 1);
-    s->sample.bytes += bytes;
-    free(text);
-    return LTM_OK;
-}
-
 /* Tell of text that is new; at the end of a sample of all of it. False when the sample is to end. */
 static bool tell(struct sample_writer *w, struct sample_slot *s, bool end) {
     struct writing *shared = w->shared;
-    const size_t whole = end ? s->sample.bytes : whole_characters(s->text ? s->text : "", s->sample.bytes);
+    const size_t whole = end ? s->text.bytes : sample_text_whole(&s->text);
     bool more = true;
     if (!shared->on_text || whole <= s->told) return true;
     struct ltm_sample so_far = s->sample;
-    so_far.text = s->text;
+    so_far.text = s->text.text;
     so_far.bytes = whole;
 #pragma omp critical(generation)
     more = shared->on_text(shared->user, &so_far, whole - s->told);
@@ -154,22 +121,21 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
         s->sample.ended = true;
         return false;
     }
-    /* model.vocab may be rounded up: such ids are no text */
-    if (s->token < ltm_tokenizer_vocab(tokenizer) && append(s, tokenizer, s->token, error) != LTM_OK) return false;
+    if (sample_text_append(&s->text, tokenizer, s->token, error) != LTM_OK) return false;
     return tell(w, s, false) && s->left > 0;
 }
 
 /* Hand a sample over with its text. */
 static void finish(struct sample_writer *w, struct sample_slot *s, struct ltm_error *error) {
     struct writing *shared = w->shared;
-    if (!s->text && NEW_ARRAY(s->text, 1, "a sample's text", error) != LTM_OK) return;
+    if (!s->text.text && NEW_ARRAY(s->text.text, 1, "a sample's text", error) != LTM_OK) return;
     tell(w, s, true);
-    s->sample.text = s->text;
+    s->sample.text = s->text.text;
+    s->sample.bytes = s->text.bytes;
     bool more;
 #pragma omp critical(generation)
-    more = shared->on_done(shared->user, &s->sample, s->text);
-    s->text = NULL;
-    s->room = 0;
+    more = shared->on_done(shared->user, &s->sample, s->text.text);
+    s->text = (struct sample_text){0};
     if (!more)
 #pragma omp atomic write
         shared->stopped = true;

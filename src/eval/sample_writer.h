@@ -3,6 +3,7 @@
 #ifndef EVAL_SAMPLE_WRITER_H
 #define EVAL_SAMPLE_WRITER_H
 
+#include "eval/sample_text.h"
 #include "eval/sampler.h"
 #include "latent/fast_loop.h"
 #include "ltm/generate.h"
@@ -35,10 +36,10 @@ struct writing {
 
 struct sample_slot {
     struct ltm_sample sample;
-    char *text;
-    size_t room, told; /* bytes of text; those that on_text has had */
-    int32_t token;     /* to be read next */
-    int left;          /* tokens that may still come */
+    struct sample_text text;
+    size_t told;   /* bytes of it that on_text has had */
+    int32_t token; /* to be read next */
+    int left;      /* tokens that may still come */
 };
 
 struct sample_writer {

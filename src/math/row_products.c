@@ -13,9 +13,9 @@
 #if defined __AVX512F__
 enum { LANES = 16, TILE_ROWS = 6, TILE_OUT = 4 };
 #elif defined __AVX__
-enum { LANES = 8, TILE_ROWS = 3, TILE_OUT = 4 };
+enum { LANES = 8, TILE_ROWS = 2, TILE_OUT = 4 };
 #else
-enum { LANES = 4, TILE_ROWS = 3, TILE_OUT = 4 };
+enum { LANES = 4, TILE_ROWS = 2, TILE_OUT = 4 };
 #endif
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
@@ -77,7 +77,7 @@ INLINE quad totals(lanes a, lanes b, lanes c, lanes d) {
 /* A tile of R rows of X and C rows of W, both constants where this is inlined: the same sums in the same order for any. */
 INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, size_t row, bool in_half,
                  bool add, const int R, const int C) {
-    lanes sum[TILE_ROWS][TILE_OUT];
+    lanes sum[TILE_ROWS > 4 ? TILE_ROWS : 4][TILE_OUT];
     const size_t ld = (size_t)w->ld, n = (size_t)w->in, whole = n - n % LANES, stride = (size_t)ldx;
     const float *full = in_half ? NULL : w->full + row * ld;
     const bf16 *half = in_half ? w->half + row * ld : NULL;
@@ -109,22 +109,48 @@ INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_we
     }
 }
 
-/* `count` rows of W (TILE_OUT, or 1) from `row` on against all rows of X. */
-INLINE void strip(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, size_t row, bool in_half,
-                  bool add, int rows, const int C) {
-    int r = 0;
-    y += row;
-    for (; r + TILE_ROWS <= rows; r += TILE_ROWS)
-        tile(y + (size_t)r * (size_t)ldy, ldy, x + (size_t)r * (size_t)ldx, ldx, w, row, in_half, add, TILE_ROWS, C);
-    for (; r + 2 <= rows; r += 2)
-        tile(y + (size_t)r * (size_t)ldy, ldy, x + (size_t)r * (size_t)ldx, ldx, w, row, in_half, add, 2, C);
-    if (r < rows) tile(y + (size_t)r * (size_t)ldy, ldy, x + (size_t)r * (size_t)ldx, ldx, w, row, in_half, add, 1, C);
+/* Rows of X in the next tile: a full one, unless that would leave a lone row or two behind it. */
+static int tile_rows(int left) {
+    if (left >= TILE_ROWS) return left > TILE_ROWS + 2 || left == TILE_ROWS || TILE_ROWS < 4 ? TILE_ROWS : 4;
+    return left > 4 ? 4 : left;
 }
 
-INLINE void strips(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, bool in_half, bool add,
+/* R rows of X against rows from … to - 1 of W. */
+INLINE void band(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, bool in_half, bool add,
+                 size_t from, size_t to, const int R) {
+    for (; from + TILE_OUT <= to; from += TILE_OUT) tile(y + from, ldy, x, ldx, w, from, in_half, add, R, TILE_OUT);
+    for (; from < to; from++) tile(y + from, ldy, x, ldx, w, from, in_half, add, R, 1);
+}
+
+/* Blocks of W that stay in the second cache while all rows of X pass by; a tile's rows of X stay in the first. */
+INLINE void blocks(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, bool in_half, bool add,
                    int rows, size_t from, size_t to) {
-    for (; from + TILE_OUT <= to; from += TILE_OUT) strip(y, ldy, x, ldx, w, from, in_half, add, rows, TILE_OUT);
-    for (; from < to; from++) strip(y, ldy, x, ldx, w, from, in_half, add, rows, 1);
+    enum { BLOCK_BYTES = 128 * 1024 };
+    const size_t row_bytes = (size_t)w->in * (in_half ? sizeof(bf16) : sizeof(float));
+    const size_t step = (BLOCK_BYTES / row_bytes / TILE_OUT + 1) * TILE_OUT;
+    for (; from < to; from += step) {
+        const size_t end = from + step < to ? from + step : to;
+        for (int r = 0, R; r < rows; r += R) {
+            float *yr = y + (size_t)r * (size_t)ldy;
+            const float *xr = x + (size_t)r * (size_t)ldx;
+            switch (R = tile_rows(rows - r)) {
+            case 1:
+                band(yr, ldy, xr, ldx, w, in_half, add, from, end, 1);
+                break;
+            case 2:
+                band(yr, ldy, xr, ldx, w, in_half, add, from, end, 2);
+                break;
+            case 3:
+                band(yr, ldy, xr, ldx, w, in_half, add, from, end, 3);
+                break;
+            case 4:
+                band(yr, ldy, xr, ldx, w, in_half, add, from, end, 4);
+                break;
+            default:
+                band(yr, ldy, xr, ldx, w, in_half, add, from, end, TILE_ROWS);
+            }
+        }
+    }
 }
 
 void row_product(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, int rows, bool add, int part,
@@ -134,7 +160,7 @@ void row_product(float *y, int ldy, const float *x, int ldx, const struct row_we
     const size_t from = tiles * (size_t)part / (size_t)parts * TILE_OUT;
     const size_t end = tiles * ((size_t)part + 1) / (size_t)parts * TILE_OUT, to = end < out ? end : out;
     if (w->half)
-        strips(y, ldy, x, ldx, w, true, add, rows, from, to);
+        blocks(y, ldy, x, ldx, w, true, add, rows, from, to);
     else
-        strips(y, ldy, x, ldx, w, false, add, rows, from, to);
+        blocks(y, ldy, x, ldx, w, false, add, rows, from, to);
 }

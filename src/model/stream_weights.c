@@ -67,3 +67,8 @@ void stream_weights_free(struct stream_weights *weights) {
     free(weights->halves);
     free(weights);
 }
+
+int stream_team(const struct stream_weights *weights, int threads) {
+    const size_t worth_sharing = (size_t)4 << 20;
+    return weights->bytes > worth_sharing ? threads : 1;
+}

@@ -24,4 +24,8 @@ ltm_status stream_weights_create(struct stream_weights **weights, const struct d
                                  int threads, struct ltm_error *error);
 void stream_weights_free(struct stream_weights *weights);
 
+/* How many of `threads` should share the steps of a single sequence: one where the weights are so few that a product is done
+ * before a second thread has been woken. */
+int stream_team(const struct stream_weights *weights, int threads);
+
 #endif

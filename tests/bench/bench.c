@@ -1,6 +1,6 @@
 /* make bench: how fast the loops run against what the machine's matrix units can do, in one run, as JSON.
  *
- *     build/tests/bench/bench [A B C D …] [seconds=1]
+ *     build/tests/bench/bench [A B C D …] [generation] [seconds=1]        generation: that phase alone
  *
  * useful_of_peak counts work as DESIGN, section 8 does: a forward pass F (2 a weight and token, and attention), a fast step 2 F,
  * a slow step 3 F, whatever a cleverer order of work leaves out or does again. executed_of_peak gives no credit for what a fast
@@ -15,12 +15,15 @@
 #include <omp.h>
 
 #include "base/clock.h"
+#include "eval/sampler.h"
 #include "latent/fast_loop.h"
 #include "latent/workers.h"
 #include "ltm/model.h"
+#include "math/bandwidth.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
 #include "model/decoder.h"
+#include "model/decoder_stream.h"
 #include "nn/cross_attention.h"
 #include "nn/output_loss.h"
 #include "nn/rmsnorm.h"
@@ -265,6 +268,94 @@ static json_t *measure_kernels(const struct named_config *config) {
     return out;
 }
 
+/* ---- Generation: tokens a second with all threads, behind a full window, drawing included ---- */
+
+struct writer {
+    struct decoder_stream *stream;
+    struct sampler sampler;
+    int *slots;
+    int32_t *tokens;
+};
+
+/* Streams as ltm_generate makes them: one for a single sample, which all threads share; else one a thread. */
+static double tokens_per_second(const struct stream_weights *weights, const struct decoder_pass *prompt, int batch,
+                                int threads) {
+    const struct decoder *decoder = weights->decoder;
+    const int T = decoder->config.sequence, window = decoder->config.window, writers = batch == 1 ? 1 : threads;
+    const int slots = batch / writers, team = threads / writers;
+    float *z = calloc((size_t)decoder->config.latents * (size_t)decoder->config.dim + 1, sizeof *z);
+    struct writer *all = calloc((size_t)writers, sizeof *all);
+    double rate = 0;
+    struct ltm_error error;
+    for (int i = 0; i < writers; i++) {
+        must(decoder_stream_create(&all[i].stream, weights, slots, team, &error), &error);
+        must(sampler_create(&all[i].sampler, decoder->config.vocab, 0.8, 0, 0.95, &error), &error);
+        all[i].slots = calloc((size_t)slots, sizeof(int));
+        all[i].tokens = calloc((size_t)slots, sizeof(int32_t));
+        for (int s = 0; s < slots; s++) all[i].slots[s] = s;
+    }
+#pragma omp parallel num_threads(writers) reduction(+ : rate)
+    {
+        const struct writer *w = &all[omp_get_thread_num()];
+        double began = 0;
+        int64_t written = 0;
+        for (int at = T, warm = 0; warm < 2 || seconds_now() - began < budget; at++) {
+            if (at >= T) { /* the sequence is full: behind the prompt again */
+                for (int s = 0; s < slots; s++) decoder_stream_begin_behind(w->stream, s, prompt, z);
+                at = window;
+            }
+            const float *logits = decoder_stream_step(w->stream, w->slots, w->tokens, slots);
+            for (int s = 0; s < slots; s++)
+                w->tokens[s] =
+                    sampler_pick((struct sampler *)&w->sampler, logits + (size_t)s * (size_t)decoder->config.vocab,
+                                 (double)((written + s) * 7919 % 1000) / 1000);
+            written += slots;
+            if (warm < 2 && ++warm == 2) {
+                began = seconds_now();
+                written = 0;
+            }
+        }
+        rate = (double)written / (seconds_now() - began);
+    }
+    for (int i = 0; i < writers; i++) {
+        decoder_stream_free(all[i].stream);
+        sampler_free(&all[i].sampler);
+        free(all[i].slots), free(all[i].tokens);
+    }
+    free(all), free(z);
+    return rate;
+}
+
+static double bandwidth(int threads) { return bandwidth_triad(threads, (size_t)256 << 20, budget / 2); }
+
+static json_t *measure_generation(const struct named_config *config) {
+    const int threads = omp_get_num_procs(), window = config->model.window;
+    struct rig rig = new_rig(config, 1, false);
+    struct ltm_error error;
+    json_t *out = json_object();
+    decoder_begin(rig.workers.each[0].pass, rig.workers.each[0].tokens, rig.workers.each[0].targets, 1, window);
+    decoder_score(rig.workers.each[0].pass, rig.workers.each[0].loop.z, rig.workers.each[0].loop.nll);
+    for (int in_half = 0; in_half < 2; in_half++) {
+        struct stream_weights *weights;
+        must(stream_weights_create(&weights, rig.decoder, in_half, threads, &error), &error);
+        const struct decoder_pass *prompt = rig.workers.each[0].pass;
+        double memory = bandwidth(threads);
+        const double one = tokens_per_second(weights, prompt, 1, threads);
+        memory = 0.5 * (memory + bandwidth(threads));
+        const double read = one * (double)weights->bytes;
+        json_object_set_new(out, in_half ? "bf16" : "fp32",
+                            json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "weight_bytes_per_token",
+                                      (json_int_t)weights->bytes, "tokens_per_second", one, "gbytes_per_second",
+                                      read / 1e9, "bandwidth_gbytes_per_second", memory / 1e9, "share_of_bandwidth",
+                                      read / memory, "tokens_per_second_batch_16",
+                                      tokens_per_second(weights, prompt, 16, threads), "tokens_per_second_batch_64",
+                                      tokens_per_second(weights, prompt, 64, threads)));
+        stream_weights_free(weights);
+    }
+    free_rig(&rig);
+    return out;
+}
+
 static json_t *measure_precision(const struct named_config *config, bool in_bf16) {
     double alone, together;
     json_t *one = measure_threads(config, 1, in_bf16, &alone);
@@ -277,17 +368,23 @@ int main(int argc, char **argv) {
     must(matmul_start(&error), &error);
     json_t *all = json_object();
     int named = 0;
-    for (int i = 1; i < argc; i++)
-        if (sscanf(argv[i], "seconds=%lf", &budget) != 1) named++;
+    bool generation = false; /* alone */
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "generation") == 0)
+            generation = true;
+        else if (sscanf(argv[i], "seconds=%lf", &budget) != 1)
+            named++;
+    }
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         bool wanted = !named;
         for (int j = 1; j < argc; j++) wanted = wanted || strcmp(argv[j], configs[i].name) == 0;
         if (!wanted) continue;
         fprintf(stderr, "bench: %s\n", configs[i].name);
         json_t *one = json_object();
-        for (int in_bf16 = 0; in_bf16 <= (bf16_missing() ? 0 : 1); in_bf16++)
+        for (int in_bf16 = 0; !generation && in_bf16 <= (bf16_missing() ? 0 : 1); in_bf16++)
             json_object_set_new(one, in_bf16 ? "bf16" : "fp32", measure_precision(&configs[i], in_bf16));
-        json_object_set_new(one, "kernel_seconds", measure_kernels(&configs[i]));
+        if (!generation) json_object_set_new(one, "kernel_seconds", measure_kernels(&configs[i]));
+        json_object_set_new(one, "generation", measure_generation(&configs[i]));
         json_object_set_new(all, configs[i].name, one);
     }
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(4));

@@ -1,0 +1,104 @@
+#!/bin/bash
+# ltm generate as a user meets it: many samples, prompts from a file, JSON lines, statistics, a judge, turns.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
+. "$(dirname "$0")/cli.sh"
+small_corpus || { cat err; exit 1; }
+"$LTM" train tiny.ini run.dir=run >out 2>err && "$LTM" train tiny.ini run.dir=plain latent.count=0 >out 2>err || { cat err; exit 1; }
+
+same_text() {
+    local precision
+    printf 'the and\n\nof to that\r\nin he\n' >prompts.txt
+    for precision in fp32 bf16; do
+        "$LTM" generate run --prompts prompts.txt --count 3 --length 12 --precision "$precision" --threads 1 --batch 1 --json >one &&
+            "$LTM" generate run --prompts prompts.txt --count 3 --length 12 --precision "$precision" --threads 3 -o two &&
+            cmp one two && [ "$(wc -l <one)" = 9 ] || return 1
+    done
+    "$LTM" generate run --prompt 'the and' --length 12 --threads 2 --json >three && head -n 1 one >four && ! cmp -s three two &&
+        grep -q '"prompt":"of to that",' one
+}
+holds 'a sample is the same text whatever the batch, the threads and the prompts beside it' same_text
+json_prompts() {
+    printf '{"q": "the and"}\n\n{"q": "in he"}\n' >prompts.jsonl
+    run "$LTM" generate run --prompts prompts.jsonl --field q --length 5 --json
+    [ "$code" = 0 ] && [ "$(grep -c '"prompt":"\(the and\|in he\)","text":".*","tokens":5,"log_p":-[0-9.]*,"ended":' out)" = 2 ]
+}
+holds 'prompts come from JSON lines too' json_prompts
+bad_prompts() {
+    printf '{"q": "the"}\n{"p": 1}\n' >bad.jsonl
+    printf '\n \n' >blank.txt
+    printf 'the\n\xff\n' >bytes.txt
+    { echo the; yes the | head -n 40 | tr '\n' ' '; } >long.txt
+    printf 'old\n' >kept
+    refused 1 'line 2 of bad.jsonl: there is no string under "q"' "$LTM" generate run --prompts bad.jsonl --field q &&
+        refused 1 'no prompt in blank.txt' "$LTM" generate run --prompts blank.txt &&
+        refused 1 'line 2 of bytes.txt is not UTF-8' "$LTM" generate run --prompts bytes.txt &&
+        refused 1 'prompt 2: .* over model.sequence = 32' "$LTM" generate run --prompts long.txt -o kept &&
+        refused 1 'cannot read nowhere' "$LTM" generate run --prompts nowhere &&
+        refused 1 'a field is for .jsonl' "$LTM" generate run --prompts prompts.txt --field q &&
+        refused 2 'either --prompt or --prompts' "$LTM" generate run --prompts prompts.txt --prompt the &&
+        refused 1 'cannot write no/where' "$LTM" generate run -o no/where &&
+        [ "$(cat kept)" = old ]
+}
+holds 'what is wrong with a file of prompts is said in words, and replaces nothing' bad_prompts
+
+statistics() {
+    run "$LTM" generate run --count 8 -o samples.jsonl --judge plain
+    [ "$code" = 0 ] && [ "$(wc -l <samples.jsonl)" = 8 ] && grep -q '^8 samples: [0-9]* tokens' out && grep -q '^distinct-4 ' out &&
+        grep -qE '^bound: negative ELBO +[0-9.]+ ± [0-9.]+ +[0-9.]+ ± ' out || return 1
+    run "$LTM" generate run --count 2 --json --judge plain
+    [ "$code" = 0 ] && [ "$(wc -l <out)" = 3 ] && tail -n 1 out | grep -q '^{"statistics":{"samples":2,.*"judge":{"checkpoint":"plain"'
+}
+holds 'statistics come as a table or as a last line of JSON' statistics
+# A model without latents judges its own first token, where that is one of its tokens again, as it was drawn.
+own_judge() {
+    local seed found=0
+    for seed in 1 2 3 4 5 6; do
+        "$LTM" generate plain --length 1 --past-end --temperature 1 --top-p 1 --precision fp32 --seed "$seed" --json --judge plain >out 2>err || return 1
+        awk -v RS= '{
+            match($0, /"log_p":-[0-9.e-]+/); own = substr($0, RSTART + 8, RLENGTH - 8)
+            match($0, /"checkpoint":"plain","tokens":[0-9]+/); tokens = substr($0, RSTART + 30, RLENGTH - 30)
+            match($0, /"recon":{"nats_per_token":{"mean":[0-9.e-]+/); recon = substr($0, RSTART + 34, RLENGTH - 34)
+            if (tokens != 1) exit 0
+            exit (own + recon < 1e-4 && own + recon > -1e-4) ? 10 : 1
+        }' out
+        case $? in 10) found=1 ;; 0) ;; *) cat out; return 1 ;; esac
+    done
+    [ "$found" = 1 ]
+}
+holds 'a judge scores as the model draws' own_judge
+cut_short() {
+    rm -f cut.jsonl
+    "$LTM" generate run --count 1000000 -o cut.jsonl >out 2>err &
+    for _ in $(seq 100); do [ -s cut.jsonl ] && break; sleep 0.1; done
+    kill -INT $!
+    wait $!
+    code=$?
+    [ "$code" = 130 ] && grep -qE '^ltm: interrupted: [0-9]+ samples? w(as|ere) written, each whole, to cut.jsonl$' err &&
+        [ -s cut.jsonl ] && ! grep -qv '^{"sample":.*"seed":1}$' cut.jsonl
+}
+holds 'an interrupt leaves whole lines and says how many' cut_short
+
+turns() {
+    printf 'the and\n/z\n/refit\n/z\n\n/seed 5\n/z new\n//x\n/rfit\n/new\n/quit\nnever\n' >input
+    run "$LTM" generate run --interactive --length 6 <input
+    [ "$code" = 0 ] && grep -q '^z from the prior: KL 0' out && grep -q '^z fitted on [0-9]* tokens: KL [0-9.]* nats' out &&
+        grep -q '^z from the posterior of the last /refit: KL' out && grep -q '^seed 5' out && grep -q '^another z' out &&
+        grep -q 'no command "/rfit"; did you mean /refit' err && grep -q '^nothing said' out && [ "$(wc -l <err)" = 1 ]
+}
+holds 'turns: text and commands through a pipe' turns
+turns_repeat() {
+    printf 'the and\n/refit\n\n/seed 1\n/new\nthe and\n/refit\n\n' | "$LTM" generate run --interactive --length 6 >out 2>err || return 1
+    [ -n "$(sed '/^seed 1$/,$d' out)" ] && cmp <(sed '/^seed 1$/,$d' out) <(sed '1,/^nothing said/d' out)
+}
+holds 'the same seed and the same words give the same turns; the end of the input ends them' turns_repeat
+slides() {
+    { echo the and of; yes '' | head -n 12; yes 'the and of to' | head -n 30 | tr '\n' ' '; echo; } >input
+    run "$LTM" generate run --interactive --length 9 --past-end <input
+    [ "$code" = 0 ] && grep -q "past the model's 32 tokens: the oldest 16 are forgotten" err || return 1
+    printf '/refit\n\xff\n/z\n' >input
+    run "$LTM" generate plain --interactive --length 3 <input
+    [ "$code" = 0 ] && grep -q 'the model has no latents' err && grep -q '^no z' out && [ "$(grep -c '^ltm: ' err)" = 2 ] &&
+        refused 2 'one text in turns' "$LTM" generate run --interactive --count 2
+}
+holds 'a text longer than the model slides, and is told; a model without latents says so' slides
+finish
