@@ -87,7 +87,7 @@ static void show_z(const struct conversation *c) {
            s.dim, sqrt(s.dim));
     const int each = s.latents / s.layers;
     double *norms = malloc((size_t)each * sizeof *norms);
-    for (int l = 0; norms && l < s.layers; l++) {
+    for (int l = s.first_layer; norms && l < s.first_layer + s.layers; l++) {
         ltm_session_norms(c->session, l, norms);
         printf("  %2d:", l);
         for (int i = 0; i < each; i++) printf(" %.2f", norms[i]);

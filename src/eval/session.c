@@ -225,7 +225,8 @@ void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *st
     const size_t n = s->loop.latents, d = (size_t)c->dim;
     *state = (struct ltm_session_state){.tokens = s->count,
                                         .room = c->sequence,
-                                        .layers = c->layers,
+                                        .layers = c->layers - c->latent_from,
+                                        .first_layer = c->latent_from,
                                         .latents = c->latents,
                                         .dim = c->dim,
                                         .fitted = s->fitted};
@@ -238,7 +239,8 @@ void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *st
 
 void ltm_session_norms(const struct ltm_session *s, int layer, double *norms) {
     const struct ltm_model_config *c = &s->model->config.model;
-    const int each = c->latents / c->layers;
+    const int each = c->latents / (c->layers - c->latent_from);
     for (int i = 0; i < each; i++)
-        norms[i] = sqrt(vector_sum_squares(s->loop.z + (size_t)(layer * each + i) * (size_t)c->dim, (size_t)c->dim));
+        norms[i] = sqrt(vector_sum_squares(s->loop.z + (size_t)((layer - c->latent_from) * each + i) * (size_t)c->dim,
+                                           (size_t)c->dim));
 }
