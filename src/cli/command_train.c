@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "ltm/report.h"
 #include "ltm/train.h"
 #include "ltm/twin.h"
 #include "options.h"
@@ -23,7 +24,8 @@ static const char usage[] =
     "\n"
     "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
     "with it where it was stopped, to the same result. An interrupt (Ctrl-C) finishes the slow step, writes a\n"
-    "checkpoint and exits with 130; a second one exits at once.\n"
+    "checkpoint and exits with 130; a second one exits at once. At its end report.html in the run's folder shows it\n"
+    "(ltm report).\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
     "                         parameters (as many, by wider SwiGLU layers), compute (and as much compute, by more\n"
     "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
@@ -225,6 +227,14 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
                (long long)result->best_step, result->best);
 }
 
+/* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */
+static void write_report(const struct ltm_config *config, struct cli_bar *bar) {
+    struct ltm_report_result result;
+    struct ltm_error error = {0};
+    if (ltm_report(config->run.dir, NULL, NULL, &result, &error) != LTM_OK)
+        cli_bar_line(bar, "no report: %s", error.message);
+}
+
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
     struct display display = {.bound = NAN};
     display.loading = cli_watch(&display.bar);
@@ -234,6 +244,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     print_settings(*config, &display.bar);
     catch_signals();
     ltm_status status = ltm_train(config, &hooks, &result, error);
+    if (status == LTM_OK) write_report(config, &display.bar);
     cli_bar_end(&display.bar);
     if (status == LTM_OK && json) print_json(&result);
     if (status == LTM_OK && !json) print_result(&result, display.seconds);

@@ -51,6 +51,19 @@ static void put_paragraph(FILE *f, const char *class_name, const char *text) {
     fputs("</p>\n", f);
 }
 
+/* A / N^α with its exponents raised. Forms are ours: nothing to escape. */
+static void put_form(FILE *f, const char *form) {
+    for (; *form; form++) {
+        if (*form != '^') {
+            fputc(*form, f);
+            continue;
+        }
+        const size_t length = strcspn(form + 1, " )");
+        fprintf(f, "<sup>%.*s</sup>", (int)length, form + 1);
+        form += length;
+    }
+}
+
 static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
             "<div class=\"scroll wide\"><table><caption>Forms, and their mean |log residual|: over cells that the fit "
@@ -64,7 +77,9 @@ static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     for (int i = 0; i < info->candidates; i++) {
         const struct ltm_fit_candidate *c = &info->candidate[i];
         fputs(c->chosen ? "<tr class=\"chosen\">" : "<tr>", f);
-        html_text_cell(f, c->form);
+        fputs("<td class=\"text\">", f);
+        put_form(f, c->form);
+        fputs("</td>", f);
         html_number_cell(f, c->parameters, 3);
         html_number_cell(f, c->heldout_error, 3);
         html_number_cell(f, c->heldout_stderr, 2);
@@ -193,7 +208,9 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     ltm_status status = answers(report, fit, runs, error);
     fputs("</div>\n", f);
     for (int i = 0; i < info->notes; i++) put_paragraph(f, "note", info->note[i]);
-    fprintf(f, "<p>Fitted: L = <code>%s</code>, N parameters", info->candidate[info->chosen].form);
+    fputs("<p>Fitted: L = ", f);
+    put_form(f, info->candidate[info->chosen].form);
+    fputs(", N parameters", f);
     if (!isnan(info->parameter[LTM_FIT_BETA].value)) fputs(", D tokens", f);
     if (!isnan(info->parameter[LTM_FIT_GAMMA].value))
         fprintf(f, ", m = 1 + latent numbers / %s", words_quantity(scale, info->latent_scale));

@@ -1,0 +1,59 @@
+#!/bin/bash
+# ltm report as a user meets it.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
+. "$(dirname "$0")/cli.sh"
+# shellcheck source=tests/lab/study.sh
+. "$top/tests/lab/study.sh"
+write_study study && small_corpus || exit 1
+
+after_training() {
+    run "$LTM" train tiny.ini run.dir=run
+    [ "$code" = 0 ] && [ -s run/report.html ] && grep -q 'best held-out bound' run/report.html && grep -q 'slow.batch' run/report.html &&
+        balanced run/report.html && ! grep -q 'no report' err || { cat out err; return 1; }
+    ! command -v gnuplot >/dev/null || [ "$(grep -o '<svg' run/report.html | wc -l)" = 6 ]
+}
+holds 'a run that ends has its report' after_training
+never_in_the_way() {
+    cp -r run other && rm -rf other/report.html && mkdir other/report.html
+    run "$LTM" train tiny.ini run.dir=other
+    [ "$code" = 0 ] && grep -q 'no report: ' err && grep -q 'best held-out bound' out
+}
+holds 'a report that cannot be written fails no training' never_in_the_way
+of_a_run() {
+    run "$LTM" report run -o elsewhere.html
+    [ "$code" = 0 ] && grep -q '^elsewhere.html' out && cmp elsewhere.html run/report.html &&
+        { ! command -v gnuplot >/dev/null || [ -s elsewhere/loss.svg ]; }
+}
+holds 'a report goes where -o says, its pictures beside it' of_a_run
+cut_log() {
+    mkdir -p cut && head -c 700 run/log.jsonl >cut/log.jsonl
+    run "$LTM" report cut
+    [ "$code" = 0 ] && [ -s cut/report.html ]
+}
+holds 'a run that was cut in mid-line has a report' cut_log
+scores() {
+    run "$LTM" report study --score continuation --budget 1e12 --budget 3e13 --resamples 0 --json
+    [ "$code" = 0 ] && grep -q 'id="continuation-frontier-t"\|gnuplot was not found' study/report.html && ! grep -q 'bound-frontier' study/report.html &&
+        jq -e '(.answers | length == 2 and .[1].budget_flops == 3e13) or (.no_fit | length > 0)' out
+}
+holds 'scores and budgets are as asked' scores
+no_file_is_left() { ! find . -name '*.tmp' | grep .; }
+holds 'no half-written file is left' no_file_is_left
+
+mkdir empty && mkdir -p broken/cells && printf 'cell,status,parameters,tokens,bound\na,done,1\n' >broken/results.csv
+mkdir few && printf 'cell,status,parameters,tokens,latent_numbers,bound\na,done,10,5,0,2\nb,done,20,5,0,1.9\n' >few/results.csv
+few_cells() {
+    run "$LTM" report few
+    [ "$code" = 0 ] && grep -q '^no scaling law: .*needs at least 4 runs\|without liblbfgs' out && balanced few/report.html
+}
+holds 'too few cells for a fit are said to be' few_cells
+holds 'a folder that is neither is refused' refused 1 'neither results.csv of a study nor log.jsonl of a run' "$LTM" report empty
+holds 'a folder that is not there is refused' refused 1 'is no folder' "$LTM" report nowhere
+holds 'a broken table is refused with its line' refused 1 'results.csv, line 2: 3 fields' "$LTM" report broken
+holds 'an unknown score is refused with the nearest' refused 1 'did you mean "continuation"' "$LTM" report study --score continuatoin
+holds 'nothing to report on is refused' refused 2 'name the folder' "$LTM" report
+holds 'a budget that is no number is refused' refused 2 '--budget' "$LTM" report study --budget much
+holds 'an unknown option is refused' refused 2 'no option' "$LTM" report --colour study
+nothing_was_replaced() { [ ! -e broken/report.html ] && [ ! -e empty/report.html ]; }
+holds 'a refused report leaves no page' nothing_was_replaced
+finish

@@ -1,0 +1,68 @@
+#!/bin/bash
+# The page of a study: well-formed, complete, asking nobody for anything, whatever the study's files hold.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
+. "$(dirname "$0")/../cli/cli.sh"
+# shellcheck source=tests/lab/study.sh
+. "$top/tests/lab/study.sh"
+write_study study || exit 1
+drawn() { command -v gnuplot >/dev/null; }
+
+made() {
+    run "$LTM" report study --resamples 20 --json
+    cp out report.json
+    [ "$code" = 0 ] && jq -e '.cells_done == 33 and .cells == 35' out || { cat out err; return 1; }
+}
+holds 'a study has a report' made
+page_is_balanced() { balanced study/report.html; }
+holds 'its tags are balanced, its ids are there once' page_is_balanced
+svg_is_well_formed() {
+    drawn || return 0
+    local picture
+    for picture in study/report/*.svg; do
+        balanced "$picture" && ! grep -q '"white"\|"black"\|rgb(' "$picture" && grep -q '<title ' "$picture" &&
+            grep -q 'prefers-color-scheme: dark' "$picture" || { echo "$picture"; return 1; }
+        ! command -v xmllint >/dev/null || xmllint --noout "$picture" || return 1
+    done
+}
+holds 'its pictures are well-formed SVG in the colours of both schemes, with a title' svg_is_well_formed
+all_pictures() {
+    drawn || return 0
+    local name
+    for name in bound-frontier bound-by-tokens bound-by-parameters-budget1 bound-by-latents-budget2 bound-by-steps-budget2 \
+        bound-difference-budget1 continuation-frontier residuals iso-compute training cell1-loss; do
+        [ -s "study/report/$name.svg" ] && grep -q "aria-labelledby=\"$name-t " study/report.html || { echo "no $name"; return 1; }
+    done
+    [ "$(find study/report -name '*.svg' | wc -l)" = "$(jq .pictures report.json)" ] &&
+        [ "$(grep -o '<svg' study/report.html | wc -l)" = "$(jq .pictures report.json)" ]
+}
+holds 'every picture is on the page and beside it' all_pictures
+each_has_a_table() { [ "$(grep -c '^<figure>' study/report.html)" = "$(grep -c 'The same as a table' study/report.html)" ]; }
+holds 'every picture has its points as a table' each_has_a_table
+asks_nobody() {
+    ! grep -oE '(src|href|action|data|poster) *= *"[^"#][^"]*"' study/report.html && ! grep -q '<script\|<link\|<iframe\|@import\|url(' study/report.html &&
+        [ "$(grep -oE 'https?:' study/report.html | wc -l)" = "$(grep -o 'xmlns="http://www.w3.org/2000/svg"' study/report.html | wc -l)" ]
+}
+holds 'the page asks nobody for anything' asks_nobody
+escapes() {
+    ! grep -q '<script>\|<img\|<b>' study/report.html && grep -q '&lt;script&gt;alert(1)' study/report.html &&
+        grep -q 'odd, &lt;b&gt;&quot;acc&quot;' study/report.html
+}
+holds 'names out of files stay text' escapes
+answers() {
+    [ "$(jq -r '.answers | length' report.json)" != 0 ] || jq -e '.no_fit | contains("liblbfgs-dev")' report.json || return 1
+    jq -e '.answers | length == 0' report.json >/dev/null || grep -q 'FLOPs of training: .* parameters' study/report.html
+}
+holds 'the page says what the budget buys, or why it cannot' answers
+same_again() {
+    cp study/report.html before.html
+    "$LTM" report study --resamples 20 >/dev/null 2>&1 && cmp before.html study/report.html
+}
+holds 'the same study gives the same page to the byte' same_again
+without_gnuplot() {
+    mkdir -p empty
+    run env PATH="$PWD/empty" "$LTM" report study -o plain.html --resamples 0
+    [ "$code" = 0 ] && grep -q 'without pictures: install gnuplot' out && grep -q 'gnuplot was not found' plain.html &&
+        ! grep -q '<svg' plain.html && grep -q 'The same as a table' plain.html && balanced plain.html && [ ! -e plain ]
+}
+holds 'without gnuplot there are tables, and how to get pictures' without_gnuplot
+finish
