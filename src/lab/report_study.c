@@ -123,7 +123,7 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
     for (size_t g = 0; g < t->groups; g++) {
         least = fmin(least, t->group[g].parameters);
         most = fmax(most, t->group[g].parameters);
-        const double value = score->value[g].mean;
+        const double value = score->value ? score->value[g].mean : NAN;
         if (isnan(value)) continue;
         if (best == SIZE_MAX || (score->lower ? value < score->value[best].mean : value > score->value[best].mean))
             best = g;
