@@ -6,12 +6,15 @@ command -v chromium >/dev/null && command -v gnuplot >/dev/null || exit 77
 . "$(dirname "$0")/../cli/cli.sh"
 # shellcheck source=tests/lab/study.sh
 . "$top/tests/lab/study.sh"
+# Chromium puts a socket into its profile, and a socket's path is short.
+profile=$(TMPDIR=/tmp mktemp -d) || exit 1
+trap 'rm -rf "$scratch" "$profile"' EXIT
 write_study study && "$LTM" report study --resamples 0 --json >report.json || exit 1
 
 browse() { # page, colour scheme: 0 dark, 1 light
     rm -rf net.json
-    timeout -k 5 100 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-        --disable-component-update --disable-sync --disable-extensions --no-pings --user-data-dir="$PWD/profile" \
+    TMPDIR=$profile timeout -k 5 100 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+        --disable-component-update --disable-sync --disable-extensions --no-pings --user-data-dir="$profile" \
         --blink-settings=preferredColorScheme="$2" --enable-logging=stderr --log-net-log="$PWD/net.json" --dump-dom \
         "file://$PWD/$1" >dom 2>browser.log
 }
