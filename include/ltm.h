@@ -26,6 +26,7 @@
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/probe.h"
+#include "ltm/processes.h"
 #include "ltm/report.h"
 #include "ltm/samples.h"
 #include "ltm/session.h"

@@ -60,6 +60,7 @@ struct ltm_fast_config {
 struct ltm_slow_config {
     int batch; /* sequences a slow step */
     int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
+    int parts;         /* into which a batch's groups are cut for sums over processes; 0 = each group is one */
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;

@@ -1,11 +1,10 @@
 /* The rules that bind keys to each other, and what `auto` stands for. */
-#include <omp.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/config_keys.h"
 #include "base/error.h"
+#include "base/processes.h"
 #include "ltm/config.h"
 
 /* "96 or 104": the multiples of `step` around `value`, those above 0. */
@@ -86,6 +85,23 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+/* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
+ * threads find work. Not by the number of threads: sums are taken in the order of groups. */
+static int rows_to_group(int sequence, int batch) {
+    const int most = (1000 + sequence / 2) / sequence, share = batch / 8;
+    const int group = share < most ? share : most;
+    return group < 1 ? 1 : group;
+}
+
+static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
+    const int group = c->slow.group == LTM_AUTO ? rows_to_group(c->model.sequence, c->slow.batch) : c->slow.group;
+    const int groups = (c->slow.batch + group - 1) / group;
+    if (c->slow.parts <= groups) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "slow.parts = %d is more than the %d groups of %d that slow.batch = %d makes; use at most %d",
+                c->slow.parts, groups, group, c->slow.batch, groups);
+}
+
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
     if (c->fast.method == LTM_FAST_LANGEVIN && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID,
@@ -105,6 +121,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     TRY(check_heads(m, error));
     TRY(check_latents(m, error));
     TRY(check_slow(config, error));
+    TRY(check_parts(config, error));
     TRY(check_fast(config, error));
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
@@ -115,21 +132,13 @@ cleanup:
     return status;
 }
 
-/* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
- * threads find work. Not by the number of threads: sums are taken in the order of groups. */
-static int rows_to_group(int sequence, int batch) {
-    const int most = (1000 + sequence / 2) / sequence, share = batch / 8;
-    const int group = share < most ? share : most;
-    return group < 1 ? 1 : group;
-}
-
 static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.5 : 0.1; }
 
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
     if (config->slow.group == LTM_AUTO) config->slow.group = rows_to_group(config->model.sequence, config->slow.batch);
     if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
-    if (config->run.threads == LTM_AUTO) config->run.threads = omp_get_num_procs();
+    if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
     if (config->fast.lr == LTM_AUTO) config->fast.lr = rate_of_method(config->fast.method);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;
     if (config->eval.fast_lr == LTM_AUTO) config->eval.fast_lr = config->fast.lr;

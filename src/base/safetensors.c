@@ -337,20 +337,37 @@ cleanup:
     return status;
 }
 
-ltm_status safetensors_write(const char *path, const struct safetensors_tensor *tensors, size_t count,
-                             const struct safetensors_pair *metadata, size_t pairs, struct ltm_error *error) {
+ltm_status safetensors_write_data(const char *path, const struct safetensors_tensor *tensors, size_t count,
+                                  const struct safetensors_pair *metadata, size_t pairs, safetensors_data_fn write,
+                                  void *user, struct ltm_error *error) {
     struct file_draft draft = {0};
     char *text = NULL;
     ltm_status status = build_header(&text, path, tensors, count, metadata, pairs, error);
     if (status != LTM_OK) return status;
     TRY(file_create(&draft, path, error));
     TRY(write_header(&draft, text, error));
-    TRY(write_tensors(&draft, tensors, count, 8, error));
-    TRY(write_tensors(&draft, tensors, count, 4, error));
+    TRY(write(user, &draft, error));
     free(text);
     return file_commit(&draft, error);
 cleanup:
     file_discard(&draft);
     free(text);
     return status;
+}
+
+struct tensor_list {
+    const struct safetensors_tensor *tensors;
+    size_t count;
+};
+
+static ltm_status write_list(void *user, struct file_draft *draft, struct ltm_error *error) {
+    const struct tensor_list *list = user;
+    ltm_status status = write_tensors(draft, list->tensors, list->count, 8, error);
+    return status == LTM_OK ? write_tensors(draft, list->tensors, list->count, 4, error) : status;
+}
+
+ltm_status safetensors_write(const char *path, const struct safetensors_tensor *tensors, size_t count,
+                             const struct safetensors_pair *metadata, size_t pairs, struct ltm_error *error) {
+    struct tensor_list list = {tensors, count};
+    return safetensors_write_data(path, tensors, count, metadata, pairs, write_list, &list, error);
 }

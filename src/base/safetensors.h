@@ -53,4 +53,12 @@ struct safetensors_pair {
 ltm_status safetensors_write(const char *path, const struct safetensors_tensor *tensors, size_t count,
                              const struct safetensors_pair *metadata, size_t pairs, struct ltm_error *error);
 
+/* The same with data that is not in one place: `write` is called once and writes all of it with file_write, in the order of the
+ * tensors, which have numbers of one size. */
+struct file_draft;
+typedef ltm_status (*safetensors_data_fn)(void *user, struct file_draft *draft, struct ltm_error *error);
+ltm_status safetensors_write_data(const char *path, const struct safetensors_tensor *tensors, size_t count,
+                                  const struct safetensors_pair *metadata, size_t pairs, safetensors_data_fn write,
+                                  void *user, struct ltm_error *error);
+
 #endif

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "ltm/processes.h"
 #include "ltm/report.h"
 #include "ltm/train.h"
 #include "ltm/twin.h"
@@ -30,6 +31,8 @@ static const char usage[] =
     "                         parameters (as many, by wider SwiGLU layers), compute (and as much compute, by more\n"
     "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
     "  --dry-run              print the configuration instead of training\n"
+    "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
+    "much they send); only the first prints and writes. SIGUSR1 stops them all as an interrupt stops one.\n"
     "  --json                 print the result as JSON\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
@@ -41,6 +44,7 @@ static void on_signal(int number) {
     (void)number;
     if (stop) _exit(CLI_INTERRUPTED);
     stop = 1;
+    if (ltm_processes_rank() > 0) return;
     ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
     (void)written; /* nothing can be done about it here */
 }
@@ -51,6 +55,7 @@ static void catch_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
 }
 
 /* What the display knows of the run. */
@@ -162,7 +167,7 @@ static ltm_status make_twin(struct ltm_config *config, int kind, struct ltm_erro
     struct ltm_config twin;
     ltm_status status = ltm_config_twin(&twin, config, (enum ltm_twin)kind, error);
     if (status != LTM_OK) return status;
-    describe_twin(config, &twin, kind);
+    if (ltm_processes_rank() == 0) describe_twin(config, &twin, kind);
     *config = twin;
     return LTM_OK;
 }
@@ -251,6 +256,23 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     return status;
 }
 
+struct request {
+    const char *path; /* of the configuration */
+    char **settings;
+    int count, twin;
+    bool dir_given; /* in the settings */
+};
+
+static ltm_status configure(struct ltm_config *config, const struct request *r, struct ltm_error *error) {
+    ltm_config_defaults(config);
+    ltm_status status = ltm_config_load(config, r->path, error);
+    if (status == LTM_OK) status = arguments_override(config, r->settings, r->count, error);
+    if (status == LTM_OK) status = name_run(config, r->path, r->twin, r->dir_given, error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK && r->twin >= 0) status = make_twin(config, r->twin, error);
+    return status;
+}
+
 int command_train(int argc, char **argv) {
     static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
                                                  {"json", no_argument, NULL, 'j'},
@@ -280,15 +302,12 @@ int command_train(int argc, char **argv) {
             return cli_usage("train", "\"%s\" is not of the form section.key=value", argv[i]);
         dir_given = dir_given || strncmp(argv[i], "run.dir=", 8) == 0;
     }
-    ltm_config_defaults(&config);
-    if (ltm_config_load(&config, path, &error) != LTM_OK ||
-        arguments_override(&config, argv + optind, argc - optind, &error) != LTM_OK ||
-        name_run(&config, path, twin, dir_given, &error) != LTM_OK || ltm_config_check(&config, &error) != LTM_OK ||
-        (twin >= 0 && make_twin(&config, twin, &error) != LTM_OK))
-        return cli_fail(&error);
-    if (dry_run)
+    const struct request request = {path, argv + optind, argc - optind, twin, dir_given};
+    ltm_status status = cli_join(&error);
+    if (status == LTM_OK) status = ltm_processes_agree(configure(&config, &request, &error), &error);
+    if (status == LTM_OK && dry_run)
         print_config(&config);
-    else if (train(&config, json, &error) != LTM_OK)
-        return cli_fail(&error);
-    return CLI_OK;
+    else if (status == LTM_OK)
+        status = train(&config, json, &error);
+    return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }

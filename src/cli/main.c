@@ -13,20 +13,21 @@ struct command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help;
+    bool divides; /* its work, over processes; of other commands one process is enough */
 };
 
 static const struct command commands[] = {
-    {"doctor", command_doctor, "look at this machine: speed, libraries, what is slow and how to mend it"},
-    {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back"},
-    {"corpus", command_corpus, "build token shards from text: a training and a held-out split"},
-    {"train", command_train, "begin a run, or go on with it"},
-    {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte"},
-    {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked"},
-    {"probe", command_probe, "what thoughts hold of a synthetic task's known factors"},
-    {"generate", command_generate, "write text: from the prior, or going on from a prompt"},
-    {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table"},
-    {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says"},
-    {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds"},
+    {"doctor", command_doctor, "look at this machine: speed, libraries, what is slow and how to mend it", false},
+    {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back", false},
+    {"corpus", command_corpus, "build token shards from text: a training and a held-out split", false},
+    {"train", command_train, "begin a run, or go on with it", true},
+    {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
+    {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", false},
+    {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
+    {"generate", command_generate, "write text: from the prior, or going on from a prompt", false},
+    {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", false},
+    {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
+    {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -85,7 +86,9 @@ static int run(int argc, char **argv) {
         return CLI_OK;
     }
     const struct command *command = find(name);
-    return command ? command->run(argc - 1, argv + 1) : unknown(name);
+    if (!command) return unknown(name);
+    if (!command->divides && ltm_processes_launched_rank() > 0) return CLI_OK;
+    return command->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv) {
@@ -98,5 +101,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "ltm: cannot write the result: %s\n", errno ? strerror(errno) : "an earlier write failed");
         code = CLI_FAILED;
     }
+    ltm_processes_end(code);
     return code;
 }

@@ -9,15 +9,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ltm/processes.h"
+
 enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24 };
 
+ltm_status cli_join(struct ltm_error *error) {
+    ltm_status status = ltm_processes_start(error);
+    if (status == LTM_OK && ltm_processes_rank() > 0 && !freopen("/dev/null", "w", stdout)) clearerr(stdout);
+    return status;
+}
+
+/* What all processes fail with, the first tells. */
+static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_processes_broken(); }
+
 int cli_fail(const struct ltm_error *error) {
-    fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
+    if (speaks()) fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
     return error->code == LTM_INTERRUPTED ? CLI_INTERRUPTED : CLI_FAILED;
 }
 
 int cli_usage(const char *command, const char *format, ...) {
     va_list arguments;
+    if (!speaks()) return CLI_USAGE;
     fprintf(stderr, "ltm %s: ", command);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -133,6 +145,7 @@ static void format_progress(const struct cli_bar *bar, const struct ltm_progress
 }
 
 void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) {
+    if (!speaks()) return;
     double time = now();
     bool fresh = strncmp(bar->what, progress->what, sizeof bar->what - 1) != 0 || progress->done < bar->last_done;
     if (fresh) {
@@ -158,6 +171,7 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
 
 void cli_bar_line(struct cli_bar *bar, const char *format, ...) {
     va_list arguments;
+    if (!speaks()) return;
     erase(bar);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);

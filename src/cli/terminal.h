@@ -17,6 +17,10 @@
 
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
+/* Join the processes that mpirun or srun started together with this one (ltm/processes.h), once the command line is understood. Only
+ * the first prints from then on, on either stream. */
+ltm_status cli_join(struct ltm_error *error);
+
 /* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
 int cli_fail(const struct ltm_error *error);
 

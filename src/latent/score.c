@@ -8,6 +8,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "base/processes.h"
 
 /* Copy what the dump wants of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
@@ -186,21 +187,40 @@ static ltm_status check_finite(const struct sequence_score *scores, const int64_
     return LTM_OK;
 }
 
+/* What each process has scored, to all. */
+static ltm_status gather(struct sequence_score *scores, int64_t count, int length, size_t latents,
+                         const struct score_dump *dump, struct ltm_error *error) {
+    const size_t n = (size_t)count, tokens = n * (size_t)length, numbers = n * latents;
+    ltm_status status = LTM_OK;
+    TRY(processes_merge(scores, n * sizeof *scores, error));
+    if (!dump) return LTM_OK;
+    TRY(processes_merge(dump->tokens, tokens * sizeof *dump->tokens, error));
+    TRY(processes_merge(dump->targets, tokens * sizeof *dump->targets, error));
+    TRY(processes_merge(dump->nll, tokens * sizeof *dump->nll, error));
+    TRY(processes_merge(dump->mu, numbers * sizeof *dump->mu, error));
+    TRY(processes_merge(dump->logvar, numbers * sizeof *dump->logvar, error));
+    TRY(processes_merge(dump->noise, numbers * sizeof *dump->noise, error));
+cleanup:
+    return status;
+}
+
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
                            const int64_t *starts, int64_t count, const struct score_options *options,
                            struct ltm_error *error) {
     const int group = workers->group, length = workers->length;
-    const int64_t groups = (count + group - 1) / group;
+    const int64_t groups = (count + group - 1) / group, processes = processes_count();
     int64_t done = 0;
     atomic_bool foreign = false;
     struct log_mean *means = NULL;
     ltm_status status = NEW_ARRAY(means, (size_t)workers->threads * (size_t)group, "scores", error);
-    if (status != LTM_OK) return status;
+    status = processes_agree(status, error);
+    if (status != LTM_OK) goto cleanup;
+    memset(scores, 0, (size_t)count * sizeof *scores);
 #pragma omp parallel num_threads(workers->threads)
     {
         const int me = omp_get_thread_num();
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < groups; i++) {
+        for (int64_t i = processes_rank(); i < groups; i += processes) {
             const int64_t first = i * group;
             const int here = (int)(count - first < group ? count - first : group);
             const struct group_scoring s = {.w = &workers->each[me],
@@ -214,11 +234,21 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
                 continue;
             }
 #pragma omp critical(score_progress)
-            tell(options->watch, done += here, count);
+            {
+                done += here * processes; /* the others are about as far */
+                tell(options->watch, done < count ? done : count, count);
+            }
         }
     }
+    if (processes_any(foreign)) {
+        status = workers_fail_vocabulary(workers, error);
+        goto cleanup;
+    }
+    TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
+    status = check_finite(scores, starts, count, error);
+cleanup:
     free(means);
-    return foreign ? workers_fail_vocabulary(workers, error) : check_finite(scores, starts, count, error);
+    return status;
 }
 
 static void mean_and_error(double *mean, double *error, double sum, double squares, int64_t n, int length) {

@@ -23,7 +23,7 @@ struct sequence_score {
     double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
 };
 
-/* What the study of latents wants of each sequence; arrays of the caller's for all sequences, or NULL. */
+/* What the study of latents wants of each sequence; arrays of the caller's for all sequences, zero at first, or NULL. */
 struct score_dump {
     int32_t *tokens, *targets;  /* (count, T) */
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
@@ -41,8 +41,8 @@ struct score_options {
     const struct ltm_watch *watch; /* or NULL */
 };
 
-/* Score `count` sequences of workers->length tokens that begin at `starts`; scores (count). The result is the same for any
- * number of threads. LTM_NUMERIC when a score is not finite, naming the sequence. */
+/* Score `count` sequences of workers->length tokens that begin at `starts`; scores (count). Processes divide the groups and all
+ * get all scores: each calls it with the same sequences. The result is the same for any number of threads and processes. LTM_NUMERIC when a score is not finite, naming the sequence. */
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
                            const int64_t *starts, int64_t count, const struct score_options *options,
                            struct ltm_error *error);

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/turnstile.h"
 #include "ltm/config.h"
 #include "model/weights.h"
 #include "nn/linear.h"
@@ -31,6 +30,8 @@ struct decoder {
     struct layer_products *products; /* [L], always its own, with what is packed in them */
     struct linear output;            /* with the embedding, tied */
     bool shared;                     /* all but the products is another decoder's */
+    bool overlap;                    /* workspaces for training have room for two layers' gradients: one is taken
+                                        while the next is made */
 };
 
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
@@ -70,13 +71,24 @@ void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 /* Also dz (G, N_z, d) = the gradient of Σ nll. No weight gradient is computed. */
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz);
 
-/* Also gradient (table.size) += the gradient of Σ_g scales[g] Σ_t nll[g][t] with respect to every weight. Threads that share `gradient`
- * pass the turnstile (decoder_turns stages; NULL for a lone thread) in the order of their tickets, so that sums have one
- * order. `pass` must have been made for training. */
+/* Also gradient (table.size) += the gradient of Σ_g scales[g] Σ_t nll with respect to every weight; scales (G), NULL = 1 each.
+ * `pass` must have been made for training. */
 void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
-                             float *gradient, struct turnstile *turnstile, int ticket);
+                             float *gradient);
 
-int decoder_turns(const struct decoder *decoder);
+/* Who takes a group's gradients, block by block as the backward pass makes them. Blocks are in the order of the weights: 0 the
+ * embedding, 1 + l layer l, 1 + L the final norm; they come from the last to the first. */
+struct gradient_taker {
+    void *user;
+    void (*take)(void *user, int block, const float *gradient); /* (the block's size) */
+    void (*wait)(void *user, const float *gradient); /* until what was taken may be overwritten; NULL: it may at once */
+};
+
+int decoder_blocks(const struct decoder *decoder);
+
+/* The same, given to `taker` in place of a sum. */
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+                                  const struct gradient_taker *taker);
 
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */

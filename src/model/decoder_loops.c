@@ -230,34 +230,61 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *n
 
 const float *decoder_output(const struct decoder_pass *pass) { return pass->x; }
 
-int decoder_turns(const struct decoder *decoder) { return decoder->config.layers + 1; }
+int decoder_blocks(const struct decoder *decoder) { return decoder->config.layers + 2; }
 
 /* The embedding's gradient has two parts, from the output layer at the beginning and from the tokens at the end; they gather
- * in a buffer of this thread's, so that the shared sum takes one part from each ticket, in order. */
-void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
-                             float *gradient, struct turnstile *turnstile, int ticket) {
+ * in a buffer of this thread's, so that it is taken once. */
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+                                  const struct gradient_taker *taker) {
     const struct decoder *decoder = pass->decoder;
-    const struct weight_table *table = &decoder->table;
     const struct ltm_model_config *c = &decoder->config;
     const size_t embedding = (size_t)c->vocab * (size_t)c->dim;
+    const struct layer_offsets *top = &decoder->table.layers[c->layers - 1];
+    const size_t largest = top->end - top->begin;
+    float *dnorm = pass->de + embedding;
     forward(pass, z);
+    if (taker->wait) taker->wait(taker->user, pass->de);
+    if (taker->wait) taker->wait(taker->user, dnorm);
     memset(pass->de, 0, sizeof(float) * (embedding + (size_t)c->dim));
     loss(pass, nll, pass->dx, pass->de, scales);
-    final_norm_backward(pass, pass->de + embedding);
+    final_norm_backward(pass, dnorm);
+    taker->take(taker->user, c->layers + 1, dnorm);
     for (int l = c->layers - 1; l >= 0; l--) {
-        const struct layer_offsets *at = &table->layers[l];
-        memset(pass->dw, 0, sizeof(float) * (at->end - at->begin));
-        ffn_backward(pass, l, pass->dw);
-        if (model_layer_reads(c, l)) cross_backward(pass, l, z, NULL, pass->dw);
-        self_backward(pass, l, pass->dw);
-        turnstile_enter(turnstile, l, ticket);
-        vector_add(gradient + at->begin, pass->dw, at->end - at->begin);
-        turnstile_leave(turnstile, l);
+        const struct layer_offsets *at = &decoder->table.layers[l];
+        float *dw = pass->dw + (decoder->overlap && l % 2 ? largest : 0);
+        if (taker->wait) taker->wait(taker->user, dw);
+        memset(dw, 0, sizeof(float) * (at->end - at->begin));
+        ffn_backward(pass, l, dw);
+        if (model_layer_reads(c, l)) cross_backward(pass, l, z, NULL, dw);
+        self_backward(pass, l, dw);
+        taker->take(taker->user, 1 + l, dw);
     }
     pass->below = first_reader(pass) == 0; /* else the gradients of SwiGLU's inputs stand in their place */
     embedding_backward(pass->de, pass->dh, pass->tokens, rows_of(pass), c->dim);
-    turnstile_enter(turnstile, c->layers, ticket);
-    vector_add(gradient + table->embedding, pass->de, embedding);
-    vector_add(gradient + table->final_norm, pass->de + embedding, (size_t)c->dim);
-    turnstile_leave(turnstile, c->layers);
+    taker->take(taker->user, 0, pass->de);
+}
+
+struct gradient_array {
+    const struct decoder *decoder;
+    float *array;
+};
+
+static void add_to_array(void *user, int block, const float *gradient) {
+    const struct gradient_array *to = user;
+    const struct weight_table *table = &to->decoder->table;
+    const size_t d = (size_t)to->decoder->config.dim;
+    if (block == 0)
+        vector_add(to->array + table->embedding, gradient, (size_t)to->decoder->config.vocab * d);
+    else if (block <= to->decoder->config.layers)
+        vector_add(to->array + table->layers[block - 1].begin, gradient,
+                   table->layers[block - 1].end - table->layers[block - 1].begin);
+    else
+        vector_add(to->array + table->final_norm, gradient, d);
+}
+
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+                             float *gradient) {
+    struct gradient_array array = {pass->decoder, gradient};
+    const struct gradient_taker taker = {.user = &array, .take = add_to_array};
+    decoder_give_weight_gradient(pass, z, scales, nll, &taker);
 }

@@ -57,7 +57,7 @@ static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
     if (pass->training) {
         const struct layer_offsets *top = &decoder->table.layers[c->layers - 1]; /* the largest */
-        pass->dw = ARENA_TAKE(arena, float, top->end - top->begin);
+        pass->dw = ARENA_TAKE(arena, float, (top->end - top->begin) * (decoder->overlap ? 2 : 1));
         pass->de = ARENA_TAKE(arena, float, ((size_t)c->vocab + 1) * d);
     }
 }

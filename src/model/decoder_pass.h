@@ -43,7 +43,8 @@ struct decoder_pass {
     float *attention;       /* scratch */
     float *logits;          /* scratch */
     struct bf16_work *work; /* for products in bf16; NULL where they are in fp32 */
-    float *dw, *de;         /* training: gradients of one layer; of the embedding and, behind it, the final norm */
+    float *dw,
+        *de; /* training: gradients of one layer (two where they overlap); of the embedding and, behind it, the final norm */
 };
 
 /* Set the present group's shape, within what the workspace was made for. */

@@ -21,7 +21,7 @@ void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], con
                                                  .rank = w->rank,
                                                  .shape = {w->rows, w->columns},
                                                  .bytes = n * sizeof(float),
-                                                 .data = array + w->offset};
+                                                 .data = array ? array + w->offset : NULL};
     }
 }
 

@@ -1,25 +1,26 @@
 #include "train/adamw.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "math/vector.h"
 
-enum { CHUNK = 1 << 15 };
-
-static size_t chunks_of(size_t n) { return (n + CHUNK - 1) / CHUNK; }
-
-static size_t chunk_end(size_t chunk, size_t n) { return (chunk + 1) * CHUNK < n ? (chunk + 1) * CHUNK : n; }
-
-double gradient_norm(const float *gradient, size_t n, int threads) {
-    enum { ROUND = 1024 }; /* chunks whose sums are kept at a time */
-    double total = 0, part[ROUND];
-    for (size_t from = 0; from < chunks_of(n); from += ROUND) {
-        const size_t end = from + ROUND < chunks_of(n) ? from + ROUND : chunks_of(n);
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (size_t c = from; c < end; c++)
-            part[c - from] = vector_sum_squares(gradient + c * CHUNK, chunk_end(c, n) - c * CHUNK);
-        for (size_t c = from; c < end; c++) total += part[c - from];
+void gradient_squares(double *sums, const float *gradient, const struct shares *shares, int threads) {
+    memset(sums, 0, sizeof *sums * shares->grains);
+#pragma omp parallel num_threads(threads)
+    for (int i = 0; i < shares->count; i++) {
+        const struct piece *piece = &shares->pieces[i];
+        const size_t n = piece->own.end - piece->own.begin;
+        double *own = sums + piece->grain + (piece->own.begin - piece->all.begin) / GRAIN;
+#pragma omp for schedule(static) nowait
+        for (size_t at = 0; at < n; at += GRAIN)
+            own[at / GRAIN] = vector_sum_squares(gradient + piece->at + at, n - at < GRAIN ? n - at : GRAIN);
     }
+}
+
+double gradient_norm(const double *sums, const struct shares *shares) {
+    double total = 0;
+    for (size_t i = 0; i < shares->grains; i++) total += sums[i];
     return sqrt(total);
 }
 
@@ -46,8 +47,22 @@ static void step_range(float *w, float *g, float *m, float *v, struct rates r, s
     }
 }
 
+/* What of one tensor lies in one own slice. */
+static void step_tensor(struct adamw *adam, float *weights, float *gradient, const struct piece *piece,
+                        struct range tensor, struct rates rates) {
+    const size_t begin = tensor.begin > piece->own.begin ? tensor.begin : piece->own.begin;
+    const size_t end = tensor.end < piece->own.end ? tensor.end : piece->own.end;
+#pragma omp for schedule(static) nowait
+    for (size_t at = begin; at < end; at += GRAIN) {
+        const size_t state = piece->at + (at - piece->own.begin);
+        step_range(weights + at, gradient + state, adam->first + state, adam->second + state, rates,
+                   end - at < GRAIN ? end - at : GRAIN);
+    }
+}
+
 void adamw_step(struct adamw *adam, float *weights, float *gradient, const struct weight_table *table,
                 const struct ltm_slow_config *config, double lr, double scale, int threads) {
+    const struct shares *shares = adam->shares;
     adam->count++;
     const struct rates gains = {.beta1 = (float)config->beta1,
                                 .beta2 = (float)config->beta2,
@@ -58,16 +73,15 @@ void adamw_step(struct adamw *adam, float *weights, float *gradient, const struc
     struct rates matrices = gains;
     matrices.keep = (float)(1 - lr * config->weight_decay);
 #pragma omp parallel num_threads(threads)
-    for (int i = 0; i < table->count; i++) {
-        const struct weight *w = &table->weights[i];
-        const size_t n = (size_t)w->rows * (size_t)w->columns;
-#pragma omp for schedule(static) nowait
-        for (size_t c = 0; c < chunks_of(n); c++) {
-            const size_t at = w->offset + c * CHUNK;
+    for (int i = 0; i < shares->count; i++) {
+        const struct piece *piece = &shares->pieces[i];
+        for (int k = 0; k < table->count; k++) {
+            const struct weight *w = &table->weights[k];
+            const struct range tensor = {w->offset, w->offset + (size_t)w->rows * (size_t)w->columns};
             struct rates r = w->rank == 2 ? matrices : gains;
+            if (tensor.begin >= piece->own.end || tensor.end <= piece->own.begin) continue;
             if (w->latent) r.rate *= (float)config->latent_lr, r.keep = 1 - (1 - r.keep) * (float)config->latent_lr;
-            step_range(weights + at, gradient + at, adam->first + at, adam->second + at, r,
-                       chunk_end(c, n) - c * CHUNK);
+            step_tensor(adam, weights, gradient, piece, tensor, r);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* The slow loop's optimiser: AdamW (Loshchilov & Hutter, 2019) on all weights, decay on matrices only, over all threads.
- * Every figure is the same for any number of threads. */
+/* The slow loop's optimiser: AdamW (Loshchilov & Hutter, 2019) on all weights, decay on matrices only, over all threads; each
+ * process keeps the moments of its share. Every figure is the same for any number of threads and processes. */
 #ifndef TRAIN_ADAMW_H
 #define TRAIN_ADAMW_H
 
@@ -8,19 +8,26 @@
 
 #include "ltm/config.h"
 #include "model/weights.h"
+#include "train/shares.h"
 
-/* Global 2-norm, summed in double over chunks of a fixed size, in order. */
-double gradient_norm(const float *gradient, size_t n, int threads);
+/* Sums of squares of the own slices' grains into sums (shares->grains), zero where a grain is another process's. */
+void gradient_squares(double *sums, const float *gradient, const struct shares *shares, int threads);
+
+/* Global 2-norm out of every grain's sum, in order. */
+double gradient_norm(const double *sums, const struct shares *shares);
 
 /* Rate of slow step `step` (from 0) of `steps`: linear warm-up, then cosine from lr to lr_min. */
 double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps);
 
 struct adamw {
-    float *first, *second; /* moments, laid out as the weights */
+    float *first, *second; /* moments of the own slices (shares->own) */
     int64_t count;         /* steps taken */
+    const struct shares *shares;
+    float *slice; /* (PIECE): another process's, on the way to or from a file; NULL for a process that is alone */
 };
 
-/* One step with the gradient times `scale` (of clipping); leaves the gradient at zero for the next. */
+/* One step of the own slices of `weights`, with the gradient (shares->own) times `scale` (of clipping); leaves the gradient at
+ * zero for the next. */
 void adamw_step(struct adamw *adam, float *weights, float *gradient, const struct weight_table *table,
                 const struct ltm_slow_config *config, double lr, double scale, int threads);
 

@@ -10,9 +10,10 @@
 #include <jansson.h>
 
 #include "base/files.h"
-#include "base/memory.h"
+#include "base/processes.h"
 #include "base/safetensors.h"
 #include "model/model_file.h"
+#include "train/moments_file.h"
 #include "train/same_run.h"
 
 enum { NAME_SIZE = 32 };
@@ -35,24 +36,6 @@ static ltm_status checkpoints_folder(char *folder, size_t size, const char *run,
 }
 
 /* ---- Writing ---- */
-
-static ltm_status write_moments(const char *path, const struct weight_table *table, const struct adamw *adam,
-                                struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    const size_t n = (size_t)table->count;
-    char(*names)[64] = NULL;
-    struct safetensors_tensor *tensors = NULL;
-    TRY(NEW_ARRAY(names, 2 * n, "metadata", error));
-    TRY(NEW_ARRAY(tensors, 2 * n, "metadata", error));
-    weights_describe(tensors, names, table, "first.", adam->first);
-    weights_describe(tensors + n, names + n, table, "second.", adam->second);
-    const struct safetensors_pair metadata = {"format", "ltm-1"};
-    TRY(safetensors_write(path, tensors, 2 * n, &metadata, 1, error));
-cleanup:
-    free(names);
-    free(tensors);
-    return status;
-}
 
 static ltm_status write_state(const char *folder, const struct checkpoint_state *state, struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -87,18 +70,25 @@ cleanup:
     return status;
 }
 
-static ltm_status fill_folder(const char *folder, const struct decoder *decoder, const struct adamw *adam,
-                              const struct ltm_config *config, const struct checkpoint_state *state,
-                              const char *tokenizer, const char *digest, struct ltm_error *error) {
+/* The model; nothing of the other processes is needed for it. */
+static ltm_status begin_folder(const char *folder, const struct decoder *decoder, const struct ltm_config *config,
+                               const struct checkpoint_state *state, const char *digest, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
+    if (folder_exists(folder)) TRY(folder_remove(folder, error));
     TRY(folder_create(folder, error));
-    TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
+    TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(model_file_write(path, decoder, config, state->step, digest, error));
-    TRY(path_join(path, sizeof path, folder, "optimizer.safetensors", error));
-    TRY(write_moments(path, &decoder->table, adam, error));
+cleanup:
+    return status;
+}
+
+static ltm_status end_folder(const char *folder, const struct checkpoint_state *state, const char *tokenizer,
+                             struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
     if (tokenizer) {
-        TRY(path_join(path, sizeof path, folder, "tokenizer.model", error));
+        TRY(path_join(path, sizeof path, folder, files[TOKENIZER], error));
         TRY(file_copy(tokenizer, path, error));
     }
     TRY(write_state(folder, state, error));
@@ -143,22 +133,13 @@ cleanup:
     return status;
 }
 
-ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
-                            const struct ltm_config *config, const struct checkpoint_state *state,
-                            const char *tokenizer, const char *digest, struct ltm_error *error) {
+/* Rename a whole draft into place and let the links follow. */
+static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state,
+                          struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char checkpoints[LTM_PATH_MAX], final[LTM_PATH_MAX], draft[LTM_PATH_MAX], name[NAME_SIZE], hidden[NAME_SIZE + 1];
+    char final[LTM_PATH_MAX], name[NAME_SIZE];
     step_name(name, state->step);
-    snprintf(hidden, sizeof hidden, ".%s", name);
-    TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
     TRY(path_join(final, sizeof final, checkpoints, name, error));
-    TRY(path_join(draft, sizeof draft, checkpoints, hidden, error));
-    if (folder_exists(draft)) TRY(folder_remove(draft, error));
-    status = fill_folder(draft, decoder, adam, config, state, tokenizer, digest, error);
-    if (status != LTM_OK) {
-        folder_remove(draft, NULL);
-        return status;
-    }
     if (folder_exists(final)) TRY(folder_remove(final, error)); /* a damaged one that a resume passed over */
     if (rename(draft, final) != 0) {
         status = fail(error, LTM_IO, "cannot rename %s to %s: %m", draft, final);
@@ -170,6 +151,38 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
     TRY(prune(checkpoints, state, error));
 cleanup:
     return status;
+}
+
+/* Process 0's work. Once the paths are known it takes the others' moments, whatever fails: they are already sending. */
+static ltm_status write_all(const char *run, const struct decoder *decoder, const struct adamw *adam,
+                            const struct ltm_config *config, const struct checkpoint_state *state,
+                            const char *tokenizer, const char *digest, struct ltm_error *error) {
+    char checkpoints[LTM_PATH_MAX], draft[LTM_PATH_MAX], path[LTM_PATH_MAX], name[NAME_SIZE], hidden[NAME_SIZE + 1];
+    struct ltm_error second;
+    step_name(name, state->step);
+    snprintf(hidden, sizeof hidden, ".%s", name);
+    ltm_status status = checkpoints_folder(checkpoints, sizeof checkpoints, run, error);
+    if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
+    if (status == LTM_OK) status = path_join(path, sizeof path, draft, files[OPTIMIZER], error);
+    const bool named = status == LTM_OK;
+    if (named) status = begin_folder(draft, decoder, config, state, digest, error);
+    if (status == LTM_OK)
+        status = moments_write(path, adam, &decoder->table, error);
+    else
+        moments_write(NULL, adam, &decoder->table, &second);
+    if (status == LTM_OK) status = end_folder(draft, state, tokenizer, error);
+    if (status == LTM_OK) return install(checkpoints, draft, state, error);
+    if (named) folder_remove(draft, NULL);
+    return status;
+}
+
+ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
+                            const struct ltm_config *config, const struct checkpoint_state *state,
+                            const char *tokenizer, const char *digest, struct ltm_error *error) {
+    const ltm_status status = processes_rank() == 0
+                                  ? write_all(run, decoder, adam, config, state, tokenizer, digest, error)
+                                  : moments_write(NULL, adam, &decoder->table, error);
+    return processes_agree(status, error);
 }
 
 /* ---- Reading ---- */
@@ -250,8 +263,7 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
     TRY(weights_read(decoder->weights, &decoder->table, "", weights, error));
-    TRY(weights_read(adam->first, &decoder->table, "first.", moments, error));
-    TRY(weights_read(adam->second, &decoder->table, "second.", moments, error));
+    TRY(moments_read(adam, &decoder->table, moments, error));
     state->step = adam->count = json_integer_value(json_object_get(root, "step"));
     state->seconds = json_number_value(json_object_get(root, "seconds"));
     const json_t *best = json_object_get(root, "best_bound");
@@ -275,22 +287,20 @@ static ltm_status repoint(const char *checkpoints, const struct checkpoint_state
     return point(checkpoints, "best", name, error);
 }
 
-ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
-                                  const struct ltm_config *config, struct checkpoint_state *state,
-                                  const struct ltm_watch *watch, struct ltm_error *error) {
+/* `folder` gets the one that was read. */
+static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct decoder *decoder, struct adamw *adam,
+                              const struct ltm_config *config, struct checkpoint_state *state,
+                              const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char checkpoints[LTM_PATH_MAX], folder[LTM_PATH_MAX], line[2048], **names = NULL;
+    char checkpoints[LTM_PATH_MAX], line[2048], **names = NULL;
     size_t count = 0;
     bool passed_over = false;
-    state->step = 0;
-    state->best_bound = INFINITY;
-    state->best_step = -1;
     TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
     if (!folder_exists(checkpoints)) return LTM_OK;
     TRY(folder_list(&names, &count, checkpoints, error));
     for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
         if (step_of(names[i]) < 0) continue;
-        TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
+        TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
         status = read_folder(folder, decoder, adam, config, state, error);
         if (status == LTM_OK) status = repoint(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
@@ -303,6 +313,41 @@ ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, stru
 cleanup:
     folder_list_free(names, count);
     return status;
+}
+
+/* What process 0 has read, to the others. */
+static ltm_status spread(const char *folder, struct decoder *decoder, struct adamw *adam,
+                         struct checkpoint_state *state, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    struct safetensors *moments = NULL;
+    TRY(processes_broadcast(state, sizeof *state, error));
+    adam->count = state->step;
+    if (state->step == 0) return LTM_OK;
+    TRY(processes_broadcast(decoder->weights, decoder->table.size * sizeof(float), error));
+    if (processes_rank() == 0) {
+        status = path_join(path, sizeof path, folder, files[OPTIMIZER], error);
+        if (status == LTM_OK) status = safetensors_open(&moments, path, error);
+    }
+    TRY(processes_agree(status, error));
+    TRY(moments_spread(adam, &decoder->table, moments, error));
+cleanup:
+    safetensors_close(moments);
+    return status;
+}
+
+ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
+                                  const struct ltm_config *config, struct checkpoint_state *state,
+                                  const struct ltm_watch *watch, struct ltm_error *error) {
+    char folder[LTM_PATH_MAX];
+    ltm_status status = LTM_OK;
+    state->step = 0;
+    state->best_bound = INFINITY;
+    state->best_step = -1;
+    if (processes_rank() == 0) status = read_newest(folder, run, decoder, adam, config, state, watch, error);
+    status = processes_agree(status, error);
+    if (status != LTM_OK || processes_count() == 1) return status;
+    return spread(folder, decoder, adam, state, error);
 }
 
 ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error) {

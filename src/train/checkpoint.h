@@ -2,7 +2,10 @@
  *
  * Each is complete: model.safetensors, optimizer.safetensors (first.NAME and second.NAME, the moments), tokenizer.model where there
  * is one, and state.json (what else a resume needs, and a checksum of every file). It is written as a hidden folder beside and
- * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum. */
+ * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum.
+ *
+ * Process 0 alone reads and writes them; the others take part in checkpoint_write and checkpoint_read_newest, by which weights and
+ * moments come from and go to whichever processes there are: a run may go on with more or fewer. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 

@@ -1,9 +1,14 @@
 #include "train/same_run.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/processes.h"
+#include "ltm.h"
 
 /* Keys that change no bit of the result; and paths, since a corpus is known by its content. */
 static bool may_change(const char *key) {
@@ -32,4 +37,57 @@ ltm_status same_run(const struct ltm_config *was, const struct ltm_config *is, s
                         is->run.dir, keys[i].name, before, now);
     }
     return LTM_OK;
+}
+
+static bool may_differ(const char *key) {
+    return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.tokenizer") == 0 ||
+           strncmp(key, "eval.", 5) == 0;
+}
+
+/* What process 0 was started with. */
+struct start {
+    char version[64], corpus[64];
+    char values[][LTM_PATH_MAX]; /* of all keys */
+};
+
+static ltm_status compare(const struct start *first, const struct ltm_config *config, const char *corpus,
+                          struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    char value[LTM_PATH_MAX];
+    if (strcmp(first->version, LTM_VERSION) != 0)
+        return fail(error, LTM_MISMATCH, "this is ltm %s, process 0 is %s; start the same program everywhere",
+                    LTM_VERSION, first->version);
+    for (size_t i = 0; i < count; i++) {
+        ltm_status status = ltm_config_get(config, keys[i].name, value, sizeof value, error);
+        if (status != LTM_OK) return status;
+        if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name))
+            return fail(error, LTM_MISMATCH,
+                        "%s = %.200s here, %.200s in process 0; start all processes with the same configuration",
+                        keys[i].name, value, first->values[i]);
+    }
+    if (strcmp(first->corpus, corpus) != 0)
+        return fail(
+            error, LTM_MISMATCH,
+            "the corpus %s is another than process 0 has (other tokens or another tokenizer); give all the same",
+            config->data.corpus);
+    return LTM_OK;
+}
+
+ltm_status same_everywhere(const struct ltm_config *config, const char *corpus, struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    const size_t bytes = sizeof(struct start) + count * LTM_PATH_MAX;
+    struct start *first = NULL;
+    ltm_status status = LTM_OK;
+    if (processes_count() == 1) return LTM_OK;
+    TRY(processes_agree(memory_zeroed((void **)&first, 1, bytes, "settings", error), error));
+    snprintf(first->version, sizeof first->version, "%s", LTM_VERSION);
+    snprintf(first->corpus, sizeof first->corpus, "%s", corpus);
+    for (size_t i = 0; i < count; i++) ltm_config_get(config, keys[i].name, first->values[i], LTM_PATH_MAX, NULL);
+    TRY(processes_broadcast(first, bytes, error));
+    TRY(processes_agree(compare(first, config, corpus, error), error));
+cleanup:
+    free(first);
+    return status;
 }

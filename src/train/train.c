@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/processes.h"
 #include "latent/score.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
@@ -23,6 +24,7 @@
 #include "train/checkpoint.h"
 #include "train/run_log.h"
 #include "train/run_machine.h"
+#include "train/same_run.h"
 #include "train/trainer.h"
 
 struct session {
@@ -168,37 +170,61 @@ static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
     return status;
 }
 
+/* The run's configuration and log, which are process 0's. */
+static ltm_status open_log(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    const struct ltm_config *c = &s->config;
+    ltm_status status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
+    if (status == LTM_OK) status = ltm_config_write(c, path, error);
+    if (status == LTM_OK) status = run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
+    return status;
+}
+
 /* Weights, moments and log as the newest whole checkpoint has them, or new. */
 static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX];
     const struct ltm_config *c = &s->config;
-    TRY(name_corpus(s, error));
     TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
         weights_initialise(s->decoder->weights, &s->decoder->table, c->latent_init_scale, c->run.seed);
     else
         say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
             (long long)s->trainer.steps);
-    TRY(path_join(path, sizeof path, c->run.dir, "config.ini", error));
-    TRY(ltm_config_write(c, path, error));
-    TRY(run_log_open(&s->log, c->run.dir, s->state.log_bytes, error));
+    if (processes_rank() == 0) status = open_log(s, error);
     s->before = s->state.seconds;
 cleanup:
     return status;
 }
 
-static ltm_status set_up(struct session *s, struct ltm_error *error) {
+/* What every process looks at for itself. */
+static ltm_status set_up_alone(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    struct memory_limits memory;
-    memory_limits_read(&memory, "");
     TRY(matmul_start(error));
     TRY(ltm_config_check(&s->config, error));
     ltm_config_resolve(&s->config);
     TRY(open_corpus(s, error));
     if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
-    TRY(lock_folder(s, error));
-    TRY(settle_precision(s, error));
+    TRY(name_corpus(s, error));
+cleanup:
+    return status;
+}
+
+/* The run's folder is process 0's. */
+static ltm_status take_folder(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    if (processes_rank() == 0) status = lock_folder(s, error);
+    if (status == LTM_OK && processes_rank() == 0) status = settle_precision(s, error);
+    TRY(processes_agree(status, error));
+    TRY(processes_broadcast(&s->config.run.precision, sizeof s->config.run.precision, error));
+cleanup:
+    return status;
+}
+
+static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct memory_limits memory;
+    memory_limits_read(&memory, "");
+    if (memory.available > 0) memory.available /= processes_here();
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
     TRY(run_machine_check(&s->config, &memory, error));
     TRY(decoder_create(&s->decoder, &s->config.model, error));
@@ -208,10 +234,27 @@ static ltm_status set_up(struct session *s, struct ltm_error *error) {
         (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
         (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
     TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
-    TRY(begin_or_resume(s, error));
-    TRY(decoder_pack(s->decoder, s->config.run.threads, error));
-    s->peak = in_bf16 ? bf16_peak(s->config.run.threads, 0.1) : matmul_peak(s->config.run.threads, 0.1);
-    TRY(run_machine_keep(&s->config, s->peak, &s->hooks->watch, error));
+cleanup:
+    return status;
+}
+
+static ltm_status set_up(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    TRY(processes_agree(set_up_alone(s, error), error));
+    TRY(same_everywhere(&s->config, s->state.corpus, error));
+    TRY(take_folder(s, error));
+    if (processes_count() > 1)
+        say(s, "%d processes, %d on this machine, %d threads in the first", processes_count(), processes_here(),
+            s->config.run.threads);
+    TRY(processes_agree(new_trainer(s, error), error));
+    TRY(processes_agree(begin_or_resume(s, error), error));
+    TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
+    const int threads = s->config.run.threads;
+    const double speed =
+        s->config.run.precision == LTM_PRECISION_BF16 ? bf16_peak(threads, 0.1) : matmul_peak(threads, 0.1);
+    s->peak = processes_sum(speed);
+    if (processes_rank() == 0) status = run_machine_keep(&s->config, speed, &s->hooks->watch, error);
+    TRY(processes_agree(status, error));
 cleanup:
     return status;
 }
@@ -221,6 +264,7 @@ cleanup:
 static double trained_seconds(const struct session *s) { return s->before + seconds_now() - s->began; }
 
 static ltm_status report(struct session *s, const struct ltm_train_record *record, struct ltm_error *error) {
+    if (processes_rank() > 0) return LTM_OK;
     ltm_status status = run_log_append(&s->log, record, error);
     if (status == LTM_OK && s->hooks->on_step) s->hooks->on_step(s->hooks->user, record);
     return status;
@@ -277,7 +321,8 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
 static ltm_status save(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.adam.count;
     s->state.seconds = trained_seconds(s);
-    ltm_status status = run_log_sync(&s->log, &s->state.log_bytes, error);
+    ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
+    status = processes_agree(status, error);
     if (status != LTM_OK) return status;
     return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.adam, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
@@ -289,11 +334,11 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     s->began = seconds_now();
     while (s->trainer.adam.count < s->trainer.steps) {
-        ltm_status status = slow_step(s, error);
+        ltm_status status = processes_agree(slow_step(s, error), error);
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.adam.count;
-        const bool last = step == s->trainer.steps, stop = s->hooks->stop && *s->hooks->stop && !last;
-        if (last || due(step, c->run.eval_every)) status = score_heldout(s, error);
+        const bool last = step == s->trainer.steps, stop = processes_any(s->hooks->stop && *s->hooks->stop) && !last;
+        if (last || due(step, c->run.eval_every)) status = processes_agree(score_heldout(s, error), error);
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);
         if (status != LTM_OK) return status;
@@ -319,7 +364,10 @@ static void tear_down(struct session *s) {
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,
                      struct ltm_train_result *result, struct ltm_error *error) {
     static const struct ltm_train_hooks silent;
-    struct session s = {.config = *config, .hooks = hooks ? hooks : &silent, .lock = -1};
+    /* One process speaks; all may be asked to stop. */
+    const struct ltm_train_hooks quiet = {.stop = hooks ? hooks->stop : NULL};
+    const struct ltm_train_hooks *heard = processes_rank() > 0 ? &quiet : hooks ? hooks : &silent;
+    struct session s = {.config = *config, .hooks = heard, .lock = -1};
     struct ltm_error ignored;
     if (!error) error = &ignored;
     ltm_status status = set_up(&s, error);

@@ -2,14 +2,17 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <omp.h>
 
 #include "base/memory.h"
+#include "base/processes.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
+#include "train/exchange.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
@@ -22,8 +25,9 @@ double ltm_training_flops(const struct ltm_config *config) {
            (a_draw * config->slow.samples + (config->model.latents ? 2.0 * config->fast.steps : 0));
 }
 
+/* Of process 0, which has no fewer groups than another. */
 static int trainer_threads(const struct ltm_config *config) {
-    const int group = config->slow.group, groups = (config->slow.batch + group - 1) / group;
+    const int groups = gradient_groups(config, processes_count(), 0);
     return config->run.threads < groups ? config->run.threads : groups;
 }
 
@@ -31,16 +35,29 @@ static int trainer_threads(const struct ltm_config *config) {
 enum { PROGRAM_BYTES = 20000000 };
 
 size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder) {
-    return PROGRAM_BYTES + 4 * decoder->table.size * sizeof(float) + decoder_packed_bytes(decoder) +
-           workers_bytes(decoder, trainer_threads(config), config->slow.group, config->model.sequence, true);
+    struct decoder shape = *decoder;
+    struct shares shares;
+    shape.overlap = processes_count() > 1;
+    if (shares_create(&shares, &decoder->table, config->model.layers, processes_count(), processes_rank(), NULL) !=
+        LTM_OK)
+        return SIZE_MAX;
+    const size_t bytes =
+        PROGRAM_BYTES + (decoder->table.size + 2 * shares.own) * sizeof(float) +
+        gradient_sum_bytes(config, &shares, decoder->table.size) + decoder_packed_bytes(decoder) +
+        workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
+    shares_free(&shares);
+    return bytes;
 }
 
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
                           const struct token_stream *stream, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const size_t batch = (size_t)config->slow.batch, size = decoder->table.size;
+    const size_t batch = (size_t)config->slow.batch;
     *trainer =
         (struct trainer){.config = *config, .decoder = decoder, .stream = stream, .steps = trainer_steps(config)};
+    decoder->overlap = processes_count() > 1;
+    if (decoder->overlap && omp_get_thread_limit() < 2)
+        return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(sequence_order_init(&trainer->order, token_stream_count(stream), config->model.sequence, config->run.seed,
                             error));
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
@@ -48,10 +65,15 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (config->slow.objective == LTM_OBJECTIVE_IWAE)
         TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     TRY(NEW_ARRAY(trainer->starts, batch, "a batch", error));
-    TRY(NEW_ARRAY(trainer->gradient, size, "gradients", error));
-    TRY(NEW_ARRAY(trainer->adam.first, size, "optimiser state", error));
-    TRY(NEW_ARRAY(trainer->adam.second, size, "optimiser state", error));
-    TRY(turnstile_create(&trainer->turnstile, decoder_turns(decoder), error));
+    TRY(shares_create(&trainer->state, &decoder->table, config->model.layers, processes_count(), processes_rank(),
+                      error));
+    TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
+    TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
+    TRY(NEW_ARRAY(trainer->adam.first, trainer->state.own, "optimiser state", error));
+    TRY(NEW_ARRAY(trainer->adam.second, trainer->state.own, "optimiser state", error));
+    if (processes_count() > 1) TRY(NEW_ARRAY(trainer->adam.slice, PIECE, "optimiser state", error));
+    trainer->adam.shares = &trainer->state;
+    TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
     TRY(workers_create(&trainer->workers, decoder, trainer_threads(config), config->slow.group, config->model.sequence,
                        true, error));
     return LTM_OK;
@@ -62,14 +84,17 @@ cleanup:
 
 void trainer_free(struct trainer *trainer) {
     workers_free(&trainer->workers);
-    turnstile_free(trainer->turnstile);
+    gradient_sum_free(&trainer->gradient);
+    shares_free(&trainer->state);
+    free(trainer->squares);
+    free(trainer->slices);
     free(trainer->scores);
     free(trainer->scales);
     free(trainer->shares);
     free(trainer->starts);
-    free(trainer->gradient);
     free(trainer->adam.first);
     free(trainer->adam.second);
+    free(trainer->adam.slice);
     *trainer = (struct trainer){0};
 }
 
@@ -130,9 +155,10 @@ static void weigh_draws(const struct group *group) {
 }
 
 /* Fit the group's posteriors, draw z anew, and add the gradient of the mean over the batch of -log p(x_t | x_<t, z). */
-static void train_group(struct trainer *trainer, struct worker *w, int ticket) {
+static void train_group(struct trainer *trainer, struct worker *w, int i) {
     const struct ltm_config *c = &trainer->config;
-    const int T = c->model.sequence, S = c->slow.samples, first = ticket * trainer->workers.group;
+    const int T = c->model.sequence, S = c->slow.samples;
+    const int first = gradient_group(&trainer->gradient, i) * trainer->workers.group;
     const int left = c->slow.batch - first, count = left < trainer->workers.group ? left : trainer->workers.group;
     const struct group group = {trainer, w, first, count};
     const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
@@ -150,31 +176,57 @@ static void train_group(struct trainer *trainer, struct worker *w, int ticket) {
             scales[g] = (float)(share / ((double)c->slow.batch * T));
         }
         draw(&group, s);
-        decoder_weight_gradient(w->pass, w->loop.z, scales, w->loop.nll, trainer->gradient, trainer->turnstile,
-                                ticket * S + s);
+        struct gradient_ticket ticket = {&trainer->gradient, i, s};
+        const struct gradient_taker taker = gradient_sum_taker(&ticket);
+        decoder_give_weight_gradient(w->pass, w->loop.z, scales, w->loop.nll, &taker);
         for (int g = 0; g < count; g++) scores[g].recon += nll_of(&group, g) / S;
     }
 }
 
-/* All groups of the batch, handed out in increasing order as the turnstile asks. Ids are checked beforehand: a group that gave
- * up would leave the others waiting for its turn. */
+/* All groups of the batch that are this process's, handed out in increasing order as sums ask. Ids are checked beforehand: a
+ * group that gave up would leave the others waiting for its turn. With other processes the first thread makes the transfers. */
 static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) {
-    const int group = trainer->workers.group, groups = (trainer->config.slow.batch + group - 1) / group;
+    struct gradient_sum *gradient = &trainer->gradient;
     const int64_t first = trainer->adam.count * trainer->config.slow.batch;
+    const int transfers = gradient->exchange ? 1 : 0;
+    ltm_status status = LTM_OK;
     atomic_int next = 0;
     for (int i = 0; i < trainer->config.slow.batch; i++) {
         trainer->starts[i] = sequence_start(&trainer->order, first + i);
+        trainer->scores[i] = (struct sequence_score){0};
         if (token_stream_largest(trainer->stream, trainer->starts[i], trainer->config.model.sequence + 1) >=
             trainer->decoder->config.vocab)
             return workers_fail_vocabulary(&trainer->workers, error);
     }
-    turnstile_reset(trainer->turnstile);
-#pragma omp parallel num_threads(trainer->workers.threads)
+    gradient_sum_begin(gradient);
+#pragma omp parallel num_threads(trainer->workers.threads + transfers)
     {
-        struct worker *w = &trainer->workers.each[omp_get_thread_num()];
-        for (int i; (i = atomic_fetch_add(&next, 1)) < groups;) train_group(trainer, w, i);
+        const int me = omp_get_thread_num() - transfers;
+        if (me < 0) status = exchange_run(gradient->exchange, error);
+        for (int i; me >= 0 && (i = atomic_fetch_add(&next, 1)) < gradient->here;)
+            train_group(trainer, &trainer->workers.each[me], i);
     }
-    return LTM_OK;
+    return status;
+}
+
+/* Every process steps its share of the weights and gets those of the others. */
+static ltm_status share_weights(struct trainer *trainer, struct ltm_error *error) {
+    const struct shares *shares = &trainer->state;
+    const size_t n = (size_t)shares->processes;
+    size_t *begin = trainer->slices, *end = begin + n;
+    ltm_status status = LTM_OK;
+    for (int p = 0; n > 1 && p < shares->count; p++) {
+        const size_t from = shares->pieces[p].all.begin;
+        for (size_t r = 0; r < n; r++) {
+            const struct range slice = shares_slice(shares, p, (int)r);
+            begin[r] = slice.begin - from;
+            end[r] = slice.end - from;
+        }
+        TRY(processes_share(trainer->decoder->weights + from, begin, end, error));
+    }
+    TRY(processes_share_end(error));
+cleanup:
+    return status;
 }
 
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
@@ -182,19 +234,23 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     const double tokens = (double)c->slow.batch * c->model.sequence;
     ltm_status status = train_batch(trainer, error);
     if (status != LTM_OK) return status;
+    gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
+    TRY(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
+    TRY(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));
     *done = (struct slow_step){.lr = slow_rate(&c->slow, trainer->adam.count, trainer->steps)};
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
         done->loss += (trainer->shares ? trainer->scores[i].iwae : trainer->scores[i].recon) / tokens;
     }
-    done->grad_norm = gradient_norm(trainer->gradient, trainer->decoder->table.size, c->run.threads);
+    done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
     if (!isfinite(done->loss) || !isfinite(done->grad_norm))
-        return fail(error, LTM_NUMERIC,
-                    "at slow step %lld the %s is not a finite number; training has diverged. Begin anew with a lower "
-                    "slow.lr or fast.lr in another run.dir; the checkpoints so far are kept",
-                    (long long)trainer->adam.count + 1, isfinite(done->loss) ? "gradient" : "loss");
-    return LTM_OK;
+        status = fail(error, LTM_NUMERIC,
+                      "at slow step %lld the %s is not a finite number; training has diverged. Begin anew with a lower "
+                      "slow.lr or fast.lr in another run.dir; the checkpoints so far are kept",
+                      (long long)trainer->adam.count + 1, isfinite(done->loss) ? "gradient" : "loss");
+cleanup:
+    return status;
 }
 
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
@@ -203,7 +259,8 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     ltm_status status = trainer_gradient(trainer, done, error);
     if (status != LTM_OK) return status;
     const double scale = c->clip > 0 && done->grad_norm > c->clip ? c->clip / done->grad_norm : 1;
-    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient, &trainer->decoder->table, c, done->lr,
-               scale, threads);
-    return decoder_pack(trainer->decoder, threads, error);
+    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->table, c,
+               done->lr, scale, threads);
+    status = share_weights(trainer, error);
+    return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
 }

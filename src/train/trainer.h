@@ -1,9 +1,12 @@
 /* The slow step: fit the posteriors of a batch, then one step of the decoder's weights (paper, algorithm 1).
  *
  * Memory with P weights, in floats: weights, gradient and two moments, 4 P; in bf16 one more P, the weights packed twice;
- * and for each thread a workspace that holds the gradients of one layer and of the embedding, less than one more P. Threads
- * add their groups' gradients to the one sum in the order of the groups, layer by layer, so the sum is the same for any
- * number of threads. */
+ * and for each thread a workspace that holds the gradients of one layer and of the embedding, less than one more P.
+ *
+ * Processes divide the batch's groups, and the optimiser's state: each of n sums the gradient of its share of the weights,
+ * steps that share and gives it to the others. A process then keeps weights, P, and sum, two moments and what arrives, 4 P / n; a
+ * thread's workspace one layer more. Beside its gradients (gradient_sum.h) it sends 4 P (n - 1)/n bytes of weights a step. Every
+ * figure and every bit is the same for any number of threads and processes. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
@@ -13,14 +16,18 @@
 #include "text/sequences.h"
 #include "text/token_stream.h"
 #include "train/adamw.h"
+#include "train/gradient_sum.h"
+#include "train/shares.h"
 
 struct trainer {
     struct ltm_config config; /* nothing that the slow step needs is auto */
     struct decoder *decoder;
     struct workers workers;
-    struct turnstile *turnstile;
+    struct shares state; /* of the optimiser: this process's */
+    struct gradient_sum gradient;
+    double *squares; /* [state.grains] */
+    size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
     struct adamw adam;
-    float *gradient;
     struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
     float *scales;                 /* [batch]: what each sequence's loss counts in the draw at hand */
     double *shares;                /* [batch, slow.samples] of iwae: what each draw counts, 1 in all; else NULL */
@@ -33,7 +40,7 @@ struct trainer {
 /* Slow steps that run.tokens make, rounded up. */
 int64_t trainer_steps(const struct ltm_config *config);
 
-/* The most memory that training takes at a time, in bytes: what a trainer and its decoder allocate, and the program. Within
+/* The most memory that training takes at a time in this process, in bytes: what a trainer and its decoder allocate, and the program. Within
  * 5 % of what was measured for widths of 128 and 512. */
 size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder);
 
@@ -48,11 +55,11 @@ struct slow_step {
     double lr, grad_norm;
 };
 
-/* trainer->gradient += the gradient of the loss over the batch of the slow step after trainer->adam.count of them. The fitted
+/* trainer->gradient.total += the gradient of the loss over the batch of the slow step after trainer->adam.count of them. The fitted
  * posteriors are taken as given: no gradient goes through the fast loop. */
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
-/* Take the slow step after trainer->adam.count of them. LTM_NUMERIC when loss or gradient is not finite: the weights are then
+/* Take the slow step after trainer->adam.count of them, with all processes. LTM_NUMERIC when loss or gradient is not finite: the weights are then
  * as they were. */
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 

@@ -77,7 +77,7 @@ static void run_phase(struct rig *rig, struct worker *w, enum phase phase) {
         decoder_latent_gradient(w->pass, w->loop.z, w->loop.nll, w->loop.dz);
         break;
     case SLOW_STEP:
-        decoder_weight_gradient(w->pass, w->loop.z, NULL, w->loop.nll, rig->gradient, NULL, 0);
+        decoder_weight_gradient(w->pass, w->loop.z, NULL, w->loop.nll, rig->gradient);
         break;
     case BEGIN:
         decoder_begin(w->pass, w->tokens, w->targets, rig->group, T);
@@ -159,18 +159,23 @@ static double peak_of(const struct rig *rig) {
 static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct ltm_config c;
     struct ltm_error error;
-    struct adamw adam = {.first = calloc(rig->decoder->table.size, sizeof(float)),
-                         .second = calloc(rig->decoder->table.size, sizeof(float))};
+    struct shares shares;
+    must(shares_create(&shares, &rig->decoder->table, rig->config->model.layers, 1, 0, &error), &error);
+    float *gradient = calloc(shares.own, sizeof(float));
+    struct adamw adam = {
+        .first = calloc(shares.own, sizeof(float)), .second = calloc(shares.own, sizeof(float)), .shares = &shares};
     ltm_config_defaults(&c);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
-        adamw_step(&adam, rig->decoder->weights, rig->gradient, &rig->decoder->table, &c.slow, 1e-9, 1, rig->threads);
+        adamw_step(&adam, rig->decoder->weights, gradient, &rig->decoder->table, &c.slow, 1e-9, 1, rig->threads);
         *optimiser = seconds_now() - began;
         must(decoder_pack(rig->decoder, rig->threads, &error), &error);
         *packing = seconds_now() - began - *optimiser;
     }
     free(adam.first);
     free(adam.second);
+    free(gradient);
+    shares_free(&shares);
 }
 
 static json_t *measure_threads(const struct named_config *config, int threads, bool in_bf16,

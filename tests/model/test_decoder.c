@@ -90,7 +90,7 @@ static void check_weights(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
     float *gradient = test_zeros(s.decoder->table.size);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
     for (int i = 0; i < s.decoder->table.count; i++) {
         const struct weight *w = &s.decoder->table.weights[i];
         check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset,
@@ -120,14 +120,14 @@ static void check_left_alone(const struct ltm_model_config *config) {
     float *dz = test_zeros(s.latents);
     memcpy(before, s.decoder->weights, bytes);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
     for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, s.nll, dz);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
     assert_memory_equal(before, s.decoder->weights, bytes);
     assert_memory_equal(gradient, again, bytes);
     memset(again, 0, bytes);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again, NULL, 0);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
     assert_memory_equal(gradient, again, bytes);
     free(before), free(gradient), free(again), free(dz);
     tear_down(&s);

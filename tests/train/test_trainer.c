@@ -52,9 +52,18 @@ static void close_rig(struct rig *rig) {
     token_stream_close(rig->stream);
 }
 
+/* Laid out as the weights. */
+static void copy_gradient(float *gradient, const struct trainer *trainer) {
+    for (int p = 0; p < trainer->state.count; p++) {
+        const struct piece *piece = &trainer->state.pieces[p];
+        memcpy(gradient + piece->all.begin, trainer->gradient.total + piece->at,
+               (piece->all.end - piece->all.begin) * sizeof *gradient);
+    }
+}
+
 static struct slow_step gradient_of(struct rig *rig) {
     struct slow_step done;
-    memset(rig->trainer.gradient, 0, sizeof(float) * rig->decoder->table.size);
+    memset(rig->trainer.gradient.total, 0, sizeof(float) * rig->trainer.state.own);
     assert_int_equal(trainer_gradient(&rig->trainer, &done, NULL), LTM_OK);
     return done;
 }
@@ -73,7 +82,7 @@ static void check_objective(int objective, int samples) {
     const size_t n = rig.decoder->table.size;
     gradient_of(&rig);
     float *gradient = test_zeros(n);
-    memcpy(gradient, rig.trainer.gradient, n * sizeof *gradient);
+    copy_gradient(gradient, &rig.trainer);
     check_gradient(objective == LTM_OBJECTIVE_IWAE ? "iwae" : "elbo", rig.decoder->weights, gradient, n, 3e-3f, loss,
                    &rig);
     free(gradient);
@@ -106,7 +115,7 @@ static struct slow_step step_with(struct ltm_config c, float *gradient) {
     struct rig rig;
     open_rig(&rig, &c);
     const struct slow_step done = gradient_of(&rig);
-    if (gradient) memcpy(gradient, rig.trainer.gradient, sizeof *gradient * rig.decoder->table.size);
+    if (gradient) copy_gradient(gradient, &rig.trainer);
     close_rig(&rig);
     return done;
 }

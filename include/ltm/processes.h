@@ -1,0 +1,44 @@
+/* Several processes at one command, started together by mpirun or srun: they divide its work.
+ *
+ *     ltm_processes_start(&error);
+ *     … ltm_train, ltm_eval, ltm_generate: every process makes the same calls …
+ *     ltm_processes_end(code);
+ *
+ * A program that does not call ltm_processes_start, or was started by itself, is alone: all of this then costs nothing, and MPI is
+ * not initialised. Calls come from the one thread that called ltm_processes_start. */
+#ifndef LTM_PROCESSES_H
+#define LTM_PROCESSES_H
+
+#include <stdbool.h>
+
+#include "ltm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Join the other processes that the environment tells of. LTM_UNSUPPORTED where there are others and the library was built
+ * without MPI, or the launcher does not belong to its MPI. */
+ltm_status ltm_processes_start(struct ltm_error *error);
+
+/* Before the program ends. After a transfer has failed it ends all processes, with `code`, and does not return. */
+void ltm_processes_end(int code);
+
+int ltm_processes_count(void);
+int ltm_processes_rank(void); /* from 0; 0 is the one that writes files */
+
+/* The rank that the launcher's environment tells, also before ltm_processes_start and where it failed. */
+int ltm_processes_launched_rank(void);
+
+/* All processes call it: the failure of the first that has one becomes everybody's, with its sentence. So none waits for another
+ * that has given up. */
+ltm_status ltm_processes_agree(ltm_status status, struct ltm_error *error);
+
+/* A transfer has failed: this process's error is its own, the others do not know of it. */
+bool ltm_processes_broken(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+/* What the launcher's environment says, which holds with MPI and without. */
+#include "base/processes.h"
+
+#include <stdlib.h>
+
+#include "base/numbers.h"
+#include "ltm/processes.h"
+
+static int number_in(const char *const *names, int otherwise) {
+    for (; *names; names++) {
+        const char *text = getenv(*names);
+        int64_t number;
+        if (text && number_parse_integer(text, &number) && number >= 0 && number < 1 << 30) return (int)number;
+    }
+    return otherwise;
+}
+
+/* Open MPI's mpirun, that of MPICH and its kin, MVAPICH's, srun. Of Slurm's only what srun sets for a step: a batch script has
+ * SLURM_NTASKS too, and a program that it starts by itself is alone. */
+int processes_launched(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
+                                        "SLURM_STEP_NUM_TASKS", NULL};
+    const int size = number_in(names, 1);
+    return size < 1 ? 1 : size;
+}
+
+int processes_launched_rank(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID",
+                                        NULL};
+    return processes_launched() > 1 ? number_in(names, 0) : 0;
+}
+
+ltm_status ltm_processes_start(struct ltm_error *error) { return processes_start(error); }
+
+void ltm_processes_end(int code) { processes_end(code); }
+
+int ltm_processes_count(void) { return processes_count(); }
+
+int ltm_processes_rank(void) { return processes_rank(); }
+
+int ltm_processes_launched_rank(void) { return processes_launched_rank(); }
+
+ltm_status ltm_processes_agree(ltm_status status, struct ltm_error *error) { return processes_agree(status, error); }
+
+bool ltm_processes_broken(void) { return processes_broken(); }

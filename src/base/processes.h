@@ -1,0 +1,82 @@
+/* Several processes at work on one command, started together by mpirun or srun; MPI-3 lies behind it, and nowhere else.
+ *
+ * A process that was started by itself is alone: count 1, rank 0, every call below returns at once, and MPI is not even
+ * initialised. Calls marked COLLECTIVE must be made by all processes in the same order. All calls must come from the thread that
+ * made processes_start's. */
+#ifndef BASE_PROCESSES_H
+#define BASE_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Join the other processes, if the environment says that there are any. LTM_UNSUPPORTED where there are and this build is
+ * without MPI, or the launcher and the MPI library do not know each other. Calls after the first do nothing. */
+ltm_status processes_start(struct ltm_error *error);
+
+/* Leave them, at the end of a program: with the others, or, after a transfer has failed, taking them along (with `code`). */
+void processes_end(int code);
+
+int processes_count(void);
+int processes_rank(void); /* 0 prints, logs and writes */
+
+/* As the launcher says, also before processes_start: 1 and 0 for a process that was started by itself. */
+int processes_launched(void);
+int processes_launched_rank(void);
+
+/* Processes on this machine; threads that are this process's share of the cores it may use. */
+int processes_here(void);
+int processes_threads(void);
+
+/* A transfer failed: the processes cannot agree on anything any more, and processes_end ends them all. */
+bool processes_broken(void);
+
+/* COLLECTIVE. The failure of the lowest rank that has one becomes everybody's, and its sentence tells which process it was. */
+ltm_status processes_agree(ltm_status status, struct ltm_error *error);
+
+/* COLLECTIVE. True where it is true in any. */
+bool processes_any(bool here);
+
+/* COLLECTIVE. A sum in the order of ranks. */
+double processes_sum(double here);
+
+/* COLLECTIVE. Rank 0's bytes for everybody. */
+ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error);
+
+/* COLLECTIVE. Of an array of which each process has filled some bytes and left the others zero, the whole. */
+ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error);
+
+/* Point to point; the other side makes the matching call, with the same number of bytes. */
+ltm_status processes_send(int to, const void *data, size_t bytes, struct ltm_error *error);
+ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_error *error);
+
+/* COLLECTIVE. Everybody gets every part: floats [begin[r], end[r]) of `data` are rank r's to give, at most 2^31 in all. Several
+ * are under way at a time; processes_share_end waits for the last of them. */
+ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error);
+ltm_status processes_share_end(struct ltm_error *error);
+
+/* Bytes that this process has sent in transfers and shares, as the formulas count them: not what MPI adds. */
+int64_t processes_sent(void);
+
+/* Transfers under way, each known by an id of its user's. Between the same two processes those of one tag arrive in the order
+ * in which they were begun. */
+struct transfers;
+
+ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error);
+void transfers_free(struct transfers *transfers);
+ltm_status transfers_send(struct transfers *transfers, int id, int to, int tag, const float *data, size_t count,
+                          struct ltm_error *error);
+ltm_status transfers_receive(struct transfers *transfers, int id, int from, int tag, float *data, size_t count,
+                             struct ltm_error *error);
+
+/* Without waiting: the ids of those that have finished since, *count of them, until the next call. */
+ltm_status transfers_test(struct transfers *transfers, const int **ids, int *count, struct ltm_error *error);
+
+enum { TRANSFERS_MOST_TAGS = 32767 }; /* tags are below it: what MPI promises */
+
+/* What one of processes_mpi.c and processes_none.c defines besides. */
+const char *processes_library(void); /* "Open MPI v4.1.4 …", or "none" */
+
+#endif

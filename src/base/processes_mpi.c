@@ -1,0 +1,317 @@
+/* Processes over MPI-3. Only calls that any implementation has; the state that MPI keeps globally is kept here, once. */
+#include "base/processes.h"
+
+#if LTM_MPI
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <mpi.h>
+#include <omp.h>
+
+#include "base/memory.h"
+
+enum { SHARES = 16 }; /* under way at a time */
+
+static struct {
+    bool started, broken;
+    int count, rank, here, threads;
+    int64_t sent;
+    MPI_Request share[SHARES];
+    int *layout[SHARES]; /* counts and displacements of each, which MPI reads until it is done */
+    int shares;
+} job = {.count = 1, .here = 1};
+
+/* Errors come back as codes; after one, nothing is certain any more. */
+static ltm_status check(int code, const char *doing, struct ltm_error *error) {
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length;
+    if (code == MPI_SUCCESS) return LTM_OK;
+    MPI_Error_string(code, text, &length);
+    job.broken = true;
+    return fail(
+        error, LTM_EXTERNAL,
+        "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; the "
+        "last checkpoint is whole, and the same command goes on from it",
+        job.rank, job.count, doing, text);
+}
+
+/* Of cores that several processes on this machine may use, each takes its share. */
+static int share_of_cores(MPI_Comm machine) {
+    int mine[CPU_SETSIZE] = {0}, all[CPU_SETSIZE];
+    double share = 0;
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0) return omp_get_num_procs() / job.here;
+    for (int i = 0; i < CPU_SETSIZE; i++) mine[i] = CPU_ISSET(i, &cores) ? 1 : 0;
+    if (MPI_Allreduce(mine, all, CPU_SETSIZE, MPI_INT, MPI_SUM, machine) != MPI_SUCCESS) return 1;
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (mine[i]) share += 1.0 / all[i];
+    return (int)(share + 0.01);
+}
+
+static ltm_status look_around(struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    MPI_Comm machine;
+    TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "begin", error));
+    TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &job.count), "count processes", error));
+    TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &job.rank), "count processes", error));
+    if (job.count != processes_launched()) {
+        const int count = job.count;
+        job.count = 1; /* each for itself */
+        job.rank = 0;
+        return fail(
+            error, LTM_UNSUPPORTED,
+            "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm was "
+            "built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm another "
+            "srun --mpi (srun --mpi=list shows them)",
+            processes_launched(), count, processes_library());
+    }
+    TRY(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
+              "count processes of this machine", error));
+    TRY(check(MPI_Comm_size(machine, &job.here), "count processes of this machine", error));
+    const int threads = share_of_cores(machine);
+    job.threads = threads < 1 ? 1 : threads;
+    TRY(check(MPI_Comm_free(&machine), "count processes of this machine", error));
+    for (int i = 0; i < SHARES; i++) {
+        job.share[i] = MPI_REQUEST_NULL;
+        TRY(NEW_ARRAY(job.layout[i], 2 * (size_t)job.count, "processes", error));
+    }
+cleanup:
+    return status;
+}
+
+ltm_status processes_start(struct ltm_error *error) {
+    int level;
+    if (job.started || processes_launched() == 1) return LTM_OK;
+    ltm_status status = check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level), "begin", error);
+    if (status != LTM_OK) return status;
+    job.started = true;
+    status = look_around(error);
+    if (status == LTM_OK && level < MPI_THREAD_FUNNELED)
+        status = fail(error, LTM_UNSUPPORTED, "this MPI library (%.60s) does not bear threads; use another build of it",
+                      processes_library());
+    return status;
+}
+
+void processes_end(int code) {
+    if (!job.started) return;
+    if (job.broken) MPI_Abort(MPI_COMM_WORLD, code ? code : 1);
+    for (int i = 0; i < SHARES; i++) free(job.layout[i]);
+    MPI_Finalize();
+    job.started = false;
+}
+
+int processes_count(void) { return job.count; }
+
+int processes_rank(void) { return job.rank; }
+
+int processes_here(void) { return job.here; }
+
+int processes_threads(void) { return job.started ? job.threads : omp_get_num_procs(); }
+
+bool processes_broken(void) { return job.broken; }
+
+ltm_status processes_agree(ltm_status status, struct ltm_error *error) {
+    struct ltm_error first = {.code = LTM_EXTERNAL};
+    char host[MPI_MAX_PROCESSOR_NAME + 1] = "", said[sizeof first.message];
+    int length, failed = status == LTM_OK ? job.count : job.rank, lowest = job.count;
+    if (job.count == 1 || job.broken) return status;
+    ltm_status broken = check(MPI_Allreduce(&failed, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD), "agree", error);
+    if (broken != LTM_OK || lowest == job.count) return broken;
+    if (lowest == job.rank) {
+        if (error) first = *error;
+        first.code = status;
+        MPI_Get_processor_name(host, &length);
+        memcpy(said, first.message, sizeof said);
+        if (lowest > 0)
+            snprintf(first.message, sizeof first.message, "process %d of %d, on %.100s: %.800s", lowest, job.count,
+                     host, *said ? said : ltm_status_text(status));
+    }
+    broken = check(MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, lowest, MPI_COMM_WORLD), "agree", error);
+    if (broken != LTM_OK) return broken;
+    if (error) *error = first;
+    return first.code;
+}
+
+bool processes_any(bool here) {
+    int any = here;
+    if (job.count > 1) check(MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, MPI_COMM_WORLD), "agree", NULL);
+    return any;
+}
+
+double processes_sum(double here) {
+    double *all = NULL, sum = 0;
+    if (job.count == 1) return here;
+    if (NEW_ARRAY(all, (size_t)job.count, "a sum", NULL) != LTM_OK) {
+        job.broken = true; /* the others wait */
+        return NAN;
+    }
+    check(MPI_Allgather(&here, 1, MPI_DOUBLE, all, 1, MPI_DOUBLE, MPI_COMM_WORLD), "add", NULL);
+    for (int i = 0; i < job.count; i++) sum += all[i];
+    free(all);
+    return sum;
+}
+
+enum { MOST_BYTES = 1 << 30 }; /* MPI counts in int */
+
+static int next_part(size_t bytes, size_t at) { return bytes - at < MOST_BYTES ? (int)(bytes - at) : MOST_BYTES; }
+
+ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (size_t at = 0; job.count > 1 && at < bytes && status == LTM_OK; at += MOST_BYTES)
+        status = check(MPI_Bcast((char *)data + at, next_part(bytes, at), MPI_BYTE, 0, MPI_COMM_WORLD),
+                       "take part in a broadcast", error);
+    return status;
+}
+
+/* Bits that are zero everywhere but in one process come through `or` as they are: minus zero and NaN too. */
+ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (size_t at = 0; job.count > 1 && at < bytes && status == LTM_OK; at += MOST_BYTES)
+        status = check(
+            MPI_Allreduce(MPI_IN_PLACE, (char *)data + at, next_part(bytes, at), MPI_BYTE, MPI_BOR, MPI_COMM_WORLD),
+            "gather results", error);
+    return status;
+}
+
+ltm_status processes_send(int to, const void *data, size_t bytes, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (size_t at = 0; at < bytes && status == LTM_OK; at += MOST_BYTES)
+        status = check(
+            MPI_Send((const char *)data + at, next_part(bytes, at), MPI_BYTE, to, TRANSFERS_MOST_TAGS, MPI_COMM_WORLD),
+            "send", error);
+    return status;
+}
+
+ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (size_t at = 0; at < bytes && status == LTM_OK; at += MOST_BYTES)
+        status = check(MPI_Recv((char *)data + at, next_part(bytes, at), MPI_BYTE, from, TRANSFERS_MOST_TAGS,
+                                MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+                       "receive", error);
+    return status;
+}
+
+ltm_status processes_share_end(struct ltm_error *error) {
+    const int shares = job.shares;
+    if (shares == 0) return LTM_OK;
+    job.shares = 0;
+    return check(MPI_Waitall(shares, job.share, MPI_STATUSES_IGNORE), "share weights", error);
+}
+
+ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error) {
+    if (job.count == 1) return LTM_OK;
+    if (job.shares == SHARES) {
+        ltm_status status = processes_share_end(error);
+        if (status != LTM_OK) return status;
+    }
+    int *counts = job.layout[job.shares], *displacements = counts + job.count;
+    for (int r = 0; r < job.count; r++) {
+        counts[r] = (int)(end[r] - begin[r]);
+        displacements[r] = (int)begin[r];
+    }
+    job.sent += (int64_t)counts[job.rank] * (job.count - 1) * (int64_t)sizeof(float);
+    return check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, displacements, MPI_FLOAT,
+                                 MPI_COMM_WORLD, &job.share[job.shares++]),
+                 "share weights", error);
+}
+
+int64_t processes_sent(void) { return job.sent; }
+
+/* ---- Transfers ---- */
+
+/* The requests under way stand at the front of `requests`, each one's id beside it. */
+struct transfers {
+    MPI_Request *requests; /* [room] */
+    int *ids;              /* [room] */
+    int *done;             /* [room_done] ids that the last test told of */
+    int count, room, room_done;
+};
+
+ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error) {
+    return NEW_ARRAY(*transfers, 1, "transfers", error);
+}
+
+/* What is still under way after a failure stays MPI's: processes_end ends the program. */
+void transfers_free(struct transfers *transfers) {
+    if (!transfers) return;
+    free(transfers->requests);
+    free(transfers->ids);
+    free(transfers->done);
+    free(transfers);
+}
+
+static ltm_status no_room(size_t room, struct ltm_error *error) {
+    job.broken = true; /* the others wait for it */
+    return fail_memory(error, room * sizeof(MPI_Request), "transfers");
+}
+
+/* Room for one more: the request that is to be begun. */
+static ltm_status next_request(MPI_Request **request, struct transfers *t, int id, struct ltm_error *error) {
+    if (t->count == t->room) {
+        const size_t room = t->room ? 2 * (size_t)t->room : 64;
+        MPI_Request *requests = realloc(t->requests, room * sizeof *requests);
+        if (requests) t->requests = requests;
+        int *ids = realloc(t->ids, room * sizeof *ids);
+        if (ids) t->ids = ids;
+        if (!requests || !ids) return no_room(room, error);
+        t->room = (int)room;
+    }
+    t->ids[t->count] = id;
+    *request = &t->requests[t->count++];
+    return LTM_OK;
+}
+
+ltm_status transfers_send(struct transfers *transfers, int id, int to, int tag, const float *data, size_t count,
+                          struct ltm_error *error) {
+    MPI_Request *request = NULL;
+    ltm_status status = next_request(&request, transfers, id, error);
+    if (status != LTM_OK) return status;
+    job.sent += (int64_t)(count * sizeof *data);
+    return check(MPI_Isend(data, (int)count, MPI_FLOAT, to, tag, MPI_COMM_WORLD, request), "send", error);
+}
+
+ltm_status transfers_receive(struct transfers *transfers, int id, int from, int tag, float *data, size_t count,
+                             struct ltm_error *error) {
+    MPI_Request *request = NULL;
+    ltm_status status = next_request(&request, transfers, id, error);
+    if (status != LTM_OK) return status;
+    return check(MPI_Irecv(data, (int)count, MPI_FLOAT, from, tag, MPI_COMM_WORLD, request), "receive", error);
+}
+
+ltm_status transfers_test(struct transfers *t, const int **ids, int *count, struct ltm_error *error) {
+    *count = 0;
+    if (t->room_done < t->room) {
+        int *done = realloc(t->done, (size_t)t->room * sizeof *done);
+        if (!done) return no_room((size_t)t->room, error);
+        t->done = done;
+        t->room_done = t->room;
+    }
+    ltm_status status =
+        check(MPI_Testsome(t->count, t->requests, count, t->done, MPI_STATUSES_IGNORE), "transfer", error);
+    if (status != LTM_OK || *count == MPI_UNDEFINED) *count = 0;
+    for (int i = 0; i < *count; i++) t->done[i] = t->ids[t->done[i]];
+    *ids = t->done;
+    int left = 0;
+    for (int i = 0; *count > 0 && i < t->count; i++) {
+        if (t->requests[i] == MPI_REQUEST_NULL) continue;
+        t->requests[left] = t->requests[i];
+        t->ids[left++] = t->ids[i];
+    }
+    if (*count > 0) t->count = left;
+    return status;
+}
+
+/* The first words of what it says of itself. */
+const char *processes_library(void) {
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    if (!*text && MPI_Get_library_version(text, &length) == MPI_SUCCESS) text[strcspn(text, ",\n")] = 0;
+    return text;
+}
+
+#endif

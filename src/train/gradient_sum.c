@@ -1,0 +1,146 @@
+#include "train/gradient_sum.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/turnstile.h"
+#include "math/vector.h"
+#include "train/exchange.h"
+
+static int groups_of(const struct ltm_config *c) { return (c->slow.batch + c->slow.group - 1) / c->slow.group; }
+
+static int parts_of(const struct ltm_config *c) { return c->slow.parts ? c->slow.parts : groups_of(c); }
+
+/* Has a part more gradients than one? */
+static bool is_within(const struct ltm_config *c) {
+    return c->slow.parts && (c->slow.parts < groups_of(c) || c->slow.samples > 1);
+}
+
+/* Where part p begins; that of p = parts is the end. */
+static int part_begin(int groups, int parts, int p) { return (int)((int64_t)groups * p / parts); }
+
+int gradient_groups(const struct ltm_config *config, int processes, int rank) {
+    const int groups = groups_of(config), parts = parts_of(config);
+    int here = 0;
+    for (int p = rank; p < parts; p += processes)
+        here += part_begin(groups, parts, p + 1) - part_begin(groups, parts, p);
+    return here;
+}
+
+size_t gradient_sum_bytes(const struct ltm_config *config, const struct shares *shares, size_t weights) {
+    const size_t own = shares->own * sizeof(float);
+    return own + (shares->processes > 1 ? exchange_bytes(shares) : 0) +
+           (is_within(config) ? weights * sizeof(float) : 0);
+}
+
+ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config *config, const struct decoder *decoder,
+                               const struct shares *shares, int threads, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *sum = (struct gradient_sum){
+        .shares = shares, .groups = groups_of(config), .parts = parts_of(config), .draws = config->slow.samples};
+    const bool within = is_within(config);
+    if (shares->processes > sum->parts)
+        return fail(
+            error, LTM_INVALID,
+            "%d processes are more than the %d parts that a batch is cut into (slow.batch = %d, slow.group = %d%s); "
+            "start fewer, or make the batch larger",
+            shares->processes, sum->parts, config->slow.batch, config->slow.group, within ? ", slow.parts" : "");
+    sum->here = gradient_groups(config, shares->processes, shares->rank);
+    TRY(NEW_ARRAY(sum->total, shares->own, "gradients", error));
+    if (within) TRY(NEW_ARRAY(sum->part, decoder->table.size, "gradients of a part", error));
+    TRY(turnstile_create(&sum->turnstile, decoder_blocks(decoder), error));
+    /* A thread has two layers, the embedding and the final norm under way; a part's sum has one of each block. */
+    if (shares->processes > 1)
+        TRY(exchange_create(&sum->exchange, shares, sum->total, sum->parts, within ? 1 : sum->draws,
+                            within ? shares->blocks : 4 * threads, error));
+    return LTM_OK;
+cleanup:
+    gradient_sum_free(sum);
+    return status;
+}
+
+void gradient_sum_free(struct gradient_sum *sum) {
+    exchange_free(sum->exchange);
+    turnstile_free(sum->turnstile);
+    free(sum->total);
+    free(sum->part);
+    *sum = (struct gradient_sum){0};
+}
+
+void gradient_sum_begin(struct gradient_sum *sum) {
+    turnstile_reset(sum->turnstile);
+    if (sum->exchange) exchange_begin(sum->exchange);
+}
+
+/* Where a draw of this process's i-th group stands in the batch. */
+struct place {
+    int group, part;
+    bool first, last; /* of its part */
+};
+
+static struct place place_of(const struct gradient_sum *sum, int i, int draw) {
+    for (int p = sum->shares->rank;; p += sum->shares->processes) {
+        const int begin = part_begin(sum->groups, sum->parts, p), end = part_begin(sum->groups, sum->parts, p + 1);
+        const int last = end - begin - 1;
+        if (i > last) {
+            i -= end - begin;
+            continue;
+        }
+        if (!sum->part) return (struct place){begin + i, p * sum->draws + draw, true, true};
+        return (struct place){begin + i, p, i == 0 && draw == 0, i == last && draw == sum->draws - 1};
+    }
+}
+
+int gradient_group(const struct gradient_sum *sum, int i) { return place_of(sum, i, 0).group; }
+
+/* One process: the whole block to the total. */
+static void add_to_total(struct gradient_sum *sum, int block, const float *gradient) {
+    const struct shares *shares = sum->shares;
+    for (int p = shares->first[block]; p < shares->first[block + 1]; p++) {
+        const struct piece *piece = &shares->pieces[p];
+        vector_add(sum->total + piece->at, gradient, piece->all.end - piece->all.begin);
+        gradient += piece->all.end - piece->all.begin;
+    }
+}
+
+static void give_part(struct gradient_sum *sum, int block, int part, const float *gradient) {
+    if (sum->exchange)
+        exchange_offer(sum->exchange, block, part, gradient);
+    else
+        add_to_total(sum, block, gradient);
+}
+
+static void take(void *user, int block, const float *gradient) {
+    const struct gradient_ticket *ticket = user;
+    struct gradient_sum *sum = ticket->sum;
+    const struct place place = place_of(sum, ticket->i, ticket->draw);
+    if (!sum->part && sum->exchange) { /* which keeps the order */
+        exchange_offer(sum->exchange, block, place.part, gradient);
+        return;
+    }
+    turnstile_enter(sum->turnstile, block, ticket->i * sum->draws + ticket->draw);
+    if (sum->part) {
+        const struct range first = sum->shares->pieces[sum->shares->first[block]].all;
+        const struct range last = sum->shares->pieces[sum->shares->first[block + 1] - 1].all;
+        float *at = sum->part + first.begin;
+        const size_t n = last.end - first.begin;
+        if (place.first && sum->exchange) exchange_wait(sum->exchange, at);
+        if (place.first)
+            memcpy(at, gradient, n * sizeof *at);
+        else
+            vector_add(at, gradient, n);
+        if (place.last) give_part(sum, block, place.part, at);
+    } else
+        add_to_total(sum, block, gradient);
+    turnstile_leave(sum->turnstile, block);
+}
+
+static void wait_for(void *user, const float *gradient) {
+    exchange_wait(((struct gradient_ticket *)user)->sum->exchange, gradient);
+}
+
+struct gradient_taker gradient_sum_taker(struct gradient_ticket *ticket) {
+    const bool direct = !ticket->sum->part && ticket->sum->exchange;
+    return (struct gradient_taker){.user = ticket, .take = take, .wait = direct ? wait_for : NULL};
+}

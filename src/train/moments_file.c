@@ -1,0 +1,148 @@
+#include "train/moments_file.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/processes.h"
+#include "base/safetensors.h"
+#include "model/model_file.h"
+
+static const char *const prefixes[2] = {"first.", "second."};
+
+/* ---- Writing ---- */
+
+struct gathering {
+    const float *moments[2];
+    const struct shares *shares;
+    float *slice; /* another process's */
+    bool done;
+};
+
+static size_t bytes_of(struct range range) { return (range.end - range.begin) * sizeof(float); }
+
+/* In the order of the weights: slice `turn` of piece p is process (turn + p) mod n's (shares.h). A draft that cannot be written any
+ * more still gets all slices from the others, who wait to be rid of them; draft NULL writes nothing. */
+static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error *error) {
+    struct gathering *g = user;
+    const struct shares *shares = g->shares;
+    const int n = shares->processes;
+    ltm_status status = LTM_OK;
+    g->done = true;
+    for (int k = 0; k < 2; k++) {
+        for (int p = 0; p < shares->count; p++) {
+            for (int turn = 0; turn < n; turn++) {
+                const int owner = (turn + p) % n;
+                const size_t bytes = bytes_of(shares_slice(shares, p, owner));
+                const float *data = owner == 0 ? g->moments[k] + shares->pieces[p].at : g->slice;
+                if (bytes && owner > 0) {
+                    ltm_status received = processes_receive(owner, g->slice, bytes, error);
+                    if (received != LTM_OK) return received;
+                }
+                if (status == LTM_OK && draft) status = file_write(draft, data, bytes, error);
+            }
+        }
+    }
+    return status;
+}
+
+static ltm_status send_own(const struct adamw *adam, const struct shares *shares, struct ltm_error *error) {
+    const float *const moments[2] = {adam->first, adam->second};
+    for (int k = 0; k < 2; k++) {
+        for (int p = 0; p < shares->count; p++) {
+            const struct piece *piece = &shares->pieces[p];
+            ltm_status status = processes_send(0, moments[k] + piece->at, bytes_of(piece->own), error);
+            if (status != LTM_OK) return status;
+        }
+    }
+    return LTM_OK;
+}
+
+ltm_status moments_write(const char *path, const struct adamw *adam, const struct weight_table *table,
+                         struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const size_t n = (size_t)table->count;
+    static const struct safetensors_pair metadata = {"format", "ltm-1"};
+    char(*names)[64] = NULL;
+    struct safetensors_tensor *tensors = NULL;
+    struct gathering g = {.moments = {adam->first, adam->second}, .shares = adam->shares, .slice = adam->slice};
+    if (adam->shares->rank > 0) return send_own(adam, adam->shares, error);
+    TRY(NEW_ARRAY(names, 2 * n, "metadata", error));
+    TRY(NEW_ARRAY(tensors, 2 * n, "metadata", error));
+    for (size_t k = 0; k < 2; k++) weights_describe(tensors + k * n, names + k * n, table, prefixes[k], NULL);
+    if (path) TRY(safetensors_write_data(path, tensors, 2 * n, &metadata, 1, gather, &g, error));
+cleanup:
+    if (!g.done) gather(&g, NULL, NULL);
+    free(names);
+    free(tensors);
+    return status;
+}
+
+/* ---- Reading ---- */
+
+static ltm_status tensor_data(const float **data, const struct weight *w, int k, const struct safetensors *file,
+                              struct ltm_error *error) {
+    const int64_t shape[2] = {w->rows, w->columns};
+    char name[64];
+    const void *found = NULL;
+    snprintf(name, sizeof name, "%s%s", prefixes[k], w->name);
+    ltm_status status = safetensors_expect(file, name, SAFETENSORS_F32, w->rank, shape, &found, error);
+    *data = found;
+    return status;
+}
+
+/* What of a tensor lies in a slice. */
+static void copy_part(float *slice, struct range range, const struct weight *w, const float *data) {
+    const size_t end = w->offset + (size_t)w->rows * (size_t)w->columns;
+    const size_t from = range.begin > w->offset ? range.begin : w->offset, to = range.end < end ? range.end : end;
+    if (from < to) memcpy(slice + (from - range.begin), data + (from - w->offset), (to - from) * sizeof *slice);
+}
+
+ltm_status moments_read(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+                        struct ltm_error *error) {
+    const struct shares *shares = adam->shares;
+    float *const moments[2] = {adam->first, adam->second};
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < table->count; i++) {
+            const float *data;
+            ltm_status status = tensor_data(&data, &table->weights[i], k, file, error);
+            if (status != LTM_OK) return status;
+            for (int p = 0; p < shares->count; p++)
+                copy_part(moments[k] + shares->pieces[p].at, shares->pieces[p].own, &table->weights[i], data);
+        }
+    }
+    return LTM_OK;
+}
+
+static ltm_status send_slice(int to, struct range range, int k, float *slice, const struct weight_table *table,
+                             const struct safetensors *file, struct ltm_error *error) {
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        const float *data;
+        if (w->offset >= range.end || w->offset + (size_t)w->rows * (size_t)w->columns <= range.begin) continue;
+        ltm_status status = tensor_data(&data, w, k, file, error);
+        if (status != LTM_OK) return status;
+        copy_part(slice, range, w, data);
+    }
+    return processes_send(to, slice, bytes_of(range), error);
+}
+
+ltm_status moments_spread(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+                          struct ltm_error *error) {
+    const struct shares *shares = adam->shares;
+    float *const moments[2] = {adam->first, adam->second};
+    ltm_status status = LTM_OK;
+    for (int k = 0; k < 2; k++) {
+        for (int p = 0; p < shares->count; p++) {
+            const struct piece *piece = &shares->pieces[p];
+            if (shares->rank > 0) TRY(processes_receive(0, moments[k] + piece->at, bytes_of(piece->own), error));
+            for (int r = 1; shares->rank == 0 && r < shares->processes; r++)
+                TRY(send_slice(r, shares_slice(shares, p, r), k, adam->slice, table, file, error));
+        }
+    }
+cleanup:
+    return status;
+}

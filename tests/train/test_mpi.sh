@@ -1,0 +1,97 @@
+#!/bin/bash
+# Several processes under mpirun: the bits of one, whatever their number; kills, resumes, refusals.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
+. "$(dirname "$0")/../cli/cli.sh"
+small_corpus || { cat err; exit 1; }
+
+run env PMI_SIZE=2 PMI_RANK=0 "$LTM" train tiny.ini
+if grep -q 'without MPI' err; then
+    says_what_is_missing() { [ "$code" = 1 ] && grep -q 'one of 2 processes.*install libopenmpi-dev' err; }
+    holds 'a build without MPI says what is missing' says_what_is_missing
+    finish
+fi
+command -v mpirun >/dev/null || exit 77
+mpirun --version | grep -q 'Open MPI' || exit 77 # the options below are its own
+
+# Loopback, more processes than cores, and leaks that are not ours.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
+export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_orte_tmpdir_base=/tmp ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
+on() { # processes, then a command
+    local n=$1
+    shift
+    timeout 100 mpirun -n "$n" "$@"
+}
+# Blocks of several grains, parts of one group; the order of everything matters.
+train=("$LTM" train tiny.ini model.dim=128 model.layers=2 latent.count=4 slow.group=1 run.precision=fp32)
+
+log() { jq -c 'del(.seconds, .tokens_per_second, .utilisation)' "$1/log.jsonl"; }
+weights() { # the model's data: its header tells threads and folder
+    local header
+    header=$(od -An -t u8 -N 8 "$1/checkpoints/last/model.safetensors")
+    tail -c "+$((header + 9))" "$1/checkpoints/last/model.safetensors"
+}
+same() { # two runs, to the bit
+    cmp "$1/checkpoints/last/optimizer.safetensors" "$2/checkpoints/last/optimizer.safetensors" &&
+        cmp <(weights "$1") <(weights "$2") && diff <(log "$1") <(log "$2") &&
+        [ "$(readlink "$1/checkpoints/best")" = "$(readlink "$2/checkpoints/best")" ]
+}
+
+"${train[@]}" run.dir=one >/dev/null 2>&1
+"${train[@]}" run.dir=one-parts slow.parts=3 >/dev/null 2>&1
+alike() { # processes, threads, folder, more
+    local n=$1 threads=$2 whole=$3
+    shift 3
+    run on "$n" "${train[@]}" run.dir="run-$n-$whole" run.threads="$threads" "$@"
+    [ "$code" = 0 ] && same "$whole" "run-$n-$whole" || { cat err; return 1; }
+}
+holds 'two processes of two threads: the bits of one' alike 2 2 one
+holds 'only the first process prints' test "$(grep -c 'held-out bound' out) $(grep -c '^step 8 ' err)" = '1 1'
+holds 'four processes: the bits of one' alike 4 1 one
+holds 'parts of several groups, over two processes: the bits of one' alike 2 2 one-parts slow.parts=3
+holds 'parts of several groups, over three processes: the bits of one' alike 3 1 one-parts slow.parts=3
+
+other_bits() { ! cmp -s one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
+holds 'slow.parts changes the order of sums' other_bits
+
+# Process 1 kills itself when the log has come to step 6; a checkpoint is at step 4.
+cat >dying <<'SH'
+#!/bin/bash
+if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then
+    me=$$
+    (until grep -q '"step":6' killed/log.jsonl; do sleep 0.01; done; kill -9 $me) 2>/dev/null &
+fi
+exec "$@"
+SH
+chmod +x dying
+long=("${train[@]}" run.tokens=4k run.eval_every=0 run.dir=killed)
+"${train[@]}" run.tokens=4k run.eval_every=0 run.dir=unkilled >/dev/null 2>&1
+killed() {
+    run on 2 ./dying "${long[@]}"
+    [ "$code" != 0 ] && grep -q 'signal 9' err && [ -e killed/checkpoints/last/state.json ] || { cat err; return 1; }
+}
+holds 'the death of one process ends the job, with a message' killed
+cp -r killed again
+resumed() { # processes, folder
+    if [ "$1" = 1 ]; then run "${long[@]}" run.dir="$2"; else run on "$1" "${long[@]}" run.dir="$2"; fi
+    [ "$code" = 0 ] && grep -q 'resuming .* at slow step' err && same unkilled "$2" || { cat err; return 1; }
+}
+holds 'more processes go on with it, to the same bits' resumed 3 killed
+holds 'and so does one' resumed 1 again
+
+differing() {
+    run timeout 60 mpirun -n 1 "${train[@]}" run.dir=no : -n 1 "${train[@]}" run.dir=no slow.lr=0.5
+    [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: slow.lr = 0.5 here, 0.001 in process 0' err && [ ! -e no ]
+}
+holds 'processes with different configurations are refused' differing
+too_many() {
+    run on 3 "${train[@]}" run.dir=no slow.parts=2
+    [ "$code" != 0 ] && [ "$(grep -c '^ltm: 3 processes are more than the 2 parts' err)" = 1 ]
+}
+holds 'more processes than parts are refused' too_many
+alone() {
+    run on 2 "$LTM" inspect tiny.ini
+    [ "$code" = 0 ] && [ "$(grep -c '^kind' out)" = 1 ] || { cat out err; return 1; }
+}
+holds 'a command that one process is enough for runs once' alone
+finish
