@@ -29,6 +29,7 @@
 #include "ltm/processes.h"
 #include "ltm/report.h"
 #include "ltm/samples.h"
+#include "ltm/scaling.h"
 #include "ltm/session.h"
 #include "ltm/status.h"
 #include "ltm/sweep.h"

@@ -27,8 +27,12 @@ void ltm_processes_end(int code);
 int ltm_processes_count(void);
 int ltm_processes_rank(void); /* from 0; 0 is the one that writes files */
 
-/* The rank that the launcher's environment tells, also before ltm_processes_start and where it failed. */
+/* What the launcher's environment tells, also before ltm_processes_start and where it failed. */
+int ltm_processes_launched(void); /* how many */
 int ltm_processes_launched_rank(void);
+
+/* Take that out of the environment: for a program that starts others, which are alone. */
+void ltm_processes_forget(void);
 
 /* All processes call it: the failure of the first that has one becomes everybody's, with its sentence. So none waits for another
  * that has given up. */

@@ -6,6 +6,12 @@
 #include "base/numbers.h"
 #include "ltm/processes.h"
 
+/* Open MPI's mpirun, that of MPICH and its kin, MVAPICH's, srun. Of Slurm's only what srun sets for a step: a batch script has
+ * SLURM_NTASKS too, and a program that it starts by itself is alone. */
+static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS",
+                                    NULL};
+static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID", NULL};
+
 static int number_in(const char *const *names, int otherwise) {
     for (; *names; names++) {
         const char *text = getenv(*names);
@@ -15,20 +21,12 @@ static int number_in(const char *const *names, int otherwise) {
     return otherwise;
 }
 
-/* Open MPI's mpirun, that of MPICH and its kin, MVAPICH's, srun. Of Slurm's only what srun sets for a step: a batch script has
- * SLURM_NTASKS too, and a program that it starts by itself is alone. */
 int processes_launched(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
-                                        "SLURM_STEP_NUM_TASKS", NULL};
-    const int size = number_in(names, 1);
+    const int size = number_in(sizes, 1);
     return size < 1 ? 1 : size;
 }
 
-int processes_launched_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID",
-                                        NULL};
-    return processes_launched() > 1 ? number_in(names, 0) : 0;
-}
+int processes_launched_rank(void) { return processes_launched() > 1 ? number_in(ranks, 0) : 0; }
 
 ltm_status ltm_processes_start(struct ltm_error *error) { return processes_start(error); }
 
@@ -37,6 +35,13 @@ void ltm_processes_end(int code) { processes_end(code); }
 int ltm_processes_count(void) { return processes_count(); }
 
 int ltm_processes_rank(void) { return processes_rank(); }
+
+int ltm_processes_launched(void) { return processes_launched(); }
+
+void ltm_processes_forget(void) {
+    for (const char *const *name = sizes; *name; name++) unsetenv(*name);
+    for (const char *const *name = ranks; *name; name++) unsetenv(*name);
+}
 
 int ltm_processes_launched_rank(void) { return processes_launched_rank(); }
 

@@ -33,6 +33,9 @@ int processes_threads(void);
 /* A transfer failed: the processes cannot agree on anything any more, and processes_end ends them all. */
 bool processes_broken(void);
 
+/* After a failure that the others cannot be told of, since they wait for something else: as after a failed transfer. */
+void processes_give_up(void);
+
 /* COLLECTIVE. The failure of the lowest rank that has one becomes everybody's, and its sentence tells which process it was. */
 ltm_status processes_agree(ltm_status status, struct ltm_error *error);
 

@@ -115,6 +115,8 @@ int processes_threads(void) { return job.started ? job.threads : omp_get_num_pro
 
 bool processes_broken(void) { return job.broken; }
 
+void processes_give_up(void) { job.broken = job.started; }
+
 ltm_status processes_agree(ltm_status status, struct ltm_error *error) {
     struct ltm_error first = {.code = LTM_EXTERNAL};
     char host[MPI_MAX_PROCESSOR_NAME + 1] = "", said[sizeof first.message];

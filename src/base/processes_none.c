@@ -25,6 +25,8 @@ int processes_threads(void) { return omp_get_num_procs(); }
 
 bool processes_broken(void) { return false; }
 
+void processes_give_up(void) {}
+
 ltm_status processes_agree(ltm_status status, struct ltm_error *error) {
     (void)error;
     return status;

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arguments.h"
 #include "commands.h"
+#include "doctor_scaling.h"
 #include "ltm/doctor.h"
 #include "options.h"
 #include "terminal.h"
@@ -18,7 +20,19 @@ static const char usage[] =
     "other\n"
     "programs that run meanwhile lower the figures. Exits with 1 when a library computes wrong results.\n"
     "  --threads N            as many as a run would take (default: one a core)\n"
-    "  --json                 print all of it as JSON\n";
+    "  --json                 print all of it as JSON\n"
+    "\n"
+    "       ltm doctor --scaling CONFIG.ini [section.key=value …] [--machines 8,64,512] [--bandwidth 10G] [--latency "
+    "20us]\n"
+    "\n"
+    "Foretells how long a slow step of that configuration takes on so many machines like this one "
+    "(include/ltm/scaling.h\n"
+    "says how), and from how many fast steps, or from which batch with slow.parts = machines, 90 % of their time is of "
+    "use.\n"
+    "  --machines N,…         (1,8,64,512)\n"
+    "  --bandwidth B          of the network, bits a second (10G)\n"
+    "  --latency T            of the network (20us)\n"
+    "  --speed F              operations of useful work a second of one machine (0.7 of its matrix speed, measured)\n";
 
 static void print_bytes(const char *name, int64_t bytes) {
     if (bytes >= 0)
@@ -72,10 +86,16 @@ int command_doctor(int argc, char **argv) {
     static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
                                                  {"json", no_argument, NULL, 'j'},
                                                  {"threads", required_argument, NULL, 't'},
+                                                 {"scaling", required_argument, NULL, 's'},
+                                                 {"machines", required_argument, NULL, 'm'},
+                                                 {"bandwidth", required_argument, NULL, 'b'},
+                                                 {"latency", required_argument, NULL, 'l'},
+                                                 {"speed", required_argument, NULL, 'f'},
                                                  {NULL, 0, NULL, 0}};
     struct ltm_doctor_options options = {.measure = true};
     struct ltm_machine machine;
     struct ltm_error error = {0};
+    struct scaling_request scaling = {0};
     bool json = false;
     long long threads;
     int letter;
@@ -90,9 +110,27 @@ int command_doctor(int argc, char **argv) {
             options.threads = (int)threads;
         } else if (letter == 'j') {
             json = true;
+        } else if (letter == 's') {
+            scaling.config = optarg;
+        } else if (letter == 'm') {
+            scaling.machines = optarg;
+        } else if (letter == 'b') {
+            scaling.bandwidth = optarg;
+        } else if (letter == 'l') {
+            scaling.latency = optarg;
+        } else if (letter == 'f') {
+            scaling.speed = optarg;
         } else {
             return option_unknown("doctor", argv);
         }
+    }
+    if (scaling.config) {
+        scaling.settings = argv + optind;
+        scaling.count = argc - optind;
+        for (int i = optind; i < argc; i++)
+            if (!argument_is_assignment(argv[i]))
+                return cli_usage("doctor", "\"%s\" is not of the form section.key=value", argv[i]);
+        return doctor_scaling(&scaling);
     }
     if (optind < argc) return cli_usage("doctor", "\"%s\" is one argument too many", argv[optind]);
     ltm_doctor(&options, &machine);

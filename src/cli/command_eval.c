@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "eval_print.h"
 #include "ltm/eval.h"
+#include "ltm/processes.h"
 #include "options.h"
 #include "scan.h"
 #include "terminal.h"
@@ -78,7 +79,8 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     json_t *all = json ? json_array() : NULL;
-    ltm_status status = ltm_model_open(&model, checkpoint, &error);
+    ltm_status status = cli_join(&error);
+    if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, checkpoint, &error), &error);
     if (status == LTM_OK) status = evaluate(model, scan, corpora, count, all, &error);
     if (status == LTM_OK && json) {
         json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

@@ -10,6 +10,7 @@
 #include "fewshot_print.h"
 #include "ltm/fewshot.h"
 #include "ltm/names.h"
+#include "ltm/processes.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -232,7 +233,7 @@ static ltm_status print_json(const struct request *r, const struct ltm_fewshot_r
 static ltm_status take_tasks(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     const int S = r->shot_count;
     struct ltm_fewshot_result *results = calloc((size_t)r->task_count * (size_t)S, sizeof *results);
-    ltm_status status = results ? check(model, r, error) : LTM_MEMORY;
+    ltm_status status = ltm_processes_agree(results ? check(model, r, error) : LTM_MEMORY, error);
     for (int t = 0; t < r->task_count && status == LTM_OK; t++) {
         int done;
         if (t > 0 && !r->json) putchar('\n');
@@ -248,13 +249,15 @@ static int run(struct request *r) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     struct ltm_config config;
-    ltm_status status = ltm_model_open(&model, r->checkpoint, &error);
+    ltm_status status = cli_join(&error);
+    if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, r->checkpoint, &error), &error);
     if (status == LTM_OK) {
         config = arguments_checkpoint_config(model);
         config.run.seed = r->options.seed;
         status = arguments_override(&config, r->settings, r->setting_count, &error);
     }
     if (status == LTM_OK) status = ltm_config_check(&config, &error);
+    status = ltm_processes_agree(status, &error);
     if (status == LTM_OK) {
         ltm_config_resolve(&config);
         r->options.fast = &config.fast;

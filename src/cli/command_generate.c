@@ -16,6 +16,7 @@
 #include "generate_stats.h"
 #include "ltm/generate.h"
 #include "ltm/names.h"
+#include "ltm/processes.h"
 #include "ltm/samples.h"
 #include "options.h"
 #include "terminal.h"
@@ -279,10 +280,14 @@ static int generate(struct request *r) {
     struct ltm_config config;
     struct generate_output output = {
         .options = &r->options, .path = r->output, .json = r->json, .keeps = r->stats, .at_line_begin = true};
-    ltm_status status = r->prompts ? ltm_prompts_read(&prompts, r->prompts, r->field, &error) : LTM_OK;
+    ltm_status status = cli_join(&error);
+    if (status != LTM_OK) return cli_fail(&error);
+    if (ltm_processes_rank() > 0) output.path = NULL; /* the first writes */
+    if (r->prompts) status = ltm_prompts_read(&prompts, r->prompts, r->field, &error);
     if (status == LTM_OK) status = ltm_model_open(&model, r->checkpoint, &error);
     if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* no surprise at the end */
     if (status == LTM_OK) status = configure(&config, model, &r->keys, &error);
+    status = ltm_processes_agree(status, &error);
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
         if (r->prompts) {
@@ -295,7 +300,7 @@ static int generate(struct request *r) {
         output.streams = !r->json && !r->output && r->options.count == 1 && prompts.count <= 1;
         status = write_samples(model, &r->options, &output, &error);
     }
-    if (status == LTM_OK && r->stats) status = print_stats(r, judge, &output, &error);
+    if (status == LTM_OK && r->stats && ltm_processes_rank() == 0) status = print_stats(r, judge, &output, &error);
     generate_output_free(&output);
     ltm_prompts_free(&prompts);
     ltm_model_close(model);
@@ -347,5 +352,6 @@ int command_generate(int argc, char **argv) {
         return cli_usage(command,
                          "--interactive writes one text in turns: not with --prompts, --count, --json, --output, "
                          "--stats or --judge");
+    if (r.interactive && ltm_processes_launched_rank() > 0) return CLI_OK; /* one talks */
     return r.interactive ? interact(&r) : generate(&r);
 }

@@ -12,6 +12,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "ltm/processes.h"
 #include "ltm/sweep.h"
 #include "options.h"
 #include "sweep_display.h"
@@ -285,9 +286,20 @@ static int take_option(struct arguments *a, int letter, char **argv) {
     }
 }
 
+/* Started by mpirun or srun, each process does a shard; cells are processes of their own and know nothing of that. */
+static void take_launched_shard(struct arguments *a) {
+    if (a->options.shards <= 1) {
+        a->options.shard = ltm_processes_launched_rank() + 1;
+        a->options.shards = ltm_processes_launched();
+    }
+    if (ltm_processes_launched_rank() > 0) cli_be_quiet();
+    ltm_processes_forget();
+}
+
 static int run(struct arguments *a) {
     struct ltm_error error = {0};
     struct ltm_study *study = NULL;
+    if (ltm_processes_launched() > 1 && !a->cell) take_launched_shard(a);
     if (ltm_study_open(&study, a->study, a->settings, a->count, &error) != LTM_OK) return cli_fail(&error);
     catch_signals();
     const int code = a->cell ? run_cell(study, a) : run_all(study, a);

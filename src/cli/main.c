@@ -22,10 +22,10 @@ static const struct command commands[] = {
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split", false},
     {"train", command_train, "begin a run, or go on with it", true},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
-    {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", false},
+    {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", true},
     {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
-    {"generate", command_generate, "write text: from the prior, or going on from a prompt", false},
-    {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", false},
+    {"generate", command_generate, "write text: from the prior, or going on from a prompt", true},
+    {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };

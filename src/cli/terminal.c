@@ -13,9 +13,16 @@
 
 enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24 };
 
+static bool quiet;
+
+void cli_be_quiet(void) {
+    quiet = true;
+    if (!freopen("/dev/null", "w", stdout)) clearerr(stdout);
+}
+
 ltm_status cli_join(struct ltm_error *error) {
     ltm_status status = ltm_processes_start(error);
-    if (status == LTM_OK && ltm_processes_rank() > 0 && !freopen("/dev/null", "w", stdout)) clearerr(stdout);
+    if (status == LTM_OK && ltm_processes_rank() > 0) cli_be_quiet();
     return status;
 }
 
@@ -145,7 +152,7 @@ static void format_progress(const struct cli_bar *bar, const struct ltm_progress
 }
 
 void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) {
-    if (!speaks()) return;
+    if (quiet) return;
     double time = now();
     bool fresh = strncmp(bar->what, progress->what, sizeof bar->what - 1) != 0 || progress->done < bar->last_done;
     if (fresh) {
@@ -171,7 +178,7 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
 
 void cli_bar_line(struct cli_bar *bar, const char *format, ...) {
     va_list arguments;
-    if (!speaks()) return;
+    if (quiet) return;
     erase(bar);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);

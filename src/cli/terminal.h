@@ -21,6 +21,9 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130
  * the first prints from then on, on either stream. */
 ltm_status cli_join(struct ltm_error *error);
 
+/* Show no result and no progress from now on, only errors. */
+void cli_be_quiet(void);
+
 /* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
 int cli_fail(const struct ltm_error *error);
 

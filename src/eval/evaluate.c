@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/processes.h"
 #include "base/safetensors.h"
 #include "eval/measure.h"
 #include "latent/score.h"
@@ -199,7 +200,7 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     const double began = seconds_now();
     const bool latents = model->config.model.latents > 0;
     e.config.model = model->config.model;
-    TRY(set_up(&e, corpus, error));
+    TRY(processes_agree(set_up(&e, corpus, error), error));
     const struct score_options options = options_of(&e, watch);
     TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
     *result = (struct ltm_eval_result){.sequences = e.count,
@@ -211,7 +212,8 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
                                        .fast_steps = latents ? options.fast.steps : 0,
                                        .fast_lr = options.fast.lr};
     TRY(measure_all(&e, &options, result, error));
-    if (options.dump) TRY(write_dump(&e, error));
+    if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
+    TRY(processes_agree(status, error));
     result->seconds = seconds_now() - began;
 cleanup:
     workers_free(&e.workers);

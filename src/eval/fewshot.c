@@ -8,9 +8,11 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/processes.h"
 #include "eval/fewshot_journal.h"
 #include "eval/fewshot_lines.h"
 #include "eval/fewshot_settings.h"
+#include "eval/item_exchange.h"
 #include "math/matmul.h"
 #include "train/trained_model.h"
 
@@ -23,7 +25,8 @@ struct fewshot {
     int threads;
     int64_t items;                 /* taken */
     struct item_outcome *outcomes; /* [items in all], for a journal may hold more than are taken now */
-    struct journal journal;        /* closed without an output */
+    struct journal journal;        /* process 0's; closed without an output */
+    char **lines;                  /* [items] of other processes, until process 0 has them */
     char name[TASK_NAME + 32];     /* TASK_Nshot */
     int64_t done, resumed;
     ltm_status failed; /* of the items, the first that was */
@@ -63,11 +66,22 @@ static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const
     f->items = limit > 0 && limit < all ? limit : all;
     snprintf(f->name, sizeof f->name, "%s_%dshot", f->task->name, f->run.options.shots);
     TRY(NEW_ARRAY(f->outcomes, (size_t)all, "items", error));
-    if (options->output) TRY(journal_open(&f->journal, options->output, f->name, *settings, f->outcomes, all, error));
-    for (int64_t i = 0; i < f->items; i++) f->resumed += f->outcomes[i].done;
-    f->done = f->resumed;
-    if (f->resumed < f->items) TRY(open_workers(f, error));
+    TRY(NEW_ARRAY(f->lines, (size_t)f->items, "items", error));
+    if (options->output && processes_rank() == 0)
+        TRY(journal_open(&f->journal, options->output, f->name, *settings, f->outcomes, all, error));
 cleanup:
+    return status;
+}
+
+/* Which items process 0's journal holds already. */
+static ltm_status share_done(struct fewshot *f, struct ltm_error *error) {
+    char *done = NULL;
+    ltm_status status = processes_agree(NEW_ARRAY(done, (size_t)f->items, "items", error), error);
+    for (int64_t i = 0; i < f->items && status == LTM_OK; i++) done[i] = f->outcomes[i].done;
+    if (status == LTM_OK) status = processes_broadcast(done, (size_t)f->items, error);
+    for (int64_t i = 0; i < f->items && status == LTM_OK; i++) f->resumed += f->outcomes[i].done = done[i];
+    f->done = f->resumed;
+    free(done);
     return status;
 }
 
@@ -85,6 +99,7 @@ static void take_item(struct fewshot *f, int64_t item, const struct item_outcome
     if (status == LTM_OK && f->journal.descriptor >= 0 && f->failed == LTM_OK)
         status = journal_append(&f->journal, item, lines, inner);
     f->outcomes[item] = *outcome;
+    f->outcomes[item].done = true;
     f->done++;
     tell(f);
     if (status == LTM_OK || f->failed != LTM_OK) return;
@@ -97,27 +112,65 @@ static void do_item(struct fewshot *f, struct fewshot_worker *worker, int64_t it
     struct ltm_error inner = {0};
     char *lines = NULL;
     ltm_status status = fewshot_item(&outcome, &record, &f->run, worker, item, &inner);
-    if (status == LTM_OK && f->journal.descriptor >= 0) status = lines_write(&lines, &outcome, &record, &inner);
+    if (status == LTM_OK && (f->journal.descriptor >= 0 || processes_rank() > 0))
+        status = lines_write(&lines, &outcome, &record, &inner);
 #pragma omp critical(fewshot_items)
     take_item(f, item, &outcome, lines, status, &inner);
     record_free(&record);
-    free(lines);
+    if (processes_rank() > 0)
+        f->lines[item] = lines;
+    else
+        free(lines);
 }
 
-static ltm_status do_items(struct fewshot *f) {
-    if (f->resumed == f->items) return LTM_OK;
-#pragma omp parallel for num_threads(f->threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < f->items; i++) {
-        ltm_status failed;
-#pragma omp atomic read
-        failed = f->failed;
-        if (!f->outcomes[i].done && failed == LTM_OK) do_item(f, &f->workers[omp_get_thread_num()], i);
-    }
+/* An item that another process has done, out of its lines, as a resume reads them. */
+static ltm_status take_lines(void *user, int64_t item, const char *lines, struct ltm_error *error) {
+    struct fewshot *f = user;
+    struct item_outcome outcome;
+    int filters;
+    ltm_status status = LTM_OK;
+    for (const char *line = lines, *end; status == LTM_OK && (end = strchr(line, '\n')); line = end + 1)
+        status = line_read(f->outcomes, f->items, line, (size_t)(end - line), &item, &filters, error);
+    if (status != LTM_OK) return status;
+    outcome = f->outcomes[item];
+    take_item(f, item, &outcome, lines, LTM_OK, error);
     return f->failed;
 }
 
-static ltm_status finish(struct fewshot *f, const json_t *settings, struct ltm_fewshot_result *result,
-                         struct ltm_error *error) {
+static void do_range(struct fewshot *f, int64_t begin, int64_t end) {
+#pragma omp parallel for num_threads(f->threads) schedule(dynamic, 1)
+    for (int64_t i = begin; i < end; i++) {
+        ltm_status failed;
+#pragma omp atomic read
+        failed = f->failed;
+        if (!f->outcomes[i].done && item_is_mine(i) && failed == LTM_OK)
+            do_item(f, &f->workers[omp_get_thread_num()], i);
+    }
+}
+
+/* With other processes in rounds, after each of which process 0 has all items so far. */
+static ltm_status do_items(struct fewshot *f, struct ltm_error *error) {
+    const int n = processes_count();
+    const int64_t round = n > 1 ? (int64_t)ITEMS_A_ROUND * n : f->items;
+    if (f->resumed == f->items) return LTM_OK;
+    for (int64_t begin = 0; begin < f->items; begin += round) {
+        const int64_t end = begin + round < f->items ? begin + round : f->items;
+        do_range(f, begin, end);
+        ltm_status status = f->failed, exchanged = LTM_OK;
+        struct ltm_error other;
+        if (n > 1) exchanged = items_exchange(f->lines, begin, end, take_lines, f, &other);
+        if (status == LTM_OK && exchanged != LTM_OK) {
+            status = exchanged;
+            if (error) *error = other;
+        }
+        status = processes_agree(status, error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
+static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct ltm_fewshot_result *result,
+                               struct ltm_error *error) {
     const char *output = f->run.options.output;
     char *json = NULL, path[LTM_PATH_MAX], file[sizeof f->name + 32];
     ltm_status status = LTM_OK;
@@ -143,6 +196,28 @@ cleanup:
     return status;
 }
 
+/* Process 0's figures for everybody. */
+static ltm_status finish(struct fewshot *f, const json_t *settings, struct ltm_fewshot_result *result,
+                         struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const bool first = processes_rank() == 0;
+    if (first) status = finish_first(f, settings, result, error);
+    TRY(processes_agree(status, error));
+    if (processes_count() == 1) return LTM_OK;
+    struct ltm_fewshot_metric *metrics = result->metrics;
+    TRY(processes_broadcast(result, sizeof *result, error));
+    result->metrics = metrics;
+    if (!first) {
+        result->settings = json_dumps(settings, 0);
+        status = result->settings ? NEW_ARRAY(result->metrics, (size_t)result->count, "metrics", error)
+                                  : fail_memory(error, 0, "settings");
+    }
+    TRY(processes_agree(status, error));
+    TRY(processes_broadcast(result->metrics, (size_t)result->count * sizeof *result->metrics, error));
+cleanup:
+    return status;
+}
+
 static void tear_down(struct fewshot *f) {
     journal_close(&f->journal);
     for (int i = 0; f->workers && i < f->threads; i++) {
@@ -152,6 +227,8 @@ static void tear_down(struct fewshot *f) {
     free(f->workers);
     for (int64_t i = 0; f->outcomes && i < f->task->items.count; i++) outcome_free(&f->outcomes[i]);
     free(f->outcomes);
+    for (int64_t i = 0; f->lines && i < f->items; i++) free(f->lines[i]);
+    free(f->lines);
     stream_weights_free(f->weights);
     decoder_free(f->decoder);
     task_free(f->task);
@@ -163,8 +240,11 @@ ltm_status ltm_fewshot(const struct ltm_model *model, const char *task, const st
     json_t *settings = NULL;
     ltm_status status = LTM_OK;
     *result = (struct ltm_fewshot_result){0};
-    TRY(set_up(&f, model, task, options, &settings, error));
-    TRY(do_items(&f));
+    TRY(processes_agree(set_up(&f, model, task, options, &settings, error), error));
+    TRY(share_done(&f, error));
+    if (f.resumed < f.items) status = open_workers(&f, error);
+    TRY(processes_agree(status, error));
+    TRY(do_items(&f, error));
     TRY(finish(&f, settings, result, error));
 cleanup:
     json_decref(settings);

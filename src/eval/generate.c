@@ -1,4 +1,4 @@
-#include "ltm/generate.h"
+#include "eval/generate_samples.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "base/processes.h"
 #include "eval/sample_writer.h"
 #include "train/trained_model.h"
 
@@ -150,8 +151,8 @@ static struct ltm_fast_config fast_of(const struct ltm_model *model, const struc
     return o->fast ? *o->fast : config.fast;
 }
 
-ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
-                        const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
+ltm_status generate_samples(const struct ltm_model *model, const struct ltm_generate_options *options,
+                            const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct ltm_generate_options o = *options;
     const int64_t prompt_count = o.prompts ? o.prompt_count : 1;
@@ -171,7 +172,7 @@ ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");
-    if (o.threads == LTM_AUTO) o.threads = omp_get_num_procs();
+    if (o.threads == LTM_AUTO) o.threads = processes_threads();
     if (o.precision == LTM_PRECISION_AUTO) o.precision = model->config.run.precision;
     if (w.next >= w.last) return LTM_OK;
     TRY(NEW_ARRAY(prompts, (size_t)prompt_count, "prompts", error));

@@ -89,6 +89,19 @@ too_many() {
     [ "$code" != 0 ] && [ "$(grep -c '^ltm: 3 processes are more than the 2 parts' err)" = 1 ]
 }
 holds 'more processes than parts are refused' too_many
+commands() { # processes, folder
+    local n=$1 to=$2
+    mkdir "$to"
+    on "$n" "$LTM" eval one corpus eval.sequences=5 --json 2>>err | grep -v '"seconds"' >"$to/eval" &&
+        on "$n" "$LTM" generate one --count 5 --length 8 >"$to/text" 2>>err &&
+        on "$n" "$LTM" fewshot one words.ini --shots 0 -o "$to/words" >"$to/table" 2>>err
+}
+printf '[task]\nname = words\nformat = gsm8k\nitems = words.jsonl\nlength = 4\n' >words.ini
+for i in 1 2 3 4 5 6 7; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $((2 * i))\"}"; done >words.jsonl
+other_commands() {
+    commands 1 first && commands 2 second && diff -r first second && [ -s first/eval ] && [ -s first/text ] || { cat err; return 1; }
+}
+holds 'eval, generate and fewshot over two processes: the results of one' other_commands
 alone() {
     run on 2 "$LTM" inspect tiny.ini
     [ "$code" = 0 ] && [ "$(grep -c '^kind' out)" = 1 ] || { cat out err; return 1; }

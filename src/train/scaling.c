@@ -1,0 +1,67 @@
+#include "ltm/scaling.h"
+
+#include <math.h>
+
+#include "latent/workers.h"
+#include "ltm/model.h"
+#include "ltm/train.h"
+#include "train/gradient_sum.h"
+
+enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_options *o, int n,
+                           struct ltm_scaling *s) {
+    const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
+    const int parts = c->slow.parts ? c->slow.parts : groups, part_share = (parts + n - 1) / n;
+    const int here = gradient_groups(c, n, 0), threads = smaller(c->run.threads, here);
+    const int rounds = (here + threads - 1) / threads;
+    const double P = (double)ltm_parameter_count(&c->model), away = 4 * P * (n - 1) / n;
+    const double pieces = ceil(P / PIECE), flops = ltm_training_flops(c), forward = ltm_forward_flops(&c->model);
+    const double round = (double)c->slow.group * c->model.sequence * flops * c->run.threads / o->speed;
+    const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / rounds : 0;
+    const double embedding = (double)c->model.vocab * c->model.dim / P, backward = round * 2 * forward / flops;
+    s->compute = rounds * round;
+    s->exposed = fmax(traffic * embedding, rounds * traffic - (rounds - 1) * round - backward);
+    s->share = n > 1 ? away / o->bandwidth + ceil(pieces / SHARE_WINDOW) * o->latency * log2(n) : 0;
+    s->update = o->memory_bandwidth > 0 ? (32 * P / n + 8 * P) / o->memory_bandwidth : 0;
+    s->sent = (part_share + 1) * away;
+    s->seconds = s->compute + s->exposed + s->share + s->update;
+    return s->seconds;
+}
+
+/* As trainer.h counts it; what the program itself takes is left out. */
+static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
+    struct decoder shape = {.config = c->model, .overlap = n > 1};
+    const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
+    ltm_status status = weight_table_create(&shape.table, &c->model, error);
+    if (status != LTM_OK) return status;
+    const double P = (double)shape.table.size;
+    const bool within = c->slow.parts && (c->slow.parts < groups || c->slow.samples > 1);
+    *bytes = 4 * P * (1 + (c->run.precision == LTM_PRECISION_BF16) + (n > 1 ? 4.0 / n : 3) + within) +
+             (double)workers_bytes(&shape, smaller(c->run.threads, gradient_groups(c, n, 0)), c->slow.group,
+                                   c->model.sequence, true);
+    weight_table_free(&shape.table);
+    return LTM_OK;
+}
+
+ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_scaling_options *options, int processes,
+                             struct ltm_scaling *scaling, struct ltm_error *error) {
+    struct ltm_config c = *config;
+    struct ltm_scaling alone;
+    *scaling = (struct ltm_scaling){0};
+    ltm_status status = ltm_config_check(&c, error);
+    if (status != LTM_OK) return status;
+    ltm_config_resolve(&c);
+    if (c.model.vocab == LTM_AUTO)
+        return fail(error, LTM_INVALID, "model.vocab = auto is not known before there is a tokenizer; set a number");
+    if (!(options->speed > 0 && options->bandwidth > 0 && options->latency >= 0) || processes < 1)
+        return fail(error, LTM_INVALID, "speed, bandwidth and processes must be above 0");
+    const int groups = (c.slow.batch + c.slow.group - 1) / c.slow.group;
+    if (processes > (c.slow.parts ? c.slow.parts : groups)) return LTM_OK;
+    scaling->possible = true;
+    scaling->efficiency =
+        step_seconds(&c, options, 1, &alone) / (processes * step_seconds(&c, options, processes, scaling));
+    return memory(&c, processes, &scaling->memory_bytes, error);
+}
