@@ -4,8 +4,9 @@
  *     prompted_score(&p, continuations, n, gold, logs, &greedy);
  *     prompted_write(&p, …);                                     samples, each under its own draw of z
  *
- * The prompt stands behind the id that begins a document; where `room` more tokens would not fit behind it, its beginning is
- * dropped. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
+ * The prompt p_1 … p_n stands behind the id b that begins a document: the pass reads b, p_1 … p_(n-1) and the fit predicts
+ * p_1 … p_n, as in training; p_n is read where the first token behind the prompt is predicted. Where `room` more tokens would
+ * not fit behind it in model.sequence, the beginning is dropped, b first. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
 #ifndef EVAL_PROMPTED_H
 #define EVAL_PROMPTED_H
 
