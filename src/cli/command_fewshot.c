@@ -72,6 +72,7 @@ struct request {
     char **tasks, **settings; /* paths, and assignments of keys */
     int task_count, setting_count;
     bool json;
+    struct ltm_config config; /* that options.fast is of */
 };
 
 /* "0,1,5" */
@@ -173,7 +174,7 @@ static int set_assignment(struct request *r, char *assignment) {
 
 /* All that would be refused anyway, before anything is scored. */
 static ltm_status check(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
-    char(*names)[64] = calloc((size_t)r->task_count, sizeof *names);
+    char(*names)[64] = calloc((size_t)r->task_count + 1, sizeof *names);
     ltm_status status = names ? LTM_OK : LTM_MEMORY;
     for (int t = 0; t < r->task_count && status == LTM_OK; t++) {
         for (int s = 0; s < r->shot_count && status == LTM_OK; s++) {
@@ -215,7 +216,7 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
 static ltm_status print_json(const struct request *r, const struct ltm_fewshot_result *results,
                              struct ltm_error *error) {
     const int S = r->shot_count;
-    struct ltm_fewshot_result *column = calloc((size_t)r->task_count, sizeof *column);
+    struct ltm_fewshot_result *column = calloc((size_t)r->task_count + 1, sizeof *column);
     ltm_status status = column ? LTM_OK : LTM_MEMORY;
     if (S > 1 && column) puts("[");
     for (int s = 0; s < S && status == LTM_OK; s++) {
@@ -232,7 +233,7 @@ static ltm_status print_json(const struct request *r, const struct ltm_fewshot_r
 
 static ltm_status take_tasks(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     const int S = r->shot_count;
-    struct ltm_fewshot_result *results = calloc((size_t)r->task_count * (size_t)S, sizeof *results);
+    struct ltm_fewshot_result *results = calloc((size_t)r->task_count * (size_t)S + 1, sizeof *results);
     ltm_status status = ltm_processes_agree(results ? check(model, r, error) : LTM_MEMORY, error);
     for (int t = 0; t < r->task_count && status == LTM_OK; t++) {
         int done;
@@ -245,29 +246,29 @@ static ltm_status take_tasks(const struct ltm_model *model, struct request *r, s
     return status;
 }
 
+/* The checkpoint's configuration with the keys of the command line, into the options. */
+static ltm_status configure(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
+    r->config = arguments_checkpoint_config(model);
+    r->config.run.seed = r->options.seed;
+    ltm_status status = arguments_override(&r->config, r->settings, r->setting_count, error);
+    if (status == LTM_OK) status = ltm_config_check(&r->config, error);
+    if (status != LTM_OK) return status;
+    ltm_config_resolve(&r->config);
+    r->options.fast = &r->config.fast;
+    r->options.seed = r->config.run.seed;
+    r->options.threads = r->config.run.threads;
+    r->options.precision = r->config.run.precision;
+    return LTM_OK;
+}
+
 static int run(struct request *r) {
-    struct ltm_error error = {0};
+    struct ltm_error error = {.code = LTM_MEMORY};
     struct ltm_model *model = NULL;
-    struct ltm_config config;
     ltm_status status = cli_join(&error);
     if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, r->checkpoint, &error), &error);
-    if (status == LTM_OK) {
-        config = arguments_checkpoint_config(model);
-        config.run.seed = r->options.seed;
-        status = arguments_override(&config, r->settings, r->setting_count, &error);
-    }
-    if (status == LTM_OK) status = ltm_config_check(&config, &error);
-    status = ltm_processes_agree(status, &error);
-    if (status == LTM_OK) {
-        ltm_config_resolve(&config);
-        r->options.fast = &config.fast;
-        r->options.seed = config.run.seed;
-        r->options.threads = config.run.threads;
-        r->options.precision = config.run.precision;
-        status = take_tasks(model, r, &error);
-    }
+    if (status == LTM_OK) status = ltm_processes_agree(configure(model, r, &error), &error);
+    if (status == LTM_OK) status = take_tasks(model, r, &error);
     ltm_model_close(model);
-    if (status == LTM_MEMORY && !*error.message) error.code = LTM_MEMORY;
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 

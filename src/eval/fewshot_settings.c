@@ -134,11 +134,12 @@ static json_t *fast_settings(const struct fewshot_run *run) {
 
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error) {
-    json_t *parts[] = {checkpoint_settings(model, decoder), task_settings(run->task), option_settings(run),
-                       model->config.model.latents ? fast_settings(run) : json_object()};
+    enum { PARTS = 4 };
+    json_t *parts[PARTS] = {checkpoint_settings(model, decoder), task_settings(run->task), option_settings(run),
+                            model->config.model.latents ? fast_settings(run) : json_object()};
     json_t *all = json_object();
     bool bad = !all;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; i < PARTS; i++) {
         bad = bad || !parts[i] || json_object_update(all, parts[i]) != 0;
         json_decref(parts[i]);
     }

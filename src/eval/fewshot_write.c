@@ -20,7 +20,7 @@ struct writing {
 };
 
 static ltm_status append(struct text *to, const char *bytes, size_t count, struct ltm_error *error) {
-    if (to->count + count + 1 > to->room) {
+    if (!to->bytes || to->count + count + 1 > to->room) {
         const size_t room = 2 * (to->count + count) + 64;
         char *grown = realloc(to->bytes, room);
         if (!grown) return fail_memory(error, room, "a text");

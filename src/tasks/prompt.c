@@ -11,9 +11,9 @@ const char *prompt_delimiter(const struct task *task, const struct task_item *it
     return *item->context ? task->delimiter : "";
 }
 
-/* The first `shots` of a random order of the training items that are not the item itself (Fisher and Yates). */
-static ltm_status draw_shots(const struct task_item **drawn, const struct task *task, int64_t item, int shots,
-                             uint64_t seed, struct ltm_error *error) {
+/* Places of the first `shots` of a random order of the training items that are not the item itself (Fisher and Yates). */
+static ltm_status draw_shots(int32_t *drawn, const struct task *task, int64_t item, int shots, uint64_t seed,
+                             struct ltm_error *error) {
     const struct random_key key = {.seed = seed, .purpose = RANDOM_SHOTS, .sequence = (uint32_t)item};
     const struct task_items *from = &task->shots;
     const json_t *own = task->items.all[item].json;
@@ -26,9 +26,9 @@ static ltm_status draw_shots(const struct task_item **drawn, const struct task *
     for (int64_t i = 0; i < left; i++) order[i] = (int32_t)i;
     while (taken < shots && left > 0) {
         const int64_t at = (int64_t)(((uint64_t)random_bits(key, turn++) * (uint64_t)left) >> 32);
-        const struct task_item *shot = &from->all[order[at]];
+        const int32_t shot = order[at];
         order[at] = order[--left];
-        if (!json_equal(shot->json, own)) drawn[taken++] = shot;
+        if (!json_equal(from->all[shot].json, own)) drawn[taken++] = shot;
     }
     free(order);
     if (taken == shots) return LTM_OK;
@@ -38,7 +38,7 @@ static ltm_status draw_shots(const struct task_item **drawn, const struct task *
 ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
                        struct ltm_error *error) {
     const struct task_item *asked = &task->items.all[item];
-    const struct task_item **drawn = NULL;
+    int32_t *drawn = NULL;
     ltm_status status = LTM_OK;
     char *made = NULL;
     size_t bytes = 0;
@@ -46,9 +46,10 @@ ltm_status prompt_make(char **text, const struct task *task, int64_t item, int s
     TRY(NEW_ARRAY(drawn, (size_t)shots + 1, "shots", error));
     if (shots) TRY(draw_shots(drawn, task, item, shots, seed, error));
     out = open_memstream(&made, &bytes);
-    for (int i = 0; out && i < shots; i++)
-        fprintf(out, "%s%s%s%s", drawn[i]->context, prompt_delimiter(task, drawn[i]), drawn[i]->answer,
-                task->separator);
+    for (int i = 0; out && i < shots; i++) {
+        const struct task_item *shot = &task->shots.all[drawn[i]];
+        fprintf(out, "%s%s%s%s", shot->context, prompt_delimiter(task, shot), shot->answer, task->separator);
+    }
     if (out) fputs(asked->context, out);
     if (!out || fclose(out) != 0) {
         free(made);

@@ -157,7 +157,7 @@ static int on_key(void *user, const char *section, const char *key, const char *
     return 1;
 }
 
-/* Indentation goes, because inih would take an indented key for more of the value above. */
+/* Not base/ini_file.h: a regular expression may begin with #, which is a comment there. Indentation goes, because inih would take an indented key for more of the value above. */
 static ltm_status clean_lines(const char *path, char *text, size_t bytes, struct ltm_error *error) {
     char *to = text;
     if (strlen(text) != bytes) return fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path);

@@ -117,7 +117,7 @@ static ltm_status take_item(struct task_item *item, const struct task *task, con
     default:
         status = take_asked(item, object, task->format == TASK_GSM8K, error);
     }
-    if (status != LTM_OK || item->answer) return status;
+    if (status != LTM_OK || !item->choices) return status;
     item->answer = strdup(item->choices[item->gold]);
     return item->answer ? LTM_OK : fail_memory(error, strlen(item->choices[item->gold]), "an item");
 }
