@@ -34,7 +34,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
-      "the lowest layer that reads latents, counted from 0; the fast loop computes what lies below once a sequence")   \
+      "the lowest layer that reads latents, counted from 0; what lies below is computed once a sequence")              \
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
       "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
       "say")                                                                                                           \
