@@ -271,12 +271,14 @@ static ltm_status check(const struct ltm_fit *fit, const struct fit_form *plain,
     char text[LTM_FIT_TEXT];
     const int parameters = parameters_of(plain);
     fit_form_write(plain, text, sizeof text);
-    if (fit->rows.cells < (size_t)parameters + 1)
+    enum { FEWEST = 4 }; /* fewer make no curve */
+    const int least = parameters + 1 > FEWEST ? parameters + 1 : FEWEST;
+    if (fit->rows.cells < (size_t)least)
         return fail(
             error, LTM_INVALID,
             "a fit of %s, which has %d unknowns, needs at least %d runs that differ in more than their seed, and there "
             "are %zu",
-            text, parameters, parameters + 1, fit->rows.cells);
+            text, parameters, least, fit->rows.cells);
     return LTM_OK;
 }
 
