@@ -5,8 +5,9 @@
  *
  *     rounds   R = ceil(groups of the busiest process / t)
  *     compute  = R · t · g T f / speed
- *     traffic  c = (parts of that process) · (4 P (n - 1)/n / β + messages · λ) / R, a round's gradients
- *     exposed  = max(c · (share of the embedding, which comes last), R c - (R - 1) · round - backward)
+ *     sums     S = R, or, where parts hold several groups, the parts of that process: how often gradients are handed over
+ *     traffic  c = (parts of that process) · (4 P (n - 1)/n / β + messages · λ) / S
+ *     exposed  = max(c · (share of the embedding, which comes last), S c - (S - 1) · compute / S - backward)
  *     share    = 4 P (n - 1)/n / β + windows · λ · log2 n       (weights, after the step)
  *     update   = (32 P / n + 8 P) / memory bandwidth            (optimiser; packing)
  *

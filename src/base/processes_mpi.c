@@ -202,6 +202,7 @@ ltm_status processes_share_end(struct ltm_error *error) {
     const int shares = job.shares;
     if (shares == 0) return LTM_OK;
     job.shares = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): processes_share begins them. */
     return check(MPI_Waitall(shares, job.share, MPI_STATUSES_IGNORE), "share weights", error);
 }
 
@@ -256,6 +257,7 @@ static ltm_status no_room(size_t room, struct ltm_error *error) {
 static ltm_status next_request(MPI_Request **request, struct transfers *t, int id, struct ltm_error *error) {
     if (t->count == t->room) {
         const size_t room = t->room ? 2 * (size_t)t->room : 64;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */
         MPI_Request *requests = realloc(t->requests, room * sizeof *requests);
         if (requests) t->requests = requests;
         int *ids = realloc(t->ids, room * sizeof *ids);

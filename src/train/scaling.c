@@ -20,10 +20,11 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
     const double P = (double)ltm_parameter_count(&c->model), away = 4 * P * (n - 1) / n;
     const double pieces = ceil(P / PIECE), flops = ltm_training_flops(c), forward = ltm_forward_flops(&c->model);
     const double round = (double)c->slow.group * c->model.sequence * flops * c->run.threads / o->speed;
-    const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / rounds : 0;
+    const int sums = parts < groups ? smaller(part_share, rounds) : rounds;
+    const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / sums : 0;
     const double embedding = (double)c->model.vocab * c->model.dim / P, backward = round * 2 * forward / flops;
     s->compute = rounds * round;
-    s->exposed = fmax(traffic * embedding, rounds * traffic - (rounds - 1) * round - backward);
+    s->exposed = fmax(traffic * embedding, sums * traffic - (sums - 1) * s->compute / sums - backward);
     s->share = n > 1 ? away / o->bandwidth + ceil(pieces / SHARE_WINDOW) * o->latency * log2(n) : 0;
     s->update = o->memory_bandwidth > 0 ? (32 * P / n + 8 * P) / o->memory_bandwidth : 0;
     s->sent = (part_share + 1) * away;
