@@ -1,6 +1,6 @@
 #!/bin/bash
 # The README's table of tasks: a latent thought model and the plain decoder of equal parameters, trained alike on two synthetic
-# tasks, asked with 0 to 8 shots and probed. About ten minutes on one core; run again, it goes on where it was.
+# tasks, asked with 0 to 8 shots and probed. About ten minutes on two cores; run again, it goes on where it was.
 #
 #     runs/fewshot.sh [FOLDER]        FOLDER (runs/fewshot) gets corpora, runs and results
 set -euo pipefail
