@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,14 @@ ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *wh
         return fail(error, LTM_MEMORY, "out of memory: %zu items of %zu bytes for %s", count, size, what);
     size_t bytes = round_up(count * size);
     if (bytes == 0) bytes = MEMORY_ALIGN;
-    *block = aligned_alloc(bytes >= HUGE_BLOCK ? HUGE_PAGE : MEMORY_ALIGN, bytes);
+    const bool huge = bytes >= HUGE_BLOCK;
+    if (huge && bytes > SIZE_MAX - HUGE_PAGE) return fail_memory(error, bytes, what);
+    /* aligned_alloc wants a multiple of the alignment. What lies behind `bytes` is never touched, so it takes no memory. */
+    *block = huge ? aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
+                  : aligned_alloc(MEMORY_ALIGN, bytes);
     if (!*block) return fail_memory(error, bytes, what);
 #ifdef MADV_HUGEPAGE
-    if (bytes >= HUGE_BLOCK) madvise(*block, bytes, MADV_HUGEPAGE); /* refused: pages stay small */
+    if (huge) madvise(*block, bytes, MADV_HUGEPAGE); /* refused: pages stay small */
 #endif
     memset(*block, 0, bytes);
     return LTM_OK;
