@@ -235,12 +235,12 @@ static ltm_status take_tasks(const struct ltm_model *model, struct request *r, s
     const int S = r->shot_count;
     struct ltm_fewshot_result *results = calloc((size_t)r->task_count * (size_t)S + 1, sizeof *results);
     ltm_status status = ltm_processes_agree(results ? check(model, r, error) : LTM_MEMORY, error);
-    for (int t = 0; t < r->task_count && status == LTM_OK; t++) {
+    for (int t = 0; results && t < r->task_count && status == LTM_OK; t++) {
         int done;
         if (t > 0 && !r->json) putchar('\n');
         status = take_task(model, r, r->tasks[t], results + t * S, &done, error);
     }
-    if (status == LTM_OK && r->json) status = print_json(r, results, error);
+    if (results && status == LTM_OK && r->json) status = print_json(r, results, error);
     for (int i = 0; results && i < r->task_count * S; i++) ltm_fewshot_result_free(&results[i]);
     free(results);
     return status;

@@ -301,6 +301,7 @@ static int generate(struct request *r) {
         status = write_samples(model, &r->options, &output, &error);
     }
     if (status == LTM_OK && r->stats && ltm_processes_rank() == 0) status = print_stats(r, judge, &output, &error);
+    r->options.fast = NULL; /* was of this function's own */
     generate_output_free(&output);
     ltm_prompts_free(&prompts);
     ltm_model_close(model);
@@ -319,6 +320,7 @@ static int interact(struct request *r) {
         r->options.fast = &config.fast;
         catch_signals(false);
         code = generate_interactive(model, &r->options, r->prompt, &stop);
+        r->options.fast = NULL;
     } else
         code = cli_fail(&error);
     ltm_model_close(model);

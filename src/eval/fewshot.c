@@ -202,8 +202,9 @@ static ltm_status finish(struct fewshot *f, const json_t *settings, struct ltm_f
     ltm_status status = LTM_OK;
     const bool first = processes_rank() == 0;
     if (first) status = finish_first(f, settings, result, error);
-    TRY(processes_agree(status, error));
-    if (processes_count() == 1) return LTM_OK;
+    const ltm_status all = processes_agree(status, error);
+    if (status == LTM_OK) status = all;
+    if (status != LTM_OK || processes_count() == 1) return status;
     struct ltm_fewshot_metric *metrics = result->metrics;
     TRY(processes_broadcast(result, sizeof *result, error));
     result->metrics = metrics;

@@ -118,15 +118,15 @@ static void put_table(struct report *report, const struct csv *csv) {
 
 static void put_key_figures(struct report *report, const struct study_table *t, const struct study_score *score) {
     char low[WORDS_NUMBER], high[WORDS_NUMBER], text[64];
+    const struct study_value *values = score->value;
     size_t best = SIZE_MAX;
     double least = HUGE_VAL, most = 0, flops = 0;
     for (size_t g = 0; g < t->groups; g++) {
         least = fmin(least, t->group[g].parameters);
         most = fmax(most, t->group[g].parameters);
-        const double value = score->value ? score->value[g].mean : NAN;
-        if (isnan(value)) continue;
-        if (best == SIZE_MAX || (score->lower ? value < score->value[best].mean : value > score->value[best].mean))
-            best = g;
+        if (!values || isnan(values[g].mean)) continue;
+        const double best_so_far = best == SIZE_MAX ? NAN : values[best].mean;
+        if (best == SIZE_MAX || (score->lower ? values[g].mean < best_so_far : values[g].mean > best_so_far)) best = g;
     }
     for (size_t r = 0; r < t->csv.rows; r++)
         if (t->group_of[r] >= 0 && t->group[t->group_of[r]].flops > 0) flops += t->group[t->group_of[r]].flops;
@@ -135,14 +135,14 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
     if (most > 0)
         report_figure(report, "parameters", "%s to %s", words_quantity(low, least), words_quantity(high, most));
     if (flops > 0) report_figure(report, "training compute, FLOPs", "%s", words_quantity(low, flops));
-    if (best != SIZE_MAX) {
+    if (values && best != SIZE_MAX) {
         const struct study_group *g = &t->group[best];
         char name[64];
         snprintf(name, sizeof name, "best %.50s", score->name);
-        if (isnan(score->value[best].error))
-            report_figure(report, name, "%.4f", score->value[best].mean);
+        if (isnan(values[best].error))
+            report_figure(report, name, "%.4f", values[best].mean);
         else
-            report_figure(report, name, "%.4f ± %.4f", score->value[best].mean, score->value[best].error);
+            report_figure(report, name, "%.4f ± %.4f", values[best].mean, values[best].error);
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
         if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
         report_figure(report, "its parameters", "%s", words_quantity(low, g->parameters));
