@@ -138,12 +138,6 @@ static int set_option(struct request *r, int letter, const char *value, char **a
     }
 }
 
-static bool same_name(const char *option, const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (option[i] != (name[i] == '_' ? '-' : name[i])) return false;
-    return option[length] == 0;
-}
-
 /* shots=5 as --shots 5; keys with a section wait for the model, whose configuration they change. */
 static int set_assignment(struct request *r, char *assignment) {
     const size_t length = strcspn(assignment, "=");
@@ -164,7 +158,7 @@ static int set_assignment(struct request *r, char *assignment) {
     }
     for (const struct option *o = long_options; o->name; o++) {
         if (o->has_arg != required_argument) continue;
-        if (same_name(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
+        if (option_is_named(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
         names[count++] = o->name;
     }
     const char *nearest = ltm_nearest_name(name, names, count);

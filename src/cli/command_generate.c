@@ -169,12 +169,6 @@ static int set_option(struct request *r, int letter, const char *value, char **a
     }
 }
 
-static bool same_name(const char *option, const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (option[i] != (name[i] == '_' ? '-' : name[i])) return false;
-    return option[length] == 0;
-}
-
 /* top_k=40 as --top-k 40 */
 static int set_assignment(struct request *r, char *assignment) {
     struct fast_keys *keys = &r->keys;
@@ -189,7 +183,7 @@ static int set_assignment(struct request *r, char *assignment) {
     size_t count = 0;
     for (const struct option *o = long_options; o->name; o++) {
         if (o->has_arg != required_argument) continue;
-        if (same_name(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
+        if (option_is_named(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
         names[count++] = o->name;
     }
     char name[64];

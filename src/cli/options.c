@@ -49,6 +49,12 @@ int option_seed(const char *command, const char *text, uint64_t *value) {
     return CLI_OK;
 }
 
+bool option_is_named(const char *option, const char *name, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (option[i] != (name[i] == '_' ? '-' : name[i])) return false;
+    return option[length] == 0;
+}
+
 int option_unknown(const char *command, char **argv) {
     const char *word = argv[optind - 1];
     if (!optopt) return cli_usage(command, "there is no option %s", word);
