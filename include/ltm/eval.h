@@ -11,7 +11,8 @@
  *     prior = -log 1/K Σ p(x|z),   K draws of z from the prior: the decoder without any fit
  *     fitted_noise: the published score, under the noise that the fit knew (fast.noise = fixed). Not a bound.
  *
- * Without latents (latent.count = 0) each is the exact -log p. */
+ * Without latents (latent.count = 0) each is the exact -log p. No sequence is ever left out: where the fast loop diverges, the
+ * prior is the posterior, and `diverged` counts it; where a score is not finite even so, there is no result. */
 #ifndef LTM_EVAL_H
 #define LTM_EVAL_H
 
@@ -42,6 +43,7 @@ struct ltm_eval_result {
     struct ltm_measure continuation;       /* per token, or byte, of the rest */
     struct ltm_measure continuation_prior; /* of the rest, with z from the prior: what the fit is worth beyond that */
     int64_t sequences, tokens, bytes;      /* bytes 0 without a tokenizer */
+    int64_t diverged;                      /* sequences of which a fit diverged: scored under the prior in its place */
     int first_part;                        /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
     int samples, iwae_samples, prior_samples;
     int fast_steps;

@@ -41,10 +41,14 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     printf("%s: %lld sequences of %d tokens", corpus, (long long)r->sequences, config->model.sequence);
     if (r->bytes) printf(", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
     if (config->model.latents)
-        printf("\n%d step%s of %s at rate %g, %d sample%s of new noise\n\n", r->fast_steps,
-               r->fast_steps == 1 ? "" : "s", method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");
+        printf("\n%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, r->fast_steps == 1 ? "" : "s",
+               method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");
     else
-        printf("\nno latents: every score is the exact -log p\n\n");
+        printf("\nno latents: every score is the exact -log p\n");
+    if (r->diverged)
+        printf("the fit of %lld sequence%s diverged: the prior, which is a posterior too, stands in for it\n",
+               (long long)r->diverged, r->diverged == 1 ? "" : "s");
+    putchar('\n');
 }
 
 void eval_print_block(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
@@ -185,6 +189,7 @@ json_t *eval_json(const struct scan *scan, const char *corpus, int row, const st
     json_object_set_new(json, "sequences", json_integer(r->sequences));
     json_object_set_new(json, "tokens", json_integer(r->tokens));
     json_object_set_new(json, "bytes", json_integer(r->bytes));
+    json_object_set_new(json, "diverged", json_integer(r->diverged));
     json_object_set_new(json, "first_part", json_integer(r->first_part));
     json_object_set_new(json, "samples", json_integer(r->samples));
     json_object_set_new(json, "iwae_samples", json_integer(r->iwae_samples));

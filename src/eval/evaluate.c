@@ -199,12 +199,14 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     struct evaluation e = {.model = model, .config = *config};
     const double began = seconds_now();
     const bool latents = model->config.model.latents > 0;
+    int64_t first;
     e.config.model = model->config.model;
     TRY(processes_agree(set_up(&e, corpus, error), error));
     const struct score_options options = options_of(&e, watch);
     TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
     *result = (struct ltm_eval_result){.sequences = e.count,
                                        .tokens = e.count * e.config.model.sequence,
+                                       .diverged = score_diverged(e.scores, e.count, &first),
                                        .first_part = options.first_part,
                                        .samples = latents ? options.samples : 1,
                                        .iwae_samples = latents || !options.iwae ? options.iwae : 1,

@@ -25,6 +25,8 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct de
                         &loop->visits.squares};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
     loop->nll = ARENA_TAKE(arena, float, G *T);
+    loop->start = ARENA_TAKE(arena, double, G);
+    loop->diverged = ARENA_TAKE(arena, bool, G);
 }
 
 size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length) {
@@ -83,6 +85,7 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++) memset(zero[i], 0, n * sizeof(float));
     loop->visits.count = 0;
     loop->kl_weight = 1;
+    memset(loop->diverged, 0, (size_t)sequences * sizeof *loop->diverged);
     posterior_natural_start(loop->curvature, loop->logvar, n);
 }
 
@@ -103,11 +106,30 @@ static void take_step(struct fast_loop *loop, const struct ltm_fast_config *conf
     }
 }
 
+static double nll_of(const struct fast_loop *loop, int g, int length) {
+    double sum = 0;
+    for (int t = 0; t < length; t++) sum += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
+    return sum;
+}
+
+/* The prior in place of every posterior that is of no use (see fast_loop.h). The KL is finite only where all entries are. */
+static void contain(struct fast_loop *loop, int sequences) {
+    for (int g = 0; g < sequences; g++) {
+        const size_t at = (size_t)g * loop->latents;
+        const double kl = fast_loop_kl(loop, g);
+        loop->diverged[g] = !(isfinite(kl) && kl <= FAST_LOOP_DIVERGED * loop->start[g]);
+        if (!loop->diverged[g]) continue;
+        memset(loop->mu + at, 0, loop->latents * sizeof *loop->mu);
+        memset(loop->logvar + at, 0, loop->latents * sizeof *loop->logvar);
+    }
+}
+
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace) {
     const size_t n = (size_t)sequences * loop->latents;
     const bool chain = config->method == LTM_FAST_LANGEVIN;
     if (n == 0 || config->steps == 0) return;
+    for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
     if (chain) {
         if (source) fast_loop_draw(loop, source, sequences, config->steps); /* a number that no step has */
         posterior_sample(loop->mu, loop->mu, loop->logvar, loop->noise, n);
@@ -119,16 +141,15 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         else
             posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
         decoder_latent_gradient(pass, loop->z, loop->nll, loop->dz);
-        for (int g = 0; trace && g < sequences; g++) {
-            double *negative_elbo = &trace[(size_t)s * (size_t)sequences + (size_t)g];
-            *negative_elbo = fast_loop_kl(loop, g);
-            for (int t = 0; t < length; t++)
-                *negative_elbo += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
-        }
+        for (int g = 0; s == 0 && g < sequences; g++)
+            loop->start[g] += nll_of(loop, g, length) / (double)loop->kl_weight;
+        for (int g = 0; trace && g < sequences; g++)
+            trace[(size_t)s * (size_t)sequences + (size_t)g] = fast_loop_kl(loop, g) + nll_of(loop, g, length);
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, n);
         take_step(loop, config, s, n);
     }
     if (chain) posterior_from_visits(loop->mu, loop->logvar, &loop->visits, n);
+    contain(loop, sequences);
 }
 
 double fast_loop_kl(const struct fast_loop *loop, int i) {

@@ -4,6 +4,7 @@
 #ifndef LATENT_FAST_LOOP_H
 #define LATENT_FAST_LOOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct fast_loop {
     float *pull;                      /* of langevin */
     struct posterior_visits visits;
     float *nll;
+    double *start;   /* (G): negative ELBO where the fit began, under its first noise */
+    bool *diverged;  /* (G): by the last fast_loop_run; false after fast_loop_start */
     float kl_weight; /* of the KL against the likelihood; 1 after fast_loop_start */
 };
 
@@ -54,7 +57,13 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
  * unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
  *
  * `langevin` walks one chain from a draw of the initial posterior; at the end (μ, log σ²) are those of the Gaussian that
- * stands for the later half of its steps (posterior_from_visits). Before that its μ is the chain's z. */
+ * stands for the later half of its steps (posterior_from_visits). Before that its μ is the chain's z.
+ *
+ * A fit that diverged gives its sequence the prior instead, and says so in loop->diverged: where μ or log σ² is not finite, or
+ * the KL alone is FAST_LOOP_DIVERGED times the negative ELBO where it began (of which no text can win anything back, since
+ * -log p >= 0). That is decided by the fit's own noise and text, so what is scored under new noise stays a bound. Sequences of
+ * a group do not meet in the fast loop: the others keep their bits. */
+enum { FAST_LOOP_DIVERGED = 10 };
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace);
 

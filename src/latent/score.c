@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static void fit(const struct group_scoring *s, int length, uint32_t part) {
     const struct noise_source noise = noise_of(s, RANDOM_SCORE_FIT, part);
     fast_loop_start(&s->w->loop, &s->options->fast, s->count);
     fast_loop_run(&s->w->loop, s->w->pass, &s->options->fast, &noise, s->count, length, NULL);
+    for (int g = 0; g < s->count; g++) s->scores[g].diverged += s->w->loop.diverged[g];
 }
 
 /* Draw z = μ + σ ε and score it. */
@@ -187,6 +189,26 @@ static ltm_status check_finite(const struct sequence_score *scores, const int64_
     return LTM_OK;
 }
 
+int64_t score_diverged(const struct sequence_score *scores, int64_t count, int64_t *first) {
+    int64_t diverged = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (scores[i].diverged && diverged++ == 0) *first = i;
+    return diverged;
+}
+
+static void tell_diverged(const struct sequence_score *scores, const int64_t *starts, int64_t count,
+                          const struct ltm_watch *watch) {
+    char line[400];
+    int64_t first;
+    const int64_t diverged = score_diverged(scores, count, &first);
+    if (!diverged || !watch || !watch->message) return;
+    snprintf(line, sizeof line,
+             "the fast loop diverged on %lld of %lld sequences, first on sequence %lld (first token %lld); under the "
+             "prior, which stands in for such a fit, their scores are still bounds; a lower fast.lr may mend it",
+             (long long)diverged, (long long)count, (long long)first, (long long)starts[first]);
+    watch->message(watch->user, line);
+}
+
 /* What each process has scored, to all. */
 static ltm_status gather(struct sequence_score *scores, int64_t count, int length, size_t latents,
                          const struct score_dump *dump, struct ltm_error *error) {
@@ -246,6 +268,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
     }
     TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
     status = check_finite(scores, starts, count, error);
+    if (status == LTM_OK) tell_diverged(scores, starts, count, options->watch);
 cleanup:
     free(means);
     return status;

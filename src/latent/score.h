@@ -21,6 +21,7 @@
 struct sequence_score {
     double recon, kl, iwae, prior, fitted;
     double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
+    int64_t diverged;        /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
 };
 
 /* What the study of latents wants of each sequence; arrays of the caller's for all sequences, zero at first, or NULL. */
@@ -29,6 +30,9 @@ struct score_dump {
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
     float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample */
 };
+
+/* How many of `count` sequences have a fit that diverged; *first is the first of them. */
+int64_t score_diverged(const struct sequence_score *scores, int64_t count, int64_t *first);
 
 struct score_options {
     struct ltm_fast_config fast;
@@ -41,7 +45,8 @@ struct score_options {
     const struct ltm_watch *watch; /* or NULL */
 };
 
-/* Score `count` sequences of workers->length tokens that begin at `starts`; scores (count). Processes divide the groups and all
+/* Score `count` sequences of workers->length tokens that begin at `starts`; scores (count). A sequence whose fit diverges is scored under the prior, which
+ * is still a bound, counted, and told to the watch. Processes divide the groups and all
  * get all scores: each calls it with the same sequences. The result is the same for any number of threads and processes. LTM_NUMERIC when a score is not finite, naming the sequence. */
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
                            const int64_t *starts, int64_t count, const struct score_options *options,

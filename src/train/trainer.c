@@ -168,7 +168,8 @@ static void train_group(struct trainer *trainer, struct worker *w, int i) {
     fast_loop_start(&w->loop, &c->fast, count);
     w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->adam.count);
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
-    for (int g = 0; g < count; g++) scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g)};
+    for (int g = 0; g < count; g++)
+        scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};
     if (trainer->shares) weigh_draws(&group);
     for (int s = 0; s < S; s++) {
         for (int g = 0; g < count; g++) {

@@ -129,6 +129,81 @@ static void fast_steps_bring_the_bound_down(void **state) {
     tear_down(&s);
 }
 
+/* What of a group's first sequence is poisoned, after fast_loop_start, and by what; its neighbour must not notice. */
+enum poison { NOTHING, MEAN, LOGVAR, NOISE };
+
+static void run_poisoned(struct setting *s, int method, enum poison poison, float value) {
+    const struct ltm_fast_config fast = {
+        .method = method, .steps = 6, .lr = 0.1, .curvature_rate = 0.1, .trust = 1, .weight_decay = 0.01};
+    decoder_begin(s->pass, s->tokens, s->targets, SEQUENCES, LENGTH);
+    fast_loop_start(&s->loop, &fast, SEQUENCES);
+    random_normal(s->loop.noise, SEQUENCES * s->loop.latents, (struct random_key){.seed = 8});
+    float *const at[] = {NULL, s->loop.mu, s->loop.logvar, s->loop.noise};
+    if (poison != NOTHING) at[poison][5] = value;
+    fast_loop_run(&s->loop, s->pass, &fast, NULL, SEQUENCES, LENGTH, NULL); /* NULL: with that noise */
+}
+
+/* The gradient of every weight that a slow step takes from the group's second sequence alone, at its posterior's mean. */
+static void gradient_of_second(struct setting *s, float *gradient) {
+    struct decoder_pass *pass;
+    assert_int_equal(decoder_pass_create(&pass, s->decoder, 1, LENGTH, true, NULL), LTM_OK);
+    decoder_begin(pass, s->tokens + LENGTH, s->targets + LENGTH, 1, LENGTH);
+    memset(gradient, 0, sizeof *gradient * s->decoder->table.size);
+    decoder_weight_gradient(pass, s->loop.mu + s->loop.latents, NULL, s->loop.nll, gradient);
+    decoder_pass_free(pass);
+}
+
+static void a_fit_that_diverges_becomes_the_prior_and_spoils_no_other(void **state) {
+    (void)state;
+    static const struct {
+        enum poison poison;
+        float value;
+    } poisons[] = {{MEAN, NAN},        {MEAN, INFINITY},   {MEAN, 1e38f}, {LOGVAR, NAN},
+                   {LOGVAR, INFINITY}, {NOISE, -INFINITY}, {NOISE, NAN}};
+    struct setting s = set_up(&shape);
+    const size_t n = s.loop.latents, weights = s.decoder->table.size;
+    float *mu = malloc(n * sizeof *mu), *logvar = malloc(n * sizeof *mu);
+    float *healthy = malloc(weights * sizeof *healthy), *beside = malloc(weights * sizeof *beside);
+    for (int method = LTM_FAST_ADAM; method <= LTM_FAST_LANGEVIN; method++) {
+        run_poisoned(&s, method, NOTHING, 0);
+        assert_true(!s.loop.diverged[0] && !s.loop.diverged[1]);
+        memcpy(mu, s.loop.mu + n, n * sizeof *mu);
+        memcpy(logvar, s.loop.logvar + n, n * sizeof *logvar);
+        gradient_of_second(&s, healthy);
+        for (size_t p = 0; p < sizeof poisons / sizeof *poisons; p++) {
+            run_poisoned(&s, method, poisons[p].poison, poisons[p].value);
+            if (!s.loop.diverged[0] || s.loop.diverged[1])
+                fail_msg("method %d, poison %zu: diverged %d and %d", method, p, s.loop.diverged[0],
+                         s.loop.diverged[1]);
+            for (size_t i = 0; i < n; i++) assert_true(s.loop.mu[i] == 0 && s.loop.logvar[i] == 0);
+            assert_memory_equal(mu, s.loop.mu + n, n * sizeof *mu);
+            assert_memory_equal(logvar, s.loop.logvar + n, n * sizeof *logvar);
+            gradient_of_second(&s, beside);
+            assert_memory_equal(healthy, beside, weights * sizeof *healthy);
+        }
+    }
+    free(mu), free(logvar), free(healthy), free(beside);
+    tear_down(&s);
+}
+
+/* A rate above 2 multiplies what a chain holds at every step: finite after a few, and of no use. */
+static void a_fit_that_is_far_worse_than_none_has_diverged(void **state) {
+    (void)state;
+    struct setting s = set_up(&shape);
+    const struct noise_source source = {{.seed = 1, .purpose = RANDOM_FAST_NOISE}, numbers};
+    for (int steps = 0; steps <= 64; steps += 8) {
+        const struct ltm_fast_config fast = {.method = LTM_FAST_LANGEVIN, .steps = steps, .lr = 30};
+        decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+        fast_loop_start(&s.loop, &fast, SEQUENCES);
+        fast_loop_run(&s.loop, s.pass, &fast, &source, SEQUENCES, LENGTH, NULL);
+        for (int g = 0; g < SEQUENCES; g++) {
+            assert_int_equal(s.loop.diverged[g], steps > 0);
+            assert_true(fast_loop_kl(&s.loop, g) == 0);
+        }
+    }
+    tear_down(&s);
+}
+
 static void each_fast_step_has_noise_of_its_own_unless_fixed(void **state) {
     (void)state;
     struct setting s = set_up(&shape);
@@ -173,6 +248,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_decoder_deaf_to_z_sends_the_fit_back_to_the_prior),
         cmocka_unit_test(fast_steps_bring_the_bound_down),
+        cmocka_unit_test(a_fit_that_diverges_becomes_the_prior_and_spoils_no_other),
+        cmocka_unit_test(a_fit_that_is_far_worse_than_none_has_diverged),
         cmocka_unit_test(each_fast_step_has_noise_of_its_own_unless_fixed),
         cmocka_unit_test(rate_falls_by_cosine_to_a_tenth),
         cmocka_unit_test(summary_is_mean_and_standard_error),
