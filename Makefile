@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan bench,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz bench,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -84,6 +84,7 @@ TESTS     := $(TEST_O:.o=)
 
 all: $(BUILD)/ltm; @:
 tests: $(TESTS); @:
+fuzzers: $(filter $(BUILD)/tests/fuzz/%,$(TESTS)); @:
 objects: $(ALL_O); @:
 
 # The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
@@ -155,7 +156,7 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 	@tests/lint/house build-lint/gcc/libltm.a
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
-SCRIPTS   = .ci/run .ci/deps tests/run tests/lint/house \
+SCRIPTS   = .ci/run .ci/deps tests/run tests/fuzz/run tests/lint/house \
             $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
@@ -179,6 +180,12 @@ tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which 
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
 	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads)'
 
+fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
+	@.ci/deps fuzz
+	@$(MAKE) fuzzers BUILD=build-fuzz CC=clang CXX=clang++ LDFLAGS=-fsanitize=fuzzer \
+	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -DLTM_LIBFUZZER'
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(ONLY)
+
 DEST = $(DESTDIR)$(PREFIX)
 install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/ltm
@@ -200,4 +207,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests objects help deps test check demo lint tidy format sanitize tsan bench install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz bench install uninstall clean FORCE

@@ -25,6 +25,7 @@
 #include "ltm/inspect.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "ltm/printable.h"
 #include "ltm/probe.h"
 #include "ltm/processes.h"
 #include "ltm/report.h"

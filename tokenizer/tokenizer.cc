@@ -15,6 +15,8 @@
 
 #include <sentencepiece_processor.h>
 
+#include "model_check.h"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
 extern "C" {
@@ -25,7 +27,7 @@ extern "C" {
 
 namespace {
 
-constexpr size_t kModelMost = size_t(256) << 20; /* bytes of a model file */
+constexpr size_t kModelMost = size_t(64) << 20; /* bytes of a model file */
 constexpr size_t kPieceOfText = 16 * 1024; /* SentencePiece takes about 100 bytes of memory for each byte of text */
 constexpr absl::string_view kSpace("\xE2\x96\x81", 3);   /* U+2581 */
 constexpr absl::string_view kUnknown("\xEF\xBF\xBD", 3); /* U+FFFD, what an unknown piece is written as */
@@ -120,7 +122,10 @@ ltm_status load(struct ltm_tokenizer *tokenizer, struct ltm_error *error) {
     std::unique_ptr<char, void (*)(void *)> owner(data, std::free);
     checksum_hex(tokenizer->digest, data, bytes);
     if (bytes == 0) return fail(error, LTM_CORRUPT, "%s is empty, not a SentencePiece model", path);
-    if (!tokenizer->processor.LoadFromSerializedProto(absl::string_view(data, bytes)).ok())
+    std::string clean;
+    status = model_check(clean, data, bytes, path, error);
+    if (status != LTM_OK) return status;
+    if (!tokenizer->processor.LoadFromSerializedProto(clean).ok())
         return fail(error, LTM_CORRUPT, "%s is no whole SentencePiece model", path);
     fill_tables(tokenizer);
     if (tokenizer->end < 0 || tokenizer->unknown < 0)

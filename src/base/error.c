@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ltm/printable.h"
+
 const char *ltm_status_text(ltm_status code) {
     switch (code) {
 #define STATUS_TEXT(name, text) \
@@ -17,10 +19,13 @@ const char *ltm_status_text(ltm_status code) {
 ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
     if (!error) return code;
     error->code = code;
+    /* Names and values out of files stand in messages, which end on a terminal. Parts may be of the record's own message. */
+    char text[sizeof error->message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    ltm_printable(error->message, sizeof error->message, text);
     return code;
 }
 

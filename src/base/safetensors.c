@@ -1,11 +1,11 @@
 #include "base/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 /* The published library refuses longer headers as well. */
@@ -153,7 +153,7 @@ static ltm_status read_header(struct safetensors *file, struct ltm_error *error)
         return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: a header of %llu bytes does not fit",
                     file->path, (unsigned long long)length);
     json_error_t what;
-    file->header = json_loadb((const char *)file->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &what);
+    file->header = json_read((const char *)file->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &what);
     if (!file->header)
         return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: its header is no JSON object: %s",
                     file->path, what.text);

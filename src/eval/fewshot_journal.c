@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "eval/fewshot_lines.h"
 
@@ -61,7 +61,7 @@ static ltm_status settle(const struct journal *journal, const json_t *settings, 
         TRY(file_write_text(path, text, error));
     } else {
         TRY(file_read_text(&text, &bytes, path, SETTINGS_MOST, error));
-        was = json_loadb(text, bytes, 0, NULL);
+        was = json_read(text, bytes, 0, NULL);
         if (!json_is_object(was)) {
             status = fail(error, LTM_CORRUPT, "%s is damaged; remove it and %s to begin anew", path, journal->path);
             goto cleanup;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+
 /* The line of one filter: what all lines share, then its own. */
 static json_t *line_of(const struct item_outcome *outcome, const struct item_record *record, const char *filter,
                        json_t *taken) {
@@ -62,7 +64,7 @@ static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line,
 ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *line, size_t bytes, int64_t *number,
                      int *filters, struct ltm_error *error) {
     json_error_t bad;
-    json_t *object = json_loadb(line, bytes, 0, &bad);
+    json_t *object = json_read(line, bytes, 0, &bad);
     const json_t *doc_id = json_object_get(object, "doc_id"), *count = json_object_get(object, "filters"),
                  *filter = json_object_get(object, "filter"), *cut = json_object_get(object, "cut");
     ltm_status status;

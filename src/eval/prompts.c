@@ -6,7 +6,7 @@
 #include "tasks/json_lines.h"
 #include "text/utf8.h"
 
-enum { PROMPTS_BYTES_MOST = 1 << 30 };
+enum { PROMPTS_BYTES_MOST = 256 << 20, PROMPT_MOST = 1 << 20 };
 
 struct reading {
     struct ltm_prompts *prompts;
@@ -14,6 +14,9 @@ struct reading {
 };
 
 static ltm_status add(struct ltm_prompts *prompts, const char *text, size_t bytes, struct ltm_error *error) {
+    if (bytes > PROMPT_MOST)
+        return fail(error, LTM_INVALID, "a prompt of %zu bytes is longer than 1 MiB, more than a sequence holds",
+                    bytes);
     if (prompts->count == prompts->room) {
         const int64_t room = prompts->room ? 2 * prompts->room : 64;
         char **grown = realloc(prompts->texts, (size_t)room * sizeof *grown);
@@ -52,12 +55,14 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
         const char *newline = memchr(line, '\n', (size_t)(end - line)), *next = newline ? newline + 1 : end;
         size_t length = (size_t)((newline ? newline : end) - line);
         bool open = false;
+        struct ltm_error inner = {0};
         number++;
         if (length && line[length - 1] == '\r') length--;
         if (memchr(line, 0, length) || utf8_valid(line, length, &open) < length)
             status = fail(error, LTM_INVALID, "line %lld of %s is not UTF-8 text", (long long)number, path);
         else if (strspn(line, " \t\r\n\v\f") < length)
-            status = add(prompts, line, length, error);
+            status = add(prompts, line, length, &inner);
+        if (*inner.message) fail(error, status, "line %lld of %s: %s", (long long)number, path, inner.message);
         line = next;
     }
     free(text);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "lab/study.h"
 #include "math/bf16.h"
 
@@ -193,7 +194,7 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
         status = fail_memory(error, bytes, path);
         goto cleanup;
     }
-    result = json_loads(text, 0, NULL);
+    result = json_read(text, bytes, 0, NULL);
     const char *taken = json_string_value(json_object_get(result, "scores"));
     if (taken && strcmp(taken, scores) == 0 && json_is_object(json_object_get(result, "columns"))) {
         cell->result = json_incref(result);

@@ -10,6 +10,8 @@
 #include "lab/words.h"
 #include "ltm/names.h"
 
+enum { CELLS_MOST = 10000 }; /* as many as ltm sweep makes */
+
 bool study_is_axis(const char *column) { return strchr(column, '.') && !strchr(column, ':'); }
 
 static bool is_setting(const char *column) {
@@ -79,6 +81,11 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     *table = (struct study_table){0};
     TRY(path_join(path, sizeof path, folder, "results.csv", error));
     TRY(csv_read(&table->csv, path, error));
+    if (table->csv.rows > CELLS_MOST) {
+        status = fail(error, LTM_INVALID, "%s has %zu rows, and a study has at most %d cells", path, table->csv.rows,
+                      CELLS_MOST);
+        goto cleanup;
+    }
     const int state = csv_column(&table->csv, "status");
     if (csv_column(&table->csv, "cell") < 0) {
         status = fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path);

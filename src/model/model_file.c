@@ -10,6 +10,8 @@
 
 static const char format_name[] = "ltm-1";
 
+enum { POSITIONS_ANYWAY = 1 << 26, POSITIONS_RATIO = 16 }; /* bytes; bytes of positions for one of weights */
+
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array) {
     for (int i = 0; i < table->count; i++) {
@@ -89,6 +91,29 @@ wrong:;
     return fail(error, LTM_CORRUPT, "%s holds a configuration that does not hold: %.800s", path, inner.message);
 }
 
+/* Before memory is asked for: the file holds every weight of its configuration, and tables of positions are in proportion. */
+static ltm_status check_size(const struct ltm_config *config, const struct safetensors *file, const char *path,
+                             struct ltm_error *error) {
+    struct ltm_model_config model = config->model;
+    struct weight_table table;
+    if (model.kv_heads == LTM_AUTO) model.kv_heads = model.heads;
+    ltm_status status = weight_table_create(&table, &model, error);
+    if (status != LTM_OK) return status;
+    for (int i = 0; i < table.count && status == LTM_OK; i++) {
+        const struct weight *w = &table.weights[i];
+        const int64_t shape[2] = {w->rows, w->columns};
+        const void *data;
+        status = safetensors_expect(file, w->name, SAFETENSORS_F32, w->rank, shape, &data, error);
+    }
+    const double positions = 4.0 * model.sequence * (model.dim / model.heads), weights = 4.0 * (double)table.size;
+    if (status == LTM_OK && positions > POSITIONS_ANYWAY && positions > POSITIONS_RATIO * weights)
+        status = fail(error, LTM_CORRUPT,
+                      "%s says model.sequence = %d, whose positions would take %.0f MB where its weights take %.0f",
+                      path, model.sequence, 1e-6 * positions, 1e-6 * weights);
+    weight_table_free(&table);
+    return status;
+}
+
 ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
                            char digest[20], struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -103,6 +128,7 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
         goto cleanup;
     }
     TRY(model_file_config(config, file, path, error));
+    TRY(check_size(config, file, path, error));
     TRY(decoder_create(&made, &config->model, error));
     TRY(weights_read(made->weights, &made->table, "", file, error));
     *step = at ? strtoll(at, NULL, 10) : 0;

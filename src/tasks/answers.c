@@ -4,9 +4,39 @@
 #include <string.h>
 #include <strings.h>
 
-enum { GROUPS_MOST = 10 };
+enum { GROUPS_MOST = 10, COPIES_MOST = 1000 };
+
+/* What can be wrong with a pattern that is a regular expression, since it may come from anybody: regcomp writes repetitions out,
+ * one within the other, and matching back-references can take for ever. */
+static const char *pattern_fault(const char *pattern) {
+    unsigned long copies = 1;
+    bool listed = false; /* within [ ], where only its end and [:alpha:] and the like are special */
+    for (const char *c = pattern; *c; c++) {
+        if (listed && *c == '[' && c[1] && strchr(":.=", c[1])) {
+            const char end[] = {c[1], ']', 0}, *found = strstr(c + 2, end);
+            if (found) c = found + 1;
+        } else if (listed) {
+            listed = *c != ']';
+        } else if (*c == '\\' && c[1]) {
+            if (*++c >= '1' && *c <= '9') return "it refers back to a group, which is not taken here";
+        } else if (*c == '[') {
+            listed = true;
+            c += c[1] == '^';
+            c += c[1] == ']'; /* the first is one of the list */
+        } else if (*c == '{') {
+            char *end;
+            const unsigned long least = strtoul(c + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
+            const unsigned long times = most > least ? most : least;
+            if (times > COPIES_MOST || (copies *= times ? times : 1) > COPIES_MOST)
+                return "its repetitions {…} make more than 1000 copies, one within the other";
+        }
+    }
+    return NULL;
+}
 
 static ltm_status compile(regex_t *regex, const char *key, const char *pattern, struct ltm_error *error) {
+    const char *fault = pattern_fault(pattern);
+    if (fault) return fail(error, LTM_INVALID, "%s = %.200s cannot be used: %s", key, pattern, fault);
     const int code = regcomp(regex, pattern, REG_EXTENDED);
     if (code == 0) return LTM_OK;
     char why[120];

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 
-enum { READ_FIRST = 64 * 1024, LINE_MOST = 64 * 1024 * 1024 };
+enum { READ_FIRST = 64 * 1024, LINE_MOST = 16 * 1024 * 1024 };
 
 struct json_lines {
     struct text_window window;
@@ -48,7 +49,7 @@ static ltm_status take_line(const struct json_lines *lines, const char *line, si
     struct ltm_error inner = {0};
     json_error_t bad;
     if (is_blank(line, bytes)) return LTM_OK;
-    json_t *object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &bad);
+    json_t *object = json_read(line, bytes, JSON_REJECT_DUPLICATES, &bad);
     if (!object)
         return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)lines->line, path, bad.text);
     ltm_status status = json_is_object(object) ? lines->on_line(lines->user, object, lines->line, &inner)

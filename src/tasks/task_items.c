@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "tasks/json_lines.h"
 
+enum { ANSWER_MOST = 16 * 1024 }; /* bytes: time to match an expression may grow as their square */
+
 /* Where a field's text is wanted, and a number will do: "answer": 18. */
 static ltm_status take_text(char **text, const json_t *object, const char *key, bool may_be_empty,
                             struct ltm_error *error) {
@@ -96,7 +98,11 @@ static ltm_status take_asked(struct task_item *item, const json_t *object, bool 
                     gsm8k ? "the key \"question\" is missing" : "there is neither a \"context\" nor a \"question\"");
     ltm_status status =
         question ? take_question(item, object, error) : take_text(&item->context, object, "context", true, error);
-    return status == LTM_OK ? take_text(&item->answer, object, "answer", false, error) : status;
+    if (status == LTM_OK) status = take_text(&item->answer, object, "answer", false, error);
+    if (status == LTM_OK && strlen(item->answer) > ANSWER_MOST)
+        return fail(error, LTM_INVALID, "\"answer\" has %zu bytes, and %d are the most", strlen(item->answer),
+                    ANSWER_MOST);
+    return status;
 }
 
 static ltm_status take_item(struct task_item *item, const struct task *task, const json_t *object,

@@ -1,12 +1,12 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "text/shards.h"
 #include "text/token_stream.h"
 
-enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024 };
+enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024, CORPUS_VOCAB_MOST = 65536 /* tokens are uint16 */ };
 
 static ltm_status split_to_json(json_t **json, const struct shard_writer *writer,
                                 const struct ltm_corpus_split_info *info, struct ltm_error *error) {
@@ -67,12 +67,13 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
     const char *digest = NULL;
     size_t bytes = 0;
     int format = 0;
+    json_int_t vocab = 0;
     json_t *json = NULL, *train, *held;
     json_error_t bad;
     *info = (struct ltm_corpus_info){0};
     TRY(path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error));
     TRY(file_read_text(&text, &bytes, path, INFO_MOST, error));
-    json = json_loadb(text, bytes, 0, &bad);
+    json = json_read(text, bytes, 0, &bad);
     if (!json) {
         status = fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, bad.line, bad.text);
         goto cleanup;
@@ -81,13 +82,14 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
         status = fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT);
         goto cleanup;
     }
-    if (json_unpack(json, "{si si ss so so}", "format", &format, "vocab", &info->vocab, "tokenizer_digest", &digest,
-                    "train", &train, "heldout", &held) != 0 ||
-        !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || info->vocab < 1 ||
-        strlen(digest) >= sizeof info->tokenizer_digest) {
+    if (json_unpack(json, "{si sI ss so so}", "format", &format, "vocab", &vocab, "tokenizer_digest", &digest, "train",
+                    &train, "heldout", &held) != 0 ||
+        !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || vocab < 1 ||
+        vocab > CORPUS_VOCAB_MOST || strlen(digest) >= sizeof info->tokenizer_digest) {
         status = fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path);
         goto cleanup;
     }
+    info->vocab = (int)vocab;
     snprintf(info->tokenizer_digest, sizeof info->tokenizer_digest, "%s", digest);
 cleanup:
     json_decref(json);

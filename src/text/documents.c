@@ -1,9 +1,9 @@
 #include "text/documents.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 #include "text/utf8.h"
@@ -145,7 +145,7 @@ cleanup:
 static ltm_status parse_line(struct documents *documents, const char *line, size_t bytes, struct ltm_error *error) {
     const char *path = documents->window.file->path;
     json_error_t bad;
-    json_t *json = json_loadb(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &bad);
+    json_t *json = json_read(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &bad);
     if (!json)
         return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)documents->line, path, bad.text);
     json_t *text = json_is_object(json) ? json_object_get(json, documents->field) : NULL;

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "ltm/text_input.h"
 
-enum { TEXT_BLOCK = 256 * 1024, TEXT_LINE_MAX = 256 * 1024 * 1024, TEXT_SEPARATOR_MAX = 1000 };
+enum { TEXT_BLOCK = 256 * 1024, TEXT_LINE_MAX = 64 * 1024 * 1024, TEXT_SEPARATOR_MAX = 1000 };
 
 /* A piece of a document, cut where utf8_cut says. */
 struct text_block {

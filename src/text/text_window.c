@@ -8,6 +8,9 @@
 
 enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4 };
 
+/* Text packs to a third or a tenth of its size, logs of one line again and again to a hundredth; zeros to a thousandth. */
+enum { UNPACKED_RATIO = 200, UNPACKED_ANYWAY = 64 * 1024 * 1024 };
+
 /* zlib also reads what is not packed, so that one way serves both. */
 ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error) {
     window->file = file;
@@ -77,6 +80,17 @@ static ltm_status check_text(struct text_window *window, struct ltm_error *error
                 open ? " and the character it begins is cut off" : "");
 }
 
+/* A small file that unpacks to more than any disk holds was made to do harm. */
+static ltm_status check_ratio(const struct text_window *window, struct ltm_error *error) {
+    const int64_t unpacked = window->offset + (int64_t)(window->bytes + window->open);
+    if (unpacked <= UNPACKED_ANYWAY || gzdirect(window->stream)) return LTM_OK;
+    if (unpacked / UNPACKED_RATIO <= (int64_t)gzoffset(window->stream)) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "%s unpacks to more than %d times its size, as no text does; if it is to be trusted, unpack it first "
+                "(gunzip) and name what comes out",
+                window->file->path, UNPACKED_RATIO);
+}
+
 static void skip_mark(struct text_window *window) {
     if (window->offset == 0 && window->bytes >= 3 && memcmp(window->text + window->from, "\xEF\xBB\xBF", 3) == 0)
         text_window_take(window, 3);
@@ -100,6 +114,7 @@ ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm
             window->ended = true;
         }
         window->open += (size_t)got;
+        TRY(check_ratio(window, error));
         TRY(check_text(window, error));
     }
     if (first) {

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "base/files.h"
+#include "base/json.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
 #include "model/model_file.h"
@@ -195,7 +194,7 @@ static ltm_status read_state(json_t **root, const char *folder, struct ltm_error
     *root = NULL;
     if (status == LTM_OK) status = file_read_text(&text, &bytes, path, 1 << 20, error);
     if (status != LTM_OK) return status;
-    *root = json_loads(text, JSON_REJECT_DUPLICATES, &wrong);
+    *root = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
     free(text);
     if (!*root || !json_is_object(json_object_get(*root, "checksums")) ||
         !json_is_integer(json_object_get(*root, "step"))) {

@@ -8,6 +8,7 @@
 
 #include "base/config_keys.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/numbers.h"
 #include "base/safetensors.h"
 #include "ltm/model.h"
@@ -207,6 +208,7 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
     char path[LTM_PATH_MAX];
     struct file_map map;
     int64_t lines = 0;
+    enum { LINE_MOST = 1 << 20 }; /* ours are far shorter */
     json_t *last = NULL, *heldout = NULL;
     ltm_status status = path_join(path, sizeof path, run, "log.jsonl", error);
     if (status != LTM_OK || !file_exists(path)) return status;
@@ -217,7 +219,7 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) break; /* a line that is still being written */
         lines++;
-        json_t *line = json_loadb(text, (size_t)(next - text), 0, NULL);
+        json_t *line = next - text < LINE_MOST ? json_read(text, (size_t)(next - text), 0, NULL) : NULL;
         json_t **which = json_is_true(json_object_get(line, "heldout")) ? &heldout : &last;
         if (!line) continue;
         json_decref(*which);

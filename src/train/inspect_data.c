@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "ltm/corpus.h"
@@ -23,7 +24,7 @@ ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *
     *json = NULL;
     ltm_status status = file_read_text(&text, &bytes, path, JSON_MOST, error);
     if (status != LTM_OK) return status;
-    *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
+    *json = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
     free(text);
     if (!*json) return fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, wrong.line, wrong.text);
     return LTM_OK;

@@ -1,0 +1,71 @@
+/* Fuzz target: safetensors files, as bare tensors, as a model and as optimiser state. */
+#define FUZZ_NAME "safetensors"
+#include "fuzz/fuzz.h"
+
+#include "base/safetensors.h"
+#include "ltm/inspect.h"
+#include "model/model_file.h"
+#include "train/moments_file.h"
+
+static unsigned sum_of(const unsigned char *bytes, size_t count) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < count; i++) sum += bytes[i];
+    return sum;
+}
+
+static void visit(void *user, const char *key, const char *value) {
+    FUZZ_CHECK(key && value);
+    *(size_t *)user += strlen(key) + strlen(value);
+}
+
+/* Every byte that a tensor claims is there, and belongs to it alone. */
+static void look_at_tensors(const struct safetensors *file, size_t size) {
+    size_t metadata = 0, bytes = 0;
+    volatile unsigned sum = 0;
+    for (size_t i = 0; i < safetensors_count(file); i++) {
+        const struct safetensors_tensor *tensor = safetensors_at(file, i);
+        FUZZ_CHECK(safetensors_dtype(file, i));
+        FUZZ_CHECK(safetensors_find(file, tensor->name) == tensor);
+        sum += sum_of(tensor->data, tensor->bytes);
+        bytes += tensor->bytes;
+    }
+    (void)sum;
+    FUZZ_CHECK(bytes <= size);
+    safetensors_each_metadata(file, visit, &metadata);
+}
+
+/* A file is read into moments of the shape that its own configuration has. */
+static void read_moments(const struct safetensors *file, const struct decoder *decoder) {
+    struct ltm_error error = {0};
+    struct shares shares;
+    FUZZ_CHECK(shares_create(&shares, &decoder->table, decoder->config.layers, 1, 0, &error) == LTM_OK);
+    struct adamw adam = {.shares = &shares};
+    adam.first = calloc(shares.own ? shares.own : 1, sizeof *adam.first);
+    adam.second = calloc(shares.own ? shares.own : 1, sizeof *adam.second);
+    FUZZ_CHECK(adam.first && adam.second);
+    fuzz_ok(moments_read(&adam, &decoder->table, file, &error), &error);
+    free(adam.first);
+    free(adam.second);
+    shares_free(&shares);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct ltm_error error = {0};
+    struct safetensors *file = NULL;
+    struct decoder *decoder = NULL;
+    struct ltm_config config;
+    int64_t step;
+    char digest[20], *json = NULL;
+    const char *path = fuzz_put("model.safetensors", data, size);
+    const bool whole = fuzz_ok(safetensors_open(&file, path, &error), &error);
+    if (whole) look_at_tensors(file, size);
+    if (fuzz_ok(model_file_read(path, &decoder, &config, &step, digest, &error), &error)) {
+        FUZZ_CHECK(whole);
+        FUZZ_CHECK(decoder->table.size * sizeof(float) <= size);
+        read_moments(file, decoder);
+    }
+    if (whole && fuzz_ok(ltm_inspect(path, &json, &error), &error)) free(json);
+    decoder_free(decoder);
+    safetensors_close(file);
+    return 0;
+}
