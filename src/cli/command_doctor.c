@@ -22,8 +22,8 @@ static const char usage[] =
     "  --threads N            as many as a run would take (default: one a core)\n"
     "  --json                 print all of it as JSON\n"
     "\n"
-    "       ltm doctor --scaling CONFIG.ini [section.key=value …] [--machines 8,64,512] [--bandwidth 10G] [--latency "
-    "20us]\n"
+    "       ltm doctor --scaling CONFIG.ini [section.key=value …] [--machines 8,64,512] [--bandwidth 10G]\n"
+    "                  [--latency 20us] [--speed F] [--json]\n"
     "\n"
     "Foretells how long a slow step of that configuration takes on so many machines like this one "
     "(include/ltm/scaling.h\n"
@@ -125,6 +125,7 @@ int command_doctor(int argc, char **argv) {
         }
     }
     if (scaling.config) {
+        scaling.json = json;
         scaling.settings = argv + optind;
         scaling.count = argc - optind;
         for (int i = optind; i < argc; i++)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "arguments.h"
 #include "ltm.h"
 #include "ltm/scaling.h"
@@ -68,6 +70,45 @@ static int steps_for(struct ltm_config config, const struct ltm_scaling_options 
     return 0;
 }
 
+/* One number of machines. */
+struct row {
+    int machines;
+    struct ltm_scaling model;
+    int steps, batch; /* with which they are efficient enough; 0 = none found */
+};
+
+enum { ROWS_MOST = 64 };
+
+static ltm_status fill_row(struct row *row, const struct ltm_config *config, const struct ltm_scaling_options *options,
+                           int machines, struct ltm_error *error) {
+    *row = (struct row){.machines = machines};
+    ltm_status status = ltm_scaling_model(config, options, machines, &row->model, error);
+    if (status != LTM_OK) return status;
+    if (row->model.possible) row->steps = steps_for(*config, options, machines);
+    row->batch = batch_for(*config, options, machines);
+    return LTM_OK;
+}
+
+static ltm_status fill_rows(struct row *rows, int *count, const struct ltm_config *config,
+                            const struct ltm_scaling_options *options, const char *machines, struct ltm_error *error) {
+    *count = 0;
+    for (const char *at = machines; *at;) {
+        char *end;
+        const long n = strtol(at, &end, 10);
+        if (end == at || n < 1 || n > 1 << 20 || (*end && *end != ',') || *count == ROWS_MOST) {
+            error->code = LTM_INVALID;
+            snprintf(error->message, sizeof error->message,
+                     "--machines wants at most %d numbers from 1 to %d with commas between, such as 8,64,512",
+                     ROWS_MOST, 1 << 20);
+            return LTM_INVALID;
+        }
+        ltm_status status = fill_row(&rows[(*count)++], config, options, (int)n, error);
+        if (status != LTM_OK) return status;
+        at = *end ? end + 1 : end;
+    }
+    return LTM_OK;
+}
+
 static void print_or_dash(int value, int width) {
     if (value)
         printf(" %*d", width, value);
@@ -75,25 +116,21 @@ static void print_or_dash(int value, int width) {
         printf(" %*s", width, "-");
 }
 
-static ltm_status print_row(const struct ltm_config *config, const struct ltm_scaling_options *options, int processes,
-                            struct ltm_error *error) {
-    struct ltm_scaling s;
-    ltm_status status = ltm_scaling_model(config, options, processes, &s, error);
-    if (status != LTM_OK) return status;
-    printf("%8d", processes);
-    if (s.possible)
-        printf(" %10.3g %9.3g %9.3g %9.3g %6.0f %% %9.0f %9.0f", s.seconds, s.compute, s.exposed + s.share, s.update,
-               100 * s.efficiency, s.sent / 1e6, s.memory_bytes / 1e6);
+static void print_row(const struct row *row) {
+    const struct ltm_scaling *s = &row->model;
+    printf("%8d", row->machines);
+    if (s->possible)
+        printf(" %10.3g %9.3g %9.3g %9.3g %6.0f %% %9.0f %9.0f", s->seconds, s->compute, s->exposed + s->share,
+               s->update, 100 * s->efficiency, s->sent / 1e6, s->memory_bytes / 1e6);
     else
         printf(" %10s %9s %9s %9s %8s %9s %9s", "-", "-", "-", "-", "-", "-", "-");
-    print_or_dash(s.possible ? steps_for(*config, options, processes) : 0, 7);
-    print_or_dash(batch_for(*config, options, processes), 8);
+    print_or_dash(row->steps, 7);
+    print_or_dash(row->batch, 8);
     putchar('\n');
-    return LTM_OK;
 }
 
-static ltm_status print_table(const struct ltm_config *config, const struct ltm_scaling_options *options,
-                              const char *machines, struct ltm_error *error) {
+static void print_table(const struct row *rows, int count, const struct ltm_config *config,
+                        const struct ltm_scaling_options *options) {
     char speed[32];
     cli_quantity(speed, sizeof speed, options->speed);
     printf("%.1f M parameters, batch %d in groups of %d, %d fast steps, slow.parts %d; a machine of %d threads does "
@@ -104,19 +141,38 @@ static ltm_status print_table(const struct ltm_config *config, const struct ltm_
            options->latency * 1e6);
     puts("                        seconds a step                                MB            for 90 %");
     puts("machines        all   compute   network    update    share      sent    memory  T_fast    batch");
-    for (const char *at = machines; *at;) {
-        char *end;
-        const long n = strtol(at, &end, 10);
-        if (end == at || n < 1 || n > 1 << 20 || (*end && *end != ',')) {
-            error->code = LTM_INVALID;
-            snprintf(error->message, sizeof error->message, "--machines wants numbers with commas, such as 8,64,512");
-            return LTM_INVALID;
-        }
-        ltm_status status = print_row(config, options, (int)n, error);
-        if (status != LTM_OK) return status;
-        at = *end ? end + 1 : end;
-    }
-    return LTM_OK;
+    for (int i = 0; i < count; i++) print_row(&rows[i]);
+}
+
+static json_t *number_or_null(int value) { return value ? json_integer(value) : json_null(); }
+
+static json_t *row_json(const struct row *row) {
+    const struct ltm_scaling *s = &row->model;
+    json_t *object = json_pack("{s:i s:b s:o s:o}", "machines", row->machines, "possible", s->possible,
+                               "fast_steps_for_90_percent", number_or_null(row->steps), "batch_for_90_percent",
+                               number_or_null(row->batch));
+    if (object && s->possible)
+        json_object_update_new(
+            object, json_pack("{s:f s:f s:f s:f s:f s:f s:f s:f}", "step_seconds", s->seconds, "compute_seconds",
+                              s->compute, "gradient_seconds", s->exposed, "weights_seconds", s->share, "update_seconds",
+                              s->update, "efficiency", s->efficiency, "sent_bytes_per_step", s->sent, "memory_bytes",
+                              s->memory_bytes));
+    return object;
+}
+
+static void print_json(const struct row *rows, int count, const struct ltm_config *config,
+                       const struct ltm_scaling_options *options) {
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) json_array_append_new(list, row_json(&rows[i]));
+    json_t *object = json_pack("{s:I s:i s:i s:i s:i s:i s:f s:f s:f s:o}", "parameters",
+                               (json_int_t)ltm_parameter_count(&config->model), "batch", config->slow.batch, "group",
+                               config->slow.group, "parts", config->slow.parts, "fast_steps", config->fast.steps,
+                               "threads", config->run.threads, "speed_flops", options->speed,
+                               "network_bytes_per_second", options->bandwidth, "latency_seconds", options->latency,
+                               "rows", list);
+    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(object);
 }
 
 int doctor_scaling(const struct scaling_request *r) {
@@ -135,8 +191,11 @@ int doctor_scaling(const struct scaling_request *r) {
         return cli_usage("doctor", "--speed wants operations a second, such as 1.5T, not \"%s\"", r->speed);
     ltm_status status = configure(&config, r, &error);
     if (status == LTM_OK) {
+        struct row rows[ROWS_MOST];
+        int count;
         measure(&config, &options);
-        status = print_table(&config, &options, r->machines ? r->machines : "1,8,64,512", &error);
+        status = fill_rows(rows, &count, &config, &options, r->machines ? r->machines : "1,8,64,512", &error);
+        if (status == LTM_OK) (r->json ? print_json : print_table)(rows, count, &config, &options);
     }
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }

@@ -42,6 +42,41 @@ one_core() {
 }
 taskset -c 0 true 2>/dev/null && holds 'so are cores that are too few' one_core
 
+# How training would scale, from given speeds: what is foretold must follow from them.
+cat >wide.ini <<'INI'
+[model]
+dim = 256
+layers = 4
+vocab = 2048
+[slow]
+batch = 32
+group = 1
+[run]
+threads = 2
+INI
+scaling() { run "$LTM" doctor --scaling wide.ini --speed 100G "$@"; }
+in_a_table() {
+    scaling --machines 1,8,64
+    [ "$code" = 0 ] && grep -q '^machines .* T_fast ' out && grep -qE '^ +8 .* %' out || { cat out err; return 1; }
+    grep -qE '^ +64 +- ' out # more than groups
+}
+holds 'doctor --scaling foretells a step on several machines' in_a_table
+sent_and_time() { # 4 P (n - 1)/n bytes for each part and once for the weights; a slower network costs time, no bytes
+    scaling --json --machines 1,4 --bandwidth 10G
+    cp out fast
+    scaling --json --machines 1,4 --bandwidth 100M
+    jq -es '(.[0].parameters * 4 * 3 / 4) as $away | .[0].rows[1] as $fast | .[1].rows[1] as $slow |
+        ($fast.sent_bytes_per_step - 9 * $away | fabs) < 1e-4 * $away and .[0].rows[0].sent_bytes_per_step == 0 and
+        $slow.sent_bytes_per_step == $fast.sent_bytes_per_step and $slow.step_seconds > 2 * $fast.step_seconds and
+        $fast.efficiency <= 1 and $fast.compute_seconds * 4 <= .[0].rows[0].compute_seconds * 1.0001 and
+        $fast.memory_bytes < .[0].rows[0].memory_bytes' fast out
+}
+holds 'what is sent follows from the parameters, and time from the network' sent_and_time
+holds 'a speed without a number is refused' refused 2 'wants operations a second' "$LTM" doctor --scaling wide.ini --speed fast
+holds 'machines that are no numbers are refused' refused 1 'machines wants' "$LTM" doctor --scaling wide.ini --machines 8,x
+vocab_unknown() { refused 1 'set a number' "$LTM" doctor --scaling wide.ini model.vocab=auto && [ ! -s out ]; }
+holds 'an unknown vocabulary is refused before anything is printed' vocab_unknown
+
 holds 'an argument too many is refused' refused 2 'one argument too many' "$LTM" doctor here
 holds 'no threads are refused' refused 2 'threads' "$LTM" doctor --threads 0
 finish
