@@ -10,6 +10,8 @@ set -eu
 [ $# -gt 0 ] || { echo "usage: sbatch -N MACHINES runs/slurm.sh CONFIG.ini [section.key=value ...]" >&2; exit 2; }
 # srun does not take the job's cores for its steps by itself; a process that dies ends them all.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_ON_NODE:?this is for sbatch}
+# Open MPI over TCP lets a request wait behind megabytes of data; several connections to each process keep it from that.
+[ "$SLURM_JOB_NUM_NODES" -gt 64 ] || export OMPI_MCA_btl_tcp_links="${OMPI_MCA_btl_tcp_links:-4}"
 code=0
 srun --kill-on-bad-exit=1 --cpu-bind=none "${LTM:-build/ltm}" train "$@" || code=$?
 [ "$code" != 130 ] || scontrol requeue "$SLURM_JOB_ID"

@@ -7,12 +7,17 @@
  *     compute  = R · t · g T f / speed
  *     sums     S = R, or, where parts hold several groups, the parts of that process: how often gradients are handed over
  *     traffic  c = (parts of that process) · (4 P (n - 1)/n / β + messages · λ) / S
- *     exposed  = max(c · (share of the embedding, which comes last), S c - (S - 1) · compute / S - backward)
+ *     hidden   H = min(c · in flight, compute / S - backward) + backward
+ *     exposed  = max(c · (share of the embedding, which comes last), S c - (S - 1) · H - backward)
  *     share    = 4 P (n - 1)/n / β + windows · λ · log2 n       (weights, after the step)
  *     update   = (32 P / n + 8 P) / memory bandwidth            (optimiser; packing)
  *
+ * In flight while the next group's fast loop runs can be all of a part's gradient where parts hold several groups, else two layers
+ * and the embedding. backward is a group's.
+ *
  * Efficiency is the time of one process over n times that of n, at the same batch. What it leaves out: processes that are not
- * equally fast, networks whose bandwidth falls with their load, checkpoints and held-out scores. */
+ * equally fast, networks whose bandwidth falls with their load, the cores that MPI itself takes, checkpoints and held-out scores.
+ * tests/bench/README.md compares it with what was measured. */
 #ifndef LTM_SCALING_H
 #define LTM_SCALING_H
 

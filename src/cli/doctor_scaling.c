@@ -148,15 +148,15 @@ static json_t *number_or_null(int value) { return value ? json_integer(value) : 
 
 static json_t *row_json(const struct row *row) {
     const struct ltm_scaling *s = &row->model;
-    json_t *object = json_pack("{s:i s:b s:o s:o}", "machines", row->machines, "possible", s->possible,
-                               "fast_steps_for_90_percent", number_or_null(row->steps), "batch_for_90_percent",
-                               number_or_null(row->batch));
+    json_t *object =
+        json_pack("{s:i s:b s:o s:o}", "machines", row->machines, "possible", s->possible, "fast_steps_for_90_percent",
+                  number_or_null(row->steps), "batch_for_90_percent", number_or_null(row->batch));
     if (object && s->possible)
-        json_object_update_new(
-            object, json_pack("{s:f s:f s:f s:f s:f s:f s:f s:f}", "step_seconds", s->seconds, "compute_seconds",
-                              s->compute, "gradient_seconds", s->exposed, "weights_seconds", s->share, "update_seconds",
-                              s->update, "efficiency", s->efficiency, "sent_bytes_per_step", s->sent, "memory_bytes",
-                              s->memory_bytes));
+        json_object_update_new(object, json_pack("{s:f s:f s:f s:f s:f s:f s:f s:f}", "step_seconds", s->seconds,
+                                                 "compute_seconds", s->compute, "gradient_seconds", s->exposed,
+                                                 "weights_seconds", s->share, "update_seconds", s->update, "efficiency",
+                                                 s->efficiency, "sent_bytes_per_step", s->sent, "memory_bytes",
+                                                 s->memory_bytes));
     return object;
 }
 
@@ -164,12 +164,11 @@ static void print_json(const struct row *rows, int count, const struct ltm_confi
                        const struct ltm_scaling_options *options) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) json_array_append_new(list, row_json(&rows[i]));
-    json_t *object = json_pack("{s:I s:i s:i s:i s:i s:i s:f s:f s:f s:o}", "parameters",
-                               (json_int_t)ltm_parameter_count(&config->model), "batch", config->slow.batch, "group",
-                               config->slow.group, "parts", config->slow.parts, "fast_steps", config->fast.steps,
-                               "threads", config->run.threads, "speed_flops", options->speed,
-                               "network_bytes_per_second", options->bandwidth, "latency_seconds", options->latency,
-                               "rows", list);
+    json_t *object = json_pack(
+        "{s:I s:i s:i s:i s:i s:i s:f s:f s:f s:o}", "parameters", (json_int_t)ltm_parameter_count(&config->model),
+        "batch", config->slow.batch, "group", config->slow.group, "parts", config->slow.parts, "fast_steps",
+        config->fast.steps, "threads", config->run.threads, "speed_flops", options->speed, "network_bytes_per_second",
+        options->bandwidth, "latency_seconds", options->latency, "rows", list);
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(object);

@@ -11,6 +11,13 @@ enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see 
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
+/* Of a part's gradient, what can be on its way while the next group's fast loop runs: everything where there is a sum of the
+ * part; else the two layers and the embedding that a thread has buffers for (model/decoder.h). */
+static double share_in_flight(const struct ltm_config *c, bool within, double P, double embedding) {
+    const double layer = (1 - embedding) * P / c->model.layers;
+    return within ? 1 : fmin(1, embedding + 2 * layer / P);
+}
+
 static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_options *o, int n,
                            struct ltm_scaling *s) {
     const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
@@ -23,8 +30,10 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
     const int sums = parts < groups ? smaller(part_share, rounds) : rounds;
     const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / sums : 0;
     const double embedding = (double)c->model.vocab * c->model.dim / P, backward = round * 2 * forward / flops;
+    const double hidden =
+        fmin(traffic * share_in_flight(c, parts < groups, P, embedding), rounds * round / sums - backward) + backward;
     s->compute = rounds * round;
-    s->exposed = fmax(traffic * embedding, sums * traffic - (sums - 1) * s->compute / sums - backward);
+    s->exposed = fmax(traffic * embedding, sums * traffic - (sums - 1) * hidden - backward);
     s->share = n > 1 ? away / o->bandwidth + ceil(pieces / SHARE_WINDOW) * o->latency * log2(n) : 0;
     s->update = o->memory_bandwidth > 0 ? (32 * P / n + 8 * P) / o->memory_bandwidth : 0;
     s->sent = (part_share + 1) * away;
