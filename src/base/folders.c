@@ -14,7 +14,16 @@ bool folder_exists(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* A new name is on the disk once its folder is. */
+static ltm_status sync_parent(const char *path, struct ltm_error *error) {
+    char parent[1024];
+    const char *slash = strrchr(path, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return folder_sync(parent, error);
+}
+
 ltm_status folder_create(const char *path, struct ltm_error *error) {
+    ltm_status status;
     char part[1024];
     size_t length = strlen(path);
     if (length == 0) return fail(error, LTM_INVALID, "cannot make a folder without a name");
@@ -31,7 +40,8 @@ ltm_status folder_create(const char *path, struct ltm_error *error) {
             if (!folder_exists(part))
                 return number == EEXIST ? fail(error, LTM_IO, "cannot make the folder %s: %s is a file", path, part)
                                         : fail(error, LTM_IO, "cannot make the folder %s: %s", path, strerror(number));
-        }
+        } else if ((status = sync_parent(part, error)) != LTM_OK)
+            return status;
         part[end] = kept;
     }
     return LTM_OK;

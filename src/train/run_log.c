@@ -35,7 +35,7 @@ ltm_status run_log_open(struct run_log *log, const char *run, int64_t bytes, str
         status = write_failed(log, error);
         close(descriptor);
     }
-    return status;
+    return status == LTM_OK ? folder_sync(run, error) : status; /* its name, where it is new */
 }
 
 void run_log_close(struct run_log *log) {
