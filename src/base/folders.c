@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +84,31 @@ ltm_status folder_sync(const char *path, struct ltm_error *error) {
     if (number && number != EINVAL && number != ENOTSUP)
         return fail(error, LTM_IO, "cannot sync the folder %s: %s", path, strerror(number));
     return LTM_OK;
+}
+
+/* The process that left NAME.PROCESS-ATTEMPT.tmp (files.c), or 0 where the name is not of that form. */
+static long drafter(const char *name) {
+    const size_t length = strlen(name), ending = strlen(".tmp");
+    long process = 0;
+    int end = 0;
+    if (length <= ending || strcmp(name + length - ending, ".tmp") != 0) return 0;
+    const char *dot = memrchr(name, '.', length - ending);
+    return dot && sscanf(dot, ".%ld-%*u.tmp%n", &process, &end) == 1 && end && !dot[end] ? process : 0;
+}
+
+ltm_status folder_clear_drafts(const char *path, struct ltm_error *error) {
+    char **names, draft[1024];
+    size_t count;
+    ltm_status status = folder_list(&names, &count, path, error);
+    for (size_t i = 0; status == LTM_OK && i < count; i++) {
+        const long process = drafter(names[i]);
+        if (process <= 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH) continue;
+        status = path_join(draft, sizeof draft, path, names[i], error);
+        if (status == LTM_OK && unlink(draft) != 0 && errno != ENOENT)
+            status = fail(error, LTM_IO, "cannot remove %s: %s", draft, strerror(errno));
+    }
+    folder_list_free(names, count);
+    return status;
 }
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }

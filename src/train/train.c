@@ -170,11 +170,19 @@ static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
     return status;
 }
 
+static ltm_status clear_drafts(const char *run, struct ltm_error *error) {
+    char report[LTM_PATH_MAX];
+    ltm_status status = folder_clear_drafts(run, error);
+    if (status == LTM_OK) status = path_join(report, sizeof report, run, "report", error);
+    return status == LTM_OK && folder_exists(report) ? folder_clear_drafts(report, error) : status;
+}
+
 /* The run's configuration and log, which are process 0's. */
 static ltm_status open_log(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     const struct ltm_config *c = &s->config;
-    ltm_status status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
+    ltm_status status = clear_drafts(c->run.dir, error);
+    if (status == LTM_OK) status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
     if (status == LTM_OK) status = ltm_config_write(c, path, error);
     if (status == LTM_OK) status = run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
     return status;
