@@ -276,14 +276,14 @@ cleanup:
     return status;
 }
 
-/* A process that was killed after it renamed a checkpoint into place may have left the links behind. */
-static ltm_status repoint(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
+/* What a process that was killed after it renamed a checkpoint into place had still to do. */
+static ltm_status tidy(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
     char name[NAME_SIZE];
     step_name(name, state->step);
     ltm_status status = point(checkpoints, "last", name, error);
-    if (status != LTM_OK || state->best_step < 0) return status;
     step_name(name, state->best_step);
-    return point(checkpoints, "best", name, error);
+    if (status == LTM_OK && state->best_step >= 0) status = point(checkpoints, "best", name, error);
+    return status == LTM_OK ? prune(checkpoints, state, error) : status;
 }
 
 /* `folder` gets the one that was read. */
@@ -301,7 +301,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
         if (step_of(names[i]) < 0) continue;
         TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
         status = read_folder(folder, decoder, adam, config, state, error);
-        if (status == LTM_OK) status = repoint(checkpoints, state, error);
+        if (status == LTM_OK) status = tidy(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;
         snprintf(line, sizeof line, "%s; trying the checkpoint before it", error ? error->message : folder);
