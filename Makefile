@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan fuzz bench,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture bench,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -79,13 +79,14 @@ LIB_O     := $(filter-out $(CLI_O),$(call objects,src/*/*.c tokenizer/*.cc))
 SUPPORT_O := $(call objects,tests/support/*.c)
 TEST_O    := $(call objects,tests/*/test_*.c)
 BENCH_O   := $(call objects,tests/bench/*.c)
+PRELOAD   := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/faults/preload_*.c))
 ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O) $(BENCH_O)
 TESTS     := $(TEST_O:.o=)
 
 all: $(BUILD)/ltm; @:
-tests: $(TESTS); @:
 fuzzers: $(filter $(BUILD)/tests/fuzz/%,$(TESTS)); @:
-objects: $(ALL_O); @:
+tests: $(TESTS) $(PRELOAD); @:
+objects: $(ALL_O) $(PRELOAD); @:
 
 # The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
 # (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
@@ -111,6 +112,11 @@ $(TESTS) $(BENCH_O:.o=): %: %.o $(BUILD)/internal.a
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$Qmkdir -p $(@D) && $(compile_c) -c -o $@ $<
+
+# What tests preload into the command, in any build: nothing of sanitizers in it.
+$(BUILD)/%.so: %.c $(wildcard tests/faults/*.h) $(BUILD)/flags
+	$(say) LINK $@
+	$Qmkdir -p $(@D) && $(CC) -std=c11 -O1 -g -D_GNU_SOURCE -Itests $(WARN_C) $(filter -W%,$(CFLAGS)) -shared -fPIC -o $@ $< -ldl
 
 $(BUILD)/%.o: %.cc $(BUILD)/flags
 	$(say) CXX $<
@@ -169,6 +175,9 @@ $(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 format: ## lay out all sources as `make lint` wants them
 	@clang-format -i $(FORMATTED)
 
+torture: ## the tests of faults at every call, with 150 kills in one go: about 30 minutes (ONLY=… as in test)
+	@FAULTS=all LIMIT=7200 $(MAKE) check ONLY='$(or $(ONLY),faults)'
+
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
 sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
@@ -207,4 +216,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz bench install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture bench install uninstall clean FORCE
