@@ -42,7 +42,7 @@ ltm_status folder_create(const char *path, struct ltm_error *error); /* with its
 ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */
 /* Remove the drafts of files in it that processes of this machine left when they were killed. */
 ltm_status folder_clear_drafts(const char *path, struct ltm_error *error);
-ltm_status folder_sync(const char *path, struct ltm_error *error);   /* fsync */
+ltm_status folder_sync(const char *path, struct ltm_error *error); /* fsync */
 
 /* Names in a folder (without . and ..), sorted; the caller frees with folder_list_free. */
 ltm_status folder_list(char ***names, size_t *count, const char *path, struct ltm_error *error);
