@@ -27,6 +27,7 @@ enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
+enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
 /* [model] and [latent]: what a checkpoint fixes. */
@@ -99,9 +100,10 @@ struct ltm_config {
     struct {
         char dir[LTM_PATH_MAX]; /* the run's folder; empty = runs/NAME of the configuration file */
         uint64_t seed;
-        int64_t tokens; /* training tokens in all */
-        int threads;    /* auto = one a core */
-        int precision;  /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
+        int64_t tokens;   /* training tokens in all */
+        int threads;      /* auto = one a core */
+        int precision;    /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
+        int on_nonfinite; /* enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
         int eval_every, eval_sequences,
             checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
     } run;

@@ -3,6 +3,10 @@
  *     struct ltm_train_hooks hooks = {.on_step = show};
  *     ltm_train(&config, &hooks, &result, &error);
  *
+ * A slow step whose loss or gradient is not finite changes nothing: with run.on_nonfinite = stop the run ends with LTM_NUMERIC,
+ * a sentence that names step, tensor and sequence, and a checkpoint of the state before; with skip it goes on without that update,
+ * until LTM_SKIPPED_MOST in a row are. A sequence whose fast loop diverges gets the prior for posterior: the batch is whole.
+ *
  * Begins a run in config->run.dir, or goes on from its newest whole checkpoint to the same bits that an
  * undisturbed run would have reached, for any number of threads. */
 #ifndef LTM_TRAIN_H
@@ -20,7 +24,10 @@
 extern "C" {
 #endif
 
-/* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout. */
+enum { LTM_SKIPPED_MOST = 10 };
+
+/* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
+ * the log. */
 struct ltm_train_record {
     int64_t step, steps;    /* steps done, and in all */
     int64_t tokens;         /* training tokens seen */
@@ -32,6 +39,8 @@ struct ltm_train_record {
     double seconds;           /* trained for, over all resumes */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
+    int64_t diverged; /* sequences whose fast loop did, so that the prior stands in for their fit; 0: not in the log */
+    const char *nonfinite; /* what was not finite, so that this step has changed no weight; or NULL */
 };
 
 struct ltm_train_hooks {
@@ -47,6 +56,8 @@ struct ltm_train_result {
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
+    int64_t skipped;         /* slow steps without an update, since something was not finite; over all resumes */
+    int64_t diverged;        /* sequences, over all slow steps and resumes, whose fast loop did */
 };
 
 /* Floating-point operations of useful work that training takes a token: 3 forward passes (ltm_forward_flops) for each draw

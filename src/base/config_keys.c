@@ -11,6 +11,7 @@ static const char *const methods[] = {"adam", "natural", "langevin", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
 static const char *const noises[] = {"fresh", "fixed", NULL};
 static const char *const objectives[] = {"elbo", "iwae", NULL};
+static const char *const on_nonfinite[] = {"stop", "skip", NULL};
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
 
 #define INT(least, most) CONFIG_INT, false, least, most, NULL
@@ -79,6 +80,8 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
     X("run.precision", run.precision, CHOICE(precisions), "auto",                                                      \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite), "stop",                                              \
+      "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only")   \
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \

@@ -82,6 +82,7 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     display->step = record->step;
     display->steps = record->steps;
     display->seconds = record->seconds;
+    if (record->nonfinite) return; /* said in a message */
     if (record->heldout) {
         display->bound = record->bound;
         cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %.4f ± %.4f nats a token (recon %.4f, KL %.4f)",
@@ -217,6 +218,8 @@ static void print_json(const struct ltm_train_result *result) {
         json_object_set_new(json, "best_step", json_integer(result->best_step));
         json_object_set_new(json, "best", json_string(result->best));
     }
+    json_object_set_new(json, "skipped", json_integer(result->skipped));
+    json_object_set_new(json, "diverged", json_integer(result->diverged));
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(json);
@@ -230,6 +233,12 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (isfinite(result->best_bound))
         printf("best held-out bound %.4f nats a token, at step %lld: %s\n", result->best_bound,
                (long long)result->best_step, result->best);
+    if (result->skipped)
+        printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
+               (long long)result->skipped, result->skipped == 1 ? " was" : "s were");
+    if (result->diverged)
+        printf("%lld time%s a fast loop diverged, and the prior stood in for its fit (diverged in log.jsonl)\n",
+               (long long)result->diverged, result->diverged == 1 ? "" : "s");
 }
 
 /* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */

@@ -199,7 +199,7 @@ int64_t score_diverged(const struct sequence_score *scores, int64_t count, int64
 static void tell_diverged(const struct sequence_score *scores, const int64_t *starts, int64_t count,
                           const struct ltm_watch *watch) {
     char line[400];
-    int64_t first;
+    int64_t first = 0;
     const int64_t diverged = score_diverged(scores, count, &first);
     if (!diverged || !watch || !watch->message) return;
     snprintf(line, sizeof line,

@@ -31,7 +31,7 @@ struct score_dump {
     float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample */
 };
 
-/* How many of `count` sequences have a fit that diverged; *first is the first of them. */
+/* How many of `count` sequences have a fit that diverged; *first becomes the first of them. */
 int64_t score_diverged(const struct sequence_score *scores, int64_t count, int64_t *first);
 
 struct score_options {

@@ -1,5 +1,6 @@
 #include "math/vector.h"
 
+#include <float.h>
 #include <math.h>
 
 float vector_dot(const float *a, const float *b, size_t n) {
@@ -14,6 +15,13 @@ double vector_sum_squares(const float *a, size_t n) {
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)a[i];
     return sum;
+}
+
+bool vector_finite(const float *a, size_t n) {
+    int wrong = 0;
+#pragma omp simd reduction(| : wrong)
+    for (size_t i = 0; i < n; i++) wrong |= !(fabsf(a[i]) <= FLT_MAX);
+    return !wrong;
 }
 
 float vector_max(const float *a, size_t n) {

@@ -5,6 +5,7 @@
 #ifndef MATH_VECTOR_H
 #define MATH_VECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -37,6 +38,7 @@ static inline float vector_sigmoid1(float x) { return 1.0f / (1.0f + vector_exp1
 
 float vector_dot(const float *a, const float *b, size_t n);
 double vector_sum_squares(const float *a, size_t n); /* in double */
+bool vector_finite(const float *a, size_t n);        /* whether all are: no NaN, no infinity */
 float vector_max(const float *a, size_t n);
 void vector_add(float *y, const float *x, size_t n);   /* y += x */
 void vector_scale(float *y, float factor, size_t n);   /* y *= factor */

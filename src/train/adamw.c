@@ -64,10 +64,11 @@ void adamw_step(struct adamw *adam, float *weights, float *gradient, const struc
                 const struct ltm_slow_config *config, double lr, double scale, int threads) {
     const struct shares *shares = adam->shares;
     adam->count++;
+    const double updates = (double)(adam->count - adam->skipped);
     const struct rates gains = {.beta1 = (float)config->beta1,
                                 .beta2 = (float)config->beta2,
-                                .rate = (float)(lr / (1 - pow(config->beta1, (double)adam->count))),
-                                .root = (float)(1 / sqrt(1 - pow(config->beta2, (double)adam->count))),
+                                .rate = (float)(lr / (1 - pow(config->beta1, updates))),
+                                .root = (float)(1 / sqrt(1 - pow(config->beta2, updates))),
                                 .keep = 1,
                                 .scale = (float)scale};
     struct rates matrices = gains;

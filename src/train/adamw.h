@@ -21,7 +21,8 @@ double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t ste
 
 struct adamw {
     float *first, *second; /* moments of the own slices (shares->own) */
-    int64_t count;         /* steps taken */
+    int64_t count;         /* slow steps gone through … */
+    int64_t skipped;       /* … and of these, those without an update: the moments have seen the others */
     const struct shares *shares;
     float *slice; /* (PIECE): another process's, on the way to or from a file; NULL for a process that is alone */
 };

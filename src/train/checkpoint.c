@@ -49,6 +49,9 @@ static ltm_status write_state(const char *folder, const struct checkpoint_state 
     }
     json_object_set_new(root, "corpus", json_string(state->corpus));
     json_object_set_new(root, "log_bytes", json_integer(state->log_bytes));
+    json_object_set_new(root, "skipped", json_integer(state->skipped));
+    json_object_set_new(root, "skipped_in_a_row", json_integer(state->in_a_row));
+    json_object_set_new(root, "diverged", json_integer(state->diverged));
     for (int i = 0; i < FILES; i++) {
         TRY(path_join(path, sizeof path, folder, files[i], error));
         if (!file_exists(path)) continue;
@@ -269,6 +272,9 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     state->best_bound = best ? json_number_value(best) : INFINITY;
     state->best_step = best ? json_integer_value(json_object_get(root, "best_step")) : -1;
     state->log_bytes = json_integer_value(json_object_get(root, "log_bytes"));
+    state->skipped = adam->skipped = json_integer_value(json_object_get(root, "skipped"));
+    state->in_a_row = json_integer_value(json_object_get(root, "skipped_in_a_row"));
+    state->diverged = json_integer_value(json_object_get(root, "diverged"));
 cleanup:
     json_decref(root);
     safetensors_close(weights);
@@ -322,6 +328,7 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct ada
     struct safetensors *moments = NULL;
     TRY(processes_broadcast(state, sizeof *state, error));
     adam->count = state->step;
+    adam->skipped = state->skipped;
     if (state->step == 0) return LTM_OK;
     TRY(processes_broadcast(decoder->weights, decoder->table.size * sizeof(float), error));
     if (processes_rank() == 0) {

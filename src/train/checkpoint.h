@@ -25,6 +25,9 @@ struct checkpoint_state {
     int64_t best_step;
     char corpus[64];   /* what the corpus is known by (train.c), so that a resume meets the same one */
     int64_t log_bytes; /* log.jsonl up to here belongs to it */
+    int64_t skipped;   /* slow steps without an update, of `step` … */
+    int64_t in_a_row;  /* … and of the last ones */
+    int64_t diverged;  /* sequences whose fast loop did */
 };
 
 /* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove

@@ -10,11 +10,11 @@
 #include "base/processes.h"
 #include "ltm.h"
 
-/* Keys that change no bit of the result; and paths, since a corpus is known by its content. */
+/* Keys that change no bit of the result; paths, since a corpus is known by its content; and what is chosen once a step has failed. */
 static bool may_change(const char *key) {
     static const char *const free_keys[] = {"run.dir",        "run.threads",          "run.eval_sequences",
-                                            "run.eval_every", "run.checkpoint_every", "data.corpus",
-                                            "data.tokenizer"};
+                                            "run.eval_every", "run.checkpoint_every", "run.on_nonfinite",
+                                            "data.corpus",    "data.tokenizer"};
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
         if (strcmp(key, free_keys[i]) == 0) return true;
     return strncmp(key, "eval.", 5) == 0;

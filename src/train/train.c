@@ -22,6 +22,7 @@
 #include "math/bf16.h"
 #include "math/matmul.h"
 #include "train/checkpoint.h"
+#include "train/nonfinite.h"
 #include "train/run_log.h"
 #include "train/run_machine.h"
 #include "train/same_run.h"
@@ -286,6 +287,69 @@ static struct ltm_train_record new_record(const struct session *s) {
                                      .seconds = trained_seconds(s)};
 }
 
+static ltm_status save(struct session *s, struct ltm_error *error) {
+    s->state.step = s->trainer.adam.count;
+    s->state.seconds = trained_seconds(s);
+    ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
+    status = processes_agree(status, error);
+    if (status != LTM_OK) return status;
+    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.adam, &s->config, &s->state,
+                            s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
+}
+
+/* Told the first time alone: a bad rate may make it happen in every step. */
+static void count_diverged(struct session *s, const struct ltm_train_record *record) {
+    if (record->diverged && s->state.diverged == 0)
+        say(s,
+            "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such a fit, and "
+            "the "
+            "log counts them; a lower fast.lr may mend it",
+            (long long)record->step, (long long)record->diverged, s->config.slow.batch);
+    s->state.diverged += record->diverged;
+}
+
+/* The run ends, but for a weight that is spoilt itself with the state before this step in a checkpoint. */
+static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, struct ltm_train_record *record,
+                                 struct ltm_error *error) {
+    const bool spoilt = fault->kind == FAULT_WEIGHT, kept = !spoilt && s->trainer.adam.count > 0;
+    const bool in_a_row = s->config.run.on_nonfinite == LTM_NONFINITE_SKIP && !spoilt;
+    char where[64] = "";
+    ltm_status status = kept ? save(s, error) : LTM_OK;
+    if (status == LTM_OK)
+        status = report(s, record, error); /* behind what the checkpoint counts: a resume makes it anew */
+    if (status != LTM_OK) return status;
+    if (kept) snprintf(where, sizeof where, " (kept in checkpoints/step-%08lld)", (long long)s->trainer.adam.count);
+    return fail(error, LTM_NUMERIC, "slow step %lld of %lld: %s; %s%s", (long long)record->step,
+                (long long)record->steps, record->nonfinite,
+                spoilt     ? "go back to an earlier checkpoint, or begin anew in another run.dir"
+                : in_a_row ? "so many steps in a row were skipped that the run ends; begin anew with a lower slow.lr "
+                             "in another run.dir, or go "
+                             "on from the state before this step"
+                           : "this step is not made; begin anew with a lower slow.lr in another run.dir, or let "
+                             "run.on_nonfinite = skip go "
+                             "on from the state before it without its update",
+                where);
+}
+
+/* One that cannot be made is skipped, or ends the run. */
+static ltm_status nonfinite_step(struct session *s, const struct fault *fault, struct ltm_train_record *record,
+                                 struct ltm_error *error) {
+    char text[FAULT_TEXT];
+    nonfinite_describe(text, &s->trainer, fault);
+    record->nonfinite = text;
+    record->step++;
+    record->tokens += (int64_t)s->config.slow.batch * s->config.model.sequence;
+    if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP || fault->kind == FAULT_WEIGHT ||
+        s->state.in_a_row + 1 >= LTM_SKIPPED_MOST)
+        return stop_nonfinite(s, fault, record, error);
+    say(s, "slow step %lld of %lld is skipped: %s", (long long)record->step, (long long)record->steps, text);
+    trainer_skip(&s->trainer);
+    count_diverged(s, record);
+    s->state.skipped++;
+    s->state.in_a_row++;
+    return report(s, record, error);
+}
+
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     const double tokens = (double)c->slow.batch * c->model.sequence, began = seconds_now();
@@ -302,6 +366,26 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.grad_norm = done.grad_norm;
     record.tokens_per_second = s->rate;
     record.utilisation = rate * ltm_training_flops(c) / s->peak;
+    record.diverged = done.diverged;
+    if (done.fault.kind) return nonfinite_step(s, &done.fault, &record, error);
+    count_diverged(s, &record);
+    s->state.in_a_row = 0;
+    return report(s, &record, error);
+}
+
+/* There is no bound where a sequence has none. What the training steps have made is whole: it is kept. */
+static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) {
+    struct ltm_train_record record = new_record(s);
+    struct ltm_error second;
+    record.heldout = true;
+    record.recon = record.kl = record.bound = record.bound_error = NAN;
+    record.nonfinite = error->message;
+    if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP) {
+        const ltm_status status = save(s, &second);
+        if (status != LTM_OK) *error = second;
+        return status == LTM_OK ? LTM_NUMERIC : status;
+    }
+    say(s, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
     return report(s, &record, error);
 }
 
@@ -311,29 +395,22 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch};
     ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, s->heldout, s->heldout_starts,
                                         s->heldout_count, &options, error);
+    if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
     const struct score_summary score = score_summarise(s->heldout_scores, s->heldout_count, s->config.model.sequence);
     struct ltm_train_record record = new_record(s);
+    int64_t first;
     record.heldout = true;
     record.recon = score.recon;
     record.kl = score.kl;
     record.bound = score.bound;
     record.bound_error = score.bound_error;
+    record.diverged = score_diverged(s->heldout_scores, s->heldout_count, &first);
     if (score.bound < s->state.best_bound) {
         s->state.best_bound = score.bound;
         s->state.best_step = record.step;
     }
     return report(s, &record, error);
-}
-
-static ltm_status save(struct session *s, struct ltm_error *error) {
-    s->state.step = s->trainer.adam.count;
-    s->state.seconds = trained_seconds(s);
-    ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
-    status = processes_agree(status, error);
-    if (status != LTM_OK) return status;
-    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.adam, &s->config, &s->state,
-                            s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
 }
 
 static bool due(int64_t step, int every) { return every > 0 && step % every == 0; }
@@ -385,7 +462,9 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
             (struct ltm_train_result){.step = s.trainer.adam.count,
                                       .tokens = s.trainer.adam.count * config->slow.batch * config->model.sequence,
                                       .best_bound = s.state.best_bound,
-                                      .best_step = s.state.best_step};
+                                      .best_step = s.state.best_step,
+                                      .skipped = s.state.skipped,
+                                      .diverged = s.state.diverged};
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }
     tear_down(&s);

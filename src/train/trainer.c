@@ -13,6 +13,8 @@
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "train/exchange.h"
+#include "train/group_gradient.h"
+#include "train/nonfinite.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
@@ -98,90 +100,20 @@ void trainer_free(struct trainer *trainer) {
     *trainer = (struct trainer){0};
 }
 
-/* Weight of the KL in the fast loop of slow step `step` (from 0). */
-static double kl_weight(const struct ltm_slow_config *slow, int64_t step) {
-    if (step >= slow->kl_warmup) return 1;
-    return slow->kl_start + (1 - slow->kl_start) * (double)step / slow->kl_warmup;
+/* A draw's gradient on its way into the sum. */
+static struct gradient_taker sum_taker(void *user, int draw) {
+    struct gradient_ticket *ticket = user;
+    ticket->draw = draw;
+    return gradient_sum_taker(ticket);
 }
 
-/* One group of the batch in a worker's hands. */
-struct group {
-    struct trainer *trainer;
-    struct worker *w;
-    int first, count; /* sequences of the batch */
-};
-
-/* z = μ + σ ε with noise that the fit has not seen. The published program keeps the fit's noise for the slow step too. */
-static void draw(const struct group *group, int sample) {
-    const struct ltm_config *c = &group->trainer->config;
-    const uint32_t purpose = c->fast.noise == LTM_NOISE_FIXED ? RANDOM_FAST_NOISE : RANDOM_SLOW_NOISE;
-    const uint32_t step = (uint32_t)group->trainer->adam.count;
-    const struct noise_source source = {{c->run.seed, purpose, step, 0, 0}, group->w->numbers};
-    struct fast_loop *loop = &group->w->loop;
-    fast_loop_draw(loop, &source, group->count, sample);
-    posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, (size_t)group->count * loop->latents);
-}
-
-/* -log p(x|z) of the group's sequence g, as last computed. */
-static double nll_of(const struct group *group, int g) {
-    const int T = group->trainer->config.model.sequence;
-    double sum = 0;
-    for (int t = 0; t < T; t++) sum += (double)group->w->loop.nll[(size_t)g * (size_t)T + (size_t)t];
-    return sum;
-}
-
-/* The gradient of -log 1/S Σ_s w_s, w_s = p(x|z_s) p(z_s) / q(z_s), takes the share w_s / Σ w of that of -log p(x|z_s) (Burda
- * et al., 2016). */
-static void weigh_draws(const struct group *group) {
-    const int S = group->trainer->config.slow.samples;
-    const struct fast_loop *loop = &group->w->loop;
-    double *shares = group->trainer->shares + (size_t)group->first * (size_t)S;
-    for (int s = 0; s < S; s++) {
-        draw(group, s);
-        decoder_score(group->w->pass, loop->z, loop->nll);
-        for (int g = 0; g < group->count; g++) {
-            const size_t at = (size_t)g * loop->latents;
-            shares[g * S + s] = posterior_log_ratio(loop->z + at, loop->logvar + at, loop->noise + at, loop->latents) -
-                                nll_of(group, g);
-        }
-    }
-    for (int g = 0; g < group->count; g++) {
-        double *share = shares + (size_t)g * (size_t)S, most = share[0], sum = 0;
-        for (int s = 1; s < S; s++) most = fmax(most, share[s]);
-        for (int s = 0; s < S; s++) sum += share[s] = exp(share[s] - most);
-        for (int s = 0; s < S; s++) share[s] /= sum;
-        group->trainer->scores[group->first + g].iwae = -most - log(sum / S);
-    }
-}
-
-/* Fit the group's posteriors, draw z anew, and add the gradient of the mean over the batch of -log p(x_t | x_<t, z). */
+/* This process's i-th group. */
 static void train_group(struct trainer *trainer, struct worker *w, int i) {
-    const struct ltm_config *c = &trainer->config;
-    const int T = c->model.sequence, S = c->slow.samples;
-    const int first = gradient_group(&trainer->gradient, i) * trainer->workers.group;
-    const int left = c->slow.batch - first, count = left < trainer->workers.group ? left : trainer->workers.group;
-    const struct group group = {trainer, w, first, count};
-    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
-    float *scales = trainer->scales + first;
-    struct sequence_score *scores = trainer->scores + first;
-    worker_begin(w, trainer->stream, trainer->starts + first, (uint32_t)first, count, T);
-    fast_loop_start(&w->loop, &c->fast, count);
-    w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->adam.count);
-    fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
-    for (int g = 0; g < count; g++)
-        scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};
-    if (trainer->shares) weigh_draws(&group);
-    for (int s = 0; s < S; s++) {
-        for (int g = 0; g < count; g++) {
-            const double share = trainer->shares ? trainer->shares[(first + g) * S + s] : 1.0 / S;
-            scales[g] = (float)(share / ((double)c->slow.batch * T));
-        }
-        draw(&group, s);
-        struct gradient_ticket ticket = {&trainer->gradient, i, s};
-        const struct gradient_taker taker = gradient_sum_taker(&ticket);
-        decoder_give_weight_gradient(w->pass, w->loop.z, scales, w->loop.nll, &taker);
-        for (int g = 0; g < count; g++) scores[g].recon += nll_of(&group, g) / S;
-    }
+    const int batch = trainer->config.slow.batch, most = trainer->workers.group;
+    const int first = gradient_group(&trainer->gradient, i) * most;
+    const struct group group = {trainer, w, first, batch - first < most ? batch - first : most};
+    struct gradient_ticket ticket = {&trainer->gradient, i, 0};
+    group_gradient(&group, &(struct draw_takers){&ticket, sum_taker});
 }
 
 /* All groups of the batch that are this process's, handed out in increasing order as sums ask. Ids are checked beforehand: a
@@ -230,6 +162,17 @@ cleanup:
     return status;
 }
 
+static double clip_scale(const struct ltm_slow_config *slow, double norm) {
+    return slow->clip > 0 && norm > slow->clip ? slow->clip / norm : 1;
+}
+
+/* AdamW squares the clipped gradient in fp32. From an infinite square a weight's second moment would never come back, and the weight
+ * never move again. With finite squares, moments and weights that were finite before a step are so behind it: only this needs
+ * to be looked at. */
+static bool can_be_squared(const struct ltm_slow_config *slow, double norm) {
+    return isfinite(norm) && norm * clip_scale(slow, norm) < 1e18;
+}
+
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
     const struct ltm_config *c = &trainer->config;
     const double tokens = (double)c->slow.batch * c->model.sequence;
@@ -243,13 +186,13 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
         done->loss += (trainer->shares ? trainer->scores[i].iwae : trainer->scores[i].recon) / tokens;
+        /* Where no loss is finite no fit could be had. */
+        done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }
     done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
-    if (!isfinite(done->loss) || !isfinite(done->grad_norm))
-        status = fail(error, LTM_NUMERIC,
-                      "at slow step %lld the %s is not a finite number; training has diverged. Begin anew with a lower "
-                      "slow.lr or fast.lr in another run.dir; the checkpoints so far are kept",
-                      (long long)trainer->adam.count + 1, isfinite(done->loss) ? "gradient" : "loss");
+    if (isfinite(done->recon + done->kl + done->loss) && can_be_squared(&c->slow, done->grad_norm)) return LTM_OK;
+    TRY(nonfinite_find(trainer, &done->fault, error));
+    memset(trainer->gradient.total, 0, trainer->state.own * sizeof *trainer->gradient.total);
 cleanup:
     return status;
 }
@@ -258,10 +201,14 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     const struct ltm_slow_config *c = &trainer->config.slow;
     const int threads = trainer->config.run.threads;
     ltm_status status = trainer_gradient(trainer, done, error);
-    if (status != LTM_OK) return status;
-    const double scale = c->clip > 0 && done->grad_norm > c->clip ? c->clip / done->grad_norm : 1;
+    if (status != LTM_OK || done->fault.kind) return status;
     adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->table, c,
-               done->lr, scale, threads);
+               done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
+}
+
+void trainer_skip(struct trainer *trainer) {
+    trainer->adam.count++;
+    trainer->adam.skipped++;
 }

@@ -49,18 +49,33 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
                           const struct token_stream *stream, struct ltm_error *error);
 void trainer_free(struct trainer *trainer);
 
+/* What was not finite in a slow step, if anything (train/nonfinite.h). */
+enum fault_kind { FAULT_NONE, FAULT_WEIGHT, FAULT_LOSS, FAULT_GRADIENT, FAULT_SUM };
+
+struct fault {
+    enum fault_kind kind;
+    int tensor;   /* of the table of weights: a weight, or its gradient; -1 = none in particular */
+    int sequence; /* of the batch; -1 = none in particular */
+};
+
 struct slow_step {
     double recon, kl,
         loss; /* nats a token: recon at the drawn z; loss is what was minimised: recon, or the iwae bound */
     double lr, grad_norm;
+    int diverged; /* sequences whose fast loop did, and for which the prior stood in */
+    struct fault fault;
 };
 
-/* trainer->gradient.total += the gradient of the loss over the batch of the slow step after trainer->adam.count of them. The fitted
- * posteriors are taken as given: no gradient goes through the fast loop. */
+/* trainer->gradient.total += the gradient of the loss over the batch of the slow step after trainer->adam.count of them, with all
+ * processes, which all get the same `done`; with a fault in it the total is zero. The fitted posteriors are taken as given:
+ * no gradient goes through the fast loop. */
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
-/* Take the slow step after trainer->adam.count of them, with all processes. LTM_NUMERIC when loss or gradient is not finite: the weights are then
- * as they were. */
+/* Take the slow step after trainer->adam.count of them, with all processes. With a fault in `done` it was not taken:
+ * weights, moments and count are as they were. */
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
+
+/* Go on to the next slow step and leave out this one's update, of which the moments shall know nothing. */
+void trainer_skip(struct trainer *trainer);
 
 #endif

@@ -1,17 +1,9 @@
 /* The slow step's gradient against finite differences of the loss it reports, for both objectives, and what its settings do. */
 #include "support/gradients.h"
-#include "support/shards.h"
+#include "support/trainer_rig.h"
 #include "support/unit.h"
 
-#include "train/trainer.h"
-
 enum { VOCAB = 30, WINDOW = 5, BATCH = 3, LENGTH = 9 };
-
-struct rig {
-    struct trainer trainer;
-    struct decoder *decoder;
-    struct token_stream *stream;
-};
 
 static struct ltm_config tiny(void) {
     struct ltm_config c;
@@ -33,32 +25,6 @@ static struct ltm_config tiny(void) {
     c.run.threads = 2;
     ltm_config_resolve(&c);
     return c;
-}
-
-static void open_rig(struct rig *rig, const struct ltm_config *config) {
-    char corpus[600];
-    snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
-    if (!file_exists(corpus)) test_write_corpus(corpus, 400, 100, VOCAB);
-    assert_int_equal(token_stream_open(&rig->stream, corpus, "train", NULL), LTM_OK);
-    assert_int_equal(decoder_create(&rig->decoder, &config->model, NULL), LTM_OK);
-    random_normal(rig->decoder->weights, rig->decoder->table.size, (struct random_key){.seed = 4, .purpose = 99});
-    for (size_t i = 0; i < rig->decoder->table.size; i++) rig->decoder->weights[i] *= 0.4f;
-    assert_int_equal(trainer_create(&rig->trainer, config, rig->decoder, rig->stream, NULL), LTM_OK);
-}
-
-static void close_rig(struct rig *rig) {
-    trainer_free(&rig->trainer);
-    decoder_free(rig->decoder);
-    token_stream_close(rig->stream);
-}
-
-/* Laid out as the weights. */
-static void copy_gradient(float *gradient, const struct trainer *trainer) {
-    for (int p = 0; p < trainer->state.count; p++) {
-        const struct piece *piece = &trainer->state.pieces[p];
-        memcpy(gradient + piece->all.begin, trainer->gradient.total + piece->at,
-               (piece->all.end - piece->all.begin) * sizeof *gradient);
-    }
 }
 
 static struct slow_step gradient_of(struct rig *rig) {

@@ -1,0 +1,24 @@
+/* One group of a batch: its posteriors fitted, z drawn anew, and the gradient of the mean over the batch of -log p(x_t | x_<t, z)
+ * (paper, algorithm 1). The fitted posteriors are taken as given: no gradient goes through the fast loop. */
+#ifndef TRAIN_GROUP_GRADIENT_H
+#define TRAIN_GROUP_GRADIENT_H
+
+#include "train/trainer.h"
+
+/* In a worker's hands. */
+struct group {
+    struct trainer *trainer;
+    struct worker *w;
+    int first, count; /* sequences of the batch */
+};
+
+/* Who takes the gradient of each of the group's draws of z. */
+struct draw_takers {
+    void *user;
+    struct gradient_taker (*of_draw)(void *user, int draw);
+};
+
+/* Of the slow step after trainer->adam.count of them. The group's part of trainer->scores is filled in. */
+void group_gradient(const struct group *group, const struct draw_takers *takers);
+
+#endif
