@@ -17,6 +17,7 @@
 #include "model/model_file.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
+#include "train/same_run.h"
 #include "train/trained_model.h"
 
 struct evaluation {
@@ -170,6 +171,16 @@ cleanup:
     return status;
 }
 
+/* Processes that score together must score one model on one corpus. */
+static ltm_status compare_processes(const struct evaluation *e, struct ltm_error *error) {
+    char inputs[64], weights[17];
+    if (processes_count() == 1) return LTM_OK;
+    const struct decoder *decoder = e->model->decoder;
+    checksum_hex(weights, decoder->weights, decoder->table.size * sizeof *decoder->weights);
+    snprintf(inputs, sizeof inputs, "%s %" PRIu64, weights, (uint64_t)token_stream_count(e->stream));
+    return same_everywhere(&e->config, inputs, true, error);
+}
+
 /* How many tokens a share of a sequence is: at least one, and at least one is left. */
 static int first_part(double share, int length) {
     const int tokens = (int)(share * length);
@@ -202,6 +213,7 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     int64_t first;
     e.config.model = model->config.model;
     TRY(processes_agree(set_up(&e, corpus, error), error));
+    TRY(compare_processes(&e, error));
     const struct score_options options = options_of(&e, watch);
     TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
     *result = (struct ltm_eval_result){.sequences = e.count,

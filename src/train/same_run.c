@@ -39,18 +39,18 @@ ltm_status same_run(const struct ltm_config *was, const struct ltm_config *is, s
     return LTM_OK;
 }
 
-static bool may_differ(const char *key) {
+static bool may_differ(const char *key, bool scores) {
     return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.tokenizer") == 0 ||
-           strncmp(key, "eval.", 5) == 0;
+           strcmp(key, "eval.dump") == 0 || (scores ? strcmp(key, "run.dir") == 0 : strncmp(key, "eval.", 5) == 0);
 }
 
 /* What process 0 was started with. */
 struct start {
-    char version[64], corpus[64];
+    char version[64], inputs[64];
     char values[][LTM_PATH_MAX]; /* of all keys */
 };
 
-static ltm_status compare(const struct start *first, const struct ltm_config *config, const char *corpus,
+static ltm_status compare(const struct start *first, const struct ltm_config *config, const char *inputs, bool scores,
                           struct ltm_error *error) {
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
@@ -61,20 +61,19 @@ static ltm_status compare(const struct start *first, const struct ltm_config *co
     for (size_t i = 0; i < count; i++) {
         ltm_status status = ltm_config_get(config, keys[i].name, value, sizeof value, error);
         if (status != LTM_OK) return status;
-        if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name))
+        if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name, scores))
             return fail(error, LTM_MISMATCH,
                         "%s = %.200s here, %.200s in process 0; start all processes with the same configuration",
                         keys[i].name, value, first->values[i]);
     }
-    if (strcmp(first->corpus, corpus) != 0)
-        return fail(
-            error, LTM_MISMATCH,
-            "the corpus %s is another than process 0 has (other tokens or another tokenizer); give all the same",
-            config->data.corpus);
+    if (strcmp(first->inputs, inputs) != 0)
+        return fail(error, LTM_MISMATCH, "%s%s is another than process 0 has (other %s); give all the same",
+                    scores ? "the model or its corpus" : "the corpus ", scores ? "" : config->data.corpus,
+                    scores ? "weights or tokens" : "tokens or another tokenizer");
     return LTM_OK;
 }
 
-ltm_status same_everywhere(const struct ltm_config *config, const char *corpus, struct ltm_error *error) {
+ltm_status same_everywhere(const struct ltm_config *config, const char *inputs, bool scores, struct ltm_error *error) {
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     const size_t bytes = sizeof(struct start) + count * LTM_PATH_MAX;
@@ -83,10 +82,10 @@ ltm_status same_everywhere(const struct ltm_config *config, const char *corpus, 
     if (processes_count() == 1) return LTM_OK;
     TRY(processes_agree(memory_zeroed((void **)&first, 1, bytes, "settings", error), error));
     snprintf(first->version, sizeof first->version, "%s", LTM_VERSION);
-    snprintf(first->corpus, sizeof first->corpus, "%s", corpus);
+    snprintf(first->inputs, sizeof first->inputs, "%s", inputs);
     for (size_t i = 0; i < count; i++) ltm_config_get(config, keys[i].name, first->values[i], LTM_PATH_MAX, NULL);
     TRY(processes_broadcast(first, bytes, error));
-    TRY(processes_agree(compare(first, config, corpus, error), error));
+    TRY(processes_agree(compare(first, config, inputs, scores, error), error));
 cleanup:
     free(first);
     return status;

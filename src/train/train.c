@@ -250,7 +250,7 @@ cleanup:
 static ltm_status set_up(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(processes_agree(set_up_alone(s, error), error));
-    TRY(same_everywhere(&s->config, s->state.corpus, error));
+    TRY(same_everywhere(&s->config, s->state.corpus, false, error));
     TRY(take_folder(s, error));
     if (processes_count() > 1)
         say(s, "%d processes, %d on this machine, %d threads in the first", processes_count(), processes_here(),

@@ -102,6 +102,14 @@ other_commands() {
     commands 1 first && commands 2 second && diff -r first second && [ -s first/eval ] && [ -s first/text ] || { cat err; return 1; }
 }
 holds 'eval, generate and fewshot over two processes: the results of one' other_commands
+eval_differing() { # settings, then corpora
+    run timeout 60 mpirun -n 1 "$LTM" eval one corpus eval.sequences=5 : -n 1 "$LTM" eval one corpus eval.sequences=4
+    [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: eval.sequences = 4 here, 5 in process 0' err || { cat err; return 1; }
+    "$LTM" corpus build -o other --tokenizer tok.model --separator --- --heldout 0.2 text.txt >out 2>err
+    run timeout 60 mpirun -n 1 "$LTM" eval one corpus : -n 1 "$LTM" eval one other
+    [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: the model or its corpus is another' err || { cat err; return 1; }
+}
+holds 'processes that would score different things are refused' eval_differing
 alone() {
     run on 2 "$LTM" inspect tiny.ini
     [ "$code" = 0 ] && [ "$(grep -c '^kind' out)" = 1 ] || { cat out err; return 1; }
