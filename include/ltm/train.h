@@ -39,8 +39,11 @@ struct ltm_train_record {
     double seconds;           /* trained for, over all resumes */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
-    int64_t diverged; /* sequences whose fast loop did, so that the prior stands in for their fit; 0: not in the log */
-    const char *nonfinite; /* what was not finite, so that this step has changed no weight; or NULL */
+    /* In the log only where there is something to mark: */
+    double spike;     /* running standard deviations that the loss is above its running mean (of about 100 steps), where
+                              that is more than 5 (src/train/loss_spikes.h); else 0 */
+    int64_t diverged; /* sequences whose fast loop did, so that the prior stands in for their fit */
+    const char *nonfinite; /* what was not finite, so that this step has changed no weight; else NULL */
 };
 
 struct ltm_train_hooks {
@@ -57,6 +60,7 @@ struct ltm_train_result {
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
     int64_t skipped;         /* slow steps without an update, since something was not finite; over all resumes */
+    int64_t spikes;          /* of the loss; over all resumes */
     int64_t diverged;        /* sequences, over all slow steps and resumes, whose fast loop did */
 };
 

@@ -34,6 +34,11 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all as an interrupt stops one.\n"
     "  --json                 print the result as JSON\n"
+    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard "
+    "deviations\n"
+    "above its running mean of about 100 steps), diverged (sequences whose fast loop did: the prior stands in for "
+    "their\n"
+    "fit), nonfinite (what was NaN or infinite: that step changed no weight, see run.on_nonfinite).\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
 
@@ -219,6 +224,7 @@ static void print_json(const struct ltm_train_result *result) {
         json_object_set_new(json, "best", json_string(result->best));
     }
     json_object_set_new(json, "skipped", json_integer(result->skipped));
+    json_object_set_new(json, "spikes", json_integer(result->spikes));
     json_object_set_new(json, "diverged", json_integer(result->diverged));
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
@@ -236,6 +242,8 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (result->skipped)
         printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");
+    if (result->spikes)
+        printf("%lld loss spike%s (spike in log.jsonl)\n", (long long)result->spikes, result->spikes == 1 ? "" : "s");
     if (result->diverged)
         printf("%lld time%s a fast loop diverged, and the prior stood in for its fit (diverged in log.jsonl)\n",
                (long long)result->diverged, result->diverged == 1 ? "" : "s");

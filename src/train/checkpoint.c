@@ -52,6 +52,10 @@ static ltm_status write_state(const char *folder, const struct checkpoint_state 
     json_object_set_new(root, "skipped", json_integer(state->skipped));
     json_object_set_new(root, "skipped_in_a_row", json_integer(state->in_a_row));
     json_object_set_new(root, "diverged", json_integer(state->diverged));
+    json_object_set_new(root, "spikes", json_integer(state->spikes));
+    json_object_set_new(root, "loss_mean", json_real(state->loss.mean));
+    json_object_set_new(root, "loss_variance", json_real(state->loss.variance));
+    json_object_set_new(root, "loss_count", json_integer(state->loss.count));
     for (int i = 0; i < FILES; i++) {
         TRY(path_join(path, sizeof path, folder, files[i], error));
         if (!file_exists(path)) continue;
@@ -275,6 +279,10 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     state->skipped = adam->skipped = json_integer_value(json_object_get(root, "skipped"));
     state->in_a_row = json_integer_value(json_object_get(root, "skipped_in_a_row"));
     state->diverged = json_integer_value(json_object_get(root, "diverged"));
+    state->spikes = json_integer_value(json_object_get(root, "spikes"));
+    state->loss = (struct loss_average){json_number_value(json_object_get(root, "loss_mean")),
+                                        json_number_value(json_object_get(root, "loss_variance")),
+                                        json_integer_value(json_object_get(root, "loss_count"))};
 cleanup:
     json_decref(root);
     safetensors_close(weights);

@@ -16,6 +16,7 @@
 #include "ltm/watch.h"
 #include "model/decoder.h"
 #include "train/adamw.h"
+#include "train/loss_spikes.h"
 
 /* Where a run stands. Random numbers and the place in the data follow from seed and step. */
 struct checkpoint_state {
@@ -28,6 +29,8 @@ struct checkpoint_state {
     int64_t skipped;   /* slow steps without an update, of `step` … */
     int64_t in_a_row;  /* … and of the last ones */
     int64_t diverged;  /* sequences whose fast loop did */
+    int64_t spikes;    /* of the loss */
+    struct loss_average loss;
 };
 
 /* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove

@@ -350,6 +350,17 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     return report(s, record, error);
 }
 
+static void watch_loss(struct session *s, struct ltm_train_record *record) {
+    const double mean = s->state.loss.mean;
+    record->spike = loss_spike(&s->state.loss, record->loss);
+    if (record->spike == 0) return;
+    s->state.spikes++;
+    say(s,
+        "slow step %lld of %lld: the loss %.4g is a spike, %.1f running standard deviations above its running mean "
+        "%.4g",
+        (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
+}
+
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     const double tokens = (double)c->slow.batch * c->model.sequence, began = seconds_now();
@@ -369,6 +380,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.diverged = done.diverged;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, &record, error);
     count_diverged(s, &record);
+    watch_loss(s, &record);
     s->state.in_a_row = 0;
     return report(s, &record, error);
 }
@@ -464,6 +476,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                       .best_bound = s.state.best_bound,
                                       .best_step = s.state.best_step,
                                       .skipped = s.state.skipped,
+                                      .spikes = s.state.spikes,
                                       .diverged = s.state.diverged};
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }

@@ -1,4 +1,4 @@
-/* run.on_nonfinite, as a run meets it: one batch of a training holds a token whose embedding no norm bears. */
+/* run.on_nonfinite and loss spikes, as a run meets them: a batch of a training holds a token that the weights cannot bear. */
 #include <fcntl.h>
 #include <math.h>
 #include <unistd.h>
@@ -83,7 +83,7 @@ static ltm_status train(const struct ltm_config *c, int64_t until, struct ltm_tr
     return ltm_train(c, &hooks, result, error);
 }
 
-/* As an embedding that overflows; the output layer does not read PLACE, so the other sequences do not notice. */
+/* No norm bears the rare token's embedding then; the output layer does not read it, so that the other sequences do not notice. */
 static void spoil(const struct ltm_config *c, int64_t step) {
     char folder[1100], path[1200], hex[17];
     uint64_t header;
@@ -217,11 +217,77 @@ static void skip_ends_when_no_step_can_be_made(void **state) {
     assert_true(result.step < 5 * STEPS);
 }
 
+/* A spike's figure, 0 where the line has none. */
+static double spike_of(const struct ltm_config *c, int64_t step) {
+    json_t *line = line_of(c, step);
+    assert_non_null(line);
+    const double spike = json_number_value(json_object_get(line, "spike"));
+    json_decref(line);
+    return spike;
+}
+
+static char said[4096];
+
+static void remember(void *user, const char *line) {
+    (void)user;
+    if (strstr(line, "spike")) snprintf(said, sizeof said, "%s", line);
+}
+
+static ltm_status train_and_listen(const struct ltm_config *c, int64_t until, struct ltm_train_result *result,
+                                   struct ltm_error *error) {
+    const struct ltm_train_hooks hooks = {
+        .watch = {.message = remember}, .user = &until, .on_step = stop_at, .stop = &stop};
+    stop = said[0] = 0;
+    return ltm_train(c, &hooks, result, error);
+}
+
+/* Text that mostly follows a rule, and after 30 steps of learning it a batch that does not. */
+static void write_spiky_corpus(char folder[600]) {
+    enum { TOKENS = 12000 };
+    char path[700];
+    uint16_t tokens[LENGTH];
+    struct sequence_order order;
+    snprintf(folder, 600, "%s/spiky", test_folder());
+    test_write_corpus(folder, TOKENS, 600, VOCAB);
+    snprintf(path, sizeof path, "%s/tiny_train_000000.bin", folder);
+    assert_int_equal(sequence_order_init(&order, TOKENS, LENGTH, 1, NULL), LTM_OK);
+    for (int i = 30 * BATCH; i < 31 * BATCH; i++) {
+        for (uint32_t t = 0; t < LENGTH; t++)
+            tokens[t] = (uint16_t)(random_bits((struct random_key){.sequence = (uint32_t)i}, t) % VOCAB);
+        write_at(path, 1024 + 2 * sequence_start(&order, i), tokens, sizeof tokens);
+    }
+}
+
+static void a_spike_is_told_and_marked_and_the_same_after_a_resume(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("spike"), cut = tiny("spike-cut");
+    struct ltm_error error;
+    struct ltm_train_result result;
+    struct ltm_config *const both[] = {&whole, &cut};
+    char folder[600];
+    write_spiky_corpus(folder);
+    for (int i = 0; i < 2; i++) {
+        snprintf(both[i]->data.corpus, sizeof both[i]->data.corpus, "%s", folder);
+        both[i]->run.tokens = 33 * BATCH * LENGTH;
+        both[i]->slow.lr = both[i]->slow.lr_min = 0.02;
+    }
+    assert_int_equal(train_and_listen(&whole, 0, &result, &error), LTM_OK);
+    assert_int_equal(result.spikes, 1);
+    for (int64_t step = 1; step <= 33; step++) assert_int_equal(spike_of(&whole, step) > 5, step == 31);
+    assert_non_null(strstr(said, "slow step 31 of 33: the loss"));
+    for (int64_t until = 30; until <= 32; until++)
+        assert_int_equal(train_and_listen(&cut, until, NULL, &error), LTM_INTERRUPTED);
+    assert_int_equal(train_and_listen(&cut, 0, &result, &error), LTM_OK);
+    assert_int_equal(result.spikes, 1);
+    for (int64_t step = 1; step <= 33; step++) assert_true(spike_of(&cut, step) == spike_of(&whole, step));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_keeps_the_state_before_the_step),
         cmocka_unit_test(skip_goes_on_without_that_update_to_the_same_bits_after_a_resume),
         cmocka_unit_test(skip_ends_when_no_step_can_be_made),
+        cmocka_unit_test(a_spike_is_told_and_marked_and_the_same_after_a_resume),
     };
     return cmocka_run_group_tests(tests, make_corpus, NULL);
 }
