@@ -276,9 +276,8 @@ static ltm_status check(const struct ltm_fit *fit, const struct fit_form *plain,
     if (fit->rows.cells < (size_t)least)
         return fail(
             error, LTM_INVALID,
-            "a fit of %s, which has %d unknowns, needs at least %d runs that differ in more than their seed, and there "
-            "are %zu",
-            text, parameters, least, fit->rows.cells);
+            "a fit of %s (%d unknown%s) needs at least %d runs that differ in more than their seed, and there are %zu",
+            text, parameters, parameters == 1 ? "" : "s", least, fit->rows.cells);
     return LTM_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "ltm/report.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -146,6 +147,28 @@ static ltm_status name_output(struct report *report, struct ltm_error *error) {
     return LTM_OK;
 }
 
+/* Pictures of an earlier page, which this one may not have. Only in the folder that is the report's own. */
+static ltm_status drop_old_pictures(const struct report *report, struct ltm_error *error) {
+    char **names = NULL;
+    size_t count = 0;
+    ltm_status status = LTM_OK;
+    if (report->options->output || !report->result->gnuplot || !folder_exists(report->pictures)) return LTM_OK;
+    TRY(folder_list(&names, &count, report->pictures, error));
+    for (size_t i = 0; i < count; i++) {
+        char path[LTM_PATH_MAX];
+        const char *end = strrchr(names[i], '.');
+        if (!end || strcmp(end, ".svg") != 0) continue;
+        TRY(path_join(path, sizeof path, report->pictures, names[i], error));
+        if (remove(path) != 0) {
+            status = fail(error, LTM_IO, "cannot remove %s, a picture of an earlier report: %s", path, strerror(errno));
+            goto cleanup;
+        }
+    }
+cleanup:
+    folder_list_free(names, count);
+    return status;
+}
+
 static bool holds(const char *folder, const char *name) {
     char path[LTM_PATH_MAX];
     return path_join(path, sizeof path, folder, name, NULL) == LTM_OK && file_exists(path);
@@ -162,6 +185,7 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
     if (!result->study && !holds(path, "log.jsonl"))
         return fail(error, LTM_INVALID, "%s holds neither results.csv of a study nor log.jsonl of a run", path);
     ltm_status status = name_output(&report, error);
+    if (status == LTM_OK) status = drop_old_pictures(&report, error);
     if (status == LTM_OK) status = file_create(&draft, result->path, error);
     if (status != LTM_OK) return status;
     report.out = draft.stream;

@@ -89,6 +89,9 @@ static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fputs("</tbody></table></div>\n", f);
 }
 
+/* Constants are fitted as logarithms, which come near zero and never to it. */
+static double or_zero(double constant) { return fabs(constant) < 1e-9 ? 0 : constant; }
+
 static void put_constants(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
             "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f %% "
@@ -101,9 +104,9 @@ static void put_constants(FILE *f, const struct ltm_fit_info *info) {
         if (isnan(info->parameter[p].value)) continue;
         fputs("<tr>", f);
         html_text_cell(f, ltm_fit_parameter_name((enum ltm_fit_parameter)p));
-        html_number_cell(f, info->parameter[p].value, 4);
-        html_number_cell(f, info->parameter[p].low, 3);
-        html_number_cell(f, info->parameter[p].high, 3);
+        html_number_cell(f, or_zero(info->parameter[p].value), 4);
+        html_number_cell(f, or_zero(info->parameter[p].low), 3);
+        html_number_cell(f, or_zero(info->parameter[p].high), 3);
         fputs("</tr>\n", f);
     }
     fputs("</tbody></table></div>\n", f);

@@ -33,16 +33,10 @@ static double parameters_of(const struct study_group *g) { return g->parameters;
 static double tokens_of(const struct study_group *g) { return g->tokens; }
 static double flops_of(const struct study_group *g) { return g->flops; }
 
-static struct distinct distinct_of(const struct study_table *t, quantity of, int budget) {
-    struct distinct d = {.count = 0};
-    for (size_t i = 0; i < t->groups; i++)
-        if (budget < 0 || t->group[i].budget == budget) add_distinct(&d, of(&t->group[i]));
-    return d;
-}
-
 int study_colour(const struct study_table *table, double latents) {
-    const struct distinct sizes = distinct_of(table, latents_of, -1);
+    struct distinct sizes = {.count = 0};
     int rank = 0;
+    for (size_t i = 0; i < table->groups; i++) add_distinct(&sizes, table->group[i].latents);
     if (latents == 0) return 0;
     for (int i = 0; i < sizes.count; i++) rank += sizes.value[i] > 0 && sizes.value[i] <= latents;
     return rank;
@@ -65,11 +59,23 @@ struct curve {
     const struct study_score *score;
     quantity x, by; /* by: what tells the curves apart */
     int budget;     /* -1: all */
+    int corpus;
 };
+
+static bool is_shown(const struct curve *c, const struct study_group *g) {
+    return (c->budget < 0 || g->budget == c->budget) && g->corpus == c->corpus;
+}
+
+static struct distinct distinct_of(const struct curve *c, quantity of) {
+    struct distinct d = {.count = 0};
+    for (size_t i = 0; i < c->table->groups; i++)
+        if (is_shown(c, &c->table->group[i])) add_distinct(&d, of(&c->table->group[i]));
+    return d;
+}
 
 static bool belongs(const struct curve *c, size_t group, double by) {
     const struct study_group *g = &c->table->group[group];
-    return (c->budget < 0 || g->budget == c->budget) && !isnan(c->score->value[group].mean) && !isnan(c->x(g)) &&
+    return is_shown(c, g) && !isnan(c->score->value[group].mean) && !isnan(c->x(g)) &&
            (c->by(g) == by || (isnan(by) && isnan(c->by(g))));
 }
 
@@ -101,7 +107,7 @@ static void add_curve(struct picture *p, const struct curve *c, double by, int c
 }
 
 static void add_curves_by_latents(struct picture *p, const struct curve *c) {
-    const struct distinct sizes = distinct_of(c->table, latents_of, c->budget);
+    const struct distinct sizes = distinct_of(c, latents_of);
     char name[64];
     for (int i = 0; i < sizes.count; i++)
         add_curve(p, c, sizes.value[i], study_colour(c->table, sizes.value[i]), study_latents(name, sizes.value[i]));
@@ -128,16 +134,20 @@ static void name_id(char full_id[64], const char *score, const char *id, int whi
         snprintf(full_id, 64, "score%d-%s", which + 1, id);
 }
 
-/* Where a study has several budgets each has pictures of its own: cells of different budgets do not compare. */
+/* Where a study has several corpora or budgets each has pictures of its own: their cells do not compare. */
 static void begin(struct picture *p, const struct curve *c, int which, const char *id, const char *against,
                   const char *x_label) {
-    char full_id[64], title[PICTURE_TEXT], at[96] = "";
+    char full_id[64], title[PICTURE_TEXT], at[96] = "", of[72] = "";
     name_id(full_id, c->score->name, id, which);
+    if (c->table->corpora > 1) {
+        snprintf(of, sizeof of, ", %s", c->table->corpus[c->corpus]);
+        snprintf(full_id + strlen(full_id), sizeof full_id - strlen(full_id), "-corpus%d", c->corpus + 1);
+    }
     if (c->budget >= 0 && c->table->budgets > 1) {
         snprintf(at, sizeof at, ", %s a run", c->table->budget[c->budget]);
         snprintf(full_id + strlen(full_id), sizeof full_id - strlen(full_id), "-budget%d", c->budget + 1);
     }
-    snprintf(title, sizeof title, "%.60s against %s%s", c->score->name, against, at);
+    snprintf(title, sizeof title, "%.60s against %s%s%s", c->score->name, against, of, at);
     if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
     picture_begin(p, full_id, title, x_label, c->score->name);
 }
@@ -155,7 +165,7 @@ static ltm_status against_parameters(struct report *report, struct curve c, int 
     struct picture p;
     c.x = parameters_of;
     c.by = latents_of;
-    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
     begin(&p, &c, which, "by-parameters", "parameters, for each latent size", "parameters, embeddings included");
     p.log_x = true;
     snprintf(p.caption, sizeof p.caption, "%s", best_line);
@@ -168,8 +178,8 @@ static ltm_status against_latents(struct report *report, struct curve c, int whi
     struct picture p;
     c.x = latents_of;
     c.by = dim_of;
-    const struct distinct widths = distinct_of(c.table, dim_of, c.budget);
-    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    const struct distinct widths = distinct_of(&c, dim_of);
+    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
     begin(&p, &c, which, "by-latents", "latents, for each width", "latents of a sequence, N_z");
     snprintf(p.caption, sizeof p.caption, "%s", best_line);
     for (int i = 0; i < widths.count; i++) {
@@ -185,7 +195,7 @@ static ltm_status against_steps(struct report *report, struct curve c, int which
     struct picture p;
     c.x = steps_of;
     c.by = latents_of;
-    if (distinct_of(c.table, c.x, c.budget).count < 2) return LTM_OK;
+    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
     begin(&p, &c, which, "by-steps", "fast steps, for each latent size", "fast steps, T_fast");
     p.log_x = true;
     snprintf(p.caption, sizeof p.caption, "%s Cells without latents have no fast steps.", best_line);
@@ -198,7 +208,7 @@ static ltm_status against_tokens(struct report *report, struct curve c, int whic
     c.x = tokens_of;
     c.by = latents_of;
     c.budget = -1;
-    const struct distinct tokens = distinct_of(c.table, c.x, -1);
+    const struct distinct tokens = distinct_of(&c, c.x);
     if (tokens.count < 2 || tokens.value[tokens.count - 1] < 1.05 * tokens.value[0]) return LTM_OK;
     begin(&p, &c, which, "by-tokens", "training tokens, for each latent size", "training tokens");
     p.log_x = true;
@@ -230,8 +240,8 @@ static ltm_status frontier(struct report *report, struct curve c, int which, str
     c.x = flops_of;
     c.by = latents_of;
     c.budget = -1;
-    const struct distinct sizes = distinct_of(c.table, latents_of, -1);
-    if (distinct_of(c.table, c.x, -1).count < 2) return LTM_OK;
+    const struct distinct sizes = distinct_of(&c, latents_of);
+    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
     begin(&p, &c, which, "frontier", "training compute", "training compute, FLOPs");
     p.log_x = true;
     snprintf(p.caption, sizeof p.caption,
@@ -263,7 +273,7 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
     struct picture p;
     c.x = latents_of;
     c.by = dim_of;
-    const struct distinct widths = distinct_of(c.table, dim_of, c.budget);
+    const struct distinct widths = distinct_of(&c, dim_of);
     begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
     snprintf(p.y_label, sizeof p.y_label, "%.60s, difference", c.score->name);
     snprintf(
@@ -292,13 +302,18 @@ ltm_status study_pictures(struct report *report, const struct study_table *table
                           int which, struct ltm_error *error) {
     typedef ltm_status (*draw)(struct report *, struct curve, int, struct ltm_error *);
     static const draw each_budget[] = {against_parameters, against_latents, against_steps, difference};
-    struct curve c = {.table = table, .score = score, .budget = -1};
-    ltm_status status = frontier(report, c, which, error);
-    if (status == LTM_OK) status = against_tokens(report, c, which, error);
-    for (c.budget = 0; c.budget < table->budgets; c.budget++)
-        for (size_t i = 0; status == LTM_OK && i < sizeof each_budget / sizeof each_budget[0]; i++) {
-            report_progress(report, "drawing", c.budget * 4 + (int)i, table->budgets * 4);
-            status = each_budget[i](report, c, which, error);
-        }
+    const int rounds = table->corpora * table->budgets;
+    struct curve c = {.table = table, .score = score};
+    ltm_status status = LTM_OK;
+    for (c.corpus = 0; status == LTM_OK && c.corpus < table->corpora; c.corpus++) {
+        c.budget = -1;
+        status = frontier(report, c, which, error);
+        if (status == LTM_OK) status = against_tokens(report, c, which, error);
+        for (c.budget = 0; c.budget < table->budgets; c.budget++)
+            for (size_t i = 0; status == LTM_OK && i < sizeof each_budget / sizeof each_budget[0]; i++) {
+                report_progress(report, "drawing", (c.corpus * table->budgets + c.budget) * 4 + (int)i, rounds * 4);
+                status = each_budget[i](report, c, which, error);
+            }
+    }
     return status;
 }

@@ -39,6 +39,20 @@ static double setting(const struct csv *csv, size_t row, const char *key, const 
     return number;
 }
 
+/* Which of the texts it is, behind them where it is none; -1 where there is no more room. */
+static int find_text(char (*texts)[64], int *count, int most, const char *text) {
+    for (int i = 0; i < *count; i++)
+        if (strncmp(texts[i], text, sizeof *texts - 1) == 0) return i;
+    if (*count == most) return -1;
+    snprintf(texts[*count], sizeof *texts, "%s", text);
+    return (*count)++;
+}
+
+static int find_corpus(struct study_table *t, size_t row) {
+    const int column = csv_column(&t->csv, "data.corpus");
+    return find_text(t->corpus, &t->corpora, STUDY_CORPORA, column < 0 ? "" : csv_text(&t->csv, row, (size_t)column));
+}
+
 static int find_budget(struct study_table *t, size_t row) {
     char text[64], number[WORDS_NUMBER];
     const double tokens = csv_number(&t->csv, row, csv_column(&t->csv, "budget_tokens"));
@@ -48,11 +62,7 @@ static int find_budget(struct study_table *t, size_t row) {
     else
         snprintf(text, sizeof text, "%s tokens",
                  words_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
-    for (int b = 0; b < t->budgets; b++)
-        if (strcmp(t->budget[b], text) == 0) return b;
-    if (t->budgets == STUDY_BUDGETS) return -1;
-    snprintf(t->budget[t->budgets], sizeof t->budget[0], "%s", text);
-    return t->budgets++;
+    return find_text(t->budget, &t->budgets, STUDY_BUDGETS, text);
 }
 
 static void take_group(struct study_table *t, size_t row, const struct ltm_config *base) {
@@ -67,7 +77,8 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
                               .tokens = csv_number(csv, row, csv_column(csv, "tokens")),
                               .flops = csv_number(csv, row, csv_column(csv, "training_flops")),
                               .token_flops = csv_number(csv, row, csv_column(csv, "training_flops_per_token")),
-                              .budget = find_budget(t, row)};
+                              .budget = find_budget(t, row),
+                              .corpus = find_corpus(t, row)};
     if (isnan(g->latents) && g->latent_numbers == 0) g->latents = 0;
     if (isnan(g->latents) && g->dim > 0) g->latents = g->latent_numbers / g->dim;
     if (isnan(g->token_flops)) g->token_flops = g->flops / g->tokens;

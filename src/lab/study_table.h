@@ -8,13 +8,14 @@
 #include "lab/csv.h"
 #include "ltm/config.h"
 
-enum { STUDY_BUDGETS = 16 };
+enum { STUDY_BUDGETS = 16, STUDY_CORPORA = 16 };
 
 /* Cells that differ in their seed alone. Numbers that neither the table nor base.ini tells are NaN. */
 struct study_group {
     size_t row; /* the first of them */
     double dim, latents, steps, parameters, latent_numbers, tokens, flops, token_flops;
     int budget; /* which of the study's budgets; -1 where there are more than STUDY_BUDGETS */
+    int corpus; /* likewise */
 };
 
 struct study_table {
@@ -24,7 +25,8 @@ struct study_table {
     struct study_group *group;
     size_t groups;
     char budget[STUDY_BUDGETS][64]; /* "1 M tokens" */
-    int budgets;
+    char corpus[STUDY_CORPORA][64]; /* values of data.corpus, "" where that is no axis */
+    int budgets, corpora;
 };
 
 /* The mean of a score over a group's cells. Its error joins what the scores themselves say, and the spread of seeds where

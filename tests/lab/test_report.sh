@@ -58,6 +58,17 @@ same_again() {
     "$LTM" report study --resamples 20 >/dev/null 2>&1 && cmp before.html study/report.html
 }
 holds 'the same study gives the same page to the byte' same_again
+corpora_apart() { # cells of several corpora do not compare: pictures of each; and those of an earlier page go
+    drawn || return 0
+    cp -r study two
+    touch two/report/earlier.svg two/report/notes.txt
+    awk -F, -v OFS=, 'NR == 1 { print $0, "data.corpus" } NR > 1 { print $0, NR % 2 ? "corpora/a" : "corpora/b" }' study/results.csv >two/results.csv
+    run "$LTM" report two --resamples 0
+    [ "$code" = 0 ] && [ -s two/report/bound-frontier-corpus1.svg ] && [ -s two/report/bound-by-latents-corpus2-budget1.svg ] &&
+        [ ! -e two/report/bound-frontier.svg ] && [ ! -e two/report/earlier.svg ] && [ -e two/report/notes.txt ] &&
+        grep -q 'Bound against training compute, corpora/b' two/report.html || { cat out err; ls two/report; return 1; }
+}
+holds 'a study of several corpora has pictures of each' corpora_apart
 without_gnuplot() {
     mkdir -p empty
     run env PATH="$PWD/empty" "$LTM" report study -o plain.html --resamples 0
