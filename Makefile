@@ -105,9 +105,13 @@ $(BUILD)/ltm: $(CLI_O) $(BUILD)/libltm.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 
-$(TESTS) $(BENCH_O:.o=): %: %.o $(BUILD)/internal.a
+$(TESTS): %: %.o $(BUILD)/internal.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS) -lcmocka
+
+$(BUILD)/tests/bench/bench: $(BENCH_O) $(BUILD)/internal.a
+	$(say) LINK $@
+	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(say) CC $<

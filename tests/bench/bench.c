@@ -5,7 +5,8 @@
  * useful_of_peak counts work as DESIGN, section 8 does: a forward pass F (2 a weight and token, and attention), a fast step 2 F,
  * a slow step 3 F, whatever a cleverer order of work leaves out or does again. executed_of_peak gives no credit for what a fast
  * step avoids (below the first cross-attention, and the folded Wo). The peak, of the same precision and as many threads, is
- * measured before and after, and the ratio taken against the mean, because these machines share their cores. */
+ * measured before and after, and the ratio taken against the mean, because these machines share their cores. files.h says what
+ * else a run takes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 #include <jansson.h>
 #include <omp.h>
+
+#include "files.h"
 
 #include "base/clock.h"
 #include "eval/sampler.h"
@@ -390,6 +393,8 @@ int main(int argc, char **argv) {
             json_object_set_new(one, in_bf16 ? "bf16" : "fp32", measure_precision(&configs[i], in_bf16));
         if (!generation) json_object_set_new(one, "kernel_seconds", measure_kernels(&configs[i]));
         json_object_set_new(one, "generation", measure_generation(&configs[i]));
+        if (!generation)
+            json_object_set_new(one, "files", bench_files(&configs[i].model, configs[i].fast_steps, !bf16_missing()));
         json_object_set_new(all, configs[i].name, one);
     }
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(4));
