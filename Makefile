@@ -196,7 +196,7 @@ tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which 
 fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
 	@.ci/deps fuzz
 	@$(MAKE) fuzzers BUILD=build-fuzz CC=clang CXX=clang++ LDFLAGS=-fsanitize=fuzzer \
-	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -DLTM_LIBFUZZER'
+	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -DLTM_LIBFUZZER'
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(ONLY)
 
 DEST = $(DESTDIR)$(PREFIX)

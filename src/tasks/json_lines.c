@@ -21,7 +21,7 @@ static ltm_status next_line(struct json_lines *lines, size_t *bytes, bool *more,
     struct text_window *window = &lines->window;
     size_t looked = 0;
     for (;;) {
-        const char *text = window->text ? window->text + window->from : "";
+        const char *text = text_window_text(window);
         const char *newline = memchr(text + looked, '\n', window->bytes - looked);
         if (newline || window->ended) {
             *more = newline || window->bytes > 0;
@@ -80,7 +80,7 @@ ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, s
         bool more = false;
         TRY(next_line(&lines, &bytes, &more, error));
         if (!more) break;
-        TRY(take_line(&lines, lines.window.text + lines.window.from, bytes, error));
+        TRY(take_line(&lines, text_window_text(&lines.window), bytes, error));
         text_window_take(&lines.window, bytes < lines.window.bytes ? bytes + 1 : bytes);
     }
 cleanup:

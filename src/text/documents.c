@@ -117,13 +117,13 @@ static ltm_status next_text(struct documents *documents, struct text_block *bloc
     struct text_window *window = &documents->window;
     size_t from = 0, to = 0, take;
     *any = false;
-    bool found = documents->separator && find_separator(documents, window->text + window->from, window->bytes,
+    bool found = documents->separator && find_separator(documents, text_window_text(window), window->bytes,
                                                         window->ended && window->open == 0, &from, &to);
     if (!found && !window->ended && window->bytes <= TEXT_BLOCK) {
         TRY(text_window_fill(window, TEXT_BLOCK + 1, error));
         return LTM_OK; /* look again */
     }
-    const char *text = window->text + window->from;
+    const char *text = text_window_text(window);
     if (found && from <= TEXT_BLOCK) {
         *any = hand_out(documents, block, text, without_newline(text, from), true);
         take = to;
@@ -176,7 +176,7 @@ static ltm_status next_line(struct documents *documents, struct ltm_error *error
     size_t looked = 0;
     for (;;) {
         if (window->bytes > looked)
-            newline = memchr(window->text + window->from + looked, '\n', window->bytes - looked);
+            newline = memchr(text_window_text(window) + looked, '\n', window->bytes - looked);
         if (newline || window->ended) break;
         looked = window->bytes;
         if (looked >= TEXT_LINE_MAX)
@@ -184,7 +184,7 @@ static ltm_status next_line(struct documents *documents, struct ltm_error *error
                         (long long)documents->line + 1, window->file->path, TEXT_LINE_MAX >> 20);
         TRY(text_window_fill(window, looked < TEXT_BLOCK ? TEXT_BLOCK : 2 * looked, error));
     }
-    const char *line = window->text + window->from;
+    const char *line = text_window_text(window);
     size_t length = newline ? (size_t)(newline - line) : window->bytes;
     documents->line++;
     if (!is_blank(line, length)) TRY(parse_line(documents, line, length, error));

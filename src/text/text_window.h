@@ -28,6 +28,11 @@ void text_window_free(struct text_window *window);
 /* Read until there are `bytes` bytes or the file ends. */
 ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm_error *error);
 
+/* Where they begin; not NULL, even before anything was read. */
+static inline const char *text_window_text(const struct text_window *window) {
+    return window->text ? window->text + window->from : "";
+}
+
 /* Move past the first `bytes` bytes. */
 void text_window_take(struct text_window *window, size_t bytes);
 

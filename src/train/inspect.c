@@ -214,8 +214,8 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
     if (status != LTM_OK || !file_exists(path)) return status;
     status = file_map(&map, path, error);
     if (status != LTM_OK) return status;
-    const char *text = (const char *)map.data, *end = text + map.size;
-    for (const char *next; text && text < end; text = next + 1) {
+    const char *text = map.data ? (const char *)map.data : "", *end = text + map.size;
+    for (const char *next; text < end; text = next + 1) {
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) break; /* a line that is still being written */
         lines++;

@@ -62,8 +62,10 @@ static void read_study(const uint8_t *data, size_t size) {
 static void read_values(const uint8_t *data, size_t size) {
     struct ltm_error error = {0};
     struct value_list list = {0};
-    char *text = strndup((const char *)data, size);
+    char *text = malloc(size + 1);
     FUZZ_CHECK(text);
+    memcpy(text, data, size);
+    text[size] = 0;
     if (fuzz_ok(value_list_parse(&list, "values", text, &error), &error))
         FUZZ_CHECK(list.count > 0 && list.count <= VALUE_LIST_MOST);
     free(text);
