@@ -7,9 +7,12 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "ltm/printable.h"
 
 /* The published library refuses longer headers as well. */
 #define HEADER_MOST ((uint64_t)100000000)
+enum { NAME_MOST = 1000 };
+
 #define METADATA "__metadata__"
 
 struct safetensors {
@@ -46,10 +49,11 @@ static const struct dtype *dtype_of(enum safetensors_type type) {
     return type < SAFETENSORS_OTHER ? &dtypes[type] : NULL; /* the table begins in the enum's order */
 }
 
+/* Names are shown, and somebody may make paths of them. */
 static bool name_is_clean(const char *name) {
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c < 0x20 || *c == 0x7f) return false;
-    return *name != 0;
+    char shown[NAME_MOST + 1];
+    return *name && strlen(name) <= NAME_MOST && strcmp(ltm_printable(shown, sizeof shown, name), name) == 0 &&
+           !strstr(name, "../");
 }
 
 /* Bytes of `rank` dimensions; false when that is no size. */
@@ -88,7 +92,11 @@ static ltm_status read_tensor(struct safetensors_tensor *tensor, const char *nam
     const json_t *offsets = json_object_get(entry, "data_offsets");
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     *tensor = (struct safetensors_tensor){.name = name};
-    if (!name_is_clean(name)) return damaged(file, "", "has control characters in its name, or none at all", error);
+    if (!name_is_clean(name))
+        return damaged(file, "",
+                       "is not named as tensors are: its name is empty, longer than 1000 bytes, or holds control "
+                       "characters or ../",
+                       error);
     if (!type) return damaged(file, name, "has no dtype", error);
     const struct dtype *dtype = dtype_named(type);
     if (!dtype)

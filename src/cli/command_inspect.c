@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "ltm/inspect.h"
+#include "ltm/printable.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -20,12 +21,8 @@ static const char usage[] =
 
 /* Text out of a file must neither break the line nor steer the terminal. */
 static void print_text(const char *text) {
-    for (; *text; text++) {
-        if (*text == '\n')
-            fputs("\\n", stdout);
-        else
-            putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    }
+    char shown[4096]; /* the value of a configuration's key fits */
+    fputs(ltm_printable(shown, sizeof shown, text), stdout);
 }
 
 /* 38363136 → "38363136 (38.4 M)"; a plain scalar in other cases. */
@@ -53,7 +50,9 @@ static void print_inline(const json_t *object) {
     json_t *value;
     int i = 0;
     json_object_foreach((json_t *)object, key, value) {
-        printf("%s%s ", i++ ? ", " : "", key);
+        fputs(i++ ? ", " : "", stdout);
+        print_text(key);
+        putchar(' ');
         print_scalar(value);
     }
 }
@@ -88,7 +87,8 @@ static void print_tensors(const json_t *tensors) {
     json_t *tensor, *dimension;
     printf("tensors               %zu\n", json_array_size(tensors));
     json_array_foreach((json_t *)tensors, i, tensor) {
-        printf("  %-48s %-5s (", json_string_value(json_object_get(tensor, "name")),
+        char name[256];
+        printf("  %-48s %-5s (", ltm_printable(name, sizeof name, json_string_value(json_object_get(tensor, "name"))),
                json_string_value(json_object_get(tensor, "dtype")));
         json_array_foreach(json_object_get(tensor, "shape"), j, dimension)
             printf("%s%lld", j ? ", " : "", (long long)json_integer_value(dimension));

@@ -9,6 +9,7 @@
 #include "ltm/tokenizer.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_stream.h"
 
 enum { IDS_AT_ONCE = 1 << 16, NUMBER_MOST = 24 };
 
@@ -142,11 +143,17 @@ static int encode(const struct ltm_tokenizer *tokenizer) {
     size_t room = 0;
     long long number = 0;
     ltm_status status = LTM_OK;
-    ssize_t length;
+    ssize_t length = 0;
     errno = 0;
-    while (status == LTM_OK && !ferror(stdout) && (length = getline(&line, &room, stdin)) > 0) {
+    while (status == LTM_OK && !ferror(stdout) && (length = cli_read_line(&line, &room, stdin)) > 0) {
         number++;
         status = print_ids(tokenizer, line, (size_t)length, &error);
+    }
+    if (length == CLI_LINE_LONG) {
+        fflush(stdout);
+        fprintf(stderr, "ltm: " CLI_LINE_COMPLAINT " (line %lld)\n", number + 1);
+        free(line);
+        return CLI_FAILED;
     }
     int failed = ferror(stdin) || (!feof(stdin) && status == LTM_OK && !ferror(stdout)) ? errno : 0;
     free(line);

@@ -10,6 +10,7 @@
 #include "ltm/session.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_stream.h"
 
 static const char help[] =
     "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is "
@@ -33,7 +34,7 @@ struct conversation {
 
 static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
     struct conversation *c = user;
-    fwrite(sample->text + sample->bytes - fresh, 1, fresh, stdout);
+    cli_print_text(sample->text + sample->bytes - fresh, fresh);
     fflush(stdout);
     if (fresh) c->at_line_begin = sample->text[sample->bytes - 1] == '\n';
     return !*c->stop && !ferror(stdout);
@@ -135,11 +136,11 @@ static bool obey(struct conversation *c, const char *line) {
     return true;
 }
 
-/* The next line without its newline; -1 at the input's end or an interrupt. */
+/* The next line without its newline; -1 at the input's end or an interrupt, CLI_LINE_LONG. */
 static ssize_t next_line(const struct conversation *c, char **line, size_t *room) {
     if (c->terminal) fputs("> ", stderr);
-    ssize_t bytes = getline(line, room, stdin);
-    if (bytes < 0) return -1;
+    ssize_t bytes = cli_read_line(line, room, stdin);
+    if (bytes < 0) return bytes;
     while (bytes > 0 && ((*line)[bytes - 1] == '\n' || (*line)[bytes - 1] == '\r')) (*line)[--bytes] = 0;
     return bytes;
 }
@@ -155,6 +156,11 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
     if (status == LTM_OK && prompt) status = take_turn(&c, prompt, &error);
     while (status == LTM_OK && !ferror(stdout)) {
         const ssize_t bytes = next_line(&c, &line, &room);
+        if (bytes == CLI_LINE_LONG) {
+            error.code = status = LTM_INVALID;
+            snprintf(error.message, sizeof error.message, CLI_LINE_COMPLAINT);
+            break;
+        }
         if (bytes < 0) break;
         if (strlen(line) < (size_t)bytes) {
             fputs("ltm: a line with a zero byte is no text\n", stderr);

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text_stream.h"
+
 static const char *prompt_of(const struct generate_output *output, const struct ltm_sample *sample) {
     return output->options->prompts ? output->options->prompts[sample->prompt] : NULL;
 }
 
 static void print_text(struct generate_output *output, const char *text, size_t bytes) {
     if (bytes == 0) return;
-    fwrite(text, 1, bytes, stdout);
+    cli_print_text(text, bytes);
     output->at_line_begin = text[bytes - 1] == '\n';
 }
 

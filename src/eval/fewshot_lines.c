@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "ltm/printable.h"
 
 /* The line of one filter: what all lines share, then its own. */
 static json_t *line_of(const struct item_outcome *outcome, const struct item_record *record, const char *filter,
@@ -48,6 +49,12 @@ ltm_status lines_write(char **lines, const struct item_outcome *outcome, const s
     return fail_memory(error, bytes, "an item's lines");
 }
 
+/* Names stand in tables, which a terminal shows. */
+static bool is_plain(const char *name) {
+    char shown[METRIC_NAME];
+    return strcmp(ltm_printable(shown, sizeof shown, name), name) == 0;
+}
+
 static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line, const char *filter,
                                struct ltm_error *error) {
     const json_t *names = json_object_get(line, "metrics"), *name;
@@ -55,6 +62,8 @@ static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line,
     json_array_foreach(names, i, name) {
         const json_t *value = json_object_get(line, json_is_string(name) ? json_string_value(name) : "");
         if (!json_is_number(value)) return fail(error, LTM_CORRUPT, "a metric has no value");
+        if (!is_plain(json_string_value(name)) || !is_plain(filter))
+            return fail(error, LTM_CORRUPT, "a metric or filter has a name that is none of ours");
         ltm_status status = outcome_add(outcome, json_string_value(name), filter, json_number_value(value), error);
         if (status != LTM_OK) return status;
     }

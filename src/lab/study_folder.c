@@ -11,9 +11,10 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "lab/study.h"
+#include "ltm/printable.h"
 #include "math/bf16.h"
 
-enum { RESULT_LARGEST = 1 << 20 };
+enum { RESULT_LARGEST = 1 << 20, FAILURE_MOST = 1024 };
 
 int study_lock(const char *path) {
     const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -220,7 +221,10 @@ ltm_status study_cell_refresh(struct study_cell *cell, const struct ltm_study *s
     if (file_read_text(&text, &bytes, path, RESULT_LARGEST, NULL) != LTM_OK) return LTM_OK; /* just taken away */
     text[strcspn(text, "\n")] = 0;
     free(cell->failure);
-    cell->failure = text;
+    cell->failure = malloc(FAILURE_MOST);
+    if (cell->failure) ltm_printable(cell->failure, FAILURE_MOST, text);
+    free(text);
+    if (!cell->failure) return fail_memory(error, FAILURE_MOST, "what a cell failed with");
     cell->status = LTM_CELL_FAILED;
     return LTM_OK;
 }

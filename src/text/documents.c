@@ -175,8 +175,7 @@ static ltm_status next_line(struct documents *documents, struct ltm_error *error
     const char *newline = NULL;
     size_t looked = 0;
     for (;;) {
-        if (window->bytes > looked)
-            newline = memchr(text_window_text(window) + looked, '\n', window->bytes - looked);
+        if (window->bytes > looked) newline = memchr(text_window_text(window) + looked, '\n', window->bytes - looked);
         if (newline || window->ended) break;
         looked = window->bytes;
         if (looked >= TEXT_LINE_MAX)

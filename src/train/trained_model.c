@@ -19,6 +19,10 @@ static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, st
     if (strcmp(ltm_tokenizer_digest(model->tokenizer), model->digest) != 0)
         return fail(error, LTM_MISMATCH, "%s is not the tokenizer that the model was trained with (%s, not %s)", path,
                     ltm_tokenizer_digest(model->tokenizer), model->digest);
+    const int pieces = ltm_tokenizer_vocab(model->tokenizer), vocab = model->config.model.vocab;
+    if (pieces > vocab)
+        return fail(error, LTM_MISMATCH, "%s has %d pieces, and the model beside it knows %d tokens only", path, pieces,
+                    vocab);
     return LTM_OK;
 }
 

@@ -150,6 +150,14 @@ static void bad_ini_is_refused(void **state) {
         {"[task]\nname=x\nkind=choices\nformat=blimp\nitems=bad.jsonl\n", "goes with kind = pairs, not choices"},
         {"[task]\nname=x\nkind=pairs\nstop=x\nitems=bad.jsonl\n", "kind = generate of format = own only"},
         {"[task]\nname=x\nkind=generate\nextract=(x\nitems=bad.jsonl\n", "no POSIX extended regular expression"},
+        {"[task]\nname=x\nkind=generate\nextract=(((x{1,99}){1,99}){1,99})\nitems=bad.jsonl\n",
+         "more than 1000 copies"},
+        {"[task]\nname=x\nkind=generate\nextract=x{1000}y{2,}\nitems=bad.jsonl\n", "more than 1000 copies"},
+        {"[task]\nname=x\nkind=generate\nextract=[[:alpha:][]x{1001}\nitems=bad.jsonl\n", "more than 1000 copies"},
+        {"[task]\nname=x\nkind=generate\nstop=(a*)*b\\1\nitems=bad.jsonl\n", "refers back"},
+        {"[task]\nname=../../x\n", "is not 1 to 63 letters"},
+        {"[task]\nname=\x1b[31mx\n", "name = \"\\x1B[31mx\" is not"},
+        {"[task]\nna\x1bme=x\n", "no key \"na\\x1Bme\""},
         {"[task]\nname=x\nkind=generate\nlength=0\nitems=bad.jsonl\n", "length = \"0\" is not"},
         {"[task]\nname=x\nkind=generate\nmatch=second\nitems=bad.jsonl\n", "is none of: first, last"},
         {"[task]\nname=x\nkind=generate\nfamily=unheard\nitems=bad.jsonl\n", "no family \"unheard\""},
@@ -184,6 +192,7 @@ static void bad_items_are_refused_by_line(void **state) {
         {asked, "{\"answer\": \"b\"}", "neither a \"context\" nor a \"question\""},
         {asked, "{\"context\": \"a\"}", "\"answer\" is missing"},
         {asked, "{\"context\": \"a\", \"answer\": \"\"}", "\"answer\" is empty"},
+        {asked, "{\"context\": \"a\", \"answer\": \"b\", \"answer\": \"c\"}", "not JSON: duplicate object key"},
         {gsm8k, "{\"context\": \"a\", \"answer\": \"b\"}", "\"question\" is missing"},
         {words, "{\"text\": \"one\"}", "fewer than two words"},
         {words, "{\"text\": \"  \"}", "fewer than two words"},
@@ -191,6 +200,30 @@ static void bad_items_are_refused_by_line(void **state) {
         {pairs, "{\"sentence_good\": \"\xff\"}", "not UTF-8"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], bad[i][1], bad[i][2]);
+}
+
+/* Time to match an expression may grow as the square of the text. */
+static void a_very_long_answer_is_refused(void **state) {
+    (void)state;
+    char line[20000];
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = 0;
+    memcpy(line, "{\"context\": \"a\", \"answer\": \"", 28);
+    strcpy(line + sizeof line - 4, "\"}");
+    refused("[task]\nname=x\nkind=generate\nitems=bad.jsonl\n", line, "16384 are the most");
+}
+
+/* Brackets and braces that repeat nothing. */
+static void expressions_of_the_usual_kind_are_taken(void **state) {
+    (void)state;
+    static const char *const fine[] = {"[{1001}]x{2,5}", "\\{1001\\}", "[]{1001}]+", "[^]{9999}]{3}",
+                                       "([0-9]{1,3},?){1,9}"};
+    put("bad.jsonl", "{\"context\": \"a\", \"answer\": \"b\"}\n");
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        char ini[200];
+        snprintf(ini, sizeof ini, "[task]\nname=x\nkind=generate\nextract=%s\nitems=bad.jsonl\n", fine[i]);
+        task_free(load(ini));
+    }
 }
 
 int main(void) {
@@ -203,6 +236,8 @@ int main(void) {
         cmocka_unit_test(own_pairs_and_last_words_load),
         cmocka_unit_test(bad_ini_is_refused),
         cmocka_unit_test(bad_items_are_refused_by_line),
+        cmocka_unit_test(a_very_long_answer_is_refused),
+        cmocka_unit_test(expressions_of_the_usual_kind_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,45 @@ static void bad_utf8_is_named_by_file_and_byte(void **state) {
     free(words.text);
 }
 
+/* `times` letters packed again and again, as members of one file. */
+static const char *put_bomb(const char *name, size_t times) {
+    char *text = malloc(1 << 20);
+    assert_non_null(text);
+    memset(text, 'a', 1 << 20);
+    const char *path = at(name);
+    gzFile file = gzopen(path, "wb9");
+    assert_non_null(file);
+    for (size_t i = 0; i < times >> 20; i++) assert_int_equal(gzwrite(file, text, 1 << 20), 1 << 20);
+    assert_int_equal(gzclose(file), Z_OK);
+    free(text);
+    return path;
+}
+
+static void a_file_that_unpacks_to_far_more_than_text_does_is_refused(void **state) {
+    (void)state;
+    const char *path = put_bomb("small.txt.gz", 4 << 20);
+    int blocks;
+    char *text = read_paths(&path, 1, NULL, NULL, &blocks);
+    if (!text) fail_msg("%s", error.message);
+    free(text);
+    assert_refused(put_bomb("bomb.txt.gz", 80 << 20), "unpacks to more than 200 times its size");
+    assert_says("gunzip");
+}
+
+static void a_line_of_json_has_its_bounds(void **state) {
+    (void)state;
+    struct words line = {0};
+    words_add(&line, "{\"text\": [0", 11);
+    while (line.bytes < (4 << 20)) words_add(&line, ",[],[],[],[],[],[],[],[]", 24);
+    words_add(&line, "]}\n", 3);
+    assert_refused(put("many.jsonl", line.text, line.bytes), "line 1 of ");
+    assert_says("more than 1048576 values");
+    line.bytes = 0;
+    for (int i = 0; i < 100000; i++) words_add(&line, "[", 1);
+    assert_refused(put("deep.jsonl", line.text, line.bytes), "maximum parsing depth reached");
+    free(line.text);
+}
+
 static void what_cannot_be_read_is_named(void **state) {
     (void)state;
     assert_refused(at("nowhere.txt"), "No such file");
@@ -224,6 +263,8 @@ int main(void) {
         cmocka_unit_test(nul_characters_stay),
         cmocka_unit_test(folders_are_read_in_order_of_name),
         cmocka_unit_test(bad_utf8_is_named_by_file_and_byte),
+        cmocka_unit_test(a_file_that_unpacks_to_far_more_than_text_does_is_refused),
+        cmocka_unit_test(a_line_of_json_has_its_bounds),
         cmocka_unit_test(what_cannot_be_read_is_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

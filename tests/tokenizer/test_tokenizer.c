@@ -1,5 +1,7 @@
 /* Tokenizers: any valid UTF-8 text comes back to the byte; models that would change text are refused. */
 #include "text/fixture.h"
+#include <math.h>
+
 #include "text/model_bytes.h"
 
 static const uint32_t seed = 20250731;
@@ -300,6 +302,46 @@ static void models_that_do_not_serve_are_refused(void **state) {
     assert_refused(put_text("text.model", "this is no model, but a line of text\n"), LTM_CORRUPT, "no whole");
 }
 
+/* The letters' model with one piece more, and what else a file may say. */
+static const char *model_with(const char *piece, float score, int type, const char *more, size_t bytes) {
+    struct words model = {0};
+    model_piece(&model, "<unk>", 0, PIECE_UNKNOWN);
+    model_piece(&model, "</s>", 0, PIECE_CONTROL);
+    model_piece(&model, "a", -1, PIECE_NORMAL);
+    model_piece(&model, "\xE2\x96\x81", -1, PIECE_NORMAL);
+    if (piece) model_piece(&model, piece, score, (enum piece_type)type);
+    model_end(&model, true);
+    if (more) words_add(&model, more, bytes);
+    const char *path = put("evil.model", model.text, model.bytes);
+    free(model.text);
+    return path;
+}
+
+/* SentencePiece itself trusts what it loads: each of these crashed it, misled it, or could. */
+static void models_made_to_deceive_are_refused(void **state) {
+    (void)state;
+    static const char charsmap[] = "\x1A\x0C\x12\x0A\x04\x00\x00\x00\xff\xff\xff\xff"
+                                   "ab", /* normalizer_spec */
+        word[] = "\x12\x02\x18\x03", group[] = "\x0B\x0C",
+                      cut[] = "\x0A\xff\xff\xff\xff\x0f"
+                              "ab";
+    ltm_tokenizer_close(open_model(model_with("b", -1, PIECE_NORMAL, NULL, 0)));
+    ltm_tokenizer_close(
+        open_model(model_with(NULL, 0, 0, "\x22\x04\x0A\x02\x0A\x00", 6))); /* a self-test: passed over */
+    assert_refused(model_with("", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "its piece 4 is empty");
+    assert_refused(model_with("\xff", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "its piece 4 is not UTF-8");
+    assert_refused(model_with("b", -1, 7, NULL, 0), LTM_CORRUPT, "its piece 4 is of no known type");
+    assert_refused(model_with("x", -1, 6, NULL, 0), LTM_CORRUPT, "not of the form <0x0A>");
+    assert_refused(model_with("b", NAN, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is no number");
+    assert_refused(model_with("b", -INFINITY, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is no number");
+    assert_refused(model_with("a", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "no whole"); /* twice */
+    assert_refused(model_with(NULL, 0, 0, charsmap, sizeof charsmap - 1), LTM_UNSUPPORTED, "normalises");
+    assert_refused(model_with(NULL, 0, 0, word, 4), LTM_UNSUPPORTED, "neither a unigram nor a BPE");
+    assert_refused(model_with(NULL, 0, 0, group, 2), LTM_CORRUPT, "no whole");
+    assert_refused(model_with(NULL, 0, 0, cut, sizeof cut - 1), LTM_CORRUPT, "no whole");
+    assert_refused(put("none.model", "\x12\x02\x18\x01", 4), LTM_CORRUPT, "holds no pieces");
+}
+
 /* No damage to a model's bytes may crash the program: it opens or is refused. */
 static void damaged_models_are_refused_or_work(void **state) {
     (void)state;
@@ -340,6 +382,7 @@ int main(void) {
         cmocka_unit_test(threads_may_share_a_tokenizer),
         cmocka_unit_test(the_digest_tells_models_apart),
         cmocka_unit_test(models_that_do_not_serve_are_refused),
+        cmocka_unit_test(models_made_to_deceive_are_refused),
         cmocka_unit_test(damaged_models_are_refused_or_work),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -1,0 +1,126 @@
+/* A model's file that promises more than it holds is refused before memory is asked for. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "support/unit.h"
+
+#include "base/files.h"
+#include "base/safetensors.h"
+#include "model/model_file.h"
+
+static char path[] = "/tmp/ltm-test-model-XXXXXX";
+static struct ltm_error error;
+
+static struct ltm_config tiny(void) {
+    struct ltm_config c;
+    ltm_config_defaults(&c);
+    c.model = (struct ltm_model_config){.dim = 8,
+                                        .layers = 1,
+                                        .heads = 1,
+                                        .kv_heads = 1,
+                                        .ffn_multiple = 8,
+                                        .sequence = 16,
+                                        .window = 4,
+                                        .vocab = 32,
+                                        .latents = 2};
+    return c;
+}
+
+/* Weights of the tiny model under a configuration that says something else. */
+static void write_under(const struct ltm_config *claimed) {
+    const struct ltm_config c = tiny();
+    struct decoder *decoder;
+    assert_int_equal(decoder_create(&decoder, &c.model, &error), LTM_OK);
+    for (size_t i = 0; i < decoder->table.size; i++) decoder->weights[i] = (float)i;
+    assert_int_equal(model_file_write(path, decoder, claimed, 7, "0123456789abcdef", &error), LTM_OK);
+    decoder_free(decoder);
+}
+
+static ltm_status read_back(struct decoder **decoder) {
+    struct ltm_config config;
+    int64_t step;
+    char digest[20];
+    *decoder = NULL;
+    return model_file_read(path, decoder, &config, &step, digest, &error);
+}
+
+static void assert_refused(const char *part) {
+    struct decoder *decoder;
+    assert_int_equal(read_back(&decoder), LTM_CORRUPT);
+    assert_null(decoder);
+    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
+}
+
+static void what_is_written_reads_back(void **state) {
+    (void)state;
+    const struct ltm_config c = tiny();
+    struct decoder *decoder;
+    write_under(&c);
+    if (read_back(&decoder) != LTM_OK) fail_msg("%s", error.message);
+    assert_true(decoder->weights[decoder->table.size - 1] == (float)(decoder->table.size - 1));
+    decoder_free(decoder);
+}
+
+static void a_larger_shape_than_the_weights_is_refused(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    c.model.dim = 65536; /* 17 GB a matrix */
+    write_under(&c);
+    assert_refused("has the shape");
+    c = tiny();
+    c.model.layers = 1000;
+    c.model.latents = 0;
+    write_under(&c);
+    assert_refused("holds no tensor \"layers.1.");
+}
+
+static void a_hundred_bytes_cannot_ask_for_terabytes(void **state) {
+    (void)state;
+    const struct safetensors_pair pairs[] = {{"format", "ltm-1"},
+                                             {"model.dim", "65536"},
+                                             {"model.layers", "1000"},
+                                             {"latent.count", "0"},
+                                             {"model.vocab", "65536"}};
+    assert_int_equal(safetensors_write(path, NULL, 0, pairs, 5, &error), LTM_OK);
+    assert_refused("holds no tensor \"tok_embeddings.weight\"");
+}
+
+static void positions_are_in_proportion_to_the_weights(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    c.model.sequence = 1 << 20; /* 32 MB of positions: little, whatever the weights are */
+    struct decoder *decoder;
+    write_under(&c);
+    assert_int_equal(read_back(&decoder), LTM_OK);
+    decoder_free(decoder);
+
+    struct ltm_config wide = c;
+    wide.model.dim = 32;
+    struct ltm_model_config shape = wide.model;
+    shape.sequence = 16;
+    assert_int_equal(decoder_create(&decoder, &shape, &error), LTM_OK);
+    assert_int_equal(model_file_write(path, decoder, &wide, 7, "", &error), LTM_OK);
+    decoder_free(decoder);
+    assert_refused("model.sequence = 1048576, whose positions would take 134 MB");
+}
+
+static int begin(void **state) {
+    (void)state;
+    int descriptor = mkstemp(path);
+    return descriptor < 0 ? -1 : close(descriptor);
+}
+
+static int end(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(a_larger_shape_than_the_weights_is_refused),
+        cmocka_unit_test(a_hundred_bytes_cannot_ask_for_terabytes),
+        cmocka_unit_test(positions_are_in_proportion_to_the_weights),
+    };
+    return cmocka_run_group_tests_name("model_file", tests, begin, end);
+}
