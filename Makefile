@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture bench,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture golden bench,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -181,6 +181,10 @@ format: ## lay out all sources as `make lint` wants them
 
 torture: ## the tests of faults at every call, with 150 kills in one go: about 30 minutes (ONLY=… as in test)
 	@FAULTS=all LIMIT=7200 $(MAKE) check ONLY='$(or $(ONLY),faults)'
+
+golden: $(BUILD)/tests/golden/test_golden ## write tests/golden/*.jsonl anew, where a change of numbers is meant
+	@TMPDIR=$$(mktemp -d) && export TMPDIR && LTM_GOLDEN=renew $<; code=$$?; rm -rf "$$TMPDIR"; exit $$code
+	@git --no-pager diff --stat tests/golden 2>/dev/null || true
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
 sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
