@@ -125,7 +125,7 @@ static void add_fewshot(json_t *lines, const struct ltm_model *model, const char
     snprintf(output, sizeof output, "%s/fewshot", run);
     options.output = output;
     options.shots = 1;
-    options.threads = 2;
+    options.threads = 1;
     must(ltm_fewshot(model, task, &options, NULL, &result, &error), &error);
     json_t *record = json_pack("{s:s}", "command", "fewshot");
     for (int i = 0; i < result.count; i++)
