@@ -95,6 +95,7 @@ static void stream_sees_what_a_pass_sees(void **state) {
     plain.latents = 0;
     upper.latent_from = 1;
     check_against_pass(&upper, false, 0, 1e-4);
+    check_against_pass(&upper, false, 7, 1e-4);
     check_against_pass(&odd, false, 0, 1e-4);
     check_against_pass(&odd, false, 7, 1e-4);
     check_against_pass(&plain, false, 0, 1e-4);
