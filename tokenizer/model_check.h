@@ -12,4 +12,7 @@
  * for a model that normalises, or is of a type other than unigram, BPE and characters. */
 ltm_status model_check(std::string &clean, const char *data, size_t bytes, const char *path, struct ltm_error *error);
 
+/* Whether a model, which is not in a file yet, would open as a tokenizer; `path` stands in messages. In tokenizer.cc. */
+ltm_status model_try(const std::string &model, const char *path, struct ltm_error *error);
+
 #endif

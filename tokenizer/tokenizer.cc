@@ -113,17 +113,12 @@ bool keeps_text(const sentencepiece::SentencePieceProcessor &processor) {
     return true;
 }
 
-ltm_status load(struct ltm_tokenizer *tokenizer, struct ltm_error *error) {
+ltm_status load_bytes(struct ltm_tokenizer *tokenizer, const char *data, size_t bytes, struct ltm_error *error) {
     const char *path = tokenizer->path.c_str();
-    char *data = nullptr;
-    size_t bytes = 0;
-    ltm_status status = file_read_text(&data, &bytes, path, kModelMost, error);
-    if (status != LTM_OK) return status;
-    std::unique_ptr<char, void (*)(void *)> owner(data, std::free);
     checksum_hex(tokenizer->digest, data, bytes);
     if (bytes == 0) return fail(error, LTM_CORRUPT, "%s is empty, not a SentencePiece model", path);
     std::string clean;
-    status = model_check(clean, data, bytes, path, error);
+    ltm_status status = model_check(clean, data, bytes, path, error);
     if (status != LTM_OK) return status;
     if (!tokenizer->processor.LoadFromSerializedProto(clean).ok())
         return fail(error, LTM_CORRUPT, "%s is no whole SentencePiece model", path);
@@ -138,6 +133,15 @@ ltm_status load(struct ltm_tokenizer *tokenizer, struct ltm_error *error) {
                     "those of another text; train one with ltm tokenizer train",
                     path);
     return LTM_OK;
+}
+
+ltm_status load(struct ltm_tokenizer *tokenizer, struct ltm_error *error) {
+    char *data = nullptr;
+    size_t bytes = 0;
+    ltm_status status = file_read_text(&data, &bytes, tokenizer->path.c_str(), kModelMost, error);
+    if (status != LTM_OK) return status;
+    std::unique_ptr<char, void (*)(void *)> owner(data, std::free);
+    return load_bytes(tokenizer, data, bytes, error);
 }
 
 /* Appends ids; `text` is short and holds no U+2581. */
@@ -208,6 +212,14 @@ ltm_status encode(const struct ltm_tokenizer *tokenizer, const char *text, size_
 }
 
 } // namespace
+
+ltm_status model_try(const std::string &model, const char *path, struct ltm_error *error) {
+    return guarded(error, [&] {
+        auto opened = std::make_unique<ltm_tokenizer>();
+        opened->path = path;
+        return load_bytes(opened.get(), model.data(), model.size(), error);
+    });
+}
 
 extern "C" {
 

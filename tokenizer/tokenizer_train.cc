@@ -12,6 +12,8 @@
 
 #include <sentencepiece_trainer.h>
 
+#include "model_check.h"
+
 #include "ltm/tokenizer.h"
 
 #pragma GCC diagnostic push
@@ -152,6 +154,11 @@ ltm_status train(const struct ltm_tokenizer_train_options &options, const struct
             sentencepiece::SentencePieceTrainer::Train(settings(options, sample.bytes), &iterator, &model);
         if (!status.ok()) return fail_training(options, status.ToString(), error);
     }
+    /* A text without a space teaches none, and what cannot be spelled would come back as something else. */
+    if (model_try(model, options.output, nullptr) != LTM_OK)
+        return fail(error, LTM_INVALID,
+                    "the text holds too little: what is learned from it does not give back every text, such as spaces "
+                    "where it has none; use more text");
     struct file_draft draft;
     ltm_status status = file_create(&draft, options.output, error);
     if (status != LTM_OK) return status;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "eval/probe_features.h"
 #include "eval/probe_fit.h"
+#include "ltm/printable.h"
 #include "math/matmul.h"
 #include "tasks/task.h"
 #include "train/trained_model.h"
@@ -123,6 +124,11 @@ static ltm_status name_factors(struct probing *p, struct ltm_error *error) {
     json_object_foreach(factors, name, value) {
         if (p->data.factor_count == FACTORS_MOST)
             return fail(error, LTM_INVALID, "the items of %s name more than %d factors", p->task->name, FACTORS_MOST);
+        char shown[sizeof p->factors->name];
+        if (strcmp(ltm_printable(shown, sizeof shown, name), name) != 0)
+            return fail(error, LTM_INVALID,
+                        "the factor \"%.100s\" of %s has a name that is too long, or holds control characters", name,
+                        p->task->name);
         const int f = p->data.factor_count++;
         snprintf(p->factors[f].name, sizeof p->factors[f].name, "%s", name);
         if (json_is_string(value) && !(p->classes[f] = json_object())) return fail_memory(error, 0, "classes");

@@ -105,7 +105,8 @@ static ltm_status check_size(const struct ltm_config *config, const struct safet
         const void *data;
         status = safetensors_expect(file, w->name, SAFETENSORS_F32, w->rank, shape, &data, error);
     }
-    const double positions = 4.0 * model.sequence * (model.dim / model.heads), weights = 4.0 * (double)table.size;
+    const int head_dim = model.dim / model.heads;
+    const double positions = 4.0 * model.sequence * head_dim, weights = 4.0 * (double)table.size;
     if (status == LTM_OK && positions > POSITIONS_ANYWAY && positions > POSITIONS_RATIO * weights)
         status = fail(error, LTM_CORRUPT,
                       "%s says model.sequence = %d, whose positions would take %.0f MB where its weights take %.0f",

@@ -163,17 +163,17 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 /* The number behind the last ####, which is what counts. */
-static bool ends_with(const char *output, long answer) {
+static bool ends_with(const char *output, double answer) {
     const char *found = NULL, *at = output;
     while ((at = strstr(at, "####"))) found = at += 4;
     char *end = NULL;
-    return found && strtol(found, &end, 10) == answer && end != found;
+    return found && (double)strtol(found, &end, 10) == answer && end != found;
 }
 
 /* Before it, how many of its steps are sums that come out. */
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
     const json_t *answer = json_object_get(json_object_get(item, "factors"), "answer");
-    const double right = ends_with(output, (long)json_real_value(answer));
+    const double right = ends_with(output, json_number_value(answer));
     int sums = 0, true_sums = 0;
     metric_add(list, right, "acc@steps=%d", measure_integer(item, "steps"));
     if (*measure_text(item, "heldout")) metric_add(list, right, "acc@heldout=%s", measure_text(item, "heldout"));
@@ -182,9 +182,12 @@ static void measure(const json_t *item, const char *output, struct metric_list *
         long a, b, c;
         char sign;
         while (from > output && !strchr(".\n", from[-1])) from--;
-        if (sscanf(from, " %ld %c %ld = %ld", &a, &sign, &b, &c) != 4) continue;
+        if (sscanf(from, " %9ld %c %9ld = %18ld", &a, &sign, &b, &c) != 4) continue;
         sums++;
-        true_sums += sign == '+' ? a + b == c : sign == '-' ? a - b == c : sign == '*' ? a * b == c : b && a == b * c;
+        true_sums += sign == '+'   ? a + b == c
+                     : sign == '-' ? a - b == c
+                     : sign == '*' ? a * b == c
+                                   : b && a % b == 0 && a / b == c;
     }
     if (sums) metric_add(list, (double)true_sums / sums, "sums_right");
 }

@@ -84,7 +84,7 @@ static json_t *array_of(const int *values, int n) {
 
 static void read_array(const json_t *item, const char *key, int *values, int n) {
     const json_t *array = json_object_get(item, key);
-    for (int i = 0; i < n; i++) values[i] = (int)json_integer_value(json_array_get(array, (size_t)i));
+    for (int i = 0; i < n; i++) values[i] = measure_number(json_array_get(array, (size_t)i));
 }
 
 static void note(const struct dispatch *d, const int *x, struct draw *draw, struct synth_problem *p) {

@@ -4,14 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ltm/printable.h"
+
+enum { NUMBER_MOST = 1000 * 1000 };
+
 void metric_add(struct metric_list *list, double value, const char *format, ...) {
     va_list arguments;
     if (list->count >= list->most) return;
     struct family_metric *metric = &list->metrics[list->count++];
     metric->value = value;
+    char name[sizeof metric->name];
     va_start(arguments, format);
-    vsnprintf(metric->name, sizeof metric->name, format, arguments);
+    vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
+    ltm_printable(metric->name, sizeof metric->name, name); /* values of an item stand in names */
 }
 
 const char *measure_text(const json_t *item, const char *key) {
@@ -19,7 +25,12 @@ const char *measure_text(const json_t *item, const char *key) {
     return text ? text : "";
 }
 
-int measure_integer(const json_t *item, const char *key) { return (int)json_integer_value(json_object_get(item, key)); }
+int measure_number(const json_t *value) {
+    const json_int_t number = json_integer_value(value);
+    return (int)(number > NUMBER_MOST ? NUMBER_MOST : number < -NUMBER_MOST ? -NUMBER_MOST : number);
+}
+
+int measure_integer(const json_t *item, const char *key) { return measure_number(json_object_get(item, key)); }
 
 bool measure_right(const json_t *item, const char *output) {
     static const char blanks[] = " \n\t";

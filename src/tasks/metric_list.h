@@ -19,5 +19,6 @@ bool measure_right(const json_t *item, const char *output);
 
 const char *measure_text(const json_t *item, const char *key); /* "" where there is none */
 int measure_integer(const json_t *item, const char *key);      /* 0 where there is none */
+int measure_number(const json_t *value); /* kept within a million, so that sums of some do not overflow */
 
 #endif

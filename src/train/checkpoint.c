@@ -250,6 +250,21 @@ static ltm_status check_corpus(const json_t *root, const struct ltm_config *conf
         config->run.dir, config->data.corpus);
 }
 
+static bool is_count(const json_t *root, const char *key, int64_t most) {
+    const json_t *value = json_object_get(root, key);
+    return !value || (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= most);
+}
+
+/* state.json has no checksum of its own, and places in the data are counted from its step. */
+static ltm_status check_counts(const json_t *root, const struct ltm_config *config, const char *folder,
+                               struct ltm_error *error) {
+    const int64_t steps =
+        INT64_C(1000000000000000000) / config->slow.batch / config->model.sequence; /* of run.tokens */
+    if (is_count(root, "step", steps) && is_count(root, "best_step", steps) && is_count(root, "log_bytes", INT64_MAX))
+        return LTM_OK;
+    return fail(error, LTM_CORRUPT, "%s/state.json is damaged: it says a step or a length that no run has", folder);
+}
+
 /* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */
 static ltm_status read_folder(const char *folder, struct decoder *decoder, struct adamw *adam,
                               const struct ltm_config *config, struct checkpoint_state *state,
@@ -265,6 +280,7 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
     TRY(same_run(&before, config, error));
+    TRY(check_counts(root, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));

@@ -3,8 +3,23 @@
 #include "fuzz/fuzz.h"
 
 #include "ltm/samples.h"
+#include "tasks/family.h"
 #include "tasks/prompt.h"
 #include "tasks/task.h"
+
+/* What a family measures of outputs: the item's own texts stand for what a model writes. */
+static void measure(const struct task *task, const struct task_item *item) {
+    struct family_metric metrics[32];
+    const char *const outputs[] = {item->answer, item->context, "A 4, B 6", "1 + 1 = 2. #### 2", "-0.50"};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        const int count = family_measure(task->family, item->json, outputs[i], metrics, 32);
+        FUZZ_CHECK(count >= 0 && count <= 32);
+        for (int m = 0; m < count; m++) {
+            char shown[sizeof metrics->name];
+            FUZZ_CHECK(strcmp(ltm_printable(shown, sizeof shown, metrics[m].name), metrics[m].name) == 0);
+        }
+    }
+}
 
 /* A task's name becomes part of a file's. */
 static void look_at_name(const char *name) {
@@ -39,6 +54,7 @@ static void read_task(const uint8_t *data, size_t size, bool packed) {
         const struct task_item *item = &task->items.all[i];
         FUZZ_CHECK(item->context && item->answer && item->gold >= 0 && item->gold <= item->count);
         take_answers(task, item);
+        if (*task->family) measure(task, item);
         for (int shots = 0; shots <= 2; shots++) {
             if (!fuzz_ok(prompt_make(&text, task, i, shots, 1, &error), &error)) continue;
             FUZZ_CHECK(strlen(text) >= strlen(item->context));

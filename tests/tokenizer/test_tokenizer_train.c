@@ -153,6 +153,16 @@ static void odd_texts_do_not_end_the_program(void **state) {
     assert_says("no text");
 }
 
+/* Its model would spell spaces in bytes, which are those of SentencePiece's mark for them. */
+static void a_text_without_spaces_is_refused(void **state) {
+    (void)state;
+    const char *input = put_text("solid.txt", "x");
+    const struct ltm_tokenizer_train_options options = options_for(at("solid.model"), &input, 260);
+    assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
+    assert_says("does not give back every text");
+    assert_false(file_exists(options.output));
+}
+
 static void very_long_lines_are_learned_from(void **state) {
     (void)state;
     struct words words = make_words(300000, 5);
@@ -203,6 +213,7 @@ int main(void) {
         cmocka_unit_test(too_large_a_vocabulary_names_one_that_will_do),
         cmocka_unit_test(too_small_a_vocabulary_is_refused),
         cmocka_unit_test(odd_texts_do_not_end_the_program),
+        cmocka_unit_test(a_text_without_spaces_is_refused),
         cmocka_unit_test(very_long_lines_are_learned_from),
         cmocka_unit_test(failures_leave_the_old_model),
     };

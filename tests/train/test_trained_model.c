@@ -21,6 +21,7 @@ static struct ltm_config tiny(void) {
                                         .latents = 1};
     c.slow.batch = 2;
     c.run.threads = 1;
+    c.run.precision = LTM_PRECISION_FP32;
     ltm_config_resolve(&c);
     return c;
 }
@@ -68,11 +69,58 @@ static void another_tokenizer_is_refused(void **state) {
     assert_says("is not the tokenizer that the model was trained with");
 }
 
+/* Replaces what stands behind `key` in the checkpoint's state.json. */
+static void write_state(const char *run, const char *key, const char *value) {
+    char path[600], *text, *after;
+    size_t bytes;
+    FILE *file;
+    snprintf(path, sizeof path, "%s/checkpoints/step-00000001/state.json", run);
+    assert_ok(file_read_text(&text, &bytes, path, 1 << 16, &error));
+    after = strstr(text, key);
+    assert_non_null(after);
+    assert_non_null(file = fopen(path, "w"));
+    fprintf(file, "%.*s%s: %s%s", (int)(after - text), text, key, value, after + strcspn(after, ",\n"));
+    assert_int_equal(fclose(file), 0);
+    free(text);
+}
+
+static ltm_status resume(const char *run, int64_t *step) {
+    const struct ltm_config c = tiny();
+    struct checkpoint_state state = {0};
+    struct rig rig;
+    open_rig(&rig, &c);
+    const ltm_status status = checkpoint_read_newest(run, rig.decoder, &rig.trainer.adam, &c, &state, NULL, &error);
+    *step = state.step;
+    close_rig(&rig);
+    return status;
+}
+
+/* state.json has no checksum of its own. */
+static void a_state_that_no_run_has_is_refused(void **state) {
+    (void)state;
+    static const char *const wrong[][2] = {{"\"step\"", "-3"},
+                                           {"\"step\"", "9223372036854775807"},
+                                           {"\"step\"", "1e3"},
+                                           {"\"log_bytes\"", "-1"},
+                                           {"\"log_bytes\"", "\"many\""}};
+    int64_t step;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "state-%zu", i);
+        const char *run = write_run(name, 0, NULL);
+        assert_ok(resume(run, &step));
+        assert_int_equal(step, 1);
+        write_state(run, wrong[i][0], wrong[i][1]);
+        assert_int_equal(resume(run, &step), LTM_CORRUPT);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tokenizer_of_as_many_pieces_or_fewer_serves),
         cmocka_unit_test(a_tokenizer_with_tokens_that_the_model_lacks_is_refused),
         cmocka_unit_test(another_tokenizer_is_refused),
+        cmocka_unit_test(a_state_that_no_run_has_is_refused),
     };
     return cmocka_run_group_tests_name("trained_model", tests, make_folder, remove_folder);
 }
