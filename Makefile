@@ -91,7 +91,7 @@ objects: $(ALL_O) $(PRELOAD); @:
 # The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
 # (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
 # need what other users of the library lack; tests see every name, through internal.a.
-$(BUILD)/libltm.a: $(LIB_O)
+$(BUILD)/libltm.a: $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o)
 	$(say) AR $@
 	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
 	$Qobjcopy --wildcard --keep-global-symbol='ltm_*' $(@:.a=.o)
@@ -116,6 +116,17 @@ $(BUILD)/tests/bench/bench: $(BENCH_O) $(BUILD)/internal.a
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$Qmkdir -p $(@D) && $(compile_c) -c -o $@ $<
+
+# The command and the library say which commit they are. Tests take the plain object: a commit need not link them all anew.
+$(BUILD)/built.o: src/base/built.c src/base/built.h $(BUILD)/built
+	$(say) CC $<
+	$Q$(compile_c) -include $(BUILD)/built -c -o $@ $<
+
+$(BUILD)/built: $(BUILD)/flags FORCE
+	@{ printf '#define LTM_BUILT_COMMIT "%s"\n' \
+	"$$(git describe --always --dirty=+ --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)"; \
+	printf '#define LTM_BUILT_FLAGS "%s"\n' "$$(echo $(call quote,$(compile_c)) | sed 's/[\\"]/\\&/g')"; } >$@.new; \
+	cmp -s $@.new $@ || cp $@.new $@
 
 # What tests preload into the command, in any build: nothing of sanitizers in it.
 $(BUILD)/%.so: %.c $(wildcard tests/faults/*.h) $(BUILD)/flags

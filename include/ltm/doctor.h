@@ -45,6 +45,9 @@ struct ltm_finding {
 enum { LTM_FINDINGS_MOST = 16 };
 
 struct ltm_machine {
+    char version[32], commit[64];   /* of this program; "unknown" where it was built without git */
+    char compiler[96], flags[1024]; /* that it was built with */
+    char system[160];               /* "Linux 6.1.0-18-amd64, glibc 2.36" */
     char processor[128];
     char instructions[96]; /* those that matter to matrix products: "avx2 avx512 amx_bf16" */
     int cores;             /* that this process may use */
@@ -58,6 +61,7 @@ struct ltm_machine {
     char openblas[160];                              /* version and build */
     char openblas_kernel[32], openblas_detected[32]; /* the one in use, the one it chose by itself */
     char onednn[64];                                 /* "oneDNN 2.6.3", or "none" */
+    char mpi[96];                                    /* "Open MPI v4.1.4", or "none" */
     struct ltm_matrix_speed fp32, bf16;
 
     int findings;

@@ -60,6 +60,8 @@ static void print_speed(const char *name, const struct ltm_matrix_speed *speed, 
 
 static void print_readable(const struct ltm_machine *m) {
     static const char *const kinds[] = {"note", "advice", "FAULT"};
+    printf("ltm                    %s, commit %s, built with %s\n", m->version, m->commit, m->compiler);
+    printf("system                 %s\n", m->system);
     printf("processor              %s\n", m->processor);
     printf("instructions           %s\n", *m->instructions ? m->instructions : "none that matter here are known");
     printf("cores                  %d", m->cores);
@@ -69,6 +71,7 @@ static void print_readable(const struct ltm_machine *m) {
     printf("OpenBLAS               %s\n", m->openblas);
     printf("OpenBLAS's kernel      %s\n", m->openblas_kernel);
     printf("oneDNN                 %s\n", m->onednn);
+    printf("MPI                    %s\n", m->mpi);
     print_speed("fp32", &m->fp32, m->threads);
     print_speed("bf16", &m->bf16, m->threads);
     putchar('\n');

@@ -4,12 +4,19 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 
 #include <omp.h>
 
+#include "base/built.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/processes.h"
+#include "ltm.h"
 #include "math/bandwidth.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
@@ -36,8 +43,25 @@ static void gather_facts(struct doctor_facts *facts) {
     processor_read(&facts->processor);
 }
 
+static void look_at_build(struct ltm_machine *machine) {
+    struct utsname system;
+    snprintf(machine->version, sizeof machine->version, "%s", LTM_VERSION);
+    snprintf(machine->commit, sizeof machine->commit, "%s", built_commit());
+    snprintf(machine->compiler, sizeof machine->compiler, "%s", built_compiler());
+    snprintf(machine->flags, sizeof machine->flags, "%s", built_flags());
+    snprintf(machine->mpi, sizeof machine->mpi, "%s", processes_library());
+    if (uname(&system) != 0) return;
+#ifdef __GLIBC__
+    snprintf(machine->system, sizeof machine->system, "%.60s %.60s, glibc %s", system.sysname, system.release,
+             gnu_get_libc_version());
+#else
+    snprintf(machine->system, sizeof machine->system, "%.60s %.60s", system.sysname, system.release);
+#endif
+}
+
 static void look(struct ltm_machine *machine, const struct doctor_facts *facts) {
     struct memory_limits memory;
+    look_at_build(machine);
     processor_name(machine->processor, sizeof machine->processor);
     processor_instructions(machine->instructions, sizeof machine->instructions, &facts->processor);
     machine->cores = omp_get_num_procs();

@@ -41,7 +41,12 @@ ltm_status ltm_machine_json(const struct ltm_machine *m, char **out, struct ltm_
     const struct {
         const char *name;
         json_t *value;
-    } entries[] = {{"processor", text(m->processor)},
+    } entries[] = {{"version", text(m->version)},
+                   {"commit", text(m->commit)},
+                   {"compiler", text(m->compiler)},
+                   {"flags", text(m->flags)},
+                   {"system", text(m->system)},
+                   {"processor", text(m->processor)},
                    {"instructions", text(m->instructions)},
                    {"cores", json_integer(m->cores)},
                    {"threads", json_integer(m->threads)},
@@ -55,6 +60,7 @@ ltm_status ltm_machine_json(const struct ltm_machine *m, char **out, struct ltm_
                    {"openblas_kernel", text(m->openblas_kernel)},
                    {"openblas_detected", text(m->openblas_detected)},
                    {"onednn", text(m->onednn)},
+                   {"mpi", text(m->mpi)},
                    {"fp32", speed(&m->fp32)},
                    {"bf16", speed(&m->bf16)},
                    {"findings", findings(m)}};

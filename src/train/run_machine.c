@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <jansson.h>
+
 #include "base/files.h"
 #include "latent/workers.h"
 #include "train/trainer.h"
@@ -51,7 +53,49 @@ ltm_status run_machine_check(const struct ltm_config *config, const struct memor
     return status;
 }
 
-ltm_status run_machine_keep(const struct ltm_config *config, double speed, const struct ltm_watch *watch,
+/* What is not the same in both accounts, or NULL. */
+static const char *difference(const json_t *was, const json_t *is) {
+    static const char *const keys[] = {"version",      "commit",   "compiler",        "flags",  "processor",
+                                       "instructions", "openblas", "openblas_kernel", "onednn", "system"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!json_equal(json_object_get(was, keys[i]), json_object_get(is, keys[i]))) return keys[i];
+    return NULL;
+}
+
+static const char *value_of(const json_t *account, const char *key) {
+    const char *value = json_string_value(json_object_get(account, key));
+    return value ? value : "not known";
+}
+
+/* Before `text` takes the place of the account at `path`. One that cannot be read explains nothing, and is replaced. */
+static ltm_status keep_account_of_before(const char *path, const char *text, const struct ltm_config *config,
+                                         int64_t step, const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char name[64], kept[LTM_PATH_MAX], line[1024], *before = NULL;
+    size_t bytes;
+    json_t *was = NULL, *is = NULL;
+    if (step == 0 || file_read_text(&before, &bytes, path, 1 << 20, NULL) != LTM_OK) return LTM_OK;
+    was = json_loadb(before, bytes, 0, NULL);
+    is = json_loads(text, 0, NULL);
+    const char *key = was && is ? difference(was, is) : NULL;
+    if (!key) goto cleanup;
+    snprintf(name, sizeof name, "machine-until-%08lld.json", (long long)step);
+    TRY(path_join(kept, sizeof kept, config->run.dir, name, error));
+    TRY(file_write_text(kept, before, error));
+    snprintf(
+        line, sizeof line,
+        "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run that stays "
+        "where it began (%s and machine.json have all)",
+        key, value_of(was, key), value_of(is, key), name);
+    if (watch->message) watch->message(watch->user, line);
+cleanup:
+    json_decref(was);
+    json_decref(is);
+    free(before);
+    return status;
+}
+
+ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, double speed, const struct ltm_watch *watch,
                             struct ltm_error *error) {
     struct ltm_machine machine;
     char path[LTM_PATH_MAX], *text = NULL;
@@ -65,6 +109,7 @@ ltm_status run_machine_keep(const struct ltm_config *config, double speed, const
         machine.bf16.all = speed;
     TRY(path_join(path, sizeof path, config->run.dir, "machine.json", error));
     TRY(ltm_machine_json(&machine, &text, error));
+    TRY(keep_account_of_before(path, text, config, step, watch, error));
     TRY(file_write_text(path, text, error));
 cleanup:
     free(text);

@@ -19,8 +19,10 @@ ltm_status run_machine_check(const struct ltm_config *config, const struct memor
                              struct ltm_error *error);
 
 /* Look at the machine without measuring it, tell `watch` what should be mended, and write machine.json (ltm_machine_json)
- * into the run's folder. `speed` is what all threads' products reach in run.precision, in flop/s. */
-ltm_status run_machine_keep(const struct ltm_config *config, double speed, const struct ltm_watch *watch,
+ * into the run's folder. `speed` is what all threads' products reach in run.precision, in flop/s. Where a run goes on, at slow
+ * step `step`, with another build, processor or library than it had, of which bits may depend, the watch is told, and the account
+ * of before stays as machine-until-STEP.json. */
+ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, double speed, const struct ltm_watch *watch,
                             struct ltm_error *error);
 
 #endif

@@ -262,7 +262,7 @@ static ltm_status set_up(struct session *s, struct ltm_error *error) {
     const double speed =
         s->config.run.precision == LTM_PRECISION_BF16 ? bf16_peak(threads, 0.1) : matmul_peak(threads, 0.1);
     s->peak = processes_sum(speed);
-    if (processes_rank() == 0) status = run_machine_keep(&s->config, speed, &s->hooks->watch, error);
+    if (processes_rank() == 0) status = run_machine_keep(&s->config, s->state.step, speed, &s->hooks->watch, error);
     TRY(processes_agree(status, error));
 cleanup:
     return status;

@@ -8,7 +8,7 @@ in_words() {
     local what
     run "$LTM" doctor
     [ "$code" = 0 ] || { cat out err; return 1; }
-    for what in '^processor  ' '^instructions  ' '^cores  ' '^memory  .* GB, available .* GB$' \
+    for what in '^ltm  .*commit .*built with [a-z]* [0-9]' '^system  ' '^processor  ' '^instructions  ' '^cores  ' '^memory  .* GB, available .* GB$' \
         '^memory bandwidth .* GB/s' '^OpenBLAS  .*OpenBLAS [0-9]' "^OpenBLAS's kernel " '^oneDNN  ' \
         '^fp32 products .*GFLOP/s with one thread.*results right' '^bf16 products '; do
         grep -q "$what" out || { echo "no line $what"; cat out; return 1; }
@@ -19,7 +19,8 @@ holds 'doctor shows the machine, its speed and what is wrong' in_words
 
 as_json() {
     run "$LTM" doctor --json --threads 1
-    [ "$code" = 0 ] && jq -e '.cores >= 1 and .threads == 1 and .memory_available_bytes > 0 and .fp32.correct and
+    [ "$code" = 0 ] && jq -e '(.commit | test("^([0-9a-f]{12}[+]?|unknown)$")) and (.flags | length) > 100 and
+        (.compiler | length) > 4 and .cores >= 1 and .threads == 1 and .memory_available_bytes > 0 and .fp32.correct and
         .fp32.one_thread_flops > 1e8 and .bandwidth_all_threads > 1e7 and (.findings | type) == "array"' out
 }
 holds 'the same as JSON' as_json

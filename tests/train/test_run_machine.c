@@ -100,12 +100,48 @@ static void a_run_keeps_its_machine(void **state) {
     json_decref(json);
 }
 
+static char said[2048];
+
+static void remember(void *user, const char *line) {
+    (void)user;
+    if (strstr(line, "this run had another")) snprintf(said, sizeof said, "%s", line);
+}
+
+/* As if it had been begun elsewhere. */
+static void a_run_that_moves_says_so_and_keeps_both_accounts(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    char path[LTM_PATH_MAX], kept[LTM_PATH_MAX];
+    const struct ltm_train_hooks hooks = {.watch = {.message = remember}};
+    train_on(&c);
+    snprintf(c.run.dir, sizeof c.run.dir, "%.500s/moved", test_folder());
+    assert_int_equal(ltm_train(&c, &hooks, NULL, NULL), LTM_OK);
+    assert_int_equal(ltm_train(&c, &hooks, NULL, NULL), LTM_OK);
+    assert_string_equal(said, ""); /* it stayed where it was */
+    assert_int_equal(path_join(path, sizeof path, c.run.dir, "machine.json", NULL), LTM_OK);
+    json_t *json = json_load_file(path, 0, NULL);
+    assert_non_null(json_object_get(json, "commit"));
+    json_object_set_new(json, "openblas_kernel", json_string("Sparc"));
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    json_decref(json);
+    assert_int_equal(ltm_train(&c, &hooks, NULL, NULL), LTM_OK);
+    assert_non_null(strstr(said, "another openblas_kernel: Sparc, now "));
+    assert_int_equal(path_join(kept, sizeof kept, c.run.dir, "machine-until-00000001.json", NULL), LTM_OK);
+    json = json_load_file(kept, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "openblas_kernel")), "Sparc");
+    json_decref(json);
+    json = json_load_file(path, 0, NULL);
+    assert_string_not_equal(json_string_value(json_object_get(json, "openblas_kernel")), "Sparc");
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_figures_and_what_to_lower),
         cmocka_unit_test(a_limit_is_named),
         cmocka_unit_test(a_model_beyond_any_memory_is_refused_at_once),
         cmocka_unit_test(a_run_keeps_its_machine),
+        cmocka_unit_test(a_run_that_moves_says_so_and_keeps_both_accounts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
