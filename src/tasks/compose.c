@@ -101,7 +101,7 @@ static void draw_task(const struct synth *synth, struct draw *draw, bool new_com
                       struct task *task) {
     do {
         task->depth = draw_between(draw, new_combination ? 2 : 1, synth_knob(synth, KNOB_DEPTH));
-        for (int i = 0; i < task->depth; i++)
+        for (int i = 0; i < task->depth && i < DEPTH; i++) /* which the knob's bounds say, but not to compilers */
             task->functions[i] = (unsigned char)draw_below(draw, (uint32_t)synth->knobs[KNOB_FUNCTIONS]);
         for (int i = 0; i < task->letters; i++)
             task->input[i] = (unsigned char)draw_below(draw, (uint32_t)synth->knobs[KNOB_ALPHABET]);
