@@ -39,10 +39,10 @@ static ltm_status compile(regex_t *regex, const char *key, const char *pattern, 
     if (fault) return fail(error, LTM_INVALID, "%s = %.200s cannot be used: %s", key, pattern, fault);
     const int code = regcomp(regex, pattern, REG_EXTENDED);
     if (code == 0) return LTM_OK;
+    if (code == REG_ESPACE) return fail_memory(error, 0, key);
     char why[120];
     regerror(code, regex, why, sizeof why);
-    return fail(error, code == REG_ESPACE ? LTM_MEMORY : LTM_INVALID,
-                "%s = %.200s is no POSIX extended regular expression: %s", key, pattern, why);
+    return fail(error, LTM_INVALID, "%s = %.200s is no POSIX extended regular expression: %s", key, pattern, why);
 }
 
 static ltm_status add_filter(struct answer_rules *rules, const char *name, const char *pattern, bool last,
