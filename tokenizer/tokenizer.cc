@@ -15,6 +15,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include "memory_reserve.h"
 #include "model_check.h"
 
 #pragma GCC diagnostic push
@@ -28,6 +29,7 @@ extern "C" {
 namespace {
 
 constexpr size_t kModelMost = size_t(64) << 20; /* bytes of a model file */
+constexpr size_t kReserve = size_t(4) << 20;
 constexpr size_t kPieceOfText = 16 * 1024; /* SentencePiece takes about 100 bytes of memory for each byte of text */
 constexpr absl::string_view kSpace("\xE2\x96\x81", 3);   /* U+2581 */
 constexpr absl::string_view kUnknown("\xEF\xBF\xBD", 3); /* U+FFFD, what an unknown piece is written as */
@@ -35,6 +37,7 @@ constexpr absl::string_view kUnknown("\xEF\xBF\xBD", 3); /* U+FFFD, what an unkn
 } // namespace
 
 struct ltm_tokenizer {
+    MemoryReserve reserve{kReserve}; /* twice what a piece of text takes */
     sentencepiece::SentencePieceProcessor processor;
     std::vector<std::string> bytes; /* what each id stands for */
     int byte_ids[256];
@@ -47,7 +50,9 @@ struct ltm_tokenizer {
 namespace {
 
 ltm_status fail_exception(struct ltm_error *error, const std::exception &exception) {
-    if (dynamic_cast<const std::bad_alloc *>(&exception)) return fail_memory(error, 0, "the tokenizer");
+    /* SentencePiece puts others of its own around it. */
+    if (dynamic_cast<const std::bad_alloc *>(&exception) || std::strstr(exception.what(), "bad_alloc"))
+        return fail_memory(error, 0, "the tokenizer");
     return fail(error, LTM_EXTERNAL, "SentencePiece failed: %s", exception.what());
 }
 
@@ -120,6 +125,7 @@ ltm_status load_bytes(struct ltm_tokenizer *tokenizer, const char *data, size_t 
     std::string clean;
     ltm_status status = model_check(clean, data, bytes, path, error);
     if (status != LTM_OK) return status;
+    const MemoryReserve reserve(kReserve + 8 * bytes); /* twice what loading takes */
     if (!tokenizer->processor.LoadFromSerializedProto(clean).ok())
         return fail(error, LTM_CORRUPT, "%s is no whole SentencePiece model", path);
     fill_tables(tokenizer);
@@ -191,6 +197,7 @@ ltm_status encode(const struct ltm_tokenizer *tokenizer, const char *text, size_
                   struct ltm_error *error) {
     std::vector<int32_t> ids;
     std::vector<int> work;
+    MemoryReserve::fill();
     ids.reserve(bytes / 3 + 16);
     while (bytes > 0) {
         /* Line by line: SentencePiece adds up scores in float from where it begins, so near ties on a line would

@@ -15,6 +15,7 @@
 #include "model_check.h"
 
 #include "ltm/tokenizer.h"
+#include "memory_reserve.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
@@ -31,6 +32,7 @@ namespace {
  * shares is always this; how many processors work on them is set by other means (below). */
 constexpr int kShares = 16;
 constexpr int kVocabMost = 1 << 20;
+constexpr size_t kReserve = size_t(64) << 20;    /* of memory, for when there is no more */
 constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece wants 64-bit positions */
 
 /* A unigram trainer drops the pieces that it expects less than half a time, and ends the program when none is left. Text
@@ -149,6 +151,7 @@ ltm_status train(const struct ltm_tokenizer_train_options &options, const struct
     SampleIterator iterator(&sample);
     watch_message(watch, "learning %d pieces from %.1f MB of text", options.vocab, (double)sample.bytes / 1e6);
     {
+        const MemoryReserve reserve(kReserve);
         ProcessorLimit limit(options.threads);
         const auto status =
             sentencepiece::SentencePieceTrainer::Train(settings(options, sample.bytes), &iterator, &model);

@@ -1,0 +1,61 @@
+/* Memory kept back for SentencePiece: where no more is to be had while it works, it gets this.
+ *
+ * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the program. The
+ * reserve is given back at the first request that fails, which then succeeds; until it has been filled again there is nothing
+ * more to give, and std::bad_alloc is thrown as ever. */
+#ifndef TOKENIZER_MEMORY_RESERVE_H
+#define TOKENIZER_MEMORY_RESERVE_H
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+/* While one lives, there is a reserve of at least its bytes: one for the whole program, as the handler of failed requests is. */
+class MemoryReserve {
+  public:
+    explicit MemoryReserve(size_t bytes) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (bytes > bytes_) {
+            std::free(kept_.exchange(nullptr));
+            bytes_ = bytes;
+        }
+        keep();
+        if (users_++ == 0) before_ = std::set_new_handler(give);
+    }
+    ~MemoryReserve() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (--users_ > 0) return;
+        std::set_new_handler(before_);
+        std::free(kept_.exchange(nullptr));
+        bytes_ = 0;
+    }
+    MemoryReserve(const MemoryReserve &) = delete;
+    MemoryReserve &operator=(const MemoryReserve &) = delete;
+
+    /* std::bad_alloc where it was given away and cannot be had again. */
+    static void fill() {
+        if (kept_.load()) return;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        keep();
+    }
+
+  private:
+    static void keep() {
+        if (!kept_.load()) kept_ = std::malloc(bytes_);
+        if (!kept_.load()) throw std::bad_alloc();
+    }
+    static void give() {
+        void *kept = kept_.exchange(nullptr);
+        if (!kept) throw std::bad_alloc();
+        std::free(kept);
+    }
+
+    static inline std::mutex mutex_;
+    static inline std::atomic<void *> kept_{nullptr};
+    static inline size_t bytes_ = 0;
+    static inline int users_ = 0;
+    static inline std::new_handler before_ = nullptr;
+};
+
+#endif
