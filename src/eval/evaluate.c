@@ -34,7 +34,9 @@ struct evaluation {
 /* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
 static ltm_status check_corpus(const struct ltm_model *model, const char *corpus, struct ltm_error *error) {
     struct ltm_corpus_info info;
-    if (corpus_info_read(&info, corpus, NULL) != LTM_OK || !model->digest[0]) return LTM_OK;
+    bool known;
+    const ltm_status status = corpus_info_find(&info, &known, corpus, error);
+    if (status != LTM_OK || !known || !model->digest[0]) return status;
     if (strcmp(info.tokenizer_digest, model->digest) == 0) return LTM_OK;
     return fail(
         error, LTM_MISMATCH,

@@ -96,3 +96,14 @@ cleanup:
     free(text);
     return status;
 }
+
+ltm_status corpus_info_find(struct ltm_corpus_info *info, bool *known, const char *corpus, struct ltm_error *error) {
+    char path[SHARD_PATH_MAX];
+    *info = (struct ltm_corpus_info){0};
+    *known = false;
+    ltm_status status = path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error);
+    if (status != LTM_OK || !file_exists(path)) return status;
+    status = corpus_info_read(info, corpus, error);
+    *known = status == LTM_OK;
+    return status;
+}

@@ -93,11 +93,9 @@ cleanup:
 static ltm_status check_count(const struct token_stream *stream, const char *corpus, const char *split,
                               struct ltm_error *error) {
     struct ltm_corpus_info info;
-    char path[SHARD_PATH_MAX];
-    ltm_status status = path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error);
-    if (status != LTM_OK || !file_exists(path)) return status;
-    status = corpus_info_read(&info, corpus, error);
-    if (status != LTM_OK) return status;
+    bool known;
+    ltm_status status = corpus_info_find(&info, &known, corpus, error);
+    if (status != LTM_OK || !known) return status;
     int64_t want = strcmp(split, "train") == 0 ? info.train.tokens : info.heldout.tokens;
     if (stream->tokens == want) return LTM_OK;
     return fail(error, LTM_CORRUPT,

@@ -2,6 +2,7 @@
 #ifndef TEXT_TOKEN_STREAM_H
 #define TEXT_TOKEN_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +29,8 @@ int32_t token_stream_largest(const struct token_stream *stream, int64_t from, in
 /* What corpus.json says; LTM_IO when the folder has none (bare shards). */
 struct ltm_corpus_info;
 ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, struct ltm_error *error);
+
+/* The same; bare shards are no failure, but not *known. */
+ltm_status corpus_info_find(struct ltm_corpus_info *info, bool *known, const char *corpus, struct ltm_error *error);
 
 #endif

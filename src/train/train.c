@@ -63,8 +63,9 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     struct ltm_config *c = &s->config;
     struct ltm_corpus_info info = {0};
     struct ltm_tokenizer *tokenizer = NULL;
-    const bool known = corpus_info_read(&info, c->data.corpus, NULL) == LTM_OK;
-    ltm_status status = LTM_OK;
+    bool known;
+    ltm_status status = corpus_info_find(&info, &known, c->data.corpus, error);
+    if (status != LTM_OK) return status;
     if (c->data.tokenizer[0])
         snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
     else if (folder_exists(c->data.corpus)) {
