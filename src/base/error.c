@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "ltm/printable.h"
 
 const char *ltm_status_text(ltm_status code) {
@@ -17,8 +18,15 @@ const char *ltm_status_text(ltm_status code) {
 }
 
 ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
+    const bool starved = json_starved();
+    if (starved) code = LTM_MEMORY;
     if (!error) return code;
     error->code = code;
+    if (starved) {
+        snprintf(error->message, sizeof error->message,
+                 "out of memory for what is read or written as JSON; end other programs or use fewer threads");
+        return code;
+    }
     /* Names and values out of files stand in messages, which end on a terminal. Parts may be of the record's own message. */
     char text[sizeof error->message];
     va_list arguments;
@@ -30,6 +38,8 @@ ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ..
 }
 
 ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what) {
+    if (bytes < 50000)
+        return fail(error, LTM_MEMORY, "out of memory for %s; use a smaller model, batch or fewer threads", what);
     return fail(error, LTM_MEMORY, "out of memory: %.1f MB for %s; use a smaller model, batch or fewer threads",
                 (double)bytes / 1e6, what);
 }

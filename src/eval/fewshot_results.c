@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "ltm/fewshot.h"
 
 /* "perplexity" is the one that should be small. */
@@ -50,8 +51,8 @@ struct sections {
 
 static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_result *result,
                            struct ltm_error *error) {
-    json_t *settings = json_loads(result->settings, 0, NULL), *metrics = json_object(), *directions = json_object(),
-           *value;
+    json_t *settings = json_read(result->settings, strlen(result->settings), 0, NULL), *metrics = json_object(),
+           *directions = json_object(), *value;
     const char *task = result->task, *key;
     if (json_object_get(to->results, task)) {
         json_decref(settings), json_decref(metrics), json_decref(directions);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 void cell_log_begin(struct cell_log *log, const struct study_cell *cell) {
     const struct ltm_config *c = &cell->config;
@@ -15,8 +16,8 @@ void cell_log_begin(struct cell_log *log, const struct study_cell *cell) {
 }
 
 static void take_line(struct ltm_sweep_running *r, const char *line) {
-    json_t *json = json_loads(line, 0, NULL);
-    if (!json) return;
+    json_t *json = json_read(line, strlen(line), 0, NULL);
+    if (!json) return; /* it is only shown */
     const json_t *bound = json_object_get(json, "bound");
     r->step = json_integer_value(json_object_get(json, "step"));
     if (bound) {

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "lab/html.h"
 #include "lab/report_parts.h"
 #include "lab/words.h"
@@ -135,13 +136,15 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     fputs("</dl>\n", report->out);
 }
 
-/* What ltm inspect says of the run; NULL where it says nothing, as of a run that was cut before its first checkpoint. */
-static json_t *inspect(const char *folder) {
+/* What ltm inspect says of the run; NULL where it says nothing, as of one whose checkpoint is damaged. */
+static ltm_status inspect(json_t **run, const char *folder, struct ltm_error *error) {
     char *text = NULL;
-    json_t *run = NULL;
-    if (ltm_inspect(folder, &text, NULL) == LTM_OK) run = json_loads(text, 0, NULL);
+    struct ltm_error inner = {0};
+    ltm_status status = ltm_inspect(folder, &text, &inner);
+    *run = status == LTM_OK ? json_read(text, strlen(text), 0, NULL) : NULL;
     free(text);
-    return run;
+    if (status == LTM_IO || status == LTM_MEMORY) return fail(error, status, "%s", inner.message);
+    return json_memory(folder, error);
 }
 
 ltm_status report_run(struct report *report, struct ltm_error *error) {
@@ -150,7 +153,11 @@ ltm_status report_run(struct report *report, struct ltm_error *error) {
     ltm_status status = path_join(path, sizeof path, report->folder, "log.jsonl", error);
     if (status == LTM_OK) status = run_curve_read(&curve, path, error);
     if (status != LTM_OK) return status;
-    json_t *run = inspect(report->folder);
+    json_t *run;
+    if ((status = inspect(&run, report->folder, error)) != LTM_OK) {
+        run_curve_free(&curve);
+        return status;
+    }
     report_begin(report, "ltm run");
     put_key_figures(report, &curve, run);
     run_curve_thin(&curve, CURVE_POINTS);

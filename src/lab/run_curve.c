@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/files.h"
+#include "base/json.h"
 
 enum { LINE_MOST = 1 << 16 }; /* bytes; a line of ours is far shorter */
 
@@ -55,8 +56,10 @@ ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) next = end;
         const size_t bytes = (size_t)(next - text);
-        json_t *line = bytes < LINE_MOST ? json_loadb(text, bytes, 0, NULL) : NULL;
-        if (json_is_object(line))
+        json_t *line = bytes < LINE_MOST ? json_read(text, bytes, 0, NULL) : NULL;
+        if ((status = json_memory(path, error)) != LTM_OK)
+            ;
+        else if (json_is_object(line))
             status = take(curve, line, error);
         else
             curve->broken++;

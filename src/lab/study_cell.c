@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "lab/study.h"
 #include "ltm/names.h"
 
@@ -63,7 +64,8 @@ static double trained_seconds(const struct study_cell *cell) {
     while (length && tail[length - 1] == '\n') length--;
     tail[length] = 0;
     const char *line = strrchr(tail, '\n');
-    json_t *json = json_loads(line ? line + 1 : tail, 0, NULL);
+    line = line ? line + 1 : tail;
+    json_t *json = json_read(line, strlen(line), 0, NULL);
     if (json_object_get(json, "seconds")) seconds = json_number_value(json_object_get(json, "seconds"));
     json_decref(json);
     return seconds;

@@ -196,6 +196,7 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
         goto cleanup;
     }
     result = json_read(text, bytes, 0, NULL);
+    TRY(json_memory(path, error));
     const char *taken = json_string_value(json_object_get(result, "scores"));
     if (taken && strcmp(taken, scores) == 0 && json_is_object(json_object_get(result, "columns"))) {
         cell->result = json_incref(result);

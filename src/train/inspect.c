@@ -226,10 +226,11 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
         *which = line;
     }
     file_unmap(&map);
+    status = json_memory(path, error);
     json_object_set_new(out, "log_lines", json_integer(lines));
     if (last) json_object_set_new(out, "last_step", last);
     if (heldout) json_object_set_new(out, "last_heldout", heldout);
-    return LTM_OK;
+    return status;
 }
 
 ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error) {
