@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "text_stream.h"
 
@@ -86,7 +87,9 @@ static bool write_line(struct generate_output *output, const struct ltm_sample *
     if (!written) return fail_output(output, "out of memory for a sample");
     const bool fine = fprintf(to, "%s\n", written) >= 0 && fflush(to) == 0;
     free(written);
-    return fine || fail_file(output);
+    if (!fine) return fail_file(output);
+    if (output->file) output->bytes = ftell(to);
+    return true;
 }
 
 static bool keep(struct generate_output *output, const struct ltm_sample *sample, char *text, size_t bytes) {
@@ -136,8 +139,11 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample) {
 }
 
 bool generate_output_close(struct generate_output *output) {
-    if (output->file && fclose(output->file) != 0) fail_file(output);
+    if (!output->file) return !*output->problem;
+    if (fclose(output->file) != 0) fail_file(output);
     output->file = NULL;
+    /* Of a line that did not fit, nothing stays. Where it cannot be cut off, the disk's failure is told already. */
+    if (*output->problem) (void)!truncate(output->path, output->bytes);
     return !*output->problem;
 }
 

@@ -15,6 +15,7 @@ struct generate_output {
     const struct ltm_generate_options *options;
     const char *path; /* of a file for JSON lines, or NULL: samples go to stdout */
     FILE *file;       /* opened when the first is there, so that what fails before replaces nothing */
+    long bytes;       /* of it that are whole lines */
     bool json;        /* JSON lines on stdout, not text */
     bool keeps;       /* samples are kept in `texts` */
     bool streams;     /* a single sample is printed as it comes */
