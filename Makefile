@@ -131,7 +131,7 @@ $(BUILD)/built: $(BUILD)/flags FORCE
 # What tests preload into the command, in any build: nothing of sanitizers in it.
 $(BUILD)/%.so: %.c $(wildcard tests/faults/*.h) $(BUILD)/flags
 	$(say) LINK $@
-	$Qmkdir -p $(@D) && $(CC) -std=c11 -O1 -g -D_GNU_SOURCE -Itests $(WARN_C) $(filter -W%,$(CFLAGS)) -shared -fPIC -o $@ $< -ldl
+	$Qmkdir -p $(@D) && $(CC) -std=c11 -O1 -g -D_GNU_SOURCE -fexceptions -Itests $(WARN_C) $(filter -W%,$(CFLAGS)) -shared -fPIC -o $@ $< -ldl
 
 $(BUILD)/%.o: %.cc $(BUILD)/flags
 	$(say) CXX $<

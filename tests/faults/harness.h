@@ -158,11 +158,19 @@ static inline bool done_or_refused(const struct launch *l, const struct ended *e
     return false;
 }
 
+/* The slow step from which a resume went on; 0 for a run that began anew. */
+static inline long resumed_at(const struct ended *ended) {
+    const char *at = strstr(ended->said, "at slow step ");
+    return at ? atol(at + strlen("at slow step ")) : 0;
+}
+
 /* How many calls a command makes that undergoes no fault. */
 static inline long count_calls(struct launch l) {
     char *text;
     size_t bytes;
     snprintf(l.fault[0], sizeof l.fault[0], "FAULT_COUNT=calls");
+    memcpy(l.fault[1], l.fault[2], sizeof l.fault[1]); /* which calls count */
+    l.fault[2][0] = 0;
     must_do(&l);
     assert_int_equal(file_read_text(&text, &bytes, within(l.in, "calls"), 100, NULL), LTM_OK);
     const long calls = atol(text);

@@ -7,8 +7,10 @@
  *                       power   as kill, and what no fsync has brought to the disk is lost (power_loss.h)
  *                       zeros   as power, but zeros stand where data were lost, as some file systems leave them
  *                       short   a write writes half, and says so
- *                       28      the call fails with this errno
- *     FAULT_LASTING=1   so do all later ones, as on a disk that is full
+ *                       full    as on a disk with no more room: a write writes half, and all later calls but closing and removing
+ *                               fail with ENOSPC
+ *                       5       the call fails with this errno
+ *     FAULT_LASTING=1   so do all later ones
  *     FAULT_ONLY=a,b    counts calls of these names alone: open write sync close rename remove mkdir symlink truncate; read
  *     FAULT_COUNT=path  gets the number of counted calls, at a proper end
  *
@@ -89,7 +91,13 @@ static _Noreturn void die(void) {
 static enum turn turn_of(const char *name) {
     if (!counts(name)) return AS_EVER;
     const long now = atomic_fetch_add(&calls, 1) + 1;
-    if (fault.call == 0 || now < fault.call || (now > fault.call && !fault.lasting)) return AS_EVER;
+    if (fault.call == 0 || now < fault.call) return AS_EVER;
+    if (strcmp(fault.what, "full") == 0) {
+        if (strcmp(name, "close") == 0 || strcmp(name, "remove") == 0) return AS_EVER;
+        errno = ENOSPC;
+        return now == fault.call && strcmp(name, "write") == 0 ? HALF : FAIL;
+    }
+    if (now > fault.call && !fault.lasting) return AS_EVER;
     if (strcmp(fault.what, "short") == 0) return HALF;
     if (strcmp(fault.what, "tear") == 0) return HALF_AND_DIE;
     if (strcmp(fault.what, "kill") == 0) die();

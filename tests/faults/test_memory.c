@@ -1,0 +1,86 @@
+/* Too little memory: every allocation that fails, of every command, ends in a sentence that names memory, or was not needed; and
+ * limits of address space and of file size do. Nothing half written shows under its name. */
+#include "faults/works.h"
+
+static bool names_memory(const char *line) {
+    return strstr(line, "memory") || strstr(line, "allocate"); /* what the C library says */
+}
+
+/* Places (preload_memory.c) in order, or a sample of them. */
+static void every_allocation(const struct work *work, long stride, const char *lasting) {
+    struct launch fails = begin_work(work, "cut"), plain = fails;
+    long refused = 0, tried = 0;
+    fails.library = "preload_memory";
+    set_fault(&fails, 0, "nothing", "FAULT_PLACES=1");
+    const long calls = count_calls(fails);
+    if (all_of_them()) stride = 1 + calls / 1000;
+    for (long call = stride == 1 ? 1 : 1 + (long)drawn((uint32_t)stride); call <= calls; call += stride) {
+        begin_work(work, "cut");
+        set_fault(&fails, call, "nothing", "FAULT_PLACES=1");
+        snprintf(fails.fault[1], sizeof fails.fault[1], "%s", lasting);
+        const struct ended ended = run_ltm(&fails);
+        tried++;
+        only_whole(within("cut", work->result), within("reference", work->result), work->leaves);
+        if (done_or_refused(&fails, &ended)) {
+            same_result(work, "cut", "reference");
+            continue;
+        }
+        refused++;
+        if (!names_memory(last_line(&ended)))
+            fail_msg("ltm %s: allocation %ld: no word of memory\n%s", work->command, call, ended.said);
+        if (!all_of_them() || call % 10 == 0) must_do(&plain), same_result(work, "cut", "reference");
+    }
+    print_message("# %.20s, %s: %ld of %ld allocations failed, %ld times it was refused\n", work->command, lasting,
+                  tried, calls, refused);
+}
+
+static void every_command_survives_failing_allocations(void **state) {
+    (void)state;
+    for (int i = 0; i < WORKS; i++) {
+        const struct launch whole = begin_work(&works[i], "reference");
+        must_do(&whole);
+        every_allocation(&works[i], 149, "FAULT_DO=once");
+    }
+}
+
+/* A run that is begun, and one that goes on from a checkpoint, which is not taken for damaged. */
+static void a_run_survives_failing_allocations(void **state) {
+    (void)state;
+    struct launch plain = {.in = "cut", .command = "train ../tiny.ini"}, fails = plain;
+    long refused = 0, tried = 0;
+    fails.library = "preload_memory";
+    copy_folder("begun", "cut");
+    set_fault(&fails, 0, "nothing", "FAULT_PLACES=1");
+    const long calls = count_calls(fails), stride = all_of_them() ? 1 : 97;
+    for (long call = stride == 1 ? 1 : 1 + (long)drawn((uint32_t)stride); call <= calls; call += stride) {
+        copy_folder("begun", "cut");
+        set_fault(&fails, call, "nothing", "FAULT_PLACES=1");
+        const struct ended ended = run_ltm(&fails);
+        tried++;
+        if (strstr(ended.said, "damaged"))
+            fail_msg("allocation %ld: a whole checkpoint is called damaged\n%s", call, ended.said);
+        if (!done_or_refused(&fails, &ended)) {
+            refused++;
+            if (!names_memory(last_line(&ended))) fail_msg("allocation %ld: no word of memory\n%s", call, ended.said);
+            const struct ended after = run_ltm(&plain);
+            if (after.code != 0 || resumed_at(&after) < 4)
+                fail_msg("allocation %ld: then exit %d\n%s", call, after.code, after.said);
+        }
+        same_runs("whole", "cut");
+    }
+    print_message("# train: %ld of %ld allocations failed, %ld times it was refused\n", tried, calls, refused);
+}
+
+static int set_up_memory(void **state) {
+    if (set_up_works(state) != 0) return -1;
+    begin_run();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_survives_failing_allocations),
+        cmocka_unit_test(every_command_survives_failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, set_up_memory, NULL);
+}
