@@ -79,6 +79,26 @@ resumed() { # processes, folder
 holds 'more processes go on with it, to the same bits' resumed 3 killed
 holds 'and so does one' resumed 1 again
 
+# A rate at which nothing stays finite: every process must skip the same steps, and stop at the same one.
+wild=("${train[@]}" slow.lr=100 slow.clip=0 slow.warmup=0 model.layers=8 latent.count=8 run.tokens=8k run.eval_every=0)
+"${wild[@]}" run.on_nonfinite=skip run.dir=wild >/dev/null 2>err-one
+skipped_alike() {
+    run on 2 "${wild[@]}" run.on_nonfinite=skip run.dir=wild-2
+    [ "$code" != 0 ] && same_state wild wild-2 && grep -q '"nonfinite":' wild/log.jsonl &&
+        [ "$(grep -c '^slow step .* is skipped' err)" = "$(grep -c '^slow step .* is skipped' err-one)" ] &&
+        [ "$(grep -c '^ltm: .*in a row' err)" = 1 ] || { cat err; return 1; }
+}
+same_state() {
+    cmp "$1/checkpoints/last/optimizer.safetensors" "$2/checkpoints/last/optimizer.safetensors" && diff <(log "$1") <(log "$2")
+}
+holds 'what is not finite is found, named and skipped alike by two processes' skipped_alike
+stopped_alike() {
+    run on 2 "${wild[@]}" run.dir=wild-stop
+    [ "$code" != 0 ] && [ "$(grep -c '^ltm: slow step .* is not finite' err)" = 1 ] &&
+        [ -e wild-stop/checkpoints/last/state.json ] || { cat err; return 1; }
+}
+holds 'and stops both, with one checkpoint and one sentence' stopped_alike
+
 differing() {
     run timeout 60 mpirun -n 1 "${train[@]}" run.dir=no : -n 1 "${train[@]}" run.dir=no slow.lr=0.5
     [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: slow.lr = 0.5 here, 0.001 in process 0' err && [ ! -e no ]
