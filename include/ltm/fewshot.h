@@ -74,9 +74,10 @@ struct ltm_fewshot_metric {
 struct ltm_fewshot_result {
     char task[64];
     int shots;
-    int64_t items, items_in_all;        /* taken; in the task's file */
-    int64_t cut;                        /* items whose prompt was too long */
-    int64_t resumed;                    /* items that `output` already held */
+    int64_t items, items_in_all; /* taken; in the task's file */
+    int64_t cut;                 /* items whose prompt was too long */
+    int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */
+    int64_t resumed;             /* items that `output` already held */
     struct ltm_fewshot_metric *metrics; /* [count] */
     int count;
     char *settings; /* a JSON object: checkpoint, task and options that the figures depend on */

@@ -195,6 +195,11 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
         struct ltm_fewshot_result *result = &results[*done];
         r->options.shots = r->shots[*done];
         ltm_status status = ltm_fewshot(model, task, &r->options, &watch, result, error);
+        if (status == LTM_OK && result->diverged)
+            cli_bar_line(&bar,
+                         "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
+                         "fast.lr may mend it",
+                         result->task, (long long)result->diverged, (long long)result->items);
         if (status == LTM_OK && result->resumed)
             cli_bar_line(&bar, "%s: %lld of %lld items were there already", result->task, (long long)result->resumed,
                          (long long)result->items);

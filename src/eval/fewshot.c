@@ -177,7 +177,10 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
     *result = (struct ltm_fewshot_result){
         .shots = f->run.options.shots, .items = f->items, .items_in_all = f->task->items.count, .resumed = f->resumed};
     snprintf(result->task, sizeof result->task, "%s", f->task->name);
-    for (int64_t i = 0; i < f->items; i++) result->cut += f->outcomes[i].cut;
+    for (int64_t i = 0; i < f->items; i++) {
+        result->cut += f->outcomes[i].cut;
+        result->diverged += f->outcomes[i].diverged;
+    }
     TRY(outcomes_average(&result->metrics, &result->count, f->outcomes, f->items, error));
     if (!(result->settings = json_dumps(settings, 0))) {
         status = fail_memory(error, 0, "settings");

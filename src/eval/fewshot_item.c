@@ -79,6 +79,9 @@ ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record
                                                                                     number, prompt, error);
     free(prompt);
     outcome->cut = worker->prompted.cut;
+    outcome->diverged = worker->prompted.diverged;
+    if (status == LTM_OK && outcome->diverged && json_object_set_new(record->shared, "diverged", json_true()) != 0)
+        status = fail_memory(error, 0, "an item's record");
     outcome->done = status == LTM_OK;
     return status;
 }

@@ -85,6 +85,7 @@ ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *l
         *number = json_integer_value(doc_id);
         *filters = (int)json_integer_value(count);
         outcomes[*number].cut = json_is_true(cut);
+        outcomes[*number].diverged = json_is_true(json_object_get(object, "diverged"));
         status = take_metrics(&outcomes[*number], object, json_string_value(filter), error);
     }
     json_decref(object);

@@ -19,6 +19,7 @@ struct item_outcome {
     struct item_metric *metrics; /* [count] */
     int count, room;
     bool done, cut; /* cut: the prompt was too long */
+    bool diverged;  /* the prompt's fit did, and z came from the prior */
 };
 
 ltm_status outcome_add(struct item_outcome *outcome, const char *name, const char *filter, double value,

@@ -65,8 +65,9 @@ static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_r
               json_object_set_new(to->versions, task, json_real(1)) |
               json_object_set_new(to->shots, task, json_integer(result->shots)) |
               json_object_set_new(to->samples, task,
-                                  json_pack("{s:I, s:I, s:I}", "original", (json_int_t)result->items_in_all,
-                                            "effective", (json_int_t)result->items, "cut", (json_int_t)result->cut));
+                                  json_pack("{s:I, s:I, s:I, s:I}", "original", (json_int_t)result->items_in_all,
+                                            "effective", (json_int_t)result->items, "cut", (json_int_t)result->cut,
+                                            "diverged", (json_int_t)result->diverged));
     json_object_foreach(settings, key, value) {
         if (strncmp(key, "task.", 5) != 0) bad |= json_object_set(to->config, key, value);
     }

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct judging {
     struct judged *parts; /* [count] */
     size_t count, room;
     double *recon, *kl, *bound, *tokens, *bytes; /* [count] */
+    bool *diverged; /* [count]: the fit did; the prior, which stands in for it, bounds too */
 };
 
 /* The whole text in the judge's tokens: the id that begins a document, prompt, text, and the document's end if it came. */
@@ -80,6 +82,7 @@ static void score(const struct judging *j, size_t i, struct decoder_pass *pass, 
         fast_loop_start(loop, &fast, 1);
         fast_loop_run(loop, pass, &fast, &fit, 1, part->length, NULL);
         j->kl[i] = fast_loop_kl(loop, 0);
+        j->diverged[i] = loop->diverged[0];
     }
     for (int k = 0; k < samples; k++) {
         if (loop->latents) {
@@ -95,6 +98,17 @@ static void score(const struct judging *j, size_t i, struct decoder_pass *pass, 
         j->bytes[i] += (double)ltm_tokenizer_piece_bytes(j->model->tokenizer, part->ids[t]);
 }
 
+static void tell_diverged(const struct judging *j, const struct ltm_watch *watch) {
+    char line[200];
+    size_t diverged = 0;
+    for (size_t i = 0; i < j->count; i++) diverged += j->diverged[i];
+    if (!diverged || !watch || !watch->message) return;
+    snprintf(line, sizeof line,
+             "the judge's fast loop diverged on %zu of %zu texts, which are scored under the prior: still a bound",
+             diverged, j->count);
+    watch->message(watch->user, line);
+}
+
 static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, struct ltm_error *error) {
     const int T = j->model->config.model.sequence, threads = j->config->run.threads;
     struct workers workers = {0};
@@ -105,6 +119,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
     TRY(NEW_ARRAY(j->bound, j->count, "scores", error));
     TRY(NEW_ARRAY(j->tokens, j->count, "scores", error));
     TRY(NEW_ARRAY(j->bytes, j->count, "scores", error));
+    TRY(NEW_ARRAY(j->diverged, j->count, "scores", error));
     TRY(workers_create(&workers, j->model->decoder, threads, 1, T, false, error));
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < j->count; i++) {
@@ -121,6 +136,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
         if (!isfinite(j->bound[i]))
             status = fail(error, LTM_NUMERIC,
                           "the judge's score of a sample is not a finite number; lower fast.lr or take another judge");
+    if (status == LTM_OK) tell_diverged(j, watch);
 cleanup:
     workers_free(&workers);
     return status;
@@ -160,5 +176,6 @@ cleanup:
     for (size_t i = 0; j.ids && i < count; i++) free(j.ids[i]);
     free(j.ids), free(j.parts);
     free(j.recon), free(j.kl), free(j.bound), free(j.tokens), free(j.bytes);
+    free(j.diverged);
     return status;
 }

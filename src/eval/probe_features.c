@@ -118,9 +118,11 @@ static void look_at_group(const struct look *look, struct worker *w, const struc
         const struct noise_source noise = {{.seed = look->seed, .purpose = RANDOM_SCORE_FIT}, w->numbers};
         fast_loop_start(&w->loop, look->fast, count);
         fast_loop_run(&w->loop, w->pass, look->fast, &noise, count, T, NULL);
-        for (int g = 0; g < count; g++)
-            memcpy(f->rows + (size_t)places[g].document * (size_t)f->width, w->loop.mu + (size_t)g * n,
-                   n * sizeof(float));
+        for (int g = 0; g < count; g++) {
+            float *row = f->rows + (size_t)places[g].document * (size_t)f->width;
+            memcpy(row, w->loop.mu + (size_t)g * n, n * sizeof *row);
+            if (w->loop.diverged[g]) row[0] = NAN; /* the prior that stands in for it says nothing of the text */
+        }
     }
     decoder_score(w->pass, w->loop.mu, w->loop.nll);
     pool(look, w, places, count, f->latents);

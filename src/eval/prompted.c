@@ -72,11 +72,13 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->inputs = (int)(p->cut ? most : count + 1) - 1;
     p->read_from = -1;
     p->number = number;
+    p->diverged = false;
     fast_loop_start(&p->loop, p->inputs ? &p->options->fast : &prior, 1);
     if (p->inputs == 0 || p->loop.latents == 0) return;
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
     read_prompt(p, 0);
     fast_loop_run(&p->loop, p->pass, &p->options->fast, &noise, 1, p->inputs, NULL);
+    p->diverged = p->loop.diverged[0];
 }
 
 /* The k-th draw of z, and the pass over the prompt from `from` on under it. */

@@ -40,31 +40,35 @@ void sample_writer_free(struct sample_writer *writer) {
 
 /* q(z | prompt) by the fast loop, or the prior where the prompt is empty. A prompt is fitted alone, so that its posterior does
  * not depend on what else there is. */
-static void fit(struct sample_writer *w, int64_t number) {
+static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error *error) {
     const struct prompt *prompt = &w->shared->prompts[number];
     const uint32_t sequence = (uint32_t)number;
     const struct noise_source noise = {{.seed = w->shared->options->seed, .purpose = RANDOM_SCORE_FIT}, &sequence};
-    if (w->fitted == number) return;
+    if (w->fitted == number) return LTM_OK;
     w->fitted = number;
     if (prompt->count == 0) {
         const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
         fast_loop_start(&w->loop, &prior, 1);
-        return;
+        return LTM_OK;
     }
     decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
     fast_loop_start(&w->loop, &w->shared->fast, 1);
     fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
+    if (!w->loop.diverged[0]) return LTM_OK;
+    return fail(error, LTM_NUMERIC, "the fast loop diverged on prompt %lld; use a lower fast.lr",
+                (long long)number + 1);
 }
 
 /* z of a sample, and the stream behind its prompt. */
-static void begin(struct sample_writer *w, int slot, int64_t number) {
+static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struct ltm_error *error) {
     const struct ltm_generate_options *o = w->shared->options;
     const int64_t prompt = number / o->count;
     const struct prompt *p = &w->shared->prompts[prompt];
     const uint32_t sequence = (uint32_t)number;
     const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
     struct sample_slot *s = &w->slot[slot];
-    fit(w, prompt);
+    ltm_status status = fit(w, prompt, error);
+    if (status != LTM_OK) return status;
     fast_loop_draw(&w->loop, &noise, 1, 0);
     posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
     if (p->count) {
@@ -76,6 +80,7 @@ static void begin(struct sample_writer *w, int slot, int64_t number) {
     s->told = 0;
     s->token = p->ids[p->count];
     s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
+    return LTM_OK;
 }
 
 /* Tell of text that is new; at the end of a sample of all of it. False when the sample is to end. */
@@ -164,12 +169,10 @@ void sample_writer_run(struct sample_writer *w) {
     while (!is_stopped(shared) && error.code == LTM_OK) {
         while (left && w->active < w->slots) {
             const int64_t number = next_sample(shared);
-            if (number >= 0)
-                begin(w, w->order[w->active++], number);
-            else
-                left = false;
+            left = number >= 0 && begin(w, w->order[w->active], number, &error) == LTM_OK;
+            w->active += left;
         }
-        if (w->active == 0) return;
+        if (w->active == 0 || error.code != LTM_OK) break;
         for (int i = 0; i < w->active; i++) w->tokens[i] = w->slot[w->order[i]].token;
         const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);
         /* From the last on, so that one that leaves changes places with one that is done with this step. */

@@ -197,9 +197,10 @@ ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
     decoder_begin(s->pass, s->tokens, s->tokens + 1, 1, s->count);
     fast_loop_start(&s->loop, &s->fast, 1);
     fast_loop_run(&s->loop, s->pass, &s->fast, &noise, 1, s->count, NULL);
-    s->fitted = true;
+    s->fitted = !s->loop.diverged[0];
     draw(s);
-    return LTM_OK;
+    if (s->fitted) return LTM_OK;
+    return fail(error, LTM_NUMERIC, "the fast loop diverged, so z is drawn from the prior; use a lower fast.lr");
 }
 
 ltm_status ltm_session_redraw(struct ltm_session *s, struct ltm_error *error) {

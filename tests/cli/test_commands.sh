@@ -122,6 +122,18 @@ json_score() {
     [ "$code" = 0 ] && grep -q '"fast_steps": 2' out && grep -q '"bound": {' out && [ ! -s err ]
 }
 holds 'eval --json prints JSON and nothing else' json_score
+# A rate above 2 multiplies what a chain holds at every step.
+diverging='fast.method=langevin fast.steps=8 fast.lr=100'
+# shellcheck disable=SC2086
+diverged() {
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 $diverging
+    [ "$code" = 0 ] && grep -q '^the fit of 4 sequences diverged' out && grep -q '^KL to the prior  *0.0000' out &&
+        grep -q 'the fast loop diverged on 4 of 4 sequences, first on sequence 0' err || { cat out err; return 1; }
+    run "$LTM" eval runs/tiny corpus eval.sequences=4 $diverging --json
+    [ "$code" = 0 ] && grep -q '"diverged": 4' out || return 1
+    refused 1 'the fast loop diverged on prompt 1' "$LTM" generate runs/tiny --prompt 'the sha' $diverging
+}
+holds 'a fast loop that diverges is told, and no sequence is left out' diverged
 samples() {
     run "$LTM" generate runs/tiny --count 2 --length 5 --prompt 'the and'
     [ "$code" = 0 ] && [ "$(grep -c '^----$' out)" = 1 ] && [ "$(grep -c '^the and' out)" = 2 ] || return 1

@@ -51,6 +51,14 @@ files() {
             (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
 }
 holds 'results and items go to a folder' files
+diverged() { # a second time from the folder
+    for _ in 1 2; do
+        run "$LTM" fewshot runs/tiny words -o wild fast.method=langevin fast.lr=100 fast.steps=8
+        [ "$code" = 0 ] && grep -q '^words: the fast loop diverged on [1-9]' err || { cat err; return 1; }
+    done
+    grep -q '"diverged": *true' wild/samples_words_0shot.jsonl && jq -e '."n-samples".words.diverged > 0' wild/results_words_0shot.json
+}
+holds 'prompts that the fast loop cannot fit are counted' diverged
 
 # Killed as soon as some items are there; goes on to the files of an undisturbed run.
 for i in $(seq 120); do echo "{\"question\": \"$i and $i?\", \"answer\": \"#### $((2 * i))\"}"; done >many.jsonl
