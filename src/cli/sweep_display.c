@@ -7,9 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ltm/printable.h"
 #include "terminal.h"
 
-enum { LINE = 512, NAME_WIDTH = 44 };
+enum { LINE = 512, NAME_WIDTH = 44, MESSAGE = 4096 };
 
 struct sweep_display sweep_display_new(void) {
     const char *term = getenv("TERM");
@@ -31,7 +32,8 @@ void sweep_display_end(struct sweep_display *display) {
 void sweep_display_message(void *user, const char *line) {
     struct sweep_display *display = user;
     sweep_display_end(display);
-    fprintf(stderr, "%s\n", line);
+    char shown[MESSAGE];
+    fprintf(stderr, "%s\n", ltm_printable(shown, sizeof shown, line));
     display->shown = display->terminal ? 0 : display->shown; /* draw again at once */
 }
 

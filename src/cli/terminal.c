@@ -9,9 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ltm/printable.h"
 #include "ltm/processes.h"
 
-enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24 };
+enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24, MESSAGE_MAX_BYTES = 4096 };
 
 static bool quiet;
 
@@ -177,13 +178,14 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
 }
 
 void cli_bar_line(struct cli_bar *bar, const char *format, ...) {
+    char line[MESSAGE_MAX_BYTES], shown[MESSAGE_MAX_BYTES]; /* what stands in files may stand in messages */
     va_list arguments;
     if (quiet) return;
     erase(bar);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", ltm_printable(shown, sizeof shown, line));
     fflush(stderr);
 }
 
