@@ -1,0 +1,253 @@
+#include "train/train_session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/processes.h"
+#include "ltm/corpus.h"
+#include "ltm/model.h"
+#include "ltm/tokenizer.h"
+#include "math/bf16.h"
+#include "math/matmul.h"
+#include "train/run_machine.h"
+#include "train/same_run.h"
+
+void session_say(const struct session *s, const char *format, ...) {
+    char line[2048];
+    va_list arguments;
+    if (!s->hooks->watch.message) return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    s->hooks->watch.message(s->hooks->watch.user, line);
+}
+
+/* Which tokenizer the corpus was made with, and so the vocabulary. */
+static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
+    struct ltm_config *c = &s->config;
+    struct ltm_corpus_info info = {0};
+    struct ltm_tokenizer *tokenizer = NULL;
+    bool known;
+    ltm_status status = corpus_info_find(&info, &known, c->data.corpus, error);
+    if (status != LTM_OK) return status;
+    if (c->data.tokenizer[0])
+        snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
+    else if (folder_exists(c->data.corpus)) {
+        TRY(path_join(s->tokenizer, sizeof s->tokenizer, c->data.corpus, "tokenizer.model", error));
+        if (!file_exists(s->tokenizer)) s->tokenizer[0] = 0;
+    }
+    if (s->tokenizer[0]) {
+        TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
+        snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
+        if (known && strcmp(s->digest, info.tokenizer_digest) != 0) {
+            status = fail(error, LTM_MISMATCH,
+                          "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
+                          "or leave it out",
+                          c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest);
+            goto cleanup;
+        }
+    }
+    const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
+    if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
+    if (c->model.vocab == LTM_AUTO)
+        status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
+                      c->data.corpus);
+    else if (vocab != LTM_AUTO && c->model.vocab < vocab)
+        status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
+                      vocab);
+cleanup:
+    ltm_tokenizer_close(tokenizer);
+    return status;
+}
+
+static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    ltm_status status = LTM_OK;
+    int64_t available;
+    if (!c->data.corpus[0])
+        return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
+    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
+        status = fail(error, LTM_INVALID,
+                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
+                      "with both splits",
+                      c->data.corpus);
+        goto cleanup;
+    }
+    TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
+    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    TRY(heldout_sequences(&available, token_stream_count(s->heldout), c->model.sequence, error));
+    s->heldout_count = c->run.eval_sequences < available ? c->run.eval_sequences : available;
+    TRY(NEW_ARRAY(s->heldout_starts, (size_t)s->heldout_count, "held-out sequences", error));
+    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_count, "held-out sequences", error));
+    for (int64_t i = 0; i < s->heldout_count; i++)
+        s->heldout_starts[i] = heldout_spread(i, s->heldout_count, available) * c->model.sequence;
+    TRY(find_tokenizer(s, error));
+cleanup:
+    return status;
+}
+
+static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    ltm_status status = folder_create(s->config.run.dir, error);
+    if (status == LTM_OK) status = path_join(path, sizeof path, s->config.run.dir, ".lock", error);
+    if (status != LTM_OK) return status;
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (s->lock < 0)
+        return fail(error, LTM_IO, "cannot write in the run's folder %s: %s", s->config.run.dir, strerror(errno));
+    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+        return fail(error, LTM_INVALID, "another process is training in %s; wait for it, or set another run.dir",
+                    s->config.run.dir);
+    return LTM_OK;
+}
+
+/* Auto becomes what the run began with, since a resume must compute the same bits, or at its beginning bf16 where the processor
+ * has it (1.3 to 1.9 times as fast without matrix units, several times with them). Before there was bf16 a run's configuration kept the word auto. */
+static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char checkpoints[LTM_PATH_MAX], path[LTM_PATH_MAX];
+    int *precision = &s->config.run.precision;
+    struct ltm_config before;
+    TRY(path_join(checkpoints, sizeof checkpoints, s->config.run.dir, "checkpoints", error));
+    TRY(path_join(path, sizeof path, s->config.run.dir, "config.ini", error));
+    const bool resuming = folder_exists(checkpoints) && file_exists(path);
+    if (*precision == LTM_PRECISION_AUTO && resuming) {
+        ltm_config_defaults(&before);
+        TRY(ltm_config_load(&before, path, error));
+        *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
+    } else if (*precision == LTM_PRECISION_AUTO)
+        *precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
+    if (*precision == LTM_PRECISION_BF16 && bf16_missing())
+        status = fail(error, LTM_UNSUPPORTED, "run.precision = bf16%s is not possible here, because %s; %s",
+                      resuming ? ", with which this run began," : "", bf16_missing(),
+                      resuming ? "go on where it is, or begin anew with fp32" : "use auto or fp32");
+cleanup:
+    return status;
+}
+
+/* A corpus is known by its counts of tokens, its tokenizer, and the checksum of corpus.json, which holds those of its shards. */
+static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX], hex[17] = "", name[160];
+    ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
+    if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
+    const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
+                                (long long)token_stream_count(s->heldout), s->digest, hex);
+    checksum_hex(hex, name, (size_t)length);
+    snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);
+    return status;
+}
+
+static ltm_status clear_drafts(const char *run, struct ltm_error *error) {
+    char report[LTM_PATH_MAX];
+    ltm_status status = folder_clear_drafts(run, error);
+    if (status == LTM_OK) status = path_join(report, sizeof report, run, "report", error);
+    return status == LTM_OK && folder_exists(report) ? folder_clear_drafts(report, error) : status;
+}
+
+/* The run's configuration and log, which are process 0's. */
+static ltm_status open_log(struct session *s, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    const struct ltm_config *c = &s->config;
+    ltm_status status = clear_drafts(c->run.dir, error);
+    if (status == LTM_OK) status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
+    if (status == LTM_OK) status = ltm_config_write(c, path, error);
+    if (status == LTM_OK) status = run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
+    return status;
+}
+
+/* Weights, moments and log as the newest whole checkpoint has them, or new. */
+static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct ltm_config *c = &s->config;
+    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
+    if (s->state.step == 0)
+        weights_initialise(s->decoder->weights, &s->decoder->table, c->latent_init_scale, c->run.seed);
+    else
+        session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
+                    (long long)s->trainer.steps);
+    if (processes_rank() == 0) status = open_log(s, error);
+    s->before = s->state.seconds;
+cleanup:
+    return status;
+}
+
+/* What every process looks at for itself. */
+static ltm_status set_up_alone(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    TRY(matmul_start(error));
+    TRY(ltm_config_check(&s->config, error));
+    ltm_config_resolve(&s->config);
+    TRY(open_corpus(s, error));
+    if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
+    TRY(name_corpus(s, error));
+cleanup:
+    return status;
+}
+
+/* The run's folder is process 0's. */
+static ltm_status take_folder(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    if (processes_rank() == 0) status = lock_folder(s, error);
+    if (status == LTM_OK && processes_rank() == 0) status = settle_precision(s, error);
+    TRY(processes_agree(status, error));
+    TRY(processes_broadcast(&s->config.run.precision, sizeof s->config.run.precision, error));
+cleanup:
+    return status;
+}
+
+static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct memory_limits memory;
+    memory_limits_read(&memory, "");
+    if (memory.available > 0) memory.available /= processes_here();
+    const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
+    TRY(run_machine_check(&s->config, &memory, error));
+    TRY(decoder_create(&s->decoder, &s->config.model, error));
+    if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
+    TRY(run_machine_fits(&s->config, s->decoder, &memory, error));
+    session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
+                (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
+                (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
+    TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
+cleanup:
+    return status;
+}
+
+ltm_status session_open(struct session *s, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    TRY(processes_agree(set_up_alone(s, error), error));
+    TRY(same_everywhere(&s->config, s->state.corpus, false, error));
+    TRY(take_folder(s, error));
+    if (processes_count() > 1)
+        session_say(s, "%d processes, %d on this machine, %d threads in the first", processes_count(), processes_here(),
+                    s->config.run.threads);
+    TRY(processes_agree(new_trainer(s, error), error));
+    TRY(processes_agree(begin_or_resume(s, error), error));
+    TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
+    const int threads = s->config.run.threads;
+    const double speed =
+        s->config.run.precision == LTM_PRECISION_BF16 ? bf16_peak(threads, 0.1) : matmul_peak(threads, 0.1);
+    s->peak = processes_sum(speed);
+    if (processes_rank() == 0) status = run_machine_keep(&s->config, s->state.step, speed, &s->hooks->watch, error);
+    TRY(processes_agree(status, error));
+cleanup:
+    return status;
+}
+
+void session_close(struct session *s) {
+    run_log_close(&s->log);
+    trainer_free(&s->trainer);
+    decoder_free(s->decoder);
+    token_stream_close(s->train);
+    token_stream_close(s->heldout);
+    free(s->heldout_starts);
+    free(s->heldout_scores);
+    if (s->lock >= 0) close(s->lock);
+}

@@ -1,0 +1,34 @@
+/* What a training has open: its folder, corpus, model and log. Made by train_session.c, put to work by train.c. */
+#ifndef TRAIN_TRAIN_SESSION_H
+#define TRAIN_TRAIN_SESSION_H
+
+#include "ltm/train.h"
+#include "train/checkpoint.h"
+#include "train/run_log.h"
+#include "train/trainer.h"
+
+struct session {
+    struct ltm_config config;
+    const struct ltm_train_hooks *hooks;
+    struct token_stream *train, *heldout;
+    char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
+    struct decoder *decoder;
+    struct trainer trainer;
+    struct run_log log;
+    struct checkpoint_state state;
+    int64_t *heldout_starts, heldout_count;
+    struct sequence_score *heldout_scores;
+    double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
+    double rate;                /* tokens a second, of late */
+    int lock;                   /* keeps two processes from training in one folder */
+};
+
+/* With `config` and `hooks` in it, lock = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
+ * closed after a failure too. */
+ltm_status session_open(struct session *s, struct ltm_error *error);
+void session_close(struct session *s);
+
+/* A message to the user of the hooks. */
+void session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
