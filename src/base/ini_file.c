@@ -74,8 +74,9 @@ static char *next_line(char *line, int size, void *user) {
         fail_line(ini, fault);
         return NULL;
     }
-    ini->cut = strlen(text) >= (size_t)size;
-    snprintf(line, (size_t)size, "%s", text);
+    /* From version 58 on inih takes a line that fills its buffer for one that is too long. */
+    ini->cut = strlen(text) + 1 >= (size_t)size;
+    snprintf(line, (size_t)size - 1, "%s", text);
     return line;
 }
 

@@ -15,6 +15,7 @@ mpirun --version | grep -q 'Open MPI' || exit 77 # the options below are its own
 
 # Loopback, more processes than cores, and leaks that are not ours.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe # Open MPI 5 has another launcher
 export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_orte_tmpdir_base=/tmp ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0
 on() { # processes, then a command
@@ -99,8 +100,19 @@ stopped_alike() {
 }
 holds 'and stops both, with one checkpoint and one sentence' stopped_alike
 
+cat >apart <<'SH'
+#!/bin/bash
+# A command, in process 1 with $THIS in place of the argument $FOR.
+for argument in "$@"; do
+    shift
+    [ "$OMPI_COMM_WORLD_RANK" = 1 ] && [ "$argument" = "$FOR" ] && argument=$THIS
+    set -- "$@" "$argument"
+done
+exec "$@"
+SH
+chmod +x apart
 differing() {
-    run timeout 60 mpirun -n 1 "${train[@]}" run.dir=no : -n 1 "${train[@]}" run.dir=no slow.lr=0.5
+    run env FOR=slow.lr=0.001 THIS=slow.lr=0.5 timeout 60 mpirun -n 2 ./apart "${train[@]}" run.dir=no slow.lr=0.001
     [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: slow.lr = 0.5 here, 0.001 in process 0' err && [ ! -e no ]
 }
 holds 'processes with different configurations are refused' differing
@@ -123,10 +135,10 @@ other_commands() {
 }
 holds 'eval, generate and fewshot over two processes: the results of one' other_commands
 eval_differing() { # settings, then corpora
-    run timeout 60 mpirun -n 1 "$LTM" eval one corpus eval.sequences=5 : -n 1 "$LTM" eval one corpus eval.sequences=4
+    run env FOR=eval.sequences=5 THIS=eval.sequences=4 timeout 60 mpirun -n 2 ./apart "$LTM" eval one corpus eval.sequences=5
     [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: eval.sequences = 4 here, 5 in process 0' err || { cat err; return 1; }
     "$LTM" corpus build -o other --tokenizer tok.model --separator --- --heldout 0.2 text.txt >out 2>err
-    run timeout 60 mpirun -n 1 "$LTM" eval one corpus : -n 1 "$LTM" eval one other
+    run env FOR=corpus THIS=other timeout 60 mpirun -n 2 ./apart "$LTM" eval one corpus
     [ "$code" != 0 ] && grep -q '^ltm: process 1 of 2, on .*: the model or its corpus is another' err || { cat err; return 1; }
 }
 holds 'processes that would score different things are refused' eval_differing
