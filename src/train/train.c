@@ -49,7 +49,7 @@ static void count_diverged(struct session *s, const struct ltm_train_record *rec
 }
 
 /* The run ends, but for a weight that is spoilt itself with the state before this step in a checkpoint. */
-static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, struct ltm_train_record *record,
+static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, const struct ltm_train_record *record,
                                  struct ltm_error *error) {
     const bool spoilt = fault->kind == FAULT_WEIGHT, kept = !spoilt && s->trainer.adam.count > 0;
     const bool in_a_row = s->config.run.on_nonfinite == LTM_NONFINITE_SKIP && !spoilt;
@@ -72,22 +72,22 @@ static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, s
 }
 
 /* One that cannot be made is skipped, or ends the run. */
-static ltm_status nonfinite_step(struct session *s, const struct fault *fault, struct ltm_train_record *record,
+static ltm_status nonfinite_step(struct session *s, const struct fault *fault, struct ltm_train_record record,
                                  struct ltm_error *error) {
     char text[FAULT_TEXT];
     nonfinite_describe(text, &s->trainer, fault);
-    record->nonfinite = text;
-    record->step++;
-    record->tokens += (int64_t)s->config.slow.batch * s->config.model.sequence;
+    record.nonfinite = text;
+    record.step++;
+    record.tokens += (int64_t)s->config.slow.batch * s->config.model.sequence;
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP || fault->kind == FAULT_WEIGHT ||
         s->state.in_a_row + 1 >= LTM_SKIPPED_MOST)
-        return stop_nonfinite(s, fault, record, error);
-    session_say(s, "slow step %lld of %lld is skipped: %s", (long long)record->step, (long long)record->steps, text);
+        return stop_nonfinite(s, fault, &record, error);
+    session_say(s, "slow step %lld of %lld is skipped: %s", (long long)record.step, (long long)record.steps, text);
     trainer_skip(&s->trainer);
-    count_diverged(s, record);
+    count_diverged(s, &record);
     s->state.skipped++;
     s->state.in_a_row++;
-    return report(s, record, error);
+    return report(s, &record, error);
 }
 
 static void watch_loss(struct session *s, struct ltm_train_record *record) {
@@ -119,7 +119,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.tokens_per_second = s->rate;
     record.utilisation = rate * ltm_training_flops(c) / s->peak;
     record.diverged = done.diverged;
-    if (done.fault.kind) return nonfinite_step(s, &done.fault, &record, error);
+    if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);
     watch_loss(s, &record);
     s->state.in_a_row = 0;

@@ -114,6 +114,7 @@ static void sequences_come_from_everywhere(void **state) {
     (void)state;
     enum { SAMPLE = 20000, PARTS = 16 };
     struct sequence_order order;
+    const double mean = (double)SAMPLE / PARTS;
     int in_part[PARTS] = {0};
     assert_int_equal(sequence_order_init(&order, ALL, LENGTH, 1, NULL), LTM_OK);
     assert_int_equal(order.per_epoch, (ALL - LENGTH) / LENGTH);
@@ -124,7 +125,7 @@ static void sequences_come_from_everywhere(void **state) {
         in_part[start / (ALL / PARTS + 1)]++;
     }
     for (int p = 0; p < PARTS; p++) /* six standard deviations about the mean */
-        assert_true(fabs((double)in_part[p] - SAMPLE / PARTS) < 6 * sqrt(SAMPLE / PARTS));
+        assert_true(fabs(in_part[p] - mean) < 6 * sqrt(mean));
     assert_true(sequence_start(&order, 3 * order.per_epoch + 7) < ALL);
 
     int64_t count;

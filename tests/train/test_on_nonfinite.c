@@ -237,7 +237,8 @@ static ltm_status train_and_listen(const struct ltm_config *c, int64_t until, st
                                    struct ltm_error *error) {
     const struct ltm_train_hooks hooks = {
         .watch = {.message = remember}, .user = &until, .on_step = stop_at, .stop = &stop};
-    stop = said[0] = 0;
+    said[0] = 0;
+    stop = 0;
     return ltm_train(c, &hooks, result, error);
 }
 
