@@ -158,7 +158,9 @@ ltm_status train(const struct ltm_tokenizer_train_options &options, const struct
         if (!status.ok()) return fail_training(options, status.ToString(), error);
     }
     /* A text without a space teaches none, and what cannot be spelled would come back as something else. */
-    if (model_try(model, options.output, nullptr) != LTM_OK)
+    const ltm_status tried = model_try(model, options.output, error);
+    if (tried == LTM_MEMORY) return tried;
+    if (tried != LTM_OK)
         return fail(error, LTM_INVALID,
                     "the text holds too little: what is learned from it does not give back every text, such as spaces "
                     "where it has none; use more text");
