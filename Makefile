@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture golden bench,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture memcheck golden bench,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -197,16 +197,21 @@ golden: $(BUILD)/tests/golden/test_golden ## write tests/golden/*.jsonl anew, wh
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && LTM_GOLDEN=renew $<; code=$$?; rm -rf "$$TMPDIR"; exit $$code
 	@git --no-pager diff --stat tests/golden 2>/dev/null || true
 
+memcheck: ## valgrind's memcheck over short runs: about 10 minutes
+	@.ci/deps memcheck
+	@$(MAKE) all BUILD=build-memcheck ONEDNN=0 CFLAGS='-O1 -g -fno-omit-frame-pointer' $(if $(filter x86_64%,$(TARGET)),ARCH=x86-64-v3)
+	@LTM='$(abspath build-memcheck/ltm)' tests/faults/memcheck
+
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
 sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
 	UBSAN_OPTIONS=print_stacktrace=1 LIMIT=1200 \
 	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
 
-tsan: ## tests of threads (test_*threads*) with the sanitizer of threads, which needs clang and its OpenMP
+tsan: ## tests of threads (test_*threads* and more) with the sanitizer of threads, which needs clang and its OpenMP
 	@CC=clang CXX=clang++ .ci/deps
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
-	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads)'
+	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads test_corpus_build test_decoder_stream test_fit)'
 
 fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
 	@.ci/deps fuzz
@@ -235,4 +240,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture bench install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck bench install uninstall clean FORCE
