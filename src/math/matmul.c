@@ -1,9 +1,13 @@
 #include "math/matmul.h"
 
 #include <math.h>
+#include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cblas.h>
 
@@ -98,7 +102,32 @@ const struct openblas_state *matmul_openblas(void) {
     return &openblas;
 }
 
+/* OpenBLAS maps this much for each thread that calls it, and asks again for ever where it does not get it; oneDNN crashes. */
+enum { MAPPED_A_THREAD = 128, MAPPED_BESIDE = 64 };
+
+/* Where address space is limited (ulimit -v), whether there is enough of it for the libraries. */
+static ltm_status check_address_space(struct ltm_error *error) {
+    struct rlimit limit;
+    const int threads = omp_get_max_threads();
+    const size_t bytes = ((size_t)threads * MAPPED_A_THREAD + MAPPED_BESIDE) << 20;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return LTM_OK;
+    void *block = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (block == MAP_FAILED)
+        return fail(error, LTM_MEMORY,
+                    "out of memory: matrix products want %zu MB of address space for %d threads, and the limit "
+                    "(ulimit -v) is %llu MB; raise it, or set OMP_NUM_THREADS lower",
+                    bytes >> 20, threads, (unsigned long long)limit.rlim_cur >> 20);
+    munmap(block, bytes);
+    return LTM_OK;
+}
+
 ltm_status matmul_start(struct ltm_error *error) {
+    static atomic_bool checked; /* later OpenBLAS has its memory */
+    if (!atomic_load(&checked)) {
+        ltm_status status = check_address_space(error);
+        if (status != LTM_OK) return status;
+        atomic_store(&checked, true);
+    }
     const struct openblas_state *state = matmul_openblas();
     if (state->correct) return LTM_OK;
     if (*state->setting)
