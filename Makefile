@@ -190,7 +190,7 @@ $(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 format: ## lay out all sources as `make lint` wants them
 	@clang-format -i $(FORMATTED)
 
-torture: ## the tests of faults at every call, with 150 kills in one go: about 30 minutes (ONLY=… as in test)
+torture: ## the tests of faults at every call, with 150 kills in one go: about 40 minutes (ONLY=… as in test)
 	@FAULTS=all LIMIT=7200 $(MAKE) check ONLY='$(or $(ONLY),faults)'
 
 golden: $(BUILD)/tests/golden/test_golden ## write tests/golden/*.jsonl anew, where a change of numbers is meant

@@ -81,10 +81,39 @@ static void every_command_survives_failing_calls(void **state) {
     }
 }
 
+/* A disk that is full in earnest, where this may be had: a file system of 100 kB in memory, which then grows. */
+static void a_run_survives_a_full_disk(void **state) {
+    (void)state;
+    char mount[3 * PATH_MAX];
+    const struct launch plain = {.in = "cut", .command = "train ../tiny.ini"};
+    start_over("cut");
+    snprintf(mount, sizeof mount, "mount -t tmpfs -o size=100k none '%s' 2>/dev/null", within("cut", ""));
+    if (system(mount) != 0) {
+        print_message("# skipped: only root may mount a file system\n");
+        skip();
+    }
+    const struct ended ended = run_ltm(&plain);
+    const bool refused = !done_or_refused(&plain, &ended) && strstr(last_line(&ended), "No space left on device");
+    snprintf(mount, sizeof mount, "mount -o remount,size=10m '%s'", within("cut", ""));
+    const bool grown = system(mount) == 0;
+    const struct ended after = run_ltm(&plain);
+    snprintf(mount, sizeof mount, "cp -r '%s/run' '%s' && umount '%s'", within("cut", ""), within("begun", "grown"),
+             within("cut", ""));
+    const bool away = system(mount) == 0;
+    if (!refused) fail_msg("exit %d\n%s", ended.code, ended.said);
+    assert_true(grown && away);
+    if (after.code != 0) fail_msg("then exit %d\n%s", after.code, after.said);
+    start_over("cut");
+    snprintf(mount, sizeof mount, "mv '%s' '%s'", within("begun", "grown"), within("cut", "run"));
+    assert_int_equal(system(mount), 0);
+    same_folders("whole", "cut");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_survives_every_failing_call),
         cmocka_unit_test(every_command_survives_failing_calls),
+        cmocka_unit_test(a_run_survives_a_full_disk),
     };
     return cmocka_run_group_tests(tests, set_up_works, NULL);
 }

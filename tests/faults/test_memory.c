@@ -71,6 +71,31 @@ static void a_run_survives_failing_allocations(void **state) {
     print_message("# train: %ld of %ld allocations failed, %ld times it was refused\n", tried, calls, refused);
 }
 
+/* Below 200 MB or so the libraries that ltm needs do not load, or hang before main (OpenBLAS): not ours to mend. */
+static void limited_address_space_ends_in_a_sentence(void **state) {
+    (void)state;
+    struct launch limited = {.in = "cut", .command = "train ../tiny.ini"};
+    setenv("OMP_NUM_THREADS", "1", 1);
+    for (rlim_t megabytes = 240; megabytes <= 480; megabytes += all_of_them() ? 20 : 120) {
+        copy_folder("begun", "cut");
+        limited.memory_limit = megabytes << 20;
+        const struct ended ended = run_ltm(&limited);
+        if (!done_or_refused(&limited, &ended)) {
+            if (!names_memory(last_line(&ended))) fail_msg("%d MB: no word of memory\n%s", (int)megabytes, ended.said);
+            const struct launch plain = {.in = "cut", .command = "train ../tiny.ini"};
+            must_do(&plain);
+        }
+        same_runs("whole", "cut");
+    }
+    struct launch large = {.in = "cut",
+                           .command = "train ../tiny.ini model.dim=1024 model.layers=2 run.dir=large",
+                           .memory_limit = (rlim_t)400 << 20};
+    const struct ended ended = run_ltm(&large);
+    assert_false(done_or_refused(&large, &ended));
+    assert_true(names_memory(last_line(&ended)));
+    unsetenv("OMP_NUM_THREADS");
+}
+
 static int set_up_memory(void **state) {
     if (set_up_works(state) != 0) return -1;
     begin_run();
@@ -78,9 +103,14 @@ static int set_up_memory(void **state) {
 }
 
 int main(void) {
+#ifdef __SANITIZE_ADDRESS__
+    puts("1..0 # SKIP the sanitizer has malloc, and needs more address space than any limit leaves");
+    return 77;
+#endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_survives_failing_allocations),
         cmocka_unit_test(every_command_survives_failing_allocations),
+        cmocka_unit_test(limited_address_space_ends_in_a_sentence),
     };
     return cmocka_run_group_tests(tests, set_up_memory, NULL);
 }
