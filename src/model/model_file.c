@@ -10,8 +10,6 @@
 
 static const char format_name[] = "ltm-1";
 
-enum { POSITIONS_ANYWAY = 1 << 26, POSITIONS_RATIO = 16 }; /* bytes; bytes of positions for one of weights */
-
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array) {
     for (int i = 0; i < table->count; i++) {
@@ -91,7 +89,7 @@ wrong:;
     return fail(error, LTM_CORRUPT, "%s holds a configuration that does not hold: %.800s", path, inner.message);
 }
 
-/* Before memory is asked for: the file holds every weight of its configuration, and tables of positions are in proportion. */
+/* Before memory is asked for: the file holds every weight of its configuration, and the length of a sequence is in proportion. */
 static ltm_status check_size(const struct ltm_config *config, const struct safetensors *file, const char *path,
                              struct ltm_error *error) {
     struct ltm_model_config model = config->model;
@@ -105,12 +103,11 @@ static ltm_status check_size(const struct ltm_config *config, const struct safet
         const void *data;
         status = safetensors_expect(file, w->name, SAFETENSORS_F32, w->rank, shape, &data, error);
     }
-    const int head_dim = model.dim / model.heads;
-    const double positions = 4.0 * model.sequence * head_dim, weights = 4.0 * (double)table.size;
-    if (status == LTM_OK && positions > POSITIONS_ANYWAY && positions > POSITIONS_RATIO * weights)
+    const int most = model_longest_sequence(&model);
+    if (status == LTM_OK && model.sequence > most)
         status = fail(error, LTM_CORRUPT,
-                      "%s says model.sequence = %d, whose positions would take %.0f MB where its weights take %.0f",
-                      path, model.sequence, 1e-6 * positions, 1e-6 * weights);
+                      "%s says model.sequence = %d, out of proportion to its weights: such a model has %d at most",
+                      path, model.sequence, most);
     weight_table_free(&table);
     return status;
 }

@@ -111,6 +111,13 @@ int64_t ltm_parameter_count(const struct ltm_model_config *config) {
     return config->vocab * d + (config->layers + model_reading_layers(config)) * attention + config->layers * ffn + d;
 }
 
+int model_longest_sequence(const struct ltm_model_config *config) {
+    enum { ANYWAY = 1 << 26, RATIO = 16, SEQUENCE_MOST = 1 << 20 };
+    const int64_t weights = RATIO * (int64_t)sizeof(float) * ltm_parameter_count(config);
+    const int64_t tokens = (weights > ANYWAY ? weights : ANYWAY) / ((int64_t)sizeof(float) * config->dim);
+    return tokens < SEQUENCE_MOST ? (int)tokens : SEQUENCE_MOST;
+}
+
 double ltm_forward_flops(const struct ltm_model_config *config) {
     const double d = config->dim, kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
     const double window = config->window < config->sequence ? config->window : config->sequence;

@@ -39,6 +39,11 @@ struct weight_table {
     size_t embedding, final_norm;
 };
 
+/* Tokens that a sequence may have at most, so that what a workspace takes is in proportion to the weights: who is asked to open a
+ * model of a few kilobytes is not asked for gigabytes. Far more than anybody trains on: 64 MB for one activation, or 16 times the
+ * weights. */
+int model_longest_sequence(const struct ltm_model_config *config);
+
 /* Whether layer l reads latents; how many layers do; how many latents each of them has. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_reading_layers(const struct ltm_model_config *config);

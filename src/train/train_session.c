@@ -202,6 +202,15 @@ cleanup:
     return status;
 }
 
+/* What would be refused when it is opened is not trained. */
+static ltm_status check_sequence(const struct ltm_model_config *model, struct ltm_error *error) {
+    const int most = model_longest_sequence(model);
+    if (model->sequence <= most) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "model.sequence = %d is out of proportion to a model of width %d and %lld weights; use at most %d",
+                model->sequence, model->dim, (long long)ltm_parameter_count(model), most);
+}
+
 static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct memory_limits memory;
@@ -209,6 +218,7 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     if (memory.available > 0) memory.available /= processes_here();
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
     TRY(run_machine_check(&s->config, &memory, error));
+    TRY(check_sequence(&s->config.model, error));
     TRY(decoder_create(&s->decoder, &s->config.model, error));
     if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
     TRY(run_machine_fits(&s->config, s->decoder, &memory, error));
