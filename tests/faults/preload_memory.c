@@ -151,6 +151,7 @@ static uintptr_t beyond_cxx(uintptr_t caller) {
     return caller;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): these are lists in parentheses */
 #define NEW(symbol, parameters, arguments)                                            \
     void *symbol parameters;                                                          \
     void *symbol parameters {                                                         \
@@ -164,6 +165,7 @@ static uintptr_t beyond_cxx(uintptr_t caller) {
         return block;                                                                 \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 NEW(_Znwm, (size_t bytes), (bytes))
 NEW(_Znam, (size_t bytes), (bytes))
 NEW(_ZnwmSt11align_val_t, (size_t bytes, size_t alignment), (bytes, alignment))
