@@ -27,7 +27,7 @@ static ltm_status collect(struct runs *runs, const struct study_table *t, const 
         const double loss = csv_number(&t->csv, r, column);
         if (t->group_of[r] < 0 || !(loss > 0)) continue;
         const struct study_group *g = &t->group[t->group_of[r]];
-        if (!(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0)) continue;
+        if (!(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0 && g->latents < 1 << 30)) continue;
         runs->group[runs->count] = (size_t)t->group_of[r];
         runs->point[runs->count++] = (struct ltm_fit_point){
             .loss = loss,
