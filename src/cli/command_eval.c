@@ -110,7 +110,7 @@ int command_eval(int argc, char **argv) {
     }
     /* Paths to the front of one list, settings into the other: they may stand in any order. */
     char **assignments = calloc((size_t)argc, sizeof *assignments);
-    if (!assignments) return CLI_FAILED;
+    if (!assignments) return cli_no_memory();
     bool dump = false;
     int code = CLI_OK;
     for (int i = optind; i < argc && code == CLI_OK; i++) {

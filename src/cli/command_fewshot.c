@@ -78,7 +78,7 @@ struct request {
 /* "0,1,5" */
 static int set_list(const char *name, const char *text, int least, int most, int *values, int *count) {
     char *copy = strdup(text), *rest = copy;
-    int code = copy ? CLI_OK : CLI_FAILED;
+    int code = copy ? CLI_OK : cli_no_memory();
     *count = 0;
     while (code == CLI_OK && rest) {
         long long number = 0;
@@ -303,7 +303,7 @@ int command_fewshot(int argc, char **argv) {
     bool help = false;
     r.tasks = calloc((size_t)argc, sizeof *r.tasks);
     r.settings = calloc((size_t)argc, sizeof *r.settings);
-    int code = r.tasks && r.settings ? read_arguments(&r, argc, argv, &help) : CLI_FAILED;
+    int code = r.tasks && r.settings ? read_arguments(&r, argc, argv, &help) : cli_no_memory();
     if (code == CLI_OK) code = help ? print_help() : run(&r);
     free(r.tasks);
     free(r.settings);

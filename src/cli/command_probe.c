@@ -173,7 +173,7 @@ int command_probe(int argc, char **argv) {
         if (code != CLI_OK) return code;
     }
     char *two[2] = {NULL, NULL}, **assignments = calloc((size_t)argc, sizeof *assignments);
-    if (!assignments) return CLI_FAILED;
+    if (!assignments) return cli_no_memory();
     int code = CLI_OK;
     for (int i = optind; i < argc && code == CLI_OK; i++) {
         if (!argument_is_assignment(argv[i])) {

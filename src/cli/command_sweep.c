@@ -324,7 +324,7 @@ int command_sweep(int argc, char **argv) {
         if (code != CLI_OK) return code;
     }
     a.settings = calloc((size_t)argc, sizeof *a.settings);
-    if (!a.settings) return CLI_FAILED;
+    if (!a.settings) return cli_no_memory();
     for (int i = optind; i < argc && code == CLI_OK; i++) {
         /* A linked axis has a slash in its name: axes.model.dim/model.heads=64/2. */
         if (a.study && (argument_is_assignment(argv[i]) || (strncmp(argv[i], "axes.", 5) == 0 && strchr(argv[i], '='))))

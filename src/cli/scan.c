@@ -50,7 +50,7 @@ int scan_create(struct scan *scan, const char *command, char **assignments, int 
         scan->axes++;
         axis->setting = i;
         strcpy(axis->name, name);
-        if (!split(axis, equals + 1)) return CLI_FAILED;
+        if (!split(axis, equals + 1)) return cli_no_memory();
         if (axis->count > SCAN_ROWS / scan->rows)
             return cli_usage(command, "the lists make more than %d rows", SCAN_ROWS);
         scan->rows *= axis->count;

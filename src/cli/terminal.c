@@ -30,7 +30,11 @@ ltm_status cli_join(struct ltm_error *error) {
 /* What all processes fail with, the first tells. */
 static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_processes_broken(); }
 
+int cli_no_memory(void) { return cli_fail(&(struct ltm_error){.code = LTM_MEMORY}); }
+
+/* A command's own allocations that fail leave the record as it was. */
 int cli_fail(const struct ltm_error *error) {
+    if (error->code == LTM_OK) return cli_no_memory();
     if (speaks()) fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
     return error->code == LTM_INTERRUPTED ? CLI_INTERRUPTED : CLI_FAILED;
 }

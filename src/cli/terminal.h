@@ -26,6 +26,7 @@ void cli_be_quiet(void);
 
 /* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
 int cli_fail(const struct ltm_error *error);
+int cli_no_memory(void);
 
 /* A command line that cannot be understood: print `ltm COMMAND: SENTENCE (see ltm COMMAND --help)`, return
  * CLI_USAGE. */
