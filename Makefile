@@ -216,7 +216,7 @@ tsan: ## tests of threads (test_*threads* and more) with the sanitizer of thread
 fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
 	@.ci/deps fuzz
 	@$(MAKE) fuzzers BUILD=build-fuzz CC=clang CXX=clang++ LDFLAGS=-fsanitize=fuzzer \
-	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -DLTM_LIBFUZZER'
+	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -Wno-pass-failed -DLTM_LIBFUZZER'
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(ONLY)
 
 DEST = $(DESTDIR)$(PREFIX)
@@ -240,4 +240,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck bench install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench install uninstall clean FORCE
