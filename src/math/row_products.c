@@ -18,6 +18,8 @@ enum { LANES = 8, TILE_ROWS = 2, TILE_OUT = 4 };
 enum { LANES = 4, TILE_ROWS = 2, TILE_OUT = 4 };
 #endif
 
+enum { FEW_ROWS = 2 };
+
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef uint32_t lane_bits __attribute__((vector_size(LANES * sizeof(uint32_t))));
 typedef uint16_t lane_halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
@@ -82,20 +84,23 @@ INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_we
     const float *full = in_half ? NULL : w->full + row * ld;
     const bf16 *half = in_half ? w->half + row * ld : NULL;
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++) sum[r][c] = (lanes){0};
-    for (size_t k = 0; k < whole; k += LANES) {
-        lanes weight[TILE_OUT];
-        UNROLL for (int c = 0; c < C; c++) weight[c] =
-            in_half ? load_half(half + (size_t)c * ld + k) : load(full + (size_t)c * ld + k);
-        if (R <= 2 && C == TILE_OUT) /* few rows wait for memory: ask for the rows of W after the next ones */
-            UNROLL for (int c = 0; c < C; c++) {
-                const size_t ahead = (size_t)(c + 2 * TILE_OUT) * ld + k;
-                __builtin_prefetch(in_half ? (const void *)(half + ahead) : (const void *)(full + ahead));
-            }
-        UNROLL for (int r = 0; r < R; r++) {
-            const lanes value = load(x + (size_t)r * stride + k);
-            UNROLL for (int c = 0; c < C; c++) sum[r][c] = multiply_add(sum[r][c], value, weight[c]);
+    if (R <=
+        FEW_ROWS) /* they wait for memory, which is fastest read from one end to the other: a row of W after the next */
+        UNROLL for (int c = 0; c < C; c++) for (size_t k = 0; k < whole; k += LANES) {
+            const lanes weight = in_half ? load_half(half + (size_t)c * ld + k) : load(full + (size_t)c * ld + k);
+            UNROLL for (int r = 0; r < R; r++) sum[r][c] =
+                multiply_add(sum[r][c], load(x + (size_t)r * stride + k), weight);
         }
-    }
+    else
+        for (size_t k = 0; k < whole; k += LANES) {
+            lanes weight[TILE_OUT];
+            UNROLL for (int c = 0; c < C; c++) weight[c] =
+                in_half ? load_half(half + (size_t)c * ld + k) : load(full + (size_t)c * ld + k);
+            UNROLL for (int r = 0; r < R; r++) {
+                const lanes value = load(x + (size_t)r * stride + k);
+                UNROLL for (int c = 0; c < C; c++) sum[r][c] = multiply_add(sum[r][c], value, weight[c]);
+            }
+        }
     UNROLL for (int r = 0; r < R; r++) {
         const lanes *v = sum[r];
         const quad all = C == TILE_OUT ? totals(v[0], v[1], v[2], v[3]) : totals(v[0], v[0], v[0], v[0]);

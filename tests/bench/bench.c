@@ -285,12 +285,36 @@ struct writer {
     int32_t *tokens;
 };
 
-/* Streams as ltm_generate makes them: one for a single sample, which all threads share; else one a thread. */
+/* Draw tokens for a while: tokens a second. */
+static double write_on(struct writer *w, const struct decoder *decoder, const struct decoder_pass *prompt,
+                       const float *z, int slots) {
+    const int T = decoder->config.sequence, window = decoder->config.window;
+    double began = 0;
+    int64_t written = 0;
+    for (int at = T, warm = 0; warm < 2 || seconds_now() - began < budget; at++) {
+        if (at >= T) { /* the sequence is full: behind the prompt again */
+            for (int s = 0; s < slots; s++) decoder_stream_begin_behind(w->stream, s, prompt, z);
+            at = window;
+        }
+        const float *logits = decoder_stream_step(w->stream, w->slots, w->tokens, slots);
+        for (int s = 0; s < slots; s++)
+            w->tokens[s] = sampler_pick(&w->sampler, logits + (size_t)s * (size_t)decoder->config.vocab,
+                                        (double)((written + s) * 7919 % 1000) / 1000);
+        written += slots;
+        if (warm < 2 && ++warm == 2) {
+            began = seconds_now();
+            written = 0;
+        }
+    }
+    return (double)written / (seconds_now() - began);
+}
+
+/* Streams as ltm_generate makes them: one for a single sample, which all threads share; else one a thread. (Not within a
+ * parallel region of one thread: OpenMP's runtime would make the threads that share it anew at every step.) */
 static double tokens_per_second(const struct stream_weights *weights, const struct decoder_pass *prompt, int batch,
                                 int threads) {
     const struct decoder *decoder = weights->decoder;
-    const int T = decoder->config.sequence, window = decoder->config.window, writers = batch == 1 ? 1 : threads;
-    const int slots = batch / writers, team = threads / writers;
+    const int writers = batch == 1 ? 1 : threads, slots = batch / writers, team = threads / writers;
     float *z = calloc((size_t)decoder->config.latents * (size_t)decoder->config.dim + 1, sizeof *z);
     struct writer *all = calloc((size_t)writers, sizeof *all);
     double rate = 0;
@@ -302,29 +326,11 @@ static double tokens_per_second(const struct stream_weights *weights, const stru
         all[i].tokens = calloc((size_t)slots, sizeof(int32_t));
         for (int s = 0; s < slots; s++) all[i].slots[s] = s;
     }
+    if (writers == 1)
+        rate = write_on(all, decoder, prompt, z, slots);
+    else
 #pragma omp parallel num_threads(writers) reduction(+ : rate)
-    {
-        const struct writer *w = &all[omp_get_thread_num()];
-        double began = 0;
-        int64_t written = 0;
-        for (int at = T, warm = 0; warm < 2 || seconds_now() - began < budget; at++) {
-            if (at >= T) { /* the sequence is full: behind the prompt again */
-                for (int s = 0; s < slots; s++) decoder_stream_begin_behind(w->stream, s, prompt, z);
-                at = window;
-            }
-            const float *logits = decoder_stream_step(w->stream, w->slots, w->tokens, slots);
-            for (int s = 0; s < slots; s++)
-                w->tokens[s] =
-                    sampler_pick((struct sampler *)&w->sampler, logits + (size_t)s * (size_t)decoder->config.vocab,
-                                 (double)((written + s) * 7919 % 1000) / 1000);
-            written += slots;
-            if (warm < 2 && ++warm == 2) {
-                began = seconds_now();
-                written = 0;
-            }
-        }
-        rate = (double)written / (seconds_now() - began);
-    }
+        rate = write_on(&all[omp_get_thread_num()], decoder, prompt, z, slots);
     for (int i = 0; i < writers; i++) {
         decoder_stream_free(all[i].stream);
         sampler_free(&all[i].sampler);
