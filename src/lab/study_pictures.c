@@ -140,7 +140,7 @@ static void begin(struct picture *p, const struct curve *c, int which, const cha
     char full_id[64], title[PICTURE_TEXT], at[96] = "", of[72] = "";
     name_id(full_id, c->score->name, id, which);
     if (c->table->corpora > 1) {
-        snprintf(of, sizeof of, ", %s", c->table->corpus[c->corpus]);
+        snprintf(of, sizeof of, ", %.60s", c->table->corpus[c->corpus]);
         snprintf(full_id + strlen(full_id), sizeof full_id - strlen(full_id), "-corpus%d", c->corpus + 1);
     }
     if (c->budget >= 0 && c->table->budgets > 1) {

@@ -39,18 +39,14 @@ static double setting(const struct csv *csv, size_t row, const char *key, const 
     return number;
 }
 
-/* Which of the texts it is, behind them where it is none; -1 where there is no more room. */
-static int find_text(char (*texts)[64], int *count, int most, const char *text) {
-    for (int i = 0; i < *count; i++)
-        if (strncmp(texts[i], text, sizeof *texts - 1) == 0) return i;
-    if (*count == most) return -1;
-    snprintf(texts[*count], sizeof *texts, "%s", text);
-    return (*count)++;
-}
-
 static int find_corpus(struct study_table *t, size_t row) {
     const int column = csv_column(&t->csv, "data.corpus");
-    return find_text(t->corpus, &t->corpora, STUDY_CORPORA, column < 0 ? "" : csv_text(&t->csv, row, (size_t)column));
+    const char *corpus = column < 0 ? "" : csv_text(&t->csv, row, (size_t)column);
+    for (int i = 0; i < t->corpora; i++)
+        if (strcmp(t->corpus[i], corpus) == 0) return i;
+    if (t->corpora == STUDY_CORPORA) return -1;
+    t->corpus[t->corpora] = corpus;
+    return t->corpora++;
 }
 
 static int find_budget(struct study_table *t, size_t row) {
@@ -62,7 +58,11 @@ static int find_budget(struct study_table *t, size_t row) {
     else
         snprintf(text, sizeof text, "%s tokens",
                  words_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
-    return find_text(t->budget, &t->budgets, STUDY_BUDGETS, text);
+    for (int b = 0; b < t->budgets; b++)
+        if (strcmp(t->budget[b], text) == 0) return b;
+    if (t->budgets == STUDY_BUDGETS) return -1;
+    snprintf(t->budget[t->budgets], sizeof t->budget[0], "%s", text);
+    return t->budgets++;
 }
 
 static void take_group(struct study_table *t, size_t row, const struct ltm_config *base) {

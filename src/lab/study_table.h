@@ -24,8 +24,8 @@ struct study_table {
     int *group_of; /* of each row; -1 unless it is done */
     struct study_group *group;
     size_t groups;
-    char budget[STUDY_BUDGETS][64]; /* "1 M tokens" */
-    char corpus[STUDY_CORPORA][64]; /* values of data.corpus, "" where that is no axis */
+    char budget[STUDY_BUDGETS][64];    /* "1 M tokens" */
+    const char *corpus[STUDY_CORPORA]; /* values of data.corpus, the csv's own; "" where that is no axis */
     int budgets, corpora;
 };
 
