@@ -3,6 +3,7 @@
 #define TESTS_FEWSHOT_FIXTURE_H
 
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -40,17 +41,10 @@ static inline struct ltm_model *fixture_model(int latents, int sequence) {
     }
     struct ltm_model *model = calloc(1, sizeof *model);
     assert_non_null(model);
-    ltm_config_defaults(&model->config);
     if (ltm_tokenizer_open(&model->tokenizer, tok, &error) != LTM_OK) fail_msg("%s", error.message);
-    model->config.model = (struct ltm_model_config){.dim = 16,
-                                                    .layers = 2,
-                                                    .heads = 2,
-                                                    .kv_heads = 1,
-                                                    .ffn_multiple = 8,
-                                                    .sequence = sequence,
-                                                    .window = 8,
-                                                    .vocab = ltm_tokenizer_vocab(model->tokenizer),
-                                                    .latents = latents};
+    model->config = small_config(ltm_tokenizer_vocab(model->tokenizer), sequence);
+    model->config.model.dim = 16;
+    model->config.model.latents = latents;
     model->config.fast =
         (struct ltm_fast_config){.method = LTM_FAST_NATURAL, .steps = 3, .lr = 0.3, .curvature_rate = 0.3, .trust = 1};
     model->config.run.precision = LTM_PRECISION_FP32;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -12,17 +13,11 @@ static char path[] = "/tmp/ltm-test-model-XXXXXX";
 static struct ltm_error error;
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 1,
-                                        .heads = 1,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = 16,
-                                        .window = 4,
-                                        .vocab = 32,
-                                        .latents = 2};
+    struct ltm_config c = small_config(32, 16);
+    c.model.layers = 1;
+    c.model.heads = 1;
+    c.model.window = 4;
+    c.model.latents = 2;
     return c;
 }
 

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/trainer_rig.h"
 #include "support/unit.h"
 
@@ -65,17 +66,9 @@ static int make_corpus(void **state) {
 }
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 1,
-                                        .heads = 2,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = LENGTH,
-                                        .window = 8,
-                                        .vocab = VOCAB,
-                                        .latents = 2};
+    struct ltm_config c = small_config(VOCAB, LENGTH);
+    c.model.layers = 1;
+    c.model.latents = 2;
     c.fast.steps = 1;
     c.slow.batch = BATCH;
     c.slow.group = 2;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include "ltm/train.h"
@@ -36,25 +37,19 @@ static void memory_does_not_grow(void **state) {
     skip();
 #endif
     char corpus[600];
-    struct ltm_config c;
+    struct ltm_config c = small_config(40, 8);
     struct ltm_error error = {0};
     struct ltm_train_result result;
     struct watched watched = {0};
     const struct ltm_train_hooks hooks = {.user = &watched, .on_step = on_step};
-    ltm_config_defaults(&c);
     snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", corpus);
     snprintf(c.run.dir, sizeof c.run.dir, "%s/run", test_folder());
     test_write_corpus(corpus, 4000, 600, 40);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 1,
-                                        .heads = 1,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = 8,
-                                        .window = 4,
-                                        .vocab = 40,
-                                        .latents = 1};
+    c.model.layers = 1;
+    c.model.heads = 1;
+    c.model.window = 4;
+    c.model.latents = 1;
     c.fast.steps = 1;
     c.slow.batch = 1;
     c.run.tokens = STEPS * 8;

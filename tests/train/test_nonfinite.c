@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "support/gradients.h"
+#include "support/small_config.h"
 #include "support/trainer_rig.h"
 
 #include "math/vector.h"
@@ -24,17 +25,8 @@ enum {
 };
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 2,
-                                        .heads = 2,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = LENGTH,
-                                        .window = 5,
-                                        .vocab = VOCAB,
-                                        .latents = 4};
+    struct ltm_config c = small_config(VOCAB, LENGTH);
+    c.model.window = 5;
     c.fast.steps = 3;
     c.slow.batch = BATCH;
     c.slow.group = 2;

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -42,17 +43,8 @@ static int make_corpus(void **state) {
 
 /* With a rate of 0, so that what is set into the weights stays as it is. */
 static struct ltm_config tiny(const char *run) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = DIM,
-                                        .layers = 2,
-                                        .heads = 2,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = LENGTH,
-                                        .window = 8,
-                                        .vocab = VOCAB,
-                                        .latents = 4};
+    struct ltm_config c = small_config(VOCAB, LENGTH);
+    c.model.dim = DIM;
     c.fast.steps = 2;
     c.slow.batch = BATCH;
     c.slow.group = 2;

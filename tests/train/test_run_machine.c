@@ -1,5 +1,6 @@
 /* What does not fit into memory is refused before it is tried, with words that help; a run keeps an account of its machine. */
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include <jansson.h>
@@ -11,17 +12,11 @@
 #include "train/trainer.h"
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 16,
-                                        .layers = 1,
-                                        .heads = 2,
-                                        .kv_heads = 2,
-                                        .ffn_multiple = 8,
-                                        .sequence = 24,
-                                        .window = 8,
-                                        .vocab = 40,
-                                        .latents = 2};
+    struct ltm_config c = small_config(40, 24);
+    c.model.dim = 16;
+    c.model.layers = 1;
+    c.model.kv_heads = 2;
+    c.model.latents = 2;
     c.fast.steps = 1;
     c.slow.batch = 8;
     c.slow.group = 2;

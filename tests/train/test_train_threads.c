@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "support/shards.h"
+#include "support/small_config.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -28,17 +29,8 @@ static int make_corpus(void **state) {
 }
 
 static struct ltm_config tiny(const char *run) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 16,
-                                        .layers = 2,
-                                        .heads = 2,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = 24,
-                                        .window = 8,
-                                        .vocab = VOCAB,
-                                        .latents = 4};
+    struct ltm_config c = small_config(VOCAB, 24);
+    c.model.dim = 16;
     c.fast.steps = 2;
     c.fast.init_logvar = 0;
     c.slow.batch = 10;

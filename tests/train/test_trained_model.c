@@ -1,4 +1,5 @@
 /* A checkpoint may come from anybody: its parts must belong together. */
+#include "support/small_config.h"
 #include "support/trainer_rig.h"
 #include "text/model_bytes.h"
 
@@ -8,17 +9,11 @@
 enum { VOCAB = 32 };
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 1,
-                                        .heads = 1,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = 9,
-                                        .window = 5,
-                                        .vocab = VOCAB,
-                                        .latents = 1};
+    struct ltm_config c = small_config(VOCAB, 9);
+    c.model.layers = 1;
+    c.model.heads = 1;
+    c.model.window = 5;
+    c.model.latents = 1;
     c.slow.batch = 2;
     c.run.threads = 1;
     c.run.precision = LTM_PRECISION_FP32;

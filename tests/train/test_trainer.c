@@ -1,22 +1,14 @@
 /* The slow step's gradient against finite differences of the loss it reports, for both objectives, and what its settings do. */
 #include "support/gradients.h"
+#include "support/small_config.h"
 #include "support/trainer_rig.h"
 #include "support/unit.h"
 
 enum { VOCAB = 30, WINDOW = 5, BATCH = 3, LENGTH = 9 };
 
 static struct ltm_config tiny(void) {
-    struct ltm_config c;
-    ltm_config_defaults(&c);
-    c.model = (struct ltm_model_config){.dim = 8,
-                                        .layers = 2,
-                                        .heads = 2,
-                                        .kv_heads = 1,
-                                        .ffn_multiple = 8,
-                                        .sequence = LENGTH,
-                                        .window = WINDOW,
-                                        .vocab = VOCAB,
-                                        .latents = 4};
+    struct ltm_config c = small_config(VOCAB, LENGTH);
+    c.model.window = WINDOW;
     c.fast.method = LTM_FAST_NATURAL;
     c.fast.steps = 3;
     c.slow.batch = BATCH;
