@@ -2,12 +2,15 @@
  *
  * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the program. The
  * reserve is given back at the first request that fails, which then succeeds; until it has been filled again there is nothing
- * more to give, and std::bad_alloc is thrown as ever. */
+ * more to give, and std::bad_alloc is thrown as ever. Where nobody can catch it, the program ends in a sentence. */
 #ifndef TOKENIZER_MEMORY_RESERVE_H
 #define TOKENIZER_MEMORY_RESERVE_H
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <new>
 
@@ -21,12 +24,15 @@ class MemoryReserve {
             bytes_ = bytes;
         }
         keep();
-        if (users_++ == 0) before_ = std::set_new_handler(give);
+        if (users_++ > 0) return;
+        before_ = std::set_new_handler(give);
+        ending_before_ = std::set_terminate(end);
     }
     ~MemoryReserve() {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (--users_ > 0) return;
         std::set_new_handler(before_);
+        std::set_terminate(ending_before_);
         std::free(kept_.exchange(nullptr));
         bytes_ = 0;
     }
@@ -51,11 +57,26 @@ class MemoryReserve {
         std::free(kept);
     }
 
+    /* In place of abort. */
+    [[noreturn]] static void end() {
+        try {
+            if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+        } catch (const std::bad_alloc &) {
+            static const char words[] =
+                "ltm: out of memory, in a library that cannot go on without; give it more, or less to do\n";
+            _exit(write(STDERR_FILENO, words, sizeof words - 1) > 0 ? 1 : 3);
+        } catch (...) {
+        }
+        ending_before_();
+        std::abort();
+    }
+
     static inline std::mutex mutex_;
     static inline std::atomic<void *> kept_{nullptr};
     static inline size_t bytes_ = 0;
     static inline int users_ = 0;
     static inline std::new_handler before_ = nullptr;
+    static inline std::terminate_handler ending_before_ = nullptr;
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 
 #include <sentencepiece_trainer.h>
@@ -199,6 +200,12 @@ ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options
     } catch (const std::bad_alloc &) {
         status = fail(error, LTM_MEMORY, "out of memory for training on %.1f MB of text; draw a smaller sample",
                       (double)sample.bytes / 1e6);
+    } catch (const std::system_error &) {
+        status = fail(
+            error, LTM_MEMORY,
+            "no memory is left for the %d threads that SentencePiece learns with, or no more threads are allowed; see "
+            "ulimit -a",
+            kShares);
     } catch (const std::exception &exception) {
         status = fail(error, LTM_EXTERNAL, "SentencePiece failed: %s", exception.what());
     } catch (...) {

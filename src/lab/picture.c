@@ -54,6 +54,12 @@ void picture_sort(struct picture_series *series) {
     if (series && series->count) qsort(series->point, series->count, sizeof *series->point, by_x);
 }
 
+ltm_status picture_whole(const struct picture *picture, struct ltm_error *error) {
+    for (int i = 0; i < picture->count; i++)
+        if (picture->series[i].failed) return fail(error, LTM_MEMORY, "out of memory for a picture's points");
+    return LTM_OK;
+}
+
 bool picture_has_points(const struct picture *picture) {
     for (int i = 0; i < picture->count; i++)
         for (size_t k = 0; k < picture->series[i].count; k++)

@@ -7,7 +7,7 @@
  *     picture_svg(&picture, &svg, &error);
  *     picture_free(&picture);
  *
- * An allocation that fails on the way is told by picture_svg. */
+ * An allocation that fails on the way is told by picture_whole and picture_svg. */
 #ifndef LAB_PICTURE_H
 #define LAB_PICTURE_H
 
@@ -55,6 +55,9 @@ void picture_point(struct picture_series *series, double x, double y, double err
 
 /* Points in the order of x. */
 void picture_sort(struct picture_series *series);
+
+/* LTM_MEMORY where a point found no room. */
+ltm_status picture_whole(const struct picture *picture, struct ltm_error *error);
 
 /* Whether there is anything to draw: points that a logarithmic axis can take. */
 bool picture_has_points(const struct picture *picture);

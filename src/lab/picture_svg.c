@@ -381,10 +381,9 @@ static void put_script_only(FILE *f, const struct picture *picture, const char *
 
 ltm_status picture_svg(const struct picture *picture, char **svg, struct ltm_error *error) {
     char *script = NULL, *drawn = NULL;
-    ltm_status status = LTM_OK;
+    ltm_status status;
     *svg = NULL;
-    for (int i = 0; i < picture->count; i++)
-        if (picture->series[i].failed) return fail(error, LTM_MEMORY, "out of memory for a picture's points");
+    TRY(picture_whole(picture, error));
     TRY(write_with(put_script_only, picture, NULL, &script, error));
     TRY(gnuplot_run(script, &drawn, error));
     TRY(write_with(put_svg, picture, drawn, svg, error));

@@ -108,8 +108,8 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
 
 ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
     char *svg = NULL;
-    ltm_status status = LTM_OK;
-    if (!picture_has_points(picture)) return LTM_OK;
+    ltm_status status = picture_whole(picture, error);
+    if (status != LTM_OK || !picture_has_points(picture)) return status;
     if (report->result->gnuplot) {
         if ((status = picture_svg(picture, &svg, error)) != LTM_OK) return status;
         status = write_svg(report, picture, svg, error);
