@@ -13,11 +13,11 @@ static ltm_status fail_errno(struct ltm_error *error, const char *doing, const c
     return fail(error, LTM_IO, "cannot %s %s: %s", doing, path, strerror(number));
 }
 
-/* Open a file that is to be read; folders, sockets and the like are refused by name. */
+/* Open a file that is to be read; folders, pipes (not waited for), sockets and the like are refused by name. */
 static ltm_status open_regular(int *descriptor, off_t *size, const char *path, struct ltm_error *error) {
     struct stat info;
     *size = 0;
-    *descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*descriptor < 0) return fail_errno(error, "read", path, errno);
     ltm_status status = LTM_OK;
     if (fstat(*descriptor, &info) != 0)

@@ -73,6 +73,20 @@ damage bent-corpus/train-00000.bin
 holds 'a corpus with a wrong byte' refused 1 'bent-corpus/train-00000.bin is damaged' "$LTM" inspect bent-corpus
 truncate -s -1 bent-corpus/train-00000.bin
 holds 'a shard that was cut short' refused 1 'train-00000.bin is damaged' "$LTM" train tiny.ini data.corpus=bent-corpus run.dir=other
+mkfifo pipe
+holds 'a pipe that nobody writes to' refused 1 'pipe: it is not a regular file' timeout 20 "$LTM" inspect pipe
+
+# The sanitizer of addresses would keep the signal to itself.
+cut_while_read() {
+    cp -r corpus lost-corpus
+    ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_sigbus=0 \
+        "$LTM" train tiny.ini data.corpus=lost-corpus run.dir=lost run.tokens=100M >out 2>err &
+    until [ -e lost/checkpoints/last ]; do kill -0 $! || return; done
+    truncate -s 0 lost-corpus/train-00000.bin
+    wait $!
+    [ $? = 1 ] && tail -n 1 err | grep -q '^ltm: .*/lost-corpus/train-00000.bin can no longer be read' && [ -e lost/checkpoints/last ]
+}
+holds 'a corpus that is cut short while it is read' cut_while_read
 
 full_output() { refused 1 'No space left' bash -c '"$0" inspect corpus >/dev/full' "$LTM"; }
 holds 'a result that does not fit on the disk' full_output
