@@ -2,11 +2,9 @@
  *
  * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the program. The
  * reserve is given back at the first request that fails, which then succeeds; until it has been filled again there is nothing
- * more to give, and std::bad_alloc is thrown as ever. Where nobody can catch it, the program ends in a sentence. */
+ * more to give, and std::bad_alloc is thrown as ever. Where nobody can catch it the program ends, after what before_abort says. */
 #ifndef TOKENIZER_MEMORY_RESERVE_H
 #define TOKENIZER_MEMORY_RESERVE_H
-
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -46,6 +44,8 @@ class MemoryReserve {
         keep();
     }
 
+    static inline std::atomic<void (*)()> before_abort{nullptr};
+
   private:
     static void keep() {
         if (!kept_.load()) kept_ = std::malloc(bytes_);
@@ -57,18 +57,15 @@ class MemoryReserve {
         std::free(kept);
     }
 
-    /* In place of abort. */
-    [[noreturn]] static void end() {
+    static void end() {
+        const auto last_words = before_abort.load();
         try {
             if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
         } catch (const std::bad_alloc &) {
-            static const char words[] =
-                "ltm: out of memory, in a library that cannot go on without; give it more, or less to do\n";
-            _exit(write(STDERR_FILENO, words, sizeof words - 1) > 0 ? 1 : 3);
+            if (last_words) last_words();
         } catch (...) {
         }
         ending_before_();
-        std::abort();
     }
 
     static inline std::mutex mutex_;

@@ -241,6 +241,8 @@ ltm_status ltm_tokenizer_open(struct ltm_tokenizer **tokenizer, const char *path
     });
 }
 
+void ltm_tokenizer_before_abort(void (*last_words)(void)) { MemoryReserve::before_abort = last_words; }
+
 void ltm_tokenizer_close(struct ltm_tokenizer *tokenizer) { delete tokenizer; }
 
 int ltm_tokenizer_vocab(const struct ltm_tokenizer *tokenizer) { return static_cast<int>(tokenizer->bytes.size()); }

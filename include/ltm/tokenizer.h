@@ -46,6 +46,10 @@ struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
 ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options, const struct ltm_watch *watch,
                                struct ltm_error *error);
 
+/* When there is no more memory at all, SentencePiece's training threads end the program by abort: no library can catch what they
+ * throw. `last_words` is called before, on such a thread, and may end it otherwise; NULL = nothing is called. */
+void ltm_tokenizer_before_abort(void (*last_words)(void));
+
 ltm_status ltm_tokenizer_open(struct ltm_tokenizer **tokenizer, const char *path, struct ltm_error *error);
 void ltm_tokenizer_close(struct ltm_tokenizer *tokenizer); /* NULL is fine */
 

@@ -18,9 +18,10 @@ const char *ltm_status_text(ltm_status code) {
 }
 
 ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
+    if (!error)
+        return code; /* to whom it says nothing it may be no failure: that memory was short remains to be told */
     const bool starved = json_starved();
     if (starved) code = LTM_MEMORY;
-    if (!error) return code;
     error->code = code;
     if (starved) {
         snprintf(error->message, sizeof error->message,

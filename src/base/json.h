@@ -17,7 +17,7 @@ json_t *json_read(const char *text, size_t bytes, size_t flags, json_error_t *ba
 
 /* Whether jansson, in this thread, has been refused memory since this was last asked: a value may then lack members, and a file that
  * could not be read may be whole. Until it is asked, jansson gets no more memory, so that nothing incomplete is written.
- * fail() asks, and says that it was memory. */
+ * fail() with a record asks, and says that it was memory. */
 bool json_starved(void);
 
 /* LTM_MEMORY where it was: for those to whom a value that is missing is no failure. */

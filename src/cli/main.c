@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "lost_file.h"
+#include "last_words.h"
 #include "ltm.h"
 #include "terminal.h"
 
@@ -95,7 +95,7 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
     /* A file that grows past a limit is then an error with a sentence, as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
-    cli_tell_lost_files();
+    cli_have_last_words();
     int code = run(argc, argv);
     /* A result that did not reach a full disk or a closed pipe is a failure. */
     errno = 0;

@@ -47,32 +47,34 @@ static int64_t tokens_for(const struct study_cell *cell) {
     return (int64_t)(fmax(steps, 1) * a_step);
 }
 
-/* Vocabulary and size of the cell's data. */
-static const struct study_data *data_of(struct ltm_study *s, const struct ltm_config *c) {
+/* Vocabulary and size of the cell's data, into s->data. */
+static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, struct ltm_error *error) {
     struct study_data *data = &s->data;
     struct ltm_corpus_info info;
     struct ltm_config probe = *c;
     if (data->known && strcmp(data->corpus, c->data.corpus) == 0 && strcmp(data->tokenizer, c->data.tokenizer) == 0)
-        return data;
-    *data = (struct study_data){.known = true};
+        return LTM_OK;
+    *data = (struct study_data){0};
     snprintf(data->corpus, sizeof data->corpus, "%s", c->data.corpus);
     snprintf(data->tokenizer, sizeof data->tokenizer, "%s", c->data.tokenizer);
     probe.model.vocab = LTM_AUTO;
-    vocabulary_find(&probe);
+    ltm_status status = vocabulary_find(&probe, error);
+    if (status != LTM_OK) return status;
     data->vocab = probe.model.vocab;
     if (corpus_info_read(&info, c->data.corpus, NULL) == LTM_OK) data->heldout_tokens = info.heldout.tokens;
-    return data;
+    data->known = true;
+    return LTM_OK;
 }
 
 /* Held-out tokens that ltm eval scores, 0 when nobody knows. */
-static double scored_tokens(struct ltm_study *s, const struct ltm_config *c) {
-    const double T = c->model.sequence, tokens = (double)data_of(s, c)->heldout_tokens;
+static double scored_tokens(const struct ltm_study *s, const struct ltm_config *c) {
+    const double T = c->model.sequence, tokens = (double)s->data.heldout_tokens;
     const double available = floor(fmax(tokens - 1, 0) / T);
     return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
 }
 
 /* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
-static double scoring_flops(struct ltm_study *s, const struct study_cell *cell) {
+static double scoring_flops(const struct ltm_study *s, const struct study_cell *cell) {
     struct ltm_config c = cell->config;
     const double T = c.model.sequence, F = cell->forward_flops;
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
@@ -177,7 +179,8 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     c->run.threads = s->threads;
     if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
     ltm_config_resolve(c);
-    if (c->model.vocab == LTM_AUTO) c->model.vocab = data_of(s, c)->vocab;
+    if ((status = find_data(s, c, error)) != LTM_OK) return status;
+    if (c->model.vocab == LTM_AUTO) c->model.vocab = s->data.vocab;
     if (c->model.vocab == LTM_AUTO) {
         if (!c->data.corpus[0])
             return fail(error, LTM_INVALID,

@@ -89,7 +89,7 @@ ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error
     put_config(out, &config);
     put_steps(out, &config);
     ltm_config_resolve(&config);
-    vocabulary_find(&config);
+    if ((status = vocabulary_find(&config, error)) != LTM_OK) return status;
     if (config.model.vocab == LTM_AUTO) {
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
@@ -186,6 +186,10 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
         const bool whole =
             checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
+        if (wrong.code == LTM_MEMORY) {
+            status = fail(error, LTM_MEMORY, "%s", wrong.message);
+            goto cleanup;
+        }
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");
@@ -241,7 +245,7 @@ ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error)
     TRY(load_config(&config, path, error));
     put_config(out, &config);
     put_steps(out, &config);
-    vocabulary_find(&config);
+    TRY(vocabulary_find(&config, error));
     if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
     TRY(put_checkpoints(out, folder, error));
     TRY(put_log(out, folder, error));

@@ -64,7 +64,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     if (from.model.latents == 0)
         return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
-    vocabulary_find(&from);
+    if ((status = vocabulary_find(&from, error)) != LTM_OK) return status;
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
         return fail(
             error, LTM_INVALID,

@@ -7,16 +7,20 @@
 #include "ltm/tokenizer.h"
 #include "text/token_stream.h"
 
-void vocabulary_find(struct ltm_config *config) {
+ltm_status vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     struct ltm_tokenizer *tokenizer = NULL;
     struct ltm_corpus_info info;
-    if (config->model.vocab != LTM_AUTO) return;
+    struct ltm_error inner = {0};
+    ltm_status status = LTM_OK;
+    if (config->model.vocab != LTM_AUTO) return LTM_OK;
     snprintf(path, sizeof path, "%s", config->data.tokenizer);
-    if (!*path && path_join(path, sizeof path, config->data.corpus, "tokenizer.model", NULL) != LTM_OK) return;
-    if (file_exists(path) && ltm_tokenizer_open(&tokenizer, path, NULL) == LTM_OK)
+    if (!*path && path_join(path, sizeof path, config->data.corpus, "tokenizer.model", NULL) != LTM_OK) return LTM_OK;
+    if (file_exists(path) && (status = ltm_tokenizer_open(&tokenizer, path, &inner)) == LTM_OK)
         config->model.vocab = ltm_tokenizer_vocab(tokenizer);
-    else if (!config->data.tokenizer[0] && corpus_info_read(&info, config->data.corpus, NULL) == LTM_OK)
+    else if (status != LTM_MEMORY && !config->data.tokenizer[0] &&
+             (status = corpus_info_read(&info, config->data.corpus, &inner)) == LTM_OK)
         config->model.vocab = info.vocab;
     ltm_tokenizer_close(tokenizer);
+    return status == LTM_MEMORY ? fail(error, status, "%s", inner.message) : LTM_OK;
 }

@@ -1,4 +1,4 @@
-#include "lost_file.h"
+#include "last_words.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -8,12 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ltm/tokenizer.h"
 #include "terminal.h"
 
 /* Only what a signal handler may call, from here on. */
 
 static void say(const char *text, size_t bytes) {
     if (write(STDERR_FILENO, text, bytes) < 0) _exit(CLI_FAILED);
+}
+
+/* Of one thread only: others wait until that one has ended all. */
+static void begin_sentence(void) {
+    static atomic_flag begun = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&begun)) pause();
+    if (isatty(STDERR_FILENO)) say("\r\033[K", 4); /* in place of the bar */
+    say("ltm: ", 5);
 }
 
 struct reader {
@@ -46,8 +55,7 @@ static uintptr_t next_address(struct reader *r, int *end) {
 
 /* The path of the file that lies at `address`: /proc/self/maps has lines "begin-end … /path". */
 static bool file_at(uintptr_t address, char *path, size_t size) {
-    static struct reader r;
-    r = (struct reader){.descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+    struct reader r = {.descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
     if (r.descriptor < 0) return false;
     for (int c = 0; c >= 0;) {
         const uintptr_t begin = next_address(&r, &c), end = next_address(&r, &c);
@@ -62,16 +70,13 @@ static bool file_at(uintptr_t address, char *path, size_t size) {
     return false;
 }
 
-static void tell(int number, siginfo_t *info, void *context) {
-    static atomic_flag told = ATOMIC_FLAG_INIT;
-    static char path[1024];
+static void tell_lost_file(int number, siginfo_t *info, void *context) {
+    char path[1024];
     static const char why[] =
         " can no longer be read: it was cut short, or its disk fails; put it back whole, and start again\n";
     (void)context;
-    while (atomic_flag_test_and_set(&told)) pause(); /* another thread tells it */
     if (file_at((uintptr_t)info->si_addr, path, sizeof path)) {
-        if (isatty(STDERR_FILENO)) say("\r\033[K", 4); /* in place of the bar */
-        say("ltm: ", 5);
+        begin_sentence();
         say(path, strlen(path));
         say(why, sizeof why - 1);
         _exit(CLI_FAILED);
@@ -79,8 +84,16 @@ static void tell(int number, siginfo_t *info, void *context) {
     signal(number, SIG_DFL); /* not a file's: let it be seen as what it is */
 }
 
-void cli_tell_lost_files(void) {
-    struct sigaction action = {.sa_sigaction = tell, .sa_flags = SA_SIGINFO};
+static void tell_no_memory(void) {
+    static const char what[] = "out of memory in SentencePiece; give it less text, or more memory\n";
+    begin_sentence();
+    say(what, sizeof what - 1);
+    _exit(CLI_FAILED);
+}
+
+void cli_have_last_words(void) {
+    struct sigaction action = {.sa_sigaction = tell_lost_file, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
+    ltm_tokenizer_before_abort(tell_no_memory);
 }
