@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "commands.h"
 #include "eval_print.h"
+#include "json_output.h"
 #include "ltm/eval.h"
 #include "ltm/processes.h"
 #include "options.h"
@@ -79,14 +80,14 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     json_t *all = json ? json_array() : NULL;
+    if (json && !all) return cli_no_memory();
     ltm_status status = cli_join(&error);
     if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, checkpoint, &error), &error);
     if (status == LTM_OK) status = evaluate(model, scan, corpora, count, all, &error);
-    if (status == LTM_OK && json) {
-        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putchar('\n');
-    }
-    json_decref(all);
+    if (status == LTM_OK && json)
+        status = cli_print_json(all, 9);
+    else
+        json_decref(all);
     ltm_model_close(model);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }

@@ -14,6 +14,7 @@
 #include "generate_interactive.h"
 #include "generate_output.h"
 #include "generate_stats.h"
+#include "json_output.h"
 #include "ltm/generate.h"
 #include "ltm/names.h"
 #include "ltm/processes.h"
@@ -255,13 +256,7 @@ static ltm_status print_stats(const struct request *r, const struct ltm_model *j
         cli_bar_end(&bar);
     }
     if (status != LTM_OK) return status;
-    if (r->json) {
-        json_t *line = json_pack("{s:o}", "statistics", generate_stats_json(&stats));
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        putchar('\n');
-        json_decref(line);
-        return LTM_OK;
-    }
+    if (r->json) return cli_print_json_line(json_pack("{s:o}", "statistics", generate_stats_json(&stats)), 9);
     if (!r->output) puts("----");
     generate_stats_print(&stats);
     return LTM_OK;

@@ -152,13 +152,15 @@ int command_inspect(int argc, char **argv) {
         char *text;
         if (ltm_inspect(argv[i], &text, &error) != LTM_OK) return cli_fail(&error);
         json_t *all = json ? NULL : json_loads(text, 0, NULL);
-        if (i > optind) putchar('\n');
+        const bool whole = json || all;
+        if (whole && i > optind) putchar('\n');
         if (all)
             print_readable(all);
-        else
+        else if (whole)
             puts(text);
         json_decref(all);
         free(text);
+        if (!whole) return cli_no_memory();
     }
     return CLI_OK;
 }

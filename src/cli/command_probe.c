@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "json_output.h"
 #include "ltm/probe.h"
 #include "options.h"
 #include "terminal.h"
@@ -92,7 +93,7 @@ static void print_table(const struct ltm_probe_result *result) {
     putchar('\n');
 }
 
-static void print_json(const struct ltm_probe_result *result) {
+static ltm_status print_json(const struct ltm_probe_result *result) {
     json_t *rows = json_array(), *swaps = json_array();
     for (int i = 0; i < result->row_count; i++) {
         const struct ltm_probe_row *row = &result->rows[i];
@@ -107,9 +108,7 @@ static void print_json(const struct ltm_probe_result *result) {
     json_t *all =
         json_pack("{s:s,s:I,s:I,s:I,s:o,s:o}", "task", result->task, "train_items", (json_int_t)result->train, "items",
                   (json_int_t)result->items, "cut", (json_int_t)result->cut, "probes", rows, "synonym_swaps", swaps);
-    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(all);
+    return cli_print_json(all, 9);
 }
 
 static ltm_status probe(const char *checkpoint, const char *task, struct ltm_probe_options *options, char **assignments,
@@ -141,13 +140,14 @@ static int run(const char *checkpoint, const char *task, struct ltm_probe_option
                int count, bool json) {
     struct ltm_error error = {0};
     struct ltm_probe_result result = {0};
+    ltm_status status = LTM_OK;
     if (probe(checkpoint, task, options, assignments, count, &result, &error) != LTM_OK) return cli_fail(&error);
     if (json)
-        print_json(&result);
+        status = print_json(&result);
     else
         print_table(&result);
     ltm_probe_result_free(&result);
-    return CLI_OK;
+    return status == LTM_OK ? CLI_OK : cli_no_memory();
 }
 
 /* Whether a key changes what a probe finds. */

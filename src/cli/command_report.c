@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "json_output.h"
 #include "ltm/report.h"
 #include "options.h"
 #include "terminal.h"
@@ -68,7 +69,7 @@ static json_t *answer_json(const struct ltm_fit_answer *a) {
                      a->fixed_tokens, "words", a->words);
 }
 
-static void print_json(const struct ltm_report_result *r) {
+static ltm_status print_json(const struct ltm_report_result *r) {
     json_t *json = json_object(), *answers = json_array();
     json_object_set_new(json, "path", json_string(r->path));
     json_object_set_new(json, "pictures", json_integer(r->pictures));
@@ -80,9 +81,7 @@ static void print_json(const struct ltm_report_result *r) {
         for (int i = 0; i < r->answers; i++) json_array_append_new(answers, answer_json(&r->answer[i]));
         json_object_set_new(json, "answers", answers);
     }
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(json);
+    return cli_print_json(json, 9);
 }
 
 static void print_readable(const struct ltm_report_result *r) {
@@ -163,9 +162,7 @@ int command_report(int argc, char **argv) {
     const ltm_status status = ltm_report(argv[optind], &options, &watch, &result, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
-    if (json)
-        print_json(&result);
-    else
-        print_readable(&result);
+    if (json) return print_json(&result) == LTM_OK ? CLI_OK : cli_no_memory();
+    print_readable(&result);
     return CLI_OK;
 }

@@ -12,6 +12,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "json_output.h"
 #include "ltm/processes.h"
 #include "ltm/sweep.h"
 #include "options.h"
@@ -185,8 +186,8 @@ static json_t *cells_json(const struct ltm_study *study, const struct ltm_sweep_
     return all;
 }
 
-static void print_json(const struct ltm_study *study, const struct arguments *a,
-                       const struct ltm_study_estimate *estimate, const struct ltm_sweep_result *result) {
+static ltm_status print_json(const struct ltm_study *study, const struct arguments *a,
+                             const struct ltm_study_estimate *estimate, const struct ltm_sweep_result *result) {
     json_t *json = json_object();
     json_object_set_new(json, "study", json_string(ltm_study_dir(study)));
     if (result) json_object_set_new(json, "results", json_string(result->results));
@@ -196,9 +197,7 @@ static void print_json(const struct ltm_study *study, const struct arguments *a,
         json_object_set_new(json, "seconds", isfinite(estimate->seconds) ? json_real(estimate->seconds) : json_null());
     }
     json_object_set_new(json, "cells", cells_json(study, &a->options));
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(json);
+    return cli_print_json(json, 9);
 }
 
 /* Failed cells by name, each with its sentence. */
@@ -224,10 +223,8 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     ltm_study_estimate(study, &a->options, &estimate);
     announce(study, &estimate);
     if (a->dry_run) {
-        if (a->json)
-            print_json(study, a, &estimate, NULL);
-        else
-            print_cells(study, &a->options);
+        if (a->json) return print_json(study, a, &estimate, NULL) == LTM_OK ? CLI_OK : cli_no_memory();
+        print_cells(study, &a->options);
         return CLI_OK;
     }
     snprintf(snapshot, sizeof snapshot, "%s/study.ini", ltm_study_dir(study));
@@ -237,10 +234,8 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     sweep_display_end(&display);
     if (status != LTM_OK) return cli_fail(&error);
     print_failures(study, &a->options);
-    if (a->json)
-        print_json(study, a, &estimate, &result);
-    else
-        printf("%zu of %zu cells done: %s\n", result.done, result.cells, result.results);
+    if (a->json && print_json(study, a, &estimate, &result) != LTM_OK) return cli_no_memory();
+    if (!a->json) printf("%zu of %zu cells done: %s\n", result.done, result.cells, result.results);
     if (result.failed == 0) return CLI_OK;
     fprintf(stderr, "ltm: %zu of %zu cells failed, as said above; the same command tries them again\n", result.failed,
             result.cells);

@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "commands.h"
+#include "json_output.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/processes.h"
@@ -214,7 +215,7 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                  ceil((double)c->run.tokens / step_tokens), c->slow.batch, c->slow.lr);
 }
 
-static void print_json(const struct ltm_train_result *result) {
+static ltm_status print_json(const struct ltm_train_result *result) {
     json_t *json = json_object();
     json_object_set_new(json, "step", json_integer(result->step));
     json_object_set_new(json, "tokens", json_integer(result->tokens));
@@ -226,9 +227,7 @@ static void print_json(const struct ltm_train_result *result) {
     json_object_set_new(json, "skipped", json_integer(result->skipped));
     json_object_set_new(json, "spikes", json_integer(result->spikes));
     json_object_set_new(json, "diverged", json_integer(result->diverged));
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(json);
+    return cli_print_json(json, 9);
 }
 
 static void print_result(const struct ltm_train_result *result, double seconds) {
@@ -268,8 +267,8 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     ltm_status status = ltm_train(config, &hooks, &result, error);
     if (status == LTM_OK) write_report(config, &display.bar);
     cli_bar_end(&display.bar);
-    if (status == LTM_OK && json) print_json(&result);
-    if (status == LTM_OK && !json) print_result(&result, display.seconds);
+    if (status == LTM_OK && json) return print_json(&result);
+    if (status == LTM_OK) print_result(&result, display.seconds);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "arguments.h"
+#include "json_output.h"
 #include "ltm.h"
 #include "ltm/scaling.h"
 #include "terminal.h"
@@ -160,8 +161,8 @@ static json_t *row_json(const struct row *row) {
     return object;
 }
 
-static void print_json(const struct row *rows, int count, const struct ltm_config *config,
-                       const struct ltm_scaling_options *options) {
+static ltm_status print_json(const struct row *rows, int count, const struct ltm_config *config,
+                             const struct ltm_scaling_options *options) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) json_array_append_new(list, row_json(&rows[i]));
     json_t *object = json_pack(
@@ -169,9 +170,7 @@ static void print_json(const struct row *rows, int count, const struct ltm_confi
         "batch", config->slow.batch, "group", config->slow.group, "parts", config->slow.parts, "fast_steps",
         config->fast.steps, "threads", config->run.threads, "speed_flops", options->speed, "network_bytes_per_second",
         options->bandwidth, "latency_seconds", options->latency, "rows", list);
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(object);
+    return cli_print_json(object, 6);
 }
 
 int doctor_scaling(const struct scaling_request *r) {
@@ -194,7 +193,10 @@ int doctor_scaling(const struct scaling_request *r) {
         int count;
         measure(&config, &options);
         status = fill_rows(rows, &count, &config, &options, r->machines ? r->machines : "1,8,64,512", &error);
-        if (status == LTM_OK) (r->json ? print_json : print_table)(rows, count, &config, &options);
+        if (status == LTM_OK && r->json)
+            status = print_json(rows, count, &config, &options);
+        else if (status == LTM_OK)
+            print_table(rows, count, &config, &options);
     }
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text_stream.h"
 #include "ltm/printable.h"
 
 /* The line of one filter: what all lines share, then its own. */
@@ -32,21 +33,19 @@ ltm_status lines_write(char **lines, const struct item_outcome *outcome, const s
                        struct ltm_error *error) {
     const char *filter;
     json_t *taken;
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    bool whole = out != NULL;
-    *lines = NULL;
+    struct text_stream out;
+    text_stream_open(&out);
+    bool whole = out.stream != NULL;
     json_object_foreach(record->filtered, filter, taken) {
         json_t *line = whole ? line_of(outcome, record, filter, taken) : NULL;
-        whole = line && json_dumpf(line, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF;
+        whole = line && json_dumpf(line, out.stream, JSON_COMPACT) == 0 && fputc('\n', out.stream) != EOF;
         json_decref(line);
     }
-    if (out && fclose(out) != 0) whole = false;
-    if (whole) *lines = text;
-    if (whole) return LTM_OK;
-    free(text);
-    return fail_memory(error, bytes, "an item's lines");
+    *lines = text_stream_close(&out);
+    if (whole && *lines) return LTM_OK;
+    free(*lines);
+    *lines = NULL;
+    return fail_memory(error, 0, "an item's lines");
 }
 
 /* Names stand in tables, which a terminal shows. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "base/text_stream.h"
 #include "lab/gnuplot.h"
 #include "lab/html.h"
 #include "lab/picture.h"
@@ -363,15 +364,11 @@ static void put_svg(FILE *f, const struct picture *picture, const char *drawn) {
 
 static ltm_status write_with(void (*write)(FILE *, const struct picture *, const char *), const struct picture *picture,
                              const char *also, char **text, struct ltm_error *error) {
-    size_t bytes;
-    *text = NULL;
-    FILE *f = open_memstream(text, &bytes);
-    if (f) write(f, picture, also);
-    const bool whole = f && !ferror(f);
-    if (f && fclose(f) == 0 && whole) return LTM_OK;
-    free(*text);
-    *text = NULL;
-    return fail(error, LTM_MEMORY, "out of memory for a picture");
+    struct text_stream out;
+    text_stream_open(&out);
+    if (out.stream) write(out.stream, picture, also);
+    *text = text_stream_close(&out);
+    return *text ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for a picture");
 }
 
 static void put_script_only(FILE *f, const struct picture *picture, const char *also) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/text_stream.h"
 #include "lab/study.h"
 #include "ltm/eval.h"
 #include "ltm/fewshot.h"
@@ -103,15 +104,11 @@ void study_print_scores(FILE *f, const struct ltm_study *s, const char *end) {
 }
 
 char *study_scores_text(const struct ltm_study *s) {
-    char *text = NULL;
-    size_t bytes;
-    FILE *stream = open_memstream(&text, &bytes);
-    if (!stream) return NULL;
-    fprintf(stream, "keep = %s; ", s->keep_last ? "last" : "best");
-    study_print_scores(stream, s, "; ");
-    if (fclose(stream) == 0) return text;
-    free(text);
-    return NULL;
+    struct text_stream text;
+    text_stream_open(&text);
+    if (text.stream) fprintf(text.stream, "keep = %s; ", s->keep_last ? "last" : "best");
+    if (text.stream) study_print_scores(text.stream, s, "; ");
+    return text_stream_close(&text);
 }
 
 static struct ltm_fewshot_options study_fewshot_options(const struct ltm_study *s) {

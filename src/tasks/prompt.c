@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text_stream.h"
 
 const char *prompt_delimiter(const struct task *task, const struct task_item *item) {
     return *item->context ? task->delimiter : "";
@@ -40,23 +41,18 @@ ltm_status prompt_make(char **text, const struct task *task, int64_t item, int s
     const struct task_item *asked = &task->items.all[item];
     int32_t *drawn = NULL;
     ltm_status status = LTM_OK;
-    char *made = NULL;
-    size_t bytes = 0;
-    FILE *out = NULL;
+    struct text_stream out;
+    *text = NULL;
     TRY(NEW_ARRAY(drawn, (size_t)shots + 1, "shots", error));
     if (shots) TRY(draw_shots(drawn, task, item, shots, seed, error));
-    out = open_memstream(&made, &bytes);
-    for (int i = 0; out && i < shots; i++) {
+    text_stream_open(&out);
+    for (int i = 0; out.stream && i < shots; i++) {
         const struct task_item *shot = &task->shots.all[drawn[i]];
-        fprintf(out, "%s%s%s%s", shot->context, prompt_delimiter(task, shot), shot->answer, task->separator);
+        fprintf(out.stream, "%s%s%s%s", shot->context, prompt_delimiter(task, shot), shot->answer, task->separator);
     }
-    if (out) fputs(asked->context, out);
-    if (!out || fclose(out) != 0) {
-        free(made);
-        made = NULL;
-        status = fail_memory(error, bytes, "a prompt");
-    }
-    *text = made;
+    if (out.stream) fputs(asked->context, out.stream);
+    *text = text_stream_close(&out);
+    if (!*text) status = fail_memory(error, 0, "a prompt");
 cleanup:
     free(drawn);
     return status;

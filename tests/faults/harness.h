@@ -34,7 +34,7 @@ struct launch {
     int signal;
     bool logged;                     /* the seconds begin when run/log.jsonl has grown */
     rlim_t file_limit, memory_limit; /* bytes; 0 = none */
-    const char *out;                 /* where stdout goes; NULL = /dev/null */
+    const char *out;                 /* file in that folder for stdout; NULL = /dev/null */
 };
 
 struct ended {
@@ -82,7 +82,7 @@ static inline _Noreturn void become_ltm(const struct launch *l) {
     for (char *word = strtok_r(command, " ", &rest); word && count < 39; word = strtok_r(NULL, " ", &rest))
         arguments[count++] = word;
     const int err = open(within(l->in, "err"), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    const int out = open(l->out ? l->out : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    const int out = open(l->out ? within(l->in, l->out) : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (chdir(within(l->in, "")) != 0 || err < 0 || out < 0 || dup2(err, STDERR_FILENO) < 0 ||
         dup2(out, STDOUT_FILENO) < 0)
         _exit(99);

@@ -30,7 +30,7 @@ static void every_allocation(const struct work *work, long stride, const char *l
             fail_msg("ltm %s: allocation %ld: no word of memory\n%s", work->command, call, ended.said);
         if (!all_of_them() || call % 10 == 0) must_do(&plain), same_result(work, "cut", "reference");
     }
-    print_message("# %.20s, %s: %ld of %ld allocations failed, %ld times it was refused\n", work->command, lasting,
+    print_message("# %.30s, %s: %ld of %ld allocations failed, %ld times it was refused\n", work->command, lasting,
                   tried, calls, refused);
 }
 
