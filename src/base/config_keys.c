@@ -76,7 +76,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
-    X("run.tokens", run.tokens, COUNT(1, 1e18), "1000000", "tokens to train on in all")                                \
+    X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
     X("run.precision", run.precision, CHOICE(precisions), "auto",                                                      \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \

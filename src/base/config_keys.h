@@ -4,6 +4,8 @@
 
 #include "ltm/config.h"
 
+#define RUN_TOKENS_MOST 1e18 /* of run.tokens, whoever reckons it */
+
 enum config_kind {                /* whole numbers first */
                    CONFIG_INT,    /* int */
                    CONFIG_COUNT,  /* int64_t, or uint64_t below 2^63 */

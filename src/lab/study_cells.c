@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config_keys.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -39,12 +40,12 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
     return LTM_OK;
 }
 
-/* Slow steps that are nearest to the compute asked for. */
-static int64_t tokens_for(const struct study_cell *cell) {
+/* Tokens of the slow steps that are nearest to the compute asked for. */
+static double tokens_for(const struct study_cell *cell) {
     const double a_step = (double)cell->config.slow.batch * cell->config.model.sequence;
     const double steps = cell->budget_flops > 0 ? round(cell->budget_flops / (cell->flops_per_token * a_step))
                                                 : ceil((double)cell->budget_tokens / a_step);
-    return (int64_t)(fmax(steps, 1) * a_step);
+    return fmax(steps, 1) * a_step;
 }
 
 /* Vocabulary and size of the cell's data, into s->data. */
@@ -193,8 +194,12 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     }
     cell->forward_flops = ltm_forward_flops(&c->model);
     cell->flops_per_token = ltm_training_flops(c);
-    cell->tokens = tokens_for(cell);
-    c->run.tokens = cell->tokens;
+    const double tokens = tokens_for(cell);
+    if (tokens > RUN_TOKENS_MOST) {
+        fail(error, LTM_INVALID, "its budget is %.2g training tokens, and %.0e are the most", tokens, RUN_TOKENS_MOST);
+        return fail_cell(cell, error);
+    }
+    c->run.tokens = cell->tokens = (int64_t)tokens;
     cell->scoring_flops = scoring_flops(s, cell);
     char folder[LTM_PATH_MAX];
     status = path_join(folder, sizeof folder, s->dir, "cells", error);

@@ -71,9 +71,11 @@ static ltm_status put_memory(json_t *out, const struct ltm_config *config, struc
     struct decoder shape = {.config = config->model};
     ltm_status status = weight_table_create(&shape.table, &shape.config, error);
     if (status != LTM_OK) return status;
-    json_object_set_new(out, "training_memory_bytes", json_integer((json_int_t)trainer_bytes(config, &shape)));
+    size_t bytes;
+    status = trainer_bytes(&bytes, config, &shape, error);
+    if (status == LTM_OK) json_object_set_new(out, "training_memory_bytes", json_integer((json_int_t)bytes));
     weight_table_free(&shape.table);
-    return LTM_OK;
+    return status;
 }
 
 static ltm_status load_config(struct ltm_config *config, const char *path, struct ltm_error *error) {

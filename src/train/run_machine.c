@@ -30,11 +30,15 @@ ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *de
                             const struct memory_limits *limits, struct ltm_error *error) {
     struct ltm_config alone = *c;
     char advice[ADVICE_SIZE], limit[64] = "";
-    const double all = (double)trainer_bytes(c, decoder), available = (double)limits->available;
-    if (limits->available < 0 || all <= available) return LTM_OK;
+    size_t all_bytes, alone_bytes;
     alone.run.threads = 1;
+    ltm_status status = trainer_bytes(&all_bytes, c, decoder, error);
+    if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, decoder, error);
+    if (status != LTM_OK) return status;
+    const double all = (double)all_bytes, available = (double)limits->available;
+    if (limits->available < 0 || all <= available) return LTM_OK;
     const double a_thread = (double)workers_bytes(decoder, 1, c->slow.group, c->model.sequence, true);
-    const double fixed = (double)trainer_bytes(&alone, decoder) - a_thread;
+    const double fixed = (double)alone_bytes - a_thread;
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);
     return fail(error, LTM_MEMORY,

@@ -214,6 +214,7 @@ static ltm_status check_sequence(const struct ltm_model_config *model, struct lt
 static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct memory_limits memory;
+    size_t bytes;
     memory_limits_read(&memory, "");
     if (memory.available > 0) memory.available /= processes_here();
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
@@ -222,9 +223,10 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     TRY(decoder_create(&s->decoder, &s->config.model, error));
     if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
     TRY(run_machine_fits(&s->config, s->decoder, &memory, error));
+    TRY(trainer_bytes(&bytes, &s->config, s->decoder, error));
     session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
-                (double)trainer_bytes(&s->config, s->decoder) / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
+                (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
     TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
 cleanup:
     return status;

@@ -36,19 +36,19 @@ static int trainer_threads(const struct ltm_config *config) {
 /* The program itself and what its libraries take, measured: OpenBLAS's buffers, the pages of code that run. */
 enum { PROGRAM_BYTES = 20000000 };
 
-size_t trainer_bytes(const struct ltm_config *config, const struct decoder *decoder) {
+ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct decoder *decoder,
+                         struct ltm_error *error) {
     struct decoder shape = *decoder;
     struct shares shares;
     shape.overlap = processes_count() > 1;
-    if (shares_create(&shares, &decoder->table, config->model.layers, processes_count(), processes_rank(), NULL) !=
-        LTM_OK)
-        return SIZE_MAX;
-    const size_t bytes =
-        PROGRAM_BYTES + (decoder->table.size + 2 * shares.own) * sizeof(float) +
-        gradient_sum_bytes(config, &shares, decoder->table.size) + decoder_packed_bytes(decoder) +
-        workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
+    ltm_status status =
+        shares_create(&shares, &decoder->table, config->model.layers, processes_count(), processes_rank(), error);
+    if (status != LTM_OK) return status;
+    *bytes = PROGRAM_BYTES + (decoder->table.size + 2 * shares.own) * sizeof(float) +
+             gradient_sum_bytes(config, &shares, decoder->table.size) + decoder_packed_bytes(decoder) +
+             workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
     shares_free(&shares);
-    return bytes;
+    return LTM_OK;
 }
 
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "base/config_keys.h"
 #include "base/error.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
@@ -31,10 +32,16 @@ static void match_parameters(struct ltm_model_config *m, int64_t parameters) {
 }
 
 /* The tokens that whole slow steps of equal compute make. */
-static void match_tokens(struct ltm_config *twin, double flops) {
+static ltm_status match_tokens(struct ltm_config *twin, double flops, struct ltm_error *error) {
     const double a_step = (double)twin->slow.batch * twin->model.sequence;
     const double steps = round(flops / (ltm_training_flops(twin) * a_step));
-    twin->run.tokens = (int64_t)(fmax(steps, 1) * a_step);
+    const double tokens = fmax(steps, 1) * a_step;
+    if (tokens > RUN_TOKENS_MOST)
+        return fail(error, LTM_INVALID,
+                    "the twin of equal compute reads %.2g tokens, and %.0e are the most; lower run.tokens", tokens,
+                    RUN_TOKENS_MOST);
+    twin->run.tokens = (int64_t)tokens;
+    return LTM_OK;
 }
 
 /* The most heads of the same size that cost no more than `flops` a token, and then the SwiGLU's width. */
@@ -77,7 +84,8 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     match_parameters(&twin->model, ltm_parameter_count(&from.model));
     if (kind == LTM_TWIN_COMPUTE) {
         const double a_step = (double)from.slow.batch * from.model.sequence;
-        match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step);
+        status = match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step, error);
+        if (status != LTM_OK) return status;
     }
     if (kind == LTM_TWIN_WIDTH) {
         twin->model = from.model;

@@ -40,7 +40,9 @@ static void both_figures_and_what_to_lower(void **state) {
     struct ltm_config c = tiny();
     struct decoder shape = {.config = c.model};
     assert_int_equal(weight_table_create(&shape.table, &shape.config, NULL), LTM_OK);
-    const size_t all = trainer_bytes(&c, &shape), thread = workers_bytes(&shape, 1, 2, 24, true);
+    size_t all;
+    assert_int_equal(trainer_bytes(&all, &c, &shape, NULL), LTM_OK);
+    const size_t thread = workers_bytes(&shape, 1, 2, 24, true);
     const size_t fixed = all - 4 * thread;
     weight_table_free(&shape.table);
     struct memory_limits limits = {.available = (int64_t)all};

@@ -81,6 +81,10 @@ static void what_has_no_twin_is_refused(void **state) {
     assert_int_equal(ltm_config_twin(&twin, &c, LTM_TWIN_PARAMETERS, &error), LTM_OK);
     c.model.heads = 3;
     assert_int_equal(ltm_config_twin(&twin, &c, LTM_TWIN_PARAMETERS, &error), LTM_INVALID);
+    c = config_of(64, 2, 2, 2, 8, 1000);
+    c.run.tokens = 1000000000000000000; /* the most; the twin would read hundreds of times as many */
+    assert_int_equal(ltm_config_twin(&twin, &c, LTM_TWIN_COMPUTE, &error), LTM_INVALID);
+    assert_non_null(strstr(error.message, "tokens"));
 }
 
 int main(void) {
