@@ -1,9 +1,11 @@
 /* ltm COMMAND …: finds the command and runs it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "last_words.h"
@@ -92,7 +94,17 @@ static int run(int argc, char **argv) {
     return command->run(argc - 1, argv + 1);
 }
 
+/* A standard stream that was closed would be the next file that is opened, and what is said would be written into that one. Its
+ * place is taken by what nothing can be read from, or written to, so that using it is an error still; only what is said is lost. */
+static bool take_closed_streams(void) {
+    static const int modes[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDWR};
+    for (int i = 0; i < (int)(sizeof modes / sizeof *modes); i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", modes[i]) != i) return false;
+    return true;
+}
+
 int main(int argc, char **argv) {
+    if (!take_closed_streams()) return CLI_FAILED;
     /* A file that grows past a limit is then an error with a sentence, as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
     cli_have_last_words();
