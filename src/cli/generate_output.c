@@ -1,6 +1,7 @@
 #include "generate_output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,17 +67,30 @@ static bool fail_output(struct generate_output *output, const char *problem) {
     return false;
 }
 
-static bool fail_file(struct generate_output *output) {
+static bool fail_file(struct generate_output *output, const char *why) {
     char problem[sizeof output->problem];
-    snprintf(problem, sizeof problem, "cannot write %s: %s", output->path ? output->path : "the result",
-             strerror(errno));
+    snprintf(problem, sizeof problem, "cannot write %s: %s", output->path ? output->path : "the result", why);
     return fail_output(output, problem);
+}
+
+/* A device or a pipe may be given, as /dev/stdout is; but a pipe that nobody reads is refused, not waited for. */
+static bool open_file(struct generate_output *output) {
+    const int descriptor = open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno == ENXIO) return fail_file(output, "nobody reads from this pipe");
+    if (descriptor < 0) return fail_file(output, strerror(errno));
+    const int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) < 0 || !(output->file = fdopen(descriptor, "w"))) {
+        const int number = errno;
+        close(descriptor);
+        return fail_file(output, strerror(number));
+    }
+    return true;
 }
 
 /* One line, in one piece, so that a run that is cut short leaves whole ones. */
 static bool write_line(struct generate_output *output, const struct ltm_sample *sample, const char *text,
                        size_t bytes) {
-    if (output->path && !output->file && !(output->file = fopen(output->path, "w"))) return fail_file(output);
+    if (output->path && !output->file && !open_file(output)) return false;
     FILE *to = output->file ? output->file : stdout;
     json_t *string = json_stringn_nocheck(text, bytes);
     json_t *line = json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:I}", "sample", (json_int_t)sample->number, "prompt",
@@ -87,7 +101,7 @@ static bool write_line(struct generate_output *output, const struct ltm_sample *
     if (!written) return fail_output(output, "out of memory for a sample");
     const bool fine = fprintf(to, "%s\n", written) >= 0 && fflush(to) == 0;
     free(written);
-    if (!fine) return fail_file(output);
+    if (!fine) return fail_file(output, strerror(errno));
     if (output->file) output->bytes = ftell(to);
     return true;
 }
@@ -118,7 +132,7 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample) {
         if (!output->streams) print_text(output, sample->text, sample->bytes);
         if (!output->at_line_begin) print_text(output, "\n", 1);
         fflush(stdout);
-        if (ferror(stdout)) return fail_file(output);
+        if (ferror(stdout)) return fail_file(output, strerror(errno));
     }
     if (output->path || output->json || output->keeps) {
         size_t bytes;
@@ -140,7 +154,7 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample) {
 
 bool generate_output_close(struct generate_output *output) {
     if (!output->file) return !*output->problem;
-    if (fclose(output->file) != 0) fail_file(output);
+    if (fclose(output->file) != 0) fail_file(output, strerror(errno));
     output->file = NULL;
     /* Of a line that did not fit, nothing stays. Where it cannot be cut off, the disk's failure is told already. */
     if (*output->problem) (void)!truncate(output->path, output->bytes);

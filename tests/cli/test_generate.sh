@@ -41,6 +41,15 @@ bad_prompts() {
 }
 holds 'what is wrong with a file of prompts is said in words, and replaces nothing' bad_prompts
 
+pipes() {
+    mkfifo pipe
+    refused 1 'cannot write pipe: nobody reads from this pipe' timeout 10 "$LTM" generate run --length 3 -o pipe || return 1
+    exec 5<>pipe
+    "$LTM" generate run --length 3 -o pipe && head -n 1 <&5 >from-pipe &&
+        "$LTM" generate run --length 3 -o /dev/stdout | cmp - from-pipe && "$LTM" generate run -o /dev/null
+}
+holds 'a pipe is written to where somebody reads, and not waited for' pipes
+
 statistics() {
     run "$LTM" generate run --count 8 -o samples.jsonl --judge plain
     [ "$code" = 0 ] && [ "$(wc -l <samples.jsonl)" = 8 ] && grep -q '^8 samples: [0-9]* tokens' out && grep -q '^distinct-4 ' out &&
