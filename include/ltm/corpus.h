@@ -42,8 +42,8 @@ struct ltm_corpus_info {
 struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
 
 /* Memory does not grow with the input; the result does not depend on the number of threads. LTM_INVALID for
- * text that is not UTF-8 (file and byte named), for no text at all, for a vocabulary above 65,536; LTM_IO;
- * LTM_CORRUPT. */
+ * text that is not UTF-8 (file and byte named), for no text at all, for a vocabulary above 65,536, for an output
+ * folder that holds anything but a corpus (one such file named; nothing is touched); LTM_IO; LTM_CORRUPT. */
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
                             struct ltm_corpus_info *info, struct ltm_error *error);
 

@@ -144,6 +144,7 @@ static ltm_status prepare(struct build *build, int threads, const struct ltm_wat
     ltm_status status = LTM_OK;
     const struct ltm_corpus_build_options *options = build->options;
     TRY(check_options(options, error));
+    TRY(corpus_place_check(options->output, error));
     TRY(ltm_tokenizer_open(&build->tokenizer, options->tokenizer, error));
     build->info.vocab = ltm_tokenizer_vocab(build->tokenizer);
     snprintf(build->info.tokenizer_digest, sizeof build->info.tokenizer_digest, "%s",

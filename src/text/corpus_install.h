@@ -11,8 +11,12 @@ struct corpus_draft {
     int lock;                                                     /* on the draft, so that two builds do not meet */
 };
 
-/* Makes the folder PATH.building, empty: what an interrupted build left there is removed. LTM_INVALID when something that
- * is no corpus stands at the path, or another process is building there. */
+/* LTM_INVALID, with the name of a file, when a corpus cannot be put at the path without taking away what no build made: a folder that
+ * holds no corpus, or something beside it. Nothing is written. */
+ltm_status corpus_place_check(const char *path, struct ltm_error *error);
+
+/* The same check; then makes the folder PATH.building, empty: what an interrupted build left there is removed. LTM_INVALID, too, when
+ * another process is building there. */
 ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, struct ltm_error *error);
 
 /* The old corpus, if any, is there until the moment the new one is, whole. */

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "ltm/corpus.h"
+#include "text/corpus_install.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
 
@@ -286,6 +287,66 @@ static void other_folders_are_not_overwritten(void **state) {
     assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
 }
 
+/* A rebuild takes the old folder away, and the draft's: with what builds wrote there, and nothing else. */
+static void what_is_no_part_of_a_corpus_is_not_taken_away(void **state) {
+    (void)state;
+    static const char *const foreign[] = {"c8/only-copy.txt", "c8/train-00000.bin.orig", "c8/.hidden",
+                                          "c8.building/a.txt", "c8/xtrain-00000.bin"};
+    const char *input = put_text("two.jsonl", "{\"text\": \"first one\"}\n{\"text\": \"second one\"}\n"),
+               *inside = at("c8");
+    struct ltm_corpus_build_options options = options_for(at("c8"), &input);
+    assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
+    assert_ok(folder_create(at("c8.building"), &error));
+    for (int i = 0; i < 5; i++) {
+        const char *path = put_text(foreign[i], "text");
+        options.input.paths = i ? &input : &inside; /* the file itself is to be read */
+        assert_int_equal(ltm_corpus_build(&options, NULL, NULL, &error), LTM_INVALID);
+        assert_says(path);
+        assert_true(file_exists(path));
+        assert_true(file_exists(at("c8/train-00000.bin")));
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_ok(folder_create(at("c8/train-00001.bin"), &error)); /* a folder of that name */
+    assert_int_equal(ltm_corpus_build(&options, NULL, NULL, &error), LTM_INVALID);
+    assert_says("c8/train-00001.bin");
+    assert_int_equal(rmdir(at("c8/train-00001.bin")), 0);
+    put_text("c8/train-00001.bin.123-0.tmp", "left by a killed build");
+    assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
+    assert_false(file_exists(at("c8/train-00001.bin.123-0.tmp")));
+    assert_false(folder_exists(at("c8.building")));
+
+    put_text("c8/corpus.json", "[\"text that somebody called a corpus\"]");
+    assert_int_equal(ltm_corpus_build(&options, NULL, NULL, &error), LTM_INVALID);
+    assert_says("holds no corpus");
+}
+
+/* Put there while the build goes on. */
+static void leave_a_file(void *user, const struct ltm_progress *progress) {
+    (void)progress;
+    put_text(user, "text");
+}
+
+static void what_comes_during_a_build_is_kept(void **state) {
+    (void)state;
+    struct words words = make_words(400000, 4);
+    const char *input = put("good.txt", words.text, words.bytes);
+    struct ltm_corpus_build_options options = options_for(at("c9"), &input);
+    struct ltm_watch watch = {.user = "c9/late.txt", .progress = leave_a_file};
+    free(words.text);
+    assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
+    assert_int_equal(ltm_corpus_build(&options, &watch, NULL, &error), LTM_INVALID);
+    assert_true(file_exists(at("c9/late.txt"))); /* seen before the swap: the old corpus stays */
+    assert_true(file_exists(at("c9/corpus.json")));
+
+    struct corpus_draft draft;
+    assert_int_equal(unlink(at("c9/late.txt")), 0);
+    assert_ok(corpus_draft_create(&draft, at("c9"), &error));
+    put_text("c9/late.txt", "text");
+    assert_int_equal(corpus_draft_commit(&draft, &error), LTM_INVALID);
+    assert_says("c9.building/late.txt");
+    assert_true(file_exists(at("c9.building/late.txt")));
+}
+
 static void bad_options_are_refused(void **state) {
     (void)state;
     const char *input = put_text("one.txt", "text");
@@ -319,6 +380,8 @@ int main(void) {
         cmocka_unit_test(failures_leave_the_old_corpus),
         cmocka_unit_test(leftovers_of_a_killed_build_are_no_hindrance),
         cmocka_unit_test(other_folders_are_not_overwritten),
+        cmocka_unit_test(what_is_no_part_of_a_corpus_is_not_taken_away),
+        cmocka_unit_test(what_comes_during_a_build_is_kept),
         cmocka_unit_test(bad_options_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
