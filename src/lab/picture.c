@@ -33,7 +33,7 @@ struct picture_series *picture_add(struct picture *picture, enum picture_style s
 }
 
 void picture_point(struct picture_series *series, double x, double y, double error) {
-    if (!series || !isfinite(x) || !isfinite(y) || series->failed) return;
+    if (!series || isnan(x) || isnan(y) || series->failed) return;
     if (series->count == series->room) {
         const size_t room = series->room ? 2 * series->room : 16;
         struct picture_point *point = realloc(series->point, room * sizeof *point);
@@ -60,11 +60,25 @@ ltm_status picture_whole(const struct picture *picture, struct ltm_error *error)
     return LTM_OK;
 }
 
-bool picture_has_points(const struct picture *picture) {
+static bool axis_takes(double value, bool logarithmic) {
+    return fabs(value) <= 1e100 && (!logarithmic || value >= 1e-100);
+}
+
+bool picture_takes(const struct picture *picture, const struct picture_point *point) {
+    return axis_takes(point->x, picture->log_x) && axis_takes(point->y, picture->log_y) &&
+           (isnan(point->error) || axis_takes(point->error, false));
+}
+
+size_t picture_shown(const struct picture *picture) {
+    size_t count = 0;
     for (int i = 0; i < picture->count; i++)
         for (size_t k = 0; k < picture->series[i].count; k++)
-            if ((!picture->log_x || picture->series[i].point[k].x > 0) &&
-                (!picture->log_y || picture->series[i].point[k].y > 0))
-                return true;
-    return false;
+            count += picture_takes(picture, &picture->series[i].point[k]);
+    return count;
+}
+
+size_t picture_left_out(const struct picture *picture) {
+    size_t all = 0;
+    for (int i = 0; i < picture->count; i++) all += picture->series[i].count;
+    return all - picture_shown(picture);
 }

@@ -51,6 +51,7 @@ void picture_free(struct picture *picture);
 /* A series; NULL when there are PICTURE_SERIES of them, which picture_point takes and forgets. */
 struct picture_series *picture_add(struct picture *picture, enum picture_style style, int colour, const char *format,
                                    ...) __attribute__((format(printf, 4, 5)));
+/* A point without a number is none. */
 void picture_point(struct picture_series *series, double x, double y, double error);
 
 /* Points in the order of x. */
@@ -59,8 +60,12 @@ void picture_sort(struct picture_series *series);
 /* LTM_MEMORY where a point found no room. */
 ltm_status picture_whole(const struct picture *picture, struct ltm_error *error);
 
-/* Whether there is anything to draw: points that a logarithmic axis can take. */
-bool picture_has_points(const struct picture *picture);
+/* Whether the axes can take a point: to 1e100, a logarithmic one from 1e-100, so that no range overflows. */
+bool picture_takes(const struct picture *picture, const struct picture_point *point);
+
+/* How many points the picture shows, and how many its axes cannot take. */
+size_t picture_shown(const struct picture *picture);
+size_t picture_left_out(const struct picture *picture);
 
 /* An svg element, for a page: its ids begin with the picture's, its colours are classes of html_style. LTM_UNSUPPORTED
  * where there is no gnuplot, LTM_EXTERNAL where it fails; the caller frees. */

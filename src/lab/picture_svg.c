@@ -39,7 +39,7 @@ static void put_data(FILE *f, const struct picture *picture) {
         fprintf(f, "$d%d << END\n", i);
         for (size_t k = 0; k < s->count; k++) {
             const struct picture_point *p = &s->point[k];
-            if ((picture->log_x && p->x <= 0) || (picture->log_y && p->y <= 0)) continue;
+            if (!picture_takes(picture, p)) continue;
             put_number(f, p->x);
             put_number(f, p->y);
             put_number(f, isfinite(p->error) ? p->error : 0);
@@ -51,8 +51,7 @@ static void put_data(FILE *f, const struct picture *picture) {
 
 static size_t drawable(const struct picture *picture, const struct picture_series *s) {
     size_t count = 0;
-    for (size_t k = 0; k < s->count; k++)
-        count += (!picture->log_x || s->point[k].x > 0) && (!picture->log_y || s->point[k].y > 0);
+    for (size_t k = 0; k < s->count; k++) count += picture_takes(picture, &s->point[k]);
     return count;
 }
 
@@ -157,7 +156,7 @@ static void put_ranges(FILE *f, const struct picture *picture) {
     for (int i = 0; i < picture->count; i++)
         for (size_t k = 0; k < picture->series[i].count; k++) {
             const struct picture_point *p = &picture->series[i].point[k];
-            if ((picture->log_x && p->x <= 0) || (picture->log_y && p->y <= 0)) continue;
+            if (!picture_takes(picture, p)) continue;
             const double bar = isfinite(p->error) && !picture->log_y ? p->error : 0;
             least[0] = fmin(least[0], p->x), most[0] = fmax(most[0], p->x);
             least[1] = fmin(least[1], p->y - bar), most[1] = fmax(most[1], p->y + bar);
@@ -166,7 +165,8 @@ static void put_ranges(FILE *f, const struct picture *picture) {
     for (int axis = 0; axis < 2; axis++) {
         const bool log_axis = axis ? picture->log_y : picture->log_x;
         double margin = 0.05 * (most[axis] - least[axis]);
-        if (margin < 1e-9 * fabs(most[axis]) || margin < 1e-300) margin = most[axis] == 0 ? 1 : 0.05 * fabs(most[axis]);
+        const double largest = fmax(fabs(least[axis]), fabs(most[axis]));
+        if (margin < 1e-9 * largest || margin < 1e-100) margin = largest < 1e-98 ? 1 : 0.05 * largest;
         double low = least[axis] - margin, high = most[axis] + margin;
         if (log_axis) {
             const double factor = fmax(1.02, pow(most[axis] / least[axis], 0.05));

@@ -109,8 +109,9 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
 ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
     char *svg = NULL;
     ltm_status status = picture_whole(picture, error);
-    if (status != LTM_OK || !picture_has_points(picture)) return status;
-    if (report->result->gnuplot) {
+    const size_t shown = picture_shown(picture), left_out = picture_left_out(picture);
+    if (status != LTM_OK || shown + left_out == 0) return status;
+    if (report->result->gnuplot && shown > 0) {
         if ((status = picture_svg(picture, &svg, error)) != LTM_OK) return status;
         status = write_svg(report, picture, svg, error);
         report->result->pictures++;
@@ -121,6 +122,12 @@ ltm_status report_picture(struct report *report, const struct picture *picture, 
     if (svg) fprintf(report->out, "%s\n", svg);
     fputs("<figcaption>", report->out);
     html_text(report->out, picture->caption);
+    if (left_out > 0)
+        fprintf(
+            report->out,
+            " <strong>%zu point%s left out of the picture</strong>: an axis holds numbers up to 1e100, a logarithmic "
+            "one from 1e-100.",
+            left_out, left_out == 1 ? " is" : "s are");
     fputs("</figcaption>\n", report->out);
     put_points(report->out, picture);
     fputs("</figure>\n", report->out);

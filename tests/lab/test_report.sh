@@ -69,6 +69,24 @@ corpora_apart() { # cells of several corpora do not compare: pictures of each; a
         grep -q 'Bound against training compute, corpora/b' two/report.html || { cat out err; ls two/report; return 1; }
 }
 holds 'a study of several corpora has pictures of each' corpora_apart
+beyond_axes() { # numbers that no picture holds are left out of it, and the page says so; whole decades stay
+    mkdir -p extreme
+    awk -F, -v OFS=, '
+        BEGIN { split("fast.steps,tokens,parameters,training_flops,bound", column); split("1e308,-1e308,1e-320", value) }
+        NR == 1 { for (i = 1; i <= NF; i++) for (k in column) if ($i == column[k]) at[k] = i }
+        NR > 1 && NR % 2 { $(at[int(NR / 2) % 5 + 1]) = value[int(NR / 2) % 3 + 1] }
+        { print }' study/results.csv >extreme/results.csv
+    run "$LTM" report extreme --resamples 0
+    [ "$code" = 0 ] && balanced extreme/report.html && grep -q 'points are left out of the picture' extreme/report.html || { cat err; return 1; }
+}
+holds 'numbers beyond all axes are left out of pictures, which say so' beyond_axes
+run_beyond_axes() {
+    mkdir -p wild
+    printf '{"step":1,"tokens":1e308,"loss":1e308}\n{"step":2,"tokens":-1e308,"loss":-1e308}\n{"step":3,"tokens":1e-320,"loss":1e100,"grad_norm":1e-320}\n' >wild/log.jsonl
+    run "$LTM" report wild
+    [ "$code" = 0 ] && grep -q '2 points are left out of the picture' wild/report.html && grep -q '1 point is left out' wild/report.html
+}
+holds "as a run's are" run_beyond_axes
 without_gnuplot() {
     mkdir -p empty
     run env PATH="$PWD/empty" "$LTM" report study -o plain.html --resamples 0
