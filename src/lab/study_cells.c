@@ -52,6 +52,7 @@ static double tokens_for(const struct study_cell *cell) {
 static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, struct ltm_error *error) {
     struct study_data *data = &s->data;
     struct ltm_corpus_info info;
+    struct ltm_error inner = {0};
     struct ltm_config probe = *c;
     if (data->known && strcmp(data->corpus, c->data.corpus) == 0 && strcmp(data->tokenizer, c->data.tokenizer) == 0)
         return LTM_OK;
@@ -62,7 +63,9 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
     ltm_status status = vocabulary_find(&probe, error);
     if (status != LTM_OK) return status;
     data->vocab = probe.model.vocab;
-    if (corpus_info_read(&info, c->data.corpus, NULL) == LTM_OK) data->heldout_tokens = info.heldout.tokens;
+    status = corpus_info_read(&info, c->data.corpus, &inner);
+    if (status == LTM_MEMORY) return fail(error, status, "%s", inner.message);
+    if (status == LTM_OK) data->heldout_tokens = info.heldout.tokens;
     data->known = true;
     return LTM_OK;
 }
@@ -75,17 +78,21 @@ static double scored_tokens(const struct ltm_study *s, const struct ltm_config *
 }
 
 /* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
-static double scoring_flops(const struct ltm_study *s, const struct study_cell *cell) {
+static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     struct ltm_config c = cell->config;
     const double T = c.model.sequence, F = cell->forward_flops;
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
     const double steps = (double)cell->tokens / (c.slow.batch * T);
     const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
-    for (size_t i = 0; i < s->score_settings.count; i++)
-        (void)ltm_config_override(&c, s->score_settings.values[i], NULL);
+    for (size_t i = 0; i < s->score_settings.count; i++) {
+        const ltm_status status = ltm_config_override(&c, s->score_settings.values[i], error);
+        if (status != LTM_OK) return status;
+    }
     const double samples = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
     const double end = fit + samples + (c.eval.continuation > 0 ? c.eval.continuation * fit + 1 : 0);
-    return F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(s, &c) * end);
+    cell->scoring_flops =
+        F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(s, &c) * end);
+    return LTM_OK;
 }
 
 /* A short name for a key: its last part, but where that says too little. */
@@ -200,9 +207,9 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
         return fail_cell(cell, error);
     }
     c->run.tokens = cell->tokens = (int64_t)tokens;
-    cell->scoring_flops = scoring_flops(s, cell);
+    status = find_scoring_flops(s, cell, error);
     char folder[LTM_PATH_MAX];
-    status = path_join(folder, sizeof folder, s->dir, "cells", error);
+    if (status == LTM_OK) status = path_join(folder, sizeof folder, s->dir, "cells", error);
     if (status == LTM_OK) status = path_join(c->run.dir, sizeof c->run.dir, folder, cell->name, error);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/config_keys.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/processes.h"
@@ -22,59 +23,11 @@ static const char *const files[FILES] = {"model.safetensors", "optimizer.safeten
 
 static void step_name(char name[NAME_SIZE], int64_t step) { snprintf(name, NAME_SIZE, "step-%08" PRId64, step); }
 
-/* The step that a folder's name says, or -1. */
-static int64_t step_of(const char *name) {
-    int64_t step;
-    int end = 0;
-    if (sscanf(name, "step-%" SCNd64 "%n", &step, &end) != 1 || name[end] != 0 || step < 0) return -1;
-    return step;
-}
-
 static ltm_status checkpoints_folder(char *folder, size_t size, const char *run, struct ltm_error *error) {
     return path_join(folder, size, run, "checkpoints", error);
 }
 
 /* ---- Writing ---- */
-
-static ltm_status write_state(const char *folder, const struct checkpoint_state *state, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX], hex[17], *text = NULL;
-    json_t *root = json_object(), *sums = json_object();
-    json_object_set_new(root, "format", json_string("ltm-1"));
-    json_object_set_new(root, "step", json_integer(state->step));
-    json_object_set_new(root, "seconds", json_real(state->seconds));
-    if (isfinite(state->best_bound)) {
-        json_object_set_new(root, "best_bound", json_real(state->best_bound));
-        json_object_set_new(root, "best_step", json_integer(state->best_step));
-    }
-    json_object_set_new(root, "corpus", json_string(state->corpus));
-    json_object_set_new(root, "log_bytes", json_integer(state->log_bytes));
-    json_object_set_new(root, "skipped", json_integer(state->skipped));
-    json_object_set_new(root, "skipped_in_a_row", json_integer(state->in_a_row));
-    json_object_set_new(root, "diverged", json_integer(state->diverged));
-    json_object_set_new(root, "spikes", json_integer(state->spikes));
-    json_object_set_new(root, "loss_mean", json_real(state->loss.mean));
-    json_object_set_new(root, "loss_variance", json_real(state->loss.variance));
-    json_object_set_new(root, "loss_count", json_integer(state->loss.count));
-    for (int i = 0; i < FILES; i++) {
-        TRY(path_join(path, sizeof path, folder, files[i], error));
-        if (!file_exists(path)) continue;
-        TRY(checksum_file(hex, path, error));
-        json_object_set_new(sums, files[i], json_string(hex));
-    }
-    json_object_set(root, "checksums", sums);
-    text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    TRY(path_join(path, sizeof path, folder, "state.json", error));
-    if (!text)
-        status = fail_memory(error, 4096, "a checkpoint's state");
-    else
-        status = file_write_text(path, text, error);
-cleanup:
-    json_decref(sums);
-    json_decref(root);
-    free(text);
-    return status;
-}
 
 /* The model; nothing of the other processes is needed for it. */
 static ltm_status begin_folder(const char *folder, const struct decoder *decoder, const struct ltm_config *config,
@@ -97,7 +50,7 @@ static ltm_status end_folder(const char *folder, const struct checkpoint_state *
         TRY(path_join(path, sizeof path, folder, files[TOKENIZER], error));
         TRY(file_copy(tokenizer, path, error));
     }
-    TRY(write_state(folder, state, error));
+    TRY(checkpoint_state_write(folder, state, files, FILES, error));
     TRY(folder_sync(folder, error));
 cleanup:
     return status;
@@ -124,11 +77,11 @@ static ltm_status prune(const char *checkpoints, const struct checkpoint_state *
     int64_t before = -1;
     TRY(folder_list(&names, &count, checkpoints, error));
     for (size_t i = 0; i < count; i++) {
-        const int64_t step = step_of(names[i]);
+        const int64_t step = checkpoint_step_of(names[i]);
         if (step < state->step && step > before) before = step;
     }
     for (size_t i = 0; i < count; i++) {
-        const int64_t step = step_of(names[i]);
+        const int64_t step = checkpoint_step_of(names[i]);
         const bool old = step >= 0 && step < before && step != state->best_step;
         if (!old && strncmp(names[i], ".step-", 6) != 0) continue;
         TRY(path_join(path, sizeof path, checkpoints, names[i], error));
@@ -193,30 +146,11 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
 
 /* ---- Reading ---- */
 
-static ltm_status read_state(json_t **root, const char *folder, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], *text = NULL;
-    size_t bytes;
-    json_error_t wrong;
-    ltm_status status = path_join(path, sizeof path, folder, "state.json", error);
-    *root = NULL;
-    if (status == LTM_OK) status = file_read_text(&text, &bytes, path, 1 << 20, error);
-    if (status != LTM_OK) return status;
-    *root = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
-    free(text);
-    if (!*root || !json_is_object(json_object_get(*root, "checksums")) ||
-        !json_is_integer(json_object_get(*root, "step"))) {
-        json_decref(*root);
-        *root = NULL;
-        return fail(error, LTM_CORRUPT, "%s is damaged", path);
-    }
-    return LTM_OK;
-}
-
 static ltm_status verify(const json_t *root, const char *folder, bool all, struct ltm_error *error) {
     for (int i = 0; i < FILES; i++) {
         if (i == OPTIMIZER && !all) continue;
         char path[LTM_PATH_MAX], hex[17];
-        const char *expected = json_string_value(json_object_get(json_object_get(root, "checksums"), files[i]));
+        const char *expected = checkpoint_state_sum(root, files[i]);
         ltm_status status = path_join(path, sizeof path, folder, files[i], error);
         if (status != LTM_OK) return status;
         if (!expected && i != TOKENIZER)
@@ -233,7 +167,7 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
 
 ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *error) {
     json_t *root;
-    ltm_status status = read_state(&root, folder, error);
+    ltm_status status = checkpoint_state_read(&root, folder, error);
     if (status == LTM_OK) status = verify(root, folder, all, error);
     json_decref(root);
     return status;
@@ -250,19 +184,16 @@ static ltm_status check_corpus(const json_t *root, const struct ltm_config *conf
         config->run.dir, config->data.corpus);
 }
 
-static bool is_count(const json_t *root, const char *key, int64_t most) {
-    const json_t *value = json_object_get(root, key);
-    return !value || (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= most);
-}
-
-/* state.json has no checksum of its own, and places in the data are counted from its step. */
-static ltm_status check_counts(const json_t *root, const struct ltm_config *config, const char *folder,
-                               struct ltm_error *error) {
-    const int64_t steps =
-        INT64_C(1000000000000000000) / config->slow.batch / config->model.sequence; /* of run.tokens */
-    if (is_count(root, "step", steps) && is_count(root, "best_step", steps) && is_count(root, "log_bytes", INT64_MAX))
-        return LTM_OK;
-    return fail(error, LTM_CORRUPT, "%s/state.json is damaged: it says a step or a length that no run has", folder);
+/* Weights and state, each whole by itself, are of one step, and that one has a place in the data. */
+static ltm_status check_step(const json_t *root, const struct safetensors *weights, const struct ltm_config *config,
+                             const char *folder, struct ltm_error *error) {
+    const int64_t step = json_integer_value(json_object_get(root, "step"));
+    const char *written = safetensors_metadata(weights, "step");
+    if (!written || strtoll(written, NULL, 10) != step)
+        return fail(error, LTM_CORRUPT, "%s is damaged: state.json says step %lld, and model.safetensors %s", folder,
+                    (long long)step, written ? written : "none");
+    if ((double)step * config->slow.batch * config->model.sequence <= RUN_TOKENS_MOST) return LTM_OK;
+    return fail(error, LTM_CORRUPT, "%s is damaged: no run has a step %lld", folder, (long long)step);
 }
 
 /* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */
@@ -274,31 +205,21 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     struct ltm_config before;
     json_t *root = NULL;
     struct safetensors *weights = NULL, *moments = NULL;
-    TRY(read_state(&root, folder, error));
+    TRY(checkpoint_state_read(&root, folder, error));
     TRY(verify(root, folder, true, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
     TRY(same_run(&before, config, error));
-    TRY(check_counts(root, config, folder, error));
+    TRY(check_step(root, weights, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
     TRY(weights_read(decoder->weights, &decoder->table, "", weights, error));
     TRY(moments_read(adam, &decoder->table, moments, error));
-    state->step = adam->count = json_integer_value(json_object_get(root, "step"));
-    state->seconds = json_number_value(json_object_get(root, "seconds"));
-    const json_t *best = json_object_get(root, "best_bound");
-    state->best_bound = best ? json_number_value(best) : INFINITY;
-    state->best_step = best ? json_integer_value(json_object_get(root, "best_step")) : -1;
-    state->log_bytes = json_integer_value(json_object_get(root, "log_bytes"));
-    state->skipped = adam->skipped = json_integer_value(json_object_get(root, "skipped"));
-    state->in_a_row = json_integer_value(json_object_get(root, "skipped_in_a_row"));
-    state->diverged = json_integer_value(json_object_get(root, "diverged"));
-    state->spikes = json_integer_value(json_object_get(root, "spikes"));
-    state->loss = (struct loss_average){json_number_value(json_object_get(root, "loss_mean")),
-                                        json_number_value(json_object_get(root, "loss_variance")),
-                                        json_integer_value(json_object_get(root, "loss_count"))};
+    checkpoint_state_take(state, root);
+    adam->count = state->step;
+    adam->skipped = state->skipped;
 cleanup:
     json_decref(root);
     safetensors_close(weights);
@@ -328,7 +249,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
     if (!folder_exists(checkpoints)) return LTM_OK;
     TRY(folder_list(&names, &count, checkpoints, error));
     for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
-        if (step_of(names[i]) < 0) continue;
+        if (checkpoint_step_of(names[i]) < 0) continue;
         TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
         status = read_folder(folder, decoder, adam, config, state, error);
         if (status == LTM_OK) status = tidy(checkpoints, state, error);

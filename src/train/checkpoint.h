@@ -1,7 +1,7 @@
 /* Checkpoints: a run's folder holds checkpoints/step-00000100/ … and two links, `best` and `last`.
  *
  * Each is complete: model.safetensors, optimizer.safetensors (first.NAME and second.NAME, the moments), tokenizer.model where there
- * is one, and state.json (what else a resume needs, and a checksum of every file). It is written as a hidden folder beside and
+ * is one, and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
  * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum.
  *
  * Process 0 alone reads and writes them; the others take part in checkpoint_write and checkpoint_read_newest, by which weights and
@@ -16,22 +16,7 @@
 #include "ltm/watch.h"
 #include "model/decoder.h"
 #include "train/adamw.h"
-#include "train/loss_spikes.h"
-
-/* Where a run stands. Random numbers and the place in the data follow from seed and step. */
-struct checkpoint_state {
-    int64_t step;
-    double seconds;    /* trained for */
-    double best_bound; /* best held-out bound, INFINITY before there is one */
-    int64_t best_step;
-    char corpus[64];   /* what the corpus is known by (train.c), so that a resume meets the same one */
-    int64_t log_bytes; /* log.jsonl up to here belongs to it */
-    int64_t skipped;   /* slow steps without an update, of `step` … */
-    int64_t in_a_row;  /* … and of the last ones */
-    int64_t diverged;  /* sequences whose fast loop did */
-    int64_t spikes;    /* of the loss */
-    struct loss_average loss;
-};
+#include "train/checkpoint_state.h"
 
 /* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove
  * older ones but the one before and the best. tokenizer: path of a model to copy, or NULL. */

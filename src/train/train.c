@@ -126,17 +126,26 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     return report(s, &record, error);
 }
 
-/* There is no bound where a sequence has none. What the training steps have made is whole: it is kept. */
+/* There is no bound where a sequence has none. What the training steps have made is whole: it is kept, and a resume takes the score
+ * again. */
 static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) {
     struct ltm_train_record record = new_record(s);
     struct ltm_error second;
+    char why[700];
     record.heldout = true;
     record.recon = record.kl = record.bound = record.bound_error = NAN;
     record.nonfinite = error->message;
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP) {
-        const ltm_status status = save(s, &second);
+        s->state.heldout_due = true;
+        ltm_status status = save(s, &second);
+        if (status == LTM_OK) status = report(s, &record, &second); /* behind what the checkpoint counts */
         if (status != LTM_OK) *error = second;
-        return status == LTM_OK ? LTM_NUMERIC : status;
+        if (status != LTM_OK) return status;
+        snprintf(why, sizeof why, "%.600s", error->message);
+        return fail(error, LTM_NUMERIC,
+                    "the held-out text has no bound at slow step %lld of %lld (kept in checkpoints/step-%08lld): %s; "
+                    "run.on_nonfinite = skip goes on without it",
+                    (long long)record.step, (long long)record.steps, (long long)record.step, why);
     }
     session_say(s, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
     return report(s, &record, error);
@@ -146,6 +155,7 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {
         .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch};
+    s->state.heldout_due = false;
     ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, s->heldout, s->heldout_starts,
                                         s->heldout_count, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
@@ -171,6 +181,11 @@ static bool due(int64_t step, int every) { return every > 0 && step % every == 0
 static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     s->began = seconds_now();
+    if (s->state.heldout_due) {
+        ltm_status status = processes_agree(score_heldout(s, error), error);
+        if (status == LTM_OK) status = save(s, error);
+        if (status != LTM_OK) return status;
+    }
     while (s->trainer.adam.count < s->trainer.steps) {
         ltm_status status = processes_agree(slow_step(s, error), error);
         if (status != LTM_OK) return status;

@@ -76,7 +76,7 @@ static void every_command_survives_failing_calls(void **state) {
     for (int i = 0; i < WORKS; i++) {
         const struct launch whole = begin_work(&works[i], "reference");
         must_do(&whole);
-        for (int k = 0; k < WAYS; k++) a_command_survives(&works[i], &ways[k]);
+        for (int k = 0; k < WAYS && works[i].leaves != ONLY_PRINTS; k++) a_command_survives(&works[i], &ways[k]);
         for (int k = 0; k < READS; k++) a_command_survives(&works[i], &reads[k]);
     }
 }

@@ -5,9 +5,10 @@
 #include "faults/harness.h"
 
 enum leaves {
-    WHOLE_FILES, /* every name that shows has its whole content */
-    WHOLE_LINES, /* a file may end early, after a whole line */
-    WHAT_GOES_ON /* a journal, a table: what the next run completes */
+    WHOLE_FILES,  /* every name that shows has its whole content */
+    WHOLE_LINES,  /* a file may end early, after a whole line */
+    WHAT_GOES_ON, /* a journal, a table: what the next run completes */
+    ONLY_PRINTS   /* no file but what stdout goes to, which may lack its end where the exit code says so */
 };
 
 struct work {
@@ -25,12 +26,11 @@ static const struct work works[] = {
     {"generate ../whole/run --count 3 --length 4 --batch 1 -o samples.jsonl", "samples.jsonl", WHOLE_LINES},
     {"report run", "run", WHOLE_FILES},
     {"sweep ../study.ini study.dir=study --jobs 1", "study/results.csv", WHAT_GOES_ON},
-    /* What is printed may lack its end only where the exit code says so. */
-    {"eval ../whole/run ../corpus eval.sequences=2 --json", "out", WHAT_GOES_ON},
-    {"fewshot ../whole/run ../words --shots 0,2 --json", "out", WHAT_GOES_ON},
-    {"generate ../whole/run --count 2 --length 3 --stats --json", "out", WHAT_GOES_ON},
-    {"inspect ../whole/run ../whole/run/checkpoints/last ../corpus ../tok.model ../tiny.ini", "out", WHAT_GOES_ON},
-    {"sweep ../study.ini study.dir=study --dry-run --json", "out", WHAT_GOES_ON},
+    {"eval ../whole/run ../corpus eval.sequences=2 --json", "out", ONLY_PRINTS},
+    {"fewshot ../whole/run ../words --shots 0,2 --json", "out", ONLY_PRINTS},
+    {"generate ../whole/run --count 2 --length 3 --stats --json", "out", ONLY_PRINTS},
+    {"inspect ../whole/run ../whole/run/checkpoints/last ../corpus ../tok.model ../tiny.ini", "out", ONLY_PRINTS},
+    {"sweep ../study.ini study.dir=study --dry-run --json", "out", ONLY_PRINTS},
 };
 enum { WORKS = sizeof works / sizeof *works };
 

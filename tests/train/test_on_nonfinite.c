@@ -96,6 +96,7 @@ static void spoil(const struct ltm_config *c, int64_t step) {
     snprintf(path, sizeof path, "%s/state.json", folder);
     json_t *state = json_load_file(path, 0, NULL);
     json_object_set_new(json_object_get(state, "checksums"), "model.safetensors", json_string(hex));
+    json_object_del(state, "checksum"); /* of state.json itself, as before there was one */
     assert_int_equal(json_dump_file(state, path, JSON_REAL_PRECISION(17)), 0);
     json_decref(state);
 }
@@ -113,6 +114,23 @@ static json_t *line_of(const struct ltm_config *c, int64_t step) {
             assert_null(found);
             found = json_incref(record);
         }
+        json_decref(record);
+    }
+    free(text);
+    return found;
+}
+
+/* Lines of its held-out score that say it is not finite. */
+static int heldout_lines_of(const struct ltm_config *c, int64_t step) {
+    char path[1100], *text, *line, *rest;
+    size_t bytes;
+    int found = 0;
+    snprintf(path, sizeof path, "%s/log.jsonl", c->run.dir);
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *record = json_loads(line, 0, NULL);
+        found += json_integer_value(json_object_get(record, "step")) == step && json_object_get(record, "heldout") &&
+                 json_object_get(record, "nonfinite");
         json_decref(record);
     }
     free(text);
@@ -188,6 +206,35 @@ static void skip_goes_on_without_that_update_to_the_same_bits_after_a_resume(voi
     assert_int_equal(checksum_file(sum_a, a, NULL), LTM_OK);
     assert_int_equal(checksum_file(sum_b, b, NULL), LTM_OK);
     assert_string_equal(sum_a, sum_b);
+}
+
+/* Training goes well, but a held-out token is the one whose weight has been spoilt. */
+static void a_bound_that_is_not_finite_stops_the_run_every_time(void **state) {
+    (void)state;
+    struct ltm_config c = tiny("heldout");
+    struct ltm_error error;
+    struct ltm_train_result result;
+    char folder[600], path[700], name[700];
+    const uint16_t rare = RARE;
+    snprintf(folder, sizeof folder, "%s/rare-heldout", test_folder());
+    test_write_corpus(folder, 2000, 400, RARE);
+    snprintf(path, sizeof path, "%s/tiny_val_000000.bin", folder);
+    write_at(path, 1024 + 2 * 5, &rare, sizeof rare);
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", folder);
+    c.run.eval_every = 6;
+    assert_int_equal(train(&c, 4, NULL, &error), LTM_INTERRUPTED);
+    spoil(&c, 4);
+    snprintf(name, sizeof name, "no bound at slow step 6 of %d (kept in checkpoints/step-00000006)", STEPS);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(train(&c, 0, &result, &error), LTM_NUMERIC);
+        if (!strstr(error.message, name)) fail_msg("%s", error.message);
+        assert_int_equal(result.step, 6);
+        assert_int_equal(heldout_lines_of(&c, 6), 1);
+    }
+    c.run.on_nonfinite = LTM_NONFINITE_SKIP;
+    assert_int_equal(train(&c, 0, &result, &error), LTM_OK);
+    assert_int_equal(result.step, STEPS);
+    assert_int_equal(heldout_lines_of(&c, 6), 1);
 }
 
 /* A rate at which nothing stays finite. */
@@ -279,6 +326,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_keeps_the_state_before_the_step),
         cmocka_unit_test(skip_goes_on_without_that_update_to_the_same_bits_after_a_resume),
+        cmocka_unit_test(a_bound_that_is_not_finite_stops_the_run_every_time),
         cmocka_unit_test(skip_ends_when_no_step_can_be_made),
         cmocka_unit_test(a_spike_is_told_and_marked_and_the_same_after_a_resume),
     };

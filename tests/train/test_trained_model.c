@@ -64,13 +64,16 @@ static void another_tokenizer_is_refused(void **state) {
     assert_says("is not the tokenizer that the model was trained with");
 }
 
-/* Replaces what stands behind `key` in the checkpoint's state.json. */
+/* Replaces what stands behind `key` in the checkpoint's state.json, and leaves out its own checksum, as before there was one. */
 static void write_state(const char *run, const char *key, const char *value) {
     char path[600], *text, *after;
     size_t bytes;
     FILE *file;
     snprintf(path, sizeof path, "%s/checkpoints/step-00000001/state.json", run);
     assert_ok(file_read_text(&text, &bytes, path, 1 << 16, &error));
+    after = strstr(text, ",\n  \"checksum\"");
+    assert_non_null(after);
+    strcpy(after, "\n}");
     after = strstr(text, key);
     assert_non_null(after);
     assert_non_null(file = fopen(path, "w"));
@@ -90,14 +93,19 @@ static ltm_status resume(const char *run, int64_t *step) {
     return status;
 }
 
-/* state.json has no checksum of its own. */
 static void a_state_that_no_run_has_is_refused(void **state) {
     (void)state;
     static const char *const wrong[][2] = {{"\"step\"", "-3"},
                                            {"\"step\"", "9223372036854775807"},
                                            {"\"step\"", "1e3"},
                                            {"\"log_bytes\"", "-1"},
-                                           {"\"log_bytes\"", "\"many\""}};
+                                           {"\"log_bytes\"", "\"many\""},
+                                           {"\"step\"", "2"}, /* the folder and the model are of step 1 */
+                                           {"\"skipped\"", "2"},
+                                           {"\"skipped\"", "-7"},
+                                           {"\"diverged\"", "9223372036854775807"},
+                                           {"\"loss_variance\"", "-1.0"},
+                                           {"\"best_step\"", "5"}};
     int64_t step;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char name[32];
@@ -110,12 +118,37 @@ static void a_state_that_no_run_has_is_refused(void **state) {
     }
 }
 
+/* Bit rot anywhere in state.json is found by its own checksum. */
+static void a_state_with_a_wrong_byte_is_refused(void **state) {
+    (void)state;
+    const char *run = write_run("rotten", 0, NULL);
+    char path[600], *text;
+    size_t bytes;
+    int64_t step;
+    snprintf(path, sizeof path, "%s/checkpoints/step-00000001/state.json", run);
+    assert_ok(file_read_text(&text, &bytes, path, 1 << 16, &error));
+    const size_t name =
+        (size_t)(strstr(text, "\"checksum\"") - text); /* without it there is none, and the rest is whole */
+    for (size_t i = 0; i < bytes; i++) {
+        if (i >= name && i < name + sizeof "checksum" + 1) continue;
+        text[i] ^= 1;
+        assert_ok(file_write_text(path, text, &error));
+        if (resume(run, &step) != LTM_CORRUPT) fail_msg("byte %zu: %c", i, text[i]);
+        text[i] ^= 1;
+    }
+    assert_ok(file_write_text(path, text, &error));
+    assert_ok(resume(run, &step));
+    assert_int_equal(step, 1);
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tokenizer_of_as_many_pieces_or_fewer_serves),
         cmocka_unit_test(a_tokenizer_with_tokens_that_the_model_lacks_is_refused),
         cmocka_unit_test(another_tokenizer_is_refused),
         cmocka_unit_test(a_state_that_no_run_has_is_refused),
+        cmocka_unit_test(a_state_with_a_wrong_byte_is_refused),
     };
     return cmocka_run_group_tests_name("trained_model", tests, make_folder, remove_folder);
 }
