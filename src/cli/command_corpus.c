@@ -91,7 +91,7 @@ static void print_result(const struct ltm_corpus_info *info, const char *output,
     if (!json) {
         print_split("train", &info->train);
         print_split("heldout", &info->heldout);
-        printf("corpus   %s\n", output);
+        cli_print_line(stdout, "corpus   %s", output);
         return;
     }
     printf("{\"vocab\": %d, \"tokenizer_digest\": \"%s\", ", info->vocab, info->tokenizer_digest);

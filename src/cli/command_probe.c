@@ -74,10 +74,11 @@ static int places_of(const struct ltm_probe_result *result) {
 
 static void print_table(const struct ltm_probe_result *result) {
     const int places = places_of(result);
-    printf("%s: fitted on %lld documents, scored on %lld", result->task, (long long)result->train,
-           (long long)result->items);
-    if (result->cut) printf("; %lld longer than model.sequence were cut", (long long)result->cut);
-    printf("\n%-14s %-9s %7s", "factor", "score", "chance");
+    char cut[64] = "";
+    if (result->cut) snprintf(cut, sizeof cut, "; %lld longer than model.sequence were cut", (long long)result->cut);
+    cli_print_line(stdout, "%s: fitted on %lld documents, scored on %lld%s", result->task, (long long)result->train,
+                   (long long)result->items, cut);
+    printf("%-14s %-9s %7s", "factor", "score", "chance");
     for (int k = 0; k < places; k++) printf("  %-14s", result->rows[k].place);
     putchar('\n');
     for (int i = 0; i < result->row_count; i++) {

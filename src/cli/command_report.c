@@ -85,16 +85,15 @@ static ltm_status print_json(const struct ltm_report_result *r) {
 }
 
 static void print_readable(const struct ltm_report_result *r) {
-    printf("%s", r->path);
     if (r->gnuplot)
-        printf(", with %d pictures\n", r->pictures);
+        cli_print_line(stdout, "%s, with %d pictures", r->path, r->pictures);
     else
-        puts(", without pictures: install gnuplot (Debian: gnuplot-nox)");
-    if (r->fitted) printf("loss = %s\n", r->fit.candidate[r->fit.chosen].form);
-    for (int i = 0; i < r->answers; i++) puts(r->answer[i].words);
+        cli_print_line(stdout, "%s, without pictures: install gnuplot (Debian: gnuplot-nox)", r->path);
+    if (r->fitted) cli_print_line(stdout, "loss = %s", r->fit.candidate[r->fit.chosen].form);
+    for (int i = 0; i < r->answers; i++) cli_print_line(stdout, "%s", r->answer[i].words);
     if (r->fitted)
-        for (int i = 0; i < r->fit.notes; i++) puts(r->fit.note[i]);
-    if (r->study && !r->fitted) printf("no scaling law: %s\n", r->no_fit);
+        for (int i = 0; i < r->fit.notes; i++) cli_print_line(stdout, "%s", r->fit.note[i]);
+    if (r->study && !r->fitted) cli_print_line(stdout, "no scaling law: %s", r->no_fit);
 }
 
 static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},

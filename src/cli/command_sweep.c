@@ -135,12 +135,12 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
     snprintf(training, sizeof training, "%.2e", e->training_flops);
     snprintf(scoring, sizeof scoring, "%.1e", e->scoring_flops);
     if (e->left == 0) {
-        fprintf(stderr, "%s: %zu cell%s, all done\n", ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s");
+        cli_print_line(stderr, "%s: %zu cell%s, all done", ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s");
         return;
     }
-    fprintf(stderr,
-            "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores\n",
-            ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s", e->done, e->left, training, scoring);
+    cli_print_line(
+        stderr, "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores",
+        ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s", e->done, e->left, training, scoring);
     fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, e->threads == 1 ? "" : "s",
             time,
             e->from_finished ? "at the speed of the cells that are done"
@@ -164,9 +164,9 @@ static void print_cells(const struct ltm_study *study, const struct ltm_sweep_op
         if (!ltm_cell_in_shard(&cell, options)) continue;
         cli_quantity(parameters, sizeof parameters, (double)cell.parameters);
         cli_quantity(tokens, sizeof tokens, (double)cell.tokens);
-        printf("%-*s  %-7s  %10s  %14lld  %8s  %10.3e  %14.3e\n", width, cell.name, states[cell.status], parameters,
-               (long long)cell.config.model.latents * cell.config.model.dim, tokens, cell.training_flops,
-               cell.training_flops / (double)cell.tokens);
+        cli_print_line(stdout, "%-*s  %-7s  %10s  %14lld  %8s  %10.3e  %14.3e", width, cell.name, states[cell.status],
+                       parameters, (long long)cell.config.model.latents * cell.config.model.dim, tokens,
+                       cell.training_flops, cell.training_flops / (double)cell.tokens);
     }
 }
 
@@ -206,7 +206,7 @@ static void print_failures(const struct ltm_study *study, const struct ltm_sweep
     for (size_t i = 0; i < ltm_study_cells(study); i++) {
         ltm_study_cell(study, i, &cell);
         if (!ltm_cell_in_shard(&cell, options)) continue;
-        if (cell.status == LTM_CELL_FAILED) fprintf(stderr, "%s: %s\n", cell.name, cell.failure);
+        if (cell.status == LTM_CELL_FAILED) cli_print_line(stderr, "%s: %s", cell.name, cell.failure);
     }
 }
 
@@ -235,10 +235,10 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     if (status != LTM_OK) return cli_fail(&error);
     print_failures(study, &a->options);
     if (a->json && print_json(study, a, &estimate, &result) != LTM_OK) return cli_no_memory();
-    if (!a->json) printf("%zu of %zu cells done: %s\n", result.done, result.cells, result.results);
+    if (!a->json) cli_print_line(stdout, "%zu of %zu cells done: %s", result.done, result.cells, result.results);
     if (result.failed == 0) return CLI_OK;
-    fprintf(stderr, "ltm: %zu of %zu cells failed, as said above; the same command tries them again\n", result.failed,
-            result.cells);
+    cli_complain("%zu of %zu cells failed, as said above; the same command tries them again", result.failed,
+                 result.cells);
     return CLI_FAILED;
 }
 

@@ -117,9 +117,9 @@ static void print_result(const struct ltm_synth_options *options, const struct l
     printf("documents %lld, %lld bytes\nitems     %lld to test, %lld to train\n", (long long)info->documents,
            (long long)info->bytes, (long long)info->items, (long long)info->train_items);
     if (info->has_corpus)
-        printf("corpus    %s/corpus: %lld tokens to train, %lld held out, vocabulary %d\n", options->output,
-               (long long)train->tokens, (long long)heldout->tokens, info->corpus.vocab);
-    printf("task      %s/task.ini\n", options->output);
+        cli_print_line(stdout, "corpus    %s/corpus: %lld tokens to train, %lld held out, vocabulary %d",
+                       options->output, (long long)train->tokens, (long long)heldout->tokens, info->corpus.vocab);
+    cli_print_line(stdout, "task      %s/task.ini", options->output);
 }
 
 static int make(struct ltm_synth_options *options, bool json) {

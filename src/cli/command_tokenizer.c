@@ -122,7 +122,7 @@ static int train(int argc, char **argv) {
     ltm_status status = ltm_tokenizer_train(&options, &watch, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
-    printf("%s: %d pieces\n", options.output, options.vocab);
+    cli_print_line(stdout, "%s: %d pieces", options.output, options.vocab);
     return CLI_OK;
 }
 
@@ -151,7 +151,7 @@ static int encode(const struct ltm_tokenizer *tokenizer) {
     }
     if (length == CLI_LINE_LONG) {
         fflush(stdout);
-        fprintf(stderr, "ltm: " CLI_LINE_COMPLAINT " (line %lld)\n", number + 1);
+        cli_complain(CLI_LINE_COMPLAINT " (line %lld)", number + 1);
         free(line);
         return CLI_FAILED;
     }
@@ -159,11 +159,11 @@ static int encode(const struct ltm_tokenizer *tokenizer) {
     free(line);
     if (status != LTM_OK) {
         fflush(stdout);
-        fprintf(stderr, "ltm: line %lld: %s\n", number, error.message);
+        cli_complain("line %lld: %s", number, error.message);
         return CLI_FAILED;
     }
     if (failed) {
-        fprintf(stderr, "ltm: cannot read the text: %s\n", strerror(failed));
+        cli_complain("cannot read the text: %s", strerror(failed));
         return CLI_FAILED;
     }
     return CLI_OK;
@@ -205,9 +205,9 @@ static int decode(const struct ltm_tokenizer *tokenizer) {
     if (more == 1 || (more == 0 && !ferror(stdin))) return CLI_OK;
     fflush(stdout);
     if (more == 0)
-        fputs("ltm: cannot read the numbers\n", stderr);
+        cli_complain("cannot read the numbers");
     else
-        fprintf(stderr, "ltm: \"%s\" is no token number\n", word);
+        cli_complain("\"%s\" is no token number", word);
     return CLI_FAILED;
 }
 

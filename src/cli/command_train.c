@@ -20,6 +20,7 @@
 #include "ltm/twin.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_stream.h"
 
 static const char usage[] =
     "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"
@@ -193,7 +194,9 @@ static void print_config(const struct ltm_config *config) {
         section = keys[i].name;
         length = this_length;
         ltm_config_get(config, keys[i].name, value, sizeof value, NULL);
-        printf("%s =%s%s\n", dot + 1, *value ? " " : "", value);
+        printf("%s =%s", dot + 1, *value ? " " : "");
+        cli_print_text(value, strlen(value));
+        putchar('\n');
     }
 }
 
@@ -236,8 +239,8 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (seconds > 0) cli_duration(time, sizeof time, seconds);
     printf("trained on %s tokens in %lld slow steps%s%s\n", tokens, (long long)result->step, *time ? ", " : "", time);
     if (isfinite(result->best_bound))
-        printf("best held-out bound %.4f nats a token, at step %lld: %s\n", result->best_bound,
-               (long long)result->best_step, result->best);
+        cli_print_line(stdout, "best held-out bound %.4f nats a token, at step %lld: %s", result->best_bound,
+                       (long long)result->best_step, result->best);
     if (result->skipped)
         printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");

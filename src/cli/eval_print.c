@@ -1,5 +1,7 @@
 #include "eval_print.h"
 
+#include "ltm/printable.h"
+#include "terminal.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,15 +38,16 @@ void eval_print_measure(const char *name, const struct ltm_measure *m, bool perp
 }
 
 static void print_setting(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
-    char method[32] = "";
+    char method[32] = "", bytes[64] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
-    printf("%s: %lld sequences of %d tokens", corpus, (long long)r->sequences, config->model.sequence);
-    if (r->bytes) printf(", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
+    if (r->bytes) snprintf(bytes, sizeof bytes, ", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
+    cli_print_line(stdout, "%s: %lld sequences of %d tokens%s", corpus, (long long)r->sequences, config->model.sequence,
+                   bytes);
     if (config->model.latents)
-        printf("\n%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, r->fast_steps == 1 ? "" : "s",
+        printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, r->fast_steps == 1 ? "" : "s",
                method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");
     else
-        printf("\nno latents: every score is the exact -log p\n");
+        printf("no latents: every score is the exact -log p\n");
     if (r->diverged)
         printf("the fit of %lld sequence%s diverged: the prior, which is a posterior too, stands in for it\n",
                (long long)r->diverged, r->diverged == 1 ? "" : "s");
@@ -140,7 +143,8 @@ void eval_print_heading(const struct eval_table *table, const struct ltm_eval_re
 void eval_print_row(const struct eval_table *table, const char *corpus, int row, const struct ltm_eval_result *r) {
     struct column columns[COLUMNS];
     columns_of(columns, table->scan, r);
-    printf("%-*s", table->width, corpus);
+    char shown[4 * LTM_PATH_MAX];
+    printf("%-*s", table->width, ltm_printable(shown, sizeof shown, corpus));
     for (int a = 0; a < table->scan->axes; a++)
         print_cell(scan_value(table->scan, row, a), axis_width(&table->scan->axis[a]));
     printf("  %9lld", (long long)r->sequences);

@@ -1,5 +1,6 @@
 #include "fewshot_print.h"
 
+#include "terminal.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,8 +41,9 @@ static const struct ltm_fewshot_metric *find(const struct ltm_fewshot_result *re
 
 static void print_heading(const struct ltm_fewshot_result *result) {
     bool filters = false;
-    printf("%s: %lld of %lld items\n%6s  %6s", result->task, (long long)result->items, (long long)result->items_in_all,
-           "shots", "cut");
+    cli_print_line(stdout, "%s: %lld of %lld items", result->task, (long long)result->items,
+                   (long long)result->items_in_all);
+    printf("%6s  %6s", "shots", "cut");
     for (int i = 0; i < result->count; i++) {
         const struct ltm_fewshot_metric *metric = &result->metrics[i];
         if (is_bin(metric)) continue;

@@ -128,11 +128,11 @@ static bool obey(struct conversation *c, const char *line) {
         puts("nothing said, z from the prior");
     } else {
         const char *nearest = ltm_nearest_name(line, names, sizeof names / sizeof *names);
-        fprintf(stderr, "ltm: there is no command \"%s\"%s%s; /help lists them\n", line,
-                nearest ? "; did you mean " : "", nearest ? nearest : "");
+        cli_complain("there is no command \"%s\"%s%s; /help lists them", line, nearest ? "; did you mean " : "",
+                     nearest ? nearest : "");
     }
     fflush(stdout);
-    if (status != LTM_OK) fprintf(stderr, "ltm: %s\n", error.message);
+    if (status != LTM_OK) cli_complain("%s", error.message);
     return true;
 }
 
@@ -163,7 +163,7 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
         }
         if (bytes < 0) break;
         if (strlen(line) < (size_t)bytes) {
-            fputs("ltm: a line with a zero byte is no text\n", stderr);
+            cli_complain("a line with a zero byte is no text");
             continue;
         }
         if (line[0] == '/' && line[1] != '/') {
@@ -172,7 +172,7 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
         }
         status = take_turn(&c, line + (line[0] == '/'), &error);
         if (status == LTM_INVALID) { /* such as bytes that are no UTF-8: the next line may be better */
-            fprintf(stderr, "ltm: %s\n", error.message);
+            cli_complain("%s", error.message);
             status = LTM_OK;
         }
     }

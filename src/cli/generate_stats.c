@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "eval_print.h"
+#include "terminal.h"
 
 enum { NAME = 50 };
 
@@ -27,7 +28,8 @@ void generate_stats_print(const struct generate_stats *stats) {
                  " nats a token");
     if (stats->judge) {
         const struct ltm_judgement *j = &stats->judgement;
-        printf("\nunder %s: %lld tokens, prompts and all\n", stats->judge, (long long)j->tokens);
+        putchar('\n');
+        cli_print_line(stdout, "under %s: %lld tokens, prompts and all", stats->judge, (long long)j->tokens);
         eval_print_measure_heading();
         eval_print_measure("recon", &j->recon, true);
         eval_print_measure("KL to the prior", &j->kl, false);

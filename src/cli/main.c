@@ -58,9 +58,9 @@ static int unknown(const char *name) {
     for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
     const char *nearest = ltm_nearest_name(name, names, COMMANDS);
     if (nearest)
-        fprintf(stderr, "ltm: there is no command \"%s\"; did you mean \"%s\"?\n", name, nearest);
+        cli_complain("there is no command \"%s\"; did you mean \"%s\"?", name, nearest);
     else
-        fprintf(stderr, "ltm: there is no command \"%s\"; ltm --help lists them\n", name);
+        cli_complain("there is no command \"%s\"; ltm --help lists them", name);
     return CLI_USAGE;
 }
 
@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
     /* A result that did not reach a full disk or a closed pipe is a failure. */
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
-        fprintf(stderr, "ltm: cannot write the result: %s\n", errno ? strerror(errno) : "an earlier write failed");
+        cli_complain("cannot write the result: %s", errno ? strerror(errno) : "an earlier write failed");
         code = CLI_FAILED;
     }
     ltm_processes_end(code);

@@ -10,7 +10,7 @@
 #include "ltm/printable.h"
 #include "terminal.h"
 
-enum { LINE = 512, NAME_WIDTH = 44, MESSAGE = 4096 };
+enum { LINE = 512, NAME_WIDTH = 44 };
 
 struct sweep_display sweep_display_new(void) {
     const char *term = getenv("TERM");
@@ -32,8 +32,7 @@ void sweep_display_end(struct sweep_display *display) {
 void sweep_display_message(void *user, const char *line) {
     struct sweep_display *display = user;
     sweep_display_end(display);
-    char shown[MESSAGE];
-    fprintf(stderr, "%s\n", ltm_printable(shown, sizeof shown, line));
+    cli_print_line(stderr, "%s", line);
     display->shown = display->terminal ? 0 : display->shown; /* draw again at once */
 }
 
@@ -66,9 +65,11 @@ static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
              p->done, p->cells, failed, elsewhere, p->stopping ? ", waiting for checkpoints" : left);
 }
 
-static void put_line(struct sweep_display *display, char line[LINE]) {
-    if (display->terminal) cli_cut_to_width(line, cli_columns() - 1);
-    fprintf(stderr, "%s\n", line);
+static void put_line(struct sweep_display *display, const char *line) {
+    char shown[LINE];
+    ltm_printable(shown, sizeof shown, line);
+    if (display->terminal) cli_cut_to_width(shown, cli_columns() - 1);
+    fprintf(stderr, "%s\n", shown);
     if (display->terminal) display->drawn++;
 }
 

@@ -12,7 +12,7 @@
 #include "ltm/printable.h"
 #include "ltm/processes.h"
 
-enum { LINE_MAX_BYTES = 512, CELLS_MOST = 24, MESSAGE_MAX_BYTES = 4096 };
+enum { LINE_MAX_BYTES = 4096, BAR_MAX_BYTES = 512, CELLS_MOST = 24 };
 
 static bool quiet;
 
@@ -30,23 +30,43 @@ ltm_status cli_join(struct ltm_error *error) {
 /* What all processes fail with, the first tells. */
 static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_processes_broken(); }
 
+static void print_line(FILE *to, const char *before, const char *format, va_list arguments) {
+    char text[LINE_MAX_BYTES], shown[4 * LINE_MAX_BYTES]; /* spelled out, a byte takes up to four */
+    vsnprintf(text, sizeof text, format, arguments);
+    fprintf(to, "%s%s\n", before, ltm_printable(shown, sizeof shown, text));
+}
+
+void cli_print_line(FILE *to, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line(to, "", format, arguments);
+    va_end(arguments);
+}
+
+void cli_complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_line(stderr, "ltm: ", format, arguments);
+    va_end(arguments);
+}
+
 int cli_no_memory(void) { return cli_fail(&(struct ltm_error){.code = LTM_MEMORY}); }
 
 /* A command's own allocations that fail leave the record as it was. */
 int cli_fail(const struct ltm_error *error) {
     if (error->code == LTM_OK) return cli_no_memory();
-    if (speaks()) fprintf(stderr, "ltm: %s\n", *error->message ? error->message : ltm_status_text(error->code));
+    if (speaks()) cli_complain("%s", *error->message ? error->message : ltm_status_text(error->code));
     return error->code == LTM_INTERRUPTED ? CLI_INTERRUPTED : CLI_FAILED;
 }
 
 int cli_usage(const char *command, const char *format, ...) {
+    char text[LINE_MAX_BYTES / 2]; /* so that the line has room for what follows */
     va_list arguments;
     if (!speaks()) return CLI_USAGE;
-    fprintf(stderr, "ltm %s: ", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, " (see ltm %s --help)\n", command);
+    cli_print_line(stderr, "ltm %s: %s (see ltm %s --help)", command, text, command);
     return CLI_USAGE;
 }
 
@@ -108,8 +128,8 @@ static void erase(struct cli_bar *bar) {
 }
 
 static void draw(struct cli_bar *bar, const char *text) {
-    char line[LINE_MAX_BYTES];
-    snprintf(line, sizeof line, "%s", text);
+    char line[BAR_MAX_BYTES];
+    ltm_printable(line, sizeof line, text);
     cli_cut_to_width(line, cli_columns() - 1); /* the last column would wrap */
     fprintf(stderr, "\r%s\x1b[K", line);
     fflush(stderr);
@@ -172,24 +192,22 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
     bool due = bar->terminal ? fresh || whole || time - bar->shown >= bar->draw_every
                              : (whole && elapsed >= 1) || time - bar->shown >= bar->lines_every;
     if (!due) return;
-    char text[LINE_MAX_BYTES];
+    char text[BAR_MAX_BYTES];
     format_progress(bar, progress, elapsed, text, sizeof text);
     bar->shown = time;
     if (bar->terminal)
         draw(bar, text);
     else
-        fprintf(stderr, "%s\n", text);
+        cli_print_line(stderr, "%s", text);
 }
 
 void cli_bar_line(struct cli_bar *bar, const char *format, ...) {
-    char line[MESSAGE_MAX_BYTES], shown[MESSAGE_MAX_BYTES]; /* what stands in files may stand in messages */
     va_list arguments;
     if (quiet) return;
     erase(bar);
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    print_line(stderr, "", format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s\n", ltm_printable(shown, sizeof shown, line));
     fflush(stderr);
 }
 

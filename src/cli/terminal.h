@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "ltm/status.h"
 #include "ltm/watch.h"
@@ -23,6 +24,11 @@ ltm_status cli_join(struct ltm_error *error);
 
 /* Show no result and no progress from now on, only errors. */
 void cli_be_quiet(void);
+
+/* What is said and what is reported goes through these: a line with its newline, made printable (ltm/printable.h), since names of
+ * files and words of the command line may hold what would steer a terminal. cli_complain begins with "ltm: ", on stderr. */
+void cli_print_line(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
 int cli_fail(const struct ltm_error *error);

@@ -136,4 +136,25 @@ holds 'a vocabulary of four billion' turned_away 1 'lying/corpus.json is damaged
 mkdir table
 { echo 'cell,bound'; yes x,1 | head -n 10001; } >table/results.csv
 holds 'a table of more cells than a study can have' turned_away 1 'has 10001 rows, and a study has at most 10000 cells' "$LTM" report table
+
+# ---- What is named on the command line ----
+
+steer=$'\e[2Jx'
+holds 'a command that clears the screen' turned_away 2 'no command "trai\\x1B\[2Jx"' "$LTM" "trai$steer"
+holds 'an option' turned_away 2 'no option --\\x1B\[2Jx' "$LTM" eval "--$steer"
+holds 'a word too many' turned_away 2 'not also "\\x1B\[2Jx"' "$LTM" generate runs/tiny "$steer"
+holds 'a number that is none' turned_away 2 'not "\\x1B\[2Jx"' "$LTM" fewshot --shots "$steer"
+holds 'a token that is none' turned_away 1 '"\\x1B\[2Jx" is no token' bash -c 'echo "$1" | "$0" tokenizer decode tok.model' "$LTM" "$steer"
+shown() { # COMMAND…: its result names the folder, in a way that can be shown
+    run "$@"
+    [ "$code" = 0 ] && plain && grep -q 'x1B\[2Jx' out
+}
+results() {
+    cp -r runs/tiny "$steer" || return 1
+    shown "$LTM" tokenizer train -o "t$steer" --vocab-size 320 --separator --- text.txt &&
+        shown "$LTM" corpus build -o "c$steer" --tokenizer tok.model --separator --- --heldout 0.1 text.txt &&
+        shown "$LTM" eval "$steer" "c$steer" && shown "$LTM" eval "$steer" "c$steer" eval.samples=1,2 &&
+        shown "$LTM" report "$steer"
+}
+holds 'folders that clear the screen, where results name them' results
 finish
