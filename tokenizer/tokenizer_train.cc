@@ -23,6 +23,7 @@
 extern "C" {
 #include "base/files.h"
 #include "text/pace.h"
+#include "text/text_files.h"
 #include "text/text_sample.h"
 }
 #pragma GCC diagnostic pop
@@ -192,6 +193,8 @@ ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options
                                struct ltm_error *error) {
     struct text_sample sample = {};
     ltm_status status = check_options(*options, error);
+    if (status != LTM_OK) return status;
+    status = text_files_keep(&options->input, options->output, error);
     if (status != LTM_OK) return status;
     status = text_sample_draw(&sample, &options->input, options->sample_bytes, options->seed, watch, error);
     if (status != LTM_OK) return status;

@@ -63,7 +63,8 @@ struct ltm_synth_info {
 struct ltm_synth_options ltm_synth_defaults(void);
 
 /* The same options give the same files. LTM_INVALID for a family or knob that there is not (the nearest is named), for knobs
- * that do not go together; LTM_IO, LTM_MEMORY. Files that were there are replaced one by one, task.ini last. */
+ * that do not go together; LTM_IO, LTM_MEMORY. Files that were there are replaced one by one, task.ini first, by which they are
+ * known as those of an earlier call: others' files of these names are LTM_INVALID, before anything is written. */
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error);
 

@@ -15,7 +15,7 @@ static const char usage[] =
     "Makes training documents and items of a synthetic task; test items are held out by construction. DIR gets\n"
     "text.jsonl (documents), train.jsonl and test.jsonl (items; shots come from the first) and task.ini, which\n"
     "ltm fewshot and ltm probe take. With --vocab-size or --tokenizer it also gets corpus/, to train a model on.\n"
-    "  -o, --output DIR       the folder; files that are there are replaced\n"
+    "  -o, --output DIR       the folder; what an earlier call made there is replaced\n"
     "  --documents N          training documents (20000)\n"
     "  --items N              test items (500)\n"
     "  --train-items N        items for shots and for fitting probes (2000)\n"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -19,6 +20,8 @@
 #include "text/token_stream.h"
 #include "train/same_run.h"
 #include "train/trained_model.h"
+
+#define DUMP_FORMAT "ltm-dump-1"
 
 struct evaluation {
     const struct ltm_model *model;
@@ -73,8 +76,25 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
     char step[24];
     snprintf(step, sizeof step, "%" PRId64, e->model->step);
     const struct safetensors_pair metadata[] = {
-        {"format", "ltm-dump-1"}, {"step", step}, {"tokenizer.digest", e->model->digest}};
+        {"format", DUMP_FORMAT}, {"step", step}, {"tokenizer.digest", e->model->digest}};
     return safetensors_write(e->config.eval.dump, tensors, sizeof tensors / sizeof *tensors, metadata, 3, error);
+}
+
+/* Only an older dump may be replaced: a slip of the shell's completion names a shard or a checkpoint. */
+static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
+    struct safetensors *old = NULL;
+    struct ltm_error reason = {0};
+    struct stat info;
+    if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
+    ltm_status status = safetensors_open(&old, path, &reason);
+    if (status == LTM_MEMORY) return fail(error, status, "%s", reason.message);
+    const char *format = status == LTM_OK ? safetensors_metadata(old, "format") : NULL;
+    const bool dump = format && strcmp(format, DUMP_FORMAT) == 0;
+    safetensors_close(old);
+    return dump ? LTM_OK
+                : fail(error, LTM_INVALID,
+                       "eval.dump = %s is there and is no dump; it would be lost: name another file, or remove it",
+                       path);
 }
 
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
@@ -84,6 +104,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     TRY(matmul_start(error));
     TRY(ltm_config_check(&e->config, error));
     ltm_config_resolve(&e->config);
+    TRY(check_dump_place(e->config.eval.dump, error));
     TRY(check_corpus(e->model, corpus, error));
     TRY(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
     TRY(heldout_sequences(&available, token_stream_count(e->stream), T, error));

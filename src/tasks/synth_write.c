@@ -1,6 +1,8 @@
 /* ltm corpus synth: a family's documents and items as files, and the corpus made from them. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -8,8 +10,11 @@
 #include "ltm/tokenizer.h"
 #include "tasks/family.h"
 #include "tasks/synth.h"
+#include "text/corpus_install.h"
 
 enum { DEFAULT_DOCUMENTS = 20000, DEFAULT_ITEMS = 500, DEFAULT_TRAIN_ITEMS = 2000, PATH_SIZE = LTM_PATH_MAX };
+
+#define MADE_BY "# ltm corpus synth " /* how task.ini begins */
 
 struct writing {
     const struct synth *synth;
@@ -83,8 +88,8 @@ static ltm_status write_items(struct writing *writing, const char *path, enum sy
 static ltm_status write_task(const struct writing *writing, const char *path, struct ltm_error *error) {
     const struct synth_family *family = writing->synth->family;
     struct text text = {0};
-    text_print(&text, "# ltm corpus synth %s --documents %lld --items %lld --train-items %lld --seed %llu",
-               family->public.name, (long long)writing->options->documents, (long long)writing->options->items,
+    text_print(&text, MADE_BY "%s --documents %lld --items %lld --train-items %lld --seed %llu", family->public.name,
+               (long long)writing->options->documents, (long long)writing->options->items,
                (long long)writing->options->train_items, (unsigned long long)writing->options->seed);
     for (int i = 0; i < family->public.knob_count; i++)
         text_print(&text, " %s=%.10g", family->public.knobs[i].name, writing->synth->knobs[i]);
@@ -123,6 +128,35 @@ cleanup:
     return status;
 }
 
+/* Files of the same names that no synth made are not replaced: others, too, call theirs train.jsonl. */
+static ltm_status check_place(const struct ltm_synth_options *options, struct ltm_error *error) {
+    static const char *const names[] = {"task.ini", "text.jsonl", "train.jsonl", "test.jsonl", "tokenizer.model"};
+    ltm_status status = LTM_OK;
+    const char *folder = options->output;
+    const size_t written = sizeof names / sizeof *names - (options->vocab ? 0 : 1);
+    char path[PATH_SIZE], first[sizeof MADE_BY] = "";
+    TRY(path_join(path, sizeof path, folder, names[0], error));
+    FILE *task = file_exists(path) ? fopen(path, "r") : NULL;
+    if (task) {
+        const size_t bytes = fread(first, 1, sizeof first - 1, task);
+        fclose(task);
+        first[bytes] = 0;
+    }
+    for (size_t i = 0; i < written && strcmp(first, MADE_BY) != 0; i++) {
+        TRY(path_join(path, sizeof path, folder, names[i], error));
+        if (access(path, F_OK) == 0)
+            return fail(error, LTM_INVALID,
+                        "%s is there and would be lost: no task.ini of ltm corpus synth stands in that folder; "
+                        "choose another",
+                        path);
+    }
+    if (!options->vocab && !options->tokenizer) return LTM_OK;
+    TRY(path_join(path, sizeof path, folder, "corpus", error));
+    TRY(corpus_place_check(path, error));
+cleanup:
+    return status;
+}
+
 static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct ltm_synth_options *options = writing->options;
@@ -131,12 +165,13 @@ static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
     TRY(path_join(train, sizeof train, options->output, "train.jsonl", error));
     TRY(path_join(test, sizeof test, options->output, "test.jsonl", error));
     TRY(path_join(task, sizeof task, options->output, "task.ini", error));
+    TRY(check_place(options, error));
     TRY(folder_create(options->output, error));
+    TRY(write_task(writing, task, error)); /* first, since it says whose the other files are */
     TRY(write_documents(writing, documents, error));
     TRY(write_items(writing, train, SYNTH_TRAIN, options->train_items, error));
     TRY(write_items(writing, test, SYNTH_TEST, options->items, error));
     if (options->vocab || options->tokenizer) TRY(build_corpus(writing, documents, options->output, error));
-    TRY(write_task(writing, task, error));
 cleanup:
     return status;
 }

@@ -21,7 +21,8 @@ static bool kind_of(const char *path, bool *json, bool *gzip) {
     return *json || ends_with(path, *gzip ? ".txt.gz" : ".txt");
 }
 
-static ltm_status add_file(struct text_files *files, const char *path, int64_t size, struct ltm_error *error) {
+static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,
+                           struct ltm_error *error) {
     if (files->count == files->room) {
         size_t room = files->room ? 2 * files->room : 64;
         struct text_file *all = realloc(files->all, room * sizeof *all);
@@ -30,11 +31,12 @@ static ltm_status add_file(struct text_files *files, const char *path, int64_t s
         files->room = room;
     }
     struct text_file *file = &files->all[files->count];
-    *file = (struct text_file){.path = strdup(path), .size = size};
+    *file =
+        (struct text_file){.path = strdup(path), .size = info->st_size, .device = info->st_dev, .inode = info->st_ino};
     if (!file->path) return fail_memory(error, strlen(path), "a path");
     kind_of(path, &file->json, &file->gzip);
     files->count++;
-    files->size += size;
+    files->size += info->st_size;
     return LTM_OK;
 }
 
@@ -58,7 +60,7 @@ static ltm_status add_folder(struct text_files *files, const char *folder, int d
             goto cleanup;
         }
         if (S_ISDIR(info.st_mode)) TRY(add_folder(files, path, depth + 1, error));
-        if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip)) TRY(add_file(files, path, info.st_size, error));
+        if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip)) TRY(add_file(files, path, &info, error));
     }
 cleanup:
     folder_list_free(names, count);
@@ -81,7 +83,7 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
     if (!kind_of(path, &json, &gzip))
         return fail(error, LTM_INVALID,
                     "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz", path);
-    return add_file(files, path, info.st_size, error);
+    return add_file(files, path, &info, error);
 }
 
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error) {
@@ -92,6 +94,20 @@ ltm_status text_files_find(struct text_files *files, const struct ltm_text_input
     return LTM_OK;
 cleanup:
     text_files_free(files);
+    return status;
+}
+
+ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error) {
+    struct text_files files;
+    struct stat info;
+    if (stat(output, &info) != 0) return LTM_OK; /* nothing is replaced */
+    ltm_status status = text_files_find(&files, input, error);
+    if (status != LTM_OK) return status;
+    for (size_t i = 0; i < files.count && status == LTM_OK; i++)
+        if (files.all[i].device == info.st_dev && files.all[i].inode == info.st_ino)
+            status = fail(error, LTM_INVALID, "%s is to be read and to be written; name another file for the result",
+                          files.all[i].path);
+    text_files_free(&files);
     return status;
 }
 

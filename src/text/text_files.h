@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "ltm/text_input.h"
@@ -13,6 +14,8 @@ struct text_file {
     char *path;
     int64_t size; /* bytes on disk */
     bool json, gzip;
+    dev_t device; /* with the inode: which file it is, by whatever name */
+    ino_t inode;
 };
 
 struct text_files {
@@ -24,6 +27,9 @@ struct text_files {
 /* Folders are searched to any depth, in order of name; other files in them are passed over. LTM_IO for a path that
  * is not there, LTM_INVALID for one of another kind or a folder without text files. */
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);
+/* LTM_INVALID when one of the input's files is what `output` would replace. */
+ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);
+
 void text_files_free(struct text_files *files);
 
 #endif

@@ -109,6 +109,19 @@ scan() {
     [ "$code" = 0 ] && [ "$(grep -c '"eval.fast.lr": "0.2"' out)" = 2 ] && [ "$(grep -c '"fast_lr": 0.1,' out)" = 2 ]
 }
 holds 'lists scan: a row for each combination' scan
+dumps() {
+    local shard=corpus/train-00000.bin weights=runs/tiny/checkpoints/best/model.safetensors path
+    cp $shard kept.bin && cp $weights kept.safetensors && : >empty || return 1
+    for path in $shard $weights tiny.ini; do
+        refused 1 "$path is there and is no dump" "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump=$path || return 1
+    done
+    cmp $shard kept.bin && cmp $weights kept.safetensors || return 1
+    for path in dump dump empty; do
+        run "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump=$path
+        [ "$code" = 0 ] && [ -s $path ] || return 1
+    done
+}
+holds 'a dump replaces an older one, and nothing else' dumps
 bad_lists() {
     refused 1 'eval.fast.steps = "x" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4,x &&
         refused 1 'eval.fast.steps = "" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4, &&

@@ -45,6 +45,25 @@ with_corpus() {
 }
 holds 'with a vocabulary or a tokenizer it builds the corpus too' with_corpus
 
+others() {
+    mkdir -p data mine && echo '{"text": "mine"}' >data/train.jsonl && cp data/train.jsonl mine/a.jsonl || return 1
+    refused 1 'data/train.jsonl is there and would be lost' "$LTM" corpus synth stories -o data --documents 3 &&
+        [ "$(ls data)" = train.jsonl ] && cmp data/train.jsonl mine/a.jsonl || return 1
+    run "$LTM" corpus synth stories -o mine --documents 3 # beside what it does not write
+    [ "$code" = 0 ] && [ "$(wc -l <mine/a.jsonl)" = 1 ] || return 1
+    cp mine/a.jsonl sums2/corpus
+    refused 1 'sums2/corpus/a.jsonl is no part of the corpus' \
+        "$LTM" corpus synth stories -o sums2 --tokenizer sums/tokenizer.model && head -n 1 sums2/task.ini | grep -q arithmetic
+}
+holds 'files of others are not replaced' others
+unfinished() {
+    run "$LTM" corpus synth stories -o half --documents 3
+    rm half/test.jsonl half/train.jsonl || return 1
+    run "$LTM" corpus synth stories -o half --documents 3 --seed 2
+    [ "$code" = 0 ] && [ -s half/test.jsonl ]
+}
+holds 'what was left unfinished is made again' unfinished
+
 bad() {
     refused 1 'did you mean stories' "$LTM" corpus synth storys -o x &&
         refused 1 'did you mean noise' "$LTM" corpus synth stories nois=1 -o x &&

@@ -205,6 +205,21 @@ static void failures_leave_the_old_model(void **state) {
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
 }
 
+static void the_text_is_not_replaced(void **state) {
+    (void)state;
+    const char *input = make_text("read.txt"), *parent = folder;
+    struct ltm_tokenizer_train_options options = options_for(input, &input, 400);
+    char before[17], after[17];
+    assert_ok(checksum_file(before, input, &error));
+    for (int i = 0; i < 2; i++) { /* named, or found in a folder */
+        options.input.paths = i ? &parent : &input;
+        assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
+        assert_says("read.txt is to be read and to be written");
+    }
+    assert_ok(checksum_file(after, input, &error));
+    assert_string_equal(after, before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_model_for_any_threads),
@@ -216,6 +231,7 @@ int main(void) {
         cmocka_unit_test(a_text_without_spaces_is_refused),
         cmocka_unit_test(very_long_lines_are_learned_from),
         cmocka_unit_test(failures_leave_the_old_model),
+        cmocka_unit_test(the_text_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
