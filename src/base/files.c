@@ -104,11 +104,21 @@ static ltm_status sync_folder_of(const char *path, struct ltm_error *error) {
     return folder_sync(length ? folder : slash ? "/" : ".", error);
 }
 
+/* Why an earlier write failed, where its errno is gone: more is written until that fails again, to what is thrown away anyway. Of
+ * the first block there may still be room for a part. */
+static int why_writes_fail(int descriptor) {
+    static const char block[4096];
+    for (int i = 0; i < 16; i++)
+        if (write(descriptor, block, sizeof block) < 0 && errno != EINTR) return errno;
+    return EIO;
+}
+
 ltm_status file_commit(struct file_draft *draft, struct ltm_error *error) {
-    /* A failed write that the caller did not look at is seen here, its errno perhaps no more. */
+    /* A failed write that the caller did not look at is seen here. */
     errno = 0;
     bool written = fflush(draft->stream) == 0 && !ferror(draft->stream) && fsync(fileno(draft->stream)) == 0;
     int number = errno;
+    if (!written && number == 0) number = why_writes_fail(fileno(draft->stream));
     if (fclose(draft->stream) != 0 && written) {
         written = false;
         number = errno;
@@ -120,7 +130,7 @@ ltm_status file_commit(struct file_draft *draft, struct ltm_error *error) {
     }
     if (!written) {
         unlink(draft->draft);
-        return fail_errno(error, "write", draft->path, number ? number : EIO);
+        return fail_errno(error, "write", draft->path, number);
     }
     return sync_folder_of(draft->path, error);
 }

@@ -136,6 +136,13 @@ static void a_full_disk_leaves_the_old_file(void **state) {
     assert_int_equal(file_create(&draft, at("full/f"), &error), LTM_OK);
     for (int i = 0; i < MUCH; i++) fputc('y', draft.stream);
     assert_int_equal(file_commit(&draft, &error), LTM_IO);
+    assert_says("full/f: File too large");
+
+    /* And where nothing is left in the stream that could fail once more. */
+    assert_int_equal(file_create(&draft, at("full/f"), &error), LTM_OK);
+    fwrite(much, 1, MUCH, draft.stream);
+    assert_int_equal(file_commit(&draft, &error), LTM_IO);
+    assert_says("full/f: File too large");
     setrlimit(RLIMIT_FSIZE, &before);
     free(much);
     assert_text(at("full/f"), "old");
