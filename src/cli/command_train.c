@@ -97,11 +97,11 @@ static void on_step(void *user, const struct ltm_train_record *record) {
                      record->recon, record->kl);
         return;
     }
-    char bound[32] = "", rate[32];
-    if (isfinite(display->bound)) snprintf(bound, sizeof bound, "  bound %.3f", display->bound);
+    char bound[CLI_NUMBER + 8] = "", rate[32], number[3][CLI_NUMBER];
+    if (isfinite(display->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, display->bound));
     cli_quantity(rate, sizeof rate, record->tokens_per_second);
-    snprintf(display->figures, sizeof display->figures, "recon %.3f  KL %.3f%s  %s tokens/s", record->recon, record->kl,
-             bound, rate);
+    snprintf(display->figures, sizeof display->figures, "recon %s  KL %s%s  %s tokens/s",
+             cli_fixed(number[1], 3, record->recon), cli_fixed(number[2], 3, record->kl), bound, rate);
     draw(display, "");
 }
 

@@ -6,19 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "terminal.h"
+
 enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };
 
 /* As wide as asked for on the screen: printf counts bytes, and ± has two. */
 static void print_cell(const char *text, int width) { printf("  %*s", width + (strstr(text, "±") != NULL), text); }
 
 static void print_score(struct ltm_score score, int digits, int width) {
-    char text[64];
+    char text[2 * CLI_NUMBER + 8], mean[CLI_NUMBER], error[CLI_NUMBER];
     if (!isfinite(score.mean))
         snprintf(text, sizeof text, "-");
     else if (isfinite(score.error))
-        snprintf(text, sizeof text, "%.*f ± %.*f", digits, score.mean, digits, score.error);
+        snprintf(text, sizeof text, "%s ± %s", cli_fixed(mean, digits, score.mean),
+                 cli_fixed(error, digits, score.error));
     else
-        snprintf(text, sizeof text, "%.*f", digits, score.mean);
+        snprintf(text, sizeof text, "%s", cli_fixed(mean, digits, score.mean));
     print_cell(text, width);
 }
 

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELL = 40, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
+#include "terminal.h"
+
+enum { CELL = 2 * CLI_NUMBER + 8, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
 
 static bool is_bin(const struct ltm_fewshot_metric *metric) { return strchr(metric->name, '=') != NULL; }
 
@@ -17,11 +19,13 @@ static int width_of(const struct ltm_fewshot_metric *metric) {
 }
 
 static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
+    char value[CLI_NUMBER], error[CLI_NUMBER];
     const int digits = metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4;
     if (isfinite(metric->error))
-        snprintf(cell, CELL, "%.*f ± %.*f", digits, metric->value, digits, metric->error);
+        snprintf(cell, CELL, "%s ± %s", cli_fixed(value, digits, metric->value),
+                 cli_fixed(error, digits, metric->error));
     else
-        snprintf(cell, CELL, "%.*f", digits, metric->value);
+        snprintf(cell, CELL, "%s", cli_fixed(value, digits, metric->value));
 }
 
 /* Padded on the left to a width in characters: ± has two bytes. */

@@ -37,7 +37,7 @@ void sweep_display_message(void *user, const char *line) {
 }
 
 static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
-    char rate[32], bound[32] = "";
+    char rate[32], number[3][CLI_NUMBER], bound[CLI_NUMBER + 8] = "";
     if (r->scoring) {
         snprintf(line, LINE, "  %-*s taking its scores", NAME_WIDTH, r->name);
         return;
@@ -46,10 +46,11 @@ static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
         snprintf(line, LINE, "  %-*s beginning", NAME_WIDTH, r->name);
         return;
     }
-    if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %.3f", r->bound);
+    if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, r->bound));
     cli_quantity(rate, sizeof rate, r->tokens_per_second);
-    snprintf(line, LINE, "  %-*s %3d%%  recon %.3f  KL %.3f%s  %s tokens/s", NAME_WIDTH, r->name,
-             r->steps > 0 ? (int)(100 * r->step / r->steps) : 0, r->recon, r->kl, bound, rate);
+    snprintf(line, LINE, "  %-*s %3d%%  recon %s  KL %s%s  %s tokens/s", NAME_WIDTH, r->name,
+             r->steps > 0 ? (int)fmax(0, fmin(100, 100.0 * (double)r->step / (double)r->steps)) : 0,
+             cli_fixed(number[1], 3, r->recon), cli_fixed(number[2], 3, r->kl), bound, rate);
 }
 
 static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {

@@ -86,13 +86,26 @@ void cli_duration(char *text, size_t size, double seconds) {
         snprintf(text, size, "%ld d %ld h", s / 86400, s / 3600 % 24);
 }
 
+const char *cli_fixed(char text[CLI_NUMBER], int digits, double value) {
+    if (fabs(value) < 1e15)
+        snprintf(text, CLI_NUMBER, "%.*f", digits, value);
+    else
+        snprintf(text, CLI_NUMBER, "%.6g", value);
+    return text;
+}
+
 void cli_quantity(char *text, size_t size, double value) {
     static const char *const suffixes[] = {"", " k", " M", " G", " T"};
+    const double whole = value;
     size_t step = 0;
     /* 999.6 would be rounded to 1000. */
     while (step < 4 && fabs(value) >= 999.5) {
         value /= 1000;
         step++;
+    }
+    if (fabs(value) >= 999.5) {
+        snprintf(text, size, "%.3g", whole);
+        return;
     }
     int digits = step == 0 && value == floor(value) ? 0 : fabs(value) < 9.995 ? 2 : fabs(value) < 99.95 ? 1 : 0;
     snprintf(text, size, "%.*f%s", digits, value, suffixes[step]);

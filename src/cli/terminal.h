@@ -70,7 +70,12 @@ void cli_cut_to_width(char *text, int width);
 /* "9 s", "1:23", "1:02:03", "3 d 4 h" */
 void cli_duration(char *text, size_t size, double seconds);
 
-/* 1234567 → "1.23 M" (k, M, G, T; three digits). */
+enum { CLI_NUMBER = 48 };
+
+/* 1234567 → "1.23 M" (k, M, G, T, then powers of ten; three digits). */
 void cli_quantity(char *text, size_t size, double value);
+
+/* So many digits behind the point, and from 1e15 on, as out of a file, a power of ten. Returns text. */
+const char *cli_fixed(char text[CLI_NUMBER], int digits, double value);
 
 #endif

@@ -189,6 +189,7 @@ static void say_kind(struct words *w, int latents, double steps) {
 }
 
 static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
+    char value[WORDS_NUMBER], high[WORDS_NUMBER];
     if (isnan(gain->value)) {
         say(w, " Models with and without latents were not both measured, so whether latents pay cannot be said.");
         return;
@@ -200,17 +201,19 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
         say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
     say(w, "at the same budget the best model with them (");
     say_kind(w, with->latents, with->steps);
-    say(w, ") is %.4f nats a token %s than the best without", fabs(gain->value), gain->value > 0 ? "better" : "worse");
+    say(w, ") is %s nats a token %s than the best without", words_score(value, fabs(gain->value)),
+        gain->value > 0 ? "better" : "worse");
     if (known) {
         const bool better = gain->value > 0;
-        say(w, " (%.4f to %.4f)", better ? gain->low : -gain->high, better ? gain->high : -gain->low);
+        say(w, " (%s to %s)", words_score(value, better ? gain->low : -gain->high),
+            words_score(high, better ? gain->high : -gain->low));
     }
     say(w, ".");
 }
 
 static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with) {
     struct words w = {a->words, sizeof a->words, 0};
-    char budget[WORDS_NUMBER];
+    char budget[WORDS_NUMBER], low[WORDS_NUMBER], high[WORDS_NUMBER];
     say(&w, "With %s FLOPs of training: ", words_quantity(budget, a->budget));
     say_counts(&w, &a->parameters, "parameters");
     say(&w, ", ");
@@ -220,8 +223,8 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
         say(&w, "%s tokens (the only count measured)", words_quantity(budget, a->tokens.value));
     else
         say_counts(&w, &a->tokens, "tokens");
-    say(&w, "; expected loss %.4f", a->loss.value);
-    if (!isnan(a->loss.low)) say(&w, " (%.4f to %.4f)", a->loss.low, a->loss.high);
+    say(&w, "; expected loss %s", words_score(budget, a->loss.value));
+    if (!isnan(a->loss.low)) say(&w, " (%s to %s)", words_score(low, a->loss.low), words_score(high, a->loss.high));
     say(&w, " nats a token.");
     if (fit->info.resamples)
         say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",

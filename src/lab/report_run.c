@@ -114,22 +114,23 @@ static void put_configuration(struct report *report, const json_t *configuration
 }
 
 static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
-    char text[WORDS_NUMBER];
+    char text[WORDS_NUMBER], error[WORDS_NUMBER];
     const struct curve_score *best = NULL;
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
     for (size_t i = 0; i < c->scores; i++)
         if (isfinite(c->score[i].bound) && (!best || c->score[i].bound < best->bound)) best = &c->score[i];
     fputs("<dl class=\"figures\">\n", report->out);
     if (best) {
-        report_figure(report, "best held-out bound, nats a token", "%.4f ± %.4f", best->bound, best->bound_error);
-        report_figure(report, "of it KL", "%.4f", best->kl);
-        report_figure(report, "at slow step", "%.0f", best->step);
+        report_figure(report, "best held-out bound, nats a token", "%s ± %s", words_score(text, best->bound),
+                      words_score(error, best->bound_error));
+        report_figure(report, "of it KL", "%s", words_score(text, best->kl));
+        report_figure(report, "at slow step", "%.15g", best->step);
     }
     if (last) {
         report_figure(report, "training tokens", "%s", words_quantity(text, last->tokens));
-        report_figure(report, "slow steps", "%.0f", last->step);
+        report_figure(report, "slow steps", "%.15g", last->step);
         report_figure(report, "tokens a second", "%s", words_quantity(text, last->tokens_per_second));
-        report_figure(report, "trained for, s", "%.0f", last->seconds);
+        report_figure(report, "trained for, s", "%.15g", round(last->seconds));
     }
     const json_t *parameters = json_object_get(run, "parameters");
     if (parameters) report_figure(report, "parameters", "%s", words_quantity(text, json_number_value(parameters)));

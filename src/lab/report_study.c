@@ -140,9 +140,10 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
         char name[64];
         snprintf(name, sizeof name, "best %.50s", score->name);
         if (isnan(values[best].error))
-            report_figure(report, name, "%.4f", values[best].mean);
+            report_figure(report, name, "%s", words_score(low, values[best].mean));
         else
-            report_figure(report, name, "%.4f ± %.4f", values[best].mean, values[best].error);
+            report_figure(report, name, "%s ± %s", words_score(low, values[best].mean),
+                          words_score(high, values[best].error));
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
         if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
         report_figure(report, "its parameters", "%s", words_quantity(low, g->parameters));

@@ -22,3 +22,11 @@ const char *words_quantity(char text[WORDS_NUMBER], double value) {
         snprintf(text, WORDS_NUMBER, "%.3g%s", scaled, unit[power]);
     return text;
 }
+
+const char *words_score(char text[WORDS_NUMBER], double value) {
+    if (!isfinite(value))
+        snprintf(text, WORDS_NUMBER, "—");
+    else
+        snprintf(text, WORDS_NUMBER, fabs(value) < 1e9 ? "%.4f" : "%.5g", value);
+    return text;
+}

@@ -9,4 +9,7 @@ enum { WORDS_NUMBER = 32 };
 /* 1234567 → "1.23 M" (k, M, G, T, then powers of ten; three digits); "—" for what is not finite. Returns text. */
 const char *words_quantity(char text[WORDS_NUMBER], double value);
 
+/* 3.14159 → "3.1416"; five digits and a power of ten from 1e9 on; "—" for what is not finite. Returns text. */
+const char *words_score(char text[WORDS_NUMBER], double value);
+
 #endif

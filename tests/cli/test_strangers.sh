@@ -133,6 +133,15 @@ holds 'a vocabulary of four billion' turned_away 1 'lying/corpus.json is damaged
 
 # ---- What studies and runs leave ----
 
+cp -r runs/tiny log-of-giants
+echo '{"heldout":true,"step":1,"tokens":1e30,"bound":1e308,"bound_error":1e40}' >log-of-giants/log.jsonl
+giants() { # whole numbers, not the first digits of 300
+    run "$LTM" inspect log-of-giants
+    [ "$code" = 0 ] && grep -qF 'tokens 1e+30, bound 1e+308, bound_error 1e+40' out || { cat out err; return 1; }
+    run "$LTM" report log-of-giants
+    [ "$code" = 0 ] && grep -qF '<dd>1e+308 ± 1e+40</dd>' log-of-giants/report.html
+}
+holds 'a log of enormous numbers' giants
 mkdir table
 { echo 'cell,bound'; yes x,1 | head -n 10001; } >table/results.csv
 holds 'a table of more cells than a study can have' turned_away 1 'has 10001 rows, and a study has at most 10000 cells' "$LTM" report table
