@@ -110,7 +110,8 @@ static void tell_diverged(const struct judging *j, const struct ltm_watch *watch
 }
 
 static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, struct ltm_error *error) {
-    const int T = j->model->config.model.sequence, threads = j->config->run.threads;
+    const int T = j->model->config.model.sequence;
+    const int threads = workers_needed(j->config->run.threads, (int64_t)j->count);
     struct workers workers = {0};
     size_t done = 0;
     ltm_status status = LTM_OK;

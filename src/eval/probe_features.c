@@ -170,6 +170,7 @@ ltm_status probe_features_compute(struct probe_features *f, const struct decoder
     qsort(order, (size_t)f->documents, sizeof *order, by_length);
     look.order = order;
     TRY(make_groups(&look, workers_group(T), error));
+    threads = workers_needed(threads, look.group_count);
     TRY(workers_create(&workers, decoder, threads, workers_group(T), T, false, error));
     TRY(look_at_all(&look, &workers, watch, error));
 cleanup:

@@ -7,6 +7,8 @@
 
 int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
+int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
+
 ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
                           bool training, struct ltm_error *error) {
     ltm_status status = LTM_OK;

@@ -93,7 +93,7 @@ ltm_status decoder_pack(struct decoder *decoder, int threads, struct ltm_error *
     const int tasks = 2 * product_count(decoder);
     ltm_status status = LTM_OK;
     if (!decoder->output.packed) return LTM_OK;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads < tasks ? threads : tasks) schedule(dynamic, 1)
     for (int i = 0; i < tasks; i++) {
         const struct linear *w = product_at(decoder, i / 2);
         if (w && bf16_weight_pack(w->packed, i % 2 ? BF16_BACKWARD : BF16_FORWARD, w->weight, NULL) != LTM_OK)
