@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 struct ltm_text_input {
-    const char *const *paths; /* files, or folders that are searched for such files in order of name */
+    const char *const
+        *paths; /* files, or folders that are searched for such files in order of name; a file is read once */
     size_t count;
     const char *field;     /* the JSON key that holds a line's text; NULL = "text" */
     const char *separator; /* in .txt: a line equal to this ends a document; NULL = a file is a document */

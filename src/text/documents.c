@@ -1,9 +1,11 @@
 #include "text/documents.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "text/pace.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 #include "text/utf8.h"
@@ -57,6 +59,16 @@ void documents_close(struct documents *documents) {
     free(documents->field);
     free(documents->separator);
     free(documents);
+}
+
+void documents_tell_repeats(const struct documents *documents, const struct ltm_watch *watch) {
+    const struct text_files *files = &documents->files;
+    if (files->repeated == 0) return;
+    char more[48] = "";
+    if (files->repeated > 1) snprintf(more, sizeof more, ", and %zu more", files->repeated - 1);
+    const bool same = strcmp(files->repeat, files->first) == 0;
+    watch_message(watch, "each file is read once: %s is %s%s", files->repeat, same ? "named again" : files->first,
+                  more);
 }
 
 int64_t documents_size(const struct documents *documents) { return documents->files.size; }

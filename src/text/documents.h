@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "ltm/text_input.h"
+#include "ltm/watch.h"
 
 enum { TEXT_BLOCK = 256 * 1024, TEXT_LINE_MAX = 64 * 1024 * 1024, TEXT_SEPARATOR_MAX = 1000 };
 
@@ -31,6 +32,9 @@ void documents_close(struct documents *documents);
 /* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
  * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz; LTM_IO. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
+
+/* Says which files were named or linked a second time, since each is read once. */
+void documents_tell_repeats(const struct documents *documents, const struct ltm_watch *watch);
 
 /* Bytes on disk read so far, and in all. */
 int64_t documents_done(const struct documents *documents);

@@ -6,8 +6,18 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "base/memory.h"
 
-enum { FOLDERS_DEEP = 64 }; /* more is a link that leads back to its own folder */
+enum { FOLDERS_DEEP = 64 };
+
+/* A folder, and the one that it was found in. */
+struct place {
+    const char *path;
+    dev_t device;
+    ino_t inode;
+    const struct place *parent;
+    int depth;
+};
 
 static bool ends_with(const char *text, const char *end) {
     size_t have = strlen(text), want = strlen(end);
@@ -41,13 +51,19 @@ static ltm_status add_file(struct text_files *files, const char *path, const str
 }
 
 /* What lies in a folder, folders in it too. */
-static ltm_status add_folder(struct text_files *files, const char *folder, int depth, struct ltm_error *error) {
+static ltm_status add_folder(struct text_files *files, const char *folder, const struct stat *seen,
+                             const struct place *parent, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char **names = NULL;
     size_t count = 0;
-    if (depth > FOLDERS_DEEP)
-        return fail(error, LTM_INVALID, "folder %s is more than %d folders deep: is there a link to itself?", folder,
-                    FOLDERS_DEEP);
+    const struct place here = {folder, seen->st_dev, seen->st_ino, parent, parent ? parent->depth + 1 : 0};
+    if (here.depth > FOLDERS_DEEP)
+        return fail(error, LTM_INVALID, "folder %s is more than %d folders deep", folder, FOLDERS_DEEP);
+    for (const struct place *above = parent; above; above = above->parent)
+        if (above->device == here.device && above->inode == here.inode)
+            return fail(error, LTM_INVALID,
+                        "%s leads back to %s, the folder that it lies in; remove that link, or name what is to be read",
+                        folder, above->path);
     TRY(folder_list(&names, &count, folder, error));
     for (size_t i = 0; i < count; i++) {
         char path[4096];
@@ -59,7 +75,7 @@ static ltm_status add_folder(struct text_files *files, const char *folder, int d
             status = fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
             goto cleanup;
         }
-        if (S_ISDIR(info.st_mode)) TRY(add_folder(files, path, depth + 1, error));
+        if (S_ISDIR(info.st_mode)) TRY(add_folder(files, path, &info, &here, error));
         if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip)) TRY(add_file(files, path, &info, error));
     }
 cleanup:
@@ -73,7 +89,7 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
     if (stat(path, &info) != 0) return fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         size_t before = files->count;
-        ltm_status status = add_folder(files, path, 0, error);
+        ltm_status status = add_folder(files, path, &info, NULL, error);
         if (status == LTM_OK && files->count == before)
             status = fail(error, LTM_INVALID, "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file", path);
         return status;
@@ -86,11 +102,53 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
     return add_file(files, path, &info, error);
 }
 
+/* Files in order of what they are; the same one in order of the list. */
+static int compare_files(const void *a, const void *b) {
+    const struct text_file *x = *(struct text_file *const *)a, *y = *(struct text_file *const *)b;
+    if (x->device != y->device) return x->device < y->device ? -1 : 1;
+    if (x->inode != y->inode) return x->inode < y->inode ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Leave out what is there a second time. */
+static ltm_status take_once(struct text_files *files, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct text_file **order = NULL;
+    TRY(NEW_ARRAY(order, files->count, "the list of text files", error));
+    for (size_t i = 0; i < files->count; i++) order[i] = &files->all[i];
+    qsort(order, files->count, sizeof(struct text_file *), compare_files);
+    for (size_t i = 1; i < files->count; i++) {
+        struct text_file *before = order[i - 1], *file = order[i];
+        if (file->device != before->device || file->inode != before->inode) continue;
+        file->again = before->again ? before->again : before->path;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        struct text_file *file = &files->all[i];
+        if (!file->again) {
+            files->all[kept++] = *file;
+            continue;
+        }
+        files->size -= file->size;
+        if (files->repeated++ == 0) {
+            files->repeat = file->path;
+            files->first = file->again;
+        } else {
+            free(file->path);
+        }
+    }
+    files->count = kept;
+cleanup:
+    free(order);
+    return status;
+}
+
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     *files = (struct text_files){0};
     if (input->count == 0) return fail(error, LTM_INVALID, "no input: name text files or folders of them");
     for (size_t i = 0; i < input->count; i++) TRY(add_path(files, input->paths[i], error));
+    TRY(take_once(files, error));
     return LTM_OK;
 cleanup:
     text_files_free(files);
@@ -113,6 +171,7 @@ ltm_status text_files_keep(const struct ltm_text_input *input, const char *outpu
 
 void text_files_free(struct text_files *files) {
     for (size_t i = 0; i < files->count; i++) free(files->all[i].path);
+    free(files->repeat);
     free(files->all);
     *files = (struct text_files){0};
 }

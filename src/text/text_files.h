@@ -16,16 +16,20 @@ struct text_file {
     bool json, gzip;
     dev_t device; /* with the inode: which file it is, by whatever name */
     ino_t inode;
+    char *again; /* while the list is made: the path by which the same file is in it already */
 };
 
 struct text_files {
     struct text_file *all;
     size_t count, room;
-    int64_t size; /* of all */
+    int64_t size;         /* of all */
+    size_t repeated;      /* files that were named or linked a second time, and left out */
+    char *repeat, *first; /* the first of them, and as what it is in the list; NULL without any */
 };
 
-/* Folders are searched to any depth, in order of name; other files in them are passed over. LTM_IO for a path that
- * is not there, LTM_INVALID for one of another kind or a folder without text files. */
+/* Folders are searched to any depth, in order of name; other files in them are passed over. A file is taken once, by
+ * whatever names it is there: text that is trained on must not be held out. LTM_IO for a path that is not there, LTM_INVALID for one of
+ * another kind, a folder without text files, and a link to a folder that it lies in. */
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);
 /* LTM_INVALID when one of the input's files is what `output` would replace. */
 ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);

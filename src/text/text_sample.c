@@ -101,6 +101,7 @@ ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_in
     int64_t number = 0;
     *sample = (struct text_sample){.bar = (uint64_t)1 << 32};
     TRY(documents_open(&documents, input, error));
+    documents_tell_repeats(documents, watch);
     struct pace pace = pace_begin(watch, "reading", (double)documents_size(documents));
     for (;;) {
         TRY(documents_next(documents, &block, &more, error));

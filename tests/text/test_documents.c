@@ -157,7 +157,49 @@ static void folders_are_read_in_order_of_name(void **state) {
     const char *paths[] = {at("tree"), at("tree/b/x.txt")};
     char *text = read_paths(paths, 2, NULL, NULL, NULL);
     assert_non_null(text);
-    assert_string_equal(text, "a|deep|bx|c|bx|");
+    assert_string_equal(text, "a|deep|bx|c|"); /* x.txt was there already */
+    free(text);
+}
+
+static void message_of(void *user, const char *line) { snprintf(user, 1024, "%s", line); }
+
+/* Text that is trained on must not be held out because it goes by two names. */
+static void a_file_is_read_once(void **state) {
+    (void)state;
+    char line[1024] = "", expected[1024];
+    const struct ltm_watch watch = {.user = line, .message = message_of};
+    struct documents *documents;
+    assert_ok(folder_create(at("twice/b"), &error));
+    put_text("twice/a.txt", "a");
+    put_text("twice/b/x.txt", "bx");
+    assert_int_equal(symlink("b", at("twice/c")), 0);
+    assert_int_equal(link(at("twice/a.txt"), at("twice/z.txt")), 0);
+    const char *paths[] = {at("twice/b/x.txt"), at("twice"), at("twice/a.txt")};
+    char *text = read_paths(paths, 3, NULL, NULL, NULL);
+    assert_non_null(text);
+    assert_string_equal(text, "bx|a|");
+    free(text);
+    const struct ltm_text_input input = {.paths = paths, .count = 3};
+    assert_ok(documents_open(&documents, &input, &error));
+    assert_int_equal(documents_size(documents), 3);
+    documents_tell_repeats(documents, &watch);
+    snprintf(expected, sizeof expected, "each file is read once: %s is named again, and 3 more", at("twice/b/x.txt"));
+    assert_string_equal(line, expected);
+    documents_close(documents);
+}
+
+static void a_folder_within_itself_is_refused(void **state) {
+    (void)state;
+    assert_ok(folder_create(at("round/b"), &error));
+    put_text("round/a.txt", "a");
+    assert_int_equal(symlink("..", at("round/b/back")), 0);
+    assert_refused(at("round"), "round/b/back leads back to ");
+    assert_int_equal(unlink(at("round/b/back")), 0);
+    assert_int_equal(symlink("nowhere", at("round/b/dead")), 0); /* and is no text */
+    const char *path = at("round");
+    char *text = read_paths(&path, 1, NULL, NULL, NULL);
+    assert_non_null(text);
+    assert_string_equal(text, "a|");
     free(text);
 }
 
@@ -262,6 +304,8 @@ int main(void) {
         cmocka_unit_test(a_json_document_larger_than_a_block_is_whole),
         cmocka_unit_test(nul_characters_stay),
         cmocka_unit_test(folders_are_read_in_order_of_name),
+        cmocka_unit_test(a_file_is_read_once),
+        cmocka_unit_test(a_folder_within_itself_is_refused),
         cmocka_unit_test(bad_utf8_is_named_by_file_and_byte),
         cmocka_unit_test(a_file_that_unpacks_to_far_more_than_text_does_is_refused),
         cmocka_unit_test(a_line_of_json_has_its_bounds),
