@@ -74,8 +74,7 @@ void documents_tell_repeats(const struct documents *documents, const struct ltm_
 int64_t documents_size(const struct documents *documents) { return documents->files.size; }
 
 int64_t documents_done(const struct documents *documents) {
-    int64_t within = documents->open ? (int64_t)gzoffset(documents->window.stream) : 0;
-    return documents->finished + (within > 0 ? within : 0);
+    return documents->finished + (documents->open ? packed_file_offset(documents->window.stream) : 0);
 }
 
 /* A block of the current document. Empty documents leave no trace: false. */

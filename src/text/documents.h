@@ -30,7 +30,7 @@ ltm_status documents_open(struct documents **documents, const struct ltm_text_in
 void documents_close(struct documents *documents);
 
 /* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
- * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz; LTM_IO. */
+ * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
 
 /* Says which files were named or linked a second time, since each is read once. */

@@ -1,6 +1,5 @@
 #include "text/text_window.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,24 +10,20 @@ enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4 };
 /* Text packs to a third or a tenth of its size, logs of one line again and again to a hundredth; zeros to a thousandth. */
 enum { UNPACKED_RATIO = 200, UNPACKED_ANYWAY = 64 * 1024 * 1024 };
 
-/* zlib also reads what is not packed, so that one way serves both. */
 ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error) {
     window->file = file;
     window->from = window->bytes = window->open = 0;
     window->offset = 0;
     window->ended = false;
-    errno = 0;
-    window->stream = gzopen(file->path, "rb");
-    if (!window->stream)
-        return fail(error, LTM_IO, "cannot read %s: %s", file->path, errno ? strerror(errno) : "out of memory");
-    gzbuffer(window->stream, READ_AT_ONCE);
-    if (file->gzip && gzdirect(window->stream))
+    ltm_status status = packed_file_open(&window->stream, file->path, error);
+    if (status != LTM_OK) return status;
+    if (file->gzip && !packed_file_is_packed(window->stream))
         return fail(error, LTM_CORRUPT, "%s is not gzip data, though its name ends in .gz", file->path);
     return LTM_OK;
 }
 
 void text_window_close(struct text_window *window) {
-    if (window->stream) gzclose(window->stream);
+    packed_file_close(window->stream);
     window->stream = NULL;
 }
 
@@ -58,14 +53,6 @@ static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm
     return LTM_OK;
 }
 
-static ltm_status read_failure(const struct text_window *window, struct ltm_error *error) {
-    int code = 0;
-    const char *text = gzerror(window->stream, &code);
-    if (code == Z_ERRNO) return fail(error, LTM_IO, "cannot read %s: %s", window->file->path, strerror(errno));
-    if (code == Z_BUF_ERROR) text = "it ends too early";
-    return fail(error, LTM_CORRUPT, "%s is damaged: %s", window->file->path, text);
-}
-
 /* Move bytes from `open` to `bytes` as far as they are whole valid characters. */
 static ltm_status check_text(struct text_window *window, struct ltm_error *error) {
     bool open;
@@ -83,8 +70,8 @@ static ltm_status check_text(struct text_window *window, struct ltm_error *error
 /* A small file that unpacks to more than any disk holds was made to do harm. */
 static ltm_status check_ratio(const struct text_window *window, struct ltm_error *error) {
     const int64_t unpacked = window->offset + (int64_t)(window->bytes + window->open);
-    if (unpacked <= UNPACKED_ANYWAY || gzdirect(window->stream)) return LTM_OK;
-    if (unpacked / UNPACKED_RATIO <= (int64_t)gzoffset(window->stream)) return LTM_OK;
+    if (unpacked <= UNPACKED_ANYWAY || !packed_file_is_packed(window->stream)) return LTM_OK;
+    if (unpacked / UNPACKED_RATIO <= packed_file_offset(window->stream)) return LTM_OK;
     return fail(error, LTM_INVALID,
                 "%s unpacks to more than %d times its size, as no text does; if it is to be trusted, unpack it first "
                 "(gunzip) and name what comes out",
@@ -104,16 +91,10 @@ ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm
     while (window->bytes < bytes && !window->ended) {
         size_t held = window->bytes + window->open, want = window->room - held;
         if (want > READ_AT_ONCE) want = READ_AT_ONCE;
-        errno = 0;
-        int got = gzread(window->stream, window->text + held, (unsigned)want);
-        if (got < 0) return read_failure(window, error);
-        if ((size_t)got < want) {
-            int code = 0;
-            gzerror(window->stream, &code);
-            if (code != Z_OK && code != Z_STREAM_END) return read_failure(window, error);
-            window->ended = true;
-        }
-        window->open += (size_t)got;
+        size_t got;
+        TRY(packed_file_read(window->stream, window->text + held, want, &got, error));
+        window->ended = got < want;
+        window->open += got;
         TRY(check_ratio(window, error));
         TRY(check_text(window, error));
     }

@@ -5,15 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zlib.h>
 
 #include "base/error.h"
+#include "text/packed_file.h"
 #include "text/text_files.h"
 
 /* text + from, bytes: whole valid characters not yet taken. */
 struct text_window {
     const struct text_file *file;
-    gzFile stream;
+    struct packed_file *stream;
     char *text;
     size_t from, bytes, room;
     size_t open;    /* bytes behind them that begin a character */

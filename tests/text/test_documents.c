@@ -203,6 +203,47 @@ static void a_folder_within_itself_is_refused(void **state) {
     free(text);
 }
 
+/* A file of `parts`, one behind the other; each is that many bytes of what gzip makes of `text`, or as it is where that is NULL. */
+struct part {
+    const char *text, *plain;
+    size_t bytes;
+};
+
+static const char *put_parts(const char *name, const struct part *parts, int count) {
+    struct words all = {0};
+    for (int i = 0; i < count; i++) {
+        if (!parts[i].text) {
+            words_add(&all, parts[i].plain, parts[i].bytes);
+            continue;
+        }
+        struct file_map packed;
+        assert_ok(file_map(&packed, put_gzip("part.gz", parts[i].text, strlen(parts[i].text)), &error));
+        words_add(&all, (const char *)packed.data, packed.size);
+        file_unmap(&packed);
+    }
+    const char *path = put(name, all.text, all.bytes);
+    free(all.text);
+    return path;
+}
+
+static void gzip_members_follow_one_another_and_nothing_else(void **state) {
+    (void)state;
+    static char zeros[600000];
+    const struct part one = {.text = "one "}, two = {.text = "two"}, none = {.text = ""},
+                      padding = {NULL, zeros, sizeof zeros}, junk = {NULL, "junk", 4}, half = {NULL, "\x1f", 1},
+                      begun = {NULL, "\x1f\x8b\x08", 3};
+    assert_documents(put_parts("p.txt.gz", (struct part[]){one, none, two}, 3), NULL, "one two|");
+    assert_documents(put_parts("p.txt.gz", (struct part[]){one, two, padding}, 3), NULL, "one two|");
+    assert_documents(put_parts("p.txt", (struct part[]){one, two}, 2), NULL, "one two|"); /* packed by another name */
+    assert_documents(put_parts("p.txt.gz", (struct part[]){none}, 1), NULL, "");
+    const char *path = put_parts("p.txt.gz", (struct part[]){one, junk}, 2);
+    assert_refused(path, "damaged: what follows the packed data is something else, at byte 24 of it");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, half}, 2), "what follows the packed data");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, begun}, 2), "it ends too early");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, padding, junk}, 3), "at byte 600024 of it");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, padding, two}, 3), "what follows the packed data");
+}
+
 static void bad_utf8_is_named_by_file_and_byte(void **state) {
     (void)state;
     assert_refused(put("h.txt", "abc\xFF", 4), "byte 3 is 0xFF");
@@ -306,6 +347,7 @@ int main(void) {
         cmocka_unit_test(folders_are_read_in_order_of_name),
         cmocka_unit_test(a_file_is_read_once),
         cmocka_unit_test(a_folder_within_itself_is_refused),
+        cmocka_unit_test(gzip_members_follow_one_another_and_nothing_else),
         cmocka_unit_test(bad_utf8_is_named_by_file_and_byte),
         cmocka_unit_test(a_file_that_unpacks_to_far_more_than_text_does_is_refused),
         cmocka_unit_test(a_line_of_json_has_its_bounds),

@@ -1,0 +1,25 @@
+/* A file as bytes, unpacked where it begins like gzip. zlib's own reader (gzread) passes over what stands behind the packed data, so that
+ * a file that was damaged there would lose its end without a word. */
+#ifndef TEXT_PACKED_FILE_H
+#define TEXT_PACKED_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct packed_file;
+
+/* LTM_IO, LTM_MEMORY. The path is the caller's, and is there as long as the file is open. */
+ltm_status packed_file_open(struct packed_file **file, const char *path, struct ltm_error *error);
+void packed_file_close(struct packed_file *file); /* NULL is fine */
+
+bool packed_file_is_packed(const struct packed_file *file);
+int64_t packed_file_offset(const struct packed_file *file); /* bytes on disk used so far */
+
+/* Up to `room` bytes, fewer only at the end. LTM_CORRUPT for packed data that is damaged, ends early, or has something else than packed
+ * data or zeros (tapes are filled up with them) behind it. */
+ltm_status packed_file_read(struct packed_file *file, void *bytes, size_t room, size_t *got, struct ltm_error *error);
+
+#endif
