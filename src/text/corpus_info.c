@@ -73,7 +73,7 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
     *info = (struct ltm_corpus_info){0};
     TRY(path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error));
     TRY(file_read_text(&text, &bytes, path, INFO_MOST, error));
-    json = json_read(text, bytes, 0, &bad);
+    json = json_read(text, bytes, JSON_REJECT_DUPLICATES, &bad);
     if (!json) {
         status = fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, bad.line, bad.text);
         goto cleanup;

@@ -156,7 +156,7 @@ cleanup:
 static ltm_status parse_line(struct documents *documents, const char *line, size_t bytes, struct ltm_error *error) {
     const char *path = documents->window.file->path;
     json_error_t bad;
-    json_t *json = json_read(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &bad);
+    json_t *json = json_read(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &bad);
     if (!json)
         return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)documents->line, path, bad.text);
     json_t *text = json_is_object(json) ? json_object_get(json, documents->field) : NULL;

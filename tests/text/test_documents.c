@@ -115,6 +115,7 @@ static void a_line_of_json_is_a_document(void **state) {
     assert_refused(put_text("e.jsonl", "\n[1]\n"), "is not a JSON object");
     assert_says("line 2");
     assert_refused(put_text("e.jsonl", "{\"text\": \n"), "is not JSON");
+    assert_refused(put_text("e.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"), "duplicate object key");
 }
 
 static void a_json_document_larger_than_a_block_is_whole(void **state) {
