@@ -154,7 +154,7 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
     TRY(prompted_score(&worker->prompted, continuations, answers.count, answers.gold, logs, greedy, error));
     for (size_t i = 0; i < n; i++)
         if (!isfinite(logs[i])) {
-            status = fail(error, LTM_NUMERIC, "%s", prompted_not_finite);
+            status = prompted_fail_nonfinite(&worker->prompted, error);
             goto cleanup;
         }
     TRY(add_metrics(outcome, kind, &answers, logs, is_greedy, scaled, error));

@@ -133,10 +133,10 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
             watch->progress(watch->user, &progress);
         }
     }
-    for (size_t i = 0; i < j->count; i++)
+    for (size_t i = 0; i < j->count && status == LTM_OK; i++)
         if (!isfinite(j->bound[i]))
-            status = fail(error, LTM_NUMERIC,
-                          "the judge's score of a sample is not a finite number; lower fast.lr or take another judge");
+            status = decoder_fail_nonfinite(j->model->decoder, "the judge's score of a sample is not a finite number",
+                                            "lower fast.lr or take another judge", error);
     if (status == LTM_OK) tell_diverged(j, watch);
 cleanup:
     workers_free(&workers);

@@ -7,10 +7,6 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
-const char prompted_not_finite[] =
-    "the model's predictions are not finite numbers; lower fast.lr, or use a checkpoint from "
-    "before the training diverged";
-
 enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/random.h) */
 
 ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
@@ -46,6 +42,11 @@ void prompted_free(struct prompted *p) {
     free(p->mixture);
     free(p->logs);
     *p = (struct prompted){0};
+}
+
+ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error) {
+    return decoder_fail_nonfinite(p->decoder, "the model's predictions are not finite numbers",
+                                  "lower fast.lr, or use a checkpoint from before the training diverged", error);
 }
 
 static struct noise_source noise_of(const struct prompted *p, uint32_t purpose) {
@@ -240,8 +241,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
                                            .sequence = p->number};
             bool more = true;
             last[i] = sampler_pick(sampler, logits, random_uniform(key, (uint32_t)t));
-            if (!isfinite(sampler_log_p(sampler, logits, last[i])))
-                return fail(error, LTM_NUMERIC, "%s", prompted_not_finite);
+            if (!isfinite(sampler_log_p(sampler, logits, last[i]))) return prompted_fail_nonfinite(p, error);
             ltm_status status = on_token(user, first + i, last[i], &more, error);
             if (status != LTM_OK) return status;
             if (more) order[left++] = i;

@@ -54,7 +54,8 @@ void prompted_free(struct prompted *p);
 /* room: 1 … T_max - 1. */
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number);
 
-extern const char prompted_not_finite[]; /* what to say of a score that is no number */
+/* LTM_NUMERIC for a score that is no number. */
+ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error);
 
 struct continuation {
     int32_t *ids;

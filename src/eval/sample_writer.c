@@ -1,6 +1,7 @@
 #include "eval/sample_writer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,8 +56,9 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     fast_loop_start(&w->loop, &w->shared->fast, 1);
     fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
     if (!w->loop.diverged[0]) return LTM_OK;
-    return fail(error, LTM_NUMERIC, "the fast loop diverged on prompt %lld; use a lower fast.lr",
-                (long long)number + 1);
+    char what[80];
+    snprintf(what, sizeof what, "the fast loop diverged on prompt %lld", (long long)number + 1);
+    return decoder_fail_nonfinite(w->shared->model->decoder, what, "use a lower fast.lr", error);
 }
 
 /* z of a sample, and the stream behind its prompt. */
@@ -115,8 +117,8 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     s->token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
     const double log_p = sampler_log_p(&w->sampler, logits, s->token);
     if (!isfinite(log_p)) {
-        fail(error, LTM_NUMERIC,
-             "the model's logits are not finite numbers; use a checkpoint from before the training diverged");
+        decoder_fail_nonfinite(w->shared->model->decoder, "the model's logits are not finite numbers",
+                               "use a checkpoint from before the training diverged", error);
         return false;
     }
     s->sample.log_p += log_p;

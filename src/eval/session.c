@@ -160,9 +160,8 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         const int32_t token = sampler_pick(&s->sampler, logits, random_uniform(key, s->picks++));
         const double log_p = sampler_log_p(&s->sampler, logits, token);
         if (!isfinite(log_p)) {
-            status =
-                fail(error, LTM_NUMERIC,
-                     "the model's logits are not finite numbers; use a checkpoint from before the training diverged");
+            status = decoder_fail_nonfinite(s->model->decoder, "the model's logits are not finite numbers",
+                                            "use a checkpoint from before the training diverged", error);
             break;
         }
         s->tokens[++s->count] = token;
@@ -200,7 +199,8 @@ ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
     s->fitted = !s->loop.diverged[0];
     draw(s);
     if (s->fitted) return LTM_OK;
-    return fail(error, LTM_NUMERIC, "the fast loop diverged, so z is drawn from the prior; use a lower fast.lr");
+    return decoder_fail_nonfinite(s->model->decoder, "the fast loop diverged, so z is drawn from the prior",
+                                  "use a lower fast.lr", error);
 }
 
 ltm_status ltm_session_redraw(struct ltm_session *s, struct ltm_error *error) {

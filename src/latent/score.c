@@ -176,15 +176,16 @@ static void tell(const struct ltm_watch *watch, int64_t done, int64_t count) {
     watch->progress(watch->user, &progress);
 }
 
-static ltm_status check_finite(const struct sequence_score *scores, const int64_t *starts, int64_t count,
-                               struct ltm_error *error) {
+static ltm_status check_finite(const struct decoder *decoder, const struct sequence_score *scores,
+                               const int64_t *starts, int64_t count, struct ltm_error *error) {
+    char what[120];
     for (int64_t i = 0; i < count; i++) {
         const struct sequence_score *s = &scores[i];
-        if (!isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior))
-            return fail(error, LTM_NUMERIC,
-                        "the score of sequence %lld (first token %lld) is not a finite number; lower fast.lr or use a "
-                        "checkpoint from before the training diverged",
-                        (long long)i, (long long)starts[i]);
+        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior)) continue;
+        snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
+                 (long long)i, (long long)starts[i]);
+        return decoder_fail_nonfinite(decoder, what,
+                                      "lower fast.lr or use a checkpoint from before the training diverged", error);
     }
     return LTM_OK;
 }
@@ -267,7 +268,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         goto cleanup;
     }
     TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
-    status = check_finite(scores, starts, count, error);
+    status = check_finite(decoder_pass_decoder(workers->each[0].pass), scores, starts, count, error);
     if (status == LTM_OK) tell_diverged(scores, starts, count, options->watch);
 cleanup:
     free(means);

@@ -128,3 +128,12 @@ void decoder_free(struct decoder *decoder) {
     }
     free(decoder);
 }
+
+ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
+                                  struct ltm_error *error) {
+    const int k = weights_find_nonfinite(decoder->weights, &decoder->table);
+    if (k < 0) return fail(error, LTM_NUMERIC, "%s; %s", what, advice);
+    return fail(error, LTM_NUMERIC,
+                "%s: the weight %s itself is not finite; use a checkpoint from before the training diverged", what,
+                decoder->table.weights[k].name);
+}

@@ -46,6 +46,11 @@ ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder,
 ltm_status decoder_use_bf16(struct decoder *decoder, struct ltm_error *error);
 ltm_status decoder_pack(struct decoder *decoder, int threads, struct ltm_error *error);
 
+/* LTM_NUMERIC for what has come out of the decoder and is no finite number, as `what` says in a sentence: with the weight that
+ * is none itself, where there is one, or with what else to do. */
+ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
+                                  struct ltm_error *error);
+
 /* What decoder_use_bf16 has allocated, in bytes; 0 in fp32. */
 size_t decoder_packed_bytes(const struct decoder *decoder);
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "ltm/model.h"
+#include "math/vector.h"
 
 bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
@@ -102,6 +103,14 @@ void weights_initialise(float *weights, const struct weight_table *table, double
             random_normal(at, n, (struct random_key){.seed = seed, .purpose = RANDOM_WEIGHTS, .sequence = (uint32_t)i});
         for (size_t j = 0; j < n; j++) at[j] = w->rank == 2 ? at[j] * std : 1.0f;
     }
+}
+
+int weights_find_nonfinite(const float *weights, const struct weight_table *table) {
+    for (int k = 0; k < table->count; k++) {
+        const struct weight *w = &table->weights[k];
+        if (!vector_finite(weights + w->offset, (size_t)w->rows * (size_t)w->columns)) return k;
+    }
+    return -1;
 }
 
 int64_t ltm_parameter_count(const struct ltm_model_config *config) {

@@ -56,6 +56,9 @@ ltm_status weight_table_create(struct weight_table *table, const struct ltm_mode
                                struct ltm_error *error);
 void weight_table_free(struct weight_table *table);
 
+/* The first weight that holds something not finite, or -1. */
+int weights_find_nonfinite(const float *weights, const struct weight_table *table);
+
 /* Initial weights, the same for any number of threads: N(0, 0.02²), into the residual stream N(0, (0.02/√(2L))²), times
  * cross_scale where they write what the cross-attention read; gains 1. */
 void weights_initialise(float *weights, const struct weight_table *table, double cross_scale, uint64_t seed);

@@ -16,16 +16,6 @@ static struct range range_of(const struct weight *w) {
     return (struct range){w->offset, w->offset + (size_t)w->rows * (size_t)w->columns};
 }
 
-/* The first weight that holds something not finite, or -1. Every process has all weights. */
-static int find_weight(const struct trainer *trainer) {
-    const struct weight_table *table = &trainer->decoder->table;
-    for (int k = 0; k < table->count; k++) {
-        const struct range r = range_of(&table->weights[k]);
-        if (!vector_finite(trainer->decoder->weights + r.begin, r.end - r.begin)) return k;
-    }
-    return -1;
-}
-
 /* The first sequence without a finite loss, or -1. */
 static int find_loss(const struct trainer *trainer) {
     for (int i = 0; i < trainer->config.slow.batch; i++) {
@@ -102,7 +92,9 @@ static int first_found(const int *found, int count) {
 
 ltm_status nonfinite_find(struct trainer *trainer, struct fault *fault, struct ltm_error *error) {
     const int batch = trainer->config.slow.batch, tensors = trainer->decoder->table.count;
-    const int weight = find_weight(trainer), loss = find_loss(trainer);
+    /* Every process has all weights. */
+    const int weight = weights_find_nonfinite(trainer->decoder->weights, &trainer->decoder->table);
+    const int loss = find_loss(trainer);
     int *found = NULL, sequence, tensor;
     ltm_status status = LTM_OK;
     *fault = (struct fault){FAULT_WEIGHT, weight, -1};

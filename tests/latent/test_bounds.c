@@ -327,6 +327,24 @@ static void scores_are_the_same_for_any_number_of_threads(void **state) {
     tear_down(&s);
 }
 
+/* What is to blame is told: a lower rate mends no weight. */
+static void a_weight_that_is_not_finite_is_named(void **state) {
+    (void)state;
+    struct setting s = set_up(1, 1);
+    const struct score_options options = {.fast = natural, .samples = 1, .seed = 4};
+    struct sequence_score scores[COUNT];
+    struct ltm_error error;
+    const struct weight *last = &s.decoder->table.weights[s.decoder->table.count - 1];
+    char named[120];
+    assert_int_equal(decoder_fail_nonfinite(s.decoder, "no number", "do this", &error), LTM_NUMERIC);
+    assert_string_equal(error.message, "no number; do this");
+    s.decoder->weights[last->offset] = NAN;
+    snprintf(named, sizeof named, "is not a finite number: the weight %s itself is not finite", last->name);
+    assert_int_equal(score_sequences(scores, &s.workers, s.stream, s.starts, COUNT, &options, &error), LTM_NUMERIC);
+    if (!strstr(error.message, named)) fail_msg("%s", error.message);
+    tear_down(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_fall_to_the_exact_value_as_samples_grow),
@@ -337,6 +355,7 @@ int main(void) {
         cmocka_unit_test(rest_is_scored_behind_the_first_part),
         cmocka_unit_test(z_of_the_rest_has_seen_the_first_part_alone),
         cmocka_unit_test(scores_are_the_same_for_any_number_of_threads),
+        cmocka_unit_test(a_weight_that_is_not_finite_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
