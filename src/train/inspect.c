@@ -288,6 +288,17 @@ static bool holds_shards(const char *folder) {
     return found;
 }
 
+/* RUN/checkpoints: step-00000100 …, to which best and last point. */
+static bool holds_checkpoints(const char *folder) {
+    char **names;
+    size_t count;
+    bool found = false;
+    if (!folder_exists(folder) || folder_list(&names, &count, folder, NULL) != LTM_OK) return false;
+    for (size_t i = 0; i < count; i++) found = found || strncmp(names[i], "step-", 5) == 0;
+    folder_list_free(names, count);
+    return found;
+}
+
 static const struct kind *kind_of_folder(const char *path) {
     if (holds(path, "state.json") || holds(path, "model.safetensors")) return &checkpoint_kind;
     if (holds(path, "config.ini")) return &run_kind;
@@ -321,6 +332,12 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
         kind = kind_of_folder(path);
     else
         TRY(kind_of_file(&kind, path, error));
+    if (!kind && holds_checkpoints(path)) {
+        status = fail(error, LTM_INVALID,
+                      "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path,
+                      path, path);
+        goto cleanup;
+    }
     if (!kind) {
         status = fail(error, LTM_INVALID,
                       "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "

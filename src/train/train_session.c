@@ -115,12 +115,21 @@ static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
     char checkpoints[LTM_PATH_MAX], path[LTM_PATH_MAX];
     int *precision = &s->config.run.precision;
     struct ltm_config before;
+    enum { UNSAID = -100 }; /* ltm writes all keys: a file without this one was emptied or cut */
     TRY(path_join(checkpoints, sizeof checkpoints, s->config.run.dir, "checkpoints", error));
     TRY(path_join(path, sizeof path, s->config.run.dir, "config.ini", error));
     const bool resuming = folder_exists(checkpoints) && file_exists(path);
     if (*precision == LTM_PRECISION_AUTO && resuming) {
         ltm_config_defaults(&before);
+        before.run.precision = UNSAID;
         TRY(ltm_config_load(&before, path, error));
+        if (before.run.precision == UNSAID) {
+            status = fail(error, LTM_CORRUPT,
+                          "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
+                          "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
+                          path, checkpoints);
+            goto cleanup;
+        }
         *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
     } else if (*precision == LTM_PRECISION_AUTO)
         *precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;

@@ -25,6 +25,11 @@ holds 'a wrong line is named by number' refused 1 'bad.ini, line 3: .*did you me
 holds 'a word for a number' refused 1 'model.dim = "wide" is not a whole number' "$LTM" train tiny.ini model.dim=wide
 holds 'contradictory shapes' refused 1 'model.dim = 100 is not a multiple of model.heads = 8; use 96 or 112' \
     "$LTM" train tiny.ini model.dim=100 model.heads=8
+emptied() { # the user set nothing: it is the file
+    cp -r runs/tiny emptied-run && : >emptied-run/config.ini
+    refused 1 'emptied-run/config.ini is damaged: it lacks run.precision' "$LTM" train tiny.ini run.dir=emptied-run
+}
+holds 'a run whose configuration was emptied' emptied
 holds 'an odd head' refused 1 'odd' "$LTM" train tiny.ini model.dim=6
 holds 'latents that layers cannot share' refused 1 'latent.count = 3 is not a multiple of model.layers = 2' \
     "$LTM" train tiny.ini model.layers=2 latent.count=3
@@ -54,6 +59,8 @@ long_prompt=$(head -c 2000 text.txt)
 holds 'a prompt that does not fit' refused 1 'prompt' "$LTM" generate runs/tiny --prompt "$long_prompt"
 holds 'a prompt that is no UTF-8' refused 1 'UTF-8' "$LTM" generate runs/tiny --prompt $'\xff\xfe'
 holds 'inspect of nothing' refused 1 'No such file' "$LTM" inspect nothing
+mkdir -p somebody/checkpoints/step-00000004
+holds 'inspect of checkpoints' refused 1 'holds the checkpoints of a run; inspect one of them, as somebody/checkpoints/last, or the run' "$LTM" inspect somebody/checkpoints
 holds 'inspect of a text' refused 1 'nothing that ltm writes' "$LTM" inspect text.txt
 
 damage() { # file: one byte in its middle
