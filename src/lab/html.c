@@ -7,9 +7,8 @@
 #include "base/numbers.h"
 #include "lab/picture.h"
 
-/* Bytes of the character at `at` if it is well-formed UTF-8 that HTML may hold, else 0. */
-static int character_bytes(const unsigned char *at) {
-    const unsigned char c = at[0];
+int html_character_bytes(const char *text) {
+    const unsigned char *at = (const unsigned char *)text, c = at[0];
     if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) return 1;
     const int bytes = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
     for (int i = 1; i < bytes; i++)
@@ -24,7 +23,7 @@ static int character_bytes(const unsigned char *at) {
 void html_text(FILE *f, const char *text) {
     const unsigned char *at = (const unsigned char *)text;
     while (*at) {
-        const int bytes = character_bytes(at);
+        const int bytes = html_character_bytes((const char *)at);
         const char *entity = *at == '<'    ? "&lt;"
                              : *at == '>'  ? "&gt;"
                              : *at == '&'  ? "&amp;"

@@ -8,6 +8,9 @@
 /* Text, as it may stand between tags and in attributes. What is no UTF-8, or a control character, becomes U+FFFD. */
 void html_text(FILE *f, const char *text);
 
+/* Bytes of the character at `text` if it is well-formed UTF-8 that a page may hold, else 0. */
+int html_character_bytes(const char *text);
+
 /* Up to and with the page's heading. `kind` stands above it in small letters. */
 void html_begin(FILE *f, const char *title, const char *kind);
 void html_end(FILE *f);

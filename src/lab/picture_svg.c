@@ -16,14 +16,22 @@ enum { WIDTH = 760, HEIGHT = 400, HEIGHT_SMALL = 280 };
 
 /* ---- The script ---- */
 
-/* Text as gnuplot's, in single quotes: a quote is doubled, what else steers it is not taken. */
+/* Text as gnuplot's: all but the plainest of ASCII as octal numbers, so that no quote, backquote or backslash is left to end a
+ * string, run a command or be misread (gnuplot takes a doubled quote at a string's beginning for its end). */
 static void put_quoted(FILE *f, const char *text) {
-    fputc('\'', f);
-    for (; *text; text++) {
-        if (*text == '\'') fputc('\'', f);
-        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text, f);
+    fputc('"', f);
+    while (*text) {
+        const int bytes = html_character_bytes(text);
+        const unsigned char c = (unsigned char)*text;
+        if (bytes == 0)
+            fputs(c < 0x80 ? " " : "\357\277\275", f); /* U+FFFD */
+        else if (bytes > 1 || isalnum(c) || strchr(" .,-_", c))
+            fwrite(text, 1, (size_t)bytes, f);
+        else
+            fprintf(f, "\\%03o", isspace(c) ? ' ' : c);
+        text += bytes ? bytes : 1;
     }
-    fputc('\'', f);
+    fputc('"', f);
 }
 
 static void put_number(FILE *f, double value) {
@@ -317,7 +325,8 @@ static void put_body(FILE *f, const char *at, const char *id) {
             size_t first = 0, last = length;
             while (first < length && isspace((unsigned char)at[first])) first++;
             while (last > first && isspace((unsigned char)at[last - 1])) last--;
-            fwrite(at + first, 1, last - first, f);
+            for (size_t i = first; i < last; i++) /* gnuplot leaves "]]>" as it is, which no XML may hold */
+                at[i] == '>' ? fputs("&gt;", f) : fputc(at[i], f);
             at += length;
             continue;
         }

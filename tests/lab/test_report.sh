@@ -87,6 +87,28 @@ run_beyond_axes() {
     [ "$code" = 0 ] && grep -q '2 points are left out of the picture' wild/report.html && grep -q '1 point is left out' wild/report.html
 }
 holds "as a run's are" run_beyond_axes
+hostile_names() { # in gnuplot's script, the pictures and the page they are text: no end of a string, command or element
+    mkdir -p hostile
+    local -a name=("'\"\`touch ran\`" "'; system('touch ran'); '" $'a\nsystem("touch ran")' 'END]]></style><svg onload=alert(1)>' \
+        "\\'\\n\\" "$(printf 'é%.0s' {1..200})" $'\xff\xc3')
+    local i each column='' value='' scores=()
+    for each in "${name[@]}"; do
+        column+=",\"${each//\"/\"\"}\""
+        value+=,0.5
+        scores+=(--score "$each")
+    done
+    { echo "cell,status,latent.count,model.dim,parameters,data.corpus$column"
+      for i in 1 2 3; do echo "\"$i\"\"'\`touch ran\`\",done,$i,8,$((1000 * i)),\"corpus'\`touch ran\`$((i / 3))\"$value"; done; } >hostile/results.csv
+    run "$LTM" report hostile --resamples 0 "${scores[@]:0:8}"
+    [ "$code" = 0 ] || { cat err; return 1; }
+    run "$LTM" report hostile --resamples 0 "${scores[@]:8}" -o other.html
+    [ "$code" = 0 ] && [ ! -e ran ] && balanced hostile/report.html && balanced other.html &&
+        ! grep -q '<svg onload' hostile/report.html other.html || { cat err; return 1; }
+    drawn || return 0
+    ! grep -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 other/*.svg >/dev/null || return 1
+    ! command -v xmllint >/dev/null || xmllint --noout hostile/report/*.svg other/*.svg
+}
+holds 'hostile names of scores, corpora and cells are only text' hostile_names
 without_gnuplot() {
     mkdir -p empty
     run env PATH="$PWD/empty" "$LTM" report study -o plain.html --resamples 0
