@@ -102,25 +102,32 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
     return add_file(files, path, &info, error);
 }
 
-/* Files in order of what they are; the same one in order of the list. */
-static int compare_files(const void *a, const void *b) {
-    const struct text_file *x = *(struct text_file *const *)a, *y = *(struct text_file *const *)b;
+/* Which file one of the list is. */
+struct identity {
+    dev_t device;
+    ino_t inode;
+    size_t at;
+};
+
+static int compare_identities(const void *a, const void *b) {
+    const struct identity *x = a, *y = b;
     if (x->device != y->device) return x->device < y->device ? -1 : 1;
     if (x->inode != y->inode) return x->inode < y->inode ? -1 : 1;
-    return x < y ? -1 : x > y;
+    return x->at < y->at ? -1 : x->at > y->at;
 }
 
 /* Leave out what is there a second time. */
 static ltm_status take_once(struct text_files *files, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    struct text_file **order = NULL;
+    struct identity *order = NULL;
     TRY(NEW_ARRAY(order, files->count, "the list of text files", error));
-    for (size_t i = 0; i < files->count; i++) order[i] = &files->all[i];
-    qsort(order, files->count, sizeof(struct text_file *), compare_files);
+    for (size_t i = 0; i < files->count; i++)
+        order[i] = (struct identity){files->all[i].device, files->all[i].inode, i};
+    qsort(order, files->count, sizeof *order, compare_identities);
     for (size_t i = 1; i < files->count; i++) {
-        struct text_file *before = order[i - 1], *file = order[i];
-        if (file->device != before->device || file->inode != before->inode) continue;
-        file->again = before->again ? before->again : before->path;
+        const struct text_file *before = &files->all[order[i - 1].at];
+        if (order[i].device != order[i - 1].device || order[i].inode != order[i - 1].inode) continue;
+        files->all[order[i].at].again = before->again ? before->again : before->path;
     }
     size_t kept = 0;
     for (size_t i = 0; i < files->count; i++) {

@@ -111,14 +111,14 @@ scan() {
 holds 'lists scan: a row for each combination' scan
 dumps() {
     local shard=corpus/train-00000.bin weights=runs/tiny/checkpoints/best/model.safetensors path
-    cp $shard kept.bin && cp $weights kept.safetensors && : >empty || return 1
-    for path in $shard $weights tiny.ini; do
-        refused 1 "$path is there and is no dump" "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump=$path || return 1
+    cp "$shard" kept.bin && cp "$weights" kept.safetensors && : >empty || return 1
+    for path in "$shard" "$weights" tiny.ini; do
+        refused 1 "$path is there and is no dump" "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump="$path" || return 1
     done
-    cmp $shard kept.bin && cmp $weights kept.safetensors || return 1
+    cmp "$shard" kept.bin && cmp "$weights" kept.safetensors || return 1
     for path in dump dump empty; do
-        run "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump=$path
-        [ "$code" = 0 ] && [ -s $path ] || return 1
+        run "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump="$path"
+        [ "$code" = 0 ] && [ -s "$path" ] || return 1
     done
 }
 holds 'a dump replaces an older one, and nothing else' dumps
