@@ -30,7 +30,8 @@ ltm_status cli_join(struct ltm_error *error) {
 /* What all processes fail with, the first tells. */
 static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_processes_broken(); }
 
-static void print_line(FILE *to, const char *before, const char *format, va_list arguments) {
+__attribute__((format(printf, 3, 0))) static void print_line(FILE *to, const char *before, const char *format,
+                                                             va_list arguments) {
     char text[LINE_MAX_BYTES], shown[4 * LINE_MAX_BYTES]; /* spelled out, a byte takes up to four */
     vsnprintf(text, sizeof text, format, arguments);
     fprintf(to, "%s%s\n", before, ltm_printable(shown, sizeof shown, text));
