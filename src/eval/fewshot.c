@@ -103,7 +103,9 @@ static void take_item(struct fewshot *f, int64_t item, const struct item_outcome
     f->done++;
     tell(f);
     if (status == LTM_OK || f->failed != LTM_OK) return;
-    f->failed = fail(f->error, status, "item %lld of task %s: %s", (long long)item, f->task->name, inner->message);
+    status = fail(f->error, status, "item %lld of task %s: %s", (long long)item, f->task->name, inner->message);
+#pragma omp atomic write /* other threads look at it between their items */
+    f->failed = status;
 }
 
 static void do_item(struct fewshot *f, struct fewshot_worker *worker, int64_t item) {
