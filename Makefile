@@ -211,7 +211,7 @@ sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefine
 tsan: ## tests of threads (test_*threads* and more) with the sanitizer of threads, which needs clang and its OpenMP
 	@CC=clang CXX=clang++ .ci/deps
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
-	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads test_corpus_build test_decoder_stream test_fit)'
+	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads test_corpus_build test_decoder_stream test_fit cli/test_generate)'
 
 fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
 	@.ci/deps fuzz

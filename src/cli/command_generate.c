@@ -199,7 +199,7 @@ static volatile sig_atomic_t stop;
 static void on_signal(int number) {
     (void)number;
     if (stop) _exit(CLI_INTERRUPTED);
-    stop = 1;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
 }
 
 /* Where a person types, an interrupt must end the wait for the next line. */

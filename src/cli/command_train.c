@@ -50,7 +50,7 @@ static void on_signal(int number) {
     static const char line[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
     (void)number;
     if (stop) _exit(CLI_INTERRUPTED);
-    stop = 1;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
     if (ltm_processes_rank() > 0) return;
     ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
     (void)written; /* nothing can be done about it here */

@@ -29,7 +29,8 @@ struct fewshot {
     char **lines;                  /* [items] of other processes, until process 0 has them */
     char name[TASK_NAME + 32];     /* TASK_Nshot */
     int64_t done, resumed;
-    ltm_status failed; /* of the items, the first that was */
+    ltm_status failed;   /* of the items, the lowest that did … */
+    int64_t failed_item; /* … and which; INT64_MAX = none */
     const struct ltm_watch *watch;
     struct ltm_error *error;
 };
@@ -102,10 +103,10 @@ static void take_item(struct fewshot *f, int64_t item, const struct item_outcome
     f->outcomes[item].done = true;
     f->done++;
     tell(f);
-    if (status == LTM_OK || f->failed != LTM_OK) return;
-    status = fail(f->error, status, "item %lld of task %s: %s", (long long)item, f->task->name, inner->message);
+    if (status == LTM_OK || item > f->failed_item) return;
+    f->failed = fail(f->error, status, "item %lld of task %s: %s", (long long)item, f->task->name, inner->message);
 #pragma omp atomic write /* other threads look at it between their items */
-    f->failed = status;
+    f->failed_item = item;
 }
 
 static void do_item(struct fewshot *f, struct fewshot_worker *worker, int64_t item) {
@@ -142,10 +143,10 @@ static ltm_status take_lines(void *user, int64_t item, const char *lines, struct
 static void do_range(struct fewshot *f, int64_t begin, int64_t end) {
 #pragma omp parallel for num_threads(f->threads) schedule(dynamic, 1)
     for (int64_t i = begin; i < end; i++) {
-        ltm_status failed;
+        int64_t failed_item; /* those before it go on: any number of threads tells of the same one */
 #pragma omp atomic read
-        failed = f->failed;
-        if (!f->outcomes[i].done && item_is_mine(i) && failed == LTM_OK)
+        failed_item = f->failed_item;
+        if (!f->outcomes[i].done && item_is_mine(i) && i < failed_item)
             do_item(f, &f->workers[omp_get_thread_num()], i);
     }
 }
@@ -242,7 +243,7 @@ static void tear_down(struct fewshot *f) {
 
 ltm_status ltm_fewshot(const struct ltm_model *model, const char *task, const struct ltm_fewshot_options *options,
                        const struct ltm_watch *watch, struct ltm_fewshot_result *result, struct ltm_error *error) {
-    struct fewshot f = {.watch = watch, .error = error, .journal = {.descriptor = -1}};
+    struct fewshot f = {.watch = watch, .error = error, .journal = {.descriptor = -1}, .failed_item = INT64_MAX};
     json_t *settings = NULL;
     ltm_status status = LTM_OK;
     *result = (struct ltm_fewshot_result){0};

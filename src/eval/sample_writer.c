@@ -105,6 +105,7 @@ static void stop_for(struct writing *shared, const struct ltm_error *error) {
     if (shared->status == LTM_OK) {
         shared->status = error->code;
         shared->error = *error;
+#pragma omp atomic write
         shared->stopped = true;
     }
 }
@@ -160,7 +161,7 @@ static bool is_stopped(struct writing *shared) {
     bool stopped;
 #pragma omp atomic read
     stopped = shared->stopped;
-    return stopped || (shared->stop && *shared->stop);
+    return stopped || (shared->stop && __atomic_load_n(shared->stop, __ATOMIC_RELAXED));
 }
 
 void sample_writer_run(struct sample_writer *w) {

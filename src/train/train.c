@@ -176,6 +176,11 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     return report(s, &record, error);
 }
 
+/* By a signal's handler, which may run on another thread. */
+static bool is_stopped(const struct session *s) {
+    return s->hooks->stop && __atomic_load_n(s->hooks->stop, __ATOMIC_RELAXED);
+}
+
 static bool due(int64_t step, int every) { return every > 0 && step % every == 0; }
 
 static ltm_status run(struct session *s, struct ltm_error *error) {
@@ -190,7 +195,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         ltm_status status = processes_agree(slow_step(s, error), error);
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.adam.count;
-        const bool last = step == s->trainer.steps, stop = processes_any(s->hooks->stop && *s->hooks->stop) && !last;
+        const bool last = step == s->trainer.steps, stop = processes_any(is_stopped(s)) && !last;
         if (last || due(step, c->run.eval_every)) status = processes_agree(score_heldout(s, error), error);
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);
