@@ -52,8 +52,8 @@ static double tokens_for(const struct study_cell *cell) {
 static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, struct ltm_error *error) {
     struct study_data *data = &s->data;
     struct ltm_corpus_info info;
-    struct ltm_error inner = {0};
     struct ltm_config probe = *c;
+    bool there;
     if (data->known && strcmp(data->corpus, c->data.corpus) == 0 && strcmp(data->tokenizer, c->data.tokenizer) == 0)
         return LTM_OK;
     *data = (struct study_data){0};
@@ -63,11 +63,10 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
     ltm_status status = vocabulary_find(&probe, error);
     if (status != LTM_OK) return status;
     data->vocab = probe.model.vocab;
-    status = corpus_info_read(&info, c->data.corpus, &inner);
-    if (status == LTM_MEMORY) return fail(error, status, "%s", inner.message);
-    if (status == LTM_OK) data->heldout_tokens = info.heldout.tokens;
-    data->known = true;
-    return LTM_OK;
+    status = corpus_info_find(&info, &there, c->data.corpus, error);
+    if (status == LTM_OK && there) data->heldout_tokens = info.heldout.tokens;
+    data->known = status == LTM_OK;
+    return status;
 }
 
 /* Held-out tokens that ltm eval scores, 0 when nobody knows. */

@@ -195,6 +195,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");
+            if (!whole) json_object_set_new(out, "best_error", json_string(wrong.message));
         } else {
             json_t *entry = json_pack("{s:s, s:b}", "name", names[i], "whole", whole);
             copy_value(entry, "step", state, "step");
