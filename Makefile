@@ -190,14 +190,14 @@ $(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 format: ## lay out all sources as `make lint` wants them
 	@clang-format -i $(FORMATTED)
 
-torture: ## the tests of faults at every call, with 150 kills in one go: about 40 minutes (ONLY=… as in test)
+torture: ## the tests of faults at every call, with 150 kills in one go: about half an hour (ONLY=… as in test)
 	@FAULTS=all LIMIT=7200 $(MAKE) check ONLY='$(or $(ONLY),faults)'
 
 golden: $(BUILD)/tests/golden/test_golden ## write tests/golden/*.jsonl anew, where a change of numbers is meant
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && LTM_GOLDEN=renew $<; code=$$?; rm -rf "$$TMPDIR"; exit $$code
 	@git --no-pager diff --stat tests/golden 2>/dev/null || true
 
-memcheck: ## valgrind's memcheck over short runs: about 10 minutes
+memcheck: ## valgrind's memcheck over short runs: about 5 minutes
 	@.ci/deps memcheck
 	@$(MAKE) all BUILD=build-memcheck ONEDNN=0 CFLAGS='-O1 -g -fno-omit-frame-pointer' $(if $(filter x86_64%,$(TARGET)),ARCH=x86-64-v3)
 	@LTM='$(abspath build-memcheck/ltm)' tests/faults/memcheck
