@@ -1,11 +1,10 @@
 #include "eval_print.h"
 
-#include "ltm/printable.h"
-#include "terminal.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ltm/printable.h"
 #include "terminal.h"
 
 enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };

@@ -1,6 +1,5 @@
 #include "fewshot_print.h"
 
-#include "terminal.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
