@@ -22,7 +22,7 @@
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
 extern "C" {
 #include "base/files.h"
-#include "text/pace.h"
+#include "base/progress.h"
 #include "text/text_files.h"
 #include "text/text_sample.h"
 }

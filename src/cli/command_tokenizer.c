@@ -9,7 +9,7 @@
 #include "ltm/tokenizer.h"
 #include "options.h"
 #include "terminal.h"
-#include "text_stream.h"
+#include "text_io.h"
 
 enum { IDS_AT_ONCE = 1 << 16, NUMBER_MOST = 24 };
 

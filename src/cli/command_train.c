@@ -20,7 +20,7 @@
 #include "ltm/twin.h"
 #include "options.h"
 #include "terminal.h"
-#include "text_stream.h"
+#include "text_io.h"
 
 static const char usage[] =
     "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"

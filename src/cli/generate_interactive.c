@@ -10,7 +10,7 @@
 #include "ltm/session.h"
 #include "options.h"
 #include "terminal.h"
-#include "text_stream.h"
+#include "text_io.h"
 
 static const char help[] =
     "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is "

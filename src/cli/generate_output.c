@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "text_stream.h"
+#include "text_io.h"
 
 static const char *prompt_of(const struct generate_output *output, const struct ltm_sample *sample) {
     return output->options->prompts ? output->options->prompts[sample->prompt] : NULL;

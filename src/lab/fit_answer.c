@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "lab/fit_internal.h"
-#include "lab/words.h"
+#include "lab/format_numbers.h"
 
 enum { GRID = 240, GROUPS = 64 };
 static const double reach =
@@ -176,9 +176,9 @@ __attribute__((format(printf, 2, 3))) static void say(struct words *w, const cha
 }
 
 static void say_counts(struct words *w, const struct ltm_fit_interval *i, const char *what) {
-    char value[WORDS_NUMBER], low[WORDS_NUMBER], high[WORDS_NUMBER];
-    say(w, "%s %s", words_quantity(value, i->value), what);
-    if (!isnan(i->low)) say(w, " (%s to %s)", words_quantity(low, i->low), words_quantity(high, i->high));
+    char value[FORMAT_NUMBER], low[FORMAT_NUMBER], high[FORMAT_NUMBER];
+    say(w, "%s %s", format_quantity(value, i->value), what);
+    if (!isnan(i->low)) say(w, " (%s to %s)", format_quantity(low, i->low), format_quantity(high, i->high));
 }
 
 static void say_kind(struct words *w, int latents, double steps) {
@@ -189,7 +189,7 @@ static void say_kind(struct words *w, int latents, double steps) {
 }
 
 static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
-    char value[WORDS_NUMBER], high[WORDS_NUMBER];
+    char value[FORMAT_NUMBER], high[FORMAT_NUMBER];
     if (isnan(gain->value)) {
         say(w, " Models with and without latents were not both measured, so whether latents pay cannot be said.");
         return;
@@ -201,30 +201,30 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
         say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
     say(w, "at the same budget the best model with them (");
     say_kind(w, with->latents, with->steps);
-    say(w, ") is %s nats a token %s than the best without", words_score(value, fabs(gain->value)),
+    say(w, ") is %s nats a token %s than the best without", format_score(value, fabs(gain->value)),
         gain->value > 0 ? "better" : "worse");
     if (known) {
         const bool better = gain->value > 0;
-        say(w, " (%s to %s)", words_score(value, better ? gain->low : -gain->high),
-            words_score(high, better ? gain->high : -gain->low));
+        say(w, " (%s to %s)", format_score(value, better ? gain->low : -gain->high),
+            format_score(high, better ? gain->high : -gain->low));
     }
     say(w, ".");
 }
 
 static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with) {
     struct words w = {a->words, sizeof a->words, 0};
-    char budget[WORDS_NUMBER], low[WORDS_NUMBER], high[WORDS_NUMBER];
-    say(&w, "With %s FLOPs of training: ", words_quantity(budget, a->budget));
+    char budget[FORMAT_NUMBER], low[FORMAT_NUMBER], high[FORMAT_NUMBER];
+    say(&w, "With %s FLOPs of training: ", format_quantity(budget, a->budget));
     say_counts(&w, &a->parameters, "parameters");
     say(&w, ", ");
     say_kind(&w, a->latents, a->fast_steps);
     say(&w, ", ");
     if (a->fixed_tokens)
-        say(&w, "%s tokens (the only count measured)", words_quantity(budget, a->tokens.value));
+        say(&w, "%s tokens (the only count measured)", format_quantity(budget, a->tokens.value));
     else
         say_counts(&w, &a->tokens, "tokens");
-    say(&w, "; expected loss %s", words_score(budget, a->loss.value));
-    if (!isnan(a->loss.low)) say(&w, " (%s to %s)", words_score(low, a->loss.low), words_score(high, a->loss.high));
+    say(&w, "; expected loss %s", format_score(budget, a->loss.value));
+    if (!isnan(a->loss.low)) say(&w, " (%s to %s)", format_score(low, a->loss.low), format_score(high, a->loss.high));
     say(&w, " nats a token.");
     if (fit->info.resamples)
         say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",
@@ -269,11 +269,11 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
         any = any || groups[g].usable > 0;
     }
     if (!any) {
-        char text[WORDS_NUMBER];
+        char text[FORMAT_NUMBER];
         status =
             count ? fail(error, LTM_INVALID,
                          "a budget of %s FLOPs trains none of the models near those that were measured",
-                         words_quantity(text, budget))
+                         format_quantity(text, budget))
                   : fail(error, LTM_INVALID, "no run says what a token cost in training, so no budget can be divided");
         goto cleanup;
     }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/numbers.h"
-#include "base/text_stream.h"
 #include "lab/gnuplot.h"
 #include "lab/html.h"
 #include "lab/picture.h"
@@ -373,10 +373,10 @@ static void put_svg(FILE *f, const struct picture *picture, const char *drawn) {
 
 static ltm_status write_with(void (*write)(FILE *, const struct picture *, const char *), const struct picture *picture,
                              const char *also, char **text, struct ltm_error *error) {
-    struct text_stream out;
-    text_stream_open(&out);
+    struct memory_stream out;
+    memory_stream_open(&out);
     if (out.stream) write(out.stream, picture, also);
-    *text = text_stream_close(&out);
+    *text = memory_stream_close(&out);
     return *text ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for a picture");
 }
 

@@ -7,9 +7,9 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "lab/format_numbers.h"
 #include "lab/html.h"
 #include "lab/report_parts.h"
-#include "lab/words.h"
 #include "ltm/inspect.h"
 
 enum { CURVE_POINTS = 400 };
@@ -114,26 +114,26 @@ static void put_configuration(struct report *report, const json_t *configuration
 }
 
 static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
-    char text[WORDS_NUMBER], error[WORDS_NUMBER];
+    char text[FORMAT_NUMBER], error[FORMAT_NUMBER];
     const struct curve_score *best = NULL;
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
     for (size_t i = 0; i < c->scores; i++)
         if (isfinite(c->score[i].bound) && (!best || c->score[i].bound < best->bound)) best = &c->score[i];
     fputs("<dl class=\"figures\">\n", report->out);
     if (best) {
-        report_figure(report, "best held-out bound, nats a token", "%s ± %s", words_score(text, best->bound),
-                      words_score(error, best->bound_error));
-        report_figure(report, "of it KL", "%s", words_score(text, best->kl));
+        report_figure(report, "best held-out bound, nats a token", "%s ± %s", format_score(text, best->bound),
+                      format_score(error, best->bound_error));
+        report_figure(report, "of it KL", "%s", format_score(text, best->kl));
         report_figure(report, "at slow step", "%.15g", best->step);
     }
     if (last) {
-        report_figure(report, "training tokens", "%s", words_quantity(text, last->tokens));
+        report_figure(report, "training tokens", "%s", format_quantity(text, last->tokens));
         report_figure(report, "slow steps", "%.15g", last->step);
-        report_figure(report, "tokens a second", "%s", words_quantity(text, last->tokens_per_second));
+        report_figure(report, "tokens a second", "%s", format_quantity(text, last->tokens_per_second));
         report_figure(report, "trained for, s", "%.15g", round(last->seconds));
     }
     const json_t *parameters = json_object_get(run, "parameters");
-    if (parameters) report_figure(report, "parameters", "%s", words_quantity(text, json_number_value(parameters)));
+    if (parameters) report_figure(report, "parameters", "%s", format_quantity(text, json_number_value(parameters)));
     fputs("</dl>\n", report->out);
 }
 

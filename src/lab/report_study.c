@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "lab/format_numbers.h"
 #include "lab/html.h"
 #include "lab/study_pictures.h"
-#include "lab/words.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
 
@@ -117,7 +117,7 @@ static void put_table(struct report *report, const struct csv *csv) {
 }
 
 static void put_key_figures(struct report *report, const struct study_table *t, const struct study_score *score) {
-    char low[WORDS_NUMBER], high[WORDS_NUMBER], text[64];
+    char low[FORMAT_NUMBER], high[FORMAT_NUMBER], text[64];
     const struct study_value *values = score->value;
     size_t best = SIZE_MAX;
     double least = HUGE_VAL, most = 0, flops = 0;
@@ -133,21 +133,21 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
     fputs("<dl class=\"figures\">\n", report->out);
     report_figure(report, "cells done", "%zu of %zu", t->done, t->csv.rows);
     if (most > 0)
-        report_figure(report, "parameters", "%s to %s", words_quantity(low, least), words_quantity(high, most));
-    if (flops > 0) report_figure(report, "training compute, FLOPs", "%s", words_quantity(low, flops));
+        report_figure(report, "parameters", "%s to %s", format_quantity(low, least), format_quantity(high, most));
+    if (flops > 0) report_figure(report, "training compute, FLOPs", "%s", format_quantity(low, flops));
     if (values && best != SIZE_MAX) {
         const struct study_group *g = &t->group[best];
         char name[64];
         snprintf(name, sizeof name, "best %.50s", score->name);
         if (isnan(values[best].error))
-            report_figure(report, name, "%s", words_score(low, values[best].mean));
+            report_figure(report, name, "%s", format_score(low, values[best].mean));
         else
-            report_figure(report, name, "%s ± %s", words_score(low, values[best].mean),
-                          words_score(high, values[best].error));
+            report_figure(report, name, "%s ± %s", format_score(low, values[best].mean),
+                          format_score(high, values[best].error));
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
         if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
-        report_figure(report, "its parameters", "%s", words_quantity(low, g->parameters));
-        report_figure(report, "its tokens", "%s", words_quantity(low, g->tokens));
+        report_figure(report, "its parameters", "%s", format_quantity(low, g->parameters));
+        report_figure(report, "its tokens", "%s", format_quantity(low, g->tokens));
     }
     fputs("</dl>\n", report->out);
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/files.h"
-#include "base/ini_file.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "config/ini_file.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config_keys.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "config/config_keys.h"
 #include "lab/study.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"

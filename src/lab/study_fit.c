@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "lab/format_numbers.h"
 #include "lab/html.h"
 #include "lab/study_pictures.h"
-#include "lab/words.h"
 
 /* Runs as the fit takes them; which finished cell each was. */
 struct runs {
@@ -153,12 +153,12 @@ static ltm_status equal_compute(struct report *report, const struct study_table 
         "dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
     for (int level = 0; level < 3; level++)
         for (int with = 0; with < 2; with++) {
-            char number[WORDS_NUMBER];
+            char number[FORMAT_NUMBER];
             const double compute = most / least < 1.1 && level < 2 ? NAN : least * pow(most / least, level / 2.0);
             if (isnan(compute)) continue;
             struct picture_series *s =
                 picture_add(&p, with ? PICTURE_LINES_POINTS : PICTURE_DASHES, 1 + level, "%s FLOPs, %s",
-                            words_quantity(number, compute), with ? "latents" : "none");
+                            format_quantity(number, compute), with ? "latents" : "none");
             for (size_t i = 0; s && i < runs->count; i++) {
                 struct ltm_fit_point point = runs->point[i];
                 if ((point.latents > 0) != (with == 1) || !(point.token_flops > 0)) continue;
@@ -206,7 +206,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
                           const struct ltm_fit *fit, struct ltm_error *error) {
     const struct ltm_fit_info *info = ltm_fit_info(fit);
     FILE *f = report->out;
-    char scale[WORDS_NUMBER];
+    char scale[FORMAT_NUMBER];
     fputs("<div class=\"answer\">\n", f);
     ltm_status status = answers(report, fit, runs, error);
     fputs("</div>\n", f);
@@ -216,7 +216,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs(", N parameters", f);
     if (!isnan(info->parameter[LTM_FIT_BETA].value)) fputs(", D tokens", f);
     if (!isnan(info->parameter[LTM_FIT_GAMMA].value))
-        fprintf(f, ", m = 1 + latent numbers / %s", words_quantity(scale, info->latent_scale));
+        fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));
     if (!isnan(info->parameter[LTM_FIT_DELTA].value)) fputs(", S fast steps", f);
     fprintf(f,
             "; %zu runs, %zu distinct cells. The form with the lowest error on held-out cells, or a simpler one within "

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/words.h"
+#include "lab/format_numbers.h"
 
 enum { SIZES = 32 };
 

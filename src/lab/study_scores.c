@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/text_stream.h"
+#include "base/memory_stream.h"
 #include "lab/study.h"
 #include "ltm/eval.h"
 #include "ltm/fewshot.h"
@@ -104,11 +104,11 @@ void study_print_scores(FILE *f, const struct ltm_study *s, const char *end) {
 }
 
 char *study_scores_text(const struct ltm_study *s) {
-    struct text_stream text;
-    text_stream_open(&text);
+    struct memory_stream text;
+    memory_stream_open(&text);
     if (text.stream) fprintf(text.stream, "keep = %s; ", s->keep_last ? "last" : "best");
     if (text.stream) study_print_scores(text.stream, s, "; ");
-    return text_stream_close(&text);
+    return memory_stream_close(&text);
 }
 
 static struct ltm_fewshot_options study_fewshot_options(const struct ltm_study *s) {

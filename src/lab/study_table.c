@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "lab/words.h"
+#include "lab/format_numbers.h"
 #include "ltm/names.h"
 
 enum { CELLS_MOST = 10000 }; /* as many as ltm sweep makes */
@@ -50,14 +50,15 @@ static int find_corpus(struct study_table *t, size_t row) {
 }
 
 static int find_budget(struct study_table *t, size_t row) {
-    char text[64], number[WORDS_NUMBER];
+    char text[64], number[FORMAT_NUMBER];
     const double tokens = csv_number(&t->csv, row, csv_column(&t->csv, "budget_tokens"));
     const double flops = csv_number(&t->csv, row, csv_column(&t->csv, "budget_flops"));
     if (flops > 0)
-        snprintf(text, sizeof text, "%s FLOPs", words_quantity(number, flops));
+        snprintf(text, sizeof text, "%s FLOPs", format_quantity(number, flops));
     else
-        snprintf(text, sizeof text, "%s tokens",
-                 words_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
+        snprintf(
+            text, sizeof text, "%s tokens",
+            format_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
     for (int b = 0; b < t->budgets; b++)
         if (strcmp(t->budget[b], text) == 0) return b;
     if (t->budgets == STUDY_BUDGETS) return -1;

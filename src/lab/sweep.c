@@ -17,8 +17,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "lab/cell_log.h"
+#include "lab/format_numbers.h"
 #include "lab/study.h"
-#include "lab/words.h"
 
 extern char **environ;
 
@@ -157,10 +157,10 @@ static void tell_end(const struct sweep *w, const struct study_cell *cell) {
     if (cell->status == LTM_CELL_FAILED) say(w, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
     const json_t *columns = json_object_get(cell->result, "columns");
-    char bound[WORDS_NUMBER], error[WORDS_NUMBER];
+    char bound[FORMAT_NUMBER], error[FORMAT_NUMBER];
     say(w, "%s done: bound %s ± %s nats a token", cell->name,
-        words_score(bound, json_number_value(json_object_get(columns, "bound"))),
-        words_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
+        format_score(bound, json_number_value(json_object_get(columns, "bound"))),
+        format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
 }
 
 /* Begin cells in free places, passing over those that another process has. */

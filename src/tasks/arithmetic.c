@@ -175,8 +175,8 @@ static void measure(const json_t *item, const char *output, struct metric_list *
     const json_t *answer = json_object_get(json_object_get(item, "factors"), "answer");
     const double right = ends_with(output, json_number_value(answer));
     int sums = 0, true_sums = 0;
-    metric_add(list, right, "acc@steps=%d", measure_integer(item, "steps"));
-    if (*measure_text(item, "heldout")) metric_add(list, right, "acc@heldout=%s", measure_text(item, "heldout"));
+    metric_add(list, right, "acc@steps=%d", item_integer(item, "steps"));
+    if (*item_text(item, "heldout")) metric_add(list, right, "acc@heldout=%s", item_text(item, "heldout"));
     for (const char *at = output; (at = strchr(at, '=')); at++) {
         const char *from = at;
         long a, b, c;

@@ -141,10 +141,10 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    const double right = measure_right(item, output);
-    const char *combination = measure_text(item, "combination");
+    const double right = item_right(item, output);
+    const char *combination = item_text(item, "combination");
     metric_add(list, right, "acc@combination=%s", combination);
-    metric_add(list, right, "acc@combination=%s,depth=%d", combination, measure_integer(item, "depth"));
+    metric_add(list, right, "acc@combination=%s,depth=%d", combination, item_integer(item, "depth"));
 }
 
 const struct synth_family family_compose = {

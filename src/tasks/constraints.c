@@ -84,7 +84,7 @@ static json_t *array_of(const int *values, int n) {
 
 static void read_array(const json_t *item, const char *key, int *values, int n) {
     const json_t *array = json_object_get(item, key);
-    for (int i = 0; i < n; i++) values[i] = measure_number(json_array_get(array, (size_t)i));
+    for (int i = 0; i < n; i++) values[i] = item_number(json_array_get(array, (size_t)i));
 }
 
 static void note(const struct dispatch *d, const int *x, struct draw *draw, struct synth_problem *p) {
@@ -139,7 +139,7 @@ static void score(const struct dispatch *d, const int *x, const int *optimum, co
 }
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    struct dispatch d = {.demand = measure_integer(item, "demand")};
+    struct dispatch d = {.demand = item_integer(item, "demand")};
     int x[DISPATCH_UNITS], optimum[DISPATCH_UNITS], other[DISPATCH_UNITS];
     const size_t units = json_array_size(json_object_get(item, "cost"));
     const size_t lines = json_array_size(json_object_get(item, "limit"));

@@ -171,10 +171,10 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    const double right = measure_right(item, output);
+    const double right = item_right(item, output);
     const json_t *likely = json_object_get(item, "answer_likely");
-    metric_add(list, right, "acc@frequency=%s", measure_text(item, "frequency"));
-    metric_add(list, right, "acc@variant=%s", measure_text(item, "variant"));
+    metric_add(list, right, "acc@frequency=%s", item_text(item, "frequency"));
+    metric_add(list, right, "acc@variant=%s", item_text(item, "variant"));
     if (likely) metric_add(list, right, "acc@answer=%s", json_is_true(likely) ? "likely" : "unlikely");
 }
 

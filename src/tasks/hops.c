@@ -88,7 +88,7 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    metric_add(list, measure_right(item, output), "acc@hops=%d", measure_integer(item, "hops"));
+    metric_add(list, item_right(item, output), "acc@hops=%d", item_integer(item, "hops"));
 }
 
 const struct synth_family family_hops = {

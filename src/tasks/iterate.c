@@ -163,7 +163,7 @@ static bool last_number(const char *text, double *number) {
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
     const json_t *iterates = json_object_get(item, "iterates");
-    const int steps = measure_integer(item, "steps");
+    const int steps = item_integer(item, "steps");
     const double solution = json_real_value(json_object_get(item, "solution"));
     double number = 0;
     const bool has = last_number(output, &number);
@@ -175,7 +175,7 @@ static void measure(const json_t *item, const char *output, struct metric_list *
     }
     const double right = has && fabs(number - json_real_value(json_array_get(iterates, (size_t)steps))) < 0.005;
     metric_add(list, right, "acc@steps=%d", steps);
-    metric_add(list, right, "acc@method=%s", measure_text(item, "method"));
+    metric_add(list, right, "acc@method=%s", item_text(item, "method"));
     metric_add(list, has, "is_number");
     metric_add(list, has && nearest == steps, "nearest_is_xk");
     metric_add(list, has && nearest == 0, "nearest_is_x0");

@@ -20,23 +20,23 @@ void metric_add(struct metric_list *list, double value, const char *format, ...)
     ltm_printable(metric->name, sizeof metric->name, name); /* values of an item stand in names */
 }
 
-const char *measure_text(const json_t *item, const char *key) {
+const char *item_text(const json_t *item, const char *key) {
     const char *text = json_string_value(json_object_get(item, key));
     return text ? text : "";
 }
 
-int measure_number(const json_t *value) {
+int item_number(const json_t *value) {
     const json_int_t number = json_integer_value(value);
     return (int)(number > NUMBER_MOST ? NUMBER_MOST : number < -NUMBER_MOST ? -NUMBER_MOST : number);
 }
 
-int measure_integer(const json_t *item, const char *key) { return measure_number(json_object_get(item, key)); }
+int item_integer(const json_t *item, const char *key) { return item_number(json_object_get(item, key)); }
 
-bool measure_right(const json_t *item, const char *output) {
+bool item_right(const json_t *item, const char *output) {
     static const char blanks[] = " \n\t";
     const json_t *choices = json_object_get(item, "choices");
-    const char *gold = choices ? json_string_value(json_array_get(choices, (size_t)measure_integer(item, "gold")))
-                               : measure_text(item, "answer");
+    const char *gold = choices ? json_string_value(json_array_get(choices, (size_t)item_integer(item, "gold")))
+                               : item_text(item, "answer");
     if (!gold) return false;
     output += strspn(output, blanks);
     size_t bytes = strlen(output);

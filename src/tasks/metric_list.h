@@ -15,10 +15,10 @@ struct metric_list {
 void metric_add(struct metric_list *list, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Whether the output is the item's gold choice, or its answer but for blanks around it. */
-bool measure_right(const json_t *item, const char *output);
+bool item_right(const json_t *item, const char *output);
 
-const char *measure_text(const json_t *item, const char *key); /* "" where there is none */
-int measure_integer(const json_t *item, const char *key);      /* 0 where there is none */
-int measure_number(const json_t *value); /* kept within a million, so that sums of some do not overflow */
+const char *item_text(const json_t *item, const char *key); /* "" where there is none */
+int item_integer(const json_t *item, const char *key);      /* 0 where there is none */
+int item_number(const json_t *value); /* kept within a million, so that sums of some do not overflow */
 
 #endif

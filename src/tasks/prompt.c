@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/memory_stream.h"
 #include "base/random.h"
-#include "base/text_stream.h"
 
 const char *prompt_delimiter(const struct task *task, const struct task_item *item) {
     return *item->context ? task->delimiter : "";
@@ -41,17 +41,17 @@ ltm_status prompt_make(char **text, const struct task *task, int64_t item, int s
     const struct task_item *asked = &task->items.all[item];
     int32_t *drawn = NULL;
     ltm_status status = LTM_OK;
-    struct text_stream out;
+    struct memory_stream out;
     *text = NULL;
     TRY(NEW_ARRAY(drawn, (size_t)shots + 1, "shots", error));
     if (shots) TRY(draw_shots(drawn, task, item, shots, seed, error));
-    text_stream_open(&out);
+    memory_stream_open(&out);
     for (int i = 0; out.stream && i < shots; i++) {
         const struct task_item *shot = &task->shots.all[drawn[i]];
         fprintf(out.stream, "%s%s%s%s", shot->context, prompt_delimiter(task, shot), shot->answer, task->separator);
     }
     if (out.stream) fputs(asked->context, out.stream);
-    *text = text_stream_close(&out);
+    *text = memory_stream_close(&out);
     if (!*text) status = fail_memory(error, 0, "a prompt");
 cleanup:
     free(drawn);

@@ -266,9 +266,9 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    const double right = measure_right(item, output);
-    metric_add(list, right, "acc@form=%s", measure_text(item, "form"));
-    if (*measure_text(item, "factor")) metric_add(list, right, "acc@factor=%s", measure_text(item, "factor"));
+    const double right = item_right(item, output);
+    metric_add(list, right, "acc@form=%s", item_text(item, "form"));
+    if (*item_text(item, "factor")) metric_add(list, right, "acc@factor=%s", item_text(item, "factor"));
 }
 
 const struct synth_family family_stories = {

@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
 #include "text/corpus_install.h"
 #include "text/corpus_plan.h"
 #include "text/documents.h"
-#include "text/pace.h"
 #include "text/shards.h"
 #include "text/utf8.h"
 
@@ -26,7 +26,7 @@ struct build {
     size_t batch_bytes;
     struct shard_writer writers[2]; /* train, held out */
     struct ltm_corpus_info info;
-    struct pace pace;
+    struct progress pace;
 };
 
 struct ltm_corpus_build_options ltm_corpus_build_defaults(void) {
@@ -116,7 +116,7 @@ static ltm_status encode_all(struct build *build, int threads, struct ltm_error 
 #pragma omp taskwait
         status = write_batch(build, now, error);
         if (status == LTM_OK && read_status != LTM_OK) status = fail(error, read_status, "%s", read_error.message);
-        pace_at(&build->pace, (double)documents_done(build->documents));
+        progress_at(&build->pace, (double)documents_done(build->documents));
         struct batch *swap = now;
         now = next;
         next = swap;
@@ -163,7 +163,7 @@ static ltm_status prepare(struct build *build, int threads, const struct ltm_wat
     build->batch_bytes = (size_t)threads << 20;
     if (build->batch_bytes < BATCH_LEAST) build->batch_bytes = BATCH_LEAST;
     if (build->batch_bytes > BATCH_MOST) build->batch_bytes = BATCH_MOST;
-    build->pace = pace_begin(watch, "tokenising", (double)documents_size(build->documents));
+    build->pace = progress_begin(watch, "tokenising", (double)documents_size(build->documents));
 cleanup:
     return status;
 }
@@ -175,7 +175,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
     int threads = options->threads > 0 ? options->threads : omp_get_num_procs();
     TRY(prepare(&build, threads, watch, error));
     TRY(encode_all(&build, threads, error));
-    pace_end(&build.pace);
+    progress_end(&build.pace);
     TRY(finish(&build, error));
     if (info) *info = build.info;
 cleanup:

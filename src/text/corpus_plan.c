@@ -1,8 +1,8 @@
 #include "text/corpus_plan.h"
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "text/documents.h"
-#include "text/pace.h"
 
 static double chance(uint64_t seed, int64_t document) {
     struct random_key key = {
@@ -41,13 +41,13 @@ static ltm_status look_through(struct survey *survey, const struct corpus_plan *
     bool more;
     bool one_split = plan->heldout <= 0 || plan->heldout >= 1;
     TRY(documents_open(&documents, input, error));
-    struct pace pace = pace_begin(watch, "looking through", (double)documents_size(documents));
+    struct progress pace = progress_begin(watch, "looking through", (double)documents_size(documents));
     for (;;) {
         TRY(documents_next(documents, &block, &more, error));
         if (!more) break;
         if (block.document == 0) survey->bytes += (int64_t)block.bytes;
         if (block.document == survey->documents) count_document(survey, plan, block.document);
-        pace_at(&pace, (double)documents_done(documents));
+        progress_at(&pace, (double)documents_done(documents));
         if (one_split || (survey->train && survey->heldout)) break;
     }
 cleanup:

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "text/pace.h"
+#include "base/progress.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 #include "text/utf8.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "text/documents.h"
-#include "text/pace.h"
 #include "text/utf8.h"
 
 static ltm_status grow(void **block, size_t *room, size_t need, size_t size, struct ltm_error *error) {
@@ -102,14 +102,14 @@ ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_in
     *sample = (struct text_sample){.bar = (uint64_t)1 << 32};
     TRY(documents_open(&documents, input, error));
     documents_tell_repeats(documents, watch);
-    struct pace pace = pace_begin(watch, "reading", (double)documents_size(documents));
+    struct progress pace = progress_begin(watch, "reading", (double)documents_size(documents));
     for (;;) {
         TRY(documents_next(documents, &block, &more, error));
         if (!more) break;
         TRY(add_block(sample, block.text, block.bytes, &number, most, seed, error));
-        pace_at(&pace, (double)documents_done(documents));
+        progress_at(&pace, (double)documents_done(documents));
     }
-    pace_end(&pace);
+    progress_end(&pace);
     if (sample->count == 0)
         status = fail(error, LTM_INVALID, "there is no text to learn from in %s%s", input->paths[0],
                       input->count > 1 ? " and the other inputs" : "");

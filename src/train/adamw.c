@@ -5,11 +5,11 @@
 
 #include "math/vector.h"
 
-void gradient_squares(double *sums, const float *gradient, const struct shares *shares, int threads) {
-    memset(sums, 0, sizeof *sums * shares->grains);
+void gradient_squares(double *sums, const float *gradient, const struct optimiser_shards *shards, int threads) {
+    memset(sums, 0, sizeof *sums * shards->grains);
 #pragma omp parallel num_threads(threads)
-    for (int i = 0; i < shares->count; i++) {
-        const struct piece *piece = &shares->pieces[i];
+    for (int i = 0; i < shards->count; i++) {
+        const struct piece *piece = &shards->pieces[i];
         const size_t n = piece->own.end - piece->own.begin;
         double *own = sums + piece->grain + (piece->own.begin - piece->all.begin) / GRAIN;
 #pragma omp for schedule(static) nowait
@@ -18,9 +18,9 @@ void gradient_squares(double *sums, const float *gradient, const struct shares *
     }
 }
 
-double gradient_norm(const double *sums, const struct shares *shares) {
+double gradient_norm(const double *sums, const struct optimiser_shards *shards) {
     double total = 0;
-    for (size_t i = 0; i < shares->grains; i++) total += sums[i];
+    for (size_t i = 0; i < shards->grains; i++) total += sums[i];
     return sqrt(total);
 }
 
@@ -62,7 +62,7 @@ static void step_tensor(struct adamw *adam, float *weights, float *gradient, con
 
 void adamw_step(struct adamw *adam, float *weights, float *gradient, const struct weight_table *table,
                 const struct ltm_slow_config *config, double lr, double scale, int threads) {
-    const struct shares *shares = adam->shares;
+    const struct optimiser_shards *shards = adam->shards;
     adam->count++;
     const double updates = (double)(adam->count - adam->skipped);
     const struct rates gains = {.beta1 = (float)config->beta1,
@@ -74,8 +74,8 @@ void adamw_step(struct adamw *adam, float *weights, float *gradient, const struc
     struct rates matrices = gains;
     matrices.keep = (float)(1 - lr * config->weight_decay);
 #pragma omp parallel num_threads(threads)
-    for (int i = 0; i < shares->count; i++) {
-        const struct piece *piece = &shares->pieces[i];
+    for (int i = 0; i < shards->count; i++) {
+        const struct piece *piece = &shards->pieces[i];
         for (int k = 0; k < table->count; k++) {
             const struct weight *w = &table->weights[k];
             const struct range tensor = {w->offset, w->offset + (size_t)w->rows * (size_t)w->columns};

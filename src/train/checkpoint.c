@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config_keys.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
+#include "config/config_keys.h"
 #include "model/model_file.h"
 #include "train/moments_file.h"
-#include "train/same_run.h"
+#include "train/resume_check.h"
 
 enum { NAME_SIZE = 32 };
 
@@ -210,7 +210,7 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
-    TRY(same_run(&before, config, error));
+    TRY(resume_check(&before, config, error));
     TRY(check_step(root, weights, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));

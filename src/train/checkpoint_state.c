@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config_keys.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "config/config_keys.h"
 
 static const char format_name[] = "ltm-1", own_sum[] = ",\n  \"checksum\": \"";
 

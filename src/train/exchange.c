@@ -20,9 +20,9 @@ struct offer {
 };
 
 struct exchange {
-    const struct shares *shares;
+    const struct optimiser_shards *shards;
     struct transfers *transfers;
-    float *total, *arriving; /* (shares->own) each */
+    float *total, *arriving; /* (shards->own) each */
     int parts, draws, room;
     pthread_mutex_t mutex;
     pthread_cond_t offered, freed;
@@ -35,26 +35,26 @@ struct exchange {
     int slices, releases;    /* own slices, and offers of this process, that are not complete */
 };
 
-static int block_of(const struct shares *shares, int piece) {
+static int block_of(const struct optimiser_shards *shards, int piece) {
     int b = 0;
-    while (shares->first[b + 1] <= piece) b++;
+    while (shards->first[b + 1] <= piece) b++;
     return b;
 }
 
 static bool empty(struct range range) { return range.begin == range.end; }
 
-ltm_status exchange_create(struct exchange **exchange, const struct shares *shares, float *total, int parts, int draws,
-                           int offers, struct ltm_error *error) {
+ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int parts,
+                           int draws, int offers, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct exchange *made = NULL;
     pthread_condattr_t clock;
     *exchange = NULL;
-    if (shares->count >= TRANSFERS_MOST_TAGS)
+    if (shards->count >= TRANSFERS_MOST_TAGS)
         return fail(error, LTM_UNSUPPORTED,
-                    "the model is too large for several processes: %d pieces, and %d are possible", shares->count,
+                    "the model is too large for several processes: %d pieces, and %d are possible", shards->count,
                     TRANSFERS_MOST_TAGS - 1);
     TRY(NEW_ARRAY(made, 1, "an exchange", error));
-    made->shares = shares;
+    made->shards = shards;
     made->total = total;
     made->parts = parts * draws;
     made->draws = draws;
@@ -67,11 +67,11 @@ ltm_status exchange_create(struct exchange **exchange, const struct shares *shar
     pthread_condattr_destroy(&clock);
     *exchange = made;
     TRY(transfers_create(&made->transfers, error));
-    TRY(NEW_ARRAY(made->arriving, shares->own, "arriving gradients", error));
+    TRY(NEW_ARRAY(made->arriving, shards->own, "arriving gradients", error));
     TRY(NEW_ARRAY(made->offers, (size_t)offers, "an exchange", error));
     TRY(NEW_ARRAY(made->taken, (size_t)offers, "an exchange", error));
-    TRY(NEW_ARRAY(made->turn, (size_t)shares->blocks, "an exchange", error));
-    TRY(NEW_ARRAY(made->next, (size_t)shares->count, "an exchange", error));
+    TRY(NEW_ARRAY(made->turn, (size_t)shards->blocks, "an exchange", error));
+    TRY(NEW_ARRAY(made->next, (size_t)shards->count, "an exchange", error));
     return LTM_OK;
 cleanup:
     exchange_free(made);
@@ -93,7 +93,7 @@ void exchange_free(struct exchange *exchange) {
     free(exchange);
 }
 
-size_t exchange_bytes(const struct shares *shares) { return shares->own * sizeof(float); }
+size_t exchange_bytes(const struct optimiser_shards *shards) { return shards->own * sizeof(float); }
 
 /* ---- Worker threads ---- */
 
@@ -141,18 +141,18 @@ static int find_offer(const struct exchange *x, int block, int part) {
 }
 
 static const float *slice_of(const struct exchange *x, const struct offer *offer, struct range slice) {
-    return offer->data + (slice.begin - x->shares->pieces[x->shares->first[offer->block]].all.begin);
+    return offer->data + (slice.begin - x->shards->pieces[x->shards->first[offer->block]].all.begin);
 }
 
 /* Take what is there of a piece, in the order of parts; ask for the next where another process has it. */
 static ltm_status advance(struct exchange *x, int number, struct ltm_error *error) {
-    const struct shares *shares = x->shares;
-    const struct piece *piece = &shares->pieces[number];
+    const struct optimiser_shards *shards = x->shards;
+    const struct piece *piece = &shards->pieces[number];
     const size_t n = piece->own.end - piece->own.begin;
-    const int block = block_of(shares, number);
+    const int block = block_of(shards, number);
     for (; x->next[number] < x->parts; x->next[number]++) {
-        const int part = x->next[number], from = part / x->draws % shares->processes;
-        if (from != shares->rank)
+        const int part = x->next[number], from = part / x->draws % shards->processes;
+        if (from != shards->rank)
             return transfers_receive(x->transfers, number, from, number, x->arriving + piece->at, n, error);
         const int offer = find_offer(x, block, part);
         if (offer < 0) return LTM_OK;
@@ -164,21 +164,21 @@ static ltm_status advance(struct exchange *x, int number, struct ltm_error *erro
 }
 
 static ltm_status send_slices(struct exchange *x, int number, struct ltm_error *error) {
-    const struct shares *shares = x->shares;
+    const struct optimiser_shards *shards = x->shards;
     struct offer *offer = &x->offers[number];
     ltm_status status = LTM_OK;
     offer->pending = 1; /* until all are on their way */
     offer->sent = true;
-    for (int p = shares->first[offer->block]; p < shares->first[offer->block + 1]; p++) {
-        for (int k = 1; k < shares->processes; k++) { /* each process begins with another, not all with the first */
-            const int to = (shares->rank + k) % shares->processes;
-            const struct range slice = shares_slice(shares, p, to);
+    for (int p = shards->first[offer->block]; p < shards->first[offer->block + 1]; p++) {
+        for (int k = 1; k < shards->processes; k++) { /* each process begins with another, not all with the first */
+            const int to = (shards->rank + k) % shards->processes;
+            const struct range slice = optimiser_shards_slice(shards, p, to);
             if (empty(slice)) continue;
             offer->pending++;
-            TRY(transfers_send(x->transfers, shares->count + number, to, p, slice_of(x, offer, slice),
+            TRY(transfers_send(x->transfers, shards->count + number, to, p, slice_of(x, offer, slice),
                                slice.end - slice.begin, error));
         }
-        if (empty(shares->pieces[p].own)) continue;
+        if (empty(shards->pieces[p].own)) continue;
         offer->pending++;
         if (x->next[p] == offer->part) TRY(advance(x, p, error));
     }
@@ -189,7 +189,7 @@ cleanup:
 
 /* The part of this process after `part`. */
 static int next_part(const struct exchange *x, int part) {
-    return (part + 1) % x->draws ? part + 1 : part + 1 + (x->shares->processes - 1) * x->draws;
+    return (part + 1) % x->draws ? part + 1 : part + 1 + (x->shards->processes - 1) * x->draws;
 }
 
 /* An offer whose turn it is: slices of one piece go to one owner in the order of parts, whichever thread was first. */
@@ -224,11 +224,11 @@ static ltm_status take_arrivals(struct exchange *x, bool *moved, struct ltm_erro
     ltm_status status = transfers_test(x->transfers, &ids, &count, error);
     for (int i = 0; i < count && status == LTM_OK; i++) {
         *moved = true;
-        if (ids[i] >= x->shares->count) {
-            arrived(x, ids[i] - x->shares->count);
+        if (ids[i] >= x->shards->count) {
+            arrived(x, ids[i] - x->shards->count);
             continue;
         }
-        const struct piece *piece = &x->shares->pieces[ids[i]];
+        const struct piece *piece = &x->shards->pieces[ids[i]];
         vector_add(x->total + piece->at, x->arriving + piece->at, piece->own.end - piece->own.begin);
         x->next[ids[i]]++;
         status = advance(x, ids[i], error);
@@ -253,23 +253,23 @@ static void doze(struct exchange *x, long nanoseconds) {
 }
 
 void exchange_begin(struct exchange *x) {
-    const struct shares *shares = x->shares;
+    const struct optimiser_shards *shards = x->shards;
     x->slices = 0;
-    for (int p = 0; p < shares->count; p++) {
+    for (int p = 0; p < shards->count; p++) {
         x->next[p] = 0;
-        if (!empty(shares->pieces[p].own)) x->slices++;
+        if (!empty(shards->pieces[p].own)) x->slices++;
     }
-    for (int b = 0; b < shares->blocks; b++) x->turn[b] = shares->rank * x->draws;
+    for (int b = 0; b < shards->blocks; b++) x->turn[b] = shards->rank * x->draws;
     x->releases = 0;
-    for (int part = shares->rank * x->draws; part < x->parts; part = next_part(x, part)) x->releases += shares->blocks;
+    for (int part = shards->rank * x->draws; part < x->parts; part = next_part(x, part)) x->releases += shards->blocks;
 }
 
 ltm_status exchange_run(struct exchange *x, struct ltm_error *error) {
     enum { SHORTEST = 20000, LONGEST = 1000000 }; /* nanoseconds of sleep; short while something moves */
     long sleep = SHORTEST;
     ltm_status status = LTM_OK;
-    for (int p = 0; p < x->shares->count; p++)
-        if (!empty(x->shares->pieces[p].own)) TRY(advance(x, p, error));
+    for (int p = 0; p < x->shards->count; p++)
+        if (!empty(x->shards->pieces[p].own)) TRY(advance(x, p, error));
     while (x->slices || x->releases) {
         bool moved = false;
         TRY(take_offers(x, &moved, error));

@@ -11,17 +11,17 @@
 #ifndef TRAIN_EXCHANGE_H
 #define TRAIN_EXCHANGE_H
 
-#include "train/shares.h"
+#include "train/optimiser_shards.h"
 
 struct exchange;
 
-/* total (shares->own) gets += the sums of parts · draws parts. offers: the most that are under way at a time in this process. */
-ltm_status exchange_create(struct exchange **exchange, const struct shares *shares, float *total, int parts, int draws,
-                           int offers, struct ltm_error *error);
+/* total (shards->own) gets += the sums of parts · draws parts. offers: the most that are under way at a time in this process. */
+ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int parts,
+                           int draws, int offers, struct ltm_error *error);
 void exchange_free(struct exchange *exchange);
 
 /* What exchange_create allocates for arriving slices, in bytes. */
-size_t exchange_bytes(const struct shares *shares);
+size_t exchange_bytes(const struct optimiser_shards *shards);
 
 /* Before the worker threads begin a slow step. */
 void exchange_begin(struct exchange *exchange);

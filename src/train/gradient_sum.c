@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/turnstile.h"
+#include "base/ordered_section.h"
 #include "math/vector.h"
 #include "train/exchange.h"
 
@@ -28,32 +28,32 @@ int gradient_groups(const struct ltm_config *config, int processes, int rank) {
     return here;
 }
 
-size_t gradient_sum_bytes(const struct ltm_config *config, const struct shares *shares, size_t weights) {
-    const size_t own = shares->own * sizeof(float);
-    return own + (shares->processes > 1 ? exchange_bytes(shares) : 0) +
+size_t gradient_sum_bytes(const struct ltm_config *config, const struct optimiser_shards *shards, size_t weights) {
+    const size_t own = shards->own * sizeof(float);
+    return own + (shards->processes > 1 ? exchange_bytes(shards) : 0) +
            (is_within(config) ? weights * sizeof(float) : 0);
 }
 
 ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config *config, const struct decoder *decoder,
-                               const struct shares *shares, int threads, struct ltm_error *error) {
+                               const struct optimiser_shards *shards, int threads, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     *sum = (struct gradient_sum){
-        .shares = shares, .groups = groups_of(config), .parts = parts_of(config), .draws = config->slow.samples};
+        .shards = shards, .groups = groups_of(config), .parts = parts_of(config), .draws = config->slow.samples};
     const bool within = is_within(config);
-    if (shares->processes > sum->parts)
+    if (shards->processes > sum->parts)
         return fail(
             error, LTM_INVALID,
             "%d processes are more than the %d parts that a batch is cut into (slow.batch = %d, slow.group = %d%s); "
             "start fewer, or make the batch larger",
-            shares->processes, sum->parts, config->slow.batch, config->slow.group, within ? ", slow.parts" : "");
-    sum->here = gradient_groups(config, shares->processes, shares->rank);
-    TRY(NEW_ARRAY(sum->total, shares->own, "gradients", error));
+            shards->processes, sum->parts, config->slow.batch, config->slow.group, within ? ", slow.parts" : "");
+    sum->here = gradient_groups(config, shards->processes, shards->rank);
+    TRY(NEW_ARRAY(sum->total, shards->own, "gradients", error));
     if (within) TRY(NEW_ARRAY(sum->part, decoder->table.size, "gradients of a part", error));
-    TRY(turnstile_create(&sum->turnstile, decoder_blocks(decoder), error));
+    TRY(ordered_section_create(&sum->order, decoder_blocks(decoder), error));
     /* A thread has two layers, the embedding and the final norm under way; a part's sum has one of each block. */
-    if (shares->processes > 1)
-        TRY(exchange_create(&sum->exchange, shares, sum->total, sum->parts, within ? 1 : sum->draws,
-                            within ? shares->blocks : 4 * threads, error));
+    if (shards->processes > 1)
+        TRY(exchange_create(&sum->exchange, shards, sum->total, sum->parts, within ? 1 : sum->draws,
+                            within ? shards->blocks : 4 * threads, error));
     return LTM_OK;
 cleanup:
     gradient_sum_free(sum);
@@ -62,14 +62,14 @@ cleanup:
 
 void gradient_sum_free(struct gradient_sum *sum) {
     exchange_free(sum->exchange);
-    turnstile_free(sum->turnstile);
+    ordered_section_free(sum->order);
     free(sum->total);
     free(sum->part);
     *sum = (struct gradient_sum){0};
 }
 
 void gradient_sum_begin(struct gradient_sum *sum) {
-    turnstile_reset(sum->turnstile);
+    ordered_section_reset(sum->order);
     if (sum->exchange) exchange_begin(sum->exchange);
 }
 
@@ -80,7 +80,7 @@ struct place {
 };
 
 static struct place place_of(const struct gradient_sum *sum, int i, int draw) {
-    for (int p = sum->shares->rank;; p += sum->shares->processes) {
+    for (int p = sum->shards->rank;; p += sum->shards->processes) {
         const int begin = part_begin(sum->groups, sum->parts, p), end = part_begin(sum->groups, sum->parts, p + 1);
         const int last = end - begin - 1;
         if (i > last) {
@@ -96,9 +96,9 @@ int gradient_group(const struct gradient_sum *sum, int i) { return place_of(sum,
 
 /* One process: the whole block to the total. */
 static void add_to_total(struct gradient_sum *sum, int block, const float *gradient) {
-    const struct shares *shares = sum->shares;
-    for (int p = shares->first[block]; p < shares->first[block + 1]; p++) {
-        const struct piece *piece = &shares->pieces[p];
+    const struct optimiser_shards *shards = sum->shards;
+    for (int p = shards->first[block]; p < shards->first[block + 1]; p++) {
+        const struct piece *piece = &shards->pieces[p];
         vector_add(sum->total + piece->at, gradient, piece->all.end - piece->all.begin);
         gradient += piece->all.end - piece->all.begin;
     }
@@ -119,10 +119,10 @@ static void take(void *user, int block, const float *gradient) {
         exchange_offer(sum->exchange, block, place.part, gradient);
         return;
     }
-    turnstile_enter(sum->turnstile, block, ticket->i * sum->draws + ticket->draw);
+    ordered_section_enter(sum->order, block, ticket->i * sum->draws + ticket->draw);
     if (sum->part) {
-        const struct range first = sum->shares->pieces[sum->shares->first[block]].all;
-        const struct range last = sum->shares->pieces[sum->shares->first[block + 1] - 1].all;
+        const struct range first = sum->shards->pieces[sum->shards->first[block]].all;
+        const struct range last = sum->shards->pieces[sum->shards->first[block + 1] - 1].all;
         float *at = sum->part + first.begin;
         const size_t n = last.end - first.begin;
         if (place.first && sum->exchange) exchange_wait(sum->exchange, at);
@@ -133,7 +133,7 @@ static void take(void *user, int block, const float *gradient) {
         if (place.last) give_part(sum, block, place.part, at);
     } else
         add_to_total(sum, block, gradient);
-    turnstile_leave(sum->turnstile, block);
+    ordered_section_leave(sum->order, block);
 }
 
 static void wait_for(void *user, const float *gradient) {

@@ -18,13 +18,13 @@
 
 #include "ltm/config.h"
 #include "model/decoder.h"
-#include "train/shares.h"
+#include "train/optimiser_shards.h"
 
 struct gradient_sum {
-    const struct shares *shares;
-    float *total; /* (shares->own) */
+    const struct optimiser_shards *shards;
+    float *total; /* (shards->own) */
     float *part;  /* (P): of the part under way, block by block; NULL where parts are groups */
-    struct turnstile *turnstile;
+    struct ordered_section *order;
     struct exchange *exchange; /* train/exchange.h; NULL for a process that is alone */
     int groups, parts;         /* of the whole batch */
     int draws;                 /* of a group */
@@ -35,11 +35,11 @@ struct gradient_sum {
 int gradient_groups(const struct ltm_config *config, int processes, int rank);
 
 /* What gradient_sum_create allocates, in bytes. */
-size_t gradient_sum_bytes(const struct ltm_config *config, const struct shares *shares, size_t weights);
+size_t gradient_sum_bytes(const struct ltm_config *config, const struct optimiser_shards *shards, size_t weights);
 
-/* Borrows shares. LTM_INVALID where there are more processes than parts. */
+/* Borrows shards. LTM_INVALID where there are more processes than parts. */
 ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config *config, const struct decoder *decoder,
-                               const struct shares *shares, int threads, struct ltm_error *error);
+                               const struct optimiser_shards *shards, int threads, struct ltm_error *error);
 void gradient_sum_free(struct gradient_sum *sum);
 
 /* The group of the batch that is this process's i-th, i below sum->here. */

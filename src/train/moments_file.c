@@ -17,27 +17,27 @@ static const char *const prefixes[2] = {"first.", "second."};
 
 struct gathering {
     const float *moments[2];
-    const struct shares *shares;
+    const struct optimiser_shards *shards;
     float *slice; /* another process's */
     bool done;
 };
 
 static size_t bytes_of(struct range range) { return (range.end - range.begin) * sizeof(float); }
 
-/* In the order of the weights: slice `turn` of piece p is process (turn + p) mod n's (shares.h). A draft that cannot be written any
+/* In the order of the weights: slice `turn` of piece p is process (turn + p) mod n's (shards.h). A draft that cannot be written any
  * more still gets all slices from the others, who wait to be rid of them; draft NULL writes nothing. */
 static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error *error) {
     struct gathering *g = user;
-    const struct shares *shares = g->shares;
-    const int n = shares->processes;
+    const struct optimiser_shards *shards = g->shards;
+    const int n = shards->processes;
     ltm_status status = LTM_OK;
     g->done = true;
     for (int k = 0; k < 2; k++) {
-        for (int p = 0; p < shares->count; p++) {
+        for (int p = 0; p < shards->count; p++) {
             for (int turn = 0; turn < n; turn++) {
                 const int owner = (turn + p) % n;
-                const size_t bytes = bytes_of(shares_slice(shares, p, owner));
-                const float *data = owner == 0 ? g->moments[k] + shares->pieces[p].at : g->slice;
+                const size_t bytes = bytes_of(optimiser_shards_slice(shards, p, owner));
+                const float *data = owner == 0 ? g->moments[k] + shards->pieces[p].at : g->slice;
                 if (bytes && owner > 0) {
                     ltm_status received = processes_receive(owner, g->slice, bytes, error);
                     if (received != LTM_OK) return received;
@@ -49,11 +49,11 @@ static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error 
     return status;
 }
 
-static ltm_status send_own(const struct adamw *adam, const struct shares *shares, struct ltm_error *error) {
+static ltm_status send_own(const struct adamw *adam, const struct optimiser_shards *shards, struct ltm_error *error) {
     const float *const moments[2] = {adam->first, adam->second};
     for (int k = 0; k < 2; k++) {
-        for (int p = 0; p < shares->count; p++) {
-            const struct piece *piece = &shares->pieces[p];
+        for (int p = 0; p < shards->count; p++) {
+            const struct piece *piece = &shards->pieces[p];
             ltm_status status = processes_send(0, moments[k] + piece->at, bytes_of(piece->own), error);
             if (status != LTM_OK) return status;
         }
@@ -68,8 +68,8 @@ ltm_status moments_write(const char *path, const struct adamw *adam, const struc
     static const struct safetensors_pair metadata = {"format", "ltm-1"};
     char(*names)[64] = NULL;
     struct safetensors_tensor *tensors = NULL;
-    struct gathering g = {.moments = {adam->first, adam->second}, .shares = adam->shares, .slice = adam->slice};
-    if (adam->shares->rank > 0) return send_own(adam, adam->shares, error);
+    struct gathering g = {.moments = {adam->first, adam->second}, .shards = adam->shards, .slice = adam->slice};
+    if (adam->shards->rank > 0) return send_own(adam, adam->shards, error);
     TRY(NEW_ARRAY(names, 2 * n, "metadata", error));
     TRY(NEW_ARRAY(tensors, 2 * n, "metadata", error));
     for (size_t k = 0; k < 2; k++) weights_describe(tensors + k * n, names + k * n, table, prefixes[k], NULL);
@@ -103,15 +103,15 @@ static void copy_part(float *slice, struct range range, const struct weight *w, 
 
 ltm_status moments_read(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
                         struct ltm_error *error) {
-    const struct shares *shares = adam->shares;
+    const struct optimiser_shards *shards = adam->shards;
     float *const moments[2] = {adam->first, adam->second};
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < table->count; i++) {
             const float *data;
             ltm_status status = tensor_data(&data, &table->weights[i], k, file, error);
             if (status != LTM_OK) return status;
-            for (int p = 0; p < shares->count; p++)
-                copy_part(moments[k] + shares->pieces[p].at, shares->pieces[p].own, &table->weights[i], data);
+            for (int p = 0; p < shards->count; p++)
+                copy_part(moments[k] + shards->pieces[p].at, shards->pieces[p].own, &table->weights[i], data);
         }
     }
     return LTM_OK;
@@ -132,15 +132,15 @@ static ltm_status send_slice(int to, struct range range, int k, float *slice, co
 
 ltm_status moments_spread(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
                           struct ltm_error *error) {
-    const struct shares *shares = adam->shares;
+    const struct optimiser_shards *shards = adam->shards;
     float *const moments[2] = {adam->first, adam->second};
     ltm_status status = LTM_OK;
     for (int k = 0; k < 2; k++) {
-        for (int p = 0; p < shares->count; p++) {
-            const struct piece *piece = &shares->pieces[p];
-            if (shares->rank > 0) TRY(processes_receive(0, moments[k] + piece->at, bytes_of(piece->own), error));
-            for (int r = 1; shares->rank == 0 && r < shares->processes; r++)
-                TRY(send_slice(r, shares_slice(shares, p, r), k, adam->slice, table, file, error));
+        for (int p = 0; p < shards->count; p++) {
+            const struct piece *piece = &shards->pieces[p];
+            if (shards->rank > 0) TRY(processes_receive(0, moments[k] + piece->at, bytes_of(piece->own), error));
+            for (int r = 1; shards->rank == 0 && r < shards->processes; r++)
+                TRY(send_slice(r, optimiser_shards_slice(shards, p, r), k, adam->slice, table, file, error));
         }
     }
 cleanup:

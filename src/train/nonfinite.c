@@ -33,10 +33,10 @@ struct look {
 
 static void look_at(void *user, int block, const float *gradient) {
     struct look *look = user;
-    const struct shares *shares = &look->trainer->state;
+    const struct optimiser_shards *shards = &look->trainer->state;
     const struct weight_table *table = &look->trainer->decoder->table;
-    const size_t begin = shares->pieces[shares->first[block]].all.begin;
-    const size_t end = shares->pieces[shares->first[block + 1] - 1].all.end;
+    const size_t begin = shards->pieces[shards->first[block]].all.begin;
+    const size_t end = shards->pieces[shards->first[block + 1] - 1].all.end;
     for (int k = table->count - 1; k >= 0 && look->tensor < 0; k--) {
         const struct range r = range_of(&table->weights[k]);
         if (r.begin < begin || r.end > end) continue;

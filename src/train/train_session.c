@@ -17,8 +17,8 @@
 #include "ltm/tokenizer.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
+#include "train/resume_check.h"
 #include "train/run_machine.h"
-#include "train/same_run.h"
 
 void session_say(const struct session *s, const char *format, ...) {
     char line[2048];
@@ -244,7 +244,7 @@ cleanup:
 ltm_status session_open(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(processes_agree(set_up_alone(s, error), error));
-    TRY(same_everywhere(&s->config, s->state.corpus, false, error));
+    TRY(processes_check_config(&s->config, s->state.corpus, false, error));
     TRY(take_folder(s, error));
     if (processes_count() > 1)
         session_say(s, "%d processes, %d on this machine, %d threads in the first", processes_count(), processes_here(),

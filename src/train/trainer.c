@@ -39,15 +39,15 @@ enum { PROGRAM_BYTES = 20000000 };
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct decoder *decoder,
                          struct ltm_error *error) {
     struct decoder shape = *decoder;
-    struct shares shares;
+    struct optimiser_shards shards;
     shape.overlap = processes_count() > 1;
-    ltm_status status =
-        shares_create(&shares, &decoder->table, config->model.layers, processes_count(), processes_rank(), error);
+    ltm_status status = optimiser_shards_create(&shards, &decoder->table, config->model.layers, processes_count(),
+                                                processes_rank(), error);
     if (status != LTM_OK) return status;
-    *bytes = PROGRAM_BYTES + (decoder->table.size + 2 * shares.own) * sizeof(float) +
-             gradient_sum_bytes(config, &shares, decoder->table.size) + decoder_packed_bytes(decoder) +
+    *bytes = PROGRAM_BYTES + (decoder->table.size + 2 * shards.own) * sizeof(float) +
+             gradient_sum_bytes(config, &shards, decoder->table.size) + decoder_packed_bytes(decoder) +
              workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
-    shares_free(&shares);
+    optimiser_shards_free(&shards);
     return LTM_OK;
 }
 
@@ -67,14 +67,14 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (config->slow.objective == LTM_OBJECTIVE_IWAE)
         TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     TRY(NEW_ARRAY(trainer->starts, batch, "a batch", error));
-    TRY(shares_create(&trainer->state, &decoder->table, config->model.layers, processes_count(), processes_rank(),
-                      error));
+    TRY(optimiser_shards_create(&trainer->state, &decoder->table, config->model.layers, processes_count(),
+                                processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
     TRY(NEW_ARRAY(trainer->adam.first, trainer->state.own, "optimiser state", error));
     TRY(NEW_ARRAY(trainer->adam.second, trainer->state.own, "optimiser state", error));
     if (processes_count() > 1) TRY(NEW_ARRAY(trainer->adam.slice, PIECE, "optimiser state", error));
-    trainer->adam.shares = &trainer->state;
+    trainer->adam.shards = &trainer->state;
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
     TRY(workers_create(&trainer->workers, decoder, trainer_threads(config), config->slow.group, config->model.sequence,
                        true, error));
@@ -87,7 +87,7 @@ cleanup:
 void trainer_free(struct trainer *trainer) {
     workers_free(&trainer->workers);
     gradient_sum_free(&trainer->gradient);
-    shares_free(&trainer->state);
+    optimiser_shards_free(&trainer->state);
     free(trainer->squares);
     free(trainer->slices);
     free(trainer->scores);
@@ -144,14 +144,14 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
 
 /* Every process steps its share of the weights and gets those of the others. */
 static ltm_status share_weights(struct trainer *trainer, struct ltm_error *error) {
-    const struct shares *shares = &trainer->state;
-    const size_t n = (size_t)shares->processes;
+    const struct optimiser_shards *shards = &trainer->state;
+    const size_t n = (size_t)shards->processes;
     size_t *begin = trainer->slices, *end = begin + n;
     ltm_status status = LTM_OK;
-    for (int p = 0; n > 1 && p < shares->count; p++) {
-        const size_t from = shares->pieces[p].all.begin;
+    for (int p = 0; n > 1 && p < shards->count; p++) {
+        const size_t from = shards->pieces[p].all.begin;
         for (size_t r = 0; r < n; r++) {
-            const struct range slice = shares_slice(shares, p, (int)r);
+            const struct range slice = optimiser_shards_slice(shards, p, (int)r);
             begin[r] = slice.begin - from;
             end[r] = slice.end - from;
         }

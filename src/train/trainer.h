@@ -17,13 +17,13 @@
 #include "text/token_stream.h"
 #include "train/adamw.h"
 #include "train/gradient_sum.h"
-#include "train/shares.h"
+#include "train/optimiser_shards.h"
 
 struct trainer {
     struct ltm_config config; /* nothing that the slow step needs is auto */
     struct decoder *decoder;
     struct workers workers;
-    struct shares state; /* of the optimiser: this process's */
+    struct optimiser_shards state; /* of the optimiser: this process's */
     struct gradient_sum gradient;
     double *squares; /* [state.grains] */
     size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */

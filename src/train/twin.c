@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "base/config_keys.h"
 #include "base/error.h"
+#include "config/config_keys.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "model/weights.h"

@@ -18,11 +18,11 @@
 #include "files.h"
 
 #include "base/clock.h"
-#include "eval/sampler.h"
+#include "doctor/bandwidth.h"
+#include "generate/sampler.h"
 #include "latent/fast_loop.h"
 #include "latent/workers.h"
 #include "ltm/model.h"
-#include "math/bandwidth.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
 #include "model/decoder.h"
@@ -162,11 +162,11 @@ static double peak_of(const struct rig *rig) {
 static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct ltm_config c;
     struct ltm_error error;
-    struct shares shares;
-    must(shares_create(&shares, &rig->decoder->table, rig->config->model.layers, 1, 0, &error), &error);
-    float *gradient = calloc(shares.own, sizeof(float));
+    struct optimiser_shards shards;
+    must(optimiser_shards_create(&shards, &rig->decoder->table, rig->config->model.layers, 1, 0, &error), &error);
+    float *gradient = calloc(shards.own, sizeof(float));
     struct adamw adam = {
-        .first = calloc(shares.own, sizeof(float)), .second = calloc(shares.own, sizeof(float)), .shares = &shares};
+        .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
     ltm_config_defaults(&c);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
@@ -178,7 +178,7 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
     free(adam.first);
     free(adam.second);
     free(gradient);
-    shares_free(&shares);
+    optimiser_shards_free(&shards);
 }
 
 static json_t *measure_threads(const struct named_config *config, int threads, bool in_bf16,

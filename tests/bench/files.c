@@ -67,13 +67,13 @@ static double checkpoint_seconds(const char *run, const struct ltm_config *confi
     enum { ROUNDS = 3 };
     struct ltm_error error;
     struct decoder *decoder;
-    struct shares shares;
+    struct optimiser_shards shards;
     double seconds = 0;
     must(decoder_create(&decoder, &config->model, &error), &error);
     weights_initialise(decoder->weights, &decoder->table, 1, 1);
-    must(shares_create(&shares, &decoder->table, config->model.layers, 1, 0, &error), &error);
+    must(optimiser_shards_create(&shards, &decoder->table, config->model.layers, 1, 0, &error), &error);
     const struct adamw adam = {
-        .first = calloc(shares.own, sizeof(float)), .second = calloc(shares.own, sizeof(float)), .shares = &shares};
+        .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
     must(folder_create(run, &error), &error);
     for (int i = 1; i <= ROUNDS; i++) {
         const struct checkpoint_state state = {.step = i, .best_bound = INFINITY};
@@ -82,7 +82,7 @@ static double checkpoint_seconds(const char *run, const struct ltm_config *confi
         seconds = seconds_now() - began;
     }
     free(adam.first), free(adam.second);
-    shares_free(&shares);
+    optimiser_shards_free(&shards);
     decoder_free(decoder);
     return seconds;
 }

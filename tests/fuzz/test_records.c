@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "eval/fewshot_journal.h"
+#include "fewshot/fewshot_journal.h"
 #include "lab/cell_log.h"
 #include "lab/csv.h"
 #include "lab/run_curve.h"

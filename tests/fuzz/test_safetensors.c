@@ -37,16 +37,16 @@ static void look_at_tensors(const struct safetensors *file, size_t size) {
 /* A file is read into moments of the shape that its own configuration has. */
 static void read_moments(const struct safetensors *file, const struct decoder *decoder) {
     struct ltm_error error = {0};
-    struct shares shares;
-    FUZZ_CHECK(shares_create(&shares, &decoder->table, decoder->config.layers, 1, 0, &error) == LTM_OK);
-    struct adamw adam = {.shares = &shares};
-    adam.first = calloc(shares.own ? shares.own : 1, sizeof *adam.first);
-    adam.second = calloc(shares.own ? shares.own : 1, sizeof *adam.second);
+    struct optimiser_shards shards;
+    FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->table, decoder->config.layers, 1, 0, &error) == LTM_OK);
+    struct adamw adam = {.shards = &shards};
+    adam.first = calloc(shards.own ? shards.own : 1, sizeof *adam.first);
+    adam.second = calloc(shards.own ? shards.own : 1, sizeof *adam.second);
     FUZZ_CHECK(adam.first && adam.second);
     fuzz_ok(moments_read(&adam, &decoder->table, file, &error), &error);
     free(adam.first);
     free(adam.second);
-    shares_free(&shares);
+    optimiser_shards_free(&shards);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

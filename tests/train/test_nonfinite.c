@@ -257,9 +257,9 @@ struct captured {
 
 static void capture(void *user, int block, const float *gradient) {
     const struct captured *c = user;
-    const struct shares *shares = &c->trainer->state;
-    const size_t begin = shares->pieces[shares->first[block]].all.begin;
-    const size_t end = shares->pieces[shares->first[block + 1] - 1].all.end;
+    const struct optimiser_shards *shards = &c->trainer->state;
+    const size_t begin = shards->pieces[shards->first[block]].all.begin;
+    const size_t end = shards->pieces[shards->first[block + 1] - 1].all.end;
     memcpy(c->gradient + begin, gradient, (end - begin) * sizeof *gradient);
 }
 

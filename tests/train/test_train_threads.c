@@ -158,7 +158,7 @@ static void same_weights(const char *a, const char *b) {
     file_unmap(&map_b);
 }
 
-static void same_run(const struct ltm_config *a, const struct ltm_config *b) {
+static void resume_check(const struct ltm_config *a, const struct ltm_config *b) {
     char *log_a = log_of(a->run.dir), *log_b = log_of(b->run.dir), best_a[64] = {0}, best_b[64] = {0}, path[1100];
     assert_string_equal(log_a, log_b);
     same_weights(a->run.dir, b->run.dir);
@@ -183,7 +183,7 @@ static void bits_do_not_depend_on_threads(void **state) {
         struct ltm_config many = tiny(name);
         many.run.threads = threads;
         train_whole(&many);
-        same_run(&one, &many);
+        resume_check(&one, &many);
     }
 }
 
@@ -210,7 +210,7 @@ static void in_bf16_bits_do_not_depend_on_threads(void **state) {
         struct ltm_config many = tiny(name);
         many.run.threads = threads;
         train_in_bf16(&many);
-        same_run(&one, &many);
+        resume_check(&one, &many);
     }
     fp32.run.precision = LTM_PRECISION_FP32;
     train_whole(&fp32);
@@ -237,7 +237,7 @@ static void a_resumed_run_keeps_its_precision(void **state) {
     unsetenv("ONEDNN_MAX_CPU_ISA");
     assert_non_null(strstr(said, "run began"));
     train_whole(&killed);
-    same_run(&whole, &killed);
+    resume_check(&whole, &killed);
 }
 
 static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **state) {
@@ -252,7 +252,7 @@ static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **s
     assert_int_equal(train(&bf16, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
     unsetenv("ONEDNN_MAX_CPU_ISA");
     assert_non_null(strstr(said, "run.precision = bf16"));
-    same_run(&fp32, &automatic);
+    resume_check(&fp32, &automatic);
 }
 
 static void a_killed_run_resumes_to_the_same_bits(void **state) {
@@ -267,7 +267,7 @@ static void a_killed_run_resumes_to_the_same_bits(void **state) {
         for (int k = 0; k < 3 && moments[i][k]; k++)
             assert_int_equal(train(&killed, (struct child){.kill_at = moments[i][k]}, NULL, 0), -1);
         train_whole(&killed);
-        same_run(&whole, &killed);
+        resume_check(&whole, &killed);
     }
 }
 
@@ -285,7 +285,7 @@ static void a_run_killed_at_any_moment_resumes_to_the_same_bits(void **state) {
         if (train(&killed, (struct child){.kill_after = seconds * (0.15 + 0.11 * (i % 7)) + 1e-3}, NULL, 0) == LTM_OK)
             break;
     train_whole(&killed);
-    same_run(&whole, &killed);
+    resume_check(&whole, &killed);
 }
 
 static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state) {
@@ -300,9 +300,9 @@ static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state)
         assert_non_null(strstr(said, wanted));
     }
     train_whole(&stopped);
-    same_run(&whole, &stopped);
+    resume_check(&whole, &stopped);
     train_whole(&stopped); /* finished: nothing more happens */
-    same_run(&whole, &stopped);
+    resume_check(&whole, &stopped);
 }
 
 static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **state) {
@@ -319,7 +319,7 @@ static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **stat
     fclose(file);
     assert_int_equal(train(&damaged, (struct child){0}, said, sizeof said), LTM_OK);
     assert_non_null(strstr(said, "step-00000008/optimizer.safetensors is damaged"));
-    same_run(&whole, &damaged);
+    resume_check(&whole, &damaged);
 }
 
 static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
@@ -331,7 +331,7 @@ static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
     assert_int_equal(train(&full, (struct child){.file_limit = 6000}, said, sizeof said), LTM_IO);
     assert_non_null(strstr(said, "optimizer.safetensors") ? said : strstr(said, "model.safetensors"));
     train_whole(&full);
-    same_run(&whole, &full);
+    resume_check(&whole, &full);
 }
 
 static void a_run_does_not_go_on_with_other_settings(void **state) {
@@ -363,7 +363,7 @@ static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
     assert_int_equal(symlink(corpus, moved), 0);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", moved);
     train_whole(&c);
-    same_run(&whole, &c);
+    resume_check(&whole, &c);
 }
 
 static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {

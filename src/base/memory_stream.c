@@ -1,0 +1,41 @@
+#include "base/memory_stream.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+/* What takes fewer bytes than it was given is an error of the stream, which it remembers. */
+static ssize_t take(void *cookie, const char *bytes, size_t count) {
+    struct memory_stream *out = cookie;
+    if (out->bytes + count >= out->room) {
+        const size_t room = 2 * out->room + count + 1;
+        char *grown = realloc(out->text, room);
+        if (!grown) return 0;
+        out->text = grown;
+        out->room = room;
+    }
+    memcpy(out->text + out->bytes, bytes, count);
+    out->bytes += count;
+    return (ssize_t)count;
+}
+
+void memory_stream_open(struct memory_stream *out) {
+    *out = (struct memory_stream){0};
+    out->stream = fopencookie(out, "w", (cookie_io_functions_t){.write = take});
+}
+
+char *memory_stream_close(struct memory_stream *out) {
+    bool whole = out->stream && fflush(out->stream) == 0 && !ferror(out->stream);
+    if (out->stream && fclose(out->stream) != 0) whole = false;
+    if (whole && !out->text) out->text = calloc(1, 1); /* nothing was written */
+    char *text = out->text;
+    if (whole && text) {
+        text[out->bytes] = 0;
+    } else {
+        free(text);
+        text = NULL;
+    }
+    *out = (struct memory_stream){0};
+    return text;
+}

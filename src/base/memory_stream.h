@@ -1,0 +1,27 @@
+/* A stream whose text stays in memory, as open_memstream's does; but glibc's forgets that it once got no memory, and its text then
+ * has a gap.
+ *
+ *     struct memory_stream out;
+ *     memory_stream_open(&out);
+ *     if (out.stream) fputs("…", out.stream);
+ *     char *text = memory_stream_close(&out); // NULL: out of memory
+ */
+#ifndef BASE_MEMORY_STREAM_H
+#define BASE_MEMORY_STREAM_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct memory_stream {
+    FILE *stream; /* NULL = out of memory, which memory_stream_close tells */
+    char *text;
+    size_t bytes, room;
+};
+
+/* `out` must stay where it is until it is closed. */
+void memory_stream_open(struct memory_stream *out);
+
+/* All that was written, with a NUL behind it, which the caller frees; NULL where some of it found no memory. */
+char *memory_stream_close(struct memory_stream *out);
+
+#endif

@@ -1,0 +1,21 @@
+/* Threads that take turns: at each stage, ticket 0 passes first, then 1, 2 … — so that sums over work that ran in parallel
+ * are taken in one order, whatever the number of threads.
+ *
+ * No deadlock as long as tickets are handed out in increasing order: the lowest one at work never waits. */
+#ifndef BASE_ORDERED_SECTION_H
+#define BASE_ORDERED_SECTION_H
+
+#include "base/error.h"
+
+struct ordered_section;
+
+ltm_status ordered_section_create(struct ordered_section **section, int stages, struct ltm_error *error);
+void ordered_section_free(struct ordered_section *section);
+void ordered_section_reset(
+    struct ordered_section *section); /* all stages wait for ticket 0 again; nobody may be inside */
+
+/* Between the two a thread is alone at the stage. A NULL section lets everybody pass. */
+void ordered_section_enter(struct ordered_section *section, int stage, int ticket);
+void ordered_section_leave(struct ordered_section *section, int stage);
+
+#endif

@@ -1,0 +1,19 @@
+/* Progress at a pace that a caller can bear: see ltm/watch.h. */
+#ifndef BASE_PROGRESS_H
+#define BASE_PROGRESS_H
+
+#include "ltm/watch.h"
+
+struct progress {
+    const struct ltm_watch *watch; /* or NULL */
+    const char *what;
+    double total, shown; /* shown: when, in seconds */
+};
+
+struct progress progress_begin(const struct ltm_watch *watch, const char *what, double total);
+void progress_at(struct progress *pace, double done); /* tells the watch, if the last time is long enough ago */
+void progress_end(struct progress *pace);             /* tells it that all is done */
+
+void watch_message(const struct ltm_watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

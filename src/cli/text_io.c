@@ -1,0 +1,50 @@
+#include "text_io.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool grow(char **line, size_t *room) {
+    const size_t more = *room ? 2 * *room : 256;
+    char *grown = realloc(*line, more);
+    if (!grown) return false;
+    *line = grown;
+    *room = more;
+    return true;
+}
+
+ssize_t cli_read_line(char **line, size_t *room, FILE *from) {
+    size_t bytes = 0;
+    int c;
+    while ((c = getc(from)) != EOF) {
+        if (bytes == CLI_LINE_MOST) return CLI_LINE_LONG;
+        if (bytes + 2 > *room && !grow(line, room)) {
+            errno = ENOMEM;
+            return -1;
+        }
+        (*line)[bytes++] = (char)c;
+        (*line)[bytes] = 0;
+        if (c == '\n') return (ssize_t)bytes;
+    }
+    return bytes > 0 && !ferror(from) ? (ssize_t)bytes : -1;
+}
+
+/* Bytes of the control character at `at`: ASCII's, or one of Latin 1 in UTF-8; 0 for none. */
+static size_t control_bytes(const unsigned char *at, size_t left) {
+    if (*at == '\n' || *at == '\t') return 0;
+    if (*at < 0x20 || *at == 0x7f) return 1;
+    return *at == 0xc2 && left > 1 && at[1] >= 0x80 && at[1] < 0xa0 ? 2 : 0;
+}
+
+void cli_print_text(const char *text, size_t bytes) {
+    if (!isatty(STDOUT_FILENO)) {
+        fwrite(text, 1, bytes, stdout);
+        return;
+    }
+    for (size_t i = 0; i < bytes;) {
+        const size_t control = control_bytes((const unsigned char *)text + i, bytes - i);
+        putchar(control ? '?' : text[i]);
+        i += control ? control : 1;
+    }
+}

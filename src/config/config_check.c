@@ -1,0 +1,145 @@
+/* The rules that bind keys to each other, and what `auto` stands for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/processes.h"
+#include "config/config_keys.h"
+#include "ltm/config.h"
+
+/* "96 or 104": the multiples of `step` around `value`, those above 0. */
+static void print_multiples(char text[64], int value, int step) {
+    int below = value / step * step;
+    if (below > 0)
+        snprintf(text, 64, "%d or %d", below, below + step);
+    else
+        snprintf(text, 64, "%d", step);
+}
+
+static ltm_status check_heads(const struct ltm_model_config *m, struct ltm_error *error) {
+    char use[64];
+    if (m->dim % m->heads) {
+        print_multiples(use, m->dim, 2 * m->heads);
+        return fail(error, LTM_INVALID, "model.dim = %d is not a multiple of model.heads = %d; use %s", m->dim,
+                    m->heads, use);
+    }
+    if (m->dim / m->heads % 2) {
+        print_multiples(use, m->dim, 2 * m->heads);
+        return fail(
+            error, LTM_INVALID,
+            "model.dim / model.heads = %d / %d = %d is odd, and rotary positions turn pairs; use model.dim = %s",
+            m->dim, m->heads, m->dim / m->heads, use);
+    }
+    if (m->kv_heads == LTM_AUTO || m->heads % m->kv_heads == 0) return LTM_OK;
+    int below = m->kv_heads < m->heads ? m->kv_heads : m->heads;
+    while (m->heads % below) below--;
+    return fail(error, LTM_INVALID,
+                "model.heads = %d is not a multiple of model.kv_heads = %d; use model.kv_heads = %d", m->heads,
+                m->kv_heads, below);
+}
+
+static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_error *error) {
+    char use[64];
+    const int reading = m->layers - m->latent_from;
+    if (reading < 1)
+        return fail(error, LTM_INVALID,
+                    "latent.from = %d leaves none of model.layers = %d to read latents; use %d at most", m->latent_from,
+                    m->layers, m->layers - 1);
+    if (m->latents % reading) {
+        print_multiples(use, m->latents, reading);
+        if (m->latent_from)
+            return fail(error, LTM_INVALID,
+                        "latent.count = %d is not a multiple of the %d layers from latent.from = %d up; use %s, or 0 "
+                        "for none",
+                        m->latents, reading, m->latent_from, use);
+        return fail(error, LTM_INVALID,
+                    "latent.count = %d is not a multiple of model.layers = %d; use %s, or 0 for none", m->latents,
+                    m->layers, use);
+    }
+    /* Latent j stands at position j · floor(T_max / N_z): 0 for all when there are more latents than tokens. */
+    if (m->latents > m->sequence)
+        return fail(error, LTM_INVALID,
+                    "latent.count = %d is more than model.sequence = %d, so the latents' positions would coincide; use "
+                    "at most %d",
+                    m->latents, m->sequence, m->sequence / reading * reading);
+    return LTM_OK;
+}
+
+static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_slow_config *s = &c->slow;
+    if (s->lr_min != LTM_AUTO && s->lr_min > s->lr)
+        return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, a tenth of it", s->lr_min,
+                    s->lr);
+    if (s->beta1 >= 1 || s->beta2 >= 1)
+        return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
+                    s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
+    if (s->objective == LTM_OBJECTIVE_IWAE && s->samples < 2)
+        return fail(error, LTM_INVALID,
+                    "slow.objective = iwae weighs several draws, and slow.samples = 1; use slow.samples = 2 or more");
+    if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
+        return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
+                    s->samples);
+    if (s->group > s->batch)
+        return fail(error, LTM_INVALID, "slow.group = %d is more than slow.batch = %d; use auto, or at most %d",
+                    s->group, s->batch, s->batch);
+    return LTM_OK;
+}
+
+/* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
+ * threads find work. Not by the number of threads: sums are taken in the order of groups. */
+static int rows_to_group(int sequence, int batch) {
+    const int most = (1000 + sequence / 2) / sequence, share = batch / 8;
+    const int group = share < most ? share : most;
+    return group < 1 ? 1 : group;
+}
+
+static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
+    const int group = c->slow.group == LTM_AUTO ? rows_to_group(c->model.sequence, c->slow.batch) : c->slow.group;
+    const int groups = (c->slow.batch + group - 1) / group;
+    if (c->slow.parts <= groups) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "slow.parts = %d is more than the %d groups of %d that slow.batch = %d makes; use at most %d",
+                c->slow.parts, groups, group, c->slow.batch, groups);
+}
+
+static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->fast.method == LTM_FAST_LANGEVIN && c->fast.noise == LTM_NOISE_FIXED)
+        return fail(error, LTM_INVALID,
+                    "fast.noise = fixed would send every step of fast.method = langevin the same way; use fresh");
+    if (c->eval.continuation >= 1)
+        return fail(error, LTM_INVALID,
+                    "eval.continuation = 1 leaves no rest of a sequence to score; use a share below 1, such as 0.5");
+    return LTM_OK;
+}
+
+ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
+    const struct ltm_model_config *m = &config->model;
+    size_t count;
+    const struct config_key *keys = config_key_table(&count);
+    ltm_status status = LTM_OK;
+    for (size_t i = 0; i < count; i++) TRY(config_key_check(config, &keys[i], error));
+    TRY(check_heads(m, error));
+    TRY(check_latents(m, error));
+    TRY(check_slow(config, error));
+    TRY(check_parts(config, error));
+    TRY(check_fast(config, error));
+    if (m->window > m->sequence)
+        return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
+                    m->sequence, m->sequence);
+    if (strcmp(config->eval.split, "heldout") != 0 && strcmp(config->eval.split, "train") != 0)
+        return fail(error, LTM_INVALID, "eval.split = \"%s\" is not known; use heldout or train", config->eval.split);
+cleanup:
+    return status;
+}
+
+static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.5 : 0.1; }
+
+void ltm_config_resolve(struct ltm_config *config) {
+    if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
+    if (config->slow.group == LTM_AUTO) config->slow.group = rows_to_group(config->model.sequence, config->slow.batch);
+    if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
+    if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
+    if (config->fast.lr == LTM_AUTO) config->fast.lr = rate_of_method(config->fast.method);
+    if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;
+    if (config->eval.fast_lr == LTM_AUTO) config->eval.fast_lr = config->fast.lr;
+}

@@ -1,0 +1,258 @@
+#include "config/config_keys.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/numbers.h"
+
+static const char *const methods[] = {"adam", "natural", "langevin", NULL};
+static const char *const schedules[] = {"cosine", "constant", NULL};
+static const char *const noises[] = {"fresh", "fixed", NULL};
+static const char *const objectives[] = {"elbo", "iwae", NULL};
+static const char *const on_nonfinite[] = {"stop", "skip", NULL};
+static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
+
+#define INT(least, most) CONFIG_INT, false, least, most, NULL
+#define INT_OR_AUTO(least, most) CONFIG_INT, true, least, most, NULL
+#define COUNT(least, most) CONFIG_COUNT, false, least, most, NULL
+#define REAL(least, most) CONFIG_REAL, false, least, most, NULL
+#define REAL_OR_AUTO(least, most) CONFIG_REAL, true, least, most, NULL
+#define CHOICE(names) CONFIG_CHOICE, false, 0, 0, names
+#define TEXT CONFIG_TEXT, false, 0, 0, NULL
+
+/* X(name, field, kind …, default, help) */
+#define CONFIG_KEYS(X)                                                                                                 \
+    X("model.dim", model.dim, INT(2, 1 << 16), "128", "width of the decoder")                                          \
+    X("model.layers", model.layers, INT(1, 1000), "3", "layers")                                                       \
+    X("model.heads", model.heads, INT(1, 1 << 15), "4", "query heads")                                                 \
+    X("model.kv_heads", model.kv_heads, INT_OR_AUTO(1, 1 << 15), "auto", "key and value heads; auto = heads")          \
+    X("model.ffn_multiple", model.ffn_multiple, INT(1, 1 << 16), "32", "the SwiGLU width is a multiple of this")       \
+    X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
+    X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
+    X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+    X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
+      "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
+    X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
+      "the lowest layer that reads latents, counted from 0; what lies below is computed once a sequence")              \
+    X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
+      "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
+      "say")                                                                                                           \
+    X("fast.method", fast.method, CHOICE(methods), "natural",                                                          \
+      "how a posterior is fitted: natural, adam (published), langevin")                                                \
+    X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
+    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                                \
+      "rate of the fast steps; auto = 0.1 for adam, 0.5 for natural, 0.1 for langevin")                                \
+    X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
+      "natural: weight of a step's estimate in the running curvature")                                                 \
+    X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                                 \
+      "natural: most standard deviations that a mean moves in a step; 0 = any")                                        \
+    X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")    \
+    X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")      \
+    X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                       \
+    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
+    X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
+    X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                     \
+    X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
+      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
+    X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \
+      "parts of a batch that processes send the gradient's sums of: fewer send less; 0 = each group is one")           \
+    X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
+    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                      \
+    X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
+    X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                         \
+    X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \
+    X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                           \
+    X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                              \
+    X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
+      "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
+    X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
+    X("slow.objective", slow.objective, CHOICE(objectives), "elbo",                                                    \
+      "elbo: the draws' mean; iwae: the gradient of their importance-weighted bound")                                  \
+    X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
+    X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
+    X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
+    X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
+    X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
+    X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
+    X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
+    X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
+    X("run.precision", run.precision, CHOICE(precisions), "auto",                                                      \
+      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite), "stop",                                              \
+      "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
+    X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only")   \
+    X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
+    X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
+      "slow steps between checkpoints; 0 = last only")                                                                 \
+    X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")               \
+    X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                    \
+    X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")                 \
+    X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
+      "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
+    X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
+    X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+    X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
+    X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
+
+#define FIELD(field) offsetof(struct ltm_config, field), sizeof(((struct ltm_config *)0)->field)
+#define ROW(name, field, ...) ROW_OF(name, field, __VA_ARGS__)
+#define ROW_OF(name, field, kind, automatic, least, most, choices, fallback, help) \
+    {name, kind, automatic, FIELD(field), least, most, choices},
+static const struct config_key table[] = {CONFIG_KEYS(ROW)};
+
+#define PUBLIC(name, field, ...) PUBLIC_OF(name, field, __VA_ARGS__)
+#define PUBLIC_OF(name, field, kind, automatic, least, most, choices, fallback, help) {name, fallback, help},
+static const struct ltm_config_key public_table[] = {CONFIG_KEYS(PUBLIC)};
+
+enum { KEYS = sizeof table / sizeof table[0] };
+
+const struct config_key *config_key_table(size_t *count) {
+    *count = KEYS;
+    return table;
+}
+
+const struct ltm_config_key *ltm_config_keys(size_t *count) {
+    *count = KEYS;
+    return public_table;
+}
+
+const struct config_key *config_key_find(const char *name) {
+    for (size_t i = 0; i < KEYS; i++)
+        if (strcmp(table[i].name, name) == 0) return &table[i];
+    return NULL;
+}
+
+static int64_t integer_at(const struct config_key *key, const void *field) {
+    if (key->kind == CONFIG_COUNT) return *(const int64_t *)field;
+    return *(const int *)field;
+}
+
+/* "a whole number from 1 to 1000, or auto" */
+static void print_range(const struct config_key *key, char *text, size_t size) {
+    char least[NUMBER_TEXT], most[NUMBER_TEXT];
+    number_print_real(least, key->least);
+    number_print_real(most, key->most);
+    snprintf(text, size, "a%s number from %s to %s%s", key->kind == CONFIG_REAL ? "" : " whole", least, most,
+             key->automatic ? ", or auto" : "");
+}
+
+static void print_choices(const struct config_key *key, char *text, size_t size) {
+    size_t used = 0;
+    for (size_t i = 0; key->choices[i] && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " or " : "", key->choices[i]);
+}
+
+/* Text must come back from an INI file as it went in. */
+static const char *text_fault(const char *text) {
+    size_t length = strlen(text);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f) return "a control character";
+    if (length && (text[0] == ' ' || text[length - 1] == ' ')) return "a space at its begin or end";
+    if (text[0] == ';' || text[0] == '#' || strstr(text, " ;") || strstr(text, " #"))
+        return "what begins a comment in an INI file";
+    return NULL;
+}
+
+static ltm_status parse_text(char *field, const struct config_key *key, const char *value, struct ltm_error *error) {
+    const char *fault = text_fault(value);
+    if (fault) return fail(error, LTM_INVALID, "%s = \"%.200s\" holds %s; use another name", key->name, value, fault);
+    if (strlen(value) >= key->room)
+        return fail(error, LTM_INVALID, "%s = \"%.60s…\" is longer than %zu bytes", key->name, value, key->room - 1);
+    strcpy(field, value);
+    return LTM_OK;
+}
+
+static ltm_status parse_choice(int *field, const struct config_key *key, const char *value, struct ltm_error *error) {
+    for (int i = 0; key->choices[i]; i++) {
+        if (strcmp(value, key->choices[i]) == 0) {
+            *field = i;
+            return LTM_OK;
+        }
+    }
+    char choices[128];
+    print_choices(key, choices, sizeof choices);
+    return fail(error, LTM_INVALID, "%s = \"%.100s\" is not known; use %s", key->name, value, choices);
+}
+
+static ltm_status parse_number(void *field, const struct config_key *key, const char *value, struct ltm_error *error) {
+    double real = LTM_AUTO;
+    int64_t integer = LTM_AUTO;
+    bool is_auto = key->automatic && strcmp(value, "auto") == 0, good = is_auto;
+    if (!is_auto && key->kind == CONFIG_REAL)
+        good = number_parse_real(value, &real) && real >= key->least && real <= key->most;
+    else if (!is_auto)
+        good = number_parse_integer(value, &integer) && (double)integer >= key->least && (double)integer <= key->most;
+    if (!good) {
+        char range[128];
+        print_range(key, range, sizeof range);
+        return fail(error, LTM_INVALID, "%s = \"%.100s\" is not %s", key->name, value, range);
+    }
+    switch (key->kind) {
+    case CONFIG_REAL:
+        *(double *)field = real;
+        break;
+    case CONFIG_COUNT:
+        *(int64_t *)field = integer;
+        break;
+    default:
+        *(int *)field = (int)integer;
+    }
+    return LTM_OK;
+}
+
+ltm_status config_key_parse(struct ltm_config *config, const struct config_key *key, const char *value,
+                            struct ltm_error *error) {
+    char *field = (char *)config + key->offset;
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        return parse_text(field, key, value, error);
+    case CONFIG_CHOICE:
+        return parse_choice((int *)field, key, value, error);
+    default:
+        return parse_number(field, key, value, error);
+    }
+}
+
+void config_key_print(const struct ltm_config *config, const struct config_key *key, char text[LTM_PATH_MAX]) {
+    const void *field = (const char *)config + key->offset;
+    double real = key->kind == CONFIG_REAL ? *(const double *)field : 0;
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        snprintf(text, LTM_PATH_MAX, "%s", (const char *)field);
+        break;
+    case CONFIG_CHOICE:
+        snprintf(text, LTM_PATH_MAX, "%s", key->choices[*(const int *)field]);
+        break;
+    case CONFIG_REAL:
+        if (key->automatic && real == LTM_AUTO)
+            strcpy(text, "auto");
+        else
+            number_print_real(text, real);
+        break;
+    default:
+        if (key->automatic && integer_at(key, field) == LTM_AUTO)
+            strcpy(text, "auto");
+        else
+            snprintf(text, LTM_PATH_MAX, "%lld", (long long)integer_at(key, field));
+    }
+}
+
+ltm_status config_key_check(const struct ltm_config *config, const struct config_key *key, struct ltm_error *error) {
+    const void *field = (const char *)config + key->offset;
+    char text[LTM_PATH_MAX];
+    struct ltm_config scratch;
+    if (key->kind == CONFIG_TEXT && !memchr(field, 0, key->room))
+        return fail(error, LTM_INVALID, "%s does not end within its %zu bytes", key->name, key->room);
+    if (key->kind == CONFIG_CHOICE) {
+        int choices = 0, choice = *(const int *)field;
+        while (key->choices[choices]) choices++;
+        if (choice < 0 || choice >= choices)
+            return fail(error, LTM_INVALID, "%s = %d is not one of its %d choices", key->name, choice, choices);
+    }
+    /* What can be written and read again is in range: one set of rules, not two. */
+    config_key_print(config, key, text);
+    return config_key_parse(&scratch, key, text, error);
+}

@@ -1,0 +1,14 @@
+/* INI files as people write them, read through inih: indentation, comments behind values, long lines. */
+#ifndef CONFIG_INI_FILE_H
+#define CONFIG_INI_FILE_H
+
+#include "base/error.h"
+
+/* Called for every `key = value` in order; section is "" before the first. A failure ends the reading. */
+typedef ltm_status (*ini_take)(void *user, const char *section, const char *key, const char *value,
+                               struct ltm_error *error);
+
+/* LTM_IO, or LTM_INVALID with "FILE, line N: " and what is wrong there, which may be what `take` said. */
+ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm_error *error);
+
+#endif

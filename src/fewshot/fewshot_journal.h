@@ -1,0 +1,38 @@
+/* The file of a task's items: grows as items are done, survives being cut short, and is put in order at the end.
+ *
+ * Beside it, FILE.settings.json (in place of .jsonl) says what its items depend on; with other settings the file is refused.
+ * It is locked while a run writes it. */
+#ifndef FEWSHOT_FEWSHOT_JOURNAL_H
+#define FEWSHOT_FEWSHOT_JOURNAL_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "fewshot/fewshot_metrics.h"
+
+struct journal_block {
+    int64_t at; /* -1 = the item is not there */
+    size_t bytes;
+};
+
+struct journal {
+    char path[LTM_PATH_MAX];
+    int descriptor; /* -1 = closed */
+    int64_t end;
+    struct journal_block *blocks; /* [items] */
+    int64_t items;
+};
+
+/* Open or begin FOLDER/samples_NAME.jsonl; the items that it holds whole become outcomes (done), a half one at its end goes.
+ * LTM_MISMATCH names the setting that differs; LTM_CORRUPT the line that is none of ours; LTM_IO where another run writes it. */
+ltm_status journal_open(struct journal *journal, const char *folder, const char *name, const json_t *settings,
+                        struct item_outcome *outcomes, int64_t items, struct ltm_error *error);
+
+/* Add an item's lines. */
+ltm_status journal_append(struct journal *journal, int64_t item, const char *lines, struct ltm_error *error);
+
+/* Put the items in order, in one piece. */
+ltm_status journal_finish(struct journal *journal, struct ltm_error *error);
+void journal_close(struct journal *journal);
+
+#endif

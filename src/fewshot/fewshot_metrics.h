@@ -1,0 +1,40 @@
+/* Metrics of items, and their means over items. */
+#ifndef FEWSHOT_FEWSHOT_METRICS_H
+#define FEWSHOT_FEWSHOT_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ltm/fewshot.h"
+
+enum { METRIC_NAME = 48, METRIC_FILTER = 32 };
+
+struct item_metric {
+    char name[METRIC_NAME], filter[METRIC_FILTER];
+    double value; /* of `perplexity`: the log-likelihood, as the harness keeps it */
+};
+
+struct item_outcome {
+    struct item_metric *metrics; /* [count] */
+    int count, room;
+    bool done, cut; /* cut: the prompt was too long */
+    bool diverged;  /* the prompt's fit did, and z came from the prior */
+};
+
+ltm_status outcome_add(struct item_outcome *outcome, const char *name, const char *filter, double value,
+                       struct ltm_error *error);
+void outcome_free(struct item_outcome *outcome);
+
+/* 1 - C(n-c, k) / C(n, k): the chance that of k samples drawn from n, c of them right, one at least is (Chen et al.,
+ * "Evaluating large language models trained on code", 2021, equation 1). 1 <= k <= n, 0 <= c <= n. */
+double pass_at_k(int n, int c, int k);
+
+/* The place of the largest of n values, the first of equals. */
+int largest(const double *values, int n);
+
+/* Means over the outcomes that have a metric, in the order in which metrics first appear. The caller frees *metrics. */
+ltm_status outcomes_average(struct ltm_fewshot_metric **metrics, int *count, const struct item_outcome *outcomes,
+                            int64_t items, struct ltm_error *error);
+
+#endif

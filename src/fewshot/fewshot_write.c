@@ -1,0 +1,145 @@
+/* Items answered by writing: text up to where it stops, what each filter takes from it, and how often that is right. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "fewshot/fewshot_item.h"
+#include "ltm/tokenizer.h"
+#include "text/utf8.h"
+
+/* A text on its way out of the model. */
+struct text {
+    char *bytes;
+    size_t count, room;
+};
+
+struct writing {
+    const struct fewshot_run *run;
+    struct text *texts; /* [samples] */
+};
+
+static ltm_status append(struct text *to, const char *bytes, size_t count, struct ltm_error *error) {
+    if (!to->bytes || to->count + count + 1 > to->room) {
+        const size_t room = 2 * (to->count + count) + 64;
+        char *grown = realloc(to->bytes, room);
+        if (!grown) return fail_memory(error, room, "a text");
+        to->bytes = grown;
+        to->room = room;
+    }
+    if (count) memcpy(to->bytes + to->count, bytes, count);
+    to->count += count;
+    to->bytes[to->count] = 0;
+    return LTM_OK;
+}
+
+static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
+    const struct writing *w = user;
+    const struct ltm_tokenizer *tokenizer = w->run->tokenizer;
+    struct text *text = &w->texts[sample];
+    char *bytes = NULL;
+    size_t count;
+    *more = token != ltm_tokenizer_end(tokenizer);
+    if (!*more || token >= ltm_tokenizer_vocab(tokenizer))
+        return LTM_OK; /* model.vocab may be rounded up: such ids are no text */
+    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &bytes, &count, error);
+    if (status == LTM_OK) status = append(text, bytes, count, error);
+    free(bytes);
+    if (status != LTM_OK) return status;
+    const size_t stop = answer_stop(&w->run->task->rules, text->bytes, text->count);
+    *more = stop == text->count;
+    text->count = stop;
+    text->bytes[stop] = 0;
+    return LTM_OK;
+}
+
+/* A young model spells bytes that are no text; JSON must be: U+FFFD for each, and for a NUL. The caller frees *clean. */
+static ltm_status clean_text(char **clean, const struct text *text, struct ltm_error *error) {
+    struct text to = {0};
+    ltm_status status = append(&to, "", 0, error);
+    for (size_t at = 0; status == LTM_OK && at < text->count;) {
+        bool open;
+        const size_t valid = utf8_valid(text->bytes + at, text->count - at, &open);
+        const char *nul = memchr(text->bytes + at, 0, valid);
+        const size_t good = nul ? (size_t)(nul - (text->bytes + at)) : valid;
+        status = append(&to, text->bytes + at, good, error);
+        at += good;
+        if (status != LTM_OK || at == text->count) break;
+        status = append(&to, "\xEF\xBF\xBD", 3, error);
+        at++;
+    }
+    *clean = to.bytes;
+    return status;
+}
+
+static ltm_status write_samples(char **texts, const struct fewshot_run *run, struct fewshot_worker *worker,
+                                int64_t number, const char *prompt, struct ltm_error *error) {
+    const int samples = run->options.samples;
+    struct writing w = {.run = run};
+    int32_t *ids = NULL;
+    size_t count;
+    ltm_status status = LTM_OK;
+    TRY(NEW_ARRAY(w.texts, (size_t)samples, "samples", error));
+    TRY(ltm_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), &ids, &count, error));
+    prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
+    TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
+    for (int s = 0; s < samples; s++) TRY(clean_text(&texts[s], &w.texts[s], error));
+cleanup:
+    for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);
+    free(w.texts);
+    free(ids);
+    return status;
+}
+
+/* exact_match and pass@k of one filter. */
+static ltm_status measure(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
+                          int64_t number, const struct answer_filter *filter, char *const *texts,
+                          struct ltm_error *error) {
+    const struct ltm_fewshot_options *o = &run->options;
+    const char *gold = run->task->items.all[number].answer;
+    json_t *taken = json_array();
+    ltm_status status = LTM_OK;
+    int right = 0;
+    for (int s = 0; s < o->samples; s++) {
+        char *answer;
+        bool is_right = false;
+        TRY(answer_extract(&answer, filter, texts[s], error));
+        json_array_append_new(taken, json_string(answer));
+        status = answer_is_right(&is_right, &run->task->rules, filter, gold, answer, error);
+        free(answer);
+        if (status != LTM_OK) goto cleanup;
+        right += is_right;
+        if (s == 0) TRY(outcome_add(outcome, "exact_match", filter->name, is_right, error));
+    }
+    for (int i = 0; i < o->passes; i++) {
+        char name[METRIC_NAME];
+        snprintf(name, sizeof name, "pass@%d", o->pass[i]);
+        TRY(outcome_add(outcome, name, filter->name, pass_at_k(o->samples, right, o->pass[i]), error));
+    }
+    return record_filter(record, filter->name, taken, error);
+cleanup:
+    json_decref(taken);
+    return status;
+}
+
+ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
+                         struct fewshot_worker *worker, int64_t number, const char *prompt, struct ltm_error *error) {
+    const struct answer_rules *rules = &run->task->rules;
+    const int samples = run->options.samples;
+    ltm_status status = LTM_OK;
+    char **texts = NULL;
+    json_t *responses = json_array();
+    TRY(NEW_ARRAY(texts, (size_t)samples, "samples", error));
+    TRY(write_samples(texts, run, worker, number, prompt, error));
+    for (int s = 0; s < samples; s++) json_array_append_new(responses, json_string(texts[s]));
+    status = record_make(record, run, number, worker->prompted.cut, json_pack("[[s]]", prompt),
+                         json_pack("[O]", responses), error);
+    for (int f = 0; status == LTM_OK && f < rules->filter_count; f++)
+        status = measure(outcome, record, run, number, &rules->filters[f], texts, error);
+    if (status == LTM_OK) status = measure_family(outcome, record, run, number, texts, samples, error);
+cleanup:
+    for (int s = 0; texts && s < samples; s++) free(texts[s]);
+    free(texts);
+    json_decref(responses);
+    return status;
+}

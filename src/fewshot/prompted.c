@@ -1,0 +1,262 @@
+#include "fewshot/prompted.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/vector.h"
+
+enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/random.h) */
+
+ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
+                           const struct prompted_options *options, struct ltm_error *error) {
+    const struct decoder *decoder = weights->decoder;
+    const struct ltm_model_config *c = &decoder->config;
+    const int K = c->latents && options->draws > 1 ? options->draws : 1;
+    ltm_status status = LTM_OK;
+    *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
+    TRY(decoder_pass_create(&p->pass, decoder, 1, c->sequence, false, error));
+    TRY(fast_loop_create(&p->loop, decoder, 1, c->sequence, error));
+    TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));
+    TRY(NEW_ARRAY(p->tokens, (size_t)c->sequence + 1, "a prompt", error));
+    TRY(NEW_ARRAY(p->weights, (size_t)K, "draws", error));
+    TRY(NEW_ARRAY(p->gold_slots, (size_t)K, "draws", error));
+    TRY(NEW_ARRAY(p->gold_next, (size_t)K, "draws", error));
+    TRY(NEW_ARRAY(p->mixture, (size_t)c->vocab, "draws", error));
+    for (int k = 0; k < K; k++) p->gold_slots[k] = k;
+    return LTM_OK;
+cleanup:
+    prompted_free(p);
+    return status;
+}
+
+void prompted_free(struct prompted *p) {
+    decoder_pass_free(p->pass);
+    fast_loop_free(&p->loop);
+    decoder_stream_free(p->stream);
+    free(p->tokens);
+    free(p->weights);
+    free(p->gold_slots);
+    free(p->gold_next);
+    free(p->mixture);
+    free(p->logs);
+    *p = (struct prompted){0};
+}
+
+ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error) {
+    return decoder_fail_nonfinite(p->decoder, "the model's predictions are not finite numbers",
+                                  "lower fast.lr, or use a checkpoint from before the training diverged", error);
+}
+
+static struct noise_source noise_of(const struct prompted *p, uint32_t purpose) {
+    return (struct noise_source){{.seed = p->options->seed, .purpose = purpose, .step = PROMPT_STEP}, &p->number};
+}
+
+/* Begin the pass over the prompt from token `from` on, unless that is done. */
+static void read_prompt(struct prompted *p, int from) {
+    if (p->read_from == from || from == p->inputs) return;
+    decoder_begin(p->pass, p->tokens + from, p->tokens + from + 1, 1, p->inputs - from);
+    p->read_from = from;
+}
+
+void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number) {
+    static const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
+    const size_t most = (size_t)(p->decoder->config.sequence - room) + 1;
+    p->cut = count + 1 > most;
+    if (p->cut) {
+        memcpy(p->tokens, ids + count - most, most * sizeof *ids);
+    } else {
+        p->tokens[0] = p->options->begin;
+        if (count) memcpy(p->tokens + 1, ids, count * sizeof *ids);
+    }
+    p->inputs = (int)(p->cut ? most : count + 1) - 1;
+    p->read_from = -1;
+    p->number = number;
+    p->diverged = false;
+    fast_loop_start(&p->loop, p->inputs ? &p->options->fast : &prior, 1);
+    if (p->inputs == 0 || p->loop.latents == 0) return;
+    const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
+    read_prompt(p, 0);
+    fast_loop_run(&p->loop, p->pass, &p->options->fast, &noise, 1, p->inputs, NULL);
+    p->diverged = p->loop.diverged[0];
+}
+
+/* The k-th draw of z, and the pass over the prompt from `from` on under it. */
+static void draw(struct prompted *p, int k, int from) {
+    const struct noise_source noise = noise_of(p, RANDOM_SCORE_NOISE);
+    if (p->loop.latents && p->options->draws > 0) {
+        fast_loop_draw(&p->loop, &noise, 1, k);
+        posterior_sample(p->loop.z, p->loop.mu, p->loop.logvar, p->loop.noise, p->loop.latents);
+    } else if (p->loop.latents)
+        memcpy(p->loop.z, p->loop.mu, p->loop.latents * sizeof *p->loop.z);
+    read_prompt(p, from);
+    if (from < p->inputs) decoder_score(p->pass, p->loop.z, p->loop.nll);
+}
+
+static void stand_behind(const struct prompted *p, int slot, int from) {
+    if (from < p->inputs)
+        decoder_stream_begin_behind(p->stream, slot, p->pass, p->loop.z);
+    else
+        decoder_stream_begin(p->stream, slot, p->loop.z);
+}
+
+/* Logits become probabilities that are not normalised; returns their sum, and log p of a token. */
+static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
+    const float most = vector_max(logits, (size_t)vocab);
+    const double above = (double)logits[token] - (double)most;
+    const float sum = vector_exp_sum(logits, most, (size_t)vocab);
+    *log_p = above - log((double)sum);
+    return sum;
+}
+
+/* Up to PROMPTED_SLOTS continuations at once under the present draw: log p of continuation i into *logs[i]. */
+static void score_side_by_side(struct prompted *p, const struct continuation *const *c, int n, int from,
+                               double *const *logs) {
+    const size_t vocab = (size_t)p->decoder->config.vocab;
+    int order[PROMPTED_SLOTS], active = n;
+    for (int i = 0; i < n; i++) {
+        order[i] = i;
+        *logs[i] = 0;
+        stand_behind(p, p->draws + i, from);
+    }
+    for (size_t t = 0; active > 0; t++) {
+        for (int row = 0; row < active; row++) {
+            p->slots[row] = p->draws + order[row];
+            p->next[row] = t ? c[order[row]]->ids[t - 1] : p->tokens[p->inputs];
+        }
+        float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
+        int left = 0;
+        for (int row = 0; row < active; row++) {
+            const int i = order[row];
+            double log_p;
+            softmax(logits + (size_t)row * vocab, (int)vocab, c[i]->ids[t], &log_p);
+            *logs[i] += log_p;
+            if (t + 1 < c[i]->count) order[left++] = i;
+        }
+        active = left;
+    }
+}
+
+/* Every continuation but `skip` under the k-th draw. */
+static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
+                         int from) {
+    const struct continuation *some[PROMPTED_SLOTS];
+    double *logs[PROMPTED_SLOTS];
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        if (i != skip) {
+            some[count] = &continuations[i];
+            logs[count++] = &p->logs[(size_t)i * (size_t)p->draws + (size_t)k];
+        }
+        if (count == PROMPTED_SLOTS || (i == n - 1 && count > 0)) {
+            score_side_by_side(p, some, count, from, logs);
+            count = 0;
+        }
+    }
+}
+
+static double log_mean_exp(const double *logs, int n) {
+    double most = logs[0], sum = 0;
+    for (int i = 1; i < n; i++) most = logs[i] > most ? logs[i] : most;
+    for (int i = 0; i < n; i++) sum += exp(logs[i] - most);
+    return most + log(sum / n);
+}
+
+/* The gold continuation under every draw in step: at each token draw k has the weight p(tokens before | z_k) in the mixture's
+ * prediction. */
+static double score_gold(struct prompted *p, const struct continuation *c, bool *greedy) {
+    const int K = p->draws, vocab = p->decoder->config.vocab;
+    int32_t token = p->tokens[p->inputs];
+    *greedy = true;
+    for (int k = 0; k < K; k++) p->weights[k] = 0;
+    for (size_t t = 0; t < c->count; t++) {
+        const double all = log_mean_exp(p->weights, K);
+        for (int k = 0; k < K; k++) p->gold_next[k] = token;
+        float *logits = decoder_stream_step(p->stream, p->gold_slots, p->gold_next, K);
+        token = c->ids[t];
+        memset(p->mixture, 0, (size_t)vocab * sizeof *p->mixture);
+        for (int k = 0; k < K; k++, logits += vocab) {
+            double log_p;
+            const float sum = softmax(logits, vocab, token, &log_p);
+            const float weight = (float)exp(p->weights[k] - all) / sum;
+            for (int v = 0; v < vocab; v++) p->mixture[v] += weight * logits[v];
+            p->weights[k] += log_p;
+        }
+        *greedy = *greedy && p->mixture[token] >= vector_max(p->mixture, (size_t)vocab);
+    }
+    return log_mean_exp(p->weights, K);
+}
+
+ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
+                          bool *greedy, struct ltm_error *error) {
+    const size_t K = (size_t)p->draws, need = K * (size_t)n;
+    const int length = p->decoder->config.sequence, apart = greedy ? gold : -1;
+    int from = 0;
+    for (int i = 0; i < n; i++) {
+        const int over = p->inputs + (int)continuations[i].count - length;
+        if (over > from) from = over;
+    }
+    if (need > p->log_room) {
+        free(p->logs);
+        p->log_room = 0;
+        ltm_status status = NEW_ARRAY(p->logs, need, "scores", error);
+        if (status != LTM_OK) return status;
+        p->log_room = need;
+    }
+    for (int k = 0; k < p->draws; k++) {
+        draw(p, k, from);
+        if (greedy) stand_behind(p, k, from);
+        score_others(p, continuations, n, apart, k, from);
+    }
+    for (int i = 0; i < n; i++)
+        logs[i] =
+            i == apart ? score_gold(p, &continuations[i], greedy) : log_mean_exp(p->logs + (size_t)i * K, p->draws);
+    return LTM_OK;
+}
+
+/* Up to PROMPTED_SLOTS samples at once, from `first` on. */
+static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler, int first, int n, int length,
+                                     prompted_token_fn on_token, void *user, struct ltm_error *error) {
+    int order[PROMPTED_SLOTS], active = n;
+    for (int i = 0; i < n; i++) {
+        order[i] = i;
+        draw(p, first + i, 0);
+        stand_behind(p, p->draws + i, 0);
+    }
+    int32_t last[PROMPTED_SLOTS];
+    for (int i = 0; i < n; i++) last[i] = p->tokens[p->inputs];
+    for (int t = 0; t < length && active > 0; t++) {
+        for (int row = 0; row < active; row++) {
+            p->slots[row] = p->draws + order[row];
+            p->next[row] = last[order[row]];
+        }
+        const float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
+        int left = 0;
+        for (int row = 0; row < active; row++, logits += p->decoder->config.vocab) {
+            const int i = order[row];
+            const struct random_key key = {.seed = p->options->seed,
+                                           .purpose = RANDOM_GENERATE,
+                                           .step = (uint32_t)(first + i) + 1,
+                                           .sequence = p->number};
+            bool more = true;
+            last[i] = sampler_pick(sampler, logits, random_uniform(key, (uint32_t)t));
+            if (!isfinite(sampler_log_p(sampler, logits, last[i]))) return prompted_fail_nonfinite(p, error);
+            ltm_status status = on_token(user, first + i, last[i], &more, error);
+            if (status != LTM_OK) return status;
+            if (more) order[left++] = i;
+        }
+        active = left;
+    }
+    return LTM_OK;
+}
+
+ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
+                          prompted_token_fn on_token, void *user, struct ltm_error *error) {
+    for (int first = 0; first < samples; first += PROMPTED_SLOTS) {
+        const int n = samples - first < PROMPTED_SLOTS ? samples - first : PROMPTED_SLOTS;
+        ltm_status status = write_side_by_side(p, sampler, first, n, length, on_token, user, error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}

@@ -1,0 +1,79 @@
+/* One thread's model under a prompt: q(z|prompt) fitted on the prompt alone, then what follows scored or written under it.
+ *
+ *     prompted_begin(&p, ids, count, room, number);              the prompt's tokens; its number keys the noise
+ *     prompted_score(&p, continuations, n, gold, logs, &greedy);
+ *     prompted_write(&p, …);                                     samples, each under its own draw of z
+ *
+ * The prompt p_1 … p_n stands behind the id b that begins a document: the pass reads b, p_1 … p_(n-1) and the fit predicts
+ * p_1 … p_n, as in training; p_n is read where the first token behind the prompt is predicted. Where `room` more tokens would
+ * not fit behind it in model.sequence, the beginning is dropped, b first. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
+#ifndef FEWSHOT_PROMPTED_H
+#define FEWSHOT_PROMPTED_H
+
+#include "generate/sampler.h"
+#include "latent/fast_loop.h"
+#include "model/decoder_stream.h"
+
+struct prompted_options {
+    struct ltm_fast_config fast;
+    int draws; /* K; 0 = z at the posterior's mean */
+    uint64_t seed;
+    int32_t begin; /* the id that begins a document */
+};
+
+/* Slots of a stream beside those of the gold continuation: choices scored, samples written at the same time. */
+enum { PROMPTED_SLOTS = 16 };
+
+struct prompted {
+    const struct decoder *decoder;
+    const struct prompted_options *options;
+    struct decoder_pass *pass;
+    struct fast_loop loop;         /* the posterior, one sequence's */
+    struct decoder_stream *stream; /* slots 0 … K - 1 for the gold continuation, one a draw, then PROMPTED_SLOTS more */
+    int draws;                     /* K, at least 1 */
+    int slots[PROMPTED_SLOTS];     /* of a step */
+    int32_t next[PROMPTED_SLOTS]; /* tokens that it reads */
+    int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
+    int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
+    bool cut;                     /* the prompt's beginning was dropped */
+    bool diverged;                /* the fit was no use: z comes from the prior (latent/fast_loop.h) */
+    uint32_t number;
+    double *weights;    /* [K] */
+    int *gold_slots;    /* [K] */
+    int32_t *gold_next; /* [K] */
+    float *mixture;     /* [V] */
+    double *logs;       /* [log_room]: log-likelihoods by continuation and draw */
+    size_t log_room;
+};
+
+/* The weights' decoder is the one that fits. */
+ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
+                           const struct prompted_options *options, struct ltm_error *error);
+void prompted_free(struct prompted *p);
+
+/* room: 1 … T_max - 1. */
+void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number);
+
+/* LTM_NUMERIC for a score that is no number. */
+ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error);
+
+struct continuation {
+    int32_t *ids;
+    size_t count; /* 1 … T_max */
+};
+
+/* logs (n) = log p(continuation | prompt) in nats. greedy, unless NULL: whether each token of the gold continuation is the
+ * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored behind as much of the
+ * prompt's end as fits; z stays as it was fitted. */
+ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
+                          bool *greedy, struct ltm_error *error);
+
+/* Called with each token of a sample; more = false ends it. */
+typedef ltm_status (*prompted_token_fn)(void *user, int sample, int32_t token, bool *more, struct ltm_error *error);
+
+/* Write `samples` texts of up to `length` tokens, at most the prompt's room. What a sample is does not depend on how many there
+ * are. */
+ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
+                          prompted_token_fn on_token, void *user, struct ltm_error *error);
+
+#endif

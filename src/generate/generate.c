@@ -1,0 +1,198 @@
+#include "generate/generate_samples.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <omp.h>
+
+#include "base/memory.h"
+#include "base/processes.h"
+#include "generate/sample_writer.h"
+#include "train/trained_model.h"
+
+/* Samples that a thread has under way: as many as make its products worth it, while their caches stay small. */
+enum { BATCH_MOST = 32 };
+static const size_t batch_bytes = (size_t)256 << 20;
+
+struct ltm_generate_options ltm_generate_defaults(void) {
+    return (struct ltm_generate_options){.count = 1,
+                                         .temperature = 0.8,
+                                         .top_k = 0,
+                                         .top_p = 0.95,
+                                         .seed = 1,
+                                         .stop_at_end = true,
+                                         .threads = LTM_AUTO,
+                                         .precision = LTM_PRECISION_AUTO,
+                                         .batch = LTM_AUTO};
+}
+
+static ltm_status check_options(const struct ltm_generate_options *o, struct ltm_error *error) {
+    const int64_t prompts = o->prompts ? o->prompt_count : 1;
+    if (o->count < 1) return fail(error, LTM_INVALID, "count = %" PRId64 ": ask for at least 1 sample", o->count);
+    if (prompts < 1) return fail(error, LTM_INVALID, "there is no prompt; give one, or none at all");
+    if (o->count > (int64_t)UINT32_MAX / prompts)
+        return fail(error, LTM_INVALID, "%" PRId64 " samples of %" PRId64 " prompts are too many; ask for less",
+                    o->count, prompts);
+    if (o->first < 0 || o->first > o->count * prompts || o->last < 0 || o->last > o->count * prompts)
+        return fail(error, LTM_INVALID, "samples %" PRId64 " to %" PRId64 " are not among 0 to %" PRId64, o->first,
+                    o->last, o->count * prompts);
+    if (o->length < 0) return fail(error, LTM_INVALID, "length = %d is negative; 0 means as many as fit", o->length);
+    if (!(o->temperature >= 0 && o->temperature <= 100))
+        return fail(error, LTM_INVALID, "temperature = %g is outside 0 … 100", o->temperature);
+    if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
+    if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
+    if (o->threads < 1 && o->threads != LTM_AUTO)
+        return fail(error, LTM_INVALID, "threads = %d: ask for at least 1, or auto", o->threads);
+    if (o->batch < 1 && o->batch != LTM_AUTO)
+        return fail(error, LTM_INVALID, "batch = %d: ask for at least 1, or auto", o->batch);
+    return LTM_OK;
+}
+
+/* A prompt's ids behind the id that begins a document. Errors name it where there are several. */
+static ltm_status read_prompt(struct prompt *prompt, const struct ltm_model *model, const char *text, int length,
+                              int64_t number, int64_t prompts, struct ltm_error *error) {
+    const int most = model->config.model.sequence;
+    char where[40] = "";
+    int32_t *ids = NULL;
+    size_t count = 0;
+    if (prompts > 1) snprintf(where, sizeof where, "prompt %" PRId64 ": ", number + 1);
+    ltm_status status = ltm_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
+    if (status != LTM_OK) {
+        struct ltm_error inner = error ? *error : (struct ltm_error){0};
+        return fail(error, status, "%s%s", where, inner.message);
+    }
+    const int more = length > 0 ? length : 1;
+    if (count + (size_t)more > (size_t)most) {
+        status =
+            fail(error, LTM_INVALID,
+                 "%s%zu tokens of prompt and %d more are over model.sequence = %d; shorten the prompt or ask for less",
+                 where, count, more, most);
+        goto cleanup;
+    }
+    prompt->count = (int)count;
+    TRY(NEW_ARRAY(prompt->ids, count + 1, "a prompt", error));
+    prompt->ids[0] = ltm_tokenizer_end(model->tokenizer);
+    if (count) memcpy(prompt->ids + 1, ids, count * sizeof *ids);
+cleanup:
+    free(ids);
+    return status;
+}
+
+/* Samples that are done wait here until all before them are. */
+struct delivery {
+    const struct ltm_generate_hooks *hooks;
+    struct finished {
+        struct ltm_sample sample;
+        char *text;
+    } * finished; /* [last - first] */
+    int64_t first, next, count;
+};
+
+static bool on_done(void *user, struct ltm_sample *sample, char *text) {
+    struct delivery *d = user;
+    const struct ltm_generate_hooks *hooks = d->hooks;
+    d->finished[sample->number - d->first] = (struct finished){*sample, text};
+    for (; d->next < d->count && d->finished[d->next].text; d->next++) {
+        struct finished *f = &d->finished[d->next];
+        const bool more = !hooks->on_sample || hooks->on_sample(hooks->user, &f->sample);
+        free(f->text);
+        f->text = NULL;
+        if (!more) {
+            d->count = 0; /* no more of them */
+            return false;
+        }
+        if (!hooks->watch || !hooks->watch->progress) continue;
+        const struct ltm_progress progress = {
+            .what = "generating", .done = (double)(d->next + 1), .total = (double)d->count};
+        hooks->watch->progress(hooks->watch->user, &progress);
+    }
+    return true;
+}
+
+static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
+    const struct delivery *d = user;
+    return d->hooks->on_text(d->hooks->user, sample, fresh);
+}
+
+/* Threads with streams of their own, or, for a single sample, one stream that they share. */
+static ltm_status run_writers(struct writing *w, const struct stream_weights *weights, struct ltm_error *error) {
+    const struct ltm_generate_options *o = w->options;
+    const int64_t samples = w->last - w->next;
+    const int writers = samples < o->threads ? (int)samples : o->threads;
+    const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
+    const size_t one = decoder_stream_bytes(w->model->decoder, 1, team);
+    const int64_t each = (samples + writers - 1) / writers, fit = (int64_t)(batch_bytes / one);
+    int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;
+    if (slots > each) slots = each;
+    struct sample_writer *all = NULL;
+    ltm_status status = NEW_ARRAY(all, (size_t)writers, "threads", error);
+    for (int i = 0; i < writers && status == LTM_OK; i++)
+        status = sample_writer_create(&all[i], w, weights, (int)slots, team, error);
+    if (status == LTM_OK) {
+        if (writers == 1)
+            sample_writer_run(&all[0]);
+        else {
+#pragma omp parallel num_threads(writers)
+            for (int i = omp_get_thread_num(); i < writers; i += omp_get_num_threads()) sample_writer_run(&all[i]);
+        }
+        status = w->status;
+        if (status != LTM_OK && error) *error = w->error;
+    }
+    for (int i = 0; all && i < writers; i++) sample_writer_free(&all[i]);
+    free(all);
+    return status;
+}
+
+static struct ltm_fast_config fast_of(const struct ltm_model *model, const struct ltm_generate_options *o) {
+    struct ltm_config config = model->config;
+    ltm_config_resolve(&config); /* an older file may lack a rate */
+    return o->fast ? *o->fast : config.fast;
+}
+
+ltm_status generate_samples(const struct ltm_model *model, const struct ltm_generate_options *options,
+                            const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct ltm_generate_options o = *options;
+    const int64_t prompt_count = o.prompts ? o.prompt_count : 1;
+    struct prompt *prompts = NULL;
+    struct stream_weights *weights = NULL;
+    struct delivery delivery = {.hooks = hooks, .first = o.first};
+    struct writing w = {.model = model,
+                        .options = &o,
+                        .fast = fast_of(model, &o),
+                        .next = o.first,
+                        .last = o.last ? o.last : o.count * prompt_count,
+                        .on_text = hooks->on_text ? on_text : NULL,
+                        .on_done = on_done,
+                        .user = &delivery,
+                        .stop = hooks->stop};
+    TRY(check_options(&o, error));
+    if (!model->tokenizer)
+        return fail(error, LTM_UNSUPPORTED,
+                    "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");
+    if (o.threads == LTM_AUTO) o.threads = processes_threads();
+    if (o.precision == LTM_PRECISION_AUTO) o.precision = model->config.run.precision;
+    if (w.next >= w.last) return LTM_OK;
+    TRY(NEW_ARRAY(prompts, (size_t)prompt_count, "prompts", error));
+    for (int64_t i = 0; i < prompt_count; i++) {
+        TRY(read_prompt(&prompts[i], model, o.prompts ? o.prompts[i] : "", o.length, i, prompt_count, error));
+        if (prompts[i].count > w.longest) w.longest = prompts[i].count;
+    }
+    w.prompts = prompts;
+    delivery.count = w.last - w.next;
+    TRY(NEW_ARRAY(delivery.finished, (size_t)delivery.count, "samples", error));
+    TRY(stream_weights_create(&weights, model->decoder, o.precision == LTM_PRECISION_BF16, o.threads, error));
+    TRY(run_writers(&w, weights, error));
+    if (delivery.next < delivery.count)
+        status = fail(error, LTM_INTERRUPTED, "interrupted with %" PRId64 " of %" PRId64 " samples written",
+                      delivery.next, delivery.count);
+cleanup:
+    for (int64_t i = 0; prompts && i < prompt_count; i++) free(prompts[i].ids);
+    for (int64_t i = 0; delivery.finished && i < w.last - delivery.first; i++) free(delivery.finished[i].text);
+    free(prompts);
+    free(delivery.finished);
+    stream_weights_free(weights);
+    return status;
+}

@@ -1,0 +1,193 @@
+#include "generate/sample_writer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "train/trained_model.h"
+
+ltm_status sample_writer_create(struct sample_writer *writer, struct writing *shared,
+                                const struct stream_weights *weights, int slots, int threads, struct ltm_error *error) {
+    const struct ltm_generate_options *o = shared->options;
+    const struct decoder *decoder = shared->model->decoder;
+    const int longest = shared->longest;
+    ltm_status status = LTM_OK;
+    *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1};
+    TRY(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
+    TRY(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
+    TRY(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
+    TRY(decoder_stream_create(&writer->stream, weights, slots, threads, error));
+    TRY(sampler_create(&writer->sampler, decoder->config.vocab, o->temperature, o->top_k, o->top_p, error));
+    TRY(fast_loop_create(&writer->loop, decoder, 1, longest ? longest : 1, error));
+    if (longest) TRY(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
+    for (int i = 0; i < slots; i++) writer->order[i] = i;
+cleanup:
+    return status;
+}
+
+void sample_writer_free(struct sample_writer *writer) {
+    for (int i = 0; writer->slot && i < writer->slots; i++) free(writer->slot[i].text.text);
+    free(writer->slot);
+    free(writer->order);
+    free(writer->tokens);
+    decoder_stream_free(writer->stream);
+    decoder_pass_free(writer->pass);
+    fast_loop_free(&writer->loop);
+    sampler_free(&writer->sampler);
+}
+
+/* q(z | prompt) by the fast loop, or the prior where the prompt is empty. A prompt is fitted alone, so that its posterior does
+ * not depend on what else there is. */
+static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error *error) {
+    const struct prompt *prompt = &w->shared->prompts[number];
+    const uint32_t sequence = (uint32_t)number;
+    const struct noise_source noise = {{.seed = w->shared->options->seed, .purpose = RANDOM_SCORE_FIT}, &sequence};
+    if (w->fitted == number) return LTM_OK;
+    w->fitted = number;
+    if (prompt->count == 0) {
+        const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
+        fast_loop_start(&w->loop, &prior, 1);
+        return LTM_OK;
+    }
+    decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
+    fast_loop_start(&w->loop, &w->shared->fast, 1);
+    fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
+    if (!w->loop.diverged[0]) return LTM_OK;
+    char what[80];
+    snprintf(what, sizeof what, "the fast loop diverged on prompt %lld", (long long)number + 1);
+    return decoder_fail_nonfinite(w->shared->model->decoder, what, "use a lower fast.lr", error);
+}
+
+/* z of a sample, and the stream behind its prompt. */
+static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struct ltm_error *error) {
+    const struct ltm_generate_options *o = w->shared->options;
+    const int64_t prompt = number / o->count;
+    const struct prompt *p = &w->shared->prompts[prompt];
+    const uint32_t sequence = (uint32_t)number;
+    const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
+    struct sample_slot *s = &w->slot[slot];
+    ltm_status status = fit(w, prompt, error);
+    if (status != LTM_OK) return status;
+    fast_loop_draw(&w->loop, &noise, 1, 0);
+    posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    if (p->count) {
+        decoder_score(w->pass, w->loop.z, w->loop.nll);
+        decoder_stream_begin_behind(w->stream, slot, w->pass, w->loop.z);
+    } else
+        decoder_stream_begin(w->stream, slot, w->loop.z);
+    s->sample = (struct ltm_sample){.number = number, .prompt = prompt};
+    s->told = 0;
+    s->token = p->ids[p->count];
+    s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
+    return LTM_OK;
+}
+
+/* Tell of text that is new; at the end of a sample of all of it. False when the sample is to end. */
+static bool tell(struct sample_writer *w, struct sample_slot *s, bool end) {
+    struct writing *shared = w->shared;
+    const size_t whole = end ? s->text.bytes : sample_text_whole(&s->text);
+    bool more = true;
+    if (!shared->on_text || whole <= s->told) return true;
+    struct ltm_sample so_far = s->sample;
+    so_far.text = s->text.text;
+    so_far.bytes = whole;
+#pragma omp critical(generation)
+    more = shared->on_text(shared->user, &so_far, whole - s->told);
+    s->told = whole;
+    return more;
+}
+
+static void stop_for(struct writing *shared, const struct ltm_error *error) {
+#pragma omp critical(generation)
+    if (shared->status == LTM_OK) {
+        shared->status = error->code;
+        shared->error = *error;
+#pragma omp atomic write
+        shared->stopped = true;
+    }
+}
+
+/* Take the token that follows. False when the sample ends here. */
+static bool take_token(struct sample_writer *w, struct sample_slot *s, const float *logits, struct ltm_error *error) {
+    const struct ltm_tokenizer *tokenizer = w->shared->model->tokenizer;
+    const struct ltm_generate_options *o = w->shared->options;
+    const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE, .sequence = (uint32_t)s->sample.number};
+    s->token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
+    const double log_p = sampler_log_p(&w->sampler, logits, s->token);
+    if (!isfinite(log_p)) {
+        decoder_fail_nonfinite(w->shared->model->decoder, "the model's logits are not finite numbers",
+                               "use a checkpoint from before the training diverged", error);
+        return false;
+    }
+    s->sample.log_p += log_p;
+    s->sample.tokens++;
+    s->left--;
+    if (s->token == ltm_tokenizer_end(tokenizer) && o->stop_at_end) {
+        s->sample.ended = true;
+        return false;
+    }
+    if (sample_text_append(&s->text, tokenizer, s->token, error) != LTM_OK) return false;
+    return tell(w, s, false) && s->left > 0;
+}
+
+/* Hand a sample over with its text. */
+static void finish(struct sample_writer *w, struct sample_slot *s, struct ltm_error *error) {
+    struct writing *shared = w->shared;
+    if (!s->text.text && NEW_ARRAY(s->text.text, 1, "a sample's text", error) != LTM_OK) return;
+    tell(w, s, true);
+    s->sample.text = s->text.text;
+    s->sample.bytes = s->text.bytes;
+    bool more;
+#pragma omp critical(generation)
+    more = shared->on_done(shared->user, &s->sample, s->text.text);
+    s->text = (struct sample_text){0};
+    if (!more)
+#pragma omp atomic write
+        shared->stopped = true;
+}
+
+/* The number of the next sample, or -1. */
+static int64_t next_sample(struct writing *shared) {
+    int64_t number;
+#pragma omp atomic capture
+    number = shared->next++;
+    return number < shared->last ? number : -1;
+}
+
+static bool is_stopped(struct writing *shared) {
+    bool stopped;
+#pragma omp atomic read
+    stopped = shared->stopped;
+    return stopped || (shared->stop && __atomic_load_n(shared->stop, __ATOMIC_RELAXED));
+}
+
+void sample_writer_run(struct sample_writer *w) {
+    struct writing *shared = w->shared;
+    struct ltm_error error = {0};
+    const size_t vocab = (size_t)shared->model->decoder->config.vocab;
+    bool left = true;
+    while (!is_stopped(shared) && error.code == LTM_OK) {
+        while (left && w->active < w->slots) {
+            const int64_t number = next_sample(shared);
+            left = number >= 0 && begin(w, w->order[w->active], number, &error) == LTM_OK;
+            w->active += left;
+        }
+        if (w->active == 0 || error.code != LTM_OK) break;
+        for (int i = 0; i < w->active; i++) w->tokens[i] = w->slot[w->order[i]].token;
+        const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);
+        /* From the last on, so that one that leaves changes places with one that is done with this step. */
+        for (int i = w->active; i-- > 0;) {
+            struct sample_slot *s = &w->slot[w->order[i]];
+            if (take_token(w, s, logits + (size_t)i * vocab, &error)) continue;
+            if (error.code != LTM_OK) break;
+            finish(w, s, &error);
+            const int freed = w->order[i];
+            w->order[i] = w->order[--w->active];
+            w->order[w->active] = freed;
+        }
+    }
+    if (error.code != LTM_OK) stop_for(shared, &error);
+}

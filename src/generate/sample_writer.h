@@ -1,0 +1,65 @@
+/* One thread that writes samples: a stream with slots, in each a sample under way. A slot whose sample is done takes the next
+ * one, so that a step always has as many rows as there are samples left to write. */
+#ifndef GENERATE_SAMPLE_WRITER_H
+#define GENERATE_SAMPLE_WRITER_H
+
+#include "generate/sample_text.h"
+#include "generate/sampler.h"
+#include "latent/fast_loop.h"
+#include "ltm/generate.h"
+#include "model/decoder_stream.h"
+
+/* A prompt as the decoder reads it. */
+struct prompt {
+    int32_t *ids; /* the end-of-sequence id that begins a document, then the prompt's */
+    int count;    /* of the prompt's */
+};
+
+/* What all writers share. */
+struct writing {
+    const struct ltm_model *model;
+    const struct ltm_generate_options *options; /* no auto */
+    struct ltm_fast_config fast;
+    const struct prompt *prompts;
+    int longest; /* tokens of the longest prompt */
+    int64_t next, last;
+    /* Called by one thread at a time; whether to go on with the sample. Its text is `sample->text`. */
+    bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh); /* or NULL */
+    /* The text is now the callee's to free. Whether to go on at all. */
+    bool (*on_done)(void *user, struct ltm_sample *sample, char *text);
+    void *user;
+    bool stopped; /* by a hook, a signal or an error */
+    const volatile sig_atomic_t *stop;
+    ltm_status status; /* of the first error */
+    struct ltm_error error;
+};
+
+struct sample_slot {
+    struct ltm_sample sample;
+    struct sample_text text;
+    size_t told;   /* bytes of it that on_text has had */
+    int32_t token; /* to be read next */
+    int left;      /* tokens that may still come */
+};
+
+struct sample_writer {
+    struct writing *shared;
+    struct decoder_stream *stream;
+    struct sampler sampler;
+    struct decoder_pass *pass; /* over a prompt; NULL where all are empty */
+    struct fast_loop loop;     /* the posterior fitted on it, or the prior */
+    int64_t fitted;            /* the prompt that this is of; -1 = none */
+    int slots, active;
+    struct sample_slot *slot; /* [slots]; those under way first in `order` */
+    int *order;               /* [slots] */
+    int32_t *tokens;          /* [slots] */
+};
+
+ltm_status sample_writer_create(struct sample_writer *writer, struct writing *shared,
+                                const struct stream_weights *weights, int slots, int threads, struct ltm_error *error);
+void sample_writer_free(struct sample_writer *writer);
+
+/* Write samples until none is left or the writing has been stopped; an error goes into `shared`. */
+void sample_writer_run(struct sample_writer *writer);
+
+#endif

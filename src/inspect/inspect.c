@@ -1,0 +1,357 @@
+/* ltm_inspect: finds out what a path is, and describes it; checkpoints, runs and configurations here, what they are made
+ * from in inspect_data.c. */
+#include "ltm/inspect.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/numbers.h"
+#include "base/safetensors.h"
+#include "config/config_keys.h"
+#include "inspect/inspect_parts.h"
+#include "ltm/model.h"
+#include "ltm/tokenizer.h"
+#include "ltm/train.h"
+#include "ltm/twin.h"
+#include "text/shards.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+#include "train/vocabulary.h"
+
+/* ---- Configurations ---- */
+
+static void put_config(json_t *out, const struct ltm_config *config) {
+    size_t count;
+    const struct config_key *keys = config_key_table(&count);
+    json_t *all = json_object();
+    for (size_t i = 0; i < count; i++) {
+        char value[LTM_PATH_MAX];
+        double real;
+        int64_t integer;
+        json_t *json = NULL;
+        config_key_print(config, &keys[i], value);
+        if (keys[i].kind == CONFIG_REAL && number_parse_real(value, &real)) json = json_real(real);
+        if (keys[i].kind <= CONFIG_COUNT && number_parse_integer(value, &integer)) json = json_integer(integer);
+        json_object_set_new(all, keys[i].name, json ? json : json_string(value)); /* "auto" is a string too */
+    }
+    json_object_set_new(out, "configuration", all);
+}
+
+static void put_model_size(json_t *out, const struct ltm_model_config *model) {
+    json_object_set_new(out, "parameters", json_integer(ltm_parameter_count(model)));
+    json_object_set_new(out, "forward_flops_per_token", json_real(ltm_forward_flops(model)));
+}
+
+static void put_steps(json_t *out, const struct ltm_config *config) {
+    json_object_set_new(out, "slow_steps", json_integer(trainer_steps(config)));
+}
+
+/* The plain decoders to compare with, and how near they come. */
+static void put_twins(json_t *out, const struct ltm_config *config) {
+    json_t *all = json_array();
+    for (int kind = 0; ltm_twin_name(kind); kind++) {
+        struct ltm_config twin;
+        if (ltm_config_twin(&twin, config, (enum ltm_twin)kind, NULL) != LTM_OK) continue;
+        const double tokens = (double)trainer_steps(&twin) * twin.slow.batch * twin.model.sequence;
+        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:f}", "twin", ltm_twin_name(kind), "dim",
+                                             twin.model.dim, "heads", twin.model.heads, "ffn_multiple",
+                                             twin.model.ffn_multiple, "parameters",
+                                             (json_int_t)ltm_parameter_count(&twin.model), "tokens", (json_int_t)tokens,
+                                             "training_flops", ltm_training_flops(&twin) * tokens));
+    }
+    if (json_array_size(all) > 0) json_object_set(out, "twins_without_latents", all);
+    json_decref(all);
+}
+
+/* What training allocates. Sizes follow from the shape and the table of weights: no weights are needed. */
+static ltm_status put_memory(json_t *out, const struct ltm_config *config, struct ltm_error *error) {
+    struct decoder shape = {.config = config->model};
+    ltm_status status = weight_table_create(&shape.table, &shape.config, error);
+    if (status != LTM_OK) return status;
+    size_t bytes;
+    status = trainer_bytes(&bytes, config, &shape, error);
+    if (status == LTM_OK) json_object_set_new(out, "training_memory_bytes", json_integer((json_int_t)bytes));
+    weight_table_free(&shape.table);
+    return status;
+}
+
+static ltm_status load_config(struct ltm_config *config, const char *path, struct ltm_error *error) {
+    ltm_config_defaults(config);
+    ltm_status status = ltm_config_load(config, path, error);
+    return status == LTM_OK ? ltm_config_check(config, error) : status;
+}
+
+ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
+    struct ltm_config config;
+    ltm_status status = load_config(&config, path, error);
+    if (status != LTM_OK) return status;
+    put_config(out, &config);
+    put_steps(out, &config);
+    ltm_config_resolve(&config);
+    if ((status = vocabulary_find(&config, error)) != LTM_OK) return status;
+    if (config.model.vocab == LTM_AUTO) {
+        json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
+        return LTM_OK;
+    }
+    put_model_size(out, &config.model);
+    json_object_set_new(out, "training_flops",
+                        json_real(ltm_training_flops(&config) * (double)trainer_steps(&config) * config.slow.batch *
+                                  config.model.sequence));
+    put_twins(out, &config);
+    return put_memory(out, &config, error);
+}
+
+/* ---- Checkpoints ---- */
+
+static ltm_status read_state(json_t **state, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    ltm_status status = path_join(path, sizeof path, folder, "state.json", error);
+    return status == LTM_OK ? inspect_read_json(state, path, error) : status;
+}
+
+static void copy_value(json_t *out, const char *key, const json_t *from, const char *from_key) {
+    json_t *value = json_object_get(from, from_key);
+    if (value) json_object_set(out, key, value);
+}
+
+static void put_file_sizes(json_t *out, const char *folder, const json_t *checksums) {
+    const char *name;
+    json_t *value, *files = json_object();
+    json_object_foreach((json_t *)checksums, name, value) {
+        char path[LTM_PATH_MAX];
+        struct stat info;
+        if (path_join(path, sizeof path, folder, name, NULL) == LTM_OK && stat(path, &info) == 0)
+            json_object_set_new(files, name, json_integer(info.st_size));
+    }
+    json_object_set_new(out, "file_bytes", files);
+}
+
+/* The configuration in the metadata, and the model's size. */
+static ltm_status put_trained_config(json_t *out, const json_t *metadata, const char *folder, struct ltm_error *error) {
+    struct ltm_config config;
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    ltm_status status = LTM_OK;
+    ltm_config_defaults(&config);
+    for (size_t i = 0; i < count && status == LTM_OK; i++) {
+        const char *value = json_string_value(json_object_get(metadata, keys[i].name));
+        if (value) status = ltm_config_set(&config, keys[i].name, value, error);
+    }
+    if (status == LTM_OK) status = ltm_config_check(&config, error);
+    if (status != LTM_OK)
+        return fail(error, LTM_CORRUPT, "%s/model.safetensors holds a configuration that does not hold", folder);
+    put_config(out, &config);
+    if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
+    return LTM_OK;
+}
+
+ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
+    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step"};
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    json_t *state = NULL, *file = json_object();
+    TRY(checkpoint_verify(folder, true, error));
+    TRY(read_state(&state, folder, error));
+    TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
+    TRY(inspect_safetensors(file, path, error));
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) copy_value(out, shown[i], state, shown[i]);
+    json_object_set_new(out, "checksums", json_string("verified"));
+    put_file_sizes(out, folder, json_object_get(state, "checksums"));
+    const json_t *metadata = json_object_get(file, "metadata");
+    copy_value(out, "format", metadata, "format");
+    copy_value(out, "tokenizer_digest", metadata, "tokenizer.digest");
+    TRY(put_trained_config(out, metadata, folder, error));
+    copy_value(out, "tensors", file, "tensors");
+cleanup:
+    json_decref(state);
+    json_decref(file);
+    return status;
+}
+
+/* ---- Runs ---- */
+
+/* A damaged checkpoint is part of the description, not the end of it. */
+static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char checkpoints[LTM_PATH_MAX], folder[LTM_PATH_MAX], **names = NULL;
+    size_t count = 0;
+    json_t *list = json_array();
+    TRY(path_join(checkpoints, sizeof checkpoints, run, "checkpoints", error));
+    if (folder_exists(checkpoints)) TRY(folder_list(&names, &count, checkpoints, error));
+    for (size_t i = 0; i < count; i++) {
+        struct ltm_error wrong = {0};
+        json_t *state = NULL;
+        if (strncmp(names[i], "step-", 5) != 0 && strcmp(names[i], "best") != 0) continue;
+        TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
+        const bool whole =
+            checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
+        if (wrong.code == LTM_MEMORY) {
+            status = fail(error, LTM_MEMORY, "%s", wrong.message);
+            goto cleanup;
+        }
+        if (strcmp(names[i], "best") == 0) {
+            copy_value(out, "best_bound", state, "best_bound");
+            copy_value(out, "best_step", state, "best_step");
+            if (!whole) json_object_set_new(out, "best_error", json_string(wrong.message));
+        } else {
+            json_t *entry = json_pack("{s:s, s:b}", "name", names[i], "whole", whole);
+            copy_value(entry, "step", state, "step");
+            if (!whole) json_object_set_new(entry, "error", json_string(wrong.message));
+            json_array_append_new(list, entry);
+        }
+        json_decref(state);
+    }
+cleanup:
+    json_object_set_new(out, "checkpoints", list);
+    folder_list_free(names, count);
+    return status;
+}
+
+/* How many lines the log has, and the last of a slow step and of a held-out scoring. */
+static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    struct file_map map;
+    int64_t lines = 0;
+    enum { LINE_MOST = 1 << 20 }; /* ours are far shorter */
+    json_t *last = NULL, *heldout = NULL;
+    ltm_status status = path_join(path, sizeof path, run, "log.jsonl", error);
+    if (status != LTM_OK || !file_exists(path)) return status;
+    status = file_map(&map, path, error);
+    if (status != LTM_OK) return status;
+    const char *text = map.data ? (const char *)map.data : "", *end = text + map.size;
+    for (const char *next; text < end; text = next + 1) {
+        next = memchr(text, '\n', (size_t)(end - text));
+        if (!next) break; /* a line that is still being written */
+        lines++;
+        json_t *line = next - text < LINE_MOST ? json_read(text, (size_t)(next - text), 0, NULL) : NULL;
+        json_t **which = json_is_true(json_object_get(line, "heldout")) ? &heldout : &last;
+        if (!line) continue;
+        json_decref(*which);
+        *which = line;
+    }
+    file_unmap(&map);
+    status = json_memory(path, error);
+    json_object_set_new(out, "log_lines", json_integer(lines));
+    if (last) json_object_set_new(out, "last_step", last);
+    if (heldout) json_object_set_new(out, "last_heldout", heldout);
+    return status;
+}
+
+ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error) {
+    struct ltm_config config;
+    char path[LTM_PATH_MAX];
+    ltm_status status = LTM_OK;
+    TRY(path_join(path, sizeof path, folder, "config.ini", error));
+    TRY(load_config(&config, path, error));
+    put_config(out, &config);
+    put_steps(out, &config);
+    TRY(vocabulary_find(&config, error));
+    if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
+    TRY(put_checkpoints(out, folder, error));
+    TRY(put_log(out, folder, error));
+cleanup:
+    return status;
+}
+
+/* ---- What a path is ---- */
+
+struct kind {
+    const char *name;
+    ltm_status (*inspect)(json_t *out, const char *path, struct ltm_error *error);
+};
+
+static const struct kind checkpoint_kind = {"checkpoint", inspect_checkpoint}, run_kind = {"run", inspect_run},
+                         corpus_kind = {"corpus", inspect_corpus}, shard_kind = {"shard", inspect_shard},
+                         tokenizer_kind = {"tokenizer", inspect_tokenizer},
+                         configuration_kind = {"configuration", inspect_configuration},
+                         safetensors_kind = {"safetensors", inspect_safetensors};
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t length = strlen(text), tail = strlen(end);
+    return length > tail && strcmp(text + length - tail, end) == 0;
+}
+
+static bool holds(const char *folder, const char *name) {
+    char path[LTM_PATH_MAX];
+    return path_join(path, sizeof path, folder, name, NULL) == LTM_OK && file_exists(path);
+}
+
+static bool holds_shards(const char *folder) {
+    char **names;
+    size_t count;
+    bool found = false;
+    if (folder_list(&names, &count, folder, NULL) != LTM_OK) return false;
+    for (size_t i = 0; i < count; i++) found = found || ends_with(names[i], ".bin");
+    folder_list_free(names, count);
+    return found;
+}
+
+/* RUN/checkpoints: step-00000100 …, to which best and last point. */
+static bool holds_checkpoints(const char *folder) {
+    char **names;
+    size_t count;
+    bool found = false;
+    if (!folder_exists(folder) || folder_list(&names, &count, folder, NULL) != LTM_OK) return false;
+    for (size_t i = 0; i < count; i++) found = found || strncmp(names[i], "step-", 5) == 0;
+    folder_list_free(names, count);
+    return found;
+}
+
+static const struct kind *kind_of_folder(const char *path) {
+    if (holds(path, "state.json") || holds(path, "model.safetensors")) return &checkpoint_kind;
+    if (holds(path, "config.ini")) return &run_kind;
+    if (holds(path, "corpus.json") || holds_shards(path)) return &corpus_kind;
+    return NULL;
+}
+
+/* By the name's end; shards and safetensors also by how they begin. */
+static ltm_status kind_of_file(const struct kind **kind, const char *path, struct ltm_error *error) {
+    struct file_map map;
+    ltm_status status = file_map(&map, path, error);
+    if (status != LTM_OK) return status;
+    int32_t magic = 0;
+    if (map.size >= sizeof magic) memcpy(&magic, map.data, sizeof magic);
+    const bool begins_like_safetensors = map.size > 9 && map.data[8] == '{' && map.data[7] == 0;
+    file_unmap(&map);
+    *kind = magic == SHARD_MAGIC || ends_with(path, ".bin")              ? &shard_kind
+            : ends_with(path, ".ini")                                    ? &configuration_kind
+            : ends_with(path, ".model")                                  ? &tokenizer_kind
+            : ends_with(path, ".safetensors") || begins_like_safetensors ? &safetensors_kind
+                                                                         : NULL;
+    return LTM_OK;
+}
+
+ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
+    const struct kind *kind = NULL;
+    ltm_status status = LTM_OK;
+    json_t *out = json_object();
+    *json = NULL;
+    if (folder_exists(path))
+        kind = kind_of_folder(path);
+    else
+        TRY(kind_of_file(&kind, path, error));
+    if (!kind && holds_checkpoints(path)) {
+        status = fail(error, LTM_INVALID,
+                      "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path,
+                      path, path);
+        goto cleanup;
+    }
+    if (!kind) {
+        status = fail(error, LTM_INVALID,
+                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
+                      "safetensors file",
+                      path);
+        goto cleanup;
+    }
+    json_object_set_new(out, "kind", json_string(kind->name));
+    json_object_set_new(out, "path", json_string(path));
+    TRY(kind->inspect(out, path, error));
+    *json = json_dumps(out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (!*json) status = fail(error, LTM_MEMORY, "out of memory for what %s holds", path);
+cleanup:
+    json_decref(out);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* What ltm_inspect is made of: each adds what it found to `out`, an object that already has "kind" and "path". */
+#ifndef INSPECT_INSPECT_PARTS_H
+#define INSPECT_INSPECT_PARTS_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "ltm/config.h"
+
+/* inspect.c */
+ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error);
+ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error);
+ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error);
+
+/* inspect_data.c */
+ltm_status inspect_shard(json_t *out, const char *path, struct ltm_error *error);
+ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *error);
+ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *error);
+ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *error);
+
+/* The JSON of a small file; LTM_CORRUPT when it is none. */
+ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *error);
+
+#endif

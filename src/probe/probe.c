@@ -1,0 +1,337 @@
+#include "ltm/probe.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "ltm/printable.h"
+#include "math/matmul.h"
+#include "probe/probe_features.h"
+#include "probe/probe_fit.h"
+#include "tasks/task.h"
+#include "train/trained_model.h"
+
+enum { CLASSES_MOST = 256, FACTORS_MOST = 64, ITEMS_LEAST = 10, RESAMPLES = 1000 };
+
+/* A part of a row of features. */
+struct place {
+    char name[24];
+    int at, width;
+};
+
+struct probing {
+    const struct ltm_probe_options *options;
+    struct task *task;
+    int train, test, swapped; /* documents, in this order; swapped 0 or `test` */
+    struct probe_features features;
+    struct probe_factor factors[FACTORS_MOST];
+    json_t *classes[FACTORS_MOST]; /* of a factor of text: its values' numbers */
+    struct probe_data data;
+    struct place *places; /* [place_count] */
+    int place_count;
+};
+
+struct ltm_probe_options ltm_probe_defaults(void) {
+    return (struct ltm_probe_options){.validation = 0.2, .seed = 1, .precision = LTM_PRECISION_AUTO};
+}
+
+/* The i-th document's item: those of training, then those of the test. */
+static const struct task_item *item_at(const struct probing *p, int i) {
+    return i < p->train ? &p->task->shots.all[i] : &p->task->items.all[i - p->train];
+}
+
+static int at_most(int64_t limit, int64_t count) { return (int)(limit > 0 && limit < count ? limit : count); }
+
+static ltm_status open_task(struct probing *p, const char *path, struct ltm_error *error) {
+    const struct ltm_probe_options *o = p->options;
+    ltm_status status = task_load(&p->task, path, error);
+    if (status != LTM_OK) return status;
+    if (!p->task->shots.count)
+        return fail(error, LTM_INVALID, "the task %s has no shots to fit a probe on: give its INI shots = FILE",
+                    p->task->name);
+    p->train = at_most(o->train_items, p->task->shots.count);
+    p->test = at_most(o->items, p->task->items.count);
+    if (!(o->validation > 0 && o->validation < 1))
+        return fail(error, LTM_INVALID, "validation = %g is outside 0 … 1", o->validation);
+    p->data.validation = (int)(o->validation * p->train + 0.5);
+    if (p->test < 2 || p->data.validation < 2 || p->train - p->data.validation < ITEMS_LEAST)
+        return fail(error, LTM_INVALID,
+                    "%d items to fit a probe on (%d of them to choose lambda) and %d to test it are too few", p->train,
+                    p->data.validation, p->test);
+    const json_t *first = item_at(p, p->train)->json;
+    p->swapped = json_is_string(json_object_get(first, "swapped")) ? p->test : 0;
+    return LTM_OK;
+}
+
+/* An item's own "document", or its context with the right answer behind it. */
+static ltm_status add_document(struct probing *p, const struct ltm_model *model, int i, const char *key,
+                               const struct task_item *item, struct ltm_error *error) {
+    const char *own = json_string_value(json_object_get(item->json, key));
+    if (own) return probe_features_set(&p->features, i, model, own, error);
+    const size_t bytes = strlen(item->context) + strlen(p->task->delimiter) + strlen(item->answer) + 1;
+    char *joined = NULL;
+    ltm_status status = NEW_ARRAY(joined, bytes, "a document", error);
+    if (status != LTM_OK) return status;
+    snprintf(joined, bytes, "%s%s%s", item->context, p->task->delimiter, item->answer);
+    status = probe_features_set(&p->features, i, model, joined, error);
+    free(joined);
+    return status;
+}
+
+static ltm_status add_documents(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const int all = p->train + p->test;
+    if (!ltm_model_tokenizer(model))
+        return fail(error, LTM_UNSUPPORTED,
+                    "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
+    TRY(probe_features_create(&p->features, model, all + p->swapped, error));
+    for (int i = 0; i < all; i++) TRY(add_document(p, model, i, "document", item_at(p, i), error));
+    for (int i = 0; i < p->swapped; i++)
+        TRY(add_document(p, model, all + i, "swapped", item_at(p, p->train + i), error));
+cleanup:
+    return status;
+}
+
+/* The number of a factor's value, or of a new one. */
+static ltm_status class_of(int *class, struct probing *p, int f, const char *value, struct ltm_error *error) {
+    json_t *known = json_object_get(p->classes[f], value);
+    if (!known && p->factors[f].classes == CLASSES_MOST)
+        return fail(error, LTM_INVALID, "the factor %s has more than %d classes; a number is what it may be",
+                    p->factors[f].name, CLASSES_MOST);
+    if (!known) {
+        known = json_integer(p->factors[f].classes++);
+        if (json_object_set_new(p->classes[f], value, known) != 0) return fail_memory(error, 0, "classes");
+    }
+    *class = (int)json_integer_value(known);
+    return LTM_OK;
+}
+
+/* The first item names the factors and says which are numbers. */
+static ltm_status name_factors(struct probing *p, struct ltm_error *error) {
+    const char *name;
+    json_t *value, *factors = json_object_get(item_at(p, 0)->json, "factors");
+    if (json_object_size(factors) == 0)
+        return fail(
+            error, LTM_INVALID,
+            "the items of %s name no factors, so there is nothing to look for; those that ltm corpus synth makes do",
+            p->task->name);
+    json_object_foreach(factors, name, value) {
+        if (p->data.factor_count == FACTORS_MOST)
+            return fail(error, LTM_INVALID, "the items of %s name more than %d factors", p->task->name, FACTORS_MOST);
+        char shown[sizeof p->factors->name];
+        if (strcmp(ltm_printable(shown, sizeof shown, name), name) != 0)
+            return fail(error, LTM_INVALID,
+                        "the factor \"%.100s\" of %s has a name that is too long, or holds control characters", name,
+                        p->task->name);
+        const int f = p->data.factor_count++;
+        snprintf(p->factors[f].name, sizeof p->factors[f].name, "%s", name);
+        if (json_is_string(value) && !(p->classes[f] = json_object())) return fail_memory(error, 0, "classes");
+    }
+    return LTM_OK;
+}
+
+static json_t *value_at(const struct probing *p, int i, int f) {
+    return json_object_get(json_object_get(item_at(p, i)->json, "factors"), p->factors[f].name);
+}
+
+/* Find all classes, then lay out the columns. */
+static ltm_status lay_out(struct probing *p, struct ltm_error *error) {
+    for (int f = 0; f < p->data.factor_count; f++) {
+        for (int i = 0; i < p->train + p->test; i++) {
+            const json_t *value = value_at(p, i, f);
+            int class;
+            if (p->classes[f] ? !json_is_string(value) : !json_is_number(value))
+                return fail(error, LTM_INVALID, "%s: the factor %s of item %d of %s is not a %s, as the first one's is",
+                            p->task->name, p->factors[f].name, (i < p->train ? i : i - p->train) + 1,
+                            i < p->train ? "the shots" : "the items", p->classes[f] ? "text" : "number");
+            if (!p->classes[f]) continue;
+            ltm_status status = class_of(&class, p, f, json_string_value(value), error);
+            if (status != LTM_OK) return status;
+        }
+        if (p->factors[f].classes == 1)
+            return fail(error, LTM_INVALID, "the factor %s of %s is the same in all items: there is nothing to tell",
+                        p->factors[f].name, p->task->name);
+        p->factors[f].column = p->data.columns;
+        p->data.columns += p->classes[f] ? p->factors[f].classes : 1;
+    }
+    return LTM_OK;
+}
+
+static ltm_status set_targets(struct probing *p, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct probe_data *d = &p->data;
+    TRY(name_factors(p, error));
+    TRY(lay_out(p, error));
+    const int rows = p->train + p->test;
+    TRY(NEW_ARRAY(d->targets, (size_t)rows * (size_t)d->columns, "factors", error));
+    for (int i = 0; i < rows; i++)
+        for (int f = 0; f < d->factor_count; f++) {
+            const json_t *value = value_at(p, i, f);
+            double *row = d->targets + (size_t)i * (size_t)d->columns + p->factors[f].column;
+            if (p->classes[f])
+                row[json_integer_value(json_object_get(p->classes[f], json_string_value(value)))] = 1;
+            else
+                row[0] = json_number_value(value);
+        }
+    d->train = p->train;
+    d->test = p->test;
+    d->factors = p->factors;
+    d->seed = p->options->seed;
+cleanup:
+    return status;
+}
+
+static ltm_status name_places(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
+    const struct ltm_model_config *c = &ltm_model_config(model)->model;
+    const struct probe_features *f = &p->features;
+    const int reading = c->latents ? c->layers - c->latent_from : 1, part = f->latents / reading;
+    const int layers = reading > 1 ? reading : 0;
+    ltm_status status = NEW_ARRAY(p->places, (size_t)layers + 3, "places", error);
+    if (status != LTM_OK) return status;
+    struct place *at = p->places;
+    if (f->latents) *at++ = (struct place){"mu", 0, f->latents};
+    for (int l = 0; l < layers && f->latents; l++, at++) {
+        *at = (struct place){"", l * part, part};
+        snprintf(at->name, sizeof at->name, "mu %d", c->latent_from + l + 1);
+    }
+    *at++ = (struct place){"states", f->latents, f->dim};
+    if (f->latents) *at++ = (struct place){"states z=0", f->latents + f->dim, f->dim};
+    p->place_count = (int)(at - p->places);
+    return LTM_OK;
+}
+
+static ltm_status fit_all(const struct probing *p, const struct ltm_watch *watch, struct ltm_probe_result *result,
+                          struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const int factors = p->data.factor_count;
+    struct probe_score *scores = NULL;
+    TRY(NEW_ARRAY(scores, (size_t)factors, "scores", error));
+    TRY(NEW_ARRAY(result->rows, (size_t)factors * (size_t)p->place_count, "scores", error));
+    for (int k = 0; k < p->place_count; k++) {
+        const struct place *place = &p->places[k];
+        TRY(probe_fit(scores, &p->data, p->features.rows + place->at, place->width, (size_t)p->features.width, error));
+        for (int f = 0; f < factors; f++) {
+            struct ltm_probe_row *row = &result->rows[f * p->place_count + k];
+            *row = (struct ltm_probe_row){.classes = p->factors[f].classes,
+                                          .features = place->width,
+                                          .lambda = scores[f].lambda,
+                                          .score = scores[f].score,
+                                          .error = scores[f].error,
+                                          .chance = scores[f].chance};
+            memcpy(row->factor, p->factors[f].name, sizeof row->factor);
+            memcpy(row->place, place->name, sizeof row->place);
+        }
+        const struct ltm_progress progress = {.what = "probing", .done = k + 1, .total = p->place_count};
+        if (watch && watch->progress) watch->progress(watch->user, &progress);
+    }
+    result->row_count = factors * p->place_count;
+cleanup:
+    free(scores);
+    return status;
+}
+
+static double squared_distance(const float *a, const float *b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+    return sum;
+}
+
+/* near[i] = ‖f(x_i) - f(x_i')‖², far[i] = ‖f(x_i) - f(x_i+1)‖²; the ratio of their sums, its error by bootstrap. */
+static void swap_ratio(struct ltm_probe_swap *swap, const double *near, const double *far, int n, uint64_t seed) {
+    double sums[2] = {0}, sum = 0, squares = 0;
+    for (int i = 0; i < n; i++) sums[0] += near[i], sums[1] += far[i];
+    swap->sensitivity = sums[1] > 0 ? sums[0] / sums[1] : 0;
+    for (int r = 0; r < RESAMPLES; r++) {
+        const struct random_key key = {.seed = seed, .purpose = RANDOM_PROBE, .step = (uint32_t)r, .sequence = 1};
+        double drawn[2] = {0};
+        for (int i = 0; i < n; i++) {
+            const int k = (int)((uint64_t)random_bits(key, (uint32_t)i) * (uint64_t)n >> 32);
+            drawn[0] += near[k], drawn[1] += far[k];
+        }
+        const double ratio = drawn[1] > 0 ? drawn[0] / drawn[1] : 0;
+        sum += ratio;
+        squares += ratio * ratio;
+    }
+    const double variance = squares / RESAMPLES - sum / RESAMPLES * (sum / RESAMPLES);
+    swap->error = sqrt(variance > 0 ? variance : 0);
+}
+
+static ltm_status measure_swaps(const struct probing *p, struct ltm_probe_result *result, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct probe_features *f = &p->features;
+    const size_t n = (size_t)p->test, width = (size_t)f->width;
+    double *near = NULL, *far = NULL;
+    if (!p->swapped) return LTM_OK;
+    TRY(NEW_ARRAY(near, n, "distances", error));
+    TRY(NEW_ARRAY(far, n, "distances", error));
+    TRY(NEW_ARRAY(result->swaps, (size_t)p->place_count, "distances", error));
+    for (int k = 0; k < p->place_count; k++) {
+        const struct place *place = &p->places[k];
+        const float *own = f->rows + (size_t)p->train * width + place->at, *swapped = own + n * width;
+        for (size_t i = 0; i < n; i++) {
+            near[i] = squared_distance(own + i * width, swapped + i * width, place->width);
+            far[i] = squared_distance(own + i * width, own + (i + 1) % n * width, place->width);
+        }
+        memcpy(result->swaps[k].place, place->name, sizeof place->name);
+        swap_ratio(&result->swaps[k], near, far, p->test, p->options->seed);
+    }
+    result->swap_count = p->place_count;
+cleanup:
+    free(near);
+    free(far);
+    return status;
+}
+
+static ltm_status look(struct probing *p, const struct ltm_model *model, const struct ltm_watch *watch,
+                       struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct ltm_config config = *ltm_model_config(model);
+    struct decoder *decoder = NULL;
+    const int threads = p->options->threads > 0 ? p->options->threads : omp_get_num_procs();
+    if (p->options->fast) config.fast = *p->options->fast;
+    ltm_config_resolve(&config);
+    TRY(trained_model_decoder(&decoder, model, p->options->precision, threads, error));
+    TRY(probe_features_compute(&p->features, decoder, &config.fast, p->options->seed, threads, watch, error));
+cleanup:
+    decoder_free(decoder);
+    return status;
+}
+
+ltm_status ltm_probe(const struct ltm_model *model, const char *task, const struct ltm_probe_options *options,
+                     const struct ltm_watch *watch, struct ltm_probe_result *result, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct probing p = {.options = options};
+    *result = (struct ltm_probe_result){0};
+    TRY(matmul_start(error));
+    TRY(open_task(&p, task, error));
+    TRY(set_targets(&p, error));
+    TRY(add_documents(&p, model, error));
+    TRY(name_places(&p, model, error));
+    TRY(look(&p, model, watch, error));
+    TRY(fit_all(&p, watch, result, error));
+    TRY(measure_swaps(&p, result, error));
+    memcpy(result->task, p.task->name, sizeof result->task);
+    result->train = p.train;
+    result->items = p.test;
+    result->cut = p.features.cut;
+cleanup:
+    task_free(p.task);
+    probe_features_free(&p.features);
+    for (int f = 0; f < FACTORS_MOST; f++) json_decref(p.classes[f]);
+    free(p.data.targets);
+    free(p.places);
+    if (status != LTM_OK) ltm_probe_result_free(result);
+    return status;
+}
+
+void ltm_probe_result_free(struct ltm_probe_result *result) {
+    free(result->rows);
+    free(result->swaps);
+    *result = (struct ltm_probe_result){0};
+}

@@ -1,0 +1,266 @@
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/processes.h"
+#include "base/safetensors.h"
+#include "latent/score.h"
+#include "ltm/corpus.h"
+#include "ltm/eval.h"
+#include "math/matmul.h"
+#include "model/model_file.h"
+#include "score/score_means.h"
+#include "text/sequences.h"
+#include "text/token_stream.h"
+#include "train/resume_check.h"
+#include "train/trained_model.h"
+
+#define DUMP_FORMAT "ltm-dump-1"
+
+struct evaluation {
+    const struct ltm_model *model;
+    struct ltm_config config;
+    struct decoder *decoder; /* the model's weights, for products in the precision asked for */
+    struct token_stream *stream;
+    struct workers workers;
+    int64_t *starts, count;
+    struct sequence_score *scores;
+    struct score_dump dump;
+};
+
+/* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
+static ltm_status check_corpus(const struct ltm_model *model, const char *corpus, struct ltm_error *error) {
+    struct ltm_corpus_info info;
+    bool known;
+    const ltm_status status = corpus_info_find(&info, &known, corpus, error);
+    if (status != LTM_OK || !known || !model->digest[0]) return status;
+    if (strcmp(info.tokenizer_digest, model->digest) == 0) return LTM_OK;
+    return fail(
+        error, LTM_MISMATCH,
+        "the corpus %s was made with tokenizer %s, the model was trained with %s; build it again with the model's "
+        "tokenizer.model",
+        corpus, info.tokenizer_digest, model->digest);
+}
+
+static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const size_t n = (size_t)e->count, tokens = n * (size_t)e->config.model.sequence;
+    const size_t numbers = n * (size_t)e->config.model.latents * (size_t)e->config.model.dim;
+    TRY(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
+    TRY(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
+    TRY(NEW_ARRAY(e->dump.nll, tokens, "the dump", error));
+    TRY(NEW_ARRAY(e->dump.mu, numbers, "the dump", error));
+    TRY(NEW_ARRAY(e->dump.logvar, numbers, "the dump", error));
+    TRY(NEW_ARRAY(e->dump.noise, numbers, "the dump", error));
+cleanup:
+    return status;
+}
+
+static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error) {
+    const int64_t n = e->count, T = e->config.model.sequence, N = e->config.model.latents, d = e->config.model.dim;
+    const size_t tokens = (size_t)(n * T), numbers = (size_t)(n * N * d);
+    const struct safetensors_tensor tensors[] = {
+        {"tokens", SAFETENSORS_I32, 2, {n, T}, tokens * sizeof(int32_t), e->dump.tokens},
+        {"targets", SAFETENSORS_I32, 2, {n, T}, tokens * sizeof(int32_t), e->dump.targets},
+        {"mu", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.mu},
+        {"logvar", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.logvar},
+        {"noise", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.noise},
+        {"nll_per_token", SAFETENSORS_F32, 2, {n, T}, tokens * sizeof(float), e->dump.nll},
+    };
+    char step[24];
+    snprintf(step, sizeof step, "%" PRId64, e->model->step);
+    const struct safetensors_pair metadata[] = {
+        {"format", DUMP_FORMAT}, {"step", step}, {"tokenizer.digest", e->model->digest}};
+    return safetensors_write(e->config.eval.dump, tensors, sizeof tensors / sizeof *tensors, metadata, 3, error);
+}
+
+/* Only an older dump may be replaced: a slip of the shell's completion names a shard or a checkpoint. */
+static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
+    struct safetensors *old = NULL;
+    struct ltm_error reason = {0};
+    struct stat info;
+    if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
+    ltm_status status = safetensors_open(&old, path, &reason);
+    if (status == LTM_MEMORY) return fail(error, status, "%s", reason.message);
+    const char *format = status == LTM_OK ? safetensors_metadata(old, "format") : NULL;
+    const bool dump = format && strcmp(format, DUMP_FORMAT) == 0;
+    safetensors_close(old);
+    return dump ? LTM_OK
+                : fail(error, LTM_INVALID,
+                       "eval.dump = %s is there and is no dump; it would be lost: name another file, or remove it",
+                       path);
+}
+
+static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const int T = e->config.model.sequence;
+    int64_t available;
+    TRY(matmul_start(error));
+    TRY(ltm_config_check(&e->config, error));
+    ltm_config_resolve(&e->config);
+    TRY(check_dump_place(e->config.eval.dump, error));
+    TRY(check_corpus(e->model, corpus, error));
+    TRY(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
+    TRY(heldout_sequences(&available, token_stream_count(e->stream), T, error));
+    e->count =
+        e->config.eval.sequences > 0 && e->config.eval.sequences < available ? e->config.eval.sequences : available;
+    TRY(NEW_ARRAY(e->starts, (size_t)e->count, "sequences", error));
+    TRY(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
+    for (int64_t i = 0; i < e->count; i++) e->starts[i] = heldout_spread(i, e->count, available) * T;
+    TRY(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
+    const int group = workers_group(T);
+    const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
+    TRY(workers_create(&e->workers, e->decoder, threads, group, T, false, error));
+    if (e->config.eval.dump[0]) {
+        struct file_draft probe; /* better found out now than when all is scored */
+        TRY(file_create(&probe, e->config.eval.dump, error));
+        file_discard(&probe);
+        TRY(new_dump(e, error));
+    }
+cleanup:
+    return status;
+}
+
+/* Bytes of text that the targets of each sequence stand for, from target `from` on. */
+static ltm_status count_bytes(const struct evaluation *e, int from, double *bytes, struct ltm_error *error) {
+    const size_t T = (size_t)e->config.model.sequence;
+    const struct ltm_tokenizer *tokenizer = e->model->tokenizer;
+    int32_t *chunk = NULL;
+    ltm_status status = NEW_ARRAY(chunk, T + 1, "tokens", error);
+    if (status != LTM_OK) return status;
+    for (int64_t i = 0; i < e->count; i++) {
+        bytes[i] = 0;
+        token_stream_read(e->stream, e->starts[i], T + 1, chunk);
+        for (size_t t = (size_t)from + 1; t <= T; t++)
+            if (chunk[t] < ltm_tokenizer_vocab(tokenizer))
+                bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, chunk[t]);
+    }
+    free(chunk);
+    return LTM_OK;
+}
+
+/* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */
+struct figure {
+    struct ltm_measure *measure;
+    size_t field, plus; /* offsets; plus 0 = none, since recon, at 0, is never added */
+    bool asked, rest;   /* of the rest of a sequence */
+};
+
+#define AT(name) offsetof(struct sequence_score, name)
+
+static ltm_status measure_all(const struct evaluation *e, const struct score_options *options,
+                              struct ltm_eval_result *r, struct ltm_error *error) {
+    const int T = e->config.model.sequence, P = options->first_part;
+    const struct figure figures[] = {
+        {&r->recon, AT(recon), 0, true, false},
+        {&r->kl, AT(kl), 0, true, false},
+        {&r->bound, AT(recon), AT(kl), true, false},
+        {&r->iwae, AT(iwae), 0, options->iwae > 0, false},
+        {&r->prior, AT(prior), 0, options->prior > 0, false},
+        {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
+        {&r->continuation, AT(rest), 0, P > 0, true},
+        {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
+    };
+    ltm_status status = LTM_OK;
+    double *values = NULL, *bytes = NULL, *rest_bytes = NULL;
+    TRY(NEW_ARRAY(values, (size_t)e->count, "scores", error));
+    if (e->model->tokenizer) {
+        TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
+        TRY(NEW_ARRAY(rest_bytes, (size_t)e->count, "byte counts", error));
+        TRY(count_bytes(e, 0, bytes, error));
+        TRY(count_bytes(e, P, rest_bytes, error));
+        for (int64_t i = 0; i < e->count; i++) r->bytes += (int64_t)bytes[i];
+    }
+    for (size_t f = 0; f < sizeof figures / sizeof *figures; f++) {
+        const struct figure *from = &figures[f];
+        *from->measure = no_measure;
+        if (!from->asked) continue;
+        for (int64_t i = 0; i < e->count; i++) {
+            const char *score = (const char *)&e->scores[i];
+            values[i] = *(const double *)(score + from->field);
+            if (from->plus) values[i] += *(const double *)(score + from->plus);
+        }
+        *from->measure = measure(values, from->rest ? rest_bytes : bytes, NULL, from->rest ? T - P : T, e->count);
+    }
+    r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
+cleanup:
+    free(values);
+    free(bytes);
+    free(rest_bytes);
+    return status;
+}
+
+/* Processes that score together must score one model on one corpus. */
+static ltm_status compare_processes(const struct evaluation *e, struct ltm_error *error) {
+    char inputs[64], weights[17];
+    if (processes_count() == 1) return LTM_OK;
+    const struct decoder *decoder = e->model->decoder;
+    checksum_hex(weights, decoder->weights, decoder->table.size * sizeof *decoder->weights);
+    snprintf(inputs, sizeof inputs, "%s %" PRIu64, weights, (uint64_t)token_stream_count(e->stream));
+    return processes_check_config(&e->config, inputs, true, error);
+}
+
+/* How many tokens a share of a sequence is: at least one, and at least one is left. */
+static int first_part(double share, int length) {
+    const int tokens = (int)(share * length);
+    if (share <= 0) return 0;
+    return tokens < 1 ? 1 : tokens > length - 1 ? length - 1 : tokens;
+}
+
+static struct score_options options_of(const struct evaluation *e, const struct ltm_watch *watch) {
+    const struct ltm_eval_config *c = &e->config.eval;
+    struct score_options options = {.fast = e->config.fast,
+                                    .samples = c->samples,
+                                    .iwae = c->iwae,
+                                    .prior = c->prior,
+                                    .first_part = first_part(c->continuation, e->config.model.sequence),
+                                    .fitted_noise = e->config.fast.noise == LTM_NOISE_FIXED,
+                                    .seed = e->config.run.seed,
+                                    .dump = c->dump[0] ? &e->dump : NULL,
+                                    .watch = watch};
+    options.fast.steps = c->fast_steps;
+    options.fast.lr = c->fast_lr;
+    return options;
+}
+
+ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
+                    const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct evaluation e = {.model = model, .config = *config};
+    const double began = seconds_now();
+    const bool latents = model->config.model.latents > 0;
+    int64_t first;
+    e.config.model = model->config.model;
+    TRY(processes_agree(set_up(&e, corpus, error), error));
+    TRY(compare_processes(&e, error));
+    const struct score_options options = options_of(&e, watch);
+    TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
+    *result = (struct ltm_eval_result){.sequences = e.count,
+                                       .tokens = e.count * e.config.model.sequence,
+                                       .diverged = score_diverged(e.scores, e.count, &first),
+                                       .first_part = options.first_part,
+                                       .samples = latents ? options.samples : 1,
+                                       .iwae_samples = latents || !options.iwae ? options.iwae : 1,
+                                       .prior_samples = latents || !options.prior ? options.prior : 1,
+                                       .fast_steps = latents ? options.fast.steps : 0,
+                                       .fast_lr = options.fast.lr};
+    TRY(measure_all(&e, &options, result, error));
+    if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
+    TRY(processes_agree(status, error));
+    result->seconds = seconds_now() - began;
+cleanup:
+    workers_free(&e.workers);
+    decoder_free(e.decoder);
+    token_stream_close(e.stream);
+    free(e.starts);
+    free(e.scores);
+    free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);
+    free(e.dump.mu), free(e.dump.logvar), free(e.dump.noise);
+    return status;
+}

@@ -1,0 +1,31 @@
+#include "score/score_means.h"
+
+#include <math.h>
+#include <stddef.h>
+
+const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
+
+struct ltm_score measure_ratio(const double *values, const double *sizes, double size, int64_t n) {
+    double sum = 0, all = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += values[i];
+        all += sizes ? sizes[i] : size;
+    }
+    const double mean = sum / all;
+    for (int64_t i = 0; i < n; i++) {
+        const double off = values[i] - mean * (sizes ? sizes[i] : size);
+        squares += off * off;
+    }
+    return (struct ltm_score){mean, n > 1 ? sqrt((double)n / (double)(n - 1) * squares) / all : NAN};
+}
+
+struct ltm_measure measure(const double *values, const double *bytes, const double *each, int tokens, int64_t n) {
+    struct ltm_measure m = no_measure;
+    m.nats = measure_ratio(values, each, tokens, n);
+    m.perplexity = (struct ltm_score){exp(m.nats.mean), exp(m.nats.mean) * m.nats.error};
+    if (!bytes) return m;
+    m.bits = measure_ratio(values, bytes, 0, n);
+    m.bits.mean /= log(2);
+    m.bits.error /= log(2);
+    return m;
+}

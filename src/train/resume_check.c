@@ -1,0 +1,93 @@
+#include "train/resume_check.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/processes.h"
+#include "ltm.h"
+
+/* Keys that change no bit of the result; paths, since a corpus is known by its content; and what is chosen once a step has failed. */
+static bool may_change(const char *key) {
+    static const char *const free_keys[] = {"run.dir",        "run.threads",          "run.eval_sequences",
+                                            "run.eval_every", "run.checkpoint_every", "run.on_nonfinite",
+                                            "data.corpus",    "data.tokenizer"};
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+        if (strcmp(key, free_keys[i]) == 0) return true;
+    return strncmp(key, "eval.", 5) == 0;
+}
+
+ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    for (size_t i = 0; i < count; i++) {
+        char before[LTM_PATH_MAX], now[LTM_PATH_MAX];
+        ltm_status status = ltm_config_get(was, keys[i].name, before, sizeof before, error);
+        if (status == LTM_OK) status = ltm_config_get(is, keys[i].name, now, sizeof now, error);
+        if (status != LTM_OK) return status;
+        /* Before there was bf16, auto was written as it stood and meant fp32. */
+        if (strcmp(keys[i].name, "run.precision") == 0 && strcmp(before, "auto") == 0) strcpy(before, "fp32");
+        if (strcmp(before, now) != 0 && !may_change(keys[i].name))
+            return fail(error, LTM_MISMATCH,
+                        "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
+                        "run.dir to begin anew",
+                        is->run.dir, keys[i].name, before, now);
+    }
+    return LTM_OK;
+}
+
+static bool may_differ(const char *key, bool scores) {
+    return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.tokenizer") == 0 ||
+           strcmp(key, "eval.dump") == 0 || (scores ? strcmp(key, "run.dir") == 0 : strncmp(key, "eval.", 5) == 0);
+}
+
+/* What process 0 was started with. */
+struct start {
+    char version[64], inputs[64];
+    char values[][LTM_PATH_MAX]; /* of all keys */
+};
+
+static ltm_status compare(const struct start *first, const struct ltm_config *config, const char *inputs, bool scores,
+                          struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    char value[LTM_PATH_MAX];
+    if (strcmp(first->version, LTM_VERSION) != 0)
+        return fail(error, LTM_MISMATCH, "this is ltm %s, process 0 is %s; start the same program everywhere",
+                    LTM_VERSION, first->version);
+    for (size_t i = 0; i < count; i++) {
+        ltm_status status = ltm_config_get(config, keys[i].name, value, sizeof value, error);
+        if (status != LTM_OK) return status;
+        if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name, scores))
+            return fail(error, LTM_MISMATCH,
+                        "%s = %.200s here, %.200s in process 0; start all processes with the same configuration",
+                        keys[i].name, value, first->values[i]);
+    }
+    if (strcmp(first->inputs, inputs) != 0)
+        return fail(error, LTM_MISMATCH, "%s%s is another than process 0 has (other %s); give all the same",
+                    scores ? "the model or its corpus" : "the corpus ", scores ? "" : config->data.corpus,
+                    scores ? "weights or tokens" : "tokens or another tokenizer");
+    return LTM_OK;
+}
+
+ltm_status processes_check_config(const struct ltm_config *config, const char *inputs, bool scores,
+                                  struct ltm_error *error) {
+    size_t count;
+    const struct ltm_config_key *keys = ltm_config_keys(&count);
+    const size_t bytes = sizeof(struct start) + count * LTM_PATH_MAX;
+    struct start *first = NULL;
+    ltm_status status = LTM_OK;
+    if (processes_count() == 1) return LTM_OK;
+    TRY(processes_agree(memory_zeroed((void **)&first, 1, bytes, "settings", error), error));
+    snprintf(first->version, sizeof first->version, "%s", LTM_VERSION);
+    snprintf(first->inputs, sizeof first->inputs, "%s", inputs);
+    for (size_t i = 0; i < count; i++) ltm_config_get(config, keys[i].name, first->values[i], LTM_PATH_MAX, NULL);
+    TRY(processes_broadcast(first, bytes, error));
+    TRY(processes_agree(compare(first, config, inputs, scores, error), error));
+cleanup:
+    free(first);
+    return status;
+}

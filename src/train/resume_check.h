@@ -1,0 +1,18 @@
+/* May a run go on? Only with the configuration that it began with, save for what changes no result. */
+#ifndef TRAIN_RESUME_CHECK_H
+#define TRAIN_RESUME_CHECK_H
+
+#include <stdbool.h>
+
+#include "ltm/config.h"
+
+/* LTM_MISMATCH that names the first key whose value matters and differs between `was` and `is`, both resolved. */
+ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, struct ltm_error *error);
+
+/* Called by all processes: LTM_MISMATCH, in all of them, that names the first process and key whose value differs from process 0's;
+ * or the program, or what is read, known by `inputs` (less than 64 bytes): the corpus, and the model where there are `scores` to be
+ * made. Threads and where the corpus, eval.dump and a scored run lie may differ, and in training what only ltm eval asks for. */
+ltm_status processes_check_config(const struct ltm_config *config, const char *inputs, bool scores,
+                                  struct ltm_error *error);
+
+#endif
