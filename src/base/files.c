@@ -150,7 +150,8 @@ ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t m
     ltm_status status = open_regular(&descriptor, &size, path, error);
     if (status != LTM_OK) return status;
     char *buffer = NULL;
-    size_t have = 0, room = (size_t)size;
+    size_t have = 0;
+    size_t room = (size_t)size;
     if ((uintmax_t)size > most) {
         status = fail(error, LTM_INVALID, "%s is too large: %jd bytes, and at most %zu were expected", path,
                       (intmax_t)size, most);
@@ -222,7 +223,8 @@ void checksum_hex(char hex[17], const void *data, size_t bytes) {
 /* Read, not mapped: a run's peak of memory would count the pages of a map. */
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error) {
     enum { CHUNK = 1 << 18 };
-    unsigned long crc = crc32_z(0, NULL, 0), adler = adler32_z(0, NULL, 0);
+    unsigned long crc = crc32_z(0, NULL, 0);
+    unsigned long adler = adler32_z(0, NULL, 0);
     unsigned char *chunk = NULL;
     int descriptor;
     off_t size;

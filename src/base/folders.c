@@ -88,7 +88,8 @@ ltm_status folder_sync(const char *path, struct ltm_error *error) {
 
 /* The process that left NAME.PROCESS-ATTEMPT.tmp (files.c), or 0 where the name is not of that form. */
 static long drafter(const char *name) {
-    const size_t length = strlen(name), ending = strlen(".tmp");
+    const size_t length = strlen(name);
+    const size_t ending = strlen(".tmp");
     long process = 0;
     int end = 0;
     if (length <= ending || strcmp(name + length - ending, ".tmp") != 0) return 0;
@@ -97,7 +98,8 @@ static long drafter(const char *name) {
 }
 
 ltm_status folder_clear_drafts(const char *path, struct ltm_error *error) {
-    char **names, draft[1024];
+    char **names;
+    char draft[1024];
     size_t count;
     ltm_status status = folder_list(&names, &count, path, error);
     for (size_t i = 0; status == LTM_OK && i < count; i++) {

@@ -31,7 +31,9 @@ static int64_t read_entry(const char *path, const char *key) {
 
 /* A file that holds one number; -1 for none and for "max". */
 static int64_t read_number(const char *folder, const char *name) {
-    char path[PATH_SIZE + 64], line[64], *end;
+    char path[PATH_SIZE + 64];
+    char line[64];
+    char *end;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (!read_line(line, sizeof line, path)) return -1;
     const int64_t value = strtoll(line, &end, 10);
@@ -41,12 +43,14 @@ static int64_t read_number(const char *folder, const char *name) {
 /* This process's folder of a controller: version 1 has one tree for each, version 2 ("") one for all. False where there is
  * none. `top` becomes the length of the tree's own name, where a walk to the parents ends. */
 static bool group_folder(char folder[PATH_SIZE], size_t *top, const char *root, const char *controller) {
-    char path[PATH_SIZE], line[PATH_SIZE];
+    char path[PATH_SIZE];
+    char line[PATH_SIZE];
     bool found = false;
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file)) { /* "4:cpu,cpuacct:/path" or "0::/path" */
-        char *names = strchr(line, ':'), *where = names ? strchr(names + 1, ':') : NULL;
+        char *names = strchr(line, ':');
+        char *where = names ? strchr(names + 1, ':') : NULL;
         if (!where) continue;
         *where++ = 0;
         where[strcspn(where, "\n")] = 0;
@@ -79,11 +83,13 @@ struct memory_files {
 };
 
 static void apply_groups(struct memory_limits *limits, const char *root, const struct memory_files *files) {
-    char folder[PATH_SIZE], path[PATH_SIZE + 64];
+    char folder[PATH_SIZE];
+    char path[PATH_SIZE + 64];
     size_t top;
     if (!group_folder(folder, &top, root, files->controller)) return;
     do {
-        const int64_t limit = read_number(folder, files->limit), used = read_number(folder, files->used);
+        const int64_t limit = read_number(folder, files->limit);
+        const int64_t used = read_number(folder, files->used);
         if (limit < 0 || (limits->total > 0 && limit >= limits->total)) continue;
         if (limits->limit == 0 || limit < limits->limit) limits->limit = limit;
         snprintf(path, sizeof path, "%s/memory.stat", folder);
@@ -101,7 +107,8 @@ void memory_limits_read(struct memory_limits *limits, const char *root) {
         {"memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"}};
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/proc/meminfo", root);
-    const int64_t total = read_entry(path, "MemTotal"), available = read_entry(path, "MemAvailable");
+    const int64_t total = read_entry(path, "MemTotal");
+    const int64_t available = read_entry(path, "MemAvailable");
     *limits = (struct memory_limits){.total = total > 0 ? 1024 * total : 0,
                                      .available = available >= 0 ? 1024 * available : -1};
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) apply_groups(limits, root, &versions[i]);
@@ -109,13 +116,17 @@ void memory_limits_read(struct memory_limits *limits, const char *root) {
 
 /* "200000 100000": microseconds granted of each period's, or "max …". */
 static double quota_of(const char *folder) {
-    char path[PATH_SIZE + 64], line[64], *end;
+    char path[PATH_SIZE + 64];
+    char line[64];
+    char *end;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     if (read_line(line, sizeof line, path)) {
-        const double granted = strtod(line, &end), period = strtod(end, NULL);
+        const double granted = strtod(line, &end);
+        const double period = strtod(end, NULL);
         return end != line && granted > 0 && period > 0 ? granted / period : 0;
     }
-    const int64_t granted = read_number(folder, "cpu.cfs_quota_us"), period = read_number(folder, "cpu.cfs_period_us");
+    const int64_t granted = read_number(folder, "cpu.cfs_quota_us");
+    const int64_t period = read_number(folder, "cpu.cfs_period_us");
     return granted > 0 && period > 0 ? (double)granted / (double)period : 0;
 }
 

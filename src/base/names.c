@@ -13,8 +13,12 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Optimal string alignment; rows i, i-1 and i-2 of the table are all that it needs. */
 size_t ltm_name_distance(const char *a, const char *b) {
-    size_t rows[3][MOST + 1], length_a = strnlen(a, MOST), length_b = strnlen(b, MOST);
-    size_t *above2 = rows[0], *above = rows[1], *row = rows[2];
+    size_t rows[3][MOST + 1];
+    size_t length_a = strnlen(a, MOST);
+    size_t length_b = strnlen(b, MOST);
+    size_t *above2 = rows[0];
+    size_t *above = rows[1];
+    size_t *row = rows[2];
     for (size_t j = 0; j <= length_b; j++) above[j] = above2[j] = j;
     for (size_t i = 1; i <= length_a; i++) {
         row[0] = i;

@@ -65,7 +65,8 @@ static bool parse_power(const char *c, int *power) {
 
 bool number_parse_integer(const char *text, int64_t *value) {
     uint64_t digits;
-    int behind, power;
+    int behind;
+    int power;
     bool negative = *text == '-';
     if (negative || *text == '+') text++;
     if (!parse_digits(&text, &digits, &behind) || !parse_power(text, &power)) return false;

@@ -42,7 +42,8 @@ static ltm_status check(int code, const char *doing, struct ltm_error *error) {
 
 /* Of cores that several processes on this machine may use, each takes its share. */
 static int share_of_cores(MPI_Comm machine) {
-    int mine[CPU_SETSIZE] = {0}, all[CPU_SETSIZE];
+    int mine[CPU_SETSIZE] = {0};
+    int all[CPU_SETSIZE];
     double share = 0;
     cpu_set_t cores;
     if (sched_getaffinity(0, sizeof cores, &cores) != 0) return omp_get_num_procs() / job.here;
@@ -119,8 +120,11 @@ void processes_give_up(void) { job.broken = job.started; }
 
 ltm_status processes_agree(ltm_status status, struct ltm_error *error) {
     struct ltm_error first = {.code = LTM_EXTERNAL};
-    char host[MPI_MAX_PROCESSOR_NAME + 1] = "", said[sizeof first.message];
-    int length, failed = status == LTM_OK ? job.count : job.rank, lowest = job.count;
+    char host[MPI_MAX_PROCESSOR_NAME + 1] = "";
+    char said[sizeof first.message];
+    int length;
+    int failed = status == LTM_OK ? job.count : job.rank;
+    int lowest = job.count;
     if (job.count == 1 || job.broken) return status;
     ltm_status broken = check(MPI_Allreduce(&failed, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD), "agree", error);
     if (broken != LTM_OK || lowest == job.count) return broken;
@@ -146,7 +150,8 @@ bool processes_any(bool here) {
 }
 
 double processes_sum(double here) {
-    double *all = NULL, sum = 0;
+    double *all = NULL;
+    double sum = 0;
     if (job.count == 1) return here;
     if (NEW_ARRAY(all, (size_t)job.count, "a sum", NULL) != LTM_OK) {
         job.broken = true; /* the others wait */
@@ -212,7 +217,8 @@ ltm_status processes_share(float *data, const size_t *begin, const size_t *end, 
         ltm_status status = processes_share_end(error);
         if (status != LTM_OK) return status;
     }
-    int *counts = job.layout[job.shares], *displacements = counts + job.count;
+    int *counts = job.layout[job.shares];
+    int *displacements = counts + job.count;
     for (int r = 0; r < job.count; r++) {
         counts[r] = (int)(end[r] - begin[r]);
         displacements[r] = (int)begin[r];

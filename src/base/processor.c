@@ -16,14 +16,18 @@ static bool bit(unsigned word, int i) { return word >> i & 1; }
 
 /* XCR0: which registers the operating system saves; asked only where CPUID says that it may be. */
 static uint64_t saved_registers(void) {
-    uint32_t low, high;
+    uint32_t low;
+    uint32_t high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (uint64_t)high << 32 | low;
 }
 
 void processor_read(struct processor *processor) {
     enum { OSXSAVE = 27, YMM = 0x6, ZMM = 0xe6, TILES = 0x60000 }; /* bits of XCR0 that belong together */
-    unsigned a, b, c, d;
+    unsigned a;
+    unsigned b;
+    unsigned c;
+    unsigned d;
     *processor = (struct processor){0};
     if (!__get_cpuid(1, &a, &b, &c, &d) || !bit(c, OSXSAVE)) return;
     const bool fma = bit(c, 12);

@@ -105,10 +105,12 @@ static ltm_status read_tensor(struct safetensors_tensor *tensor, const char *nam
     tensor->type = dtype->type;
     ltm_status status = read_shape(tensor, json_object_get(entry, "shape"), file, error);
     if (status != LTM_OK) return status;
-    const json_t *from = json_array_get(offsets, 0), *to = json_array_get(offsets, 1);
+    const json_t *from = json_array_get(offsets, 0);
+    const json_t *to = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
         return damaged(file, name, "has no pair of offsets", error);
-    int64_t begin = json_integer_value(from), end = json_integer_value(to);
+    int64_t begin = json_integer_value(from);
+    int64_t end = json_integer_value(to);
     if (begin < 0 || end < begin || (uint64_t)end > file->data_bytes)
         return damaged(file, name, "lies outside the file, which may be cut short", error);
     if (!size_of_shape(tensor->shape, tensor->rank, dtype->bytes, &tensor->bytes) ||
@@ -130,7 +132,8 @@ static ltm_status check_metadata(json_t *metadata, const struct safetensors *fil
 
 /* By place; an empty tensor before the one that begins where it stands. */
 static int compare_places(const void *a, const void *b) {
-    const struct safetensors_tensor *x = a, *y = b;
+    const struct safetensors_tensor *x = a;
+    const struct safetensors_tensor *y = b;
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
@@ -258,7 +261,8 @@ ltm_status safetensors_expect(const struct safetensors *file, const char *name, 
         return fail(error, LTM_CORRUPT, "%s: tensor \"%s\" is %s, not %s", file->path, name,
                     safetensors_dtype(file, (size_t)(tensor - file->tensors)), dtype->name);
     if (tensor->rank != rank || (rank && memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0)) {
-        char has[192], wanted[192];
+        char has[192];
+        char wanted[192];
         print_shape(has, sizeof has, tensor->shape, tensor->rank);
         print_shape(wanted, sizeof wanted, shape, rank);
         return fail(error, LTM_CORRUPT, "%s: tensor \"%s\" has the shape %s, not %s", file->path, name, has, wanted);
@@ -314,7 +318,8 @@ static ltm_status write_tensors(struct file_draft *draft, const struct safetenso
 static ltm_status write_header(struct file_draft *draft, const char *text, struct ltm_error *error) {
     static const char spaces[] = "                                                                ";
     unsigned char prefix[8];
-    size_t length = strlen(text), padding = (64 - (8 + length) % 64) % 64;
+    size_t length = strlen(text);
+    size_t padding = (64 - (8 + length) % 64) % 64;
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
     ltm_status status = file_write(draft, prefix, sizeof prefix, error);
     if (status == LTM_OK) status = file_write(draft, text, length, error);
@@ -326,7 +331,8 @@ static ltm_status build_header(char **text, const char *path, const struct safet
                                const struct safetensors_pair *metadata, size_t pairs, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     size_t offset = 0;
-    json_t *header = json_object(), *meta = json_object();
+    json_t *header = json_object();
+    json_t *meta = json_object();
     for (size_t i = 0; i < pairs; i++) {
         if (json_object_set_new(meta, metadata[i].key, json_string(metadata[i].value)) == 0) continue;
         status = fail(error, LTM_INVALID, "cannot write %s: the metadata \"%s\" is not UTF-8", path, metadata[i].key);

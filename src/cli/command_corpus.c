@@ -38,7 +38,8 @@ static const struct option long_options[] = {{"output", required_argument, NULL,
                                              {NULL, 0, NULL, 0}};
 
 static int set_option(struct ltm_corpus_build_options *options, int letter, char **argv) {
-    const char *value = optarg, *command = "corpus build";
+    const char *value = optarg;
+    const char *command = "corpus build";
     long long number = 0;
     int code = CLI_OK;
     switch (letter) {
@@ -105,7 +106,8 @@ static int build(int argc, char **argv) {
     struct ltm_corpus_build_options options = ltm_corpus_build_defaults();
     struct ltm_corpus_info info;
     struct ltm_error error = {0};
-    int letter, json = 0;
+    int letter;
+    int json = 0;
     while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);

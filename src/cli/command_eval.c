@@ -103,7 +103,9 @@ int command_eval(int argc, char **argv) {
     static const struct option long_options[] = {
         {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     bool json = false;
-    int letter, paths = 0, settings = 0;
+    int letter;
+    int paths = 0;
+    int settings = 0;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (letter == 'h') return print_help();
         if (letter != 'j') return option_unknown("eval", argv);

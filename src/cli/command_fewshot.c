@@ -77,7 +77,8 @@ struct request {
 
 /* "0,1,5" */
 static int set_list(const char *name, const char *text, int least, int most, int *values, int *count) {
-    char *copy = strdup(text), *rest = copy;
+    char *copy = strdup(text);
+    char *rest = copy;
     int code = copy ? CLI_OK : cli_no_memory();
     *count = 0;
     while (code == CLI_OK && rest) {
@@ -279,7 +280,8 @@ static int print_help(void) {
 
 /* Options, then paths and assignments in any order. `tasks` and `settings` have room for all arguments. */
 static int read_arguments(struct request *r, int argc, char **argv, bool *help) {
-    int letter, code = CLI_OK;
+    int letter;
+    int code = CLI_OK;
     while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
         *help = letter == 'h';
         if (*help) return CLI_OK;

@@ -264,7 +264,8 @@ static ltm_status print_stats(const struct request *r, const struct ltm_model *j
 
 static int generate(struct request *r) {
     struct ltm_error error = {0};
-    struct ltm_model *model = NULL, *judge = NULL;
+    struct ltm_model *model = NULL;
+    struct ltm_model *judge = NULL;
     struct ltm_prompts prompts = {0};
     struct ltm_config config;
     struct generate_output output = {
@@ -318,7 +319,8 @@ static int interact(struct request *r) {
 
 int command_generate(int argc, char **argv) {
     struct request r = {.options = ltm_generate_defaults()};
-    int letter, code = CLI_OK;
+    int letter;
+    int code = CLI_OK;
     while ((letter = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);

@@ -59,7 +59,8 @@ static void print_inline(const json_t *object) {
 
 /* A line for each section: "  [fast]  steps = 16, lr = 0.3, …" */
 static void print_configuration(const json_t *configuration) {
-    const char *key, *section = "";
+    const char *key;
+    const char *section = "";
     size_t length = 0;
     json_t *value;
     puts("configuration");
@@ -83,8 +84,10 @@ static void print_configuration(const json_t *configuration) {
 }
 
 static void print_tensors(const json_t *tensors) {
-    size_t i, j;
-    json_t *tensor, *dimension;
+    size_t i;
+    size_t j;
+    json_t *tensor;
+    json_t *dimension;
     printf("tensors               %zu\n", json_array_size(tensors));
     json_array_foreach((json_t *)tensors, i, tensor) {
         char name[256];

@@ -95,7 +95,8 @@ static void print_table(const struct ltm_probe_result *result) {
 }
 
 static ltm_status print_json(const struct ltm_probe_result *result) {
-    json_t *rows = json_array(), *swaps = json_array();
+    json_t *rows = json_array();
+    json_t *swaps = json_array();
     for (int i = 0; i < result->row_count; i++) {
         const struct ltm_probe_row *row = &result->rows[i];
         json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:i,s:i,s:f,s:f,s:f,s:f}", "factor", row->factor, "place",
@@ -161,7 +162,9 @@ static bool key_matters(const char *assignment) {
 int command_probe(int argc, char **argv) {
     struct ltm_probe_options options = ltm_probe_defaults();
     bool json = false;
-    int letter, paths = 0, settings = 0;
+    int letter;
+    int paths = 0;
+    int settings = 0;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);
@@ -173,7 +176,8 @@ int command_probe(int argc, char **argv) {
         int code = letter == 'j' ? CLI_OK : set_option(&options, letter, argv);
         if (code != CLI_OK) return code;
     }
-    char *two[2] = {NULL, NULL}, **assignments = calloc((size_t)argc, sizeof *assignments);
+    char *two[2] = {NULL, NULL};
+    char **assignments = calloc((size_t)argc, sizeof *assignments);
     if (!assignments) return cli_no_memory();
     int code = CLI_OK;
     for (int i = optind; i < argc && code == CLI_OK; i++) {

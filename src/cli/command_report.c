@@ -35,7 +35,10 @@ static json_t *interval_json(const struct ltm_fit_interval *i) {
 }
 
 static json_t *fit_json(const struct ltm_fit_info *info) {
-    json_t *json = json_object(), *candidates = json_array(), *constants = json_object(), *notes = json_array();
+    json_t *json = json_object();
+    json_t *candidates = json_array();
+    json_t *constants = json_object();
+    json_t *notes = json_array();
     for (int i = 0; i < info->candidates; i++) {
         const struct ltm_fit_candidate *c = &info->candidate[i];
         json_array_append_new(candidates, json_pack("{s:s, s:i, s:o, s:o, s:o, s:b}", "form", c->form, "parameters",
@@ -70,7 +73,8 @@ static json_t *answer_json(const struct ltm_fit_answer *a) {
 }
 
 static ltm_status print_json(const struct ltm_report_result *r) {
-    json_t *json = json_object(), *answers = json_array();
+    json_t *json = json_object();
+    json_t *answers = json_array();
     json_object_set_new(json, "path", json_string(r->path));
     json_object_set_new(json, "pictures", json_integer(r->pictures));
     if (r->study) {

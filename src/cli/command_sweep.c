@@ -130,7 +130,9 @@ static int run_cell(const struct ltm_study *study, const struct arguments *a) {
 /* ---- All cells ---- */
 
 static void announce(const struct ltm_study *study, const struct ltm_study_estimate *e) {
-    char training[32], scoring[32], time[32] = "?";
+    char training[32];
+    char scoring[32];
+    char time[32] = "?";
     if (isfinite(e->seconds)) cli_duration(time, sizeof time, e->seconds);
     snprintf(training, sizeof training, "%.2e", e->training_flops);
     snprintf(scoring, sizeof scoring, "%.1e", e->scoring_flops);
@@ -159,7 +161,8 @@ static void print_cells(const struct ltm_study *study, const struct ltm_sweep_op
     printf("%-*s  %-7s  %10s  %14s  %8s  %10s  %14s\n", width, "cell", "status", "parameters", "latent numbers",
            "tokens", "operations", "a token");
     for (size_t i = 0; i < count; i++) {
-        char parameters[32], tokens[32];
+        char parameters[32];
+        char tokens[32];
         ltm_study_cell(study, i, &cell);
         if (!ltm_cell_in_shard(&cell, options)) continue;
         cli_quantity(parameters, sizeof parameters, (double)cell.parameters);
@@ -309,7 +312,8 @@ int command_sweep(int argc, char **argv) {
         {"shard", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'J'},
         {"cell", required_argument, NULL, 'c'},  {NULL, 0, NULL, 0}};
     struct arguments a = {0};
-    int letter, code = CLI_OK;
+    int letter;
+    int code = CLI_OK;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);

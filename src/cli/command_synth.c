@@ -93,7 +93,8 @@ static int print_list(void) {
         printf("%s%s: %s\n", i ? "\n" : "", family->name, family->help);
         for (int k = 0; k < family->knob_count; k++) {
             const struct ltm_synth_knob *knob = &family->knobs[k];
-            char levels[64], range[64];
+            char levels[64];
+            char range[64];
             snprintf(levels, sizeof levels, "%g, %g, %g", knob->levels[0], knob->levels[1], knob->levels[2]);
             snprintf(range, sizeof range, "%g … %g", knob->least, knob->most);
             printf("  %-12s %-16s %-14s %s\n", knob->name, levels, range, knob->help);
@@ -103,7 +104,8 @@ static int print_list(void) {
 }
 
 static void print_result(const struct ltm_synth_options *options, const struct ltm_synth_info *info, bool json) {
-    const struct ltm_corpus_split_info *train = &info->corpus.train, *heldout = &info->corpus.heldout;
+    const struct ltm_corpus_split_info *train = &info->corpus.train;
+    const struct ltm_corpus_split_info *heldout = &info->corpus.heldout;
     if (json) {
         printf("{\"task\": \"%s\", \"documents\": %lld, \"bytes\": %lld, \"items\": %lld, \"train_items\": %lld",
                options->family, (long long)info->documents, (long long)info->bytes, (long long)info->items,
@@ -137,7 +139,8 @@ static int make(struct ltm_synth_options *options, bool json) {
 int command_synth(int argc, char **argv) {
     struct ltm_synth_options options = ltm_synth_defaults();
     bool json = false;
-    int letter, words = 0;
+    int letter;
+    int words = 0;
     while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);

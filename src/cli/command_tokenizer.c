@@ -56,7 +56,8 @@ static int set_kind(struct ltm_tokenizer_train_options *options, const char *nam
 }
 
 static int set_option(struct ltm_tokenizer_train_options *options, int letter, char **argv) {
-    const char *value = optarg, *command = "tokenizer train";
+    const char *value = optarg;
+    const char *command = "tokenizer train";
     long long number = 0;
     int code = CLI_OK;
     switch (letter) {

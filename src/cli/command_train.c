@@ -97,7 +97,9 @@ static void on_step(void *user, const struct ltm_train_record *record) {
                      record->recon, record->kl);
         return;
     }
-    char bound[CLI_NUMBER + 8] = "", rate[32], number[3][CLI_NUMBER];
+    char bound[CLI_NUMBER + 8] = "";
+    char rate[32];
+    char number[3][CLI_NUMBER];
     if (isfinite(display->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, display->bound));
     cli_quantity(rate, sizeof rate, record->tokens_per_second);
     snprintf(display->figures, sizeof display->figures, "recon %s  KL %s%s  %s tokens/s",
@@ -136,7 +138,9 @@ static int twin_kind(const char *name) {
 
 /* runs/NAME for …/NAME.ini; a twin's folder has another name, unless the command line gives it. */
 static ltm_status name_run(struct ltm_config *config, const char *path, int twin, bool given, struct ltm_error *error) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
     char folder[2 * LTM_PATH_MAX];
     size_t used;
     if (given || (config->run.dir[0] && twin < 0)) return LTM_OK;
@@ -182,7 +186,8 @@ static ltm_status make_twin(struct ltm_config *config, int kind, struct ltm_erro
 
 /* As an INI file. */
 static void print_config(const struct ltm_config *config) {
-    size_t count, length = 0;
+    size_t count;
+    size_t length = 0;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     const char *section = "";
     for (size_t i = 0; i < count; i++) {
@@ -201,7 +206,8 @@ static void print_config(const struct ltm_config *config) {
 }
 
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
-    char tokens[32], method[32] = "";
+    char tokens[32];
+    char method[32] = "";
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
@@ -234,7 +240,8 @@ static ltm_status print_json(const struct ltm_train_result *result) {
 }
 
 static void print_result(const struct ltm_train_result *result, double seconds) {
-    char tokens[32], time[32] = "";
+    char tokens[32];
+    char time[32] = "";
     cli_quantity(tokens, sizeof tokens, (double)result->tokens);
     if (seconds > 0) cli_duration(time, sizeof time, seconds);
     printf("trained on %s tokens in %lld slow steps%s%s\n", tokens, (long long)result->step, *time ? ", " : "", time);
@@ -301,7 +308,8 @@ int command_train(int argc, char **argv) {
     struct ltm_error error = {0};
     struct ltm_config config;
     bool json = false, dry_run = false, dir_given = false;
-    int letter, twin = -1;
+    int letter;
+    int twin = -1;
     while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);

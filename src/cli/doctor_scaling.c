@@ -174,8 +174,10 @@ static ltm_status print_json(const struct row *rows, int count, const struct ltm
 }
 
 int doctor_scaling(const struct scaling_request *r) {
-    static const char *const bits[] = {"", "k", "M", "G", NULL}, *const times[] = {"s", "ms", "us", "ns", NULL};
-    static const double bit_factors[] = {0.125, 125, 125e3, 125e6}, time_factors[] = {1, 1e-3, 1e-6, 1e-9};
+    static const char *const bits[] = {"", "k", "M", "G", NULL};
+    static const char *const times[] = {"s", "ms", "us", "ns", NULL};
+    static const double bit_factors[] = {0.125, 125, 125e3, 125e6};
+    static const double time_factors[] = {1, 1e-3, 1e-6, 1e-9};
     static const char *const flops[] = {"", "M", "G", "T", NULL};
     static const double flop_factors[] = {1, 1e6, 1e9, 1e12};
     struct ltm_scaling_options options = {0};

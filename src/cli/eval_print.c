@@ -13,7 +13,9 @@ enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };
 static void print_cell(const char *text, int width) { printf("  %*s", width + (strstr(text, "±") != NULL), text); }
 
 static void print_score(struct ltm_score score, int digits, int width) {
-    char text[2 * CLI_NUMBER + 8], mean[CLI_NUMBER], error[CLI_NUMBER];
+    char text[2 * CLI_NUMBER + 8];
+    char mean[CLI_NUMBER];
+    char error[CLI_NUMBER];
     if (!isfinite(score.mean))
         snprintf(text, sizeof text, "-");
     else if (isfinite(score.error))
@@ -40,7 +42,8 @@ void eval_print_measure(const char *name, const struct ltm_measure *m, bool perp
 }
 
 static void print_setting(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
-    char method[32] = "", bytes[64] = "";
+    char method[32] = "";
+    char bytes[64] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
     if (r->bytes) snprintf(bytes, sizeof bytes, ", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
     cli_print_line(stdout, "%s: %lld sequences of %d tokens%s", corpus, (long long)r->sequences, config->model.sequence,
@@ -177,7 +180,8 @@ void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *
 
 json_t *eval_json(const struct scan *scan, const char *corpus, int row, const struct ltm_config *config,
                   const struct ltm_eval_result *r) {
-    json_t *json = json_object(), *settings = json_object();
+    json_t *json = json_object();
+    json_t *settings = json_object();
     char method[32] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
     for (int a = 0; a < scan->axes; a++)

@@ -12,13 +12,15 @@ enum { CELL = 2 * CLI_NUMBER + 8, NARROWEST = 16, BIN = 40 /* characters of a bi
 static bool is_bin(const struct ltm_fewshot_metric *metric) { return strchr(metric->name, '=') != NULL; }
 
 static int width_of(const struct ltm_fewshot_metric *metric) {
-    const size_t name = strlen(metric->name), filter = strlen(metric->filter);
+    const size_t name = strlen(metric->name);
+    const size_t filter = strlen(metric->filter);
     const size_t widest = name > filter ? name : filter;
     return widest < NARROWEST ? NARROWEST : (int)widest;
 }
 
 static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
-    char value[CLI_NUMBER], error[CLI_NUMBER];
+    char value[CLI_NUMBER];
+    char error[CLI_NUMBER];
     const int digits = metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4;
     if (isfinite(metric->error))
         snprintf(cell, CELL, "%s ± %s", cli_fixed(value, digits, metric->value),

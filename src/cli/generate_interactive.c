@@ -53,7 +53,8 @@ static void tell_slid(const struct conversation *c, int slid) {
 
 static ltm_status take_turn(struct conversation *c, const char *line, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    int slid = 0, more = 0;
+    int slid = 0;
+    int more = 0;
     if (*line) {
         char *text = malloc(strlen(line) + 2);
         if (!text) return error->code = LTM_MEMORY;

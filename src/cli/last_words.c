@@ -58,7 +58,8 @@ static bool file_at(uintptr_t address, char *path, size_t size) {
     struct reader r = {.descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
     if (r.descriptor < 0) return false;
     for (int c = 0; c >= 0;) {
-        const uintptr_t begin = next_address(&r, &c), end = next_address(&r, &c);
+        const uintptr_t begin = next_address(&r, &c);
+        const uintptr_t end = next_address(&r, &c);
         const bool here = address >= begin && address < end;
         size_t length = 0;
         while (c != '/' && c != '\n' && c >= 0) c = next(&r);

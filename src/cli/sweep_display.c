@@ -37,7 +37,9 @@ void sweep_display_message(void *user, const char *line) {
 }
 
 static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
-    char rate[32], number[3][CLI_NUMBER], bound[CLI_NUMBER + 8] = "";
+    char rate[32];
+    char number[3][CLI_NUMBER];
+    char bound[CLI_NUMBER + 8] = "";
     if (r->scoring) {
         snprintf(line, LINE, "  %-*s taking its scores", NAME_WIDTH, r->name);
         return;
@@ -54,7 +56,10 @@ static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
 }
 
 static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
-    char left[64] = "", time[32], failed[48] = "", elsewhere[64] = "";
+    char left[64] = "";
+    char time[32];
+    char failed[48] = "";
+    char elsewhere[64] = "";
     const int share = p->flops > 0 ? (int)(100 * fmin(p->flops_done / p->flops, 1)) : 100;
     if (isfinite(p->seconds_left) && !p->stopping) {
         cli_duration(time, sizeof time, p->seconds_left);
@@ -76,7 +81,8 @@ static void put_line(struct sweep_display *display, const char *line) {
 
 void sweep_display_progress(void *user, const struct ltm_sweep_progress *progress) {
     struct sweep_display *display = user;
-    const double time = now(), every = display->terminal ? 0.2 : 30;
+    const double time = now();
+    const double every = display->terminal ? 0.2 : 30;
     char line[LINE];
     if (display->shown == 0 && !display->terminal) display->shown = time; /* short work makes no lines */
     if (time - display->shown < every) return;

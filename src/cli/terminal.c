@@ -32,7 +32,8 @@ static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_proc
 
 __attribute__((format(printf, 3, 0))) static void print_line(FILE *to, const char *before, const char *format,
                                                              va_list arguments) {
-    char text[LINE_MAX_BYTES], shown[4 * LINE_MAX_BYTES]; /* spelled out, a byte takes up to four */
+    char text[LINE_MAX_BYTES];
+    char shown[4 * LINE_MAX_BYTES]; /* spelled out, a byte takes up to four */
     vsnprintf(text, sizeof text, format, arguments);
     fprintf(to, "%s%s\n", before, ltm_printable(shown, sizeof shown, text));
 }
@@ -171,7 +172,10 @@ static void format_cells(char cells[CELLS_MOST + 4], double part) {
 
 static void format_progress(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed, char *text,
                             size_t size) {
-    char cells[CELLS_MOST + 4] = "", share[40], time[48] = "", duration[32];
+    char cells[CELLS_MOST + 4] = "";
+    char share[40];
+    char time[48] = "";
+    char duration[32];
     double part = progress->total > 0 ? progress->done / progress->total : 0;
     part = part >= 0 ? fmin(part, 1) : 0; /* NaN counts as 0 */
     if (progress->total > 0) {

@@ -26,8 +26,10 @@ static const char *last_part(const char *name) {
 
 /* The right key in the wrong section is a better guess than the fewest changed letters. */
 static ltm_status fail_unknown(const char *name, struct ltm_error *error) {
-    const char *names[128], *in_other_section[128];
-    size_t count, others = 0;
+    const char *names[128];
+    const char *in_other_section[128];
+    size_t count;
+    size_t others = 0;
     const struct config_key *keys = config_key_table(&count);
     if (count > 128) count = 128;
     for (size_t i = 0; i < count; i++) {
@@ -89,7 +91,8 @@ ltm_status ltm_config_load(struct ltm_config *config, const char *path, struct l
 
 ltm_status ltm_config_write(const struct ltm_config *config, const char *path, struct ltm_error *error) {
     struct file_draft draft;
-    size_t count, length = 0;
+    size_t count;
+    size_t length = 0;
     const struct config_key *keys = config_key_table(&count);
     const char *section = "";
     for (size_t i = 0; i < count; i++) {
@@ -100,7 +103,8 @@ ltm_status ltm_config_write(const struct ltm_config *config, const char *path, s
     if (status != LTM_OK) return status;
     for (size_t i = 0; i < count; i++) {
         char text[LTM_PATH_MAX];
-        const char *name = keys[i].name, *key = last_part(name);
+        const char *name = keys[i].name;
+        const char *key = last_part(name);
         size_t this_length = (size_t)(key - name) - 1;
         if (this_length != length || strncmp(name, section, length) != 0) {
             fprintf(draft.stream, "%s[%.*s]\n", i ? "\n" : "", (int)this_length, name);

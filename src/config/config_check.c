@@ -88,7 +88,8 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
 /* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
  * threads find work. Not by the number of threads: sums are taken in the order of groups. */
 static int rows_to_group(int sequence, int batch) {
-    const int most = (1000 + sequence / 2) / sequence, share = batch / 8;
+    const int most = (1000 + sequence / 2) / sequence;
+    const int share = batch / 8;
     const int group = share < most ? share : most;
     return group < 1 ? 1 : group;
 }

@@ -132,7 +132,8 @@ static int64_t integer_at(const struct config_key *key, const void *field) {
 
 /* "a whole number from 1 to 1000, or auto" */
 static void print_range(const struct config_key *key, char *text, size_t size) {
-    char least[NUMBER_TEXT], most[NUMBER_TEXT];
+    char least[NUMBER_TEXT];
+    char most[NUMBER_TEXT];
     number_print_real(least, key->least);
     number_print_real(most, key->most);
     snprintf(text, size, "a%s number from %s to %s%s", key->kind == CONFIG_REAL ? "" : " whole", least, most,
@@ -247,7 +248,8 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
     if (key->kind == CONFIG_TEXT && !memchr(field, 0, key->room))
         return fail(error, LTM_INVALID, "%s does not end within its %zu bytes", key->name, key->room);
     if (key->kind == CONFIG_CHOICE) {
-        int choices = 0, choice = *(const int *)field;
+        int choices = 0;
+        int choice = *(const int *)field;
         while (key->choices[choices]) choices++;
         if (choice < 0 || choice >= choices)
             return fail(error, LTM_INVALID, "%s = %d is not one of its %d choices", key->name, choice, choices);

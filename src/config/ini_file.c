@@ -82,7 +82,8 @@ static char *next_line(char *line, int size, void *user) {
 
 static int take_value(void *user, const char *section, const char *key, const char *value) {
     struct ini_reading *ini = user;
-    char copy[INI_LINE], why[600];
+    char copy[INI_LINE];
+    char why[600];
     struct ltm_error inner = {0};
     if (ini->status != LTM_OK) return 0;
     const char *from = ini->cut ? ini->text + strcspn(ini->text, "=:") : value;

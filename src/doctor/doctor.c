@@ -89,9 +89,11 @@ static size_t triad_bytes(const struct ltm_machine *machine, int threads) {
 
 static void measure(struct ltm_machine *machine, struct doctor_facts *facts) {
     static const double each = 0.3; /* seconds */
-    const int threads = machine->threads, running = threads < machine->cores ? threads : machine->cores;
+    const int threads = machine->threads;
+    const int running = threads < machine->cores ? threads : machine->cores;
     machine->fp32.one = matmul_peak(1, each);
-    const double began = seconds_of(CLOCK_MONOTONIC), worked = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    const double began = seconds_of(CLOCK_MONOTONIC);
+    const double worked = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     machine->fp32.all = matmul_peak(threads, each);
     facts->share = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - worked) / (running * (seconds_of(CLOCK_MONOTONIC) - began));
     if (machine->bf16.available) {

@@ -21,15 +21,21 @@ static double share_in_flight(const struct ltm_config *c, bool within, double P,
 static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_options *o, int n,
                            struct ltm_scaling *s) {
     const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
-    const int parts = c->slow.parts ? c->slow.parts : groups, part_share = (parts + n - 1) / n;
-    const int here = gradient_groups(c, n, 0), threads = smaller(c->run.threads, here);
+    const int parts = c->slow.parts ? c->slow.parts : groups;
+    const int part_share = (parts + n - 1) / n;
+    const int here = gradient_groups(c, n, 0);
+    const int threads = smaller(c->run.threads, here);
     const int rounds = (here + threads - 1) / threads;
-    const double P = (double)ltm_parameter_count(&c->model), away = 4 * P * (n - 1) / n;
-    const double pieces = ceil(P / PIECE), flops = ltm_training_flops(c), forward = ltm_forward_flops(&c->model);
+    const double P = (double)ltm_parameter_count(&c->model);
+    const double away = 4 * P * (n - 1) / n;
+    const double pieces = ceil(P / PIECE);
+    const double flops = ltm_training_flops(c);
+    const double forward = ltm_forward_flops(&c->model);
     const double round = (double)c->slow.group * c->model.sequence * flops * c->run.threads / o->speed;
     const int sums = parts < groups ? smaller(part_share, rounds) : rounds;
     const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / sums : 0;
-    const double embedding = (double)c->model.vocab * c->model.dim / P, backward = round * 2 * forward / flops;
+    const double embedding = (double)c->model.vocab * c->model.dim / P;
+    const double backward = round * 2 * forward / flops;
     const double hidden =
         fmin(traffic * share_in_flight(c, parts < groups, P, embedding), rounds * round / sums - backward) + backward;
     s->compute = rounds * round;

@@ -63,7 +63,8 @@ static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const
     TRY(fewshot_settle(&f->run, model, f->task, options, error));
     TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, f->run.options.threads, error));
     TRY(fewshot_settings(settings, &f->run, model, f->decoder, error));
-    const int64_t all = f->task->items.count, limit = f->run.options.limit;
+    const int64_t all = f->task->items.count;
+    const int64_t limit = f->run.options.limit;
     f->items = limit > 0 && limit < all ? limit : all;
     snprintf(f->name, sizeof f->name, "%s_%dshot", f->task->name, f->run.options.shots);
     TRY(NEW_ARRAY(f->outcomes, (size_t)all, "items", error));
@@ -159,7 +160,8 @@ static ltm_status do_items(struct fewshot *f, struct ltm_error *error) {
     for (int64_t begin = 0; begin < f->items; begin += round) {
         const int64_t end = begin + round < f->items ? begin + round : f->items;
         do_range(f, begin, end);
-        ltm_status status = f->failed, exchanged = LTM_OK;
+        ltm_status status = f->failed;
+        ltm_status exchanged = LTM_OK;
         struct ltm_error other;
         if (n > 1) exchanged = items_exchange(f->lines, begin, end, take_lines, f, &other);
         if (status == LTM_OK && exchanged != LTM_OK) {
@@ -175,7 +177,9 @@ static ltm_status do_items(struct fewshot *f, struct ltm_error *error) {
 static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct ltm_fewshot_result *result,
                                struct ltm_error *error) {
     const char *output = f->run.options.output;
-    char *json = NULL, path[LTM_PATH_MAX], file[sizeof f->name + 32];
+    char *json = NULL;
+    char path[LTM_PATH_MAX];
+    char file[sizeof f->name + 32];
     ltm_status status = LTM_OK;
     *result = (struct ltm_fewshot_result){
         .shots = f->run.options.shots, .items = f->items, .items_in_all = f->task->items.count, .resumed = f->resumed};

@@ -47,8 +47,10 @@ static int average(struct family_metric *all, int *counts, int have, const struc
 
 ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, char *const *outputs, int count, struct ltm_error *error) {
-    struct family_metric all[FAMILY_METRICS_MOST], one[FAMILY_METRICS_MOST];
-    int counts[FAMILY_METRICS_MOST], have = 0;
+    struct family_metric all[FAMILY_METRICS_MOST];
+    struct family_metric one[FAMILY_METRICS_MOST];
+    int counts[FAMILY_METRICS_MOST];
+    int have = 0;
     ltm_status status = LTM_OK;
     if (!*run->task->family) return LTM_OK;
     for (int i = 0; i < count; i++) {

@@ -33,7 +33,8 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
     json_object_foreach((json_t *)is, key, now) {
         const json_t *before = json_object_get(was, key);
         if (before && json_equal(before, now)) continue;
-        char *old = before ? json_dumps(before, JSON_ENCODE_ANY) : NULL, *new = json_dumps(now, JSON_ENCODE_ANY);
+        char *old = before ? json_dumps(before, JSON_ENCODE_ANY) : NULL;
+        char *new = json_dumps(now, JSON_ENCODE_ANY);
         ltm_status status = fail(error, LTM_MISMATCH,
                                  "%s was begun with %s = %.200s, now it is %.200s; set it back to go on, or name "
                                  "another folder to begin anew",
@@ -47,7 +48,8 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
 
 /* Settings of a file that holds items must be these; those of an empty one are written down. */
 static ltm_status settle(const struct journal *journal, const json_t *settings, bool empty, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], *text = NULL;
+    char path[LTM_PATH_MAX];
+    char *text = NULL;
     const char *is_jsonl = strrchr(journal->path, '.');
     size_t bytes;
     json_t *was = NULL;

@@ -11,7 +11,8 @@
 /* The line of one filter: what all lines share, then its own. */
 static json_t *line_of(const struct item_outcome *outcome, const struct item_record *record, const char *filter,
                        json_t *taken) {
-    json_t *line = json_copy(record->shared), *names = json_array();
+    json_t *line = json_copy(record->shared);
+    json_t *names = json_array();
     json_object_set(line, "filtered_resps", taken);
     json_object_set_new(line, "filter", json_string(filter));
     json_object_set_new(line, "filters", json_integer((json_int_t)json_object_size(record->filtered)));
@@ -56,7 +57,8 @@ static bool is_plain(const char *name) {
 
 static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line, const char *filter,
                                struct ltm_error *error) {
-    const json_t *names = json_object_get(line, "metrics"), *name;
+    const json_t *names = json_object_get(line, "metrics");
+    const json_t *name;
     size_t i;
     json_array_foreach(names, i, name) {
         const json_t *value = json_object_get(line, json_is_string(name) ? json_string_value(name) : "");
@@ -73,8 +75,10 @@ ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *l
                      int *filters, struct ltm_error *error) {
     json_error_t bad;
     json_t *object = json_read(line, bytes, 0, &bad);
-    const json_t *doc_id = json_object_get(object, "doc_id"), *count = json_object_get(object, "filters"),
-                 *filter = json_object_get(object, "filter"), *cut = json_object_get(object, "cut");
+    const json_t *doc_id = json_object_get(object, "doc_id");
+    const json_t *count = json_object_get(object, "filters");
+    const json_t *filter = json_object_get(object, "filter");
+    const json_t *cut = json_object_get(object, "cut");
     ltm_status status;
     if (!json_is_integer(doc_id) || !json_is_integer(count) || !json_is_string(filter) || !json_is_boolean(cut) ||
         !json_is_array(json_object_get(object, "metrics")) || json_integer_value(doc_id) < 0 ||

@@ -51,9 +51,12 @@ struct sections {
 
 static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_result *result,
                            struct ltm_error *error) {
-    json_t *settings = json_read(result->settings, strlen(result->settings), 0, NULL), *metrics = json_object(),
-           *directions = json_object(), *value;
-    const char *task = result->task, *key;
+    json_t *settings = json_read(result->settings, strlen(result->settings), 0, NULL);
+    json_t *metrics = json_object();
+    json_t *directions = json_object();
+    json_t *value;
+    const char *task = result->task;
+    const char *key;
     if (json_object_get(to->results, task)) {
         json_decref(settings), json_decref(metrics), json_decref(directions);
         return fail(error, LTM_INVALID, "two tasks are called %s; give one another name", task);

@@ -119,7 +119,9 @@ cleanup:
 static ltm_status keep(struct item_record *record, const struct fewshot_run *run, struct fewshot_worker *worker,
                        int64_t number, const char *prompt, const struct answers *answers, const double *logs,
                        const bool *greedy, struct ltm_error *error) {
-    json_t *arguments = json_array(), *responses = json_array(), *taken = json_array();
+    json_t *arguments = json_array();
+    json_t *responses = json_array();
+    json_t *taken = json_array();
     for (int i = 0; i < answers->count; i++) {
         /* Whether a wrong choice would be written greedily is not found out. */
         json_t *is_greedy = greedy && i == answers->gold ? json_boolean(*greedy) : json_null();
@@ -145,7 +147,8 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
     const size_t n = (size_t)answers.count;
     ltm_status status = LTM_OK;
     struct continuation *continuations = NULL;
-    double *logs = NULL, *scaled = NULL;
+    double *logs = NULL;
+    double *scaled = NULL;
     bool is_greedy = false, *greedy = kind == TASK_PAIRS ? NULL : &is_greedy;
     TRY(NEW_ARRAY(continuations, n, "choices", error));
     TRY(NEW_ARRAY(logs, n, "choices", error));

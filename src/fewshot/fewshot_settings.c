@@ -39,7 +39,8 @@ static ltm_status check_options(const struct ltm_fewshot_options *o, struct ltm_
 
 /* Tokens kept free behind a prompt: what is written, or enough for the answers of most tasks; never by an item's own answer. */
 static ltm_status settle_room(struct fewshot_run *run, struct ltm_error *error) {
-    const int T = run->sequence, quarter = T / 4 < LENGTH_MOST ? T / 4 : LENGTH_MOST;
+    const int T = run->sequence;
+    const int quarter = T / 4 < LENGTH_MOST ? T / 4 : LENGTH_MOST;
     struct ltm_fewshot_options *o = &run->options;
     if (run->task->kind != TASK_GENERATE) {
         run->room = T / 16 > 0 ? T / 16 : 1;

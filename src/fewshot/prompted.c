@@ -114,7 +114,8 @@ static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
 static void score_side_by_side(struct prompted *p, const struct continuation *const *c, int n, int from,
                                double *const *logs) {
     const size_t vocab = (size_t)p->decoder->config.vocab;
-    int order[PROMPTED_SLOTS], active = n;
+    int order[PROMPTED_SLOTS];
+    int active = n;
     for (int i = 0; i < n; i++) {
         order[i] = i;
         *logs[i] = 0;
@@ -157,7 +158,8 @@ static void score_others(struct prompted *p, const struct continuation *continua
 }
 
 static double log_mean_exp(const double *logs, int n) {
-    double most = logs[0], sum = 0;
+    double most = logs[0];
+    double sum = 0;
     for (int i = 1; i < n; i++) most = logs[i] > most ? logs[i] : most;
     for (int i = 0; i < n; i++) sum += exp(logs[i] - most);
     return most + log(sum / n);
@@ -166,7 +168,8 @@ static double log_mean_exp(const double *logs, int n) {
 /* The gold continuation under every draw in step: at each token draw k has the weight p(tokens before | z_k) in the mixture's
  * prediction. */
 static double score_gold(struct prompted *p, const struct continuation *c, bool *greedy) {
-    const int K = p->draws, vocab = p->decoder->config.vocab;
+    const int K = p->draws;
+    const int vocab = p->decoder->config.vocab;
     int32_t token = p->tokens[p->inputs];
     *greedy = true;
     for (int k = 0; k < K; k++) p->weights[k] = 0;
@@ -190,8 +193,10 @@ static double score_gold(struct prompted *p, const struct continuation *c, bool 
 
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error) {
-    const size_t K = (size_t)p->draws, need = K * (size_t)n;
-    const int length = p->decoder->config.sequence, apart = greedy ? gold : -1;
+    const size_t K = (size_t)p->draws;
+    const size_t need = K * (size_t)n;
+    const int length = p->decoder->config.sequence;
+    const int apart = greedy ? gold : -1;
     int from = 0;
     for (int i = 0; i < n; i++) {
         const int over = p->inputs + (int)continuations[i].count - length;
@@ -218,7 +223,8 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
 /* Up to PROMPTED_SLOTS samples at once, from `first` on. */
 static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler, int first, int n, int length,
                                      prompted_token_fn on_token, void *user, struct ltm_error *error) {
-    int order[PROMPTED_SLOTS], active = n;
+    int order[PROMPTED_SLOTS];
+    int active = n;
     for (int i = 0; i < n; i++) {
         order[i] = i;
         draw(p, first + i, 0);

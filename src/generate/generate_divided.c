@@ -116,9 +116,11 @@ static ltm_status follow(const struct ltm_model *model, const struct ltm_generat
 
 ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
                         const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
-    const int n = processes_count(), rank = processes_rank();
+    const int n = processes_count();
+    const int rank = processes_rank();
     const int64_t all = options->count * (options->prompts ? options->prompt_count : 1);
-    const int64_t last = options->last ? options->last : all, count = last - options->first;
+    const int64_t last = options->last ? options->last : all;
+    const int64_t count = last - options->first;
     struct ltm_generate_options own = *options;
     if (n == 1 || count < n) { /* too few to divide */
         const ltm_status status = rank == 0 ? generate_samples(model, options, hooks, error) : LTM_OK;

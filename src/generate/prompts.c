@@ -49,10 +49,12 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
     int64_t number = 0;
     ltm_status status = file_read_text(&text, &bytes, path, PROMPTS_BYTES_MOST, error);
     if (status != LTM_OK) return status;
-    const char *line = text, *end = text + bytes;
+    const char *line = text;
+    const char *end = text + bytes;
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) line += 3; /* a byte-order mark */
     while (line < end && status == LTM_OK) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line)), *next = newline ? newline + 1 : end;
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        const char *next = newline ? newline + 1 : end;
         size_t length = (size_t)((newline ? newline : end) - line);
         bool open = false;
         struct ltm_error inner = {0};
@@ -70,7 +72,8 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
 }
 
 static bool ends_with(const char *text, const char *end) {
-    const size_t have = strlen(text), want = strlen(end);
+    const size_t have = strlen(text);
+    const size_t want = strlen(end);
     return have > want && strcmp(text + have - want, end) == 0;
 }
 

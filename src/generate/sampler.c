@@ -40,7 +40,8 @@ static int bucket_of(float p) {
 
 static int by_probability(const void *a, const void *b, void *user) {
     const float *p = user;
-    const int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+    const int32_t i = *(const int32_t *)a;
+    const int32_t j = *(const int32_t *)b;
     if (p[i] != p[j]) return p[i] > p[j] ? -1 : 1;
     return i < j ? -1 : 1;
 }
@@ -60,7 +61,8 @@ static double cut(struct sampler *sampler, float *p, double all) {
     }
     /* Whole buckets from the likeliest down, while both limits lie beyond them. */
     double kept = 0;
-    int taken = 0, at = BUCKETS - 1;
+    int taken = 0;
+    int at = BUCKETS - 1;
     for (; at >= 0 && taken + buckets[at].count <= most && kept + buckets[at].mass < enough; at--) {
         kept += buckets[at].mass;
         taken += buckets[at].count;

@@ -116,7 +116,8 @@ static int forget(struct ltm_session *s, int keep) {
 ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, struct ltm_error *error) {
     const int T = room_of(s);
     int32_t *ids = NULL;
-    size_t n = 0, from = 0;
+    size_t n = 0;
+    size_t from = 0;
     *slid = 0;
     ltm_status status = ltm_tokenizer_encode(s->model->tokenizer, text, strlen(text), &ids, &n, error);
     if (status != LTM_OK) return status;
@@ -144,7 +145,8 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error) {
     const int32_t end = ltm_tokenizer_end(s->model->tokenizer);
-    const int slot = 0, T = room_of(s);
+    const int slot = 0;
+    const int T = room_of(s);
     struct ltm_sample sample = {.text = ""};
     struct sample_text text = {0};
     ltm_status status = LTM_OK;
@@ -223,7 +225,8 @@ void ltm_session_restart(struct ltm_session *s) {
 
 void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *state) {
     const struct ltm_model_config *c = &s->model->config.model;
-    const size_t n = s->loop.latents, d = (size_t)c->dim;
+    const size_t n = s->loop.latents;
+    const size_t d = (size_t)c->dim;
     *state = (struct ltm_session_state){.tokens = s->count,
                                         .room = c->sequence,
                                         .layers = c->layers - c->latent_from,

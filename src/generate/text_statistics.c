@@ -68,7 +68,8 @@ static size_t grams(uint64_t *to, const struct words *words, size_t text, size_t
 }
 
 static int by_value(const void *a, const void *b) {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
@@ -87,7 +88,8 @@ static double distinct(const struct words *words, size_t n) {
 }
 
 static double repeated(const struct words *words, size_t n) {
-    size_t all = 0, again = 0;
+    size_t all = 0;
+    size_t again = 0;
     for (size_t i = 0; i < words->texts; i++) {
         const size_t count = grams(words->scratch, words, i, n);
         all += count;
@@ -112,9 +114,11 @@ static double entropy(const struct words *words) {
 
 /* A stretch that stands twice has parts of every lesser length that do: halve the interval. */
 static int64_t longest_repeat(const struct words *words, size_t text) {
-    size_t least = 0, most = words->first[text + 1] - words->first[text];
+    size_t least = 0;
+    size_t most = words->first[text + 1] - words->first[text];
     while (least + 1 < most) {
-        const size_t n = (least + most) / 2, count = grams(words->scratch, words, text, n);
+        const size_t n = (least + most) / 2;
+        const size_t count = grams(words->scratch, words, text, n);
         if (different(words->scratch, count) < count)
             least = n;
         else

@@ -119,7 +119,8 @@ static void copy_value(json_t *out, const char *key, const json_t *from, const c
 
 static void put_file_sizes(json_t *out, const char *folder, const json_t *checksums) {
     const char *name;
-    json_t *value, *files = json_object();
+    json_t *value;
+    json_t *files = json_object();
     json_object_foreach((json_t *)checksums, name, value) {
         char path[LTM_PATH_MAX];
         struct stat info;
@@ -152,7 +153,8 @@ ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error 
     static const char *const shown[] = {"step", "seconds", "best_bound", "best_step"};
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
-    json_t *state = NULL, *file = json_object();
+    json_t *state = NULL;
+    json_t *file = json_object();
     TRY(checkpoint_verify(folder, true, error));
     TRY(read_state(&state, folder, error));
     TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
@@ -176,7 +178,9 @@ cleanup:
 /* A damaged checkpoint is part of the description, not the end of it. */
 static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char checkpoints[LTM_PATH_MAX], folder[LTM_PATH_MAX], **names = NULL;
+    char checkpoints[LTM_PATH_MAX];
+    char folder[LTM_PATH_MAX];
+    char **names = NULL;
     size_t count = 0;
     json_t *list = json_array();
     TRY(path_join(checkpoints, sizeof checkpoints, run, "checkpoints", error));
@@ -216,12 +220,14 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
     struct file_map map;
     int64_t lines = 0;
     enum { LINE_MOST = 1 << 20 }; /* ours are far shorter */
-    json_t *last = NULL, *heldout = NULL;
+    json_t *last = NULL;
+    json_t *heldout = NULL;
     ltm_status status = path_join(path, sizeof path, run, "log.jsonl", error);
     if (status != LTM_OK || !file_exists(path)) return status;
     status = file_map(&map, path, error);
     if (status != LTM_OK) return status;
-    const char *text = map.data ? (const char *)map.data : "", *end = text + map.size;
+    const char *text = map.data ? (const char *)map.data : "";
+    const char *end = text + map.size;
     for (const char *next; text < end; text = next + 1) {
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) break; /* a line that is still being written */
@@ -270,7 +276,8 @@ static const struct kind checkpoint_kind = {"checkpoint", inspect_checkpoint}, r
                          safetensors_kind = {"safetensors", inspect_safetensors};
 
 static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
+    const size_t length = strlen(text);
+    const size_t tail = strlen(end);
     return length > tail && strcmp(text + length - tail, end) == 0;
 }
 

@@ -33,7 +33,8 @@ ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *
 /* ---- Shards ---- */
 
 static ltm_status open_tokenizer_beside(struct ltm_tokenizer **tokenizer, const char *path, struct ltm_error *error) {
-    char folder[LTM_PATH_MAX], beside[LTM_PATH_MAX];
+    char folder[LTM_PATH_MAX];
+    char beside[LTM_PATH_MAX];
     const char *slash = strrchr(path, '/');
     *tokenizer = NULL;
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
@@ -101,7 +102,8 @@ static ltm_status verify_shards(const json_t *split, const char *folder, struct 
     json_array_foreach(json_object_get(split, "shards"), i, shard) {
         const char *name = json_string_value(json_object_get(shard, "file"));
         const char *expected = json_string_value(json_object_get(shard, "checksum"));
-        char path[LTM_PATH_MAX], hex[17];
+        char path[LTM_PATH_MAX];
+        char hex[17];
         if (!name || !expected || strchr(name, '/'))
             return fail(error, LTM_CORRUPT, "%s/corpus.json is damaged: a shard lacks its name or checksum", folder);
         ltm_status status = path_join(path, sizeof path, folder, name, error);
@@ -176,8 +178,10 @@ ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *
     struct safetensors *file;
     ltm_status status = safetensors_open(&file, path, error);
     if (status != LTM_OK) return status;
-    json_t *tensors = json_array(), *metadata = json_object();
-    int64_t numbers = 0, bytes = 0;
+    json_t *tensors = json_array();
+    json_t *metadata = json_object();
+    int64_t numbers = 0;
+    int64_t bytes = 0;
     for (size_t i = 0; i < safetensors_count(file); i++) {
         const struct safetensors_tensor *tensor = safetensors_at(file, i);
         json_t *shape = json_array();

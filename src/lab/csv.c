@@ -49,7 +49,8 @@ static size_t count_separators(const char *text) {
 
 static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *error) {
     struct parser p = {.at = csv->text, .line = 1, .path = path};
-    size_t fields = 0, in_row = 0;
+    size_t fields = 0;
+    size_t in_row = 0;
     while (*p.at) {
         const size_t line = p.line;
         if (in_row == 0 && (*p.at == '\n' || *p.at == '\r')) { /* an empty line */

@@ -63,7 +63,8 @@ static void deal_folds(int *fold, size_t cells, int folds, uint64_t seed) {
 static ltm_status hold_out(const struct ltm_fit *fit, struct candidate *c, const int *fold, int which,
                            struct ltm_error *error) {
     const struct fit_rows *rows = &fit->rows;
-    double *weight = NULL, at[LTM_FIT_PARAMETERS];
+    double *weight = NULL;
+    double at[LTM_FIT_PARAMETERS];
     ltm_status status;
     TRY(NEW_ARRAY(weight, rows->count, "a fit's weights", error));
     for (size_t i = 0; i < rows->count; i++) weight[i] = fold[rows->cell[i]] != which;
@@ -97,7 +98,8 @@ static ltm_status fit_candidate(struct ltm_fit *fit, struct candidate *c, const 
 }
 
 static void mean_and_error(const double *values, size_t count, double *mean, double *error) {
-    double sum = 0, squares = 0;
+    double sum = 0;
+    double squares = 0;
     for (size_t i = 0; i < count; i++) sum += values[i];
     *mean = sum / (double)count;
     for (size_t i = 0; i < count; i++) squares += (values[i] - *mean) * (values[i] - *mean);
@@ -125,7 +127,8 @@ static int choose(const struct ltm_fit *fit, const struct candidate *c, int coun
     const int lowest = best;
     for (int i = 0; i < count; i++) {
         if (told[i].parameters >= told[best].parameters || isnan(told[i].heldout_error)) continue;
-        double mean = 0, squares = 0;
+        double mean = 0;
+        double squares = 0;
         const double n = (double)fit->rows.count;
         for (size_t k = 0; k < fit->rows.count; k++) mean += (c[i].heldout[k] - c[lowest].heldout[k]) / n;
         for (size_t k = 0; k < fit->rows.count; k++) {
@@ -181,7 +184,8 @@ static void draw_cells(const struct ltm_fit *fit, double *weight, double *times,
 
 static ltm_status resample(struct ltm_fit *fit, const struct fit_minima *minima, int which, uint64_t seed,
                            struct ltm_error *error) {
-    double *weight = NULL, *times = NULL;
+    double *weight = NULL;
+    double *times = NULL;
     ltm_status status;
     TRY(NEW_ARRAY(weight, fit->rows.count, "a fit's weights", error));
     TRY(NEW_ARRAY(times, fit->rows.cells, "a fit's cells", error));
@@ -216,7 +220,8 @@ static ltm_status bootstrap(struct ltm_fit *fit, const struct fit_minima *minima
 }
 
 static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
@@ -246,7 +251,9 @@ static void plain_parameters(const struct ltm_fit *fit, const double at[LTM_FIT_
 
 static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
     const size_t count = (size_t)fit->info.resamples;
-    double plain[LTM_FIT_PARAMETERS], value[LTM_FIT_PARAMETERS], *values = NULL;
+    double plain[LTM_FIT_PARAMETERS];
+    double value[LTM_FIT_PARAMETERS];
+    double *values = NULL;
     ltm_status status = NEW_ARRAY(values, count * LTM_FIT_PARAMETERS, "intervals", error);
     if (status != LTM_OK) return status;
     plain_parameters(fit, fit->at, value);

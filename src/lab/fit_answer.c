@@ -79,7 +79,8 @@ static int find_groups(const struct ltm_fit *fit, struct group *groups, double *
 /* The rows of the grid: each N with the tokens that the budget buys there. With one D measured it is that D, for models
  * that the budget pays. */
 static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, double fixed_tokens) {
-    const double first = g->log_n[0] - log(reach), last = g->log_n[g->sizes - 1] + log(reach);
+    const double first = g->log_n[0] - log(reach);
+    const double last = g->log_n[g->sizes - 1] + log(reach);
     g->usable = 0;
     for (int i = 0; i < GRID; i++) {
         const double log_n = first + (last - first) * i / (GRID - 1);
@@ -121,7 +122,8 @@ static struct choice best(const struct ltm_fit *fit, const struct group *groups,
     by_kind[0] = by_kind[1] = (struct choice){.group = -1, .loss = HUGE_VAL};
     for (int g = 0; g < count; g++) {
         if (groups[g].usable == 0) continue;
-        struct choice choice = best_of(fit, &groups[g], at), *kind = &by_kind[groups[g].latents > 0];
+        struct choice choice = best_of(fit, &groups[g], at);
+        struct choice *kind = &by_kind[groups[g].latents > 0];
         choice.group = g;
         if (kind->group < 0 || choice.loss < kind->loss) *kind = choice;
     }
@@ -176,7 +178,9 @@ __attribute__((format(printf, 2, 3))) static void say(struct words *w, const cha
 }
 
 static void say_counts(struct words *w, const struct ltm_fit_interval *i, const char *what) {
-    char value[FORMAT_NUMBER], low[FORMAT_NUMBER], high[FORMAT_NUMBER];
+    char value[FORMAT_NUMBER];
+    char low[FORMAT_NUMBER];
+    char high[FORMAT_NUMBER];
     say(w, "%s %s", format_quantity(value, i->value), what);
     if (!isnan(i->low)) say(w, " (%s to %s)", format_quantity(low, i->low), format_quantity(high, i->high));
 }
@@ -189,7 +193,8 @@ static void say_kind(struct words *w, int latents, double steps) {
 }
 
 static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
-    char value[FORMAT_NUMBER], high[FORMAT_NUMBER];
+    char value[FORMAT_NUMBER];
+    char high[FORMAT_NUMBER];
     if (isnan(gain->value)) {
         say(w, " Models with and without latents were not both measured, so whether latents pay cannot be said.");
         return;
@@ -213,7 +218,9 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
 
 static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with) {
     struct words w = {a->words, sizeof a->words, 0};
-    char budget[FORMAT_NUMBER], low[FORMAT_NUMBER], high[FORMAT_NUMBER];
+    char budget[FORMAT_NUMBER];
+    char low[FORMAT_NUMBER];
+    char high[FORMAT_NUMBER];
     say(&w, "With %s FLOPs of training: ", format_quantity(budget, a->budget));
     say_counts(&w, &a->parameters, "parameters");
     say(&w, ", ");
@@ -242,7 +249,8 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
 static bool beyond(double value, double least, double most) { return value < least / reach || value > most * reach; }
 
 static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, struct ltm_fit_answer *answer) {
-    double least = HUGE_VAL, most = 0;
+    double least = HUGE_VAL;
+    double most = 0;
     for (size_t i = 0; i < fit->rows.count; i++) {
         least = fmin(least, fit->points[i].tokens);
         most = fmax(most, fit->points[i].tokens);

@@ -25,7 +25,8 @@ static const struct {
 int fit_forms(struct fit_form forms[LTM_FIT_CANDIDATES], unsigned features, bool plain) {
     int count = 0;
     for (size_t i = 0; i < (plain ? 1 : sizeof extensions / sizeof extensions[0]); i++) {
-        const unsigned a = extensions[i].a, b = extensions[i].b;
+        const unsigned a = extensions[i].a;
+        const unsigned b = extensions[i].b;
         const unsigned needs =
             a | b | (extensions[i].c ? M : 0) | (extensions[i].f ? S : 0) | (a ? N : 0) | (b ? D : 0);
         if ((features & needs) != needs) continue;
@@ -86,7 +87,9 @@ void fit_form_gather(const struct fit_form *form, const double at[LTM_FIT_PARAME
 
 double fit_form_log(const struct fit_form *form, const struct fit_row *row, const double at[LTM_FIT_PARAMETERS],
                     double *weight) {
-    double log_term[FIT_TERMS], most = -HUGE_VAL, sum = 0;
+    double log_term[FIT_TERMS];
+    double most = -HUGE_VAL;
+    double sum = 0;
     for (int t = 0; t < form->terms; t++) {
         const struct fit_term *term = &form->term[t];
         log_term[t] = at[term->coefficient];
@@ -103,7 +106,9 @@ double fit_form_log(const struct fit_form *form, const struct fit_row *row, cons
 
 double fit_objective_value(const void *context, const double *x, double *gradient, int count) {
     const struct fit_objective *o = context;
-    double at[LTM_FIT_PARAMETERS], slope[LTM_FIT_PARAMETERS] = {0}, value = 0;
+    double at[LTM_FIT_PARAMETERS];
+    double slope[LTM_FIT_PARAMETERS] = {0};
+    double value = 0;
     fit_form_spread(o->form, x, at);
     for (size_t i = 0; i < o->count; i++) {
         const double w = o->weight ? o->weight[i] : 1;

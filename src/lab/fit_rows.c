@@ -71,7 +71,8 @@ static void find_features(struct fit_rows *rows, struct ltm_fit_info *info) {
     for (int j = 0; j < FIT_FEATURES; j++) {
         int found = values(rows, (enum fit_feature)j, -1);
         if (j == FEATURE_N) {
-            const int without = values(rows, FEATURE_N, 0), with = values(rows, FEATURE_N, 1);
+            const int without = values(rows, FEATURE_N, 0);
+            const int with = values(rows, FEATURE_N, 1);
             found = without > with ? without : with;
         }
         if (j == FEATURE_S) found = values(rows, FEATURE_S, 1);

@@ -14,7 +14,8 @@ struct start {
 };
 
 static int lower_first(const void *a, const void *b) {
-    const struct start *x = a, *y = b;
+    const struct start *x = a;
+    const struct start *y = b;
     return x->value != y->value ? (x->value < y->value ? -1 : 1) : (x->place > y->place) - (x->place < y->place);
 }
 
@@ -29,8 +30,11 @@ void fit_recentre(const struct fit_form *form, const double mean[FIT_FEATURES], 
 /* Values that a parameter starts from: Hoffmann's for E, A, B, α, β, in plain coordinates; ours for the rest, in centred
  * ones, where a new term begins as a share of the loss. */
 static int start_values(enum ltm_fit_parameter parameter, const double **values) {
-    static const double e[] = {-1, -0.5, 0, 0.5, 1}, ab[] = {0, 5, 10, 15, 20, 25}, exponent[] = {0, 0.5, 1, 1.5, 2};
-    static const double added[] = {-8, -4, -1.5, 0}, added_exponent[] = {-0.5, 0, 0.05, 0.3, 1};
+    static const double e[] = {-1, -0.5, 0, 0.5, 1};
+    static const double ab[] = {0, 5, 10, 15, 20, 25};
+    static const double exponent[] = {0, 0.5, 1, 1.5, 2};
+    static const double added[] = {-8, -4, -1.5, 0};
+    static const double added_exponent[] = {-0.5, 0, 0.05, 0.3, 1};
     switch (parameter) {
     case LTM_FIT_E:
         *values = e;

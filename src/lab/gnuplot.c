@@ -24,7 +24,8 @@ bool gnuplot_available(void) {
 
 /* -d: nobody's own settings change a report. Files without a name stand for its three streams: none can fill up. */
 static int spawn_and_wait(FILE *in, FILE *out, FILE *complaints, int *code) {
-    char name[] = "gnuplot", settings[] = "-d";
+    char name[] = "gnuplot";
+    char settings[] = "-d";
     char *const arguments[] = {name, settings, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;

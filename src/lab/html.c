@@ -8,7 +8,8 @@
 #include "lab/picture.h"
 
 int html_character_bytes(const char *text) {
-    const unsigned char *at = (const unsigned char *)text, c = at[0];
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char c = at[0];
     if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) return 1;
     const int bytes = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
     for (int i = 1; i < bytes; i++)

@@ -46,7 +46,8 @@ void picture_point(struct picture_series *series, double x, double y, double err
 }
 
 static int by_x(const void *a, const void *b) {
-    const struct picture_point *p = a, *q = b;
+    const struct picture_point *p = a;
+    const struct picture_point *q = b;
     return p->x != q->x ? (p->x > q->x) - (p->x < q->x) : (p->y > q->y) - (p->y < q->y);
 }
 

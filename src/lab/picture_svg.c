@@ -114,7 +114,8 @@ static void put_tic(FILE *f, int axis, double value, double step, bool first) {
         double size;
         const char *letter;
     } units[] = {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}, {1, ""}};
-    char number[NUMBER_TEXT], text[64];
+    char number[NUMBER_TEXT];
+    char text[64];
     size_t u = 0;
     number_print_real(number, value);
     while (u < 4 && fabs(value) < units[u].size * (1 - 1e-9)) u++;
@@ -132,7 +133,8 @@ static void put_tic(FILE *f, int axis, double value, double step, bool first) {
 
 /* About six, at multiples of 1, 2 or 5 times a power of ten. */
 static void put_tics(FILE *f, int axis, double low, double high) {
-    const double power = pow(10, floor(log10((high - low) / 6))), rest = (high - low) / 6 / power;
+    const double power = pow(10, floor(log10((high - low) / 6)));
+    const double rest = (high - low) / 6 / power;
     const double step = power * (rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1);
     bool first = true;
     for (double i = ceil(low / step); i * step <= high && i < ceil(low / step) + 20; i++) {
@@ -160,7 +162,8 @@ static void put_log_tics(FILE *f, int axis, double low, double high) {
 
 /* The range of an axis where all values are nearly one, which gnuplot would refuse or stretch. */
 static void put_ranges(FILE *f, const struct picture *picture) {
-    double least[2] = {HUGE_VAL, HUGE_VAL}, most[2] = {-HUGE_VAL, -HUGE_VAL};
+    double least[2] = {HUGE_VAL, HUGE_VAL};
+    double most[2] = {-HUGE_VAL, -HUGE_VAL};
     for (int i = 0; i < picture->count; i++)
         for (size_t k = 0; k < picture->series[i].count; k++) {
             const struct picture_point *p = &picture->series[i].point[k];
@@ -175,7 +178,8 @@ static void put_ranges(FILE *f, const struct picture *picture) {
         double margin = 0.05 * (most[axis] - least[axis]);
         const double largest = fmax(fabs(least[axis]), fabs(most[axis]));
         if (margin < 1e-9 * largest || margin < 1e-100) margin = largest < 1e-98 ? 1 : 0.05 * largest;
-        double low = least[axis] - margin, high = most[axis] + margin;
+        double low = least[axis] - margin;
+        double high = most[axis] + margin;
         if (log_axis) {
             const double factor = fmax(1.02, pow(most[axis] / least[axis], 0.05));
             low = least[axis] / factor, high = most[axis] * factor;
@@ -233,7 +237,8 @@ static bool read_colour(const char *text, int *kind, int *which) {
 /* "s3": stroke, series 3; "fi": fill, ink; "cm": color, muted … html_style has them all. */
 static bool class_of(const char *attribute, const char *value, char name[16]) {
     static const char other[] = "img";
-    int kind, which;
+    int kind;
+    int which;
     if (strcmp(value, "black") == 0)
         kind = 2, which = 0;
     else if (!read_colour(value, &kind, &which))
@@ -253,7 +258,9 @@ static void put_tag(FILE *f, const char *tag, size_t length, const char *id) {
     fputc('<', f);
     while (i < length && !isspace((unsigned char)tag[i]) && tag[i] != '>') fputc(tag[i++], f);
     for (;;) {
-        char name[32], value[64], class_name[16];
+        char name[32];
+        char value[64];
+        char class_name[16];
         size_t n = 0;
         while (i < length && isspace((unsigned char)tag[i])) i++;
         while (i < length && n < sizeof name - 1 && (isalpha((unsigned char)tag[i]) || tag[i] == '-' || tag[i] == ':'))
@@ -322,7 +329,8 @@ static void put_body(FILE *f, const char *at, const char *id) {
     while (*at) {
         if (*at != '<') {
             const size_t length = strcspn(at, "<");
-            size_t first = 0, last = length;
+            size_t first = 0;
+            size_t last = length;
             while (first < length && isspace((unsigned char)at[first])) first++;
             while (last > first && isspace((unsigned char)at[last - 1])) last--;
             for (size_t i = first; i < last; i++) /* gnuplot leaves "]]>" as it is, which no XML may hold */
@@ -386,7 +394,8 @@ static void put_script_only(FILE *f, const struct picture *picture, const char *
 }
 
 ltm_status picture_svg(const struct picture *picture, char **svg, struct ltm_error *error) {
-    char *script = NULL, *drawn = NULL;
+    char *script = NULL;
+    char *drawn = NULL;
     ltm_status status;
     *svg = NULL;
     TRY(picture_whole(picture, error));

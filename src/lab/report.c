@@ -93,7 +93,8 @@ static void put_points(FILE *f, const struct picture *picture) {
 static ltm_status write_svg(const struct report *report, const struct picture *picture, const char *svg,
                             struct ltm_error *error) {
     struct file_draft draft;
-    char name[80], path[LTM_PATH_MAX];
+    char name[80];
+    char path[LTM_PATH_MAX];
     const char *inside = strchr(svg, '>');
     snprintf(name, sizeof name, "%s.svg", picture->id);
     ltm_status status = path_join(path, sizeof path, report->pictures, name, error);
@@ -109,7 +110,8 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
 ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
     char *svg = NULL;
     ltm_status status = picture_whole(picture, error);
-    const size_t shown = picture_shown(picture), left_out = picture_left_out(picture);
+    const size_t shown = picture_shown(picture);
+    const size_t left_out = picture_left_out(picture);
     if (status != LTM_OK || shown + left_out == 0) return status;
     if (report->result->gnuplot && shown > 0) {
         if ((status = picture_svg(picture, &svg, error)) != LTM_OK) return status;

@@ -114,7 +114,8 @@ static void put_configuration(struct report *report, const json_t *configuration
 }
 
 static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
-    char text[FORMAT_NUMBER], error[FORMAT_NUMBER];
+    char text[FORMAT_NUMBER];
+    char error[FORMAT_NUMBER];
     const struct curve_score *best = NULL;
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
     for (size_t i = 0; i < c->scores; i++)

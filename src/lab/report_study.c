@@ -28,7 +28,8 @@ static bool cell_log(char path[LTM_PATH_MAX], const struct report *report, const
 /* Held-out bounds of all cells over tokens, by latent size; in the legend each size once. */
 static ltm_status overview(struct report *report, const struct study_table *t, struct ltm_error *error) {
     struct picture p;
-    char path[LTM_PATH_MAX], name[64];
+    char path[LTM_PATH_MAX];
+    char name[64];
     bool listed[PICTURE_COLOURS] = {false};
     ltm_status status = LTM_OK;
     picture_begin(&p, "training", "Held-out bound while training", "training tokens", "bound, nats a token");
@@ -72,7 +73,8 @@ static ltm_status one_cell(struct report *report, const struct study_table *t, s
 
 static ltm_status training(struct report *report, const struct study_table *t, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    size_t with = 0, shown = 0;
+    size_t with = 0;
+    size_t shown = 0;
     for (size_t r = 0; r < t->csv.rows; r++) with += cell_log(path, report, t, r);
     if (with == 0) return LTM_OK;
     report_heading(report, "training-curves", "Training");
@@ -117,10 +119,14 @@ static void put_table(struct report *report, const struct csv *csv) {
 }
 
 static void put_key_figures(struct report *report, const struct study_table *t, const struct study_score *score) {
-    char low[FORMAT_NUMBER], high[FORMAT_NUMBER], text[64];
+    char low[FORMAT_NUMBER];
+    char high[FORMAT_NUMBER];
+    char text[64];
     const struct study_value *values = score->value;
     size_t best = SIZE_MAX;
-    double least = HUGE_VAL, most = 0, flops = 0;
+    double least = HUGE_VAL;
+    double most = 0;
+    double flops = 0;
     for (size_t g = 0; g < t->groups; g++) {
         least = fmin(least, t->group[g].parameters);
         most = fmax(most, t->group[g].parameters);
@@ -178,7 +184,8 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
     if (!report->result->gnuplot) report_without_pictures(report);
     ltm_status status = study_fit(report, t, &scores[0], error);
     for (int i = 0; status == LTM_OK && i < count; i++) {
-        char id[24], title[PICTURE_TEXT];
+        char id[24];
+        char title[PICTURE_TEXT];
         snprintf(id, sizeof id, "score%d", i + 1);
         snprintf(title, sizeof title, "%.100s", scores[i].name);
         if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');

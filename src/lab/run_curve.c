@@ -51,7 +51,8 @@ ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_
     *curve = (struct run_curve){0};
     ltm_status status = file_map(&map, path, error);
     if (status != LTM_OK) return status;
-    const char *text = map.data ? (const char *)map.data : "", *end = text + map.size;
+    const char *text = map.data ? (const char *)map.data : "";
+    const char *end = text + map.size;
     for (const char *next; text < end && status == LTM_OK; text = next + 1) {
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) next = end;

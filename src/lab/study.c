@@ -145,7 +145,8 @@ static ltm_status take_values(struct study_axis *axis, const char *text, struct 
     ltm_config_defaults(&scratch);
     TRY(value_list_parse(&words, axis->name, text, error));
     for (size_t i = 0; i < words.count; i++) {
-        char value[LTM_PATH_MAX], all[STUDY_LINKED * LTM_PATH_MAX] = "";
+        char value[LTM_PATH_MAX];
+        char all[STUDY_LINKED * LTM_PATH_MAX] = "";
         size_t used = 0;
         TRY(set_value(&scratch, axis, words.values[i], error));
         for (int k = 0; k < axis->linked; k++) {
@@ -233,7 +234,8 @@ static ltm_status take(void *user, const char *section, const char *key, const c
 
 /* Whether a setting is the study's own, and then its section and key. */
 static bool of_study(const char *setting, char section[16], char key[STUDY_NAME * STUDY_LINKED]) {
-    const size_t first = strcspn(setting, "."), name = strcspn(setting, "=");
+    const size_t first = strcspn(setting, ".");
+    const size_t name = strcspn(setting, "=");
     if (first >= 16 || name <= first || name - first >= STUDY_NAME * STUDY_LINKED) return false;
     snprintf(section, 16, "%.*s", (int)first, setting);
     snprintf(key, STUDY_NAME * STUDY_LINKED, "%.*s", (int)(name - first - 1), setting + first + 1);
@@ -244,7 +246,8 @@ static bool of_study(const char *setting, char section[16], char key[STUDY_NAME 
 static ltm_status take_settings(struct ltm_study *s, const char *const *settings, size_t count, bool of_base,
                                 struct ltm_error *error) {
     for (size_t i = 0; i < count; i++) {
-        char section[16], key[STUDY_NAME * STUDY_LINKED];
+        char section[16];
+        char key[STUDY_NAME * STUDY_LINKED];
         const bool own = of_study(settings[i], section, key);
         ltm_status status = LTM_OK;
         if (own && !of_base) status = take(s, section, key, strchr(settings[i], '=') + 1, error);
@@ -268,14 +271,17 @@ static ltm_status beside(char out[LTM_PATH_MAX], const char *study, const char *
 
 /* runs/NAME for …/NAME.ini */
 static void default_dir(char dir[LTM_PATH_MAX], const char *path) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
     snprintf(dir, LTM_PATH_MAX, "runs/%.*s", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
 }
 
 ltm_status study_read(struct ltm_study *s, const char *path, const char *const *settings, size_t count,
                       struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char base[LTM_PATH_MAX], seed[NUMBER_TEXT];
+    char base[LTM_PATH_MAX];
+    char seed[NUMBER_TEXT];
     *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO, .limit = LTM_AUTO, .draws = LTM_AUTO, .samples = LTM_AUTO};
     if (strlen(path) >= LTM_PATH_MAX - 300) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     strcpy(s->path, path);

@@ -53,7 +53,8 @@ static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *bu
 /* Seconds of training over all resumes: what the log's last line says. */
 static double trained_seconds(const struct study_cell *cell) {
     enum { TAIL = 4096 };
-    char path[LTM_PATH_MAX], tail[TAIL + 1];
+    char path[LTM_PATH_MAX];
+    char tail[TAIL + 1];
     double seconds = NAN;
     if (study_cell_path(path, cell, "log.jsonl", NULL) != LTM_OK) return NAN;
     FILE *file = fopen(path, "r");
@@ -73,7 +74,11 @@ static double trained_seconds(const struct study_cell *cell) {
 
 static ltm_status write_result(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
                                struct ltm_error *error) {
-    char path[LTM_PATH_MAX], corpus[17], host[256] = "", *text = NULL, *scores = study_scores_text(s);
+    char path[LTM_PATH_MAX];
+    char corpus[17];
+    char host[256] = "";
+    char *text = NULL;
+    char *scores = study_scores_text(s);
     ltm_status status = study_cell_path(path, cell, "result.json", error);
     const double seconds = trained_seconds(cell);
     if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;

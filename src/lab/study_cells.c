@@ -23,7 +23,8 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
     for (int pass = 0; pass < 2; pass++) { /* the fast loop's last, when latent.count is known */
         for (int a = 0; a < s->axis_count; a++) {
             const struct study_axis *axis = &s->axes[a];
-            char value[LTM_PATH_MAX], *rest = value;
+            char value[LTM_PATH_MAX];
+            char *rest = value;
             snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
@@ -71,7 +72,8 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
 
 /* Held-out tokens that ltm eval scores, 0 when nobody knows. */
 static double scored_tokens(const struct ltm_study *s, const struct ltm_config *c) {
-    const double T = c->model.sequence, tokens = (double)s->data.heldout_tokens;
+    const double T = c->model.sequence;
+    const double tokens = (double)s->data.heldout_tokens;
     const double available = floor(fmax(tokens - 1, 0) / T);
     return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
 }
@@ -79,7 +81,8 @@ static double scored_tokens(const struct ltm_study *s, const struct ltm_config *
 /* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
 static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     struct ltm_config c = cell->config;
-    const double T = c.model.sequence, F = cell->forward_flops;
+    const double T = c.model.sequence;
+    const double F = cell->forward_flops;
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
     const double steps = (double)cell->tokens / (c.slow.batch * T);
     const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
@@ -120,7 +123,8 @@ static void short_count(char text[NUMBER_TEXT], int64_t count) {
 /* 2e13, not 20000000000000 nor 2e+13 */
 static void short_flops(char text[NUMBER_TEXT], double flops) {
     snprintf(text, NUMBER_TEXT, "%.6e", flops);
-    char *e = strchr(text, 'e'), *digit = e;
+    char *e = strchr(text, 'e');
+    char *digit = e;
     const int power = (int)strtol(e + 1, NULL, 10);
     while (digit[-1] == '0') digit--;
     if (digit[-1] == '.') digit--;
@@ -140,7 +144,8 @@ static bool first_tells(const struct study_axis *axis, const char *first) {
 
 /* "dim64-latents8-steps4-tokens1M-seed1": from what the cell is, so that it stays when values are added to axes. */
 static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
-    char number[NUMBER_TEXT], name[1024];
+    char number[NUMBER_TEXT];
+    char name[1024];
     size_t used = 0;
     for (int a = 0; a < s->axis_count && used < CELL_NAME; a++) {
         char value[LTM_PATH_MAX];
@@ -217,9 +222,11 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
 
 /* A checksum of everything that makes the run what it is. */
 static ltm_status run_key(char key[17], const struct study_cell *cell, struct ltm_error *error) {
-    size_t count, used = 0;
+    size_t count;
+    size_t used = 0;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
-    char text[16384], value[LTM_PATH_MAX];
+    char text[16384];
+    char value[LTM_PATH_MAX];
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
         if (cell->config.model.latents == 0 && of_fast_loop(keys[i].name)) continue;
@@ -290,7 +297,8 @@ struct ranked {
 };
 
 static int larger_first(const void *a, const void *b) {
-    const struct ranked *x = a, *y = b;
+    const struct ranked *x = a;
+    const struct ranked *y = b;
     if (x->work != y->work) return x->work < y->work ? 1 : -1;
     return x->cell < y->cell ? -1 : x->cell > y->cell; /* cells of one array */
 }

@@ -17,7 +17,8 @@ int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *option
 /* Dealt to and fro in the order of work: 1 2 3 3 2 1 1 2 3 … */
 static bool in_shard(size_t rank, const struct ltm_sweep_options *o) {
     if (o->shards <= 0) return true;
-    const size_t n = (size_t)o->shards, place = rank % n;
+    const size_t n = (size_t)o->shards;
+    const size_t place = rank % n;
     return (rank / n % 2 ? n - 1 - place : place) == (size_t)o->shard - 1;
 }
 
@@ -35,7 +36,8 @@ double study_cell_work(const struct study_cell *cell) {
 
 /* Operations a second of all jobs together, were they as fast as the cells that are done; 0 when none is. */
 static double finished_speed(const struct ltm_study *s, int jobs) {
-    double work = 0, seconds = 0;
+    double work = 0;
+    double seconds = 0;
     for (size_t i = 0; i < s->cell_count; i++) {
         const json_t *result = s->cells[i].result;
         const double took = json_number_value(json_object_get(result, "training_seconds")) +

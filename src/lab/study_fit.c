@@ -122,7 +122,8 @@ static ltm_status residuals(struct report *report, const struct study_table *t, 
         "Each run against the chosen form. Points of one latent size all on one side of zero would mean a wrong form.");
     p.zero = true;
     for (size_t i = 0; i < runs->count; i++) {
-        const double latents = t->group[runs->group[i]].latents, predicted = ltm_fit_predict(fit, &runs->point[i]);
+        const double latents = t->group[runs->group[i]].latents;
+        const double predicted = ltm_fit_predict(fit, &runs->point[i]);
         const int colour = study_colour(t, latents) % PICTURE_COLOURS;
         char name[64];
         if (!of_colour[colour])
@@ -138,7 +139,8 @@ static ltm_status residuals(struct report *report, const struct study_table *t, 
 static ltm_status equal_compute(struct report *report, const struct study_table *t, const struct runs *runs,
                                 const struct ltm_fit *fit, struct ltm_error *error) {
     struct picture p;
-    double least = HUGE_VAL, most = 0;
+    double least = HUGE_VAL;
+    double most = 0;
     for (size_t i = 0; i < runs->count; i++) {
         const double flops = runs->point[i].token_flops * runs->point[i].tokens;
         least = flops > 0 ? fmin(least, flops) : least;

@@ -69,7 +69,8 @@ static ltm_status same_base(const struct ltm_study *was, const struct ltm_study 
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     for (size_t i = 0; i < count; i++) {
-        char before[LTM_PATH_MAX], now[LTM_PATH_MAX];
+        char before[LTM_PATH_MAX];
+        char now[LTM_PATH_MAX];
         ltm_status status = ltm_config_get(&was->base, keys[i].name, before, sizeof before, error);
         if (status == LTM_OK) status = ltm_config_get(&is->base, keys[i].name, now, sizeof now, error);
         if (status != LTM_OK) return status;
@@ -136,7 +137,8 @@ void study_corpus_sum(char sum[17], const char *corpus) {
 
 /* Cells compare only on one corpus; a checkpoint knows its own, this is for cells that are done. */
 static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error) {
-    char sum[17] = "", of[LTM_PATH_MAX] = "";
+    char sum[17] = "";
+    char of[LTM_PATH_MAX] = "";
     for (size_t i = 0; i < s->cell_count; i++) {
         const struct study_cell *cell = &s->cells[i];
         const char *was = json_string_value(json_object_get(cell->result, "corpus"));
@@ -153,7 +155,8 @@ static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error
 
 ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX], base[LTM_PATH_MAX];
+    char path[LTM_PATH_MAX];
+    char base[LTM_PATH_MAX];
     int lock = -1;
     TRY(path_join(path, sizeof path, s->dir, "cells", error));
     TRY(folder_create(path, error));
@@ -184,7 +187,9 @@ ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cel
 
 /* Take result.json, where it is whole and holds the scores that the study asks for. */
 static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], *text = NULL, *scores = NULL;
+    char path[LTM_PATH_MAX];
+    char *text = NULL;
+    char *scores = NULL;
     size_t bytes;
     json_t *result = NULL;
     ltm_status status = study_cell_path(path, cell, "result.json", error);
@@ -210,7 +215,8 @@ cleanup:
 }
 
 ltm_status study_cell_refresh(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], *text = NULL;
+    char path[LTM_PATH_MAX];
+    char *text = NULL;
     struct stat info;
     size_t bytes;
     if (cell->status == LTM_CELL_DONE) return LTM_OK;

@@ -137,7 +137,10 @@ static void name_id(char full_id[64], const char *score, const char *id, int whi
 /* Where a study has several corpora or budgets each has pictures of its own: their cells do not compare. */
 static void begin(struct picture *p, const struct curve *c, int which, const char *id, const char *against,
                   const char *x_label) {
-    char full_id[64], title[PICTURE_TEXT], at[96] = "", of[72] = "";
+    char full_id[64];
+    char title[PICTURE_TEXT];
+    char at[96] = "";
+    char of[72] = "";
     name_id(full_id, c->score->name, id, which);
     if (c->table->corpora > 1) {
         snprintf(of, sizeof of, ", %.60s", c->table->corpus[c->corpus]);
@@ -289,7 +292,8 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
                                     ? without_latents(c.table, i)
                                     : SIZE_MAX;
             if (twin == SIZE_MAX) continue;
-            const struct study_value *a = &c.score->value[i], *b = &c.score->value[twin];
+            const struct study_value *a = &c.score->value[i];
+            const struct study_value *b = &c.score->value[twin];
             picture_point(s, c.table->group[i].latents, a->mean - b->mean,
                           sqrt(a->error * a->error + b->error * b->error));
         }

@@ -59,7 +59,8 @@ cleanup:
 
 ltm_status study_take_score(struct ltm_study *s, const char *key, const char *value, struct ltm_error *error) {
     struct ltm_config scratch;
-    char text[LTM_PATH_MAX + STUDY_NAME + 1], printed[LTM_PATH_MAX];
+    char text[LTM_PATH_MAX + STUDY_NAME + 1];
+    char printed[LTM_PATH_MAX];
     ltm_config_defaults(&scratch);
     if (strncmp(key, "corpus.", 7) == 0) return take_corpus(s, key + 7, value, error);
     if (strncmp(key, "fewshot.", 8) == 0) return take_fewshot(s, key + 8, value, error);
@@ -162,7 +163,8 @@ static ltm_status score(json_t *columns, const char *prefix, const struct ltm_mo
 static void put_metrics(json_t *columns, const struct ltm_study *s, const struct ltm_fewshot_result *r) {
     for (int i = 0; i < r->count; i++) {
         const struct ltm_fewshot_metric *m = &r->metrics[i];
-        char prefix[96] = "", name[96];
+        char prefix[96] = "";
+        char name[96];
         if (s->shots.count > 1)
             snprintf(prefix, sizeof prefix, "%s_%dshot", r->task, r->shots);
         else
@@ -177,7 +179,9 @@ static void put_metrics(json_t *columns, const struct ltm_study *s, const struct
 static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const struct study_cell *cell,
                              const struct ltm_model *model, const struct ltm_watch *watch, struct ltm_error *error) {
     struct ltm_fewshot_options options = study_fewshot_options(s);
-    char output[LTM_PATH_MAX], *settings = NULL, sum[17];
+    char output[LTM_PATH_MAX];
+    char *settings = NULL;
+    char sum[17];
     ltm_status status = LTM_OK;
     if (s->tasks.count == 0) return LTM_OK;
     /* Other scores go into another folder: a folder's items hold to their settings. */

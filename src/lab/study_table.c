@@ -50,7 +50,8 @@ static int find_corpus(struct study_table *t, size_t row) {
 }
 
 static int find_budget(struct study_table *t, size_t row) {
-    char text[64], number[FORMAT_NUMBER];
+    char text[64];
+    char number[FORMAT_NUMBER];
     const double tokens = csv_number(&t->csv, row, csv_column(&t->csv, "budget_tokens"));
     const double flops = csv_number(&t->csv, row, csv_column(&t->csv, "budget_flops"));
     if (flops > 0)
@@ -142,7 +143,8 @@ static bool lower_is_better(const char *name) {
     static const char *const falling[] = {"bound",           "recon",           "kl",        "iwae", "prior",
                                           "continuation",    "fitted_noise",    "bits",      "loss", "nll",
                                           "byte_perplexity", "word_perplexity", "perplexity"};
-    const char *colon = strrchr(name, ':'), *metric = colon ? colon + 1 : name;
+    const char *colon = strrchr(name, ':');
+    const char *metric = colon ? colon + 1 : name;
     for (size_t i = 0; i < sizeof falling / sizeof falling[0]; i++)
         if (strncmp(metric, falling[i], strlen(falling[i])) == 0) return true;
     return false;
@@ -157,10 +159,14 @@ static ltm_status no_column(const struct study_table *table, const char *name, s
 }
 
 static struct study_value value_of(const struct study_table *t, int group, int column, int errors) {
-    double sum = 0, squares = 0, error_squares = 0;
-    int n = 0, with_error = 0;
+    double sum = 0;
+    double squares = 0;
+    double error_squares = 0;
+    int n = 0;
+    int with_error = 0;
     for (size_t r = 0; r < t->csv.rows; r++) {
-        const double value = csv_number(&t->csv, r, column), e = csv_number(&t->csv, r, errors);
+        const double value = csv_number(&t->csv, r, column);
+        const double e = csv_number(&t->csv, r, errors);
         if (t->group_of[r] != group || isnan(value)) continue;
         sum += value;
         squares += value * value;

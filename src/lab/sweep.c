@@ -64,7 +64,8 @@ static void say(const struct sweep *w, const char *format, ...) {
 /* ---- Setting up ---- */
 
 static int by_rank(const void *a, const void *b) {
-    const struct task *x = a, *y = b;
+    const struct task *x = a;
+    const struct task *y = b;
     return x->cell->rank < y->cell->rank ? -1 : x->cell->rank > y->cell->rank;
 }
 
@@ -123,7 +124,8 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
-    char output[LTM_PATH_MAX], cell_option[] = "--cell";
+    char output[LTM_PATH_MAX];
+    char cell_option[] = "--cell";
     size_t count = 0;
     char **argv = NULL;
     while (w->options->command[count]) count++;
@@ -157,7 +159,8 @@ static void tell_end(const struct sweep *w, const struct study_cell *cell) {
     if (cell->status == LTM_CELL_FAILED) say(w, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
     const json_t *columns = json_object_get(cell->result, "columns");
-    char bound[FORMAT_NUMBER], error[FORMAT_NUMBER];
+    char bound[FORMAT_NUMBER];
+    char error[FORMAT_NUMBER];
     say(w, "%s done: bound %s ± %s nats a token", cell->name,
         format_score(bound, json_number_value(json_object_get(columns, "bound"))),
         format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
@@ -270,7 +273,8 @@ static void show(struct sweep *w) {
         p.elsewhere += w->tasks[i].cell->status == LTM_CELL_WAITING && w->tasks[i].elsewhere;
     }
     p.flops_done = work_done(w, &p.flops);
-    const double seconds = seconds_now() - w->began, made = p.flops_done - w->before;
+    const double seconds = seconds_now() - w->began;
+    const double made = p.flops_done - w->before;
     p.seconds_left = seconds > 3 && made > 0 ? (p.flops - p.flops_done) / made * seconds : NAN;
     w->hooks->on_progress(w->hooks->user, &p);
 }

@@ -20,7 +20,8 @@ bool value_list_has(const struct value_list *list, const char *value) {
 }
 
 ltm_status value_list_add(struct value_list *list, const char *value, struct ltm_error *error) {
-    char *copy = strdup(value), **grown = realloc(list->values, (list->count + 1) * sizeof *grown);
+    char *copy = strdup(value);
+    char **grown = realloc(list->values, (list->count + 1) * sizeof *grown);
     if (grown) list->values = grown;
     if (!copy || !grown) {
         free(copy);
@@ -33,7 +34,8 @@ ltm_status value_list_add(struct value_list *list, const char *value, struct ltm
 char *value_list_text(const struct value_list *list) {
     size_t bytes = 1;
     for (size_t i = 0; i < list->count; i++) bytes += strlen(list->values[i]) + 1;
-    char *text = malloc(bytes), *at = text;
+    char *text = malloc(bytes);
+    char *at = text;
     if (!text) return NULL;
     *at = 0;
     for (size_t i = 0; i < list->count; i++) at += sprintf(at, "%s%s", i ? " " : "", list->values[i]);
@@ -62,7 +64,9 @@ struct range {
 
 /* False when the word is no range at all but, say, a path with dots. */
 static bool read_range(const char *word, struct range *range) {
-    char copy[96], *dots, *by;
+    char copy[96];
+    char *dots;
+    char *by;
     if (snprintf(copy, sizeof copy, "%s", word) >= (int)sizeof copy || !(dots = strstr(copy, ".."))) return false;
     *dots = 0;
     by = dots + 2 + strcspn(dots + 2, "*+");
@@ -87,7 +91,8 @@ static ltm_status add_range(struct value_list *list, const char *name, const cha
         if (value > range.last + 1e-9 * fabs(range.last)) return LTM_OK;
         if (list->count >= VALUE_LIST_MOST)
             return fail(error, LTM_INVALID, "%s has more than %d values; shorten it", name, VALUE_LIST_MOST);
-        char text[NUMBER_TEXT], shorter[NUMBER_TEXT];
+        char text[NUMBER_TEXT];
+        char shorter[NUMBER_TEXT];
         double same;
         print_number(text, value);
         /* 0.1 + 2 · 0.1 is meant to be 0.3. */
@@ -100,7 +105,8 @@ static ltm_status add_range(struct value_list *list, const char *name, const cha
 
 ltm_status value_list_parse(struct value_list *list, const char *name, const char *text, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char *copy = strdup(text), *rest = NULL;
+    char *copy = strdup(text);
+    char *rest = NULL;
     value_list_free(list);
     if (!copy) return fail_memory(error, strlen(text) + 1, name);
     for (const char *word = strtok_r(copy, " \t,", &rest); word; word = strtok_r(NULL, " \t,", &rest)) {

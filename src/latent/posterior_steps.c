@@ -19,8 +19,10 @@ void posterior_adam(float *mu, float *logvar, struct posterior_moments *moments,
     const struct adam_rates rates = {.keep = (float)(1.0 - step.lr * step.weight_decay),
                                      .rate = (float)(step.lr / (1.0 - pow(0.9, step.count))),
                                      .root = (float)(1.0 / sqrt(1.0 - pow(0.999, step.count)))};
-    float *mu1 = moments->mu_first, *mu2 = moments->mu_second;
-    float *lv1 = moments->logvar_first, *lv2 = moments->logvar_second;
+    float *mu1 = moments->mu_first;
+    float *mu2 = moments->mu_second;
+    float *lv1 = moments->logvar_first;
+    float *lv2 = moments->logvar_second;
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         const float sigma = vector_exp1(0.5f * logvar[i]);
@@ -38,7 +40,8 @@ void posterior_natural_start(float *curvature, const float *logvar, size_t n) {
 
 void posterior_natural(float *mu, float *logvar, float *curvature, const float *dz, const float *noise,
                        struct natural_rates rates, size_t n) {
-    const float a = (float)rates.alpha, r = (float)rates.rho;
+    const float a = (float)rates.alpha;
+    const float r = (float)rates.rho;
     const float trust = rates.trust > 0 ? (float)rates.trust : INFINITY;
     /* No logarithm in vector.h: this loop leaves λ in logvar, the next one takes its logarithm. */
 #pragma omp simd
@@ -58,7 +61,8 @@ void posterior_natural(float *mu, float *logvar, float *curvature, const float *
 }
 
 void posterior_langevin(float *z, float *pull, const float *dz, const float *noise, double s, size_t n) {
-    const float rate = (float)s, spread = (float)sqrt(2 * s);
+    const float rate = (float)s;
+    const float spread = (float)sqrt(2 * s);
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         z[i] += spread * noise[i] - rate * (dz[i] + z[i]);
@@ -67,7 +71,9 @@ void posterior_langevin(float *z, float *pull, const float *dz, const float *noi
 }
 
 void posterior_visit(struct posterior_visits *visits, const float *z, const float *pull, size_t n) {
-    float *sum = visits->sum, *pull_sum = visits->pull_sum, *squares = visits->squares;
+    float *sum = visits->sum;
+    float *pull_sum = visits->pull_sum;
+    float *squares = visits->squares;
     visits->count++;
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
@@ -78,10 +84,12 @@ void posterior_visit(struct posterior_visits *visits, const float *z, const floa
 }
 
 void posterior_from_visits(float *mu, float *logvar, const struct posterior_visits *visits, size_t n) {
-    const float m = (float)visits->count, all = (float)POSTERIOR_PRIOR_VISITS + m - 1;
+    const float m = (float)visits->count;
+    const float all = (float)POSTERIOR_PRIOR_VISITS + m - 1;
     const float least = (float)POSTERIOR_PRIOR_VISITS / all;
     for (size_t i = 0; i < n; i++) {
-        const float pull = visits->pull_sum[i], means = pull * (2 * visits->sum[i] - pull) / m;
+        const float pull = visits->pull_sum[i];
+        const float means = pull * (2 * visits->sum[i] - pull) / m;
         const float variance = 1 + (visits->squares[i] - means) / all;
         mu[i] = pull / m;
         logvar[i] = logf(variance < least ? least : variance);

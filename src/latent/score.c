@@ -13,8 +13,10 @@
 
 /* Copy what the dump wants of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
-    const size_t tokens = (size_t)count * (size_t)length, at = (size_t)first * (size_t)length;
-    const size_t numbers = (size_t)count * w->loop.latents, at_z = (size_t)first * w->loop.latents;
+    const size_t tokens = (size_t)count * (size_t)length;
+    const size_t at = (size_t)first * (size_t)length;
+    const size_t numbers = (size_t)count * w->loop.latents;
+    const size_t at_z = (size_t)first * w->loop.latents;
     memcpy(dump->tokens + at, w->tokens, tokens * sizeof *w->tokens);
     memcpy(dump->targets + at, w->targets, tokens * sizeof *w->targets);
     memcpy(dump->nll + at, w->loop.nll, tokens * sizeof(float));
@@ -213,7 +215,9 @@ static void tell_diverged(const struct sequence_score *scores, const int64_t *st
 /* What each process has scored, to all. */
 static ltm_status gather(struct sequence_score *scores, int64_t count, int length, size_t latents,
                          const struct score_dump *dump, struct ltm_error *error) {
-    const size_t n = (size_t)count, tokens = n * (size_t)length, numbers = n * latents;
+    const size_t n = (size_t)count;
+    const size_t tokens = n * (size_t)length;
+    const size_t numbers = n * latents;
     ltm_status status = LTM_OK;
     TRY(processes_merge(scores, n * sizeof *scores, error));
     if (!dump) return LTM_OK;
@@ -230,8 +234,10 @@ cleanup:
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
                            const int64_t *starts, int64_t count, const struct score_options *options,
                            struct ltm_error *error) {
-    const int group = workers->group, length = workers->length;
-    const int64_t groups = (count + group - 1) / group, processes = processes_count();
+    const int group = workers->group;
+    const int length = workers->length;
+    const int64_t groups = (count + group - 1) / group;
+    const int64_t processes = processes_count();
     int64_t done = 0;
     atomic_bool foreign = false;
     struct log_mean *means = NULL;
@@ -282,7 +288,8 @@ static void mean_and_error(double *mean, double *error, double sum, double squar
 }
 
 struct score_summary score_summarise(const struct sequence_score *scores, int64_t count, int length) {
-    double sum[3] = {0}, squares[3] = {0};
+    double sum[3] = {0};
+    double squares[3] = {0};
     for (int64_t i = 0; i < count; i++) {
         const double value[3] = {scores[i].recon, scores[i].kl, scores[i].recon + scores[i].kl};
         for (int k = 0; k < 3; k++) {

@@ -9,7 +9,8 @@ void bf16_round(bf16 *restrict to, const float *restrict from, size_t n) {
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &from[i], sizeof bits);
-        const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, nan = (bits >> 16) | 0x40;
+        const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+        const uint32_t nan = (bits >> 16) | 0x40;
         to[i] = (bf16)((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
     }
 }

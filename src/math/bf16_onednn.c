@@ -45,7 +45,8 @@ static void layout_free(struct layout *layout) {
 
 /* (rows, columns), element (i, j) at i · down + j · across. */
 static bool layout_strided(struct layout *layout, int rows, int columns, int down, int across, dnnl_data_type_t type) {
-    const dnnl_dims_t dims = {rows, columns}, strides = {down, across};
+    const dnnl_dims_t dims = {rows, columns};
+    const dnnl_dims_t strides = {down, across};
 #if DNNL_VERSION_MAJOR >= 3
     return dnnl_memory_desc_create_with_strides(&layout->desc, 2, dims, type, strides) == dnnl_success;
 #else
@@ -112,7 +113,8 @@ static dnnl_primitive_attr_t new_attributes(bool add) {
 /* C (m, n) = A (m, k) B (k, n), or NULL. A is stored transposed where the product is one of a weight's gradient; b is B's
  * layout, C's is plain. */
 static dnnl_primitive_desc_t describe(int m, int n, int k, bool transposed, bool add, layout_view b) {
-    struct layout a = {0}, c = {0};
+    struct layout a = {0};
+    struct layout c = {0};
     dnnl_primitive_desc_t made = NULL;
     const dnnl_primitive_attr_t attributes = new_attributes(add);
     const int before = alone();
@@ -203,8 +205,10 @@ static void packed_free(struct packed *p) {
 /* B (k, n): ask a product of about 1,000 rows how it wants B, and make the way there from W. */
 static bool packed_create(struct packed *p, int k, int n, int down, int across) {
     enum { ROWS = 1024 };
-    struct layout open = {0}, plain = {0};
-    dnnl_primitive_desc_t product = NULL, reorder = NULL;
+    struct layout open = {0};
+    struct layout plain = {0};
+    dnnl_primitive_desc_t product = NULL;
+    dnnl_primitive_desc_t reorder = NULL;
     bool good = layout_open(&open, k, n) && (product = describe(ROWS, n, k, false, false, view(&open))) != NULL &&
                 layout_strided(&plain, k, n, down, across, dnnl_f32);
     if (good) {
@@ -372,7 +376,8 @@ static struct made_product *make(struct bf16_work *work, const struct bf16_produ
     if (!description) return NULL;
     struct made_product made = {.product = *p};
     const layout_view scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    const size_t rows = (size_t)p->rows, a = p->kind == BF16_TO_OUTPUT ? (size_t)p->in : (size_t)p->out;
+    const size_t rows = (size_t)p->rows;
+    const size_t a = p->kind == BF16_TO_OUTPUT ? (size_t)p->in : (size_t)p->out;
     const bool gradient = p->kind == BF16_TO_WEIGHT;
     const bool good = new_operand(&made.a, description, dnnl_query_src_md) &&
                       (!gradient || new_operand(&made.b, description, dnnl_query_weights_md)) &&
@@ -419,7 +424,8 @@ bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c
  * sums need less than fp32's 24 bits: the two must be equal. */
 static bool product_agrees(void) {
     enum { M = 37, N = 53, K = 131 };
-    static float w[N * K], c[M * N];
+    static float w[N * K];
+    static float c[M * N];
     struct bf16_weight *weight = new_weight(N, K);
     struct bf16_work *work = new_work();
     const struct bf16_product product = {BF16_TO_OUTPUT, M, N, K, true};
@@ -461,7 +467,8 @@ double bf16_peak(int threads, double seconds) {
             bf16_multiply(work, product, block + SIDE * SIDE, weight);
         }
 #pragma omp barrier
-        double began = seconds_now(), elapsed = 0;
+        double began = seconds_now();
+        double elapsed = 0;
         int products = 0;
         while (good && elapsed < seconds && bf16_multiply(work, product, block + SIDE * SIDE, weight)) {
             products++;

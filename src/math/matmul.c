@@ -69,7 +69,10 @@ static bool products_agree(void) {
     enum { M = 67, N = 53, K = 131, LARGEST = 131 * 131 };
     static const float beta = 0.5f;
     /* Static: a kernel must not be found wrong, and another taken, because memory was short. Called once, by start(). */
-    static float a[LARGEST], b[LARGEST], fast[LARGEST], slow[LARGEST];
+    static float a[LARGEST];
+    static float b[LARGEST];
+    static float fast[LARGEST];
+    static float slow[LARGEST];
     bool agree = true;
     for (int orientation = 0; agree && orientation < 3; orientation++) {
         for (int i = 0; i < LARGEST; i++) {
@@ -149,11 +152,14 @@ double matmul_peak(int threads, double seconds) {
     {
         float *block = NULL;
         if (memory_zeroed((void **)&block, (size_t)3 * SIDE * SIDE, sizeof *block, "measuring speed", NULL) == LTM_OK) {
-            float *a = block, *b = block + SIDE * SIDE, *c = block + 2 * SIDE * SIDE;
+            float *a = block;
+            float *b = block + SIDE * SIDE;
+            float *c = block + 2 * SIDE * SIDE;
             for (int i = 0; i < 2 * SIDE * SIDE; i++) a[i] = 1e-3f * (float)(i % 97);
             matmul_nt(c, SIDE, a, SIDE, b, SIDE, SIDE, SIDE, SIDE, 1, 0);
 #pragma omp barrier
-            double began = seconds_now(), elapsed;
+            double began = seconds_now();
+            double elapsed;
             int products = 0;
             do {
                 matmul_nt(c, SIDE, a, SIDE, b, SIDE, SIDE, SIDE, SIDE, 1, 0);

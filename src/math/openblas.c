@@ -43,7 +43,8 @@ static enum level most_of(const struct processor *processor) {
 size_t openblas_candidates(const char *candidates[OPENBLAS_CANDIDATES], const struct processor *processor,
                            const char *kernel, const char *setting, bool correct) {
     size_t count = 0;
-    const enum level own = level_of(kernel), most = most_of(processor);
+    const enum level own = level_of(kernel);
+    const enum level most = most_of(processor);
     if (*setting || most == SSE) return 0;
     for (int level = (int)most; level >= SSE; level--) {
         if (correct ? level <= (int)own : strcasecmp(best_of((enum level)level), kernel) == 0) continue;

@@ -14,9 +14,11 @@ void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const in
             int *info, size_t length);
 
 static void standardise(struct ridge *r, const float *x, size_t stride) {
-    const size_t n = (size_t)r->rows, p = (size_t)r->columns;
+    const size_t n = (size_t)r->rows;
+    const size_t p = (size_t)r->columns;
     for (size_t j = 0; j < p; j++) {
-        double sum = 0, squares = 0;
+        double sum = 0;
+        double squares = 0;
         for (size_t i = 0; i < n; i++) sum += x[i * stride + j];
         const double mean = sum / (double)n;
         for (size_t i = 0; i < n; i++) squares += (x[i * stride + j] - mean) * (x[i * stride + j] - mean);
@@ -28,7 +30,8 @@ static void standardise(struct ridge *r, const float *x, size_t stride) {
 }
 
 static void centre(struct ridge *r, const double *y) {
-    const size_t n = (size_t)r->rows, t = (size_t)r->targets;
+    const size_t n = (size_t)r->rows;
+    const size_t t = (size_t)r->targets;
     for (size_t k = 0; k < t; k++) {
         double sum = 0;
         for (size_t i = 0; i < n; i++) sum += y[i * t + k];
@@ -40,7 +43,10 @@ static void centre(struct ridge *r, const double *y) {
 ltm_status ridge_create(struct ridge *r, const float *x, size_t stride, const double *y, int rows, int columns,
                         int targets, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const size_t n = (size_t)rows, p = (size_t)columns, t = (size_t)targets, least = n < p ? n : p;
+    const size_t n = (size_t)rows;
+    const size_t p = (size_t)columns;
+    const size_t t = (size_t)targets;
+    const size_t least = n < p ? n : p;
     *r = (struct ridge){.rows = rows, .columns = columns, .targets = targets};
     TRY(NEW_ARRAY(r->x, n * p, "a regression", error));
     TRY(NEW_ARRAY(r->y, n * t, "a regression", error));
@@ -69,8 +75,12 @@ void ridge_free(struct ridge *r) {
 
 ltm_status ridge_solve(struct ridge *r, double lambda, double *w, struct ltm_error *error) {
     const bool dual = r->rows < r->columns;
-    const int n = r->rows, p = r->columns, t = r->targets, size = dual ? n : p;
-    const size_t N = (size_t)size, T = (size_t)t;
+    const int n = r->rows;
+    const int p = r->columns;
+    const int t = r->targets;
+    const int size = dual ? n : p;
+    const size_t N = (size_t)size;
+    const size_t T = (size_t)t;
     int info = 0;
     memcpy(r->matrix, r->gram, N * N * sizeof *r->matrix);
     for (size_t i = 0; i < N; i++) r->matrix[i * N + i] += n * lambda;
@@ -96,7 +106,9 @@ ltm_status ridge_solve(struct ridge *r, double lambda, double *w, struct ltm_err
 
 ltm_status ridge_predict(const struct ridge *r, const double *w, const float *x, size_t stride, int rows, double *out,
                          struct ltm_error *error) {
-    const size_t n = (size_t)rows, p = (size_t)r->columns, t = (size_t)r->targets;
+    const size_t n = (size_t)rows;
+    const size_t p = (size_t)r->columns;
+    const size_t t = (size_t)r->targets;
     double *standard = NULL;
     ltm_status status = NEW_ARRAY(standard, n * p, "a regression", error);
     if (status != LTM_OK) return status;

@@ -70,7 +70,10 @@ INLINE quad fold(lanes v) {
 
 /* The totals of four vectors, side by side. */
 INLINE quad totals(lanes a, lanes b, lanes c, lanes d) {
-    const quad p = fold(a), q = fold(b), r = fold(c), s = fold(d);
+    const quad p = fold(a);
+    const quad q = fold(b);
+    const quad r = fold(c);
+    const quad s = fold(d);
     const quad pq = __builtin_shufflevector(p, q, 0, 4, 1, 5) + __builtin_shufflevector(p, q, 2, 6, 3, 7);
     const quad rs = __builtin_shufflevector(r, s, 0, 4, 1, 5) + __builtin_shufflevector(r, s, 2, 6, 3, 7);
     return __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
@@ -80,7 +83,10 @@ INLINE quad totals(lanes a, lanes b, lanes c, lanes d) {
 INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, size_t row, bool in_half,
                  bool add, const int R, const int C) {
     lanes sum[TILE_ROWS > 4 ? TILE_ROWS : 4][TILE_OUT];
-    const size_t ld = (size_t)w->ld, n = (size_t)w->in, whole = n - n % LANES, stride = (size_t)ldx;
+    const size_t ld = (size_t)w->ld;
+    const size_t n = (size_t)w->in;
+    const size_t whole = n - n % LANES;
+    const size_t stride = (size_t)ldx;
     const float *full = in_half ? NULL : w->full + row * ld;
     const bf16 *half = in_half ? w->half + row * ld : NULL;
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++) sum[r][c] = (lanes){0};
@@ -105,7 +111,8 @@ INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_we
         const lanes *v = sum[r];
         const quad all = C == TILE_OUT ? totals(v[0], v[1], v[2], v[3]) : totals(v[0], v[0], v[0], v[0]);
         UNROLL for (int c = 0; c < C; c++) {
-            float *to = &y[(size_t)r * (size_t)ldy + (size_t)c], one = all[c];
+            float *to = &y[(size_t)r * (size_t)ldy + (size_t)c];
+            float one = all[c];
             for (size_t k = whole; k < n; k++)
                 one += x[(size_t)r * stride + k] *
                        (in_half ? bf16_value(half[(size_t)c * ld + k]) : full[(size_t)c * ld + k]);
@@ -161,9 +168,11 @@ INLINE void blocks(float *y, int ldy, const float *x, int ldx, const struct row_
 void row_product(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, int rows, bool add, int part,
                  int parts) {
     /* Parts are cut at whole tiles, so that few rows of W are left over. */
-    const size_t tiles = ((size_t)w->out + TILE_OUT - 1) / TILE_OUT, out = (size_t)w->out;
+    const size_t tiles = ((size_t)w->out + TILE_OUT - 1) / TILE_OUT;
+    const size_t out = (size_t)w->out;
     const size_t from = tiles * (size_t)part / (size_t)parts * TILE_OUT;
-    const size_t end = tiles * ((size_t)part + 1) / (size_t)parts * TILE_OUT, to = end < out ? end : out;
+    const size_t end = tiles * ((size_t)part + 1) / (size_t)parts * TILE_OUT;
+    const size_t to = end < out ? end : out;
     if (w->half)
         blocks(y, ldy, x, ldx, w, true, add, rows, from, to);
     else

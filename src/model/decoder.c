@@ -11,7 +11,9 @@ static struct linear product(const struct decoder *decoder, size_t offset, int o
 
 static ltm_status new_products(struct decoder *decoder, struct ltm_error *error) {
     const struct ltm_model_config *c = &decoder->config;
-    const int d = c->dim, F = model_ffn_width(c), qkv = d + 2 * c->kv_heads * (d / c->heads);
+    const int d = c->dim;
+    const int F = model_ffn_width(c);
+    const int qkv = d + 2 * c->kv_heads * (d / c->heads);
     ltm_status status = NEW_ARRAY(decoder->products, (size_t)c->layers, "weights", error);
     if (status != LTM_OK) return status;
     for (int l = 0; l < c->layers; l++) {

@@ -38,14 +38,16 @@ static int first_reader(const struct decoder_pass *pass) {
 /* One layer's latents (G M, d) out of z (G, N_z, d), or back. */
 static void gather_latents(float *zl, const float *z, const struct decoder_pass *pass, int l) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim, part = (size_t)(model_layer_latents(c) * c->dim);
+    const size_t all = (size_t)c->latents * (size_t)c->dim;
+    const size_t part = (size_t)(model_layer_latents(c) * c->dim);
     const size_t at = (size_t)(l - c->latent_from) * part;
     for (int g = 0; g < pass->sequences; g++) memcpy(zl + (size_t)g * part, z + (size_t)g * all + at, sizeof *z * part);
 }
 
 static void scatter_latents(float *z, const float *zl, const struct decoder_pass *pass, int l) {
     const struct ltm_model_config *c = &pass->decoder->config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim, part = (size_t)(model_layer_latents(c) * c->dim);
+    const size_t all = (size_t)c->latents * (size_t)c->dim;
+    const size_t part = (size_t)(model_layer_latents(c) * c->dim);
     const size_t at = (size_t)(l - c->latent_from) * part;
     for (int g = 0; g < pass->sequences; g++) memcpy(z + (size_t)g * all + at, zl + (size_t)g * part, sizeof *z * part);
 }
@@ -55,7 +57,10 @@ static void self_forward(struct decoder_pass *pass, int l) {
     const struct ltm_model_config *c = &pass->decoder->config;
     const struct layer_offsets *at = offsets_of(pass, l);
     struct layer_state *s = &pass->layers[l];
-    const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
+    const int R = rows_of(pass);
+    const int d = c->dim;
+    const int h = d / c->heads;
+    const int width = (c->heads + 2 * c->kv_heads) * h;
     rmsnorm_forward(pass->x, s->in_r, s->in, weight_at(pass, at->attention_norm), R, d);
     linear_forward(pass->work, s->qkv, pass->x, &products_of(pass, l)->wqkv, R, false);
     rope_forward(s->qkv, width, R, pass->length, c->heads + c->kv_heads, h, pass->decoder->rope);
@@ -73,7 +78,10 @@ static void self_backward(struct decoder_pass *pass, int l, float *dw) {
     const struct ltm_model_config *c = &pass->decoder->config;
     const struct layer_offsets *at = offsets_of(pass, l);
     const struct layer_state *s = &pass->layers[l];
-    const int R = rows_of(pass), d = c->dim, h = d / c->heads, width = (c->heads + 2 * c->kv_heads) * h;
+    const int R = rows_of(pass);
+    const int d = c->dim;
+    const int h = d / c->heads;
+    const int width = (c->heads + 2 * c->kv_heads) * h;
     const float *gain = weight_at(pass, at->attention_norm);
     linear_backward_input(pass->work, pass->datt, pass->dh, &products_of(pass, l)->wo, R);
     self_attention_backward(pass->dqkv, pass->datt, s->qkv, s->att, s->lse, &pass->self, pass->attention);
@@ -106,7 +114,9 @@ static void cross_backward(struct decoder_pass *pass, int l, const float *z, flo
     const struct ltm_model_config *c = &pass->decoder->config;
     const struct layer_offsets *at = offsets_of(pass, l);
     const struct layer_state *s = &pass->layers[l];
-    const int R = rows_of(pass), d = c->dim, h = d / c->heads;
+    const int R = rows_of(pass);
+    const int d = c->dim;
+    const int h = d / c->heads;
     const float *gain = weight_at(pass, at->cross_norm);
     float *dq = l > first_reader(pass) || dw ? pass->dq : NULL;
     cross_attention_backward(dq, pass->dkv, pass->du, gradient_at(dw, at, at->cross_wo), pass->dp, pass->dh, s->p,
@@ -131,7 +141,9 @@ static void cross_backward(struct decoder_pass *pass, int l, const float *z, flo
 static void ffn_forward(struct decoder_pass *pass, int l, float *next) {
     const struct layer_offsets *at = offsets_of(pass, l);
     struct layer_state *s = &pass->layers[l];
-    const int R = rows_of(pass), d = pass->decoder->config.dim, F = model_ffn_width(&pass->decoder->config);
+    const int R = rows_of(pass);
+    const int d = pass->decoder->config.dim;
+    const int F = model_ffn_width(&pass->decoder->config);
     rmsnorm_forward(pass->x, s->cross_r, s->cross, weight_at(pass, at->ffn_norm), R, d);
     linear_forward(pass->work, s->ab, pass->x, &products_of(pass, l)->w13, R, false);
     swiglu_forward(pass->s, s->ab, R, F);
@@ -142,7 +154,9 @@ static void ffn_forward(struct decoder_pass *pass, int l, float *next) {
 static void ffn_backward(struct decoder_pass *pass, int l, float *dw) {
     const struct layer_offsets *at = offsets_of(pass, l);
     struct layer_state *s = &pass->layers[l];
-    const int R = rows_of(pass), d = pass->decoder->config.dim, F = model_ffn_width(&pass->decoder->config);
+    const int R = rows_of(pass);
+    const int d = pass->decoder->config.dim;
+    const int F = model_ffn_width(&pass->decoder->config);
     const float *gain = weight_at(pass, at->ffn_norm);
     if (dw) {
         swiglu_forward(pass->s, s->ab, R, F);

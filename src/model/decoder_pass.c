@@ -7,8 +7,13 @@
 
 static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G,
                           size_t T, size_t u, bool reads) {
-    const size_t R = G * T, d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, K = (size_t)c->kv_heads;
-    const size_t M = (size_t)model_layer_latents(c), F = (size_t)model_ffn_width(c);
+    const size_t R = G * T;
+    const size_t d = (size_t)c->dim;
+    const size_t h = d / (size_t)c->heads;
+    const size_t H = (size_t)c->heads;
+    const size_t K = (size_t)c->kv_heads;
+    const size_t M = (size_t)model_layer_latents(c);
+    const size_t F = (size_t)model_ffn_width(c);
     s->in = ARENA_TAKE(arena, float, R *d);
     s->in_r = ARENA_TAKE(arena, float, R);
     s->qkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
@@ -31,9 +36,16 @@ static void lay_out_layer(struct layer_state *s, struct arena *arena, const stru
 static void lay_out(struct decoder_pass *pass, struct arena *arena) {
     const struct decoder *decoder = pass->decoder;
     const struct ltm_model_config *c = &decoder->config;
-    const size_t G = (size_t)pass->sequences, T = (size_t)pass->length, R = G * T, d = (size_t)c->dim;
-    const size_t H = (size_t)c->heads, K = (size_t)c->kv_heads, h = d / H, M = (size_t)model_layer_latents(c);
-    const size_t F = (size_t)model_ffn_width(c), u = M ? cross_attention_u(&pass->across) : 0;
+    const size_t G = (size_t)pass->sequences;
+    const size_t T = (size_t)pass->length;
+    const size_t R = G * T;
+    const size_t d = (size_t)c->dim;
+    const size_t H = (size_t)c->heads;
+    const size_t K = (size_t)c->kv_heads;
+    const size_t h = d / H;
+    const size_t M = (size_t)model_layer_latents(c);
+    const size_t F = (size_t)model_ffn_width(c);
+    const size_t u = M ? cross_attention_u(&pass->across) : 0;
     pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
     struct layer_state unused;
     for (int l = 0; l < c->layers; l++)

@@ -35,9 +35,15 @@ struct decoder_stream {
 
 static void lay_out(struct decoder_stream *stream, struct arena *arena) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const size_t d = (size_t)c->dim, h = d / (size_t)c->heads, H = (size_t)c->heads, kv = (size_t)c->kv_heads * h;
-    const size_t M = (size_t)model_layer_latents(c), F = (size_t)model_ffn_width(c), window = (size_t)c->window;
-    const size_t S = (size_t)stream->slots, group = H / (size_t)c->kv_heads;
+    const size_t d = (size_t)c->dim;
+    const size_t h = d / (size_t)c->heads;
+    const size_t H = (size_t)c->heads;
+    const size_t kv = (size_t)c->kv_heads * h;
+    const size_t M = (size_t)model_layer_latents(c);
+    const size_t F = (size_t)model_ffn_width(c);
+    const size_t window = (size_t)c->window;
+    const size_t S = (size_t)stream->slots;
+    const size_t group = H / (size_t)c->kv_heads;
     stream->position = ARENA_TAKE(arena, int, S);
     stream->caches = ARENA_TAKE(arena, struct layer_cache, S * (size_t)c->layers);
     struct layer_cache unused;
@@ -119,8 +125,11 @@ void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *
 
 /* The k and v (K h each, side by side) of position t into a layer's cache; those of one head, or with head -1 of all. */
 static void store(const struct layer_cache *cache, const float *kv, const struct ltm_model_config *c, int head, int t) {
-    const size_t h = (size_t)(c->dim / c->heads), window = (size_t)c->window, at = (size_t)(t % c->window);
-    const int from = head < 0 ? 0 : head, to = head < 0 ? c->kv_heads : head + 1;
+    const size_t h = (size_t)(c->dim / c->heads);
+    const size_t window = (size_t)c->window;
+    const size_t at = (size_t)(t % c->window);
+    const int from = head < 0 ? 0 : head;
+    const int to = head < 0 ? c->kv_heads : head + 1;
     for (int i = from; i < to; i++) {
         const size_t there = ((size_t)i * window + at) * h;
         memcpy(cache->k + there, kv + (size_t)i * h, h * sizeof *kv);
@@ -131,7 +140,8 @@ static void store(const struct layer_cache *cache, const float *kv, const struct
 void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
                                  const float *z) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const size_t kv = (size_t)c->kv_heads * (size_t)(c->dim / c->heads), width = (size_t)c->dim + 2 * kv;
+    const size_t kv = (size_t)c->kv_heads * (size_t)(c->dim / c->heads);
+    const size_t width = (size_t)c->dim + 2 * kv;
     decoder_stream_begin(stream, slot, z);
     stream->position[slot] = pass->length;
     for (int t = pass->length > c->window ? pass->length - c->window : 0; t < pass->length; t++)
@@ -146,7 +156,8 @@ struct share {
 };
 
 static struct share my_share(int count) {
-    const int64_t me = omp_get_thread_num(), all = omp_get_num_threads();
+    const int64_t me = omp_get_thread_num();
+    const int64_t all = omp_get_num_threads();
     return (struct share){(int)(count * me / all), (int)(count * (me + 1) / all)};
 }
 
@@ -173,7 +184,10 @@ static void weighted_mean(float *restrict o, const float *p, const float *v, int
     int i = 0;
     memset(o, 0, sizeof *o * (size_t)h);
     for (; i + 4 <= count; i += 4, v += 4 * h) {
-        const float a = p[i], b = p[i + 1], c = p[i + 2], e = p[i + 3];
+        const float a = p[i];
+        const float b = p[i + 1];
+        const float c = p[i + 2];
+        const float e = p[i + 3];
         sum += a + b + c + e;
 #pragma omp simd
         for (int j = 0; j < h; j++) o[j] += a * v[j] + b * v[h + j] + c * v[2 * h + j] + e * v[3 * h + j];
@@ -190,12 +204,16 @@ static void weighted_mean(float *restrict o, const float *p, const float *v, int
  * to the cache first. */
 static void attend(struct decoder_stream *stream, int l, int row, int head) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const int h = c->dim / c->heads, group = c->heads / c->kv_heads, slot = stream->row_slot[row];
-    const int t = stream->position[slot], cached = t + 1 < c->window ? t + 1 : c->window;
+    const int h = c->dim / c->heads;
+    const int group = c->heads / c->kv_heads;
+    const int slot = stream->row_slot[row];
+    const int t = stream->position[slot];
+    const int cached = t + 1 < c->window ? t + 1 : c->window;
     const struct layer_cache *cache = cache_of(stream, slot, l);
     const float *turn = stream->decoder->rope + (size_t)t * (size_t)h;
     const float scale = 1.0f / sqrtf((float)h);
-    float *qkv = stream->qkv + (size_t)row * (size_t)(c->dim + 2 * c->kv_heads * h), *q = qkv + head * group * h;
+    float *qkv = stream->qkv + (size_t)row * (size_t)(c->dim + 2 * c->kv_heads * h);
+    float *q = qkv + head * group * h;
     float *scores = stream->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)c->window;
     rope_forward(q, c->dim, 1, 1, group, h, turn);
     rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
@@ -226,7 +244,9 @@ static void self_step(struct decoder_stream *stream, int l) {
 /* P = softmax(q kᵀ / sqrt(h)) of one key/value head's query heads to the latents. */
 static void attend_latents(struct decoder_stream *stream, int l, int row, int head) {
     const struct ltm_model_config *c = &stream->decoder->config;
-    const int h = c->dim / c->heads, group = c->heads / c->kv_heads, M = model_layer_latents(c);
+    const int h = c->dim / c->heads;
+    const int group = c->heads / c->kv_heads;
+    const int M = model_layer_latents(c);
     const int slot = stream->row_slot[row];
     float *q = stream->q + (size_t)row * (size_t)c->dim + head * group * h;
     float *p = stream->p + ((size_t)row * (size_t)c->heads + (size_t)(head * group)) * (size_t)M;
@@ -247,7 +267,8 @@ static void add_latents(struct decoder_stream *stream, int l) {
     const int folded = c->heads * model_layer_latents(c);
     const struct share mine = my_share(c->dim);
     for (int row = 0; row < stream->rows; row++) {
-        const float *p = stream->p + (size_t)row * (size_t)folded, *u = cache_of(stream, stream->row_slot[row], l)->u;
+        const float *p = stream->p + (size_t)row * (size_t)folded;
+        const float *u = cache_of(stream, stream->row_slot[row], l)->u;
         float *restrict h = stream->h + (size_t)row * (size_t)c->dim;
         for (int i = 0; i < folded; i++, u += c->dim)
 #pragma omp simd
@@ -269,7 +290,8 @@ static void cross_step(struct decoder_stream *stream, int l) {
 static void ffn_step(struct decoder_stream *stream, int l) {
     const struct stream_layer_weights *w = &stream->weights->layers[l];
     const struct share mine = my_share(stream->rows);
-    const size_t F = (size_t)w->w2.in, at = (size_t)mine.from * F;
+    const size_t F = (size_t)w->w2.in;
+    const size_t at = (size_t)mine.from * F;
     norm(stream, stream->decoder->table.layers[l].ffn_norm);
     product(stream, stream->ab, stream->x, &w->w13, false);
     swiglu_forward(stream->s + at, stream->ab + 2 * at, mine.to - mine.from, w->w2.in);

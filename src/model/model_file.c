@@ -43,11 +43,14 @@ ltm_status weights_read(float *array, const struct weight_table *table, const ch
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    size_t keys, pairs = 0;
+    size_t keys;
+    size_t pairs = 0;
     const struct ltm_config_key *key = ltm_config_keys(&keys);
     const size_t tensors = (size_t)decoder->table.count;
     struct safetensors_pair *metadata = NULL;
-    char(*values)[LTM_PATH_MAX] = NULL, (*names)[64] = NULL, step_text[24];
+    char(*values)[LTM_PATH_MAX] = NULL;
+    char(*names)[64] = NULL;
+    char step_text[24];
     struct safetensors_tensor *tensor = NULL;
     TRY(NEW_ARRAY(metadata, keys + 3, "metadata", error));
     TRY(NEW_ARRAY(values, keys, "metadata", error));
@@ -118,7 +121,8 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
     struct safetensors *file = NULL;
     struct decoder *made = NULL;
     TRY(safetensors_open(&file, path, error));
-    const char *format = safetensors_metadata(file, "format"), *at = safetensors_metadata(file, "step");
+    const char *format = safetensors_metadata(file, "format");
+    const char *at = safetensors_metadata(file, "step");
     const char *tokenizer = safetensors_metadata(file, "tokenizer.digest");
     if (!format || strcmp(format, format_name) != 0) {
         status = fail(error, LTM_CORRUPT, "%s is not a model that ltm wrote (its metadata lacks format = %s)", path,

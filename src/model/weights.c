@@ -23,7 +23,8 @@ int model_layer_latents(const struct ltm_model_config *config) {
 }
 
 int model_ffn_width(const struct ltm_model_config *config) {
-    const int width = 8 * config->dim / 3, m = config->ffn_multiple;
+    const int width = 8 * config->dim / 3;
+    const int m = config->ffn_multiple;
     return (width + m - 1) / m * m;
 }
 
@@ -48,8 +49,11 @@ static size_t add_in_layer(struct weight_table *table, int layer, const char *na
 }
 
 static void add_layer(struct weight_table *table, const struct ltm_model_config *c, int l) {
-    const int d = c->dim, kv = c->kv_heads * (c->dim / c->heads), ffn = model_ffn_width(c);
-    const float std = 0.02f, residual = (float)(0.02 / sqrt(2.0 * c->layers));
+    const int d = c->dim;
+    const int kv = c->kv_heads * (c->dim / c->heads);
+    const int ffn = model_ffn_width(c);
+    const float std = 0.02f;
+    const float residual = (float)(0.02 / sqrt(2.0 * c->layers));
     struct layer_offsets *at = &table->layers[l];
     at->begin = table->size;
     at->attention_norm = add_in_layer(table, l, "attention_norm", 1, d, 1, 0);
@@ -114,8 +118,10 @@ int weights_find_nonfinite(const float *weights, const struct weight_table *tabl
 }
 
 int64_t ltm_parameter_count(const struct ltm_model_config *config) {
-    const int64_t d = config->dim, kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
-    const int64_t kv = kv_heads * (d / config->heads), attention = 2 * d * d + 2 * kv * d + d;
+    const int64_t d = config->dim;
+    const int64_t kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
+    const int64_t kv = kv_heads * (d / config->heads);
+    const int64_t attention = 2 * d * d + 2 * kv * d + d;
     const int64_t ffn = 3 * d * model_ffn_width(config) + d;
     return config->vocab * d + (config->layers + model_reading_layers(config)) * attention + config->layers * ffn + d;
 }
@@ -128,7 +134,8 @@ int model_longest_sequence(const struct ltm_model_config *config) {
 }
 
 double ltm_forward_flops(const struct ltm_model_config *config) {
-    const double d = config->dim, kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
+    const double d = config->dim;
+    const double kv_heads = config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
     const double window = config->window < config->sequence ? config->window : config->sequence;
     const double latents = config->latents; /* seen by each token in all layers together */
     const double reading = model_reading_layers(config);

@@ -9,20 +9,28 @@
 #include "nn/rope.h"
 
 bool cross_attention_folds(const struct cross_shape *shape) {
-    const size_t M = (size_t)shape->latents, H = (size_t)shape->heads, width = H * (size_t)shape->head_dim;
+    const size_t M = (size_t)shape->latents;
+    const size_t H = (size_t)shape->heads;
+    const size_t width = H * (size_t)shape->head_dim;
     return 6 * M * H * (size_t)shape->dim <= 6 * M * width + 4 * width * (size_t)shape->dim;
 }
 
 size_t cross_attention_u(const struct cross_shape *shape) {
-    const size_t G = (size_t)shape->sequences, H = (size_t)shape->heads;
+    const size_t G = (size_t)shape->sequences;
+    const size_t H = (size_t)shape->heads;
     if (cross_attention_folds(shape)) return G * H * (size_t)shape->latents * (size_t)shape->dim;
     return G * (size_t)shape->length * H * (size_t)shape->head_dim;
 }
 
 void cross_attention_latents(float *kv, float *u, const float *z, const float *wkv, const float *wo, const float *table,
                              const struct cross_shape *shape) {
-    const int G = shape->sequences, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
-    const int d = shape->dim, ldkv = 2 * K * h;
+    const int G = shape->sequences;
+    const int M = shape->latents;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int d = shape->dim;
+    const int ldkv = 2 * K * h;
     matmul_nt(kv, ldkv, z, d, wkv, d, G * M, ldkv, d, 1, 0); /* k, v = z Wkᵀ, z Wvᵀ : (G M, 2 K h) */
     rope_forward(kv, ldkv, G * M, M, K, h, table);
     for (int g = 0; u && g < G; g++)
@@ -35,12 +43,20 @@ void cross_attention_latents(float *kv, float *u, const float *z, const float *w
 
 void cross_attention_forward(float *y, float *p, const float *q, const float *kv, float *u, const float *wo,
                              const struct cross_shape *shape) {
-    const int G = shape->sequences, T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads;
-    const int h = shape->head_dim, d = shape->dim, ldkv = 2 * K * h, ldp = H * M;
+    const int G = shape->sequences;
+    const int T = shape->length;
+    const int M = shape->latents;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int d = shape->dim;
+    const int ldkv = 2 * K * h;
+    const int ldp = H * M;
     const bool folds = cross_attention_folds(shape);
     const float scale = 1.0f / sqrtf((float)h);
     for (int g = 0; g < G; g++) {
-        const float *qg = q + (size_t)(g * T) * (size_t)(H * h), *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
+        const float *qg = q + (size_t)(g * T) * (size_t)(H * h);
+        const float *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
         float *pg = p + (size_t)(g * T) * (size_t)ldp;
         for (int head = 0; head < H; head++) /* S_h = q_h k_hᵀ / sqrt(h) : (T, M) */
             matmul_nt(pg + head * M, ldp, qg + head * h, H * h, kvg + head / (H / K) * h, ldkv, T, M, h, scale, 0);
@@ -73,8 +89,15 @@ static void softmax_backward(float *dp, const float *p, size_t rows, int width) 
 /* What the gradient of one sequence's outputs reaches first, for its g-th rows: dP in dp, dv in dkv, dWo. */
 static void folded_backward(float *dp, float *dkv, float *du, float *dwo, const float *dy, const float *p,
                             const float *kv, const float *u, const float *wo, const struct cross_shape *shape) {
-    const int T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
-    const int d = shape->dim, ldkv = 2 * K * h, ldp = H * M, ldo = H * h;
+    const int T = shape->length;
+    const int M = shape->latents;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int d = shape->dim;
+    const int ldkv = 2 * K * h;
+    const int ldp = H * M;
+    const int ldo = H * h;
     matmul_tn(du, d, p, ldp, dy, d, H * M, d, T, 1, 0); /* dU = Pᵀ dy : (H M, d) */
     matmul_nt(dp, ldp, dy, d, u, d, T, H * M, d, 1, 0); /* dP = dy Uᵀ : (T, H M) */
     for (int head = 0; head < H; head++) {
@@ -88,8 +111,15 @@ static void folded_backward(float *dp, float *dkv, float *du, float *dwo, const 
 
 static void plain_backward(float *dp, float *dkv, float *dout, float *dwo, const float *dy, const float *p,
                            const float *kv, const float *o, const float *wo, const struct cross_shape *shape) {
-    const int T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads, h = shape->head_dim;
-    const int d = shape->dim, ldkv = 2 * K * h, ldp = H * M, ldo = H * h;
+    const int T = shape->length;
+    const int M = shape->latents;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int d = shape->dim;
+    const int ldkv = 2 * K * h;
+    const int ldp = H * M;
+    const int ldo = H * h;
     matmul_nn(dout, ldo, dy, d, wo, ldo, T, ldo, d, 1, 0);        /* do = dy Wo : (T, H h) */
     if (dwo) matmul_tn(dwo, ldo, dy, d, o, ldo, d, ldo, T, 1, 1); /* dWo += dyᵀ o : (d, H h) */
     for (int head = 0; head < H; head++) {
@@ -103,17 +133,28 @@ static void plain_backward(float *dp, float *dkv, float *dout, float *dwo, const
 void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, float *dp, const float *dy, const float *p,
                               const float *q, const float *kv, const float *u, const float *wo, const float *table,
                               const struct cross_shape *shape) {
-    const int G = shape->sequences, T = shape->length, M = shape->latents, H = shape->heads, K = shape->kv_heads;
-    const int h = shape->head_dim, ldkv = 2 * K * h, ldp = H * M, ldq = H * h;
+    const int G = shape->sequences;
+    const int T = shape->length;
+    const int M = shape->latents;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int ldkv = 2 * K * h;
+    const int ldp = H * M;
+    const int ldq = H * h;
     const size_t at_u = cross_attention_u(shape) / (size_t)G;
     const bool folds = cross_attention_folds(shape);
     const float scale = 1.0f / sqrtf((float)h);
     memset(dkv, 0, sizeof *dkv * (size_t)(G * M) * (size_t)ldkv);
     for (int g = 0; g < G; g++) {
-        const size_t row = (size_t)(g * T), n = (size_t)g * at_u;
-        const float *pg = p + row * (size_t)ldp, *dyg = dy + row * (size_t)shape->dim, *qg = q + row * (size_t)ldq;
+        const size_t row = (size_t)(g * T);
+        const size_t n = (size_t)g * at_u;
+        const float *pg = p + row * (size_t)ldp;
+        const float *dyg = dy + row * (size_t)shape->dim;
+        const float *qg = q + row * (size_t)ldq;
         const float *kvg = kv + (size_t)(g * M) * (size_t)ldkv;
-        float *dpg = dp + row * (size_t)ldp, *dkvg = dkv + (size_t)(g * M) * (size_t)ldkv;
+        float *dpg = dp + row * (size_t)ldp;
+        float *dkvg = dkv + (size_t)(g * M) * (size_t)ldkv;
         (folds ? folded_backward : plain_backward)(dpg, dkvg, du + n, dwo, dyg, pg, kvg, u + n, wo, shape);
         softmax_backward(dpg, pg, (size_t)T * (size_t)H, M);
         for (int head = 0; head < H; head++) {
@@ -130,7 +171,9 @@ void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, floa
 
 void cross_attention_latents_backward(float *dz, float *dwkv, const float *dkv, const float *z, const float *wkv,
                                       const struct cross_shape *shape) {
-    const int rows = shape->sequences * shape->latents, d = shape->dim, ldkv = 2 * shape->kv_heads * shape->head_dim;
+    const int rows = shape->sequences * shape->latents;
+    const int d = shape->dim;
+    const int ldkv = 2 * shape->kv_heads * shape->head_dim;
     matmul_nn(dz, d, dkv, ldkv, wkv, d, rows, d, ldkv, 1, 0);           /* dz = dkv Wkv : (G M, d) */
     if (dwkv) matmul_tn(dwkv, d, dkv, ldkv, z, d, ldkv, d, rows, 1, 1); /* dWkv += dkvᵀ z : (2 K h, d) */
 }

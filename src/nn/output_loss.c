@@ -19,7 +19,8 @@ size_t output_loss_scratch(int vocab, int rows) {
 
 /* One row of logits: returns nll, leaves scale · (softmax - onehot) in place when the gradient is wanted. */
 static float row_loss(float *logits, int target, int vocab, float scale, int gradient) {
-    const float most = vector_max(logits, (size_t)vocab), hit = logits[target];
+    const float most = vector_max(logits, (size_t)vocab);
+    const float hit = logits[target];
     const float sum = vector_exp_sum(logits, most, (size_t)vocab);
     if (gradient) {
         vector_scale(logits, scale / sum, (size_t)vocab);
@@ -36,7 +37,8 @@ void output_loss_prepare(struct bf16_work *work, const struct linear *e, int row
 
 void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
                  const int32_t *targets, const float *scales, int length, int rows, float *scratch) {
-    const int block = output_loss_rows(e->out), vocab = e->out;
+    const int block = output_loss_rows(e->out);
+    const int vocab = e->out;
     for (int from = 0; from < rows; from += block) {
         const int count = rows - from < block ? rows - from : block;
         const size_t at = (size_t)from * (size_t)e->in;

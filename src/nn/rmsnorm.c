@@ -22,7 +22,8 @@ void rmsnorm_forward(float *y, float *r, const float *x, const float *gain, int 
 void rmsnorm_backward(float *dx, float *dgain, const float *dy, const float *x, const float *r, const float *gain,
                       int rows, int d) {
     for (int i = 0; i < rows; i++) {
-        const float *xi = x + (size_t)i * (size_t)d, *dyi = dy + (size_t)i * (size_t)d;
+        const float *xi = x + (size_t)i * (size_t)d;
+        const float *dyi = dy + (size_t)i * (size_t)d;
         float *dxi = dx + (size_t)i * (size_t)d;
         const float scale = r[i];
         float dot = 0;

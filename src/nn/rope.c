@@ -20,7 +20,10 @@ static inline void rotate(float *x, int ld, int rows, int length, int heads, int
         for (int head = 0; head < heads; head++, row += head_dim) {
 #pragma omp simd
             for (int i = 0; i < head_dim; i += 2) {
-                float c = turn[i], s = direction * turn[i + 1], even = row[i], odd = row[i + 1];
+                float c = turn[i];
+                float s = direction * turn[i + 1];
+                float even = row[i];
+                float odd = row[i + 1];
                 row[i] = even * c - odd * s;
                 row[i + 1] = even * s + odd * c;
             }

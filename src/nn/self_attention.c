@@ -24,7 +24,8 @@ static struct band band_at(int t0, const struct attention_shape *shape) {
 
 /* The keys [*first, *end) of the band that its query i sees. */
 static void visible(const struct band *b, int i, int window, int *first, int *end) {
-    int t = b->t0 + i, lowest = t - window + 1;
+    int t = b->t0 + i;
+    int lowest = t - window + 1;
     *first = lowest > b->s0 ? lowest - b->s0 : 0;
     *end = t + 1 - b->s0;
 }
@@ -39,20 +40,27 @@ size_t self_attention_scratch(const struct attention_shape *shape) { return 2 * 
 
 void self_attention_forward(float *o, float *lse, const float *qkv, const struct attention_shape *shape,
                             float *scratch) {
-    const int H = shape->heads, K = shape->kv_heads, h = shape->head_dim, T = shape->length;
-    const int ld = (H + 2 * K) * h, ldo = H * h;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int T = shape->length;
+    const int ld = (H + 2 * K) * h;
+    const int ldo = H * h;
     const float scale = 1.0f / sqrtf((float)h);
     for (int g = 0; g < shape->sequences; g++)
         for (int head = 0; head < H; head++)
             for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
                 const struct band b = band_at(t0, shape);
-                const size_t query_row = (size_t)(g * T + t0), key_row = (size_t)(g * T + b.s0);
+                const size_t query_row = (size_t)(g * T + t0);
+                const size_t key_row = (size_t)(g * T + b.s0);
                 const float *q = qkv + query_row * (size_t)ld + head * h;
-                const float *k = qkv + key_row * (size_t)ld + (H + head / (H / K)) * h, *v = k + K * h;
+                const float *k = qkv + key_row * (size_t)ld + (H + head / (H / K)) * h;
+                const float *v = k + K * h;
                 float *p = scratch;
                 matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0); /* S = q kᵀ / sqrt(h) */
                 for (int i = 0; i < b.queries; i++) {
-                    int first, end;
+                    int first;
+                    int end;
                     visible(&b, i, shape->window, &first, &end);
                     float *row = p + (size_t)i * (size_t)b.keys;
                     const float most = vector_max(row + first, (size_t)(end - first));
@@ -71,9 +79,11 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
 static void band_softmax_backward(float *p, float *dp, const struct band *b, const float *d_o, const float *o, int ldo,
                                   const float *lse, const struct attention_shape *shape) {
     for (int i = 0; i < b->queries; i++) {
-        int first, end;
+        int first;
+        int end;
         visible(b, i, shape->window, &first, &end);
-        float *prow = p + (size_t)i * (size_t)b->keys, *drow = dp + (size_t)i * (size_t)b->keys;
+        float *prow = p + (size_t)i * (size_t)b->keys;
+        float *drow = dp + (size_t)i * (size_t)b->keys;
         const float shift = lse[(size_t)i * (size_t)shape->heads];
         const float mean =
             vector_dot(d_o + (size_t)i * (size_t)ldo, o + (size_t)i * (size_t)ldo, (size_t)shape->head_dim);
@@ -91,21 +101,29 @@ static void band_softmax_backward(float *p, float *dp, const struct band *b, con
 
 void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,
                              const struct attention_shape *shape, float *scratch) {
-    const int H = shape->heads, K = shape->kv_heads, h = shape->head_dim, T = shape->length;
-    const int ld = (H + 2 * K) * h, ldo = H * h;
+    const int H = shape->heads;
+    const int K = shape->kv_heads;
+    const int h = shape->head_dim;
+    const int T = shape->length;
+    const int ld = (H + 2 * K) * h;
+    const int ldo = H * h;
     const float scale = 1.0f / sqrtf((float)h);
-    float *p = scratch, *dp = scratch + band_floats(shape);
+    float *p = scratch;
+    float *dp = scratch + band_floats(shape);
     memset(dqkv, 0, sizeof *dqkv * (size_t)ld * (size_t)(shape->sequences * T));
     for (int g = 0; g < shape->sequences; g++)
         for (int head = 0; head < H; head++)
             for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
                 const struct band b = band_at(t0, shape);
-                const size_t query_row = (size_t)(g * T + t0), key_row = (size_t)(g * T + b.s0);
+                const size_t query_row = (size_t)(g * T + t0);
+                const size_t key_row = (size_t)(g * T + b.s0);
                 const size_t at_q = query_row * (size_t)ld + (size_t)(head * h);
-                const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h),
-                             at_v = at_k + (size_t)(K * h);
+                const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h);
+                const size_t at_v = at_k + (size_t)(K * h);
                 const size_t at_o = query_row * (size_t)ldo + (size_t)(head * h);
-                const float *q = qkv + at_q, *k = qkv + at_k, *v = qkv + at_v;
+                const float *q = qkv + at_q;
+                const float *k = qkv + at_k;
+                const float *v = qkv + at_v;
                 matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);        /* S = q kᵀ / sqrt(h) */
                 matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0); /* dP = do vᵀ */
                 band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, shape);

@@ -115,7 +115,8 @@ static ltm_status class_of(int *class, struct probing *p, int f, const char *val
 /* The first item names the factors and says which are numbers. */
 static ltm_status name_factors(struct probing *p, struct ltm_error *error) {
     const char *name;
-    json_t *value, *factors = json_object_get(item_at(p, 0)->json, "factors");
+    json_t *value;
+    json_t *factors = json_object_get(item_at(p, 0)->json, "factors");
     if (json_object_size(factors) == 0)
         return fail(
             error, LTM_INVALID,
@@ -190,7 +191,8 @@ cleanup:
 static ltm_status name_places(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
     const struct ltm_model_config *c = &ltm_model_config(model)->model;
     const struct probe_features *f = &p->features;
-    const int reading = c->latents ? c->layers - c->latent_from : 1, part = f->latents / reading;
+    const int reading = c->latents ? c->layers - c->latent_from : 1;
+    const int part = f->latents / reading;
     const int layers = reading > 1 ? reading : 0;
     ltm_status status = NEW_ARRAY(p->places, (size_t)layers + 3, "places", error);
     if (status != LTM_OK) return status;
@@ -244,7 +246,9 @@ static double squared_distance(const float *a, const float *b, int n) {
 
 /* near[i] = ‖f(x_i) - f(x_i')‖², far[i] = ‖f(x_i) - f(x_i+1)‖²; the ratio of their sums, its error by bootstrap. */
 static void swap_ratio(struct ltm_probe_swap *swap, const double *near, const double *far, int n, uint64_t seed) {
-    double sums[2] = {0}, sum = 0, squares = 0;
+    double sums[2] = {0};
+    double sum = 0;
+    double squares = 0;
     for (int i = 0; i < n; i++) sums[0] += near[i], sums[1] += far[i];
     swap->sensitivity = sums[1] > 0 ? sums[0] / sums[1] : 0;
     for (int r = 0; r < RESAMPLES; r++) {
@@ -265,15 +269,18 @@ static void swap_ratio(struct ltm_probe_swap *swap, const double *near, const do
 static ltm_status measure_swaps(const struct probing *p, struct ltm_probe_result *result, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct probe_features *f = &p->features;
-    const size_t n = (size_t)p->test, width = (size_t)f->width;
-    double *near = NULL, *far = NULL;
+    const size_t n = (size_t)p->test;
+    const size_t width = (size_t)f->width;
+    double *near = NULL;
+    double *far = NULL;
     if (!p->swapped) return LTM_OK;
     TRY(NEW_ARRAY(near, n, "distances", error));
     TRY(NEW_ARRAY(far, n, "distances", error));
     TRY(NEW_ARRAY(result->swaps, (size_t)p->place_count, "distances", error));
     for (int k = 0; k < p->place_count; k++) {
         const struct place *place = &p->places[k];
-        const float *own = f->rows + (size_t)p->train * width + place->at, *swapped = own + n * width;
+        const float *own = f->rows + (size_t)p->train * width + place->at;
+        const float *swapped = own + n * width;
         for (size_t i = 0; i < n; i++) {
             near[i] = squared_distance(own + i * width, swapped + i * width, place->width);
             far[i] = squared_distance(own + i * width, own + (i + 1) % n * width, place->width);

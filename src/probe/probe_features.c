@@ -61,7 +61,8 @@ struct place {
 };
 
 static int by_length(const void *a, const void *b) {
-    const struct place *p = a, *q = b;
+    const struct place *p = a;
+    const struct place *q = b;
     if (p->tokens != q->tokens) return p->tokens < q->tokens ? -1 : 1;
     return p->document < q->document ? -1 : p->document > q->document;
 }

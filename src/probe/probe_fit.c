@@ -51,7 +51,8 @@ static double score_of(const struct probe_factor *f, const struct sums *s) {
 /* Standard deviation of R² over documents drawn with replacement. */
 static double bootstrap(const struct probe_data *d, const struct probe_factor *f, const double *forecast,
                         const double *truth, const double *level, uint16_t *weights) {
-    double sum = 0, squares = 0;
+    double sum = 0;
+    double squares = 0;
     for (int r = 0; r < RESAMPLES; r++) {
         const struct random_key key = {.seed = d->seed, .purpose = RANDOM_PROBE, .step = (uint32_t)r};
         memset(weights, 0, (size_t)d->test * sizeof *weights);
@@ -61,14 +62,16 @@ static double bootstrap(const struct probe_data *d, const struct probe_factor *f
         sum += score;
         squares += score * score;
     }
-    const double mean = sum / RESAMPLES, variance = squares / RESAMPLES - mean * mean;
+    const double mean = sum / RESAMPLES;
+    const double variance = squares / RESAMPLES - mean * mean;
     return sqrt(variance > 0 ? variance : 0);
 }
 
 /* How often the commonest class of training is right. */
 static double chance_of(const struct probe_data *d, const struct probe_factor *f) {
     const size_t columns = (size_t)d->columns;
-    double hits = 0, commonest = -1;
+    double hits = 0;
+    double commonest = -1;
     int class = 0;
     if (!f->classes) return 0;
     for (int c = 0; c < f->classes; c++) {
@@ -123,7 +126,8 @@ ltm_status probe_fit(struct probe_score *scores, const struct probe_data *d, con
     ltm_status status = LTM_OK;
     const int most = d->test > d->validation ? d->test : d->validation;
     int *choice = NULL;
-    double *w = NULL, *forecast = NULL;
+    double *w = NULL;
+    double *forecast = NULL;
     uint16_t *weights = NULL;
     struct ridge ridge = {0};
     TRY(NEW_ARRAY(choice, (size_t)d->factor_count, "a probe", error));

@@ -50,7 +50,8 @@ static ltm_status check_corpus(const struct ltm_model *model, const char *corpus
 
 static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const size_t n = (size_t)e->count, tokens = n * (size_t)e->config.model.sequence;
+    const size_t n = (size_t)e->count;
+    const size_t tokens = n * (size_t)e->config.model.sequence;
     const size_t numbers = n * (size_t)e->config.model.latents * (size_t)e->config.model.dim;
     TRY(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
     TRY(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
@@ -63,8 +64,12 @@ cleanup:
 }
 
 static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error) {
-    const int64_t n = e->count, T = e->config.model.sequence, N = e->config.model.latents, d = e->config.model.dim;
-    const size_t tokens = (size_t)(n * T), numbers = (size_t)(n * N * d);
+    const int64_t n = e->count;
+    const int64_t T = e->config.model.sequence;
+    const int64_t N = e->config.model.latents;
+    const int64_t d = e->config.model.dim;
+    const size_t tokens = (size_t)(n * T);
+    const size_t numbers = (size_t)(n * N * d);
     const struct safetensors_tensor tensors[] = {
         {"tokens", SAFETENSORS_I32, 2, {n, T}, tokens * sizeof(int32_t), e->dump.tokens},
         {"targets", SAFETENSORS_I32, 2, {n, T}, tokens * sizeof(int32_t), e->dump.targets},
@@ -156,7 +161,8 @@ struct figure {
 
 static ltm_status measure_all(const struct evaluation *e, const struct score_options *options,
                               struct ltm_eval_result *r, struct ltm_error *error) {
-    const int T = e->config.model.sequence, P = options->first_part;
+    const int T = e->config.model.sequence;
+    const int P = options->first_part;
     const struct figure figures[] = {
         {&r->recon, AT(recon), 0, true, false},
         {&r->kl, AT(kl), 0, true, false},
@@ -168,7 +174,9 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
     ltm_status status = LTM_OK;
-    double *values = NULL, *bytes = NULL, *rest_bytes = NULL;
+    double *values = NULL;
+    double *bytes = NULL;
+    double *rest_bytes = NULL;
     TRY(NEW_ARRAY(values, (size_t)e->count, "scores", error));
     if (e->model->tokenizer) {
         TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
@@ -198,7 +206,8 @@ cleanup:
 
 /* Processes that score together must score one model on one corpus. */
 static ltm_status compare_processes(const struct evaluation *e, struct ltm_error *error) {
-    char inputs[64], weights[17];
+    char inputs[64];
+    char weights[17];
     if (processes_count() == 1) return LTM_OK;
     const struct decoder *decoder = e->model->decoder;
     checksum_hex(weights, decoder->weights, decoder->table.size * sizeof *decoder->weights);

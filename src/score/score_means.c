@@ -6,7 +6,9 @@
 const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
 
 struct ltm_score measure_ratio(const double *values, const double *sizes, double size, int64_t n) {
-    double sum = 0, all = 0, squares = 0;
+    double sum = 0;
+    double all = 0;
+    double squares = 0;
     for (int64_t i = 0; i < n; i++) {
         sum += values[i];
         all += sizes ? sizes[i] : size;

@@ -13,7 +13,8 @@ static const char *pattern_fault(const char *pattern) {
     bool listed = false; /* within [ ], where only its end and [:alpha:] and the like are special */
     for (const char *c = pattern; *c; c++) {
         if (listed && *c == '[' && c[1] && strchr(":.=", c[1])) {
-            const char end[] = {c[1], ']', 0}, *found = strstr(c + 2, end);
+            const char end[] = {c[1], ']', 0};
+            const char *found = strstr(c + 2, end);
             if (found) c = found + 1;
         } else if (listed) {
             listed = *c != ']';
@@ -25,7 +26,8 @@ static const char *pattern_fault(const char *pattern) {
             c += c[1] == ']'; /* the first is one of the list */
         } else if (*c == '{') {
             char *end;
-            const unsigned long least = strtoul(c + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
+            const unsigned long least = strtoul(c + 1, &end, 10);
+            const unsigned long most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
             const unsigned long times = most > least ? most : least;
             if (times > COPIES_MOST || (copies *= times ? times : 1) > COPIES_MOST)
                 return "its repetitions {…} make more than 1000 copies, one within the other";
@@ -146,7 +148,8 @@ static ltm_status copy_trimmed(char **copy, const char *text, size_t bytes, stru
 
 ltm_status answer_extract(char **answer, const struct answer_filter *filter, const char *text,
                           struct ltm_error *error) {
-    size_t from, to;
+    size_t from;
+    size_t to;
     if (!find_answer(filter, text, &from, &to)) return copy_trimmed(answer, "[invalid]", 9, error);
     return copy_trimmed(answer, text + from, to - from, error);
 }
@@ -154,7 +157,9 @@ ltm_status answer_extract(char **answer, const struct answer_filter *filter, con
 /* Take every match of `ignore` out of a text, in place. */
 static void remove_ignored(const struct answer_rules *rules, char *text) {
     regmatch_t groups[GROUPS_MOST];
-    size_t bytes = strlen(text), read = 0, written = 0;
+    size_t bytes = strlen(text);
+    size_t read = 0;
+    size_t written = 0;
     while (rules->has_ignore && next_match(&rules->ignore, text, read, bytes, groups)) {
         const size_t keep = (size_t)groups[0].rm_so - read;
         memmove(text + written, text + read, keep);
@@ -167,8 +172,10 @@ static void remove_ignored(const struct answer_rules *rules, char *text) {
 ltm_status answer_is_right(bool *right, const struct answer_rules *rules, const struct answer_filter *filter,
                            const char *gold, const char *answer, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char *sides[2] = {NULL, NULL}, *plain[2] = {NULL, NULL};
-    size_t from, to;
+    char *sides[2] = {NULL, NULL};
+    char *plain[2] = {NULL, NULL};
+    size_t from;
+    size_t to;
     *right = false;
     if (!find_answer(filter, gold, &from, &to)) {
         from = 0;

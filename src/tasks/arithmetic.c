@@ -58,7 +58,8 @@ static bool numbers_held_out(const struct synth *synth, const struct sums *sums)
 
 /* A divisor of n from 2 to 9; 0 when there is none. */
 static int divisor(struct draw *draw, int n) {
-    int found[8], count = 0;
+    int found[8];
+    int count = 0;
     for (int d = 2; d <= 9; d++)
         if (n % d == 0) found[count++] = d;
     return count ? found[draw_below(draw, (uint32_t)count)] : 0;
@@ -84,7 +85,8 @@ static int draw_number(struct draw *draw, int operation, int before, int largest
 static bool draw_numbers(struct draw *draw, struct sums *sums, int largest) {
     sums->numbers[0] = sums->results[0] = draw_between(draw, 2, largest);
     for (int s = 0; s < sums->steps; s++) {
-        const int before = sums->results[s], number = draw_number(draw, sums->operations[s], before, largest);
+        const int before = sums->results[s];
+        const int number = draw_number(draw, sums->operations[s], before, largest);
         if (!number) return false;
         sums->numbers[s + 1] = number;
         switch (sums->operations[s]) {
@@ -146,7 +148,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     const char *thing = things[draw_below(draw, SYNTH_COUNT(things))];
     text_print(&p->context, "Question: %s has %d %s.", name, sums.numbers[0], thing);
     for (int s = 0; s < sums.steps; s++) {
-        const char *form = forms[sums.operations[s]][draw_below(draw, FORMS)], *number = strstr(form, "%d");
+        const char *form = forms[sums.operations[s]][draw_below(draw, FORMS)];
+        const char *number = strstr(form, "%d");
         text_print(&p->context, " %s%s %.*s%d%s.", s ? then[draw_below(draw, SYNTH_COUNT(then))] : "", name,
                    (int)(number - form), form, sums.numbers[s + 1], number + 2);
         text_print(&p->answer, "%s%d %c %d = %d.", s ? " " : "", sums.results[s], signs[sums.operations[s]],
@@ -164,7 +167,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 
 /* The number behind the last ####, which is what counts. */
 static bool ends_with(const char *output, double answer) {
-    const char *found = NULL, *at = output;
+    const char *found = NULL;
+    const char *at = output;
     while ((at = strstr(at, "####"))) found = at += 4;
     char *end = NULL;
     return found && (double)strtol(found, &end, 10) == answer && end != found;
@@ -174,12 +178,15 @@ static bool ends_with(const char *output, double answer) {
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
     const json_t *answer = json_object_get(json_object_get(item, "factors"), "answer");
     const double right = ends_with(output, json_number_value(answer));
-    int sums = 0, true_sums = 0;
+    int sums = 0;
+    int true_sums = 0;
     metric_add(list, right, "acc@steps=%d", item_integer(item, "steps"));
     if (*item_text(item, "heldout")) metric_add(list, right, "acc@heldout=%s", item_text(item, "heldout"));
     for (const char *at = output; (at = strchr(at, '=')); at++) {
         const char *from = at;
-        long a, b, c;
+        long a;
+        long b;
+        long c;
         char sign;
         while (from > output && !strchr(".\n", from[-1])) from--;
         if (sscanf(from, " %9ld %c %9ld = %18ld", &a, &sign, &b, &c) != 4) continue;

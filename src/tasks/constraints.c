@@ -27,15 +27,20 @@ static const struct ltm_synth_knob knobs[] = {
 };
 
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
-    const int units = synth_knob(synth, KNOB_UNITS), lines = synth_knob(synth, KNOB_LINES);
+    const int units = synth_knob(synth, KNOB_UNITS);
+    const int lines = synth_knob(synth, KNOB_LINES);
     if (2 * lines <= units) return LTM_OK;
     return fail(error, LTM_INVALID, "constraints: %d lines need %d units or more, not %d", lines, 2 * lines, units);
 }
 
 /* Feasible, because the demand and the lines are drawn around a dispatch that is; costs differ, so that one is best. */
 static void draw_dispatch(const struct synth *synth, struct draw *draw, struct dispatch *d) {
-    const int n = synth_knob(synth, KNOB_UNITS), most = synth_knob(synth, KNOB_LARGEST);
-    int costs[2 * DISPATCH_UNITS], order[DISPATCH_UNITS], x[DISPATCH_UNITS], use;
+    const int n = synth_knob(synth, KNOB_UNITS);
+    const int most = synth_knob(synth, KNOB_LARGEST);
+    int costs[2 * DISPATCH_UNITS];
+    int order[DISPATCH_UNITS];
+    int x[DISPATCH_UNITS];
+    int use;
     memset(d, 0, sizeof *d); /* the whole of it is a key */
     d->units = n, d->lines = synth_knob(synth, KNOB_LINES);
     for (int i = 0; i < 2 * n; i++) costs[i] = i + 1;
@@ -51,7 +56,8 @@ static void draw_dispatch(const struct synth *synth, struct draw *draw, struct d
         d->demand += x[i];
     }
     for (int l = 0, at = 0; l < d->lines; l++) {
-        const int spare = n - at - 2 * (d->lines - l), size = spare > 0 ? draw_between(draw, 2, 3) : 2;
+        const int spare = n - at - 2 * (d->lines - l);
+        const int size = spare > 0 ? draw_between(draw, 2, 3) : 2;
         use = 0;
         for (int i = 0; i < size; i++, at++) {
             d->line[order[at]] = l;
@@ -88,7 +94,8 @@ static void read_array(const json_t *item, const char *key, int *values, int n) 
 }
 
 static void note(const struct dispatch *d, const int *x, struct draw *draw, struct synth_problem *p) {
-    int proportional[DISPATCH_UNITS], random[DISPATCH_UNITS];
+    int proportional[DISPATCH_UNITS];
+    int random[DISPATCH_UNITS];
     dispatch_proportional(d, proportional);
     for (int i = 0; i < d->units; i++) random[i] = draw_between(draw, d->least[i], d->most[i]);
     json_object_set_new(p->facts, "least", array_of(d->least, d->units));
@@ -131,7 +138,8 @@ static bool read_output(const char *output, int *x, int units) {
 /* One dispatch: the share met, all of them, and where all are the gap to the optimum. NULL: no dispatch, nothing is met. */
 static void score(const struct dispatch *d, const int *x, const int *optimum, const char *of,
                   struct metric_list *list) {
-    const int met = x ? dispatch_met(d, x) : 0, all = dispatch_constraints(d);
+    const int met = x ? dispatch_met(d, x) : 0;
+    const int all = dispatch_constraints(d);
     const double best = (double)dispatch_cost(d, optimum);
     metric_add(list, (double)met / all, "met%s", of);
     metric_add(list, met == all, "all_met%s", of);
@@ -140,7 +148,9 @@ static void score(const struct dispatch *d, const int *x, const int *optimum, co
 
 static void measure(const json_t *item, const char *output, struct metric_list *list) {
     struct dispatch d = {.demand = item_integer(item, "demand")};
-    int x[DISPATCH_UNITS], optimum[DISPATCH_UNITS], other[DISPATCH_UNITS];
+    int x[DISPATCH_UNITS];
+    int optimum[DISPATCH_UNITS];
+    int other[DISPATCH_UNITS];
     const size_t units = json_array_size(json_object_get(item, "cost"));
     const size_t lines = json_array_size(json_object_get(item, "limit"));
     if (units < 1 || units > DISPATCH_UNITS || lines > DISPATCH_LINES) return;

@@ -33,7 +33,9 @@ bool dispatch_optimum(const struct dispatch *d, int *x) {
 }
 
 void dispatch_proportional(const struct dispatch *d, int *x) {
-    int span = 0, low = 0, remainder[DISPATCH_UNITS];
+    int span = 0;
+    int low = 0;
+    int remainder[DISPATCH_UNITS];
     for (int i = 0; i < d->units; i++) {
         low += d->least[i];
         span += d->most[i] - d->least[i];

@@ -17,7 +17,8 @@ bool draw_chance(struct draw *draw, double probability) { return random_uniform(
 
 void draw_shuffle(struct draw *draw, int *values, int n) {
     for (int i = n - 1; i > 0; i--) {
-        const int j = (int)draw_below(draw, (uint32_t)i + 1), swap = values[i];
+        const int j = (int)draw_below(draw, (uint32_t)i + 1);
+        const int swap = values[i];
         values[i] = values[j];
         values[j] = swap;
     }

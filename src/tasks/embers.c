@@ -50,7 +50,8 @@ struct question {
 
 /* Consonant and vowel in turn, all words different. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
-    static const char consonants[] = "bdfgklmnprstvz", vowels[] = "aeiou";
+    static const char consonants[] = "bdfgklmnprstvz";
+    static const char vowels[] = "aeiou";
     struct lexicon *lexicon = NULL;
     struct draw draw = synth_world_draw(synth->seed);
     ltm_status status = NEW_ARRAY(lexicon, 1, "a lexicon", error);
@@ -87,7 +88,8 @@ static double add_word(const struct synth *synth, struct draw *draw, struct ques
         strcat(q->text, lexicon->words[w]);
         return log(lexicon->p[w]);
     }
-    const int most = synth_knob(synth, KNOB_LETTERS), letters = draw_between(draw, 3, most);
+    const int most = synth_knob(synth, KNOB_LETTERS);
+    const int letters = draw_between(draw, 3, most);
     for (int i = 0; i < letters; i++) strange[i] = (char)('a' + draw_below(draw, 26));
     strange[letters] = 0;
     strcat(q->text, strange);
@@ -102,7 +104,8 @@ static void draw_question(const struct synth *synth, struct draw *draw, enum syn
         q->rare = draw_chance(draw, rare);
         q->likely = !draw_chance(draw, strange);
         if (q->pair == ALPHABET) {
-            const int from = draw_between(draw, 0, 20), to = from + draw_between(draw, 2, 5);
+            const int from = draw_between(draw, 0, 20);
+            const int to = from + draw_between(draw, 2, 5);
             q->text[0] = (char)('a' + from), q->text[1] = (char)('a' + to);
             continue;
         }
@@ -131,7 +134,9 @@ static void put_count(const struct question *q, struct synth_problem *p) {
 
 static void put_alphabet(const struct question *q, struct synth_problem *p) {
     const unsigned char *ends = (const unsigned char *)q->text;
-    const int step = q->rare ? -1 : 1, from = ends[q->rare], to = ends[!q->rare];
+    const int step = q->rare ? -1 : 1;
+    const int from = ends[q->rare];
+    const int to = ends[!q->rare];
     text_print(&p->context, "%c to %c", from, to);
     for (int c = from; c != to + step; c += step) text_print(&p->answer, "%s%c", c == from ? "" : " ", c);
 }

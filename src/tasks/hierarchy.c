@@ -83,7 +83,9 @@ static json_t *symbol(int value, char first) { return json_string((char[]){(char
 static void note_documents(const struct synth *synth, struct draw *draw, const struct hierarchy_tree *tree,
                            struct synth_problem *p) {
     const struct rule_hierarchy *g = synth->world;
-    const int leaves = hierarchy_leaves(g), first = hierarchy_first(g, g->depth), parents = leaves / g->children;
+    const int leaves = hierarchy_leaves(g);
+    const int first = hierarchy_first(g, g->depth);
+    const int parents = leaves / g->children;
     struct hierarchy_tree swapped = *tree;
     struct text text = {0};
     put_label(synth, &text, tree);
@@ -107,7 +109,9 @@ static void note(const struct synth *synth, struct draw *draw, const struct hier
     double posterior[HIERARCHY_SYMBOLS];
     int best = 0;
     hierarchy_posterior(g, last, synth_knob(synth, KNOB_LABEL) ? tree->nodes[0] : -1, posterior);
-    json_t *choices = json_array(), *p_all = json_array(), *factors = json_object();
+    json_t *choices = json_array();
+    json_t *p_all = json_array();
+    json_t *factors = json_object();
     for (int a = 0; a < g->symbols; a++) {
         json_array_append_new(choices, symbol(a, 'a'));
         json_array_append_new(p_all, json_real(posterior[a]));
@@ -130,7 +134,8 @@ static void note(const struct synth *synth, struct draw *draw, const struct hier
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
     const struct rule_hierarchy *g = synth->world;
-    const int leaves = hierarchy_leaves(g), first = hierarchy_first(g, g->depth);
+    const int leaves = hierarchy_leaves(g);
+    const int first = hierarchy_first(g, g->depth);
     struct hierarchy_tree tree;
     do hierarchy_draw(g, draw, &tree);
     while (is_held_out(synth, &tree) != (side == SYNTH_TEST));

@@ -28,7 +28,9 @@ static const struct ltm_synth_knob knobs[] = {
 
 /* s_(i_p), or -1 where a hop has nowhere to go. */
 static int hop(const unsigned char *symbols, int length, int hops) {
-    int previous[LENGTH], last[SYMBOLS], at = length - 1;
+    int previous[LENGTH];
+    int last[SYMBOLS];
+    int at = length - 1;
     memset(last, -1, sizeof last);
     for (int i = 0; i < length; i++) {
         previous[i] = last[symbols[i]];
@@ -43,7 +45,8 @@ static int hop(const unsigned char *symbols, int length, int hops) {
 
 /* A hop goes back symbols - 1 places on average: twice that must be there, so that few sequences are drawn in vain. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
-    const int hops = synth_knob(synth, KNOB_HOPS), symbols = synth_knob(synth, KNOB_SYMBOLS);
+    const int hops = synth_knob(synth, KNOB_HOPS);
+    const int symbols = synth_knob(synth, KNOB_SYMBOLS);
     if (synth_knob(synth, KNOB_FEWEST) > hops)
         return fail(error, LTM_INVALID, "hops: fewest = %d is more than hops = %d", synth_knob(synth, KNOB_FEWEST),
                     hops);
@@ -53,7 +56,8 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
 }
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
-    const int length = synth_knob(synth, KNOB_LENGTH), count = synth_knob(synth, KNOB_SYMBOLS);
+    const int length = synth_knob(synth, KNOB_LENGTH);
+    const int count = synth_knob(synth, KNOB_SYMBOLS);
     const int hops = draw_between(draw, synth_knob(synth, KNOB_FEWEST), synth_knob(synth, KNOB_HOPS));
     unsigned char symbols[LENGTH];
     char words[2 * LENGTH + 1];

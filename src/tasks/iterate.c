@@ -42,7 +42,8 @@ double iterate_solution(const struct iteration *it) {
 }
 
 void iterate_run(const struct iteration *it, int steps, double *x) {
-    double low = it->from, high = it->to;
+    double low = it->from;
+    double high = it->to;
     x[0] = it->method == ITERATE_BISECTION ? (low + high) / 2 : it->from;
     for (int i = 0; i < steps; i++) {
         switch (it->method) {

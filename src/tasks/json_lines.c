@@ -60,7 +60,8 @@ static ltm_status take_line(const struct json_lines *lines, const char *line, si
 }
 
 static bool ends_with(const char *text, const char *end) {
-    const size_t have = strlen(text), want = strlen(end);
+    const size_t have = strlen(text);
+    const size_t want = strlen(end);
     return have > want && strcmp(text + have - want, end) == 0;
 }
 

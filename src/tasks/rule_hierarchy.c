@@ -82,9 +82,11 @@ void hierarchy_draw(const struct rule_hierarchy *g, struct draw *draw, struct hi
 }
 
 void hierarchy_swap(const struct rule_hierarchy *g, struct draw *draw, struct hierarchy_tree *tree, int parent) {
-    const int level = g->depth - 1, symbol = tree->nodes[hierarchy_first(g, level) + parent];
+    const int level = g->depth - 1;
+    const int symbol = tree->nodes[hierarchy_first(g, level) + parent];
     unsigned char *leaves = tree->nodes + hierarchy_first(g, g->depth) + parent * g->children;
-    int others[HIERARCHY_LEAVES], count = 0;
+    int others[HIERARCHY_LEAVES];
+    int count = 0;
     for (int k = 0; k < g->productions && count < HIERARCHY_LEAVES; k++)
         if (memcmp(hierarchy_rule(g, level, symbol, k), leaves, (size_t)g->children) != 0) others[count++] = k;
     memcpy(leaves, hierarchy_rule(g, level, symbol, others[draw_below(draw, (uint32_t)count)]), (size_t)g->children);
@@ -128,8 +130,11 @@ static void sum_down(const struct rule_hierarchy *g, int level, const belief *si
 }
 
 void hierarchy_posterior(const struct rule_hierarchy *g, const unsigned char *leaves, int class, double *posterior) {
-    belief up[HIERARCHY_NODES], down = {0}, child;
-    const int first_leaf = hierarchy_first(g, g->depth), count = hierarchy_leaves(g);
+    belief up[HIERARCHY_NODES];
+    belief down = {0};
+    belief child;
+    const int first_leaf = hierarchy_first(g, g->depth);
+    const int count = hierarchy_leaves(g);
     for (int i = 0; i < count - 1; i++) {
         memset(up[first_leaf + i], 0, sizeof(belief));
         up[first_leaf + i][leaves[i]] = 1;

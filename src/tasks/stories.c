@@ -119,7 +119,8 @@ static void capital(struct text *text, size_t from) {
 
 /* A letter alone is a slot; within a word it is text. */
 static int slot_at(const char *form, size_t i) {
-    const bool begins = i == 0 || form[i - 1] == ' ', ends = !form[i + 1] || strchr(" .,", form[i + 1]);
+    const bool begins = i == 0 || form[i - 1] == ' ';
+    const bool ends = !form[i + 1] || strchr(" .,", form[i + 1]);
     return begins && ends ? factor_of(form[i]) : -1;
 }
 
@@ -211,8 +212,10 @@ static struct story draw_story(const struct synth *synth, struct draw *draw, enu
 /* Four last sentences that differ in the words of one factor, the right one among them. */
 static void offer_endings(const struct synth *synth, struct draw *draw, const struct story *story,
                           struct synth_problem *p) {
-    const int n = synth_knob(synth, KNOB_VALUES), factor = (int)draw_below(draw, FACTORS);
-    int values[VALUES], count = 0;
+    const int n = synth_knob(synth, KNOB_VALUES);
+    const int factor = (int)draw_below(draw, FACTORS);
+    int values[VALUES];
+    int count = 0;
     for (int v = 0; v < n; v++)
         if (v != story->values[factor]) values[count++] = v;
     draw_shuffle(draw, values, count);
@@ -246,7 +249,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     static const char *const verdicts[] = {"does not fit the story.", "fits the story."};
     struct story story = draw_story(synth, draw, side);
     const int n = synth_knob(synth, KNOB_VALUES);
-    const bool verdict = draw_chance(draw, 0.5), fits = !verdict || draw_chance(draw, 0.5);
+    const bool verdict = draw_chance(draw, 0.5);
+    const bool fits = !verdict || draw_chance(draw, 0.5);
     tell_all(synth, draw, &p->context, &story);
     if (p->item) note_factors(p, &story, &p->context); /* of the story alone: what its own words tell */
     if (!fits) story.closing[ENDING] = other_value(draw, story.values[ENDING], n);

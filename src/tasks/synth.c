@@ -46,7 +46,8 @@ bool synth_held_out(const struct synth *synth, int part, const void *key, size_t
 
 static ltm_status set_knob(struct synth *synth, const char *assignment, struct ltm_error *error) {
     const struct ltm_synth_family *family = &synth->family->public;
-    const char *names[SYNTH_KNOBS], *equals = strchr(assignment, '=');
+    const char *names[SYNTH_KNOBS];
+    const char *equals = strchr(assignment, '=');
     if (!equals)
         return fail(error, LTM_INVALID, "\"%.100s\" is not of the form name=value; ltm corpus synth --list shows %s's",
                     assignment, family->name);

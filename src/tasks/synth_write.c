@@ -109,7 +109,8 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     const struct ltm_synth_options *options = writing->options;
     struct ltm_tokenizer_train_options train = ltm_tokenizer_train_defaults();
     struct ltm_corpus_build_options build = ltm_corpus_build_defaults();
-    char tokenizer[PATH_SIZE], corpus[PATH_SIZE];
+    char tokenizer[PATH_SIZE];
+    char corpus[PATH_SIZE];
     TRY(path_join(tokenizer, sizeof tokenizer, folder, "tokenizer.model", error));
     TRY(path_join(corpus, sizeof corpus, folder, "corpus", error));
     build.output = corpus;
@@ -134,7 +135,8 @@ static ltm_status check_place(const struct ltm_synth_options *options, struct lt
     ltm_status status = LTM_OK;
     const char *folder = options->output;
     const size_t written = sizeof names / sizeof *names - (options->vocab ? 0 : 1);
-    char path[PATH_SIZE], first[sizeof MADE_BY] = "";
+    char path[PATH_SIZE];
+    char first[sizeof MADE_BY] = "";
     TRY(path_join(path, sizeof path, folder, names[0], error));
     FILE *task = file_exists(path) ? fopen(path, "r") : NULL;
     if (task) {
@@ -160,7 +162,10 @@ cleanup:
 static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct ltm_synth_options *options = writing->options;
-    char documents[PATH_SIZE], train[PATH_SIZE], test[PATH_SIZE], task[PATH_SIZE];
+    char documents[PATH_SIZE];
+    char train[PATH_SIZE];
+    char test[PATH_SIZE];
+    char task[PATH_SIZE];
     TRY(path_join(documents, sizeof documents, options->output, "text.jsonl", error));
     TRY(path_join(train, sizeof train, options->output, "train.jsonl", error));
     TRY(path_join(test, sizeof test, options->output, "test.jsonl", error));

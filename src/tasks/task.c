@@ -42,7 +42,8 @@ static ltm_status set_word(int *value, const char *key, const char *text, const 
 
 /* Blanks at the ends are kept by quotes; \n and \t are a newline and a tab, any other \x stays as it is. */
 static ltm_status set_text(char *value, size_t size, const char *key, const char *text, struct ltm_error *error) {
-    size_t length = strlen(text), used = 0;
+    size_t length = strlen(text);
+    size_t used = 0;
     if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
         text++;
         length -= 2;
@@ -98,7 +99,8 @@ static ltm_status unknown_key(const char *key, struct ltm_error *error) {
 }
 
 static ltm_status set_key(struct task_reading *r, const char *key, const char *text, struct ltm_error *error) {
-    static const char *const match_names[] = {"first", "last"}, *const yes_names[] = {"no", "yes"};
+    static const char *const match_names[] = {"first", "last"};
+    static const char *const yes_names[] = {"no", "yes"};
     struct task *task = r->task;
     int number = 0;
     ltm_status status;

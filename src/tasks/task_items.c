@@ -26,7 +26,8 @@ static ltm_status take_text(char **text, const json_t *object, const char *key, 
 }
 
 static ltm_status take_choices(struct task_item *item, const json_t *object, struct ltm_error *error) {
-    const json_t *choices = json_object_get(object, "choices"), *gold = json_object_get(object, "gold");
+    const json_t *choices = json_object_get(object, "choices");
+    const json_t *gold = json_object_get(object, "gold");
     ltm_status status = take_text(&item->context, object, "context", true, error);
     if (status != LTM_OK) return status;
     if (!json_is_array(choices) || json_array_size(choices) < 2)

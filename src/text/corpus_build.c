@@ -100,9 +100,11 @@ cleanup:
 
 /* One thread reads the next batch and writes the last one, in order, while the others encode. */
 static ltm_status encode_all(struct build *build, int threads, struct ltm_error *error) {
-    ltm_status status = LTM_OK, read_status = LTM_OK;
+    ltm_status status = LTM_OK;
+    ltm_status read_status = LTM_OK;
     struct ltm_error read_error = {0};
-    struct batch *now = &build->batches[0], *next = &build->batches[1];
+    struct batch *now = &build->batches[0];
+    struct batch *next = &build->batches[1];
     TRY(read_batch(build, now, error));
 #pragma omp parallel num_threads(threads)
 #pragma omp single

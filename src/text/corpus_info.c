@@ -25,8 +25,12 @@ static ltm_status split_to_json(json_t **json, const struct shard_writer *writer
 ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, const struct shard_writer *train,
                              const struct shard_writer *held, double heldout, uint64_t seed, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    json_t *train_json = NULL, *held_json = NULL, *all = NULL;
-    char *text = NULL, path[SHARD_PATH_MAX], seed_text[24];
+    json_t *train_json = NULL;
+    json_t *held_json = NULL;
+    json_t *all = NULL;
+    char *text = NULL;
+    char path[SHARD_PATH_MAX];
+    char seed_text[24];
     TRY(split_to_json(&train_json, train, &info->train, error));
     TRY(split_to_json(&held_json, held, &info->heldout, error));
     snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)seed); /* JSON's integers are signed */
@@ -50,7 +54,9 @@ cleanup:
 
 /* Counts are checked where they are read: a hand-edited file must not turn into a negative size. */
 static bool split_from_json(struct ltm_corpus_split_info *info, json_t *json) {
-    json_int_t documents, tokens, bytes;
+    json_int_t documents;
+    json_int_t tokens;
+    json_int_t bytes;
     json_t *shards;
     if (json_unpack(json, "{sI sI sI so}", "documents", &documents, "tokens", &tokens, "bytes", &bytes, "shards",
                     &shards) != 0 ||
@@ -63,12 +69,15 @@ static bool split_from_json(struct ltm_corpus_split_info *info, json_t *json) {
 
 ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char *text = NULL, path[SHARD_PATH_MAX];
+    char *text = NULL;
+    char path[SHARD_PATH_MAX];
     const char *digest = NULL;
     size_t bytes = 0;
     int format = 0;
     json_int_t vocab = 0;
-    json_t *json = NULL, *train, *held;
+    json_t *json = NULL;
+    json_t *train;
+    json_t *held;
     json_error_t bad;
     *info = (struct ltm_corpus_info){0};
     TRY(path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error));

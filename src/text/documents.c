@@ -94,7 +94,8 @@ static bool hand_out(struct documents *documents, struct text_block *block, cons
  * and its own included. A line that may go on behind the text counts only when the text has `ended`. */
 static bool find_separator(const struct documents *documents, const char *text, size_t bytes, bool ended, size_t *from,
                            size_t *to) {
-    const char *end = text + bytes, *line = text;
+    const char *end = text + bytes;
+    const char *line = text;
     if (!documents->line_start) {
         line = memchr(text, '\n', bytes);
         if (!line) return false;
@@ -126,7 +127,9 @@ static size_t without_newline(const char *text, size_t bytes) {
 static ltm_status next_text(struct documents *documents, struct text_block *block, bool *any, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct text_window *window = &documents->window;
-    size_t from = 0, to = 0, take;
+    size_t from = 0;
+    size_t to = 0;
+    size_t take;
     *any = false;
     bool found = documents->separator && find_separator(documents, text_window_text(window), window->bytes,
                                                         window->ended && window->open == 0, &from, &to);

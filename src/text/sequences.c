@@ -29,7 +29,9 @@ static struct random_key draw_key(const struct sequence_order *order, int64_t ep
 
 /* A permutation of [0, 4^half), half <= 32: each round adds to one half of the bits a function of the other. */
 static uint64_t feistel(const struct sequence_order *order, int64_t epoch, uint64_t x, int half) {
-    uint64_t mask = ((uint64_t)1 << half) - 1, left = x >> half, right = x & mask;
+    uint64_t mask = ((uint64_t)1 << half) - 1;
+    uint64_t left = x >> half;
+    uint64_t right = x & mask;
     for (uint32_t round = 0; round < FEISTEL_ROUNDS; round++) {
         uint64_t next = left ^ (random_bits(draw_key(order, epoch, DRAW_ROUND + round, right), 0) & mask);
         left = right;
@@ -41,7 +43,8 @@ static uint64_t feistel(const struct sequence_order *order, int64_t epoch, uint6
 /* A permutation of [0, n): walk the cycle of the larger one until it comes back into the range (Black and Rogaway,
  * "Ciphers with arbitrary finite domains", 2002). The larger range is below 4 n: few steps. */
 static int64_t permuted(const struct sequence_order *order, int64_t epoch, int64_t place) {
-    uint64_t n = (uint64_t)order->per_epoch, x = (uint64_t)place;
+    uint64_t n = (uint64_t)order->per_epoch;
+    uint64_t x = (uint64_t)place;
     int half = 1;
     while (((uint64_t)1 << (2 * half)) < n) half++;
     do x = feistel(order, epoch, x, half);
@@ -50,7 +53,8 @@ static int64_t permuted(const struct sequence_order *order, int64_t epoch, int64
 }
 
 int64_t sequence_start(const struct sequence_order *order, int64_t index) {
-    int64_t epoch = index / order->per_epoch, place = index % order->per_epoch;
+    int64_t epoch = index / order->per_epoch;
+    int64_t place = index % order->per_epoch;
     int64_t offset = (int64_t)(random_bits(draw_key(order, epoch, DRAW_OFFSET, 0), 0) % (uint32_t)order->length);
     return offset + permuted(order, epoch, place) * order->length;
 }

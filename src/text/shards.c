@@ -17,7 +17,8 @@ static ltm_status write_header(struct shard_writer *writer, struct ltm_error *er
 }
 
 static ltm_status open_shard(struct shard_writer *writer, struct ltm_error *error) {
-    char name[64], path[SHARD_PATH_MAX];
+    char name[64];
+    char path[SHARD_PATH_MAX];
     snprintf(name, sizeof name, "%s-%05d.bin", writer->split, writer->shards);
     void *checksums = realloc(writer->checksums, (size_t)(writer->shards + 1) * sizeof *writer->checksums);
     if (!checksums) return fail_memory(error, sizeof *writer->checksums, "the checksums of shards");

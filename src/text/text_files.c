@@ -20,7 +20,8 @@ struct place {
 };
 
 static bool ends_with(const char *text, const char *end) {
-    size_t have = strlen(text), want = strlen(end);
+    size_t have = strlen(text);
+    size_t want = strlen(end);
     return have > want && strcmp(text + have - want, end) == 0;
 }
 
@@ -110,7 +111,8 @@ struct identity {
 };
 
 static int compare_identities(const void *a, const void *b) {
-    const struct identity *x = a, *y = b;
+    const struct identity *x = a;
+    const struct identity *y = b;
     if (x->device != y->device) return x->device < y->device ? -1 : 1;
     if (x->inode != y->inode) return x->inode < y->inode ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;

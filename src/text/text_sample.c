@@ -22,7 +22,8 @@ static ltm_status grow(void **block, size_t *room, size_t need, size_t size, str
 
 /* Keep the lines below the bar, moved together. */
 static void sift(struct text_sample *sample) {
-    size_t kept = 0, bytes = 0;
+    size_t kept = 0;
+    size_t bytes = 0;
     for (size_t i = 0; i < sample->count; i++) {
         struct sample_line line = sample->lines[i];
         if (line.chance >= sample->bar) continue;
@@ -78,7 +79,8 @@ static ltm_status add_block(struct text_sample *sample, const char *text, size_t
                             uint64_t seed, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     while (bytes > 0) {
-        size_t length = 0, end = 0;
+        size_t length = 0;
+        size_t end = 0;
         while (length < bytes && (end = line_end(text + length, bytes - length)) == 0) length++;
         for (size_t from = 0, cut; from < length; from += cut) {
             cut = length - from;

@@ -42,7 +42,8 @@ void text_window_take(struct text_window *window, size_t bytes) {
 
 /* Make place for `bytes` bytes and a few more. */
 static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm_error *error) {
-    size_t need = bytes + CHARACTER_MOST, held = window->bytes + window->open;
+    size_t need = bytes + CHARACTER_MOST;
+    size_t held = window->bytes + window->open;
     if (window->from > 0) memmove(window->text, window->text + window->from, held);
     window->from = 0;
     if (need <= window->room) return LTM_OK;
@@ -89,7 +90,8 @@ ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm
     if (window->bytes >= bytes || window->ended) return LTM_OK;
     TRY(make_room(window, bytes, error));
     while (window->bytes < bytes && !window->ended) {
-        size_t held = window->bytes + window->open, want = window->room - held;
+        size_t held = window->bytes + window->open;
+        size_t want = window->room - held;
         if (want > READ_AT_ONCE) want = READ_AT_ONCE;
         size_t got;
         TRY(packed_file_read(window->stream, window->text + held, want, &got, error));

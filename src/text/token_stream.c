@@ -135,7 +135,8 @@ int64_t token_stream_count(const struct token_stream *stream) { return stream->t
 
 /* The shard that holds token `at`. */
 static const struct shard *shard_at(const struct token_stream *stream, int64_t at) {
-    size_t low = 0, high = stream->count;
+    size_t low = 0;
+    size_t high = stream->count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (stream->shards[middle].from <= at)

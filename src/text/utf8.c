@@ -37,7 +37,8 @@ size_t utf8_valid(const char *text, size_t bytes, bool *open) {
     size_t at = 0;
     *open = false;
     while ((at = ascii_run(s, at, bytes)) < bytes) {
-        unsigned char low, high;
+        unsigned char low;
+        unsigned char high;
         size_t length = character_length(s[at], &low, &high);
         if (length == 0) return at;
         for (size_t i = 1; i < length; i++) {

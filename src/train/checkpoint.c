@@ -58,7 +58,9 @@ cleanup:
 
 /* Point the link checkpoints/NAME at a step's folder, in one step: a new link renamed over the old. */
 static ltm_status point(const char *checkpoints, const char *name, const char *target, struct ltm_error *error) {
-    char link[LTM_PATH_MAX], draft[LTM_PATH_MAX], hidden[NAME_SIZE];
+    char link[LTM_PATH_MAX];
+    char draft[LTM_PATH_MAX];
+    char hidden[NAME_SIZE];
     snprintf(hidden, sizeof hidden, ".%s", name);
     ltm_status status = path_join(link, sizeof link, checkpoints, name, error);
     if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
@@ -72,7 +74,8 @@ static ltm_status point(const char *checkpoints, const char *name, const char *t
 /* Remove all checkpoints but the two newest and the best, and what a killed process left half made. */
 static ltm_status prune(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char **names = NULL, path[LTM_PATH_MAX];
+    char **names = NULL;
+    char path[LTM_PATH_MAX];
     size_t count = 0;
     int64_t before = -1;
     TRY(folder_list(&names, &count, checkpoints, error));
@@ -96,7 +99,8 @@ cleanup:
 static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state,
                           struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char final[LTM_PATH_MAX], name[NAME_SIZE];
+    char final[LTM_PATH_MAX];
+    char name[NAME_SIZE];
     step_name(name, state->step);
     TRY(path_join(final, sizeof final, checkpoints, name, error));
     if (folder_exists(final)) TRY(folder_remove(final, error)); /* a damaged one that a resume passed over */
@@ -116,7 +120,11 @@ cleanup:
 static ltm_status write_all(const char *run, const struct decoder *decoder, const struct adamw *adam,
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error) {
-    char checkpoints[LTM_PATH_MAX], draft[LTM_PATH_MAX], path[LTM_PATH_MAX], name[NAME_SIZE], hidden[NAME_SIZE + 1];
+    char checkpoints[LTM_PATH_MAX];
+    char draft[LTM_PATH_MAX];
+    char path[LTM_PATH_MAX];
+    char name[NAME_SIZE];
+    char hidden[NAME_SIZE + 1];
     struct ltm_error second;
     step_name(name, state->step);
     snprintf(hidden, sizeof hidden, ".%s", name);
@@ -149,7 +157,8 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
 static ltm_status verify(const json_t *root, const char *folder, bool all, struct ltm_error *error) {
     for (int i = 0; i < FILES; i++) {
         if (i == OPTIMIZER && !all) continue;
-        char path[LTM_PATH_MAX], hex[17];
+        char path[LTM_PATH_MAX];
+        char hex[17];
         const char *expected = checkpoint_state_sum(root, files[i]);
         ltm_status status = path_join(path, sizeof path, folder, files[i], error);
         if (status != LTM_OK) return status;
@@ -204,7 +213,8 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     char path[LTM_PATH_MAX];
     struct ltm_config before;
     json_t *root = NULL;
-    struct safetensors *weights = NULL, *moments = NULL;
+    struct safetensors *weights = NULL;
+    struct safetensors *moments = NULL;
     TRY(checkpoint_state_read(&root, folder, error));
     TRY(verify(root, folder, true, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
@@ -242,7 +252,9 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
                               const struct ltm_config *config, struct checkpoint_state *state,
                               const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char checkpoints[LTM_PATH_MAX], line[2048], **names = NULL;
+    char checkpoints[LTM_PATH_MAX];
+    char line[2048];
+    char **names = NULL;
     size_t count = 0;
     bool passed_over = false;
     TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));

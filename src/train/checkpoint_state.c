@@ -38,8 +38,10 @@ static json_t *state_json(const struct checkpoint_state *state) {
 
 /* The last member: a checksum of all the text before it. NULL without memory. */
 static char *seal(const char *text) {
-    const size_t before = strlen(text) - strlen("\n}"), bytes = before + sizeof own_sum + 16 + sizeof "\"\n}";
-    char hex[17], *sealed = malloc(bytes);
+    const size_t before = strlen(text) - strlen("\n}");
+    const size_t bytes = before + sizeof own_sum + 16 + sizeof "\"\n}";
+    char hex[17];
+    char *sealed = malloc(bytes);
     if (!sealed) return NULL;
     checksum_hex(hex, text, before);
     snprintf(sealed, bytes, "%.*s%s%s\"\n}", (int)before, text, own_sum, hex);
@@ -49,8 +51,12 @@ static char *seal(const char *text) {
 ltm_status checkpoint_state_write(const char *folder, const struct checkpoint_state *state, const char *const *files,
                                   int count, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX], hex[17], *text = NULL, *sealed = NULL;
-    json_t *root = state_json(state), *sums = json_object();
+    char path[LTM_PATH_MAX];
+    char hex[17];
+    char *text = NULL;
+    char *sealed = NULL;
+    json_t *root = state_json(state);
+    json_t *sums = json_object();
     for (int i = 0; i < count; i++) {
         TRY(path_join(path, sizeof path, folder, files[i], error));
         if (!file_exists(path)) continue;
@@ -81,7 +87,8 @@ int64_t checkpoint_step_of(const char *name) {
 
 /* Whether the text has the checksum that stands at its end. */
 static bool seal_is_whole(const char *text) {
-    char hex[17], end[sizeof hex + sizeof "\"\n}"];
+    char hex[17];
+    char end[sizeof hex + sizeof "\"\n}"];
     const char *at = strstr(text, own_sum);
     if (!at) return false;
     checksum_hex(hex, text, (size_t)(at - text));
@@ -104,7 +111,8 @@ static bool is_number(const json_t *root, const char *key) {
 static bool is_possible(const json_t *root) {
     static const char *const of_steps[] = {"best_step", "skipped", "skipped_in_a_row", "spikes", "loss_count"};
     static const char *const numbers[] = {"seconds", "best_bound", "loss_mean", "loss_variance"};
-    const int64_t step = json_integer_value(json_object_get(root, "step")), most = (int64_t)RUN_TOKENS_MOST;
+    const int64_t step = json_integer_value(json_object_get(root, "step"));
+    const int64_t most = (int64_t)RUN_TOKENS_MOST;
     bool possible = json_is_integer(json_object_get(root, "step")) && is_count(root, "step", most) &&
                     is_count(root, "log_bytes", INT64_MAX) && is_count(root, "diverged", most) &&
                     json_is_object(json_object_get(root, "checksums")) &&
@@ -126,14 +134,16 @@ static ltm_status check(const json_t *root, const char *text, const char *name, 
                     format_name);
     if (!is_possible(root))
         return fail(error, LTM_CORRUPT, "%s is damaged: it lacks checksums, or says what no run can", path);
-    const int64_t step = json_integer_value(json_object_get(root, "step")), named = checkpoint_step_of(name);
+    const int64_t step = json_integer_value(json_object_get(root, "step"));
+    const int64_t named = checkpoint_step_of(name);
     if (named >= 0 && named != step)
         return fail(error, LTM_CORRUPT, "%s is damaged, or another's: it says step %lld", path, (long long)step);
     return LTM_OK;
 }
 
 ltm_status checkpoint_state_read(json_t **root, const char *folder, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], *text = NULL;
+    char path[LTM_PATH_MAX];
+    char *text = NULL;
     size_t bytes;
     json_error_t wrong;
     const char *slash = strrchr(folder, '/');

@@ -151,7 +151,8 @@ static ltm_status advance(struct exchange *x, int number, struct ltm_error *erro
     const size_t n = piece->own.end - piece->own.begin;
     const int block = block_of(shards, number);
     for (; x->next[number] < x->parts; x->next[number]++) {
-        const int part = x->next[number], from = part / x->draws % shards->processes;
+        const int part = x->next[number];
+        const int from = part / x->draws % shards->processes;
         if (from != shards->rank)
             return transfers_receive(x->transfers, number, from, number, x->arriving + piece->at, n, error);
         const int offer = find_offer(x, block, part);

@@ -21,7 +21,8 @@ static bool is_within(const struct ltm_config *c) {
 static int part_begin(int groups, int parts, int p) { return (int)((int64_t)groups * p / parts); }
 
 int gradient_groups(const struct ltm_config *config, int processes, int rank) {
-    const int groups = groups_of(config), parts = parts_of(config);
+    const int groups = groups_of(config);
+    const int parts = parts_of(config);
     int here = 0;
     for (int p = rank; p < parts; p += processes)
         here += part_begin(groups, parts, p + 1) - part_begin(groups, parts, p);
@@ -81,7 +82,8 @@ struct place {
 
 static struct place place_of(const struct gradient_sum *sum, int i, int draw) {
     for (int p = sum->shards->rank;; p += sum->shards->processes) {
-        const int begin = part_begin(sum->groups, sum->parts, p), end = part_begin(sum->groups, sum->parts, p + 1);
+        const int begin = part_begin(sum->groups, sum->parts, p);
+        const int end = part_begin(sum->groups, sum->parts, p + 1);
         const int last = end - begin - 1;
         if (i > last) {
             i -= end - begin;

@@ -43,7 +43,9 @@ static void weigh_draws(const struct group *group) {
         }
     }
     for (int g = 0; g < group->count; g++) {
-        double *share = shares + (size_t)g * (size_t)S, most = share[0], sum = 0;
+        double *share = shares + (size_t)g * (size_t)S;
+        double most = share[0];
+        double sum = 0;
         for (int s = 1; s < S; s++) most = fmax(most, share[s]);
         for (int s = 0; s < S; s++) sum += share[s] = exp(share[s] - most);
         for (int s = 0; s < S; s++) share[s] /= sum;
@@ -55,7 +57,10 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     struct trainer *trainer = group->trainer;
     struct worker *w = group->w;
     const struct ltm_config *c = &trainer->config;
-    const int T = c->model.sequence, S = c->slow.samples, first = group->first, count = group->count;
+    const int T = c->model.sequence;
+    const int S = c->slow.samples;
+    const int first = group->first;
+    const int count = group->count;
     const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
     float *scales = trainer->scales + first;
     struct sequence_score *scores = trainer->scores + first;

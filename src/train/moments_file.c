@@ -97,7 +97,8 @@ static ltm_status tensor_data(const float **data, const struct weight *w, int k,
 /* What of a tensor lies in a slice. */
 static void copy_part(float *slice, struct range range, const struct weight *w, const float *data) {
     const size_t end = w->offset + (size_t)w->rows * (size_t)w->columns;
-    const size_t from = range.begin > w->offset ? range.begin : w->offset, to = range.end < end ? range.end : end;
+    const size_t from = range.begin > w->offset ? range.begin : w->offset;
+    const size_t to = range.end < end ? range.end : end;
     if (from < to) memcpy(slice + (from - range.begin), data + (from - w->offset), (to - from) * sizeof *slice);
 }
 

@@ -51,7 +51,9 @@ static struct gradient_taker looking(void *user, int draw) {
 
 /* Each of this process's sequences alone: 1 + the tensor of its gradient that is not finite into found (batch). */
 static void look_at_sequences(struct trainer *trainer, int *found) {
-    const int here = trainer->gradient.here, most = trainer->workers.group, batch = trainer->config.slow.batch;
+    const int here = trainer->gradient.here;
+    const int most = trainer->workers.group;
+    const int batch = trainer->config.slow.batch;
 #pragma omp parallel num_threads(trainer->workers.threads)
     {
         struct worker *w = &trainer->workers.each[omp_get_thread_num()];
@@ -91,11 +93,14 @@ static int first_found(const int *found, int count) {
 }
 
 ltm_status nonfinite_find(struct trainer *trainer, struct fault *fault, struct ltm_error *error) {
-    const int batch = trainer->config.slow.batch, tensors = trainer->decoder->table.count;
+    const int batch = trainer->config.slow.batch;
+    const int tensors = trainer->decoder->table.count;
     /* Every process has all weights. */
     const int weight = weights_find_nonfinite(trainer->decoder->weights, &trainer->decoder->table);
     const int loss = find_loss(trainer);
-    int *found = NULL, sequence, tensor;
+    int *found = NULL;
+    int sequence;
+    int tensor;
     ltm_status status = LTM_OK;
     *fault = (struct fault){FAULT_WEIGHT, weight, -1};
     if (weight >= 0) return LTM_OK;

@@ -18,7 +18,8 @@ static size_t grains_of(struct range range) { return (range.end - range.begin + 
 
 struct range optimiser_shards_slice(const struct optimiser_shards *shards, int piece, int process) {
     const struct range all = shards->pieces[piece].all;
-    const size_t n = (size_t)shards->processes, grains = grains_of(all);
+    const size_t n = (size_t)shards->processes;
+    const size_t grains = grains_of(all);
     const size_t turn = ((size_t)process + n - (size_t)piece % n) % n;
     struct range slice = {all.begin + grains * turn / n * GRAIN, all.begin + grains * (turn + 1) / n * GRAIN};
     if (slice.begin > all.end) slice.begin = all.end;

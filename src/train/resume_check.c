@@ -24,7 +24,8 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     for (size_t i = 0; i < count; i++) {
-        char before[LTM_PATH_MAX], now[LTM_PATH_MAX];
+        char before[LTM_PATH_MAX];
+        char now[LTM_PATH_MAX];
         ltm_status status = ltm_config_get(was, keys[i].name, before, sizeof before, error);
         if (status == LTM_OK) status = ltm_config_get(is, keys[i].name, now, sizeof now, error);
         if (status != LTM_OK) return status;

@@ -29,13 +29,16 @@ static void advise(char advice[ADVICE_SIZE], const struct ltm_config *c, double 
 ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *decoder,
                             const struct memory_limits *limits, struct ltm_error *error) {
     struct ltm_config alone = *c;
-    char advice[ADVICE_SIZE], limit[64] = "";
-    size_t all_bytes, alone_bytes;
+    char advice[ADVICE_SIZE];
+    char limit[64] = "";
+    size_t all_bytes;
+    size_t alone_bytes;
     alone.run.threads = 1;
     ltm_status status = trainer_bytes(&all_bytes, c, decoder, error);
     if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, decoder, error);
     if (status != LTM_OK) return status;
-    const double all = (double)all_bytes, available = (double)limits->available;
+    const double all = (double)all_bytes;
+    const double available = (double)limits->available;
     if (limits->available < 0 || all <= available) return LTM_OK;
     const double a_thread = (double)workers_bytes(decoder, 1, c->slow.group, c->model.sequence, true);
     const double fixed = (double)alone_bytes - a_thread;
@@ -75,9 +78,13 @@ static const char *value_of(const json_t *account, const char *key) {
 static ltm_status keep_account_of_before(const char *path, const char *text, const struct ltm_config *config,
                                          int64_t step, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char name[64], kept[LTM_PATH_MAX], line[1024], *before = NULL;
+    char name[64];
+    char kept[LTM_PATH_MAX];
+    char line[1024];
+    char *before = NULL;
     size_t bytes;
-    json_t *was = NULL, *is = NULL;
+    json_t *was = NULL;
+    json_t *is = NULL;
     if (step == 0 || file_read_text(&before, &bytes, path, 1 << 20, NULL) != LTM_OK) return LTM_OK;
     was = json_loadb(before, bytes, 0, NULL);
     is = json_loads(text, 0, NULL);
@@ -102,7 +109,8 @@ cleanup:
 ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, double speed, const struct ltm_watch *watch,
                             struct ltm_error *error) {
     struct ltm_machine machine;
-    char path[LTM_PATH_MAX], *text = NULL;
+    char path[LTM_PATH_MAX];
+    char *text = NULL;
     ltm_status status;
     ltm_doctor(&(struct ltm_doctor_options){.threads = config->run.threads}, &machine);
     for (int i = 0; watch->message && i < machine.findings; i++)

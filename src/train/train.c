@@ -51,7 +51,8 @@ static void count_diverged(struct session *s, const struct ltm_train_record *rec
 /* The run ends, but for a weight that is spoilt itself with the state before this step in a checkpoint. */
 static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, const struct ltm_train_record *record,
                                  struct ltm_error *error) {
-    const bool spoilt = fault->kind == FAULT_WEIGHT, kept = !spoilt && s->trainer.adam.count > 0;
+    const bool spoilt = fault->kind == FAULT_WEIGHT;
+    const bool kept = !spoilt && s->trainer.adam.count > 0;
     const bool in_a_row = s->config.run.on_nonfinite == LTM_NONFINITE_SKIP && !spoilt;
     char where[64] = "";
     ltm_status status = kept ? save(s, error) : LTM_OK;
@@ -104,7 +105,8 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
 
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    const double tokens = (double)c->slow.batch * c->model.sequence, began = seconds_now();
+    const double tokens = (double)c->slow.batch * c->model.sequence;
+    const double began = seconds_now();
     struct slow_step done;
     ltm_status status = trainer_step(&s->trainer, &done, error);
     if (status != LTM_OK) return status;
@@ -195,7 +197,8 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         ltm_status status = processes_agree(slow_step(s, error), error);
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.adam.count;
-        const bool last = step == s->trainer.steps, stop = processes_any(is_stopped(s)) && !last;
+        const bool last = step == s->trainer.steps;
+        const bool stop = processes_any(is_stopped(s)) && !last;
         if (last || due(step, c->run.eval_every)) status = processes_agree(score_heldout(s, error), error);
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);

@@ -112,7 +112,8 @@ static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
  * has it (1.3 to 1.9 times as fast without matrix units, several times with them). Before there was bf16 a run's configuration kept the word auto. */
 static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char checkpoints[LTM_PATH_MAX], path[LTM_PATH_MAX];
+    char checkpoints[LTM_PATH_MAX];
+    char path[LTM_PATH_MAX];
     int *precision = &s->config.run.precision;
     struct ltm_config before;
     enum { UNSAID = -100 }; /* ltm writes all keys: a file without this one was emptied or cut */
@@ -143,7 +144,9 @@ cleanup:
 
 /* A corpus is known by its counts of tokens, its tokenizer, and the checksum of corpus.json, which holds those of its shards. */
 static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
-    char path[LTM_PATH_MAX], hex[17] = "", name[160];
+    char path[LTM_PATH_MAX];
+    char hex[17] = "";
+    char name[160];
     ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
     if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
     const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),

@@ -19,7 +19,8 @@ static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, st
     if (strcmp(ltm_tokenizer_digest(model->tokenizer), model->digest) != 0)
         return fail(error, LTM_MISMATCH, "%s is not the tokenizer that the model was trained with (%s, not %s)", path,
                     ltm_tokenizer_digest(model->tokenizer), model->digest);
-    const int pieces = ltm_tokenizer_vocab(model->tokenizer), vocab = model->config.model.vocab;
+    const int pieces = ltm_tokenizer_vocab(model->tokenizer);
+    const int vocab = model->config.model.vocab;
     if (pieces > vocab)
         return fail(error, LTM_MISMATCH, "%s has %d pieces, and the model beside it knows %d tokens only", path, pieces,
                     vocab);
@@ -30,7 +31,8 @@ ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm
     ltm_status status = LTM_OK;
     struct ltm_model *made = NULL;
     struct ltm_config defaults;
-    char folder[LTM_PATH_MAX], file[LTM_PATH_MAX];
+    char folder[LTM_PATH_MAX];
+    char file[LTM_PATH_MAX];
     *model = NULL;
     TRY(matmul_start(error));
     TRY(checkpoint_find(folder, sizeof folder, path, error));

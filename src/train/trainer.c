@@ -109,7 +109,8 @@ static struct gradient_taker sum_taker(void *user, int draw) {
 
 /* This process's i-th group. */
 static void train_group(struct trainer *trainer, struct worker *w, int i) {
-    const int batch = trainer->config.slow.batch, most = trainer->workers.group;
+    const int batch = trainer->config.slow.batch;
+    const int most = trainer->workers.group;
     const int first = gradient_group(&trainer->gradient, i) * most;
     const struct group group = {trainer, w, first, batch - first < most ? batch - first : most};
     struct gradient_ticket ticket = {&trainer->gradient, i, 0};
@@ -146,7 +147,8 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
 static ltm_status share_weights(struct trainer *trainer, struct ltm_error *error) {
     const struct optimiser_shards *shards = &trainer->state;
     const size_t n = (size_t)shards->processes;
-    size_t *begin = trainer->slices, *end = begin + n;
+    size_t *begin = trainer->slices;
+    size_t *end = begin + n;
     ltm_status status = LTM_OK;
     for (int p = 0; n > 1 && p < shards->count; p++) {
         const size_t from = shards->pieces[p].all.begin;

@@ -46,8 +46,11 @@ static ltm_status match_tokens(struct ltm_config *twin, double flops, struct ltm
 
 /* The most heads of the same size that cost no more than `flops` a token, and then the SwiGLU's width. */
 static void match_width(struct ltm_config *twin, double flops) {
-    struct ltm_model_config *m = &twin->model, wider = *m;
-    const int head = m->dim / m->heads, kv_heads = m->kv_heads, heads = m->heads;
+    struct ltm_model_config *m = &twin->model;
+    struct ltm_model_config wider = *m;
+    const int head = m->dim / m->heads;
+    const int kv_heads = m->kv_heads;
+    const int heads = m->heads;
     for (int times = 1; wider.heads <= HEADS_MOST; times++) {
         /* Steps that keep heads a multiple of kv_heads, and their ratio. */
         wider.kv_heads = kv_heads == heads ? times : times * kv_heads;

@@ -119,7 +119,8 @@ static void a_full_disk_leaves_the_old_file(void **state) {
     (void)state;
     enum { LIMIT = 64 << 10, MUCH = 4 * LIMIT };
     char *much = calloc(1, MUCH);
-    struct rlimit before, small;
+    struct rlimit before;
+    struct rlimit small;
     assert_non_null(much);
     assert_int_equal(folder_create(at("full"), &error), LTM_OK);
     assert_int_equal(file_write_text(at("full/f"), "old", &error), LTM_OK);

@@ -4,7 +4,8 @@
 #include "base/json.h"
 
 static char *repeated(const char *begin, const char *unit, size_t times, const char *end) {
-    const size_t bytes = strlen(unit), first = strlen(begin);
+    const size_t bytes = strlen(unit);
+    const size_t first = strlen(begin);
     char *text = malloc(first + times * bytes + strlen(end) + 1);
     assert_non_null(text);
     strcpy(text, begin);

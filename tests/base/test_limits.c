@@ -96,8 +96,10 @@ static void nothing_known_is_said(void **state) {
 }
 
 static void the_processor_is_told(void **state) {
-    struct processor none = {0}, server = {.avx = true, .avx2 = true, .avx512 = true, .amx_bf16 = true};
-    char text[128], small[8];
+    struct processor none = {0};
+    struct processor server = {.avx = true, .avx2 = true, .avx512 = true, .amx_bf16 = true};
+    char text[128];
+    char small[8];
     (void)state;
     processor_instructions(text, sizeof text, &none);
     assert_string_equal(text, "");

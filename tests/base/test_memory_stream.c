@@ -15,7 +15,8 @@ static void it_holds_what_was_written(void **state) {
     memory_stream_open(&out);
     assert_non_null(out.stream);
     for (int i = 0; i < LINES; i++) assert_true(fprintf(out.stream, "%d\n", i) > 0);
-    char *text = memory_stream_close(&out), *at = text;
+    char *text = memory_stream_close(&out);
+    char *at = text;
     assert_non_null(text);
     for (int i = 0; i < LINES; i++) {
         const int length = snprintf(line, sizeof line, "%d\n", i);

@@ -12,7 +12,8 @@ static void numbers_depend_on_every_part_of_the_key(void **state) {
     const size_t n = sizeof keys / sizeof *keys;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++) {
-            float a[8], b[8];
+            float a[8];
+            float b[8];
             random_normal(a, 8, keys[i]);
             random_normal(b, 8, keys[j]);
             assert_memory_not_equal(a, b, sizeof a);
@@ -23,7 +24,8 @@ static void numbers_depend_on_every_part_of_the_key(void **state) {
 static void a_longer_draw_begins_with_the_shorter_one(void **state) {
     (void)state;
     const struct random_key key = {9, 3, 2, 1, 0};
-    float lengthy[103], brief[7];
+    float lengthy[103];
+    float brief[7];
     random_normal(lengthy, 103, key);
     random_normal(brief, 7, key);
     assert_memory_equal(lengthy, brief, sizeof brief);
@@ -36,7 +38,9 @@ static void normal_numbers_have_the_normal_moments(void **state) {
     float *x = malloc(N * sizeof *x);
     assert_non_null(x);
     random_normal(x, N, (struct random_key){.seed = 5, .purpose = 1});
-    double m1 = 0, m2 = 0, m4 = 0;
+    double m1 = 0;
+    double m2 = 0;
+    double m4 = 0;
     for (int i = 0; i < N; i++) {
         assert_true(isfinite(x[i]));
         m1 += x[i] / (double)N;
@@ -49,7 +53,9 @@ static void normal_numbers_have_the_normal_moments(void **state) {
 
 static void uniform_numbers_fill_the_interval(void **state) {
     (void)state;
-    double least = 1, most = 0, mean = 0;
+    double least = 1;
+    double most = 0;
+    double mean = 0;
     for (uint32_t i = 0; i < 10000; i++) {
         const double u = random_uniform((struct random_key){.seed = 5}, i);
         least = fmin(least, u);

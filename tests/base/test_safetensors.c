@@ -54,7 +54,10 @@ static void what_is_written_reads_back(void **state) {
         if (tensor->bytes) assert_int_equal((uintptr_t)tensor->data % (tensor->bytes % 8 ? 4 : 8), 0);
     }
     assert_int_equal((uintptr_t)safetensors_at(file, 0)->data % 64, 0);
-    const int64_t shape[2] = {2, 3}, wrong[2] = {3, 2}, three = 3, two = 2;
+    const int64_t shape[2] = {2, 3};
+    const int64_t wrong[2] = {3, 2};
+    const int64_t three = 3;
+    const int64_t two = 2;
     assert_int_equal(safetensors_expect(file, "weights", SAFETENSORS_F32, 2, shape, &data, &error), LTM_OK);
     assert_memory_equal(data, weights, sizeof weights);
     assert_int_equal(safetensors_expect(file, "tokens", SAFETENSORS_I32, 1, &three, &data, &error), LTM_OK);
@@ -229,7 +232,8 @@ static void unaligned_numbers_are_refused_when_asked_for(void **state) {
 /* Damage anywhere is an error or harmless: the sanitizers watch. */
 static void damaged_bytes_do_no_harm(void **state) {
     (void)state;
-    uint32_t seed = 20240607, refused = 0;
+    uint32_t seed = 20240607;
+    uint32_t refused = 0;
     const struct safetensors_pair pair = {"format", "ltm"};
     print_message("seed %u\n", seed);
     assert_int_equal(write_sample(&pair, 1), LTM_OK);

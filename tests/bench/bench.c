@@ -149,7 +149,9 @@ static void free_rig(struct rig *rig) {
 static double avoided_flops(const struct ltm_model_config *m) {
     if (!m->latents) return 0;
     const int per_layer = m->latents / m->layers;
-    const double d = m->dim, window = m->window, folded = m->heads * per_layer;
+    const double d = m->dim;
+    const double window = m->window;
+    const double folded = m->heads * per_layer;
     const double seen = window - window * (window - 1) / (2.0 * m->sequence);
     return 2 * (4 * d * d + d * d) + 4 * d * seen + 2 * m->layers * (d * d - folded * d);
 }
@@ -184,16 +186,23 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
 static json_t *measure_threads(const struct named_config *config, int threads, bool in_bf16,
                                double *tokens_per_second) {
     struct rig rig = new_rig(config, threads, in_bf16);
-    const double rows = (double)rig.group * config->model.sequence, F = ltm_forward_flops(&config->model) * rows;
-    const double steps = config->fast_steps, avoided = avoided_flops(&config->model) * rows;
-    double peak = peak_of(&rig), optimiser, packing;
+    const double rows = (double)rig.group * config->model.sequence;
+    const double F = ltm_forward_flops(&config->model) * rows;
+    const double steps = config->fast_steps;
+    const double avoided = avoided_flops(&config->model) * rows;
+    double peak = peak_of(&rig);
+    double optimiser;
+    double packing;
     const double fast = steps > 0 ? time_phase(&rig, FAST_STEP) : 0;
-    const double slow = time_phase(&rig, SLOW_STEP), begin = time_phase(&rig, BEGIN), score = time_phase(&rig, SCORE);
+    const double slow = time_phase(&rig, SLOW_STEP);
+    const double begin = time_phase(&rig, BEGIN);
+    const double score = time_phase(&rig, SCORE);
     time_update(&rig, &optimiser, &packing);
     peak = 0.5 * (peak + peak_of(&rig));
     /* A slow step of 16 groups, whatever the batch: the update's share is small and shrinks with it. */
     const double seconds = begin + steps * fast + slow + (optimiser + packing) * threads / 16; /* a group and thread */
-    const double work = (2 * steps + 3) * F, done = work - 2 * steps * avoided;
+    const double work = (2 * steps + 3) * F;
+    const double done = work - 2 * steps * avoided;
     *tokens_per_second = rows * threads / seconds;
     json_t *out = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "peak_gflops", peak / 1e9, "begin_seconds",
                             begin, "slow_step_seconds", slow, "score_seconds", score, "optimiser_seconds", optimiser,
@@ -234,7 +243,10 @@ static void product(struct kernels *k) { matmul_nt(k->b, k->d, k->a, k->d, k->e,
 
 static json_t *measure_kernels(const struct named_config *config) {
     const struct ltm_model_config *m = &config->model;
-    const int G = workers_group(m->sequence), rows = G * m->sequence, M = m->latents / m->layers, h = m->dim / m->heads;
+    const int G = workers_group(m->sequence);
+    const int rows = G * m->sequence;
+    const int M = m->latents / m->layers;
+    const int h = m->dim / m->heads;
     struct kernels k = {{G, m->sequence, m->heads, m->heads, h, m->window},
                         {G, m->sequence, M, m->heads, m->heads, h, m->dim},
                         rows,
@@ -288,7 +300,8 @@ struct writer {
 /* Draw tokens for a while: tokens a second. */
 static double write_on(struct writer *w, const struct decoder *decoder, const struct decoder_pass *prompt,
                        const float *z, int slots) {
-    const int T = decoder->config.sequence, window = decoder->config.window;
+    const int T = decoder->config.sequence;
+    const int window = decoder->config.window;
     double began = 0;
     int64_t written = 0;
     for (int at = T, warm = 0; warm < 2 || seconds_now() - began < budget; at++) {
@@ -314,7 +327,9 @@ static double write_on(struct writer *w, const struct decoder *decoder, const st
 static double tokens_per_second(const struct stream_weights *weights, const struct decoder_pass *prompt, int batch,
                                 int threads) {
     const struct decoder *decoder = weights->decoder;
-    const int writers = batch == 1 ? 1 : threads, slots = batch / writers, team = threads / writers;
+    const int writers = batch == 1 ? 1 : threads;
+    const int slots = batch / writers;
+    const int team = threads / writers;
     float *z = calloc((size_t)decoder->config.latents * (size_t)decoder->config.dim + 1, sizeof *z);
     struct writer *all = calloc((size_t)writers, sizeof *all);
     double rate = 0;
@@ -343,7 +358,8 @@ static double tokens_per_second(const struct stream_weights *weights, const stru
 static double bandwidth(int threads) { return bandwidth_triad(threads, (size_t)256 << 20, budget / 2); }
 
 static json_t *measure_generation(const struct named_config *config) {
-    const int threads = omp_get_num_procs(), window = config->model.window;
+    const int threads = omp_get_num_procs();
+    const int window = config->model.window;
     struct rig rig = new_rig(config, 1, false);
     struct ltm_error error;
     json_t *out = json_object();
@@ -371,7 +387,8 @@ static json_t *measure_generation(const struct named_config *config) {
 }
 
 static json_t *measure_precision(const struct named_config *config, bool in_bf16) {
-    double alone, together;
+    double alone;
+    double together;
     json_t *one = measure_threads(config, 1, in_bf16, &alone);
     json_t *all = measure_threads(config, omp_get_num_procs(), in_bf16, &together);
     return json_pack("{s:o, s:o, s:f}", "one_thread", one, "all_threads", all, "speed_up", together / alone);

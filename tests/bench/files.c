@@ -110,7 +110,9 @@ static double begin_seconds(const struct ltm_config *config) {
 }
 
 json_t *bench_files(const struct ltm_model_config *model, int fast_steps, bool in_bf16) {
-    char folder[512], corpus[600], run[600];
+    char folder[512];
+    char corpus[600];
+    char run[600];
     struct ltm_config config;
     struct ltm_error error;
     const char *given = getenv("TMPDIR");
@@ -136,7 +138,8 @@ json_t *bench_files(const struct ltm_model_config *model, int fast_steps, bool i
     config.run.tokens = 16LL * config.slow.batch * model->sequence;
     snprintf(config.data.corpus, sizeof config.data.corpus, "%s", corpus);
     snprintf(config.run.dir, sizeof config.run.dir, "%s", run);
-    const double begin = begin_seconds(&config), data = data_seconds_per_token(corpus, model->sequence);
+    const double begin = begin_seconds(&config);
+    const double data = data_seconds_per_token(corpus, model->sequence);
     must(folder_remove(run, &error), &error);
     const double checkpoint = checkpoint_seconds(run, &config);
     must(folder_remove(folder, &error), &error);

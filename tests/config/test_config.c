@@ -75,7 +75,8 @@ static void every_key_survives_writing_and_reading(void **state) {
                                            "eval.fast.lr=0.7",
                                            "eval.split=train",
                                            "eval.dump=x y.safetensors"};
-    struct ltm_config config = defaults(), again = defaults();
+    struct ltm_config config = defaults();
+    struct ltm_config again = defaults();
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (ltm_config_override(&config, settings[i], &error) != LTM_OK) fail_msg("%s", error.message);
     memset(config.run.dir, 'x', sizeof config.run.dir - 1); /* longer than the lines that inih holds */
@@ -133,7 +134,8 @@ static void counts_may_be_short(void **state) {
 }
 
 static void assert_refused(const char *assignment, const char *says) {
-    struct ltm_config config = defaults(), before = config;
+    struct ltm_config config = defaults();
+    struct ltm_config before = config;
     assert_int_equal(ltm_config_override(&config, assignment, &error), LTM_INVALID);
     assert_says(says);
     assert_memory_equal(&config, &before, sizeof config);
@@ -166,7 +168,8 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
 
 static void assert_check(const char *settings, const char *says) {
     struct ltm_config config = defaults();
-    char copy[256], *rest = NULL;
+    char copy[256];
+    char *rest = NULL;
     snprintf(copy, sizeof copy, "%s", settings);
     for (char *one = strtok_r(copy, " ", &rest); one; one = strtok_r(NULL, " ", &rest))
         if (ltm_config_override(&config, one, &error) != LTM_OK) fail_msg("%s", error.message);
@@ -226,7 +229,8 @@ static void auto_resolves(void **state) {
 }
 
 static void assert_file(const char *text, const char *says) {
-    struct ltm_config config = defaults(), before = config;
+    struct ltm_config config = defaults();
+    struct ltm_config before = config;
     assert_int_equal(file_write_text(path, text, &error), LTM_OK);
     ltm_status status = ltm_config_load(&config, path, &error);
     if (!says) {

@@ -52,7 +52,8 @@ static inline bool all_of_them(void) {
 
 /* Numbers for kills and signals, below `below`. */
 static inline uint32_t drawn(uint32_t below) {
-    static uint32_t seed, count;
+    static uint32_t seed;
+    static uint32_t count;
     if (seed == 0) {
         const char *given = getenv("FAULTS_SEED");
         seed = given ? (uint32_t)strtoul(given, NULL, 10) : (uint32_t)time(NULL) ^ (uint32_t)getpid();
@@ -76,7 +77,10 @@ static inline void limit(int which, rlim_t bytes) {
 
 /* The child's part. No gnuplot: reports then draw their pictures themselves, at once. */
 static inline _Noreturn void become_ltm(const struct launch *l) {
-    char command[sizeof l->command], library[PATH_MAX], *rest, *arguments[40] = {ltm_path};
+    char command[sizeof l->command];
+    char library[PATH_MAX];
+    char *rest;
+    char *arguments[40] = {ltm_path};
     int count = 1;
     snprintf(command, sizeof command, "%s", l->command);
     for (char *word = strtok_r(command, " ", &rest); word && count < 39; word = strtok_r(NULL, " ", &rest))
@@ -154,7 +158,8 @@ static inline void must_do(const struct launch *l) {
 /* Done, or refused in one sentence: `ltm: …`, and a code to it. Returns whether it was done. */
 static inline bool done_or_refused(const struct launch *l, const struct ended *ended) {
     if (ended->code == 0) return true;
-    const char *line = last_line(ended), *first = strstr(ended->said, "ltm: ");
+    const char *line = last_line(ended);
+    const char *first = strstr(ended->said, "ltm: ");
     if (ended->code == 1 && strncmp(line, "ltm: ", 5) == 0 && first && !strstr(first + 1, "\nltm: ")) return false;
     fail_msg("ltm %s (%s %s %s): exit %d, signal %d, in place of one sentence it said\n%s", l->command, l->fault[0],
              l->fault[1], l->fault[2], ended->code, ended->signal, ended->said);
@@ -196,7 +201,8 @@ static inline void start_over(const char *folder) {
 /* ---- Two runs ---- */
 
 static inline void same_bytes(const char *a, const char *b, const char *name) {
-    struct file_map map_a, map_b;
+    struct file_map map_a;
+    struct file_map map_b;
     assert_int_equal(file_map(&map_a, within(a, name), NULL), LTM_OK);
     assert_int_equal(file_map(&map_b, within(b, name), NULL), LTM_OK);
     if (map_a.size != map_b.size || (map_a.size && memcmp(map_a.data, map_b.data, map_a.size) != 0))
@@ -218,13 +224,18 @@ static inline char *without_clock(const char *text) {
 
 /* Line by line. What differs is told with its number, so a lost line and one that stands twice show as such. */
 static inline void same_log(const char *a, const char *b) {
-    char *text_a, *text_b, *rest_a, *rest_b;
+    char *text_a;
+    char *text_b;
+    char *rest_a;
+    char *rest_b;
     size_t bytes;
     assert_int_equal(file_read_text(&text_a, &bytes, within(a, "run/log.jsonl"), 1 << 24, NULL), LTM_OK);
     assert_int_equal(file_read_text(&text_b, &bytes, within(b, "run/log.jsonl"), 1 << 24, NULL), LTM_OK);
-    char *line_a = strtok_r(text_a, "\n", &rest_a), *line_b = strtok_r(text_b, "\n", &rest_b);
+    char *line_a = strtok_r(text_a, "\n", &rest_a);
+    char *line_b = strtok_r(text_b, "\n", &rest_b);
     for (int i = 1; line_a || line_b; i++) {
-        char *plain_a = without_clock(line_a ? line_a : "{}"), *plain_b = without_clock(line_b ? line_b : "{}");
+        char *plain_a = without_clock(line_a ? line_a : "{}");
+        char *plain_b = without_clock(line_b ? line_b : "{}");
         if (strcmp(plain_a, plain_b) != 0) fail_msg("line %d of the logs:\n%s\n%s", i, plain_a, plain_b);
         free(plain_a);
         free(plain_b);
@@ -236,21 +247,25 @@ static inline void same_log(const char *a, const char *b) {
 }
 
 static inline void same_state(const char *a, const char *b) {
-    char *text_a, *text_b;
+    char *text_a;
+    char *text_b;
     size_t bytes;
     assert_int_equal(file_read_text(&text_a, &bytes, within(a, "run/checkpoints/last/state.json"), 1 << 20, NULL),
                      LTM_OK);
     assert_int_equal(file_read_text(&text_b, &bytes, within(b, "run/checkpoints/last/state.json"), 1 << 20, NULL),
                      LTM_OK);
-    char *plain_a = without_clock(text_a), *plain_b = without_clock(text_b);
+    char *plain_a = without_clock(text_a);
+    char *plain_b = without_clock(text_b);
     assert_string_equal(plain_a, plain_b);
     free(plain_a), free(plain_b), free(text_a), free(text_b);
 }
 
 /* Nothing is left there but what an undisturbed run leaves: no draft, no hidden folder. */
 static inline void same_names(const char *a, const char *b, const char *folder) {
-    char **names_a, **names_b;
-    size_t count_a, count_b;
+    char **names_a;
+    char **names_b;
+    size_t count_a;
+    size_t count_b;
     assert_int_equal(folder_list(&names_a, &count_a, within(a, folder), NULL), LTM_OK);
     assert_int_equal(folder_list(&names_b, &count_b, within(b, folder), NULL), LTM_OK);
     for (size_t i = 0; i < count_a && i < count_b; i++)
@@ -263,7 +278,8 @@ static inline void same_names(const char *a, const char *b, const char *folder) 
 
 /* Weights, optimiser, tokenizer, state and log, in folders a/run and b/run. */
 static inline void same_runs(const char *a, const char *b) {
-    char best_a[64] = {0}, best_b[64] = {0};
+    char best_a[64] = {0};
+    char best_b[64] = {0};
     same_log(a, b);
     same_bytes(a, b, "run/checkpoints/last/model.safetensors");
     same_bytes(a, b, "run/checkpoints/last/optimizer.safetensors");
@@ -286,7 +302,8 @@ static inline void same_folders(const char *a, const char *b) {
 
 static inline int set_up_harness(void **state) {
     (void)state;
-    const char *ltm = getenv("LTM"), *build = getenv("BUILD");
+    const char *ltm = getenv("LTM");
+    const char *build = getenv("BUILD");
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%s/tests/faults", build ? build : "build");
     if (!realpath(ltm ? ltm : "build/ltm", ltm_path) || !realpath(folder, library_folder)) return -1;

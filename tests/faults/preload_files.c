@@ -276,7 +276,8 @@ FILE *fdopen(int descriptor, const char *mode) {
 
 FILE *fopen(const char *path, const char *mode) {
     const bool plus = strchr(mode, '+') != NULL;
-    const int writes = plus ? O_RDWR : O_WRONLY, closes = strchr(mode, 'e') ? O_CLOEXEC : 0;
+    const int writes = plus ? O_RDWR : O_WRONLY;
+    const int closes = strchr(mode, 'e') ? O_CLOEXEC : 0;
     const int flags =
         *mode == 'r' ? (plus ? O_RDWR : O_RDONLY) : writes | O_CREAT | (*mode == 'a' ? O_APPEND : O_TRUNC);
     if (of_the_system(path)) return REAL(fopen)(path, mode);

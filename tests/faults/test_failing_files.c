@@ -19,8 +19,10 @@ static long next_call(const struct way *way, long call) { return call + (all_of_
 
 /* A run that was killed after its checkpoint of step 4 goes on under the fault, or is refused; then it goes on in earnest. */
 static void a_run_survives(const struct way *way) {
-    struct launch plain = {.in = "cut", .command = "train ../tiny.ini"}, fails = plain;
-    long refused = 0, tried = 0;
+    struct launch plain = {.in = "cut", .command = "train ../tiny.ini"};
+    struct launch fails = plain;
+    long refused = 0;
+    long tried = 0;
     fails.library = "preload_files";
     copy_folder("begun", "cut");
     set_fault(&fails, 0, way->what, way->also);
@@ -52,8 +54,10 @@ static void a_run_survives_every_failing_call(void **state) {
 static bool describes_damage(const struct work *work) { return strncmp(work->command, "inspect", 7) == 0; }
 
 static void a_command_survives(const struct work *work, const struct way *way) {
-    struct launch fails = begin_work(work, "cut"), plain = fails;
-    long refused = 0, tried = 0;
+    struct launch fails = begin_work(work, "cut");
+    struct launch plain = fails;
+    long refused = 0;
+    long tried = 0;
     fails.library = "preload_files";
     set_fault(&fails, 0, way->what, way->also);
     const long calls = count_calls(fails);

@@ -6,12 +6,15 @@ static const char train[] = "train ../tiny.ini";
 /* Killed at call n, for all n or a sample; then it goes on. Once a checkpoint is there to go on from, it stays so: the later the
  * kill, the later the step. */
 static void kill_at_every_call(const char *how) {
-    struct launch cut = {.in = "cut", .library = "preload_files"}, rest = {.in = "cut"};
+    struct launch cut = {.in = "cut", .library = "preload_files"};
+    struct launch rest = {.in = "cut"};
     snprintf(cut.command, sizeof cut.command, "%s", train);
     snprintf(rest.command, sizeof rest.command, "%s", train);
     start_over("cut");
-    const long calls = count_calls(cut), stride = all_of_them() ? 1 : 70;
-    long furthest = 0, kills = 0;
+    const long calls = count_calls(cut);
+    const long stride = all_of_them() ? 1 : 70;
+    long furthest = 0;
+    long kills = 0;
     for (long call = 1 + (stride > 1 ? (long)drawn((uint32_t)stride) : 0); call <= calls; call += stride) {
         start_over("cut");
         set_fault(&cut, call, how, "");
@@ -60,7 +63,9 @@ static void killed_at_random_again_and_again(void **state) {
     (void)state;
     static const char *const ways[] = {"clock", "clock", "kill", "tear", "power", "zeros"};
     const int wanted = all_of_them() ? 150 : 10;
-    int kills = 0, by_clock = 0, runs = 0;
+    int kills = 0;
+    int by_clock = 0;
+    int runs = 0;
     struct launch whole = {.in = "long"};
     snprintf(whole.command, sizeof whole.command, "%s run.tokens=%d run.checkpoint_every=1 run.threads=2", train,
              64 * (all_of_them() ? 200 : 20));

@@ -8,8 +8,10 @@ static bool names_memory(const char *line) {
 
 /* Places (preload_memory.c) in order, or a sample of them. */
 static void every_allocation(const struct work *work, long stride, const char *lasting) {
-    struct launch fails = begin_work(work, "cut"), plain = fails;
-    long refused = 0, tried = 0;
+    struct launch fails = begin_work(work, "cut");
+    struct launch plain = fails;
+    long refused = 0;
+    long tried = 0;
     fails.library = "preload_memory";
     set_fault(&fails, 0, "nothing", "FAULT_PLACES=1");
     const long calls = count_calls(fails);
@@ -47,12 +49,15 @@ static void every_command_survives_failing_allocations(void **state) {
 /* A run that is begun, and one that goes on from a checkpoint, which is not taken for damaged. */
 static void a_run_survives_failing_allocations(void **state) {
     (void)state;
-    struct launch plain = {.in = "cut", .command = "train ../tiny.ini"}, fails = plain;
-    long refused = 0, tried = 0;
+    struct launch plain = {.in = "cut", .command = "train ../tiny.ini"};
+    struct launch fails = plain;
+    long refused = 0;
+    long tried = 0;
     fails.library = "preload_memory";
     copy_folder("begun", "cut");
     set_fault(&fails, 0, "nothing", "FAULT_PLACES=1");
-    const long calls = count_calls(fails), stride = all_of_them() ? 1 : 97;
+    const long calls = count_calls(fails);
+    const long stride = all_of_them() ? 1 : 97;
     for (long call = stride == 1 ? 1 : 1 + (long)drawn((uint32_t)stride); call <= calls; call += stride) {
         copy_folder("begun", "cut");
         set_fault(&fails, call, "nothing", "FAULT_PLACES=1");

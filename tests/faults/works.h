@@ -90,9 +90,12 @@ static inline char *content_of(const char *path, size_t *bytes) {
 /* Every file under `is` must be as under `was`; one that is not there is fine. */
 static inline void only_whole(const char *is, const char *was, enum leaves leaves) {
     char **names = NULL;
-    size_t count = 0, bytes, whole;
+    size_t count = 0;
+    size_t bytes;
+    size_t whole;
     if (folder_exists(is)) {
-        char one[PATH_MAX], other[PATH_MAX];
+        char one[PATH_MAX];
+        char other[PATH_MAX];
         assert_int_equal(folder_list(&names, &count, is, NULL), LTM_OK);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(path_join(one, sizeof one, is, names[i], NULL), LTM_OK);
@@ -101,7 +104,8 @@ static inline void only_whole(const char *is, const char *was, enum leaves leave
         }
         folder_list_free(names, count);
     } else if (file_exists(is)) {
-        char *text = content_of(is, &bytes), *wanted = content_of(was, &whole);
+        char *text = content_of(is, &bytes);
+        char *wanted = content_of(was, &whole);
         const bool part = bytes <= whole && memcmp(text, wanted, bytes) == 0;
         const bool lines = part && (bytes == 0 || text[bytes - 1] == '\n');
         if (leaves == WHOLE_FILES ? !part || bytes != whole : leaves == WHOLE_LINES && !lines)

@@ -25,7 +25,8 @@ static inline void fixture_put(const char *name, const char *text) {
 /* Weights so large that predictions differ much from token to token and from z to z. */
 static inline struct ltm_model *fixture_model(int latents, int sequence) {
     static bool have_tokenizer;
-    const char *const text = fixture_path("text.txt"), *const tok = fixture_path("tok.model");
+    const char *const text = fixture_path("text.txt");
+    const char *const tok = fixture_path("tok.model");
     struct ltm_error error = {0};
     if (!have_tokenizer) {
         fixture_put("text.txt",

@@ -22,7 +22,8 @@ static void pass_at_k_is_unbiased(void **state) {
     for (int n = 1; n <= 8; n++)
         for (int c = 0; c <= n; c++)
             for (int k = 1; k <= n; k++) {
-                int draws = 0, good = 0;
+                int draws = 0;
+                int good = 0;
                 for (int set = 0; set < 1 << n; set++) {
                     if (__builtin_popcount((unsigned)set) != k) continue;
                     draws++;

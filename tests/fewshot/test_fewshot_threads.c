@@ -10,7 +10,9 @@
 static struct ltm_model *model;
 
 static void write_tasks(void) {
-    char choices[4000] = "", words[2000] = "", sums[4000] = "";
+    char choices[4000] = "";
+    char words[2000] = "";
+    char sums[4000] = "";
     for (int i = 0; i < 9; i++) {
         static const char *const colours[] = {"red", "green", "blue"};
         snprintf(choices + strlen(choices), sizeof choices - strlen(choices),
@@ -67,10 +69,14 @@ static void any_number_of_threads_gives_the_same(void **state) {
     (void)state;
     static const char *const tasks[] = {"choices", "words", "sums"};
     for (int t = 0; t < 3; t++) {
-        char task[40], name[100], *json[3], *samples[3];
+        char task[40];
+        char name[100];
+        char *json[3];
+        char *samples[3];
         snprintf(task, sizeof task, "%s.ini", tasks[t]);
         for (int threads = 1; threads <= 3; threads++) {
-            char folder[40], output[1024];
+            char folder[40];
+            char output[1024];
             snprintf(folder, sizeof folder, "out-%d", threads);
             const struct ltm_fewshot_options options = options_for(threads, output, folder);
             json[threads - 1] = json_of(task, &options);
@@ -89,9 +95,11 @@ static void any_number_of_threads_gives_the_same(void **state) {
 static void a_cut_run_goes_on(void **state) {
     (void)state;
     static const char name[] = "cut/samples_sums_1shot.jsonl";
-    char output[1024], other[1024];
+    char output[1024];
+    char other[1024];
     const struct ltm_fewshot_options options = options_for(1, output, "cut");
-    char *whole_json = json_of("sums.ini", &options), *whole = contents(name);
+    char *whole_json = json_of("sums.ini", &options);
+    char *whole = contents(name);
     const size_t bytes = strlen(whole);
     for (size_t keep = 0; keep <= bytes; keep += bytes / 7) {
         assert_int_equal(truncate(fixture_path(name), (off_t)keep), 0);
@@ -102,7 +110,8 @@ static void a_cut_run_goes_on(void **state) {
         struct ltm_fewshot_result result = take("sums.ini", &options);
         assert_int_equal(result.resumed, items);
         ltm_fewshot_result_free(&result);
-        char *again = contents(name), *json = contents("cut/results_sums_1shot.json");
+        char *again = contents(name);
+        char *json = contents("cut/results_sums_1shot.json");
         assert_string_equal(again, whole);
         assert_string_equal(json, whole_json);
         free(again), free(json);
@@ -133,7 +142,8 @@ static void refused(const char *task, const struct ltm_fewshot_options *options,
 
 static void what_does_not_belong_together_is_refused(void **state) {
     (void)state;
-    char folder[1024], path[1100];
+    char folder[1024];
+    char path[1100];
     const struct ltm_fewshot_options good = options_for(1, folder, "mixed");
     struct ltm_fewshot_options other = good;
     free(json_of("sums.ini", &good));

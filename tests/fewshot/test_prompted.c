@@ -42,10 +42,12 @@ static void drop(struct taken *t) {
 }
 
 static void same_posterior(const char *ini, const char *one, const char *other, bool cut) {
-    struct taken a, b;
+    struct taken a;
+    struct taken b;
     take(&a, ini, one, 0);
     take(&b, ini, other, 0);
-    const struct fast_loop *p = &a.worker.prompted.loop, *q = &b.worker.prompted.loop;
+    const struct fast_loop *p = &a.worker.prompted.loop;
+    const struct fast_loop *q = &b.worker.prompted.loop;
     assert_int_equal(a.outcome.cut, cut);
     assert_int_equal(b.outcome.cut, cut);
     assert_memory_equal(p->mu, q->mu, p->latents * sizeof(float));
@@ -63,9 +65,9 @@ static void same_posterior(const char *ini, const char *one, const char *other, 
 
 static void the_posterior_does_not_know_the_answer(void **state) {
     (void)state;
-    static const char choices[] = "[task]\nname=x\nkind=choices\nitems=one.jsonl\n",
-                      words[] = "[task]\nname=x\nformat=lambada\nitems=one.jsonl\n",
-                      asked[] = "[task]\nname=x\nformat=gsm8k\nitems=one.jsonl\nlength=8\n";
+    static const char choices[] = "[task]\nname=x\nkind=choices\nitems=one.jsonl\n";
+    static const char words[] = "[task]\nname=x\nformat=lambada\nitems=one.jsonl\n";
+    static const char asked[] = "[task]\nname=x\nformat=gsm8k\nitems=one.jsonl\nlength=8\n";
     same_posterior(
         choices, "{\"context\": \"the cat sat on\", \"choices\": [\"red\", \"the mat\"], \"gold\": 0}",
         "{\"context\": \"the cat sat on\", \"choices\": [\"the mat\", \"the sun and the moon and more\", \"a\"], "
@@ -98,9 +100,12 @@ static void scores_are(int draws, int prompt_tokens, int room) {
     const struct prompted_options options = {
         .fast = model->config.fast, .draws = draws, .seed = 3, .begin = ltm_tokenizer_end(model->tokenizer)};
     struct prompted p;
-    int32_t ids[MOST], first[] = {41, 57, 99, 123, 7, 200}, second[] = {80};
+    int32_t ids[MOST];
+    int32_t first[] = {41, 57, 99, 123, 7, 200};
+    int32_t second[] = {80};
     const struct continuation continuations[] = {{first, 6}, {second, 1}};
-    double logs[2], alone[2];
+    double logs[2];
+    double alone[2];
     bool greedy;
     for (int i = 0; i < prompt_tokens; i++) ids[i] = 10 + 37 * i % 250;
     assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
@@ -108,9 +113,12 @@ static void scores_are(int draws, int prompt_tokens, int room) {
     assert_int_equal(prompted_score(&p, continuations, 2, 0, logs, &greedy, NULL), LTM_OK);
     assert_int_equal(prompted_score(&p, continuations, 2, 0, alone, NULL, NULL), LTM_OK);
     for (int c = 0; c < 2; c++) {
-        double each[8], most = -INFINITY, sum = 0;
+        double each[8];
+        double most = -INFINITY;
+        double sum = 0;
         int32_t tokens[MOST];
-        const int over = p.inputs + 6 - model->config.model.sequence, from = over > 0 ? over : 0;
+        const int over = p.inputs + 6 - model->config.model.sequence;
+        const int from = over > 0 ? over : 0;
         const int inputs = p.inputs - from + (int)continuations[c].count;
         memcpy(tokens, p.tokens + from, sizeof *tokens * (size_t)(p.inputs - from + 1));
         memcpy(tokens + p.inputs - from + 1, continuations[c].ids, sizeof *tokens * continuations[c].count);
@@ -206,7 +214,8 @@ static double metric(const struct taken *t, const char *name) {
 static void accuracies_follow_from_the_log_likelihoods(void **state) {
     (void)state;
     static const char *const choices[] = {"red", "the sun and the moon", "äöüäöü", "a"};
-    static const double characters[] = {3, 20, 6, 1}, bytes[] = {3, 20, 12, 1};
+    static const double characters[] = {3, 20, 6, 1};
+    static const double bytes[] = {3, 20, 12, 1};
     for (int gold = 0; gold < 4; gold++) {
         struct taken t;
         char item[400];
@@ -234,7 +243,8 @@ static void accuracies_follow_from_the_log_likelihoods(void **state) {
 static void prompts_are_shots_and_question(void **state) {
     (void)state;
     struct task *task;
-    char *text, *more;
+    char *text;
+    char *more;
     char items[2000] = "";
     for (int i = 0; i < 6; i++)
         snprintf(items + strlen(items), sizeof items - strlen(items), "{\"context\": \"c%d\", \"answer\": \"a%d\"}\n",
@@ -250,7 +260,13 @@ static void prompts_are_shots_and_question(void **state) {
     for (uint64_t seed = 0; seed < 20; seed++) {
         assert_int_equal(prompt_make(&text, task, 2, 2, seed, NULL), LTM_OK);
         assert_int_equal(prompt_make(&more, task, 2, 5, seed, NULL), LTM_OK);
-        int a, b, c, d, e, f, g;
+        int a;
+        int b;
+        int c;
+        int d;
+        int e;
+        int f;
+        int g;
         assert_int_equal(sscanf(text, "c%d a%d c%d a%d c%d", &a, &b, &c, &d, &e), 5);
         assert_true(a == b && c == d && a != c && a != 2 && c != 2 && e == 2);
         char expected[60];

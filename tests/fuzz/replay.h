@@ -25,7 +25,8 @@ static inline void replay_bytes(const uint8_t *data, size_t size) {
 static inline size_t replay_change(uint8_t *data, size_t size, size_t room, uint64_t *state) {
     static const uint8_t interesting[] = {0, 1, 0x7f, 0x80, 0xff, '0', '9', '"', '\n', '[', '{', ',', ']', '}', 0x1b};
     if (size == 0) return size;
-    const size_t at = replay_random(state) % size, length = 1 + replay_random(state) % (size - at);
+    const size_t at = replay_random(state) % size;
+    const size_t length = 1 + replay_random(state) % (size - at);
     switch (replay_random(state) % 6) {
     case 0:
         data[at] = (uint8_t)replay_random(state);
@@ -81,7 +82,8 @@ static inline void replay_file(const char *path, bool mutate, uint64_t *state) {
 int main(int argc, char **argv) {
     static const char folder[] = "tests/fuzz/seeds/" FUZZ_NAME;
     struct ltm_error error = {0};
-    char **names, path[512];
+    char **names;
+    char path[512];
     size_t count;
     uint64_t state = 20261122;
     if (argc > 1) {

@@ -22,7 +22,8 @@ static void write_and_back(const struct ltm_config *config) {
         abort();
     }
     for (size_t i = 0; i < keys; i++) {
-        char was[LTM_PATH_MAX], is[LTM_PATH_MAX];
+        char was[LTM_PATH_MAX];
+        char is[LTM_PATH_MAX];
         FUZZ_CHECK(ltm_config_get(config, key[i].name, was, sizeof was, &error) == LTM_OK);
         FUZZ_CHECK(ltm_config_get(&again, key[i].name, is, sizeof is, &error) == LTM_OK);
         FUZZ_CHECK(strcmp(was, is) == 0);

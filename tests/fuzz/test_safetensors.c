@@ -20,7 +20,8 @@ static void visit(void *user, const char *key, const char *value) {
 
 /* Every byte that a tensor claims is there, and belongs to it alone. */
 static void look_at_tensors(const struct safetensors *file, size_t size) {
-    size_t metadata = 0, bytes = 0;
+    size_t metadata = 0;
+    size_t bytes = 0;
     volatile unsigned sum = 0;
     for (size_t i = 0; i < safetensors_count(file); i++) {
         const struct safetensors_tensor *tensor = safetensors_at(file, i);
@@ -55,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct decoder *decoder = NULL;
     struct ltm_config config;
     int64_t step;
-    char digest[20], *json = NULL;
+    char digest[20];
+    char *json = NULL;
     const char *path = fuzz_put("model.safetensors", data, size);
     const bool whole = fuzz_ok(safetensors_open(&file, path, &error), &error);
     if (whole) look_at_tensors(file, size);

@@ -11,7 +11,8 @@ static void read_tokens(const char *path, const char *split) {
     enum { AT_ONCE = 64 };
     struct ltm_error error = {0};
     struct token_stream *stream = NULL;
-    int32_t tokens[AT_ONCE], largest = -1;
+    int32_t tokens[AT_ONCE];
+    int32_t largest = -1;
     if (!fuzz_ok(token_stream_open(&stream, path, split, &error), &error)) return;
     const int64_t count = token_stream_count(stream);
     for (int64_t from = 0; from < count; from += AT_ONCE) {

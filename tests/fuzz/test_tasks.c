@@ -43,7 +43,8 @@ static void take_answers(const struct task *task, const struct task_item *item) 
 static void read_task(const uint8_t *data, size_t size, bool packed) {
     struct ltm_error error = {0};
     struct task *task = NULL;
-    const struct fuzz_part ini = fuzz_part(&data, &size), items = fuzz_part(&data, &size);
+    const struct fuzz_part ini = fuzz_part(&data, &size);
+    const struct fuzz_part items = fuzz_part(&data, &size);
     const char *path = fuzz_put("task.ini", ini.data, ini.size);
     fuzz_put(packed ? "test.jsonl.gz" : "test.jsonl", items.data, items.size);
     fuzz_put("train.jsonl", data, size);

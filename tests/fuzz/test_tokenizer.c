@@ -9,7 +9,9 @@
 static void encode_and_back(const struct ltm_tokenizer *tokenizer, const char *text, size_t bytes) {
     struct ltm_error error = {0};
     int32_t *ids = NULL;
-    size_t count = 0, length = 0, pieces = 0;
+    size_t count = 0;
+    size_t length = 0;
+    size_t pieces = 0;
     char *back = NULL;
     if (!fuzz_ok(ltm_tokenizer_encode(tokenizer, text, bytes, &ids, &count, &error), &error)) return;
     for (size_t i = 0; i < count; i++) {

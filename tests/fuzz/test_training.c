@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int32_t *ids = NULL;
     size_t count;
     if (size == 0) return 0;
-    const char *text = fuzz_put("text.txt", data + 1, size - 1), *path = fuzz_path("trained.model");
+    const char *text = fuzz_put("text.txt", data + 1, size - 1);
+    const char *path = fuzz_path("trained.model");
     options.input = (struct ltm_text_input){.paths = &text, .count = 1};
     options.output = path;
     options.kind = data[0] & 1 ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;

@@ -15,14 +15,17 @@ struct plain {
 static const float *sorted_by;
 
 static int likelier(const void *a, const void *b) {
-    const int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+    const int32_t i = *(const int32_t *)a;
+    const int32_t j = *(const int32_t *)b;
     if (sorted_by[i] != sorted_by[j]) return sorted_by[i] > sorted_by[j] ? -1 : 1;
     return i - j;
 }
 
 static struct plain plain_distribution(const float *logits, double temperature, int top_k, double top_p) {
     struct plain plain = {.p = {0}};
-    double p[VOCAB], all = 0, kept = 0;
+    double p[VOCAB];
+    double all = 0;
+    double kept = 0;
     for (int i = 0; i < VOCAB; i++) plain.order[i] = i;
     sorted_by = logits;
     qsort(plain.order, VOCAB, sizeof *plain.order, likelier);
@@ -53,7 +56,8 @@ static void check(const float *logits, double temperature, int top_k, double top
 static void tokens_come_as_often_as_they_are_likely(void **state) {
     (void)state;
     float *logits = test_normal(VOCAB, 1, 3);
-    const double temperatures[] = {0.05, 0.8, 1, 5}, shares[] = {0.01, 0.5, 0.95, 1};
+    const double temperatures[] = {0.05, 0.8, 1, 5};
+    const double shares[] = {0.01, 0.5, 0.95, 1};
     const int counts[] = {0, 1, 7, VOCAB, 1000};
     for (int t = 0; t < 4; t++)
         for (int k = 0; k < 5; k++)

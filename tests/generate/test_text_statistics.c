@@ -55,8 +55,10 @@ static void repetition_is_within_a_text(void **state) {
 
 static void nothing_to_count_is_no_number(void **state) {
     (void)state;
-    const struct ltm_text empty = text(" \n"), one = text("word");
-    const struct ltm_text_statistics s = statistics_of(&empty, 1), o = statistics_of(&one, 1);
+    const struct ltm_text empty = text(" \n");
+    const struct ltm_text one = text("word");
+    const struct ltm_text_statistics s = statistics_of(&empty, 1);
+    const struct ltm_text_statistics o = statistics_of(&one, 1);
     assert_true(isnan(s.distinct[0]) && isnan(s.entropy) && isnan(s.repeated));
     near(o.distinct[0], 1);
     near(o.entropy, 0);

@@ -82,7 +82,10 @@ static int make_corpus(void **state) {
 
 /* log.jsonl without what a clock wrote. */
 static void add_log(json_t *lines, const char *run) {
-    char path[1200], *text, *line, *rest;
+    char path[1200];
+    char *text;
+    char *line;
+    char *rest;
     size_t bytes;
     snprintf(path, sizeof path, "%s/log.jsonl", run);
     assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
@@ -117,7 +120,12 @@ static void add_fewshot(json_t *lines, const struct ltm_model *model, const char
     struct ltm_error error = {0};
     struct ltm_fewshot_result result;
     struct ltm_fewshot_options options = ltm_fewshot_defaults();
-    char task[600], output[1100], path[1200], *text, *line, *rest;
+    char task[600];
+    char output[1100];
+    char path[1200];
+    char *text;
+    char *line;
+    char *rest;
     size_t bytes;
     double sum = 0;
     int count = 0;
@@ -134,7 +142,8 @@ static void add_fewshot(json_t *lines, const struct ltm_model *model, const char
     snprintf(path, sizeof path, "%s/samples_stories_1shot.jsonl", output);
     assert_int_equal(file_read_text(&text, &bytes, path, 1 << 24, NULL), LTM_OK);
     for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *item = json_loads(line, 0, NULL), *value;
+        json_t *item = json_loads(line, 0, NULL);
+        json_t *value;
         size_t i;
         json_array_foreach(json_object_get(item, "filtered_resps"), i, value) {
             sum += json_number_value(json_array_get(value, 0));
@@ -183,7 +192,9 @@ static char *file_of(const struct variant *variant) {
 }
 
 static json_t *read_golden(const struct variant *variant) {
-    char *text, *line, *rest;
+    char *text;
+    char *line;
+    char *rest;
     size_t bytes;
     struct ltm_error error;
     must(file_read_text(&text, &bytes, file_of(variant), 1 << 20, &error), &error);
@@ -216,7 +227,8 @@ static int compare_line(const struct variant *variant, const json_t *was, const 
     if (wrong) print_error("%s: a line has other keys than before\n", variant->name);
     json_object_foreach((json_t *)was, key, value) {
         const json_t *now = json_object_get(is, key);
-        const double before = json_number_value(value), after = json_number_value(now);
+        const double before = json_number_value(value);
+        const double after = json_number_value(now);
         const bool number = json_is_number(value) && json_is_number(now);
         if (number ? fabs(after - before) <= allowed(variant, key, before) : json_equal(value, now)) continue;
         wrong++;
@@ -233,12 +245,14 @@ static void print_room(const json_t *was, const json_t *is) {
                                        "bound",          "iwae",        "prior", "continuation",
                                        "log_likelihood", "bound_error", "acc"};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-        double most = 0, relative = 0;
+        double most = 0;
+        double relative = 0;
         for (size_t i = 0; i < json_array_size(was); i++) {
             const json_t *a = json_object_get(json_array_get(was, i), keys[k]);
             const json_t *b = json_object_get(json_array_get(is, i), keys[k]);
             if (!json_is_number(a) || !json_is_number(b)) continue;
-            const double before = json_number_value(a), off = fabs(json_number_value(b) - before);
+            const double before = json_number_value(a);
+            const double off = fabs(json_number_value(b) - before);
             most = fmax(most, off);
             if (before != 0) relative = fmax(relative, off / fabs(before));
         }

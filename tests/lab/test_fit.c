@@ -83,7 +83,8 @@ static void test_gradient(void **state) {
     struct fit_row rows[MOST];
     struct fit_form forms[LTM_FIT_CANDIDATES];
     (void)state;
-    const int count = study_grid(points, 2), all = fit_forms(forms, 15, false);
+    const int count = study_grid(points, 2);
+    const int all = fit_forms(forms, 15, false);
     make_losses(points, count, &(struct law){.e = 1, .a = 300, .alpha = 0.4}, 512, 0.1, 3);
     for (int i = 0; i < count; i++)
         rows[i] = (struct fit_row){.log_loss = log(points[i].loss),
@@ -95,12 +96,15 @@ static void test_gradient(void **state) {
         enum ltm_fit_parameter list[LTM_FIT_PARAMETERS];
         const struct fit_objective objective = {.form = &forms[f], .rows = rows, .count = (size_t)count};
         const int n = fit_form_parameters(&forms[f], list);
-        double x[MINIMISE_MOST], gradient[MINIMISE_MOST], unused[MINIMISE_MOST];
+        double x[MINIMISE_MOST];
+        double gradient[MINIMISE_MOST];
+        double unused[MINIMISE_MOST];
         for (int i = 0; i < n; i++) x[i] = 0.3 + 0.1 * i;
         const double value = fit_objective_value(&objective, x, gradient, n);
         for (int i = 0; i < n; i++) {
             /* Huber's pieces join smoothly: only rows within h of a join are off, and by O(h). */
-            const double h = 1e-6, keep = x[i];
+            const double h = 1e-6;
+            const double keep = x[i];
             x[i] = keep + h;
             const double above = fit_objective_value(&objective, x, unused, n);
             x[i] = keep - h;
@@ -182,7 +186,8 @@ static void test_form_is_found(void **state) {
 }
 
 static void test_optimum(void **state) {
-    double n, d;
+    double n;
+    double d;
     (void)state;
     ltm_fit_optimum(hoffmann.a, hoffmann.b, hoffmann.alpha, hoffmann.beta, 5.76e23, 6, &n, &d);
     assert_near(6 * n * d, 5.76e23, 1e-9, "the compute");
@@ -278,7 +283,8 @@ static void test_same_bits(void **state) {
     (void)state;
     const int count = study_grid(points, 2);
     make_losses(points, count, &(struct law){.e = 2, .a = 300, .b = 800, .alpha = 0.45, .beta = 0.5}, 512, 0.01, 5);
-    struct ltm_fit *one = fitted(points, count, 30, true), *two = fitted(points, count, 30, true);
+    struct ltm_fit *one = fitted(points, count, 30, true);
+    struct ltm_fit *two = fitted(points, count, 30, true);
     assert_memory_equal(ltm_fit_info(one)->parameter, ltm_fit_info(two)->parameter,
                         sizeof ltm_fit_info(one)->parameter);
     ltm_fit_free(one);

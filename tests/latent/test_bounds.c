@@ -70,11 +70,14 @@ struct exact {
 static struct exact integrate(const struct setting *s, int64_t start, int first_part, int grid) {
     enum { MOST = GRID + 1 };
     int32_t chunk[LENGTH + 1];
-    static int32_t tokens[MOST * LENGTH], targets[MOST * LENGTH];
-    static float z[MOST * 2], nll[MOST * LENGTH];
+    static int32_t tokens[MOST * LENGTH];
+    static int32_t targets[MOST * LENGTH];
+    static float z[MOST * 2];
+    static float nll[MOST * LENGTH];
     struct decoder_pass *pass;
     const double step = 16.0 / grid;
-    double p = 0, rest_prior = 0;
+    double p = 0;
+    double rest_prior = 0;
     assert_int_equal(decoder_pass_create(&pass, s->decoder, grid + 1, LENGTH, false, NULL), LTM_OK);
     token_stream_read(s->stream, start, LENGTH + 1, chunk);
     for (int j = 0; j <= grid; j++) {
@@ -89,9 +92,11 @@ static struct exact integrate(const struct setting *s, int64_t start, int first_
         }
         decoder_score(pass, z, nll);
         for (int j = 0; j <= grid; j++) {
-            const double a = i * step - 8, b = j * step - 8;
+            const double a = i * step - 8;
+            const double b = j * step - 8;
             const double prior = step * step * exp(-0.5 * (a * a + b * b)) / (2 * acos(-1.0));
-            double all = 0, rest = 0;
+            double all = 0;
+            double rest = 0;
             for (int t = 0; t < LENGTH; t++) {
                 all += (double)nll[j * LENGTH + t];
                 rest += t >= first_part ? (double)nll[j * LENGTH + t] : 0;
@@ -108,8 +113,8 @@ static struct exact integrate(const struct setting *s, int64_t start, int first_
 static struct exact exact_of(const struct setting *s, int first_part) {
     struct exact sum = {0, 0};
     for (int i = 0; i < COUNT; i++) {
-        const struct exact fine = integrate(s, s->starts[i], first_part, GRID),
-                           coarse = integrate(s, s->starts[i], first_part, GRID / 2);
+        const struct exact fine = integrate(s, s->starts[i], first_part, GRID);
+        const struct exact coarse = integrate(s, s->starts[i], first_part, GRID / 2);
         if (!(fabs(fine.nll - coarse.nll) < 0.01)) fail_msg("quadrature: %.5f, coarser %.5f", fine.nll, coarse.nll);
         sum.nll += fine.nll;
         sum.rest_prior += fine.rest_prior;
@@ -219,7 +224,8 @@ static void every_score_without_latents_is_the_exact_one(void **state) {
     for (int i = 0; i < COUNT; i++) {
         int32_t chunk[LENGTH + 1];
         float nll[LENGTH];
-        double whole = 0, rest = 0;
+        double whole = 0;
+        double rest = 0;
         token_stream_read(s.stream, s.starts[i], LENGTH + 1, chunk);
         decoder_begin(pass, chunk, chunk + 1, 1, LENGTH);
         decoder_score(pass, NULL, nll);
@@ -319,7 +325,8 @@ static void scores_are_the_same_for_any_number_of_threads(void **state) {
     struct setting s = set_up(1, 1);
     const struct score_options options = {
         .fast = natural, .samples = 2, .iwae = 3, .prior = 2, .first_part = 4, .fitted_noise = true, .seed = 4};
-    struct sequence_score two[COUNT], one[COUNT];
+    struct sequence_score two[COUNT];
+    struct sequence_score one[COUNT];
     assert_int_equal(score_sequences(one, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
     s.workers.threads = 2;
     assert_int_equal(score_sequences(two, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);

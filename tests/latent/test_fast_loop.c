@@ -61,7 +61,8 @@ static const struct weight *find(const struct decoder *decoder, const char *name
 /* Copy every weight that the plain decoder has too. */
 static void share_weights(struct decoder *plain, const struct decoder *with) {
     for (int i = 0; i < plain->table.count; i++) {
-        const struct weight *to = &plain->table.weights[i], *from = find(with, to->name);
+        const struct weight *to = &plain->table.weights[i];
+        const struct weight *from = find(with, to->name);
         assert_non_null(from);
         memcpy(plain->weights + to->offset, with->weights + from->offset,
                sizeof(float) * (size_t)to->rows * (size_t)to->columns);
@@ -165,9 +166,12 @@ static void check_isolation(bool in_bf16) {
     } poisons[] = {{MEAN, NAN},        {MEAN, INFINITY},   {MEAN, 1e38f}, {LOGVAR, NAN},
                    {LOGVAR, INFINITY}, {NOISE, -INFINITY}, {NOISE, NAN}};
     struct setting s = set_up_in(&shape, in_bf16);
-    const size_t n = s.loop.latents, weights = s.decoder->table.size;
-    float *mu = malloc(n * sizeof *mu), *logvar = malloc(n * sizeof *mu);
-    float *healthy = malloc(weights * sizeof *healthy), *beside = malloc(weights * sizeof *beside);
+    const size_t n = s.loop.latents;
+    const size_t weights = s.decoder->table.size;
+    float *mu = malloc(n * sizeof *mu);
+    float *logvar = malloc(n * sizeof *mu);
+    float *healthy = malloc(weights * sizeof *healthy);
+    float *beside = malloc(weights * sizeof *beside);
     for (int method = LTM_FAST_ADAM; method <= LTM_FAST_LANGEVIN; method++) {
         run_poisoned(&s, method, NOTHING, 0);
         assert_true(!s.loop.diverged[0] && !s.loop.diverged[1]);

@@ -29,7 +29,8 @@ static void gradient_at_z(double curvature) {
 
 /* Mean over entries of x, and its standard error. */
 static double mean_of(const float *x, double *error) {
-    double sum = 0, squares = 0;
+    double sum = 0;
+    double squares = 0;
     for (int i = 0; i < N; i++) {
         sum += (double)x[i];
         squares += (double)x[i] * x[i];
@@ -118,7 +119,8 @@ static void a_gradient_that_is_no_number_is_seen(void **state) {
 static void langevin_visits_the_posterior(void **state) {
     (void)state;
     enum { STEPS = 1000 };
-    const double s = 0.1, b = 1 + a;
+    const double s = 0.1;
+    const double b = 1 + a;
     struct posterior_visits visits = {.sum = one, .pull_sum = two, .squares = three};
     double error;
     start(0, 0);
@@ -132,7 +134,8 @@ static void langevin_visits_the_posterior(void **state) {
     assert_int_equal(visits.count, STEPS / 2);
     /* Across entries the chain's last place has the law of the discretised dynamics: variance 2s / (1 - (1 - s b)²). */
     const double own = 2 * s / (1 - (1 - s * b) * (1 - s * b));
-    const double mean = mean_of(mu, &error), variance = error * error * N;
+    const double mean = mean_of(mu, &error);
+    const double variance = error * error * N;
     assert_true(fabs(mean - 1.5) < 4 * error);
     if (!(fabs(variance / own - 1) < 0.06)) fail_msg("variance %.4f, exact %.4f", variance, own);
     posterior_from_visits(mu, logvar, &visits, N);
@@ -140,7 +143,8 @@ static void langevin_visits_the_posterior(void **state) {
     assert_true(fabs(centre - 1.5) < 4 * error);
     for (int i = 0; i < N; i++) z[i] = expf(logvar[i]);
     /* Of the prior's chain 500 visits are some 25 apart in effect: its mean takes 4% of its variance 2 / (2 - s) = 1.05. */
-    const double fitted = mean_of(z, &error), expected = 1 + own - 0.96 * 2 / (2 - s);
+    const double fitted = mean_of(z, &error);
+    const double expected = 1 + own - 0.96 * 2 / (2 - s);
     if (!(fabs(fitted - expected) < 0.05)) fail_msg("variance %.4f, expected %.4f", fitted, expected);
 }
 
@@ -170,7 +174,8 @@ static void adam_comes_near_the_posterior(void **state) {
         const double lr = 0.02 * (1 - s / 2000.0);
         posterior_adam(mu, logvar, &moments, dz, noise, (struct posterior_step){lr, 0, s + 1}, N);
     }
-    const double mean = mean_of(mu, &error), width = mean_of(logvar, &error);
+    const double mean = mean_of(mu, &error);
+    const double width = mean_of(logvar, &error);
     assert_true(fabs(mean - 1.5) < 0.01);
     assert_true(fabs(width - log(0.25)) < 0.02);
 }

@@ -60,21 +60,27 @@ static void near(const char *what, const float *got, const float *expected, size
 }
 
 static void check(struct bf16_work *work, int rows, int out, int in) {
-    const size_t r = (size_t)rows, o = (size_t)out, i = (size_t)in;
-    float *w = rounded_normal(o * i, 1), *x = rounded_normal(r * i, 2), *dy = rounded_normal(r * o, 3);
+    const size_t r = (size_t)rows;
+    const size_t o = (size_t)out;
+    const size_t i = (size_t)in;
+    float *w = rounded_normal(o * i, 1);
+    float *x = rounded_normal(r * i, 2);
+    float *dy = rounded_normal(r * o, 3);
     struct linear linear = {w, out, in, NULL};
     assert_int_equal(bf16_weight_create(&linear.packed, out, in, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_BACKWARD, w, NULL), LTM_OK);
     linear_prepare(work, &linear, rows, rows % 2, true);
     for (int add = 0; add < 2; add++) {
-        float *got = test_normal(r * o, 4, 1), *expected = test_normal(r * o, 4, 1);
+        float *got = test_normal(r * o, 4, 1);
+        float *expected = test_normal(r * o, 4, 1);
         linear_forward(work, got, x, &linear, rows, add);
         matmul_plain_nt(expected, out, x, in, w, in, rows, out, in, 1, (float)add);
         near("forward", got, expected, r * o, in);
         free(got), free(expected);
     }
-    float *got = test_normal(r * i, 5, 1), *expected = test_normal(r * i, 6, 1);
+    float *got = test_normal(r * i, 5, 1);
+    float *expected = test_normal(r * i, 6, 1);
     linear_backward_input(work, got, dy, &linear, rows);
     matmul_plain_nn(expected, in, dy, out, w, in, rows, in, out, 1, 0);
     near("backward to the input", got, expected, r * i, out);
@@ -115,8 +121,10 @@ static void operands_are_rounded_and_nothing_else_is(void **state) {
     (void)state;
     need_bf16();
     enum { ROWS = 61, OUT = 75, IN = 203 };
-    float *w = test_normal(OUT * IN, 1, 1), *x = test_normal(ROWS * IN, 2, 1);
-    float *got = test_zeros(ROWS * OUT), *expected = test_zeros(ROWS * OUT);
+    float *w = test_normal(OUT * IN, 1, 1);
+    float *x = test_normal(ROWS * IN, 2, 1);
+    float *got = test_zeros(ROWS * OUT);
+    float *expected = test_zeros(ROWS * OUT);
     struct linear linear = {w, OUT, IN, NULL};
     struct bf16_work *work;
     assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
@@ -144,7 +152,9 @@ static void bits_do_not_depend_on_threads(void **state) {
     (void)state;
     need_bf16();
     enum { ROWS = 300, OUT = 96, IN = 160, THREADS = 4 };
-    float *w = test_normal(OUT * IN, 1, 1), *x = test_normal(ROWS * IN, 2, 1), *y[THREADS + 1];
+    float *w = test_normal(OUT * IN, 1, 1);
+    float *x = test_normal(ROWS * IN, 2, 1);
+    float *y[THREADS + 1];
     struct linear linear = {w, OUT, IN, NULL};
     assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);

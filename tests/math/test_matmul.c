@@ -9,10 +9,15 @@
 
 /* k products of numbers of size 1, rounded to 2^-24 of partial sums of size √k: off by less than k · 1e-7. */
 static void check(int m, int n, int k) {
-    const int pad = 3, rows = m > k ? m : k, columns = (m > k ? m : k) > n ? (m > k ? m : k) : n, ld = columns + pad;
+    const int pad = 3;
+    const int rows = m > k ? m : k;
+    const int columns = (m > k ? m : k) > n ? (m > k ? m : k) : n;
+    const int ld = columns + pad;
     const size_t size = (size_t)(rows > n ? rows : n) * (size_t)ld;
-    float *a = test_normal(size, 1, 1), *b = test_normal(size, 2, 1), *c = test_normal(size, 3, 1),
-          *d = test_zeros(size);
+    float *a = test_normal(size, 1, 1);
+    float *b = test_normal(size, 2, 1);
+    float *c = test_normal(size, 3, 1);
+    float *d = test_zeros(size);
     void (*fast[3])(float *, int, const float *, int, const float *, int, int, int, int, float,
                     float) = {matmul_nt, matmul_nn, matmul_tn};
     void (*plain[3])(float *, int, const float *, int, const float *, int, int, int, int, float,
@@ -57,8 +62,12 @@ static void exponential_is_the_librarys(void **state) {
 static void sums_and_maxima_are_the_plain_ones(void **state) {
     (void)state;
     for (size_t n = 0; n < 100; n++) {
-        float *x = test_normal(n, 1, 3), *y = test_normal(n, 2, 1), most = -INFINITY;
-        double dot = 0, squares = 0, sum = 0;
+        float *x = test_normal(n, 1, 3);
+        float *y = test_normal(n, 2, 1);
+        float most = -INFINITY;
+        double dot = 0;
+        double squares = 0;
+        double sum = 0;
         for (size_t i = 0; i < n; i++) {
             dot += (double)x[i] * y[i];
             squares += (double)x[i] * x[i];

@@ -11,9 +11,11 @@ static struct ltm_error error;
 /* x = -1, 1 has mean 0 and variance 1; y = 3 ± 2: W = Σxy / (Σx² + nλ) = 4 / (2 + 2λ). */
 static void one_column_is_shrunk_as_by_hand(void **state) {
     (void)state;
-    const float x[] = {-1, 1}, other[] = {0, 3};
+    const float x[] = {-1, 1};
+    const float other[] = {0, 3};
     const double y[] = {1, 5};
-    double w[1], out[2];
+    double w[1];
+    double out[2];
     struct ridge r;
     assert_int_equal(ridge_create(&r, x, 1, y, 2, 1, 1, &error), LTM_OK);
     assert_int_equal(ridge_solve(&r, 1, w, &error), LTM_OK);
@@ -46,7 +48,8 @@ static void solutions_satisfy_the_normal_equations(void **state) {
     (void)state;
     enum { N = 60, P = 17, T = 3 };
     float x[N * (P + 2)];
-    double y[N * T], w[P * T];
+    double y[N * T];
+    double w[P * T];
     for (int i = 0; i < N * (P + 2); i++) x[i] = (float)((i * 7919) % 1009) / 1009.0f;
     for (int i = 0; i < N * T; i++) y[i] = (i * 104729) % 997 / 997.0;
     struct ridge r;

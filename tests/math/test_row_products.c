@@ -7,10 +7,15 @@
 #include "math/row_products.h"
 
 static void check(int rows, int out, int in, bool in_half, bool add) {
-    const int ldx = in + 3, ldy = out + 5, ld = in + 2;
-    float *x = test_normal((size_t)(rows * ldx), 1, 1), *w = test_normal((size_t)(out * ld), 2, 1);
-    float *y = test_normal((size_t)(rows * ldy), 3, 1), *plain = malloc((size_t)(rows * ldy) * sizeof *plain);
-    float *shared = malloc((size_t)(rows * ldy) * sizeof *shared), *row = malloc((size_t)ldy * sizeof *row);
+    const int ldx = in + 3;
+    const int ldy = out + 5;
+    const int ld = in + 2;
+    float *x = test_normal((size_t)(rows * ldx), 1, 1);
+    float *w = test_normal((size_t)(out * ld), 2, 1);
+    float *y = test_normal((size_t)(rows * ldy), 3, 1);
+    float *plain = malloc((size_t)(rows * ldy) * sizeof *plain);
+    float *shared = malloc((size_t)(rows * ldy) * sizeof *shared);
+    float *row = malloc((size_t)ldy * sizeof *row);
     bf16 *half = malloc((size_t)(out * ld) * sizeof *half);
     memcpy(plain, y, (size_t)(rows * ldy) * sizeof *y);
     memcpy(shared, y, (size_t)(rows * ldy) * sizeof *y);
@@ -38,7 +43,9 @@ static void check(int rows, int out, int in, bool in_half, bool add) {
 
 static void products_are_the_plain_ones_and_rows_their_own(void **state) {
     (void)state;
-    const int rows[] = {1, 2, 3, 5, 6, 7, 13, 33}, outs[] = {1, 3, 4, 9, 61}, ins[] = {1, 2, 15, 16, 17, 37, 128};
+    const int rows[] = {1, 2, 3, 5, 6, 7, 13, 33};
+    const int outs[] = {1, 3, 4, 9, 61};
+    const int ins[] = {1, 2, 15, 16, 17, 37, 128};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t j = 0; j < sizeof outs / sizeof *outs; j++)
             for (size_t k = 0; k < sizeof ins / sizeof *ins; k++)

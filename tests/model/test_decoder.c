@@ -80,7 +80,8 @@ static void check_latents(const struct ltm_model_config *config) {
 
 static void gradient_to_latents_is_that_of_the_nll(void **state) {
     (void)state;
-    const struct ltm_model_config upper_two = upper(1), top = upper(2);
+    const struct ltm_model_config upper_two = upper(1);
+    const struct ltm_model_config top = upper(2);
     check_latents(&grouped);
     check_latents(&upper_two);
     check_latents(&top);
@@ -106,7 +107,8 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
     struct ltm_model_config plain = grouped;
     plain.latents = 0;
     check_weights(&plain);
-    const struct ltm_model_config upper_two = upper(1), top = upper(2);
+    const struct ltm_model_config upper_two = upper(1);
+    const struct ltm_model_config top = upper(2);
     check_weights(&upper_two);
     check_weights(&top);
 }
@@ -115,8 +117,9 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
 static void check_left_alone(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
     const size_t bytes = s.decoder->table.size * sizeof(float);
-    float *before = malloc(bytes), *gradient = test_zeros(s.decoder->table.size),
-          *again = test_zeros(s.decoder->table.size);
+    float *before = malloc(bytes);
+    float *gradient = test_zeros(s.decoder->table.size);
+    float *again = test_zeros(s.decoder->table.size);
     float *dz = test_zeros(s.latents);
     memcpy(before, s.decoder->weights, bytes);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
@@ -166,7 +169,9 @@ static void parameter_counts_are_the_papers(void **state) {
                                  .vocab = 50258,
                                  .sequence = 1024,
                                  .window = 256};
-    const int layers[3] = {3, 6, 12}, latents[3] = {24, 24, 96}, millions[3] = {38, 51, 76};
+    const int layers[3] = {3, 6, 12};
+    const int latents[3] = {24, 24, 96};
+    const int millions[3] = {38, 51, 76};
     for (int i = 0; i < 3; i++) {
         c.layers = layers[i];
         c.latents = latents[i];

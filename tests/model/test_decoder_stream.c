@@ -91,7 +91,8 @@ static void check_against_pass(const struct ltm_model_config *config, bool in_ha
  * at random, over a dozen products that normed inputs meet; a wrong weight would be off by a whole logit or more. */
 static void stream_sees_what_a_pass_sees(void **state) {
     (void)state;
-    struct ltm_model_config plain = odd, upper = odd;
+    struct ltm_model_config plain = odd;
+    struct ltm_model_config upper = odd;
     plain.latents = 0;
     upper.latent_from = 1;
     check_against_pass(&upper, false, 0, 1e-4);
@@ -123,10 +124,13 @@ static void check_independence(const struct ltm_model_config *config, bool in_ha
     for (int threads = 1; threads <= 3; threads++) {
         assert_int_equal(decoder_stream_create(&stream, s.weights, SLOTS, threads, NULL), LTM_OK);
         for (int step = 0; step < LENGTH + SLOTS; step++) {
-            int slots[SLOTS], who[SLOTS], count = 0;
+            int slots[SLOTS];
+            int who[SLOTS];
+            int count = 0;
             int32_t tokens[SLOTS];
             for (int i = SLOTS; i-- > 0;) { /* sequence i begins at step i, in slot SLOTS - 1 - i */
-                const int t = step - i, slot = SLOTS - 1 - i;
+                const int t = step - i;
+                const int slot = SLOTS - 1 - i;
                 if (t < 0 || t >= LENGTH) continue;
                 if (t == 0) decoder_stream_begin(stream, slot, s.z + (size_t)i * s.latents);
                 slots[count] = slot;
@@ -146,7 +150,8 @@ static void check_independence(const struct ltm_model_config *config, bool in_ha
 
 static void logits_depend_on_their_own_sequence_alone(void **state) {
     (void)state;
-    struct ltm_model_config even = odd, plain = odd;
+    struct ltm_model_config even = odd;
+    struct ltm_model_config plain = odd;
     even.dim = 64, even.heads = even.kv_heads = 4, even.vocab = 128;
     plain.latents = 0;
     check_independence(&odd, false);

@@ -81,7 +81,8 @@ static void close_reference(struct reference *r) {
 }
 
 static void near(const char *what, double tolerance, const float *got, const double *expected, size_t n) {
-    double most = 0, off = 0;
+    double most = 0;
+    double off = 0;
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(got[i])) fail_msg("%s: entry %zu is not finite", what, i);
         most = fmax(most, fabs(expected[i]));
@@ -92,7 +93,8 @@ static void near(const char *what, double tolerance, const float *got, const dou
 
 static void check_nll_and_kl(const char *name, const struct precision *precision) {
     struct reference r = open_reference(name, true, precision);
-    const size_t tokens = (size_t)r.batch * (size_t)r.length, n = (size_t)r.batch * r.latents;
+    const size_t tokens = (size_t)r.batch * (size_t)r.length;
+    const size_t n = (size_t)r.batch * r.latents;
     struct decoder_pass *pass;
     struct fast_loop loop;
     assert_int_equal(decoder_pass_create(&pass, r.decoder, r.batch, r.length, false, NULL), LTM_OK);
@@ -117,7 +119,9 @@ static void check_nll_and_kl(const char *name, const struct precision *precision
 static void check_gradients_to_posterior(const char *name, const struct precision *precision) {
     struct reference r = open_reference(name, true, precision);
     const size_t n = (size_t)r.batch * r.latents;
-    const float *mu = data(&r, "mu0"), *logvar = data(&r, "logvar0"), *noise = data(&r, "noise");
+    const float *mu = data(&r, "mu0");
+    const float *logvar = data(&r, "logvar0");
+    const float *noise = data(&r, "noise");
     struct decoder_pass *pass;
     struct fast_loop loop;
     assert_int_equal(decoder_pass_create(&pass, r.decoder, r.batch, r.length, false, NULL), LTM_OK);
@@ -139,7 +143,8 @@ static void check_gradients_to_posterior(const char *name, const struct precisio
 
 static void check_fit_and_slow_step(const char *name, const struct precision *precision) {
     struct reference r = open_reference(name, true, precision);
-    const size_t tokens = (size_t)r.batch * (size_t)r.length, n = (size_t)r.batch * r.latents;
+    const size_t tokens = (size_t)r.batch * (size_t)r.length;
+    const size_t n = (size_t)r.batch * r.latents;
     const struct ltm_fast_config fast = {.steps = number(r.file, "fast_steps"),
                                          .lr = atof(safetensors_metadata(r.file, "fast_lr")),
                                          .schedule = LTM_SCHEDULE_COSINE,
@@ -156,7 +161,8 @@ static void check_fit_and_slow_step(const char *name, const struct precision *pr
     memcpy(loop.noise, data(&r, "noise"), n * sizeof(float));
     decoder_begin(pass, data(&r, "tokens"), data(&r, "targets"), r.batch, r.length);
     fast_loop_run(&loop, pass, &fast, NULL, r.batch, r.length, trace);
-    const double *mu = data(&r, "expect.fit.mu"), *logvar = data(&r, "expect.fit.logvar");
+    const double *mu = data(&r, "expect.fit.mu");
+    const double *logvar = data(&r, "expect.fit.logvar");
     if (!precision->in_bf16) near("fit.mu", precision->fit, loop.mu, mu, n);
     if (!precision->in_bf16) near("fit.logvar", precision->fit, loop.logvar, logvar, n);
     for (size_t i = 0; i < n; i++) loop.mu[i] = (float)mu[i], loop.logvar[i] = (float)logvar[i];

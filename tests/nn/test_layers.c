@@ -37,7 +37,9 @@ static void rmsnorm_backward_is_its_gradient(void **state) {
                       .w = test_normal(N, 3, 1),
                       .count = N,
                       .forward = rmsnorm};
-    float r[ROWS], *dx = test_zeros(N), *dgain = test_zeros(DIM);
+    float r[ROWS];
+    float *dx = test_zeros(N);
+    float *dgain = test_zeros(DIM);
     rmsnorm_forward(l.out, r, l.in[0], l.in[1], ROWS, DIM);
     rmsnorm_backward(dx, dgain, l.w, l.in[0], r, l.in[1], ROWS, DIM);
     check_gradient("rmsnorm x", l.in[0], dx, N, 1e-2f, layer_loss, &l);
@@ -57,7 +59,8 @@ static void linear_backward_is_its_gradient(void **state) {
                       .w = test_normal(ROWS * OUT, 3, 1),
                       .count = ROWS * OUT,
                       .forward = linear};
-    float *dx = test_zeros(ROWS * DIM), *dw = test_zeros(OUT * DIM);
+    float *dx = test_zeros(ROWS * DIM);
+    float *dw = test_zeros(OUT * DIM);
     const struct linear w = {l.in[1], OUT, DIM, NULL};
     linear_backward_input(NULL, dx, l.w, &w, ROWS);
     linear_backward_weight(NULL, dw, l.w, l.in[0], &w, ROWS);
@@ -88,14 +91,17 @@ static void swiglu_backward_is_its_gradient(void **state) {
 static void rope_turns_by_position_and_back(void **state) {
     (void)state;
     enum { LENGTH = 5, HEADS = 3, H = 6, LD = HEADS * H + 4 };
-    float table[LENGTH * H], *x = test_normal(2 * LENGTH * LD, 1, 1), *y = test_zeros(2 * LENGTH * LD);
+    float table[LENGTH * H];
+    float *x = test_normal(2 * LENGTH * LD, 1, 1);
+    float *y = test_zeros(2 * LENGTH * LD);
     rope_table(table, LENGTH, 3, H);
     memcpy(y, x, sizeof(float) * 2 * LENGTH * LD);
     rope_forward(y, LD, 2 * LENGTH, LENGTH, HEADS, H, table);
     for (int t = 0; t < 2 * LENGTH; t++)
         for (int j = 0; j < HEADS * H; j += 2) {
             double angle = 3.0 * (t % LENGTH) * pow(10000.0, -(double)(j % H) / H);
-            const float *a = x + t * LD + j, *b = y + t * LD + j;
+            const float *a = x + t * LD + j;
+            const float *b = y + t * LD + j;
             assert_true(fabs(a[0] * cos(angle) - a[1] * sin(angle) - b[0]) < 1e-5);
             assert_true(fabs(a[0] * sin(angle) + a[1] * cos(angle) - b[1]) < 1e-5);
         }
@@ -106,15 +112,20 @@ static void rope_turns_by_position_and_back(void **state) {
 
 /* A plain twin: every pair of positions, in double. */
 static void attention_plain(float *o, const float *qkv, const struct attention_shape *s) {
-    const int ld = (s->heads + 2 * s->kv_heads) * s->head_dim, h = s->head_dim, T = s->length;
+    const int ld = (s->heads + 2 * s->kv_heads) * s->head_dim;
+    const int h = s->head_dim;
+    const int T = s->length;
     for (int g = 0; g < s->sequences; g++)
         for (int head = 0; head < s->heads; head++)
             for (int t = 0; t < T; t++) {
                 const int kv = s->heads + head / (s->heads / s->kv_heads);
-                const float *base = qkv + (size_t)g * T * ld, *q = base + t * ld + head * h;
-                double sum = 0, mean[64] = {0};
+                const float *base = qkv + (size_t)g * T * ld;
+                const float *q = base + t * ld + head * h;
+                double sum = 0;
+                double mean[64] = {0};
                 for (int u = t < s->window ? 0 : t - s->window + 1; u <= t; u++) {
-                    const float *k = base + u * ld + kv * h, *v = k + s->kv_heads * h;
+                    const float *k = base + u * ld + kv * h;
+                    const float *v = k + s->kv_heads * h;
                     double dot = 0;
                     for (int i = 0; i < h; i++) dot += (double)q[i] * k[i];
                     dot = exp(dot / sqrt(h));
@@ -132,7 +143,8 @@ static void self_attention(struct layer *l) {
 }
 
 static void check_self_attention(struct attention_shape s) {
-    const size_t rows = (size_t)s.sequences * s.length, in = rows * (s.heads + 2 * s.kv_heads) * s.head_dim;
+    const size_t rows = (size_t)s.sequences * s.length;
+    const size_t in = rows * (s.heads + 2 * s.kv_heads) * s.head_dim;
     const size_t out = rows * s.heads * s.head_dim;
     struct layer l = {.in = {test_normal(in, 1, 1), test_zeros(rows * s.heads), test_zeros(self_attention_scratch(&s))},
                       .out = test_zeros(out),
@@ -140,7 +152,8 @@ static void check_self_attention(struct attention_shape s) {
                       .count = out,
                       .shape = &s,
                       .forward = self_attention};
-    float *plain = test_zeros(out), *dqkv = test_zeros(in);
+    float *plain = test_zeros(out);
+    float *dqkv = test_zeros(in);
     self_attention(&l);
     attention_plain(plain, l.in[0], &s);
     /* Outputs are means of numbers of size 1; rounding of the scores moves them by some 1e-6. */
@@ -175,14 +188,19 @@ static void cross_attention(struct layer *l) {
 
 /* Unfolded and in double: softmax(q kᵀ / sqrt(h)) v Woᵀ. */
 static void cross_plain(float *y, const float *q, const float *kv, const float *wo, const struct cross_shape *s) {
-    const int H = s->heads, h = s->head_dim, K = s->kv_heads, ldkv = 2 * K * h;
+    const int H = s->heads;
+    const int h = s->head_dim;
+    const int K = s->kv_heads;
+    const int ldkv = 2 * K * h;
     for (int g = 0; g < s->sequences; g++)
         for (int t = 0; t < s->length; t++)
             for (int head = 0; head < H; head++) {
                 const float *qt = q + ((size_t)g * s->length + t) * H * h + head * h;
-                double sum = 0, o[64] = {0};
+                double sum = 0;
+                double o[64] = {0};
                 for (int j = 0; j < s->latents; j++) {
-                    const float *k = kv + ((size_t)g * s->latents + j) * ldkv + head / (H / K) * h, *v = k + K * h;
+                    const float *k = kv + ((size_t)g * s->latents + j) * ldkv + head / (H / K) * h;
+                    const float *v = k + K * h;
                     double dot = 0;
                     for (int i = 0; i < h; i++) dot += (double)qt[i] * k[i];
                     dot = exp(dot / sqrt(h));
@@ -197,9 +215,13 @@ static void cross_plain(float *y, const float *q, const float *kv, const float *
 }
 
 static void check_cross_attention(struct cross_shape s) {
-    const size_t rows = (size_t)s.sequences * s.length, lat = (size_t)s.sequences * s.latents;
-    const size_t qn = rows * s.heads * s.head_dim, kvw = 2 * (size_t)s.kv_heads * s.head_dim, yn = rows * s.dim;
-    const size_t un = cross_attention_u(&s), pn = rows * s.heads * s.latents;
+    const size_t rows = (size_t)s.sequences * s.length;
+    const size_t lat = (size_t)s.sequences * s.latents;
+    const size_t qn = rows * s.heads * s.head_dim;
+    const size_t kvw = 2 * (size_t)s.kv_heads * s.head_dim;
+    const size_t yn = rows * s.dim;
+    const size_t un = cross_attention_u(&s);
+    const size_t pn = rows * s.heads * s.latents;
     struct cross_case c = {s, test_zeros((size_t)s.latents * s.head_dim), test_zeros(lat * kvw), test_zeros(un),
                            test_zeros(pn)};
     rope_table(c.table, s.latents, 2, s.head_dim);
@@ -210,9 +232,14 @@ static void check_cross_attention(struct cross_shape s) {
                       .count = yn,
                       .shape = &c,
                       .forward = cross_attention};
-    float *dq = test_zeros(qn), *dkv = test_zeros(lat * kvw), *du = test_zeros(un), *dp = test_zeros(pn);
-    float *dwo = test_zeros((size_t)s.dim * s.heads * s.head_dim), *dwkv = test_zeros(kvw * s.dim);
-    float *dz = test_zeros(lat * s.dim), *plain = test_zeros(yn);
+    float *dq = test_zeros(qn);
+    float *dkv = test_zeros(lat * kvw);
+    float *du = test_zeros(un);
+    float *dp = test_zeros(pn);
+    float *dwo = test_zeros((size_t)s.dim * s.heads * s.head_dim);
+    float *dwkv = test_zeros(kvw * s.dim);
+    float *dz = test_zeros(lat * s.dim);
+    float *plain = test_zeros(yn);
     cross_attention(&l);
     cross_plain(plain, l.in[0], c.kv, l.in[3], &s);
     for (size_t i = 0; i < yn; i++) assert_true(fabsf(plain[i] - l.out[i]) < 1e-4f);
@@ -258,7 +285,8 @@ static void check_output_loss(int rows, int dim, int vocab) {
     int32_t *targets = malloc(sizeof *targets * (size_t)rows);
     for (int i = 0; i < rows; i++) targets[i] = (i * 31 + 5) % vocab;
     struct output_case c = {rows, dim, vocab, targets};
-    const size_t xn = (size_t)rows * dim, en = (size_t)vocab * dim;
+    const size_t xn = (size_t)rows * dim;
+    const size_t en = (size_t)vocab * dim;
     struct layer l = {
         .in = {test_normal(xn, 1, 1), test_normal(en, 2, 0.5f), test_zeros(output_loss_scratch(vocab, rows))},
         .out = test_zeros(rows),
@@ -269,12 +297,15 @@ static void check_output_loss(int rows, int dim, int vocab) {
     const int length = (rows + 1) / 2; /* two sequences */
     const float scales[2] = {0.5f, -2};
     for (int i = 0; i < rows; i++) l.w[i] = scales[i / length];
-    float *dx = test_zeros(xn), *de = test_zeros(en), *nll = test_zeros(rows);
+    float *dx = test_zeros(xn);
+    float *de = test_zeros(en);
+    float *nll = test_zeros(rows);
     const struct linear e = {l.in[1], vocab, dim, NULL};
     output_loss(NULL, nll, dx, de, l.in[0], &e, targets, scales, length, rows, l.in[2]);
     output(&l);
     for (int i = 0; i < rows; i++) { /* -log softmax in double */
-        double sum = 0, hit = 0;
+        double sum = 0;
+        double hit = 0;
         for (int v = 0; v < vocab; v++) {
             double dot = 0;
             for (int j = 0; j < dim; j++) dot += (double)l.in[0][i * dim + j] * l.in[1][v * dim + j];
@@ -299,7 +330,9 @@ static void output_loss_is_the_cross_entropy_and_differentiates(void **state) {
 static void embedding_backward_adds_rows_of_the_same_token(void **state) {
     (void)state;
     const int32_t tokens[4] = {2, 0, 2, 1};
-    float e[3 * 2] = {1, 2, 3, 4, 5, 6}, x[8], de[6] = {0};
+    float e[3 * 2] = {1, 2, 3, 4, 5, 6};
+    float x[8];
+    float de[6] = {0};
     embedding_forward(x, e, tokens, 4, 2);
     assert_true(x[0] == 5 && x[1] == 6 && x[2] == 1 && x[6] == 3);
     embedding_backward(de, x, tokens, 4, 2);

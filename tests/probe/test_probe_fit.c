@@ -26,7 +26,8 @@ static void what_is_there_is_found_and_what_is_not_is_chance(void **state) {
     const struct random_key key = {.seed = 3, .purpose = 99};
     random_normal(x, ROWS * WIDTH, key);
     for (int i = 0; i < ROWS; i++) {
-        const int third = i * 7 % 3, coin = random_uniform(key, (uint32_t)(100000 + i)) < 0.7;
+        const int third = i * 7 % 3;
+        const int coin = random_uniform(key, (uint32_t)(100000 + i)) < 0.7;
         double *row = y + (size_t)i * COLUMNS;
         row[0] = 5 + third +
                  0.5 * x[i * WIDTH + 7]; /* x[7] is noise of variance 1: R² = 1 - 0.25 / (2/3 + 0.25) from x[3] */
@@ -43,7 +44,8 @@ static void what_is_there_is_found_and_what_is_not_is_chance(void **state) {
                               .factor_count = 3,
                               .validation = 80,
                               .seed = 1};
-    struct probe_score scores[3], without[3];
+    struct probe_score scores[3];
+    struct probe_score without[3];
     assert_fine(probe_fit(scores, &data, x, WIDTH, WIDTH, &error));
     assert_true(scores[0].score > 0.99 && scores[0].error < 0.01 && scores[0].chance == 0);
     assert_true(scores[1].score == 1 && scores[1].error == 0 && fabs(scores[1].chance - 1.0 / 3) < 0.01);
@@ -75,8 +77,9 @@ static void features_do_not_depend_on_company_or_threads(void **state) {
     (void)state;
     for (int latents = 0; latents <= 4; latents += 4) {
         struct ltm_model *model = fixture_model(latents, 32);
-        struct probe_features all = features_of(model, TEXTS, 1), again = features_of(model, TEXTS, 3),
-                              few = features_of(model, 2, 1);
+        struct probe_features all = features_of(model, TEXTS, 1);
+        struct probe_features again = features_of(model, TEXTS, 3);
+        struct probe_features few = features_of(model, 2, 1);
         assert_int_equal(all.width, latents * 16 + (latents ? 32 : 16));
         assert_memory_equal(all.rows, again.rows, sizeof(float) * TEXTS * (size_t)all.width);
         for (int k = 0; k < 2 * all.width; k++) assert_true(fabsf(all.rows[k] - few.rows[k]) < 1e-3f);

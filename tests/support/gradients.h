@@ -45,7 +45,8 @@ static inline double test_moved(float *x, const float *saved, const float *sign,
 static inline void check_gradient(const char *what, float *x, const float *gradient, size_t n, float h,
                                   double (*loss)(void *), void *user) {
     const double tolerance = 2e-3;
-    float *saved = malloc(n * sizeof *x), *sign = malloc(n * sizeof *x);
+    float *saved = malloc(n * sizeof *x);
+    float *sign = malloc(n * sizeof *x);
     assert_non_null(saved);
     assert_non_null(sign);
     memcpy(saved, x, n * sizeof *x);

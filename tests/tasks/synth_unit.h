@@ -57,7 +57,8 @@ static inline void each_problem(const struct synth *synth, int documents,
     struct text document = {0};
     for (int i = 0; i < documents; i++) {
         assert_fine(synth_document(synth, (uint64_t)i, &document, &error));
-        char *at = document.data, *end;
+        char *at = document.data;
+        char *end;
         for (; at; at = end ? end + 2 : NULL) {
             end = strstr(at, "\n\n");
             if (end) *end = 0;

@@ -54,7 +54,9 @@ static void texts_add_up_and_held_out_ones_are_not_in_training(void **state) {
     (void)state;
     struct synth synth = open_family("arithmetic", 3, 11, NULL);
     struct seen seen = {.all = calloc(20000, sizeof *seen.all)};
-    int shapes = 0, numbers = 0, lengths[5] = {0};
+    int shapes = 0;
+    int numbers = 0;
+    int lengths[5] = {0};
     assert_non_null(seen.all);
     each_problem(&synth, 5000, read_one, &seen);
     for (int i = 0; i < seen.problems; i++) lengths[seen.all[i].steps]++;

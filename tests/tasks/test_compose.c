@@ -5,7 +5,9 @@ enum { ALPHABET = 26 }; /* of difficulty 3 */
 
 /* On a string of letters, by words: reads "f g: a b c = d e f". */
 static void interpret(const char *problem, char *result) {
-    char letters[64] = {0}, out[64] = {0}, names[128];
+    char letters[64] = {0};
+    char out[64] = {0};
+    char names[128];
     const char *at = strchr(problem, ':');
     snprintf(names, sizeof names, "%.*s", (int)(at - problem), problem);
     for (at += 1; *at && *at != '='; at++)
@@ -52,11 +54,15 @@ static void answers_are_an_interpreters_and_held_out_combinations_are_new(void *
     struct seen *seen = calloc(1, sizeof *seen);
     assert_non_null(seen);
     each_problem(&synth, 5000, check, seen);
-    int heldout = 0, found_seen = 0, shallow = 0;
+    int heldout = 0;
+    int found_seen = 0;
+    int shallow = 0;
     for (int i = 0; i < 400; i++) {
         json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
-        const char *context = string_of(item, "context"), *kind = string_of(item, "combination");
-        char name[64], result[130];
+        const char *context = string_of(item, "context");
+        const char *kind = string_of(item, "combination");
+        char name[64];
+        char result[130];
         bool found = false;
         snprintf(name, sizeof name, "%.*s", (int)(strchr(context, ':') - context), context);
         interpret(context, result);

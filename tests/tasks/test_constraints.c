@@ -20,7 +20,8 @@ static void merit_order_is_the_cheapest_of_all(void **state) {
     int feasible = 0;
     for (int i = 0; i < 2000; i++) {
         struct dispatch d = {.units = 4, .lines = (int)draw_below(&draw, 3)};
-        int x[DISPATCH_UNITS], y[DISPATCH_UNITS];
+        int x[DISPATCH_UNITS];
+        int y[DISPATCH_UNITS];
         for (int u = 0; u < d.units; u++) {
             d.least[u] = draw_between(&draw, 0, 2);
             d.most[u] = d.least[u] + draw_between(&draw, 0, 4);
@@ -49,7 +50,8 @@ static void proportional_dispatch_meets_demand_and_limits(void **state) {
 static void outputs_are_scored_beside_the_baselines(void **state) {
     (void)state;
     struct synth synth = open_family("constraints", 3, 3, NULL);
-    double random_all = 0, proportional_met = 0;
+    double random_all = 0;
+    double proportional_met = 0;
     for (int i = 0; i < 200; i++) {
         json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
         const char *answer = string_of(item, "answer");
@@ -75,7 +77,8 @@ static void outputs_are_scored_beside_the_baselines(void **state) {
 }
 
 static void check(const char *problem, void *user) {
-    int sum = 0, demand = atoi(strstr(problem, "demand ") + 7);
+    int sum = 0;
+    int demand = atoi(strstr(problem, "demand ") + 7);
     for (const char *at = strchr(problem, ':'); at; at = strchr(at + 1, ','))
         sum += atoi(at + 4); /* ": A 4" or ", B 6" */
     assert_int_equal(sum, demand);

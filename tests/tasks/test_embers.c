@@ -18,7 +18,9 @@ static void solve(const char *name, const char *asked, char *answer) {
         for (const char *c = asked; *c; c++) count += *c != ' ' && (name[0] == 'l' || strspn(c, "aeiou") > 0);
         sprintf(answer, "%d", count);
     } else if (strstr(name, "wards")) {
-        const int from = (unsigned char)asked[0], to = (unsigned char)asked[5], step = from < to ? 1 : -1;
+        const int from = (unsigned char)asked[0];
+        const int to = (unsigned char)asked[5];
+        const int step = from < to ? 1 : -1;
         assert_int_equal(step, name[0] == 'f' ? 1 : -1);
         for (int c = from;; c += step) {
             answer += sprintf(answer, "%c%s", c, c == to ? "" : " ");
@@ -27,7 +29,8 @@ static void solve(const char *name, const char *asked, char *answer) {
     } else if (strcmp(name, "copy") == 0)
         strcpy(answer, asked);
     else {
-        char words[256], *list[16];
+        char words[256];
+        char *list[16];
         int n = 0;
         snprintf(words, sizeof words, "%s", asked);
         for (char *save, *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) list[n++] = word;
@@ -37,7 +40,9 @@ static void solve(const char *name, const char *asked, char *answer) {
 
 static void check(const char *problem, void *user) {
     struct counts *counts = user;
-    char name[16] = {0}, asked[256] = {0}, answer[512];
+    char name[16] = {0};
+    char asked[256] = {0};
+    char answer[512];
     assert_int_equal(sscanf(problem, "%15[^:]: %255[^=]", name, asked), 2);
     asked[strlen(asked) - 1] = 0; /* the blank before = */
     solve(name, asked, answer);
@@ -66,10 +71,13 @@ static void variants_come_as_often_as_the_knob_says(void **state) {
 static void tests_ask_for_both_alike_and_know_the_answers_probability(void **state) {
     (void)state;
     struct synth synth = open_family("embers", 1, 3, NULL);
-    int rare = 0, likely = 0, unlikely = 0;
+    int rare = 0;
+    int likely = 0;
+    int unlikely = 0;
     double logp[2] = {0, 0};
     for (int i = 0; i < 1000; i++) {
-        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i), *is_likely = json_object_get(item, "answer_likely");
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        json_t *is_likely = json_object_get(item, "answer_likely");
         const bool is_rare = strcmp(string_of(item, "frequency"), "rare") == 0;
         const char *answer = string_of(item, "answer");
         char padded[600];

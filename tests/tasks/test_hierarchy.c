@@ -29,7 +29,8 @@ static void no_tuple_has_two_parents(void **state) {
 /* Every tree with equal weight: which productions, node by node; `counts` of the last leaf among those with these leaves. */
 static void count_trees(const struct rule_hierarchy *g, struct hierarchy_tree *tree, int node,
                         const unsigned char *leaves, double *counts) {
-    const int first_leaf = hierarchy_first(g, g->depth), n = hierarchy_leaves(g);
+    const int first_leaf = hierarchy_first(g, g->depth);
+    const int n = hierarchy_leaves(g);
     if (node == first_leaf) {
         if (memcmp(tree->nodes + first_leaf, leaves, (size_t)n - 1) == 0) counts[tree->nodes[first_leaf + n - 1]]++;
         return;
@@ -51,8 +52,11 @@ static void belief_propagation_counts_all_trees(void **state) {
         struct rule_hierarchy *g = grammar_of(shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3], 3, (uint32_t)i);
         struct draw draw = {.key = {.seed = 8, .purpose = 99}};
         for (int t = 0; t < 20; t++) {
-            struct hierarchy_tree tree, all;
-            double counts[HIERARCHY_SYMBOLS] = {0}, posterior[HIERARCHY_SYMBOLS], sum = 0;
+            struct hierarchy_tree tree;
+            struct hierarchy_tree all;
+            double counts[HIERARCHY_SYMBOLS] = {0};
+            double posterior[HIERARCHY_SYMBOLS];
+            double sum = 0;
             hierarchy_draw(g, &draw, &tree);
             const unsigned char *leaves = tree.nodes + hierarchy_first(g, g->depth);
             const bool known = t % 2;
@@ -76,10 +80,12 @@ static void belief_propagation_counts_all_trees(void **state) {
 static void a_synonym_changes_the_leaves_and_nothing_above(void **state) {
     (void)state;
     struct synth synth = open_family("hierarchy", 2, 3, NULL);
-    double optimum = 0, hits = 0;
+    double optimum = 0;
+    double hits = 0;
     for (int i = 0; i < 400; i++) {
         json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
-        const char *document = string_of(item, "document"), *swapped = string_of(item, "swapped");
+        const char *document = string_of(item, "document");
+        const char *swapped = string_of(item, "swapped");
         int changed = 0;
         assert_int_equal(strlen(document), strlen(swapped));
         for (size_t c = 0; document[c]; c++) changed += document[c] != swapped[c];

@@ -4,7 +4,9 @@
 /* By the definition alone: i_k+1 = max{ j < i_k : s_(j-1) = s_(i_k) }, searched for in the text. */
 static char search(const char *problem) {
     const char *sequence = strchr(problem, ':') + 2;
-    int hops = atoi(problem), n = (int)(strchr(problem, '=') - sequence) / 2, at = n - 1;
+    int hops = atoi(problem);
+    int n = (int)(strchr(problem, '=') - sequence) / 2;
+    int at = n - 1;
     for (; hops > 0; hops--) {
         int j = at - 1;
         while (j >= 1 && sequence[2 * (j - 1)] != sequence[2 * at]) j--;

@@ -22,7 +22,8 @@ static void iterates_are_those_of_the_methods(void **state) {
 
 /* "3x" → 3, "x" → 1; the sign stands before it. */
 static void read_problem(const char *text, struct iteration *it, int *steps) {
-    char method[16], sign;
+    char method[16];
+    char sign;
     int n = 0;
     *it = (struct iteration){.a = 1};
     assert_int_equal(sscanf(text, "%15[a-z]:%n", method, &n), 1);
@@ -71,9 +72,11 @@ static void outputs_belong_to_the_nearest_iterate(void **state) {
     (void)state;
     struct synth synth = open_family("iterate", 2, 3, NULL);
     for (int i = 0; i < 300; i++) {
-        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i), *all = json_object_get(item, "iterates");
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        json_t *all = json_object_get(item, "iterates");
         const int steps = integer_of(item, "steps");
-        char output[64], name[32];
+        char output[64];
+        char name[32];
         assert_int_equal(json_array_size(all), steps + 1);
         snprintf(name, sizeof name, "acc@steps=%d", steps);
         for (int k = 0; k <= steps; k++) {

@@ -21,7 +21,8 @@ static void test_combinations_are_held_out_and_their_values_are_not(void **state
     (void)state;
     struct synth synth = open_family("stories", 1, 3, NULL);
     bool seen[2][COMBINATIONS] = {{false}};
-    int train = 0, test = 0;
+    int train = 0;
+    int test = 0;
     json_t *numbers = json_object();
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < (side ? ITEMS : 10 * ITEMS); i++) {
@@ -65,9 +66,11 @@ static void golds_are_right(void **state) {
                                              {"flood", "the water", "a flood"}, {"sleep", "asleep", "slept"},
                                              {"battle", "a battle", "fought"},  {"journey", "far lands", "journey"}};
     struct synth synth = open_family("stories", 2, 5, NULL);
-    int verdicts = 0, fits = 0;
+    int verdicts = 0;
+    int fits = 0;
     for (int i = 0; i < ITEMS; i++) {
-        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i), *choices = json_object_get(item, "choices");
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        json_t *choices = json_object_get(item, "choices");
         const char *ending = string_of(json_object_get(item, "factors"), "ending");
         const int gold = integer_of(item, "gold");
         const bool verdict = strcmp(string_of(item, "form"), "verdict") == 0;

@@ -14,8 +14,11 @@ static void each_family(void (*check)(const struct synth *synth, const char *nam
 }
 
 static void check_repeats(const struct synth *synth, const char *name, int difficulty) {
-    struct synth again = open_family(name, difficulty, 7, NULL), other = open_family(name, difficulty, 8, NULL);
-    struct text a = {0}, b = {0}, c = {0};
+    struct synth again = open_family(name, difficulty, 7, NULL);
+    struct synth other = open_family(name, difficulty, 8, NULL);
+    struct text a = {0};
+    struct text b = {0};
+    struct text c = {0};
     int differ = 0;
     for (int i = 0; i < 20; i++) {
         assert_fine(synth_document(synth, (uint64_t)i, &a, &error));
@@ -25,7 +28,9 @@ static void check_repeats(const struct synth *synth, const char *name, int diffi
         differ += strcmp(a.data, c.data) != 0;
     }
     if (differ < 18) fail_msg("%s: another seed gives the same documents", name);
-    json_t *x = item_of(synth, SYNTH_TEST, 3), *y = item_of(&again, SYNTH_TEST, 3), *z = item_of(synth, SYNTH_TRAIN, 3);
+    json_t *x = item_of(synth, SYNTH_TEST, 3);
+    json_t *y = item_of(&again, SYNTH_TEST, 3);
+    json_t *z = item_of(synth, SYNTH_TRAIN, 3);
     assert_true(json_equal(x, y));
     assert_false(json_equal(x, z));
     json_decref(x), json_decref(y), json_decref(z);

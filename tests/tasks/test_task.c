@@ -173,11 +173,11 @@ static void bad_ini_is_refused(void **state) {
 
 static void bad_items_are_refused_by_line(void **state) {
     (void)state;
-    static const char choices[] = "[task]\nname=x\nkind=choices\nitems=bad.jsonl\n",
-                      asked[] = "[task]\nname=x\nkind=generate\nitems=bad.jsonl\n",
-                      gsm8k[] = "[task]\nname=x\nformat=gsm8k\nitems=bad.jsonl\n",
-                      words[] = "[task]\nname=x\nformat=lambada\nitems=bad.jsonl\n",
-                      pairs[] = "[task]\nname=x\nformat=blimp\nitems=bad.jsonl\n";
+    static const char choices[] = "[task]\nname=x\nkind=choices\nitems=bad.jsonl\n";
+    static const char asked[] = "[task]\nname=x\nkind=generate\nitems=bad.jsonl\n";
+    static const char gsm8k[] = "[task]\nname=x\nformat=gsm8k\nitems=bad.jsonl\n";
+    static const char words[] = "[task]\nname=x\nformat=lambada\nitems=bad.jsonl\n";
+    static const char pairs[] = "[task]\nname=x\nformat=blimp\nitems=bad.jsonl\n";
     static const char *const bad[][3] = {
         {choices, "", "holds no items"},
         {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\nrubbish\n", "line 2 of "},

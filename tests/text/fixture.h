@@ -109,7 +109,8 @@ static inline struct words make_words(size_t bytes, uint32_t seed) {
 /* A tokenizer learned from such words: folder/NAME. */
 static inline const char *make_tokenizer(const char *name, int vocab, bool byte_fallback) {
     struct words words = make_words(60000, 5);
-    const char *source = put("learn.txt", words.text, words.bytes), *path = at(name);
+    const char *source = put("learn.txt", words.text, words.bytes);
+    const char *path = at(name);
     free(words.text);
     struct ltm_tokenizer_train_options options = ltm_tokenizer_train_defaults();
     options.output = path;

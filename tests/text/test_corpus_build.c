@@ -80,7 +80,8 @@ static void every_document_comes_out_in_one_split(void **state) {
     struct words all = {0};
     const char *input = make_documents("docs.jsonl", 300, &all);
     struct ltm_corpus_build_options options = options_for(at("c1"), &input);
-    struct ltm_corpus_info info, read;
+    struct ltm_corpus_info info;
+    struct ltm_corpus_info read;
     options.heldout = 0.1;
     options.shard_tokens = 50000;
     assert_ok(ltm_corpus_build(&options, NULL, &info, &error));
@@ -94,7 +95,10 @@ static void every_document_comes_out_in_one_split(void **state) {
     assert_int_equal(read.heldout.documents, info.heldout.documents);
     assert_string_equal(read.tokenizer_digest, info.tokenizer_digest);
 
-    char *train = split_text(at("c1"), "train"), *held = split_text(at("c1"), "heldout"), *t = train, *h = held;
+    char *train = split_text(at("c1"), "train");
+    char *held = split_text(at("c1"), "heldout");
+    char *t = train;
+    char *h = held;
     for (const char *document = all.text; *document;) {
         size_t length = (size_t)(strchr(document, '|') + 1 - document);
         if (strncmp(t, document, length) == 0)
@@ -113,7 +117,8 @@ static void every_document_comes_out_in_one_split(void **state) {
 }
 
 static void assert_same_file(const char *a, const char *b) {
-    char first[17], second[17];
+    char first[17];
+    char second[17];
     assert_ok(checksum_file(first, a, &error));
     assert_ok(checksum_file(second, b, &error));
     assert_string_equal(first, second);
@@ -134,7 +139,8 @@ static void threads_do_not_reach_the_result(void **state) {
         for (int k = 0; k < 4; k++) {
             static const char *const files[] = {"train-00000.bin", "heldout-00000.bin", "tokenizer.model",
                                                 "corpus.json"};
-            char a[600], b[600];
+            char a[600];
+            char b[600];
             snprintf(a, sizeof a, "%s/%s", at(names[0]), files[k]);
             snprintf(b, sizeof b, "%s/%s", at(names[i]), files[k]);
             assert_same_file(a, b);
@@ -172,7 +178,8 @@ static void a_single_document_gives_its_tail(void **state) {
     assert_int_equal(info.train.bytes + info.heldout.bytes, words.bytes);
     assert_true(info.heldout.bytes >= (int64_t)words.bytes / 4);
     assert_true(info.heldout.bytes < (int64_t)words.bytes / 4 + 2000); /* up to a newline */
-    char *train = split_text(at("c3"), "train"), *held = split_text(at("c3"), "heldout");
+    char *train = split_text(at("c3"), "train");
+    char *held = split_text(at("c3"), "heldout");
     train[strlen(train) - 1] = held[strlen(held) - 1] = 0; /* the two ends */
     assert_memory_equal(train, words.text, strlen(train));
     assert_string_equal(held, words.text + strlen(train));
@@ -206,7 +213,8 @@ static void a_share_of_nothing_or_all_gives_one_split(void **state) {
 
 /* What must hold after a failure: the corpus that was there, no other trace. */
 static void assert_untouched(const char *corpus, const char *checksum) {
-    char now[17], path[600];
+    char now[17];
+    char path[600];
     snprintf(path, sizeof path, "%s/train-00000.bin", corpus);
     assert_ok(checksum_file(now, path, &error));
     assert_string_equal(now, checksum);
@@ -217,7 +225,8 @@ static void assert_untouched(const char *corpus, const char *checksum) {
 static void failures_leave_the_old_corpus(void **state) {
     (void)state;
     struct words words = make_words(400000, 4);
-    const char *good = put("good.txt", words.text, words.bytes), *corpus = strdup(at("c5"));
+    const char *good = put("good.txt", words.text, words.bytes);
+    const char *corpus = strdup(at("c5"));
     struct ltm_corpus_build_options options = options_for(corpus, &good);
     char checksum[17];
     assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
@@ -240,7 +249,8 @@ static void failures_leave_the_old_corpus(void **state) {
     assert_untouched(corpus, checksum);
 
     /* A disk that is full: a limit on the size of files stands for it. */
-    struct rlimit old, small;
+    struct rlimit old;
+    struct rlimit small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     small = old;
     small.rlim_cur = 100000;
@@ -292,8 +302,8 @@ static void what_is_no_part_of_a_corpus_is_not_taken_away(void **state) {
     (void)state;
     static const char *const foreign[] = {"c8/only-copy.txt", "c8/train-00000.bin.orig", "c8/.hidden",
                                           "c8.building/a.txt", "c8/xtrain-00000.bin"};
-    const char *input = put_text("two.jsonl", "{\"text\": \"first one\"}\n{\"text\": \"second one\"}\n"),
-               *inside = at("c8");
+    const char *input = put_text("two.jsonl", "{\"text\": \"first one\"}\n{\"text\": \"second one\"}\n");
+    const char *inside = at("c8");
     struct ltm_corpus_build_options options = options_for(at("c8"), &input);
     assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
     assert_ok(folder_create(at("c8.building"), &error));

@@ -68,7 +68,8 @@ static void separator_lines_end_documents(void **state) {
 static void separators_are_found_wherever_blocks_end(void **state) {
     (void)state;
     for (int before = TEXT_BLOCK - 8; before <= TEXT_BLOCK + 8; before++) {
-        struct words words = {0}, expected = {0};
+        struct words words = {0};
+        struct words expected = {0};
         for (int i = 0; i < before; i++) words_add(&words, i % 7 ? "x" : "\n", 1);
         words_add(&expected, words.text, words.bytes);
         words_add(&words, "\n<|end|>\nsecond\n", 16);
@@ -120,7 +121,8 @@ static void a_line_of_json_is_a_document(void **state) {
 
 static void a_json_document_larger_than_a_block_is_whole(void **state) {
     (void)state;
-    struct words line = {0}, expected = {0};
+    struct words line = {0};
+    struct words expected = {0};
     words_add(&line, "{\"text\": \"", 10);
     while (expected.bytes < 3 * TEXT_BLOCK) {
         words_add(&line, "some words\\n", 12);
@@ -167,7 +169,8 @@ static void message_of(void *user, const char *line) { snprintf(user, 1024, "%s"
 /* Text that is trained on must not be held out because it goes by two names. */
 static void a_file_is_read_once(void **state) {
     (void)state;
-    char line[1024] = "", expected[1024];
+    char line[1024] = "";
+    char expected[1024];
     const struct ltm_watch watch = {.user = line, .message = message_of};
     struct documents *documents;
     assert_ok(folder_create(at("twice/b"), &error));
@@ -230,9 +233,13 @@ static const char *put_parts(const char *name, const struct part *parts, int cou
 static void gzip_members_follow_one_another_and_nothing_else(void **state) {
     (void)state;
     static char zeros[600000];
-    const struct part one = {.text = "one "}, two = {.text = "two"}, none = {.text = ""},
-                      padding = {NULL, zeros, sizeof zeros}, junk = {NULL, "junk", 4}, half = {NULL, "\x1f", 1},
-                      begun = {NULL, "\x1f\x8b\x08", 3};
+    const struct part one = {.text = "one "};
+    const struct part two = {.text = "two"};
+    const struct part none = {.text = ""};
+    const struct part padding = {NULL, zeros, sizeof zeros};
+    const struct part junk = {NULL, "junk", 4};
+    const struct part half = {NULL, "\x1f", 1};
+    const struct part begun = {NULL, "\x1f\x8b\x08", 3};
     assert_documents(put_parts("p.txt.gz", (struct part[]){one, none, two}, 3), NULL, "one two|");
     assert_documents(put_parts("p.txt.gz", (struct part[]){one, two, padding}, 3), NULL, "one two|");
     assert_documents(put_parts("p.txt", (struct part[]){one, two}, 2), NULL, "one two|"); /* packed by another name */

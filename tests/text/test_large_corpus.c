@@ -88,7 +88,8 @@ static void tokens_are_read_where_they_stand(void **state) {
     (void)state;
     struct token_stream *stream;
     const int64_t places[] = {BIT_31 - 3, BIT_32 - 3, (int64_t)SHARD * 5 - 3, ALL - 6};
-    const uint16_t tokens[6] = {1, 2, 3, 4, 5, 6}, none[6] = {0};
+    const uint16_t tokens[6] = {1, 2, 3, 4, 5, 6};
+    const uint16_t none[6] = {0};
     int32_t read[8];
     for (int i = 0; i < 4; i++) put_tokens("train", places[i], tokens, 6);
     assert_int_equal(token_stream_open(&stream, corpus, "train", NULL), LTM_OK);
@@ -135,7 +136,8 @@ static void a_slow_step_trains_on_text_beyond_32_bits(void **state) {
     struct slow_step done;
     struct rig rig;
     struct sequence_score empty[BATCH];
-    int beyond = 0, beyond_32 = 0;
+    int beyond = 0;
+    int beyond_32 = 0;
     uint16_t text[LENGTH];
     for (uint32_t t = 0; t < LENGTH; t++) text[t] = (uint16_t)(1 + t * 7 % (VOCAB - 1));
     open_rig(&rig, &c);

@@ -34,10 +34,13 @@ static void an_epoch_takes_every_chunk_once(void **state) {
 
 static void epochs_differ_in_offset_and_order(void **state) {
     (void)state;
-    struct sequence_order order, other;
+    struct sequence_order order;
+    struct sequence_order other;
     assert_int_equal(sequence_order_init(&order, 1000000, 100, 1, &error), LTM_OK);
     assert_int_equal(sequence_order_init(&other, 1000000, 100, 2, &error), LTM_OK);
-    int offsets = 0, in_order = 0, same = 0;
+    int offsets = 0;
+    int in_order = 0;
+    int same = 0;
     for (int64_t epoch = 0; epoch < 20; epoch++)
         offsets += sequence_start(&order, epoch * order.per_epoch) % 100 != sequence_start(&order, 0) % 100;
     for (int64_t i = 0; i + 1 < order.per_epoch; i++) {

@@ -17,7 +17,9 @@ static struct shard_writer write_shards(const char *where, const char *split, in
     assert_ok(shard_writer_end(&writer, &error));
     assert_int_equal(writer.shards, (tokens + limit - 1) / limit);
     for (int i = 0; i < writer.shards; i++) {
-        char name[64], checksum[17], path[600];
+        char name[64];
+        char checksum[17];
+        char path[600];
         snprintf(name, sizeof name, "%s-%05d.bin", split, i);
         assert_ok(path_join(path, sizeof path, where, name, &error));
         assert_ok(checksum_file(checksum, path, &error));

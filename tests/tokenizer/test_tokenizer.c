@@ -16,7 +16,9 @@ static struct ltm_tokenizer *open_model(const char *path) {
 static size_t assert_round_trip(const struct ltm_tokenizer *tokenizer, const char *text, size_t bytes) {
     int32_t *ids;
     char *back;
-    size_t count, back_bytes, piece_bytes = 0;
+    size_t count;
+    size_t back_bytes;
+    size_t piece_bytes = 0;
     assert_ok(ltm_tokenizer_encode(tokenizer, text, bytes, &ids, &count, &error));
     assert_ok(ltm_tokenizer_decode(tokenizer, ids, count, &back, &back_bytes, &error));
     for (size_t i = 0; i < count; i++) piece_bytes += ltm_tokenizer_piece_bytes(tokenizer, ids[i]);
@@ -71,10 +73,12 @@ static const char *const awkward[] = {" ",
 /* Code points of all lengths, words of the training text, and what SentencePiece treats in its own way. */
 static struct words random_text(uint32_t which) {
     struct words words = {0};
-    uint32_t i = 0, length = draw(seed + which, i++) % 200;
+    uint32_t i = 0;
+    uint32_t length = draw(seed + which, i++) % 200;
     words_add(&words, "", 0);
     for (uint32_t k = 0; k < length; k++) {
-        uint32_t kind = draw(seed + which, i++) % 8, value = draw(seed + which, i++);
+        uint32_t kind = draw(seed + which, i++) % 8;
+        uint32_t value = draw(seed + which, i++);
         const char *special = awkward[value % (sizeof awkward / sizeof awkward[0])];
         if (kind < 3)
             words_add(&words, special, strlen(special));
@@ -240,7 +244,8 @@ static void without_bytes_the_unknown_piece_stands_in(void **state) {
     const char *text = "ka\xE2\x82\xAClo\xE2\x96\x81mi";
     int32_t *ids;
     char *back;
-    size_t count, bytes;
+    size_t count;
+    size_t bytes;
     assert_ok(ltm_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, &error));
     assert_ok(ltm_tokenizer_decode(tokenizer, ids, count, &back, &bytes, &error));
     assert_string_equal(back, "ka\xEF\xBF\xBDlo\xEF\xBF\xBDmi");
@@ -321,9 +326,11 @@ static const char *model_with(const char *piece, float score, int type, const ch
 static void models_made_to_deceive_are_refused(void **state) {
     (void)state;
     static const char charsmap[] = "\x1A\x0C\x12\x0A\x04\x00\x00\x00\xff\xff\xff\xff"
-                                   "ab", /* normalizer_spec */
-        word[] = "\x12\x02\x18\x03", group[] = "\x0B\x0C",
-                      cut[] = "\x0A\xff\xff\xff\xff\x0f"
+                                   "ab";
+    static const char /* normalizer_spec */
+        word[] = "\x12\x02\x18\x03";
+    static const char group[] = "\x0B\x0C";
+    static const char cut[] = "\x0A\xff\xff\xff\xff\x0f"
                               "ab";
     ltm_tokenizer_close(open_model(model_with("b", -1, PIECE_NORMAL, NULL, 0)));
     ltm_tokenizer_close(
@@ -345,7 +352,8 @@ static void models_made_to_deceive_are_refused(void **state) {
 /* No damage to a model's bytes may crash the program: it opens or is refused. */
 static void damaged_models_are_refused_or_work(void **state) {
     (void)state;
-    char *good, *bytes;
+    char *good;
+    char *bytes;
     size_t size;
     assert_ok(file_read_text(&good, &size, make_tokenizer("good.model", 300, true), 1 << 20, &error));
     bytes = malloc(size);

@@ -32,7 +32,8 @@ static void the_same_seed_gives_the_same_model_for_any_threads(void **state) {
     const char *input = make_text("train.txt");
     for (int kind = 0; kind < 2; kind++) {
         struct ltm_tokenizer_train_options options = options_for(at("same.model"), &input, 500);
-        char first[17], again[17];
+        char first[17];
+        char again[17];
         options.kind = kind ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
         options.sample_bytes = 50000;
         options.threads = 1;
@@ -61,7 +62,8 @@ static void a_sample_is_even_and_keeps_its_bound(void **state) {
     struct text_sample sample;
     assert_ok(text_sample_draw(&sample, &input, 85000, 3, NULL, &error)); /* a quarter: 18 bytes a line */
     assert_in_range(sample.bytes, 85000 * 8 / 10, 85000);
-    int last = -1, quarter[4] = {0};
+    int last = -1;
+    int quarter[4] = {0};
     for (size_t i = 0; i < sample.count; i++) {
         int number = atoi(sample.text + sample.lines[i].from + 5);
         assert_true(number > last); /* in order, none twice */
@@ -176,15 +178,18 @@ static void very_long_lines_are_learned_from(void **state) {
 
 static void failures_leave_the_old_model(void **state) {
     (void)state;
-    const char *input = make_text("train.txt"), *bad = put("bad.txt", "ok \xFF", 4);
+    const char *input = make_text("train.txt");
+    const char *bad = put("bad.txt", "ok \xFF", 4);
     struct ltm_tokenizer_train_options options = options_for(at("kept.model"), &input, 400);
-    char before[17], after[17];
+    char before[17];
+    char after[17];
     train(&options, before);
     options.input.paths = &bad;
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
     assert_says("byte 3 is 0xFF");
 
-    struct rlimit old, small; /* stands for a full disk */
+    struct rlimit old;
+    struct rlimit small; /* stands for a full disk */
     options.input.paths = &input;
     options.vocab = 450;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
@@ -207,9 +212,11 @@ static void failures_leave_the_old_model(void **state) {
 
 static void the_text_is_not_replaced(void **state) {
     (void)state;
-    const char *input = make_text("read.txt"), *parent = folder;
+    const char *input = make_text("read.txt");
+    const char *parent = folder;
     struct ltm_tokenizer_train_options options = options_for(input, &input, 400);
-    char before[17], after[17];
+    char before[17];
+    char after[17];
     assert_ok(checksum_file(before, input, &error));
     for (int i = 0; i < 2; i++) { /* named, or found in a folder */
         options.input.paths = i ? &parent : &input;

@@ -11,7 +11,8 @@
 enum { STEPS = 100000, FIRST = 2000, ROOM_KB = 256 };
 
 static long resident_kb(void) {
-    long pages = 0, resident = 0;
+    long pages = 0;
+    long resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     if (!file) skip();
     assert_int_equal(fscanf(file, "%ld %ld", &pages, &resident), 2);

@@ -136,7 +136,8 @@ static void a_loss_that_is_not_finite_names_its_sequence_and_changes_nothing(voi
     struct sequence_score healthy[BATCH];
     struct slow_step done;
     struct rig rig;
-    char text[FAULT_TEXT], wanted[FAULT_TEXT];
+    char text[FAULT_TEXT];
+    char wanted[FAULT_TEXT];
     int64_t start;
     uint16_t token;
     open_rig(&rig, &c);
@@ -290,7 +291,8 @@ static void take_account(struct account *a, struct rig *rig) {
 static void a_fast_loop_that_diverges_spoils_no_batch(void **state) {
     (void)state;
     struct ltm_config c = tiny();
-    struct account healthy, spoilt;
+    struct account healthy;
+    struct account spoilt;
     struct rig rig;
     int64_t start;
     uint16_t token;

@@ -77,9 +77,12 @@ static ltm_status train(const struct ltm_config *c, int64_t until, struct ltm_tr
 
 /* No norm bears the rare token's embedding then; the output layer does not read it, so that the other sequences do not notice. */
 static void spoil(const struct ltm_config *c, int64_t step) {
-    char folder[1100], path[1200], hex[17];
+    char folder[1100];
+    char path[1200];
+    char hex[17];
     uint64_t header;
-    const float huge = 1e20f, none = 0;
+    const float huge = 1e20f;
+    const float none = 0;
     struct weight_table table;
     struct file_map map;
     snprintf(folder, sizeof folder, "%s/checkpoints/step-%08lld", c->run.dir, (long long)step);
@@ -103,7 +106,10 @@ static void spoil(const struct ltm_config *c, int64_t step) {
 
 /* The line of a slow step, which is there once; NULL where there is none. */
 static json_t *line_of(const struct ltm_config *c, int64_t step) {
-    char path[1100], *text, *line, *rest;
+    char path[1100];
+    char *text;
+    char *line;
+    char *rest;
     size_t bytes;
     json_t *found = NULL;
     snprintf(path, sizeof path, "%s/log.jsonl", c->run.dir);
@@ -122,7 +128,10 @@ static json_t *line_of(const struct ltm_config *c, int64_t step) {
 
 /* Lines of its held-out score that say it is not finite. */
 static int heldout_lines_of(const struct ltm_config *c, int64_t step) {
-    char path[1100], *text, *line, *rest;
+    char path[1100];
+    char *text;
+    char *line;
+    char *rest;
     size_t bytes;
     int found = 0;
     snprintf(path, sizeof path, "%s/log.jsonl", c->run.dir);
@@ -160,7 +169,8 @@ static void stop_keeps_the_state_before_the_step(void **state) {
     const struct ltm_config c = begin("stop");
     struct ltm_error error;
     struct ltm_train_result result;
-    char wanted[200], path[1100];
+    char wanted[200];
+    char path[1100];
     snprintf(wanted, sizeof wanted,
              "slow step %d of %d: the loss of sequence %d of the batch (first token %lld) is not finite", SPOILT_STEP,
              STEPS, SPOILT, (long long)spoilt_start);
@@ -178,10 +188,14 @@ static void stop_keeps_the_state_before_the_step(void **state) {
 
 static void skip_goes_on_without_that_update_to_the_same_bits_after_a_resume(void **state) {
     (void)state;
-    struct ltm_config whole = begin("skip"), cut = begin("skip-cut");
+    struct ltm_config whole = begin("skip");
+    struct ltm_config cut = begin("skip-cut");
     struct ltm_error error;
     struct ltm_train_result result;
-    char a[1100], b[1100], sum_a[17], sum_b[17];
+    char a[1100];
+    char b[1100];
+    char sum_a[17];
+    char sum_b[17];
     assert_int_equal(train(&whole, 0, NULL, &error), LTM_NUMERIC); /* stop is the default; then the user decides */
     whole.run.on_nonfinite = cut.run.on_nonfinite = LTM_NONFINITE_SKIP;
     assert_int_equal(train(&whole, 0, &result, &error), LTM_OK);
@@ -193,7 +207,8 @@ static void skip_goes_on_without_that_update_to_the_same_bits_after_a_resume(voi
     assert_int_equal(result.skipped, 1);
     for (int64_t step = 1; step <= STEPS; step++) {
         expect_line(&whole, step, step == SPOILT_STEP ? "sequence 7" : NULL);
-        json_t *one = line_of(&whole, step), *other = line_of(&cut, step);
+        json_t *one = line_of(&whole, step);
+        json_t *other = line_of(&cut, step);
         static const char *const keys[] = {"recon", "kl", "loss", "grad_norm"};
         for (int i = 0; i < 4; i++)
             assert_true(json_number_value(json_object_get(one, keys[i])) ==
@@ -214,7 +229,9 @@ static void a_bound_that_is_not_finite_stops_the_run_every_time(void **state) {
     struct ltm_config c = tiny("heldout");
     struct ltm_error error;
     struct ltm_train_result result;
-    char folder[600], path[700], name[700];
+    char folder[600];
+    char path[700];
+    char name[700];
     const uint16_t rare = RARE;
     snprintf(folder, sizeof folder, "%s/rare-heldout", test_folder());
     test_write_corpus(folder, 2000, 400, RARE);
@@ -300,7 +317,8 @@ static void write_spiky_corpus(char folder[600]) {
 
 static void a_spike_is_told_and_marked_and_the_same_after_a_resume(void **state) {
     (void)state;
-    struct ltm_config whole = tiny("spike"), cut = tiny("spike-cut");
+    struct ltm_config whole = tiny("spike");
+    struct ltm_config cut = tiny("spike-cut");
     struct ltm_error error;
     struct ltm_train_result result;
     struct ltm_config *const both[] = {&whole, &cut};

@@ -108,7 +108,8 @@ static void remember(void *user, const char *line) {
 static void a_run_that_moves_says_so_and_keeps_both_accounts(void **state) {
     (void)state;
     struct ltm_config c = tiny();
-    char path[LTM_PATH_MAX], kept[LTM_PATH_MAX];
+    char path[LTM_PATH_MAX];
+    char kept[LTM_PATH_MAX];
     const struct ltm_train_hooks hooks = {.watch = {.message = remember}};
     train_on(&c);
     snprintf(c.run.dir, sizeof c.run.dir, "%.500s/moved", test_folder());

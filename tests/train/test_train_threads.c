@@ -109,7 +109,11 @@ static void train_whole(const struct ltm_config *config) {
 
 /* The log without what a clock wrote. */
 static char *log_of(const char *run) {
-    char path[1100], *text, *out = calloc(1, 1 << 20), *line, *rest;
+    char path[1100];
+    char *text;
+    char *out = calloc(1, 1 << 20);
+    char *line;
+    char *rest;
     size_t bytes;
     snprintf(path, sizeof path, "%s/log.jsonl", run);
     assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
@@ -129,8 +133,10 @@ static char *log_of(const char *run) {
 }
 
 static void same_file(const char *a, const char *b, const char *name) {
-    char path_a[1100], path_b[1100];
-    struct file_map map_a, map_b;
+    char path_a[1100];
+    char path_b[1100];
+    struct file_map map_a;
+    struct file_map map_b;
     snprintf(path_a, sizeof path_a, "%s/checkpoints/last/%s", a, name);
     snprintf(path_b, sizeof path_b, "%s/checkpoints/last/%s", b, name);
     assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
@@ -143,9 +149,12 @@ static void same_file(const char *a, const char *b, const char *name) {
 
 /* The data of a model file behind its header, which tells threads and folder. */
 static void same_weights(const char *a, const char *b) {
-    char path_a[1100], path_b[1100];
-    struct file_map map_a, map_b;
-    uint64_t header_a, header_b;
+    char path_a[1100];
+    char path_b[1100];
+    struct file_map map_a;
+    struct file_map map_b;
+    uint64_t header_a;
+    uint64_t header_b;
     snprintf(path_a, sizeof path_a, "%s/checkpoints/last/model.safetensors", a);
     snprintf(path_b, sizeof path_b, "%s/checkpoints/last/model.safetensors", b);
     assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
@@ -159,7 +168,11 @@ static void same_weights(const char *a, const char *b) {
 }
 
 static void resume_check(const struct ltm_config *a, const struct ltm_config *b) {
-    char *log_a = log_of(a->run.dir), *log_b = log_of(b->run.dir), best_a[64] = {0}, best_b[64] = {0}, path[1100];
+    char *log_a = log_of(a->run.dir);
+    char *log_b = log_of(b->run.dir);
+    char best_a[64] = {0};
+    char best_b[64] = {0};
+    char path[1100];
     assert_string_equal(log_a, log_b);
     same_weights(a->run.dir, b->run.dir);
     same_file(a->run.dir, b->run.dir, "optimizer.safetensors");
@@ -201,7 +214,8 @@ static void train_in_bf16(struct ltm_config *config) {
 
 static void in_bf16_bits_do_not_depend_on_threads(void **state) {
     (void)state;
-    struct ltm_config one = tiny("bf16-one-thread"), fp32 = tiny("fp32");
+    struct ltm_config one = tiny("bf16-one-thread");
+    struct ltm_config fp32 = tiny("fp32");
     one.run.threads = 1;
     train_in_bf16(&one);
     for (int threads = 2; threads <= 5; threads++) {
@@ -214,7 +228,8 @@ static void in_bf16_bits_do_not_depend_on_threads(void **state) {
     }
     fp32.run.precision = LTM_PRECISION_FP32;
     train_whole(&fp32);
-    char *log_a = log_of(one.run.dir), *log_b = log_of(fp32.run.dir);
+    char *log_a = log_of(one.run.dir);
+    char *log_b = log_of(fp32.run.dir);
     assert_string_not_equal(log_a, log_b); /* it was bf16 */
     free(log_a);
     free(log_b);
@@ -223,7 +238,8 @@ static void in_bf16_bits_do_not_depend_on_threads(void **state) {
 /* Whatever `auto` would choose today, here or elsewhere. */
 static void a_resumed_run_keeps_its_precision(void **state) {
     (void)state;
-    struct ltm_config whole = tiny("bf16-whole"), killed = tiny("bf16-killed");
+    struct ltm_config whole = tiny("bf16-whole");
+    struct ltm_config killed = tiny("bf16-killed");
     char said[4096];
     train_in_bf16(&whole);
     killed.run.precision = LTM_PRECISION_BF16;
@@ -242,7 +258,9 @@ static void a_resumed_run_keeps_its_precision(void **state) {
 
 static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **state) {
     (void)state;
-    struct ltm_config fp32 = tiny("plain-fp32"), automatic = tiny("plain-auto"), bf16 = tiny("plain-bf16");
+    struct ltm_config fp32 = tiny("plain-fp32");
+    struct ltm_config automatic = tiny("plain-auto");
+    struct ltm_config bf16 = tiny("plain-bf16");
     char said[4096];
     fp32.run.precision = LTM_PRECISION_FP32;
     train_whole(&fp32);
@@ -274,9 +292,11 @@ static void a_killed_run_resumes_to_the_same_bits(void **state) {
 /* Killed by the clock: also while a checkpoint is being written. Seconds differ by machine; any moment must do. */
 static void a_run_killed_at_any_moment_resumes_to_the_same_bits(void **state) {
     (void)state;
-    struct ltm_config whole = tiny("dense"), killed = tiny("dense-killed");
+    struct ltm_config whole = tiny("dense");
+    struct ltm_config killed = tiny("dense-killed");
     whole.run.checkpoint_every = killed.run.checkpoint_every = 1;
-    struct timespec began, ended;
+    struct timespec began;
+    struct timespec ended;
     clock_gettime(CLOCK_MONOTONIC, &began);
     train_whole(&whole);
     clock_gettime(CLOCK_MONOTONIC, &ended);
@@ -290,7 +310,8 @@ static void a_run_killed_at_any_moment_resumes_to_the_same_bits(void **state) {
 
 static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state) {
     (void)state;
-    const struct ltm_config whole = tiny("unstopped"), stopped = tiny("stopped");
+    const struct ltm_config whole = tiny("unstopped");
+    const struct ltm_config stopped = tiny("stopped");
     train_whole(&whole);
     for (int step = 5; step <= 7; step += 2) {
         char said[4096];
@@ -307,8 +328,10 @@ static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state)
 
 static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **state) {
     (void)state;
-    const struct ltm_config whole = tiny("undamaged"), damaged = tiny("damaged");
-    char path[1100], said[4096];
+    const struct ltm_config whole = tiny("undamaged");
+    const struct ltm_config damaged = tiny("damaged");
+    char path[1100];
+    char said[4096];
     train_whole(&whole);
     assert_int_equal(train(&damaged, (struct child){.kill_at = 9}, NULL, 0), -1);
     snprintf(path, sizeof path, "%s/checkpoints/step-00000008/optimizer.safetensors", damaged.run.dir);
@@ -324,7 +347,8 @@ static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **stat
 
 static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
     (void)state;
-    const struct ltm_config whole = tiny("roomy"), full = tiny("full");
+    const struct ltm_config whole = tiny("roomy");
+    const struct ltm_config full = tiny("full");
     char said[4096];
     train_whole(&whole);
     assert_int_equal(train(&full, (struct child){.kill_at = 6}, NULL, 0), -1);
@@ -351,7 +375,9 @@ static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
     (void)state;
     const struct ltm_config whole = tiny("corpus-whole");
     struct ltm_config c = tiny("corpus-moved");
-    char said[4096], other[700], moved[700];
+    char said[4096];
+    char other[700];
+    char moved[700];
     train_whole(&whole);
     assert_int_equal(train(&c, (struct child){.kill_at = 6}, NULL, 0), -1);
     snprintf(other, sizeof other, "%s/other", test_folder());

@@ -25,7 +25,8 @@ static struct ltm_config tiny(void) {
 static const char *write_run(const char *name, int more, const char *digest) {
     const struct ltm_config c = tiny();
     const struct checkpoint_state state = {.step = 1, .best_step = 1};
-    const char *run = at(name), *tokenizer = make_model("pieces.model", more, true, true);
+    const char *run = at(name);
+    const char *tokenizer = make_model("pieces.model", more, true, true);
     struct ltm_tokenizer *opened;
     struct rig rig;
     assert_ok(ltm_tokenizer_open(&opened, tokenizer, &error));
@@ -66,7 +67,9 @@ static void another_tokenizer_is_refused(void **state) {
 
 /* Replaces what stands behind `key` in the checkpoint's state.json, and leaves out its own checksum, as before there was one. */
 static void write_state(const char *run, const char *key, const char *value) {
-    char path[600], *text, *after;
+    char path[600];
+    char *text;
+    char *after;
     size_t bytes;
     FILE *file;
     snprintf(path, sizeof path, "%s/checkpoints/step-00000001/state.json", run);
@@ -122,7 +125,8 @@ static void a_state_that_no_run_has_is_refused(void **state) {
 static void a_state_with_a_wrong_byte_is_refused(void **state) {
     (void)state;
     const char *run = write_run("rotten", 0, NULL);
-    char path[600], *text;
+    char path[600];
+    char *text;
     size_t bytes;
     int64_t step;
     snprintf(path, sizeof path, "%s/checkpoints/step-00000001/state.json", run);

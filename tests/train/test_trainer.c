@@ -100,7 +100,8 @@ static void test_kl_warmup(void **state) {
 static void test_any_number_of_threads(void **state) {
     (void)state;
     struct ltm_config c = tiny();
-    float *one = test_zeros(1 << 14), *more = test_zeros(1 << 14);
+    float *one = test_zeros(1 << 14);
+    float *more = test_zeros(1 << 14);
     c.slow.samples = 3;
     for (int objective = LTM_OBJECTIVE_ELBO; objective <= LTM_OBJECTIVE_IWAE; objective++) {
         c.slow.objective = objective;

@@ -12,12 +12,15 @@
 
 /* Nats a token of the held-out split under the training split's frequencies, each count one higher so that none is zero. */
 static double unigram(const char *corpus, int vocab) {
-    struct token_stream *train, *heldout;
-    double *count = calloc((size_t)vocab, sizeof *count), sum = 0;
+    struct token_stream *train;
+    struct token_stream *heldout;
+    double *count = calloc((size_t)vocab, sizeof *count);
+    double sum = 0;
     assert_non_null(count);
     assert_int_equal(token_stream_open(&train, corpus, "train", NULL), LTM_OK);
     assert_int_equal(token_stream_open(&heldout, corpus, "heldout", NULL), LTM_OK);
-    const int64_t n = token_stream_count(train), m = token_stream_count(heldout);
+    const int64_t n = token_stream_count(train);
+    const int64_t m = token_stream_count(heldout);
     int32_t token;
     for (int64_t i = 0; i < n; i++) {
         token_stream_read(train, i, 1, &token);
@@ -35,7 +38,8 @@ static double unigram(const char *corpus, int vocab) {
 
 static void bound_ends_well_below_unigram(void **state) {
     (void)state;
-    char corpus[700], command[1200];
+    char corpus[700];
+    char command[1200];
     struct ltm_error error = {0};
     snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
     snprintf(command, sizeof command, "DATA=%s corpora/kjv/build >%s/recipe.log 2>&1", test_folder(), test_folder());
