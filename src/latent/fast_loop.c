@@ -106,9 +106,12 @@ static void take_step(struct fast_loop *loop, const struct ltm_fast_config *conf
     }
 }
 
-static double nll_of(const struct fast_loop *loop, int g, int length) {
+double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length) {
+    const size_t at = (size_t)g * (size_t)length;
+    const float *nll = loop->nll + at;
+    const float *weights = loop->weights ? loop->weights + at : NULL;
     double sum = 0;
-    for (int t = 0; t < length; t++) sum += (double)loop->nll[(size_t)g * (size_t)length + (size_t)t];
+    for (int t = from; t < length; t++) sum += weights ? (double)weights[t] * (double)nll[t] : (double)nll[t];
     return sum;
 }
 
@@ -140,11 +143,12 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
             memcpy(loop->z, loop->mu, n * sizeof *loop->z);
         else
             posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
-        decoder_latent_gradient(pass, loop->z, loop->nll, loop->dz);
+        decoder_latent_gradient(pass, loop->z, loop->weights, loop->nll, loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
-            loop->start[g] += nll_of(loop, g, length) / (double)loop->kl_weight;
+            loop->start[g] += fast_loop_nll(loop, g, 0, length) / (double)loop->kl_weight;
         for (int g = 0; trace && g < sequences; g++)
-            trace[(size_t)s * (size_t)sequences + (size_t)g] = fast_loop_kl(loop, g) + nll_of(loop, g, length);
+            trace[(size_t)s * (size_t)sequences + (size_t)g] =
+                fast_loop_kl(loop, g) + fast_loop_nll(loop, g, 0, length);
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, n);
         take_step(loop, config, s, n);
     }

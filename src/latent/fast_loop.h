@@ -23,6 +23,7 @@ struct fast_loop {
     float *curvature;                 /* of natural */
     float *pull;                      /* of langevin */
     struct posterior_visits visits;
+    const float *weights; /* (G, T), borrowed: what each token counts in fit and sums; NULL, as at first, = 1 each */
     float *nll;
     double *start;   /* (G): negative ELBO where the fit began, under its first noise */
     bool *diverged;  /* (G): by the last fast_loop_run; false after fast_loop_start */
@@ -66,6 +67,9 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
 enum { FAST_LOOP_DIVERGED = 10 };
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace);
+
+/* -log p(x|z) of the group's sequence g from token `from` of `length` on, as last computed into nll: each token by its weight. */
+double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length);
 
 /* KL of the group's i-th posterior, nats. */
 double fast_loop_kl(const struct fast_loop *loop, int i);

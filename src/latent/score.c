@@ -73,11 +73,8 @@ static void score_draw(const struct group_scoring *s, const struct noise_source 
     decoder_score(s->w->pass, loop->z, loop->nll);
 }
 
-/* -log p of the tokens from `from` on of the group's sequence g, as last scored. */
 static double nll_from(const struct group_scoring *s, int g, int from) {
-    double nll = 0;
-    for (int t = from; t < s->length; t++) nll += (double)s->w->loop.nll[(size_t)g * (size_t)s->length + (size_t)t];
-    return nll;
+    return fast_loop_nll(&s->w->loop, g, from, s->length);
 }
 
 static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
@@ -149,12 +146,11 @@ static void score_plain(const struct group_scoring *s, int64_t first) {
     }
 }
 
-/* All figures of the sequences at starts[first …]. False when one holds an id outside the vocabulary. */
-static bool score_group(const struct group_scoring *s, const struct token_stream *stream, const int64_t *starts,
-                        int64_t first) {
+/* All figures of the sequences from `first` on. False when one holds an id outside the vocabulary. */
+static bool score_group(const struct group_scoring *s, const struct sequence_source *source, int64_t first) {
     const struct score_options *o = s->options;
     const uint32_t number = (uint32_t)first;
-    if (!worker_begin(s->w, stream, starts + first, number, s->count, s->length)) return false;
+    if (!worker_begin(s->w, source, first, number, s->count, s->length)) return false;
     memset(s->scores, 0, (size_t)s->count * sizeof *s->scores);
     if (s->w->loop.latents == 0) {
         score_plain(s, first);
@@ -165,9 +161,9 @@ static bool score_group(const struct group_scoring *s, const struct token_stream
     if (o->fitted_noise) score_fitted_noise(s);
     if (o->prior) score_prior(s);
     if (!o->first_part) return true;
-    worker_begin(s->w, stream, starts + first, number, s->count, o->first_part);
+    worker_begin(s->w, source, first, number, s->count, o->first_part);
     fit(s, o->first_part, 1);
-    worker_begin(s->w, stream, starts + first, number, s->count, s->length);
+    worker_begin(s->w, source, first, number, s->count, s->length);
     score_rest(s);
     return true;
 }
@@ -179,13 +175,13 @@ static void tell(const struct ltm_watch *watch, int64_t done, int64_t count) {
 }
 
 static ltm_status check_finite(const struct decoder *decoder, const struct sequence_score *scores,
-                               const int64_t *starts, int64_t count, struct ltm_error *error) {
+                               const struct sequence_source *source, struct ltm_error *error) {
     char what[120];
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < source->count; i++) {
         const struct sequence_score *s = &scores[i];
         if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior)) continue;
         snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
-                 (long long)i, (long long)starts[i]);
+                 (long long)i, (long long)source->place(source, i));
         return decoder_fail_nonfinite(decoder, what,
                                       "lower fast.lr or use a checkpoint from before the training diverged", error);
     }
@@ -199,16 +195,16 @@ int64_t score_diverged(const struct sequence_score *scores, int64_t count, int64
     return diverged;
 }
 
-static void tell_diverged(const struct sequence_score *scores, const int64_t *starts, int64_t count,
+static void tell_diverged(const struct sequence_score *scores, const struct sequence_source *source,
                           const struct ltm_watch *watch) {
     char line[400];
     int64_t first = 0;
-    const int64_t diverged = score_diverged(scores, count, &first);
+    const int64_t diverged = score_diverged(scores, source->count, &first);
     if (!diverged || !watch || !watch->message) return;
     snprintf(line, sizeof line,
              "the fast loop diverged on %lld of %lld sequences, first on sequence %lld (first token %lld); under the "
              "prior, which stands in for such a fit, their scores are still bounds; a lower fast.lr may mend it",
-             (long long)diverged, (long long)count, (long long)first, (long long)starts[first]);
+             (long long)diverged, (long long)source->count, (long long)first, (long long)source->place(source, first));
     watch->message(watch->user, line);
 }
 
@@ -231,9 +227,9 @@ cleanup:
     return status;
 }
 
-ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
-                           const int64_t *starts, int64_t count, const struct score_options *options,
-                           struct ltm_error *error) {
+ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct sequence_source *source,
+                           const struct score_options *options, struct ltm_error *error) {
+    const int64_t count = source->count;
     const int group = workers->group;
     const int length = workers->length;
     const int64_t groups = (count + group - 1) / group;
@@ -258,7 +254,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
                                             .means = means + (size_t)me * (size_t)group,
                                             .count = here,
                                             .length = length};
-            if (!score_group(&s, stream, starts, first)) {
+            if (!score_group(&s, source, first)) {
                 foreign = true;
                 continue;
             }
@@ -274,8 +270,8 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         goto cleanup;
     }
     TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
-    status = check_finite(decoder_pass_decoder(workers->each[0].pass), scores, starts, count, error);
-    if (status == LTM_OK) tell_diverged(scores, starts, count, options->watch);
+    status = check_finite(decoder_pass_decoder(workers->each[0].pass), scores, source, error);
+    if (status == LTM_OK) tell_diverged(scores, source, options->watch);
 cleanup:
     free(means);
     return status;

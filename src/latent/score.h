@@ -45,12 +45,11 @@ struct score_options {
     const struct ltm_watch *watch; /* or NULL */
 };
 
-/* Score `count` sequences of workers->length tokens that begin at `starts`; scores (count). A sequence whose fit diverges is scored under the prior, which
+/* Score all sequences of the source, workers->length tokens each; scores (count). A sequence whose fit diverges is scored under the prior, which
  * is still a bound, counted, and told to the watch. Processes divide the groups and all
  * get all scores: each calls it with the same sequences. The result is the same for any number of threads and processes. LTM_NUMERIC when a score is not finite, naming the sequence. */
-ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct token_stream *stream,
-                           const int64_t *starts, int64_t count, const struct score_options *options,
-                           struct ltm_error *error);
+ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct sequence_source *source,
+                           const struct score_options *options, struct ltm_error *error);
 
 /* Mean over sequences of recon, KL and their sum, in nats a token, and standard errors of the means. */
 struct score_summary {

@@ -1,7 +1,6 @@
 #include "latent/workers.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
@@ -21,7 +20,8 @@ ltm_status workers_create(struct workers *workers, const struct decoder *decoder
         TRY(fast_loop_create(&w->loop, decoder, group, length, error));
         TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
         TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
-        TRY(NEW_ARRAY(w->chunk, (size_t)length + 1, "tokens", error));
+        TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
+        TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
         TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
     }
     return LTM_OK;
@@ -37,7 +37,8 @@ void workers_free(struct workers *workers) {
         fast_loop_free(&w->loop);
         free(w->tokens);
         free(w->targets);
-        free(w->chunk);
+        free(w->weights);
+        free(w->scaled);
         free(w->numbers);
     }
     free(workers->each);
@@ -45,25 +46,51 @@ void workers_free(struct workers *workers) {
 }
 
 size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training) {
-    const size_t tokens = (2 * (size_t)group * (size_t)length + (size_t)length + (size_t)group + 1) * sizeof(int32_t);
+    const size_t tokens = (4 * (size_t)length + 1) * (size_t)group * sizeof(int32_t); /* a float is as large */
     return (size_t)threads *
            (decoder_pass_bytes(decoder, group, length, training) + fast_loop_bytes(decoder, group, length) + tokens);
 }
 
-bool worker_begin(struct worker *worker, const struct token_stream *stream, const int64_t *starts, uint32_t first,
-                  int count, int length) {
-    const size_t T = (size_t)length;
+/* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */
+static bool read_sequence(struct worker *worker, const struct sequence_source *source, int64_t i, int g, int length,
+                          bool *weighted) {
     const int vocab = decoder_pass_decoder(worker->pass)->config.vocab;
-    for (int g = 0; g < count; g++) {
-        token_stream_read(stream, starts[g], T + 1, worker->chunk);
-        for (size_t t = 0; t <= T; t++)
-            if (worker->chunk[t] >= vocab) return false;
-        memcpy(worker->tokens + (size_t)g * T, worker->chunk, T * sizeof *worker->chunk);
-        memcpy(worker->targets + (size_t)g * T, worker->chunk + 1, T * sizeof *worker->chunk);
-        worker->numbers[g] = first + (uint32_t)g;
+    const size_t at = (size_t)g * (size_t)length;
+    int32_t *tokens = worker->tokens + at;
+    int32_t *targets = worker->targets + at;
+    float *weights = worker->weights + at;
+    const bool here = source->read(source, i, length, tokens, targets, weights);
+    *weighted = *weighted || here;
+    for (int t = 0; t < length; t++) {
+        if (tokens[t] >= vocab || targets[t] >= vocab) return false;
+        if (!here) weights[t] = 1;
     }
+    return true;
+}
+
+bool worker_begin(struct worker *worker, const struct sequence_source *source, int64_t first, uint32_t number,
+                  int count, int length) {
+    bool weighted = false;
+    for (int g = 0; g < count; g++) {
+        if (!read_sequence(worker, source, first + g, g, length, &weighted)) return false;
+        worker->numbers[g] = number + (uint32_t)g;
+    }
+    worker->loop.weights = weighted ? worker->weights : NULL;
     decoder_begin(worker->pass, worker->tokens, worker->targets, count, length);
     return true;
+}
+
+ltm_status workers_weigh(double *weight, const struct workers *workers, const struct sequence_source *source,
+                         int64_t first, int count, struct ltm_error *error) {
+    struct worker *worker = &workers->each[0];
+    bool weighted = false;
+    *weight = 0;
+    for (int i = 0; i < count; i++) {
+        if (!read_sequence(worker, source, first + i, 0, workers->length, &weighted))
+            return workers_fail_vocabulary(workers, error);
+        for (int t = 0; t < workers->length; t++) *weight += (double)worker->weights[t];
+    }
+    return LTM_OK;
 }
 
 ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_error *error) {

@@ -8,13 +8,14 @@
 
 #include "latent/fast_loop.h"
 #include "model/decoder.h"
-#include "text/token_stream.h"
+#include "text/sequence_source.h"
 
 struct worker {
     struct decoder_pass *pass;
     struct fast_loop loop;
     int32_t *tokens, *targets; /* (G, T) each */
-    int32_t *chunk;            /* T + 1 tokens */
+    float *weights;            /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
+    float *scaled;             /* (G, T): the same as parts of a slow step's loss */
     uint32_t *numbers;         /* (G): what each sequence is called in the keys of its noise */
 };
 
@@ -34,10 +35,15 @@ size_t workers_bytes(const struct decoder *decoder, int threads, int group, int 
 /* Sequences that a group of scoring takes so that products have about 1,000 rows: at least 1. */
 int workers_group(int length);
 
-/* Load `count` sequences that begin at `starts` into a worker, numbered from `first`, and begin a pass over them. False when
- * one of them holds an id outside the vocabulary: then nothing was computed. */
-bool worker_begin(struct worker *worker, const struct token_stream *stream, const int64_t *starts, uint32_t first,
+/* Load the first `length` tokens of the source's sequences first … first + count - 1 into a worker, their noise numbered from
+ * `number`, and begin a pass over them. False when one of them holds an id outside the vocabulary: then nothing was computed. */
+bool worker_begin(struct worker *worker, const struct sequence_source *source, int64_t first, uint32_t number,
                   int count, int length);
+
+/* What all tokens of the source's sequences first … first + count - 1 count. LTM_MISMATCH where one has an id outside the
+ * vocabulary. Uses the first worker's arrays. */
+ltm_status workers_weigh(double *weight, const struct workers *workers, const struct sequence_source *source,
+                         int64_t first, int count, struct ltm_error *error);
 
 /* LTM_MISMATCH for a worker_begin that returned false. */
 ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_error *error);

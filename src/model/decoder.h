@@ -73,12 +73,13 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
 /* For the sequences of decoder_begin and z (G, N_z, d); nll (G, T) = -log p(x_t | x_<t, z), nats. */
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 
-/* Also dz (G, N_z, d) = the gradient of Σ nll. No weight gradient is computed. */
-void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz);
+/* Also dz (G, N_z, d) = the gradient of Σ weights ⊙ nll, what each token counts, (G, T); NULL = 1 each. No weight gradient is
+ * computed. */
+void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz);
 
-/* Also gradient (table.size) += the gradient of Σ_g scales[g] Σ_t nll with respect to every weight; scales (G), NULL = 1 each.
+/* Also gradient (table.size) += the gradient of Σ weights ⊙ nll with respect to every weight of the decoder; weights (G, T), NULL = 1 each.
  * `pass` must have been made for training. */
-void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                              float *gradient);
 
 /* Who takes a group's gradients, block by block as the backward pass makes them. Blocks are in the order of the weights: 0 the
@@ -92,7 +93,7 @@ struct gradient_taker {
 int decoder_blocks(const struct decoder *decoder);
 
 /* The same, given to `taker` in place of a sum. */
-void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct gradient_taker *taker);
 
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid

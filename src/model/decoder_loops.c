@@ -213,9 +213,9 @@ static void forward(struct decoder_pass *pass, const float *z) {
                     c->dim);
 }
 
-static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, const float *scales) {
-    output_loss(pass->work, nll, dx, de, pass->x, &pass->decoder->output, pass->targets, scales, pass->length,
-                rows_of(pass), pass->logits);
+static void loss(struct decoder_pass *pass, float *nll, float *dx, float *de, const float *weights) {
+    output_loss(pass->work, nll, dx, de, pass->x, &pass->decoder->output, pass->targets, weights, rows_of(pass),
+                pass->logits);
 }
 
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
@@ -231,9 +231,9 @@ static void final_norm_backward(struct decoder_pass *pass, float *dgain) {
                      weight_at(pass, pass->decoder->table.final_norm), rows_of(pass), pass->decoder->config.dim);
 }
 
-void decoder_latent_gradient(struct decoder_pass *pass, const float *z, float *nll, float *dz) {
+void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz) {
     forward(pass, z);
-    loss(pass, nll, pass->dx, NULL, NULL);
+    loss(pass, nll, pass->dx, NULL, weights);
     final_norm_backward(pass, NULL);
     for (int l = pass->decoder->config.layers - 1; l >= first_reader(pass); l--) {
         ffn_backward(pass, l, NULL);
@@ -248,7 +248,7 @@ int decoder_blocks(const struct decoder *decoder) { return decoder->config.layer
 
 /* The embedding's gradient has two parts, from the output layer at the beginning and from the tokens at the end; they gather
  * in a buffer of this thread's, so that it is taken once. */
-void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct gradient_taker *taker) {
     const struct decoder *decoder = pass->decoder;
     const struct ltm_model_config *c = &decoder->config;
@@ -260,7 +260,7 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
     if (taker->wait) taker->wait(taker->user, pass->de);
     if (taker->wait) taker->wait(taker->user, dnorm);
     memset(pass->de, 0, sizeof(float) * (embedding + (size_t)c->dim));
-    loss(pass, nll, pass->dx, pass->de, scales);
+    loss(pass, nll, pass->dx, pass->de, weights);
     final_norm_backward(pass, dnorm);
     taker->take(taker->user, c->layers + 1, dnorm);
     for (int l = c->layers - 1; l >= 0; l--) {
@@ -296,9 +296,9 @@ static void add_to_array(void *user, int block, const float *gradient) {
         vector_add(to->array + table->final_norm, gradient, d);
 }
 
-void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *scales, float *nll,
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                              float *gradient) {
     struct gradient_array array = {pass->decoder, gradient};
     const struct gradient_taker taker = {.user = &array, .take = add_to_array};
-    decoder_give_weight_gradient(pass, z, scales, nll, &taker);
+    decoder_give_weight_gradient(pass, z, weights, nll, &taker);
 }

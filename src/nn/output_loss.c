@@ -17,14 +17,14 @@ size_t output_loss_scratch(int vocab, int rows) {
     return (size_t)(rows < block ? rows : block) * (size_t)vocab;
 }
 
-/* One row of logits: returns nll, leaves scale · (softmax - onehot) in place when the gradient is wanted. */
-static float row_loss(float *logits, int target, int vocab, float scale, int gradient) {
+/* One row of logits: returns nll, leaves weight · (softmax - onehot) in place when the gradient is wanted. */
+static float row_loss(float *logits, int target, int vocab, float weight, int gradient) {
     const float most = vector_max(logits, (size_t)vocab);
     const float hit = logits[target];
     const float sum = vector_exp_sum(logits, most, (size_t)vocab);
     if (gradient) {
-        vector_scale(logits, scale / sum, (size_t)vocab);
-        logits[target] -= scale;
+        vector_scale(logits, weight / sum, (size_t)vocab);
+        logits[target] -= weight;
     }
     return most + logf(sum) - hit;
 }
@@ -36,7 +36,7 @@ void output_loss_prepare(struct bf16_work *work, const struct linear *e, int row
 }
 
 void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
-                 const int32_t *targets, const float *scales, int length, int rows, float *scratch) {
+                 const int32_t *targets, const float *weights, int rows, float *scratch) {
     const int block = output_loss_rows(e->out);
     const int vocab = e->out;
     for (int from = 0; from < rows; from += block) {
@@ -45,7 +45,7 @@ void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const
         linear_forward(work, scratch, x + at, e, count, false); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
             nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab,
-                                     scales ? scales[(from + i) / length] : 1.0f, dx || de);
+                                     weights ? weights[from + i] : 1.0f, dx || de);
         if (dx) linear_backward_input(work, dx + at, scratch, e, count);     /* dx = dlogits E */
         if (de) linear_backward_weight(work, de, scratch, x + at, e, count); /* dE += dlogitsᵀ x : (V, d) */
     }

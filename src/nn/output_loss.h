@@ -18,9 +18,9 @@ size_t output_loss_scratch(int vocab, int rows);
 void output_loss_prepare(struct bf16_work *work, const struct linear *e, int rows, bool training);
 
 /* x (rows, d), E (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
- * Σ_i scales[i / length] nll[i] (a scale for each sequence of `length` rows; NULL: 1 for all); where de is not NULL:
- * de (V, d) += likewise. */
+ * Σ_i weights[i] nll[i] (weights (rows); NULL: 1 each); where de is not NULL: de (V, d) += likewise. Of a row of weight 0 both
+ * gradients know nothing, to the bit. */
 void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
-                 const int32_t *targets, const float *scales, int length, int rows, float *scratch);
+                 const int32_t *targets, const float *weights, int rows, float *scratch);
 
 #endif

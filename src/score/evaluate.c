@@ -16,8 +16,7 @@
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
-#include "text/sequences.h"
-#include "text/token_stream.h"
+#include "text/sequence_source.h"
 #include "train/resume_check.h"
 #include "train/trained_model.h"
 
@@ -28,8 +27,9 @@ struct evaluation {
     struct ltm_config config;
     struct decoder *decoder; /* the model's weights, for products in the precision asked for */
     struct token_stream *stream;
+    struct stream_windows windows;
     struct workers workers;
-    int64_t *starts, count;
+    int64_t count;
     struct sequence_score *scores;
     struct score_dump dump;
 };
@@ -105,19 +105,15 @@ static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const int T = e->config.model.sequence;
-    int64_t available;
     TRY(matmul_start(error));
     TRY(ltm_config_check(&e->config, error));
     ltm_config_resolve(&e->config);
     TRY(check_dump_place(e->config.eval.dump, error));
     TRY(check_corpus(e->model, corpus, error));
     TRY(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
-    TRY(heldout_sequences(&available, token_stream_count(e->stream), T, error));
-    e->count =
-        e->config.eval.sequences > 0 && e->config.eval.sequences < available ? e->config.eval.sequences : available;
-    TRY(NEW_ARRAY(e->starts, (size_t)e->count, "sequences", error));
+    TRY(heldout_windows(&e->windows, e->stream, T, e->config.eval.sequences, error));
+    e->count = e->windows.source.count;
     TRY(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
-    for (int64_t i = 0; i < e->count; i++) e->starts[i] = heldout_spread(i, e->count, available) * T;
     TRY(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
@@ -133,21 +129,18 @@ cleanup:
 }
 
 /* Bytes of text that the targets of each sequence stand for, from target `from` on. */
-static ltm_status count_bytes(const struct evaluation *e, int from, double *bytes, struct ltm_error *error) {
-    const size_t T = (size_t)e->config.model.sequence;
+static void count_bytes(const struct evaluation *e, int from, double *bytes) {
+    const int T = e->config.model.sequence;
+    const struct sequence_source *source = &e->windows.source;
     const struct ltm_tokenizer *tokenizer = e->model->tokenizer;
-    int32_t *chunk = NULL;
-    ltm_status status = NEW_ARRAY(chunk, T + 1, "tokens", error);
-    if (status != LTM_OK) return status;
+    struct worker *w = &e->workers.each[0];
     for (int64_t i = 0; i < e->count; i++) {
         bytes[i] = 0;
-        token_stream_read(e->stream, e->starts[i], T + 1, chunk);
-        for (size_t t = (size_t)from + 1; t <= T; t++)
-            if (chunk[t] < ltm_tokenizer_vocab(tokenizer))
-                bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, chunk[t]);
+        source->read(source, i, T, w->tokens, w->targets, w->weights);
+        for (int t = from; t < T; t++)
+            if (w->targets[t] < ltm_tokenizer_vocab(tokenizer))
+                bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, w->targets[t]);
     }
-    free(chunk);
-    return LTM_OK;
 }
 
 /* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */
@@ -181,8 +174,8 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
     if (e->model->tokenizer) {
         TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
         TRY(NEW_ARRAY(rest_bytes, (size_t)e->count, "byte counts", error));
-        TRY(count_bytes(e, 0, bytes, error));
-        TRY(count_bytes(e, P, rest_bytes, error));
+        count_bytes(e, 0, bytes);
+        count_bytes(e, P, rest_bytes);
         for (int64_t i = 0; i < e->count; i++) r->bytes += (int64_t)bytes[i];
     }
     for (size_t f = 0; f < sizeof figures / sizeof *figures; f++) {
@@ -249,7 +242,7 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     TRY(processes_agree(set_up(&e, corpus, error), error));
     TRY(compare_processes(&e, error));
     const struct score_options options = options_of(&e, watch);
-    TRY(score_sequences(e.scores, &e.workers, e.stream, e.starts, e.count, &options, error));
+    TRY(score_sequences(e.scores, &e.workers, &e.windows.source, &options, error));
     *result = (struct ltm_eval_result){.sequences = e.count,
                                        .tokens = e.count * e.config.model.sequence,
                                        .diverged = score_diverged(e.scores, e.count, &first),
@@ -267,7 +260,6 @@ cleanup:
     workers_free(&e.workers);
     decoder_free(e.decoder);
     token_stream_close(e.stream);
-    free(e.starts);
     free(e.scores);
     free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);
     free(e.dump.mu), free(e.dump.logvar), free(e.dump.noise);

@@ -21,10 +21,21 @@ static void draw(const struct group *group, int sample) {
 
 /* -log p(x|z) of the group's sequence g, as last computed. */
 static double nll_of(const struct group *group, int g) {
-    const int T = group->trainer->config.model.sequence;
-    double sum = 0;
-    for (int t = 0; t < T; t++) sum += (double)group->w->loop.nll[(size_t)g * (size_t)T + (size_t)t];
-    return sum;
+    return fast_loop_nll(&group->w->loop, g, 0, group->trainer->config.model.sequence);
+}
+
+/* What each token of the group counts in the loss of its s-th draw: its part of all the batch's weights, times the draw's. */
+static void scale_weights(const struct group *group, int s) {
+    const struct trainer *trainer = group->trainer;
+    const struct fast_loop *loop = &group->w->loop;
+    const int S = trainer->config.slow.samples;
+    const size_t T = (size_t)trainer->config.model.sequence;
+    for (int g = 0; g < group->count; g++) {
+        const double share = trainer->shares ? trainer->shares[(group->first + g) * S + s] : 1.0 / S;
+        const float scale = (float)(share / trainer->batch_weight);
+        for (size_t i = (size_t)g * T; i < (size_t)(g + 1) * T; i++)
+            group->w->scaled[i] = loop->weights ? loop->weights[i] * scale : scale;
+    }
 }
 
 /* The gradient of -log 1/S Σ_s w_s, w_s = p(x|z_s) p(z_s) / q(z_s), takes the share w_s / Σ w of that of -log p(x|z_s) (Burda
@@ -62,9 +73,8 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const int first = group->first;
     const int count = group->count;
     const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
-    float *scales = trainer->scales + first;
     struct sequence_score *scores = trainer->scores + first;
-    worker_begin(w, trainer->stream, trainer->starts + first, (uint32_t)first, count, T);
+    worker_begin(w, trainer->source, trainer->first + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
     w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->adam.count);
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
@@ -72,13 +82,10 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};
     if (trainer->shares) weigh_draws(group);
     for (int s = 0; s < S; s++) {
-        for (int g = 0; g < count; g++) {
-            const double share = trainer->shares ? trainer->shares[(first + g) * S + s] : 1.0 / S;
-            scales[g] = (float)(share / ((double)c->slow.batch * T));
-        }
+        scale_weights(group, s);
         draw(group, s);
         const struct gradient_taker taker = takers->of_draw(takers->user, s);
-        decoder_give_weight_gradient(w->pass, w->loop.z, scales, w->loop.nll, &taker);
+        decoder_give_weight_gradient(w->pass, w->loop.z, w->scaled, w->loop.nll, &taker);
         for (int g = 0; g < count; g++) scores[g].recon += nll_of(group, g) / S;
     }
 }

@@ -127,7 +127,7 @@ void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, co
     char sequence[80] = "";
     if (fault->sequence >= 0)
         snprintf(sequence, sizeof sequence, "sequence %d of the batch (first token %lld)", fault->sequence,
-                 (long long)trainer->starts[fault->sequence]);
+                 (long long)trainer->source->place(trainer->source, trainer->first + fault->sequence));
     switch (fault->kind) {
     case FAULT_WEIGHT:
         snprintf(text, FAULT_TEXT, "the weight %s itself is not finite", tensor);

@@ -157,12 +157,13 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {
         .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch};
+    const int64_t sequences = s->heldout_windows.source.count;
     s->state.heldout_due = false;
-    ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, s->heldout, s->heldout_starts,
-                                        s->heldout_count, &options, error);
+    ltm_status status =
+        score_sequences(s->heldout_scores, &s->trainer.workers, &s->heldout_windows.source, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
-    const struct score_summary score = score_summarise(s->heldout_scores, s->heldout_count, s->config.model.sequence);
+    const struct score_summary score = score_summarise(s->heldout_scores, sequences, s->config.model.sequence);
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -170,7 +171,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.kl = score.kl;
     record.bound = score.bound;
     record.bound_error = score.bound_error;
-    record.diverged = score_diverged(s->heldout_scores, s->heldout_count, &first);
+    record.diverged = score_diverged(s->heldout_scores, sequences, &first);
     if (score.bound < s->state.best_bound) {
         s->state.best_bound = score.bound;
         s->state.best_step = record.step;

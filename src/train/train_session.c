@@ -71,7 +71,6 @@ cleanup:
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     ltm_status status = LTM_OK;
-    int64_t available;
     if (!c->data.corpus[0])
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
     if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
@@ -83,12 +82,8 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     }
     TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
     TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    TRY(heldout_sequences(&available, token_stream_count(s->heldout), c->model.sequence, error));
-    s->heldout_count = c->run.eval_sequences < available ? c->run.eval_sequences : available;
-    TRY(NEW_ARRAY(s->heldout_starts, (size_t)s->heldout_count, "held-out sequences", error));
-    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_count, "held-out sequences", error));
-    for (int64_t i = 0; i < s->heldout_count; i++)
-        s->heldout_starts[i] = heldout_spread(i, s->heldout_count, available) * c->model.sequence;
+    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
+    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
     TRY(find_tokenizer(s, error));
 cleanup:
     return status;
@@ -239,7 +234,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
                 (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
-    TRY(trainer_create(&s->trainer, &s->config, s->decoder, s->train, error));
+    TRY(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
+    TRY(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
 cleanup:
     return status;
 }
@@ -271,7 +267,6 @@ void session_close(struct session *s) {
     decoder_free(s->decoder);
     token_stream_close(s->train);
     token_stream_close(s->heldout);
-    free(s->heldout_starts);
     free(s->heldout_scores);
     if (s->lock >= 0) close(s->lock);
 }

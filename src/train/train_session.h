@@ -12,11 +12,11 @@ struct session {
     const struct ltm_train_hooks *hooks;
     struct token_stream *train, *heldout;
     char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
+    struct stream_windows train_windows, heldout_windows;
     struct decoder *decoder;
     struct trainer trainer;
     struct run_log log;
     struct checkpoint_state state;
-    int64_t *heldout_starts, heldout_count;
     struct sequence_score *heldout_scores;
     double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
     double rate;                /* tokens a second, of late */

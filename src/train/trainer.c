@@ -52,21 +52,17 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
 }
 
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
-                          const struct token_stream *stream, struct ltm_error *error) {
+                          const struct sequence_source *source, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const size_t batch = (size_t)config->slow.batch;
     *trainer =
-        (struct trainer){.config = *config, .decoder = decoder, .stream = stream, .steps = trainer_steps(config)};
+        (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = trainer_steps(config)};
     decoder->overlap = processes_count() > 1;
     if (decoder->overlap && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
-    TRY(sequence_order_init(&trainer->order, token_stream_count(stream), config->model.sequence, config->run.seed,
-                            error));
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
-    TRY(NEW_ARRAY(trainer->scales, batch, "a batch", error));
     if (config->slow.objective == LTM_OBJECTIVE_IWAE)
         TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
-    TRY(NEW_ARRAY(trainer->starts, batch, "a batch", error));
     TRY(optimiser_shards_create(&trainer->state, &decoder->table, config->model.layers, processes_count(),
                                 processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
@@ -91,9 +87,7 @@ void trainer_free(struct trainer *trainer) {
     free(trainer->squares);
     free(trainer->slices);
     free(trainer->scores);
-    free(trainer->scales);
     free(trainer->shares);
-    free(trainer->starts);
     free(trainer->adam.first);
     free(trainer->adam.second);
     free(trainer->adam.slice);
@@ -121,17 +115,16 @@ static void train_group(struct trainer *trainer, struct worker *w, int i) {
  * group that gave up would leave the others waiting for its turn. With other processes the first thread makes the transfers. */
 static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) {
     struct gradient_sum *gradient = &trainer->gradient;
-    const int64_t first = trainer->adam.count * trainer->config.slow.batch;
+    const int batch = trainer->config.slow.batch;
     const int transfers = gradient->exchange ? 1 : 0;
     ltm_status status = LTM_OK;
     atomic_int next = 0;
-    for (int i = 0; i < trainer->config.slow.batch; i++) {
-        trainer->starts[i] = sequence_start(&trainer->order, first + i);
-        trainer->scores[i] = (struct sequence_score){0};
-        if (token_stream_largest(trainer->stream, trainer->starts[i], trainer->config.model.sequence + 1) >=
-            trainer->decoder->config.vocab)
-            return workers_fail_vocabulary(&trainer->workers, error);
-    }
+    trainer->first = trainer->adam.count * batch;
+    memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
+    TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, trainer->first, batch, error));
+    if (!(trainer->batch_weight > 0))
+        return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on counts in the loss", batch,
+                    (long long)trainer->first);
     gradient_sum_begin(gradient);
 #pragma omp parallel num_threads(trainer->workers.threads + transfers)
     {
@@ -140,6 +133,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
         for (int i; me >= 0 && (i = atomic_fetch_add(&next, 1)) < gradient->here;)
             train_group(trainer, &trainer->workers.each[me], i);
     }
+cleanup:
     return status;
 }
 
@@ -177,9 +171,9 @@ static bool can_be_squared(const struct ltm_slow_config *slow, double norm) {
 
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
     const struct ltm_config *c = &trainer->config;
-    const double tokens = (double)c->slow.batch * c->model.sequence;
     ltm_status status = train_batch(trainer, error);
     if (status != LTM_OK) return status;
+    const double tokens = trainer->batch_weight;
     gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
     TRY(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
     TRY(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));

@@ -13,8 +13,7 @@
 #include "latent/score.h"
 #include "latent/workers.h"
 #include "ltm/config.h"
-#include "text/sequences.h"
-#include "text/token_stream.h"
+#include "text/sequence_source.h"
 #include "train/adamw.h"
 #include "train/gradient_sum.h"
 #include "train/optimiser_shards.h"
@@ -29,12 +28,11 @@ struct trainer {
     size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
     struct adamw adam;
     struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
-    float *scales;                 /* [batch]: what each sequence's loss counts in the draw at hand */
+    double batch_weight;           /* what all tokens of the batch count */
     double *shares;                /* [batch, slow.samples] of iwae: what each draw counts, 1 in all; else NULL */
-    int64_t *starts;               /* [batch] */
+    int64_t first;                 /* of the batch, in the source */
     int64_t steps;                 /* in all */
-    const struct token_stream *stream;
-    struct sequence_order order;
+    const struct sequence_source *source;
 };
 
 /* Slow steps that run.tokens make, rounded up. */
@@ -45,9 +43,9 @@ int64_t trainer_steps(const struct ltm_config *config);
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct decoder *decoder,
                          struct ltm_error *error);
 
-/* Borrows decoder (whose weights it will change) and stream. config has no auto in it. */
+/* Borrows decoder (whose weights it will change) and source. config has no auto in it. */
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
-                          const struct token_stream *stream, struct ltm_error *error);
+                          const struct sequence_source *source, struct ltm_error *error);
 void trainer_free(struct trainer *trainer);
 
 /* What was not finite in a slow step, if anything (train/nonfinite.h). */

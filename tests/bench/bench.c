@@ -77,7 +77,7 @@ static void run_phase(struct rig *rig, struct worker *w, enum phase phase) {
     const int T = rig->config->model.sequence;
     switch (phase) {
     case FAST_STEP:
-        decoder_latent_gradient(w->pass, w->loop.z, w->loop.nll, w->loop.dz);
+        decoder_latent_gradient(w->pass, w->loop.z, NULL, w->loop.nll, w->loop.dz);
         break;
     case SLOW_STEP:
         decoder_weight_gradient(w->pass, w->loop.z, NULL, w->loop.nll, rig->gradient);

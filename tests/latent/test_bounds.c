@@ -24,6 +24,7 @@ struct setting {
     struct decoder *decoder;
     struct workers workers;
     struct token_stream *stream;
+    struct stream_windows windows;
     int64_t starts[COUNT];
 };
 
@@ -45,6 +46,8 @@ static struct setting set_up_with(int latents, float loud, float cross) {
     }
     assert_int_equal(workers_create(&s.workers, s.decoder, 2, 3, LENGTH, false, NULL), LTM_OK);
     s.workers.threads = 1; /* so little work that two would wait for each other */
+    assert_int_equal(heldout_windows(&s.windows, s.stream, LENGTH, 0, NULL), LTM_OK);
+    assert_int_equal(s.windows.source.count, COUNT);
     for (int i = 0; i < COUNT; i++) s.starts[i] = (int64_t)i * LENGTH;
     return s;
 }
@@ -135,7 +138,7 @@ static struct means score(struct setting *s, struct score_options options, int s
         struct sequence_score scores[COUNT];
         double value[FIGURES] = {0};
         options.seed = (uint64_t)seed;
-        assert_int_equal(score_sequences(scores, &s->workers, s->stream, s->starts, COUNT, &options, NULL), LTM_OK);
+        assert_int_equal(score_sequences(scores, &s->workers, &s->windows.source, &options, NULL), LTM_OK);
         for (int i = 0; i < COUNT; i++) {
             value[BOUND] += scores[i].recon + scores[i].kl;
             value[IWAE] += scores[i].iwae;
@@ -219,7 +222,7 @@ static void every_score_without_latents_is_the_exact_one(void **state) {
         .fast = natural, .samples = 2, .iwae = 3, .prior = 3, .first_part = FIRST, .fitted_noise = true};
     struct sequence_score scores[COUNT];
     struct decoder_pass *pass;
-    assert_int_equal(score_sequences(scores, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
+    assert_int_equal(score_sequences(scores, &s.workers, &s.windows.source, &options, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&pass, s.decoder, 1, LENGTH, false, NULL), LTM_OK);
     for (int i = 0; i < COUNT; i++) {
         int32_t chunk[LENGTH + 1];
@@ -293,7 +296,7 @@ static void z_of_the_rest_has_seen_the_first_part_alone(void **state) {
     struct setting s = set_up(0.5f, 0.5f);
     const struct score_options options = {.fast = natural, .samples = 1, .first_part = FIRST, .seed = 9};
     struct sequence_score scores[COUNT];
-    assert_int_equal(score_sequences(scores, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
+    assert_int_equal(score_sequences(scores, &s.workers, &s.windows.source, &options, NULL), LTM_OK);
     for (uint32_t i = 0; i < COUNT; i++) {
         int32_t chunk[LENGTH + 1];
         struct decoder_pass *pass;
@@ -327,9 +330,9 @@ static void scores_are_the_same_for_any_number_of_threads(void **state) {
         .fast = natural, .samples = 2, .iwae = 3, .prior = 2, .first_part = 4, .fitted_noise = true, .seed = 4};
     struct sequence_score two[COUNT];
     struct sequence_score one[COUNT];
-    assert_int_equal(score_sequences(one, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
+    assert_int_equal(score_sequences(one, &s.workers, &s.windows.source, &options, NULL), LTM_OK);
     s.workers.threads = 2;
-    assert_int_equal(score_sequences(two, &s.workers, s.stream, s.starts, COUNT, &options, NULL), LTM_OK);
+    assert_int_equal(score_sequences(two, &s.workers, &s.windows.source, &options, NULL), LTM_OK);
     assert_memory_equal(one, two, sizeof one);
     tear_down(&s);
 }
@@ -347,7 +350,7 @@ static void a_weight_that_is_not_finite_is_named(void **state) {
     assert_string_equal(error.message, "no number; do this");
     s.decoder->weights[last->offset] = NAN;
     snprintf(named, sizeof named, "is not a finite number: the weight %s itself is not finite", last->name);
-    assert_int_equal(score_sequences(scores, &s.workers, s.stream, s.starts, COUNT, &options, &error), LTM_NUMERIC);
+    assert_int_equal(score_sequences(scores, &s.workers, &s.windows.source, &options, &error), LTM_NUMERIC);
     if (!strstr(error.message, named)) fail_msg("%s", error.message);
     tear_down(&s);
 }

@@ -72,7 +72,7 @@ static void check_latents(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
     float *dz = test_zeros(s.latents);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_latent_gradient(s.pass, s.z, s.nll, dz);
+    decoder_latent_gradient(s.pass, s.z, NULL, s.nll, dz);
     check_gradient("z", s.z, dz, s.latents, 5e-3f, total_nll, &s);
     free(dz);
     tear_down(&s);
@@ -113,6 +113,77 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
     check_weights(&top);
 }
 
+/* Of all sizes, and every third one 0. */
+static void fill_weights(float *weights) {
+    for (int i = 0; i < TOKENS; i++) weights[i] = i % 3 ? 0.25f * (float)(i % 7) : 0.0f;
+}
+
+static double weighted_nll(void *user) {
+    struct setting *s = user;
+    float weights[TOKENS];
+    fill_weights(weights);
+    total_nll(user);
+    return test_weigh(weights, s->nll, TOKENS);
+}
+
+static void tokens_count_by_their_weights(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    const size_t n = s.decoder->table.size;
+    float *gradient = test_zeros(n);
+    float *dz = test_zeros(s.latents);
+    float weights[TOKENS];
+    fill_weights(weights);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(s.pass, s.z, weights, s.nll, dz);
+    decoder_weight_gradient(s.pass, s.z, weights, s.nll, gradient);
+    check_gradient("z, weighted", s.z, dz, s.latents, 5e-3f, weighted_nll, &s);
+    check_gradient("weights, weighted", s.decoder->weights, gradient, n, 2e-3f, weighted_nll, &s);
+    free(gradient), free(dz);
+    tear_down(&s);
+}
+
+static void weights_of_one_change_no_bit(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    const size_t n = s.decoder->table.size;
+    float *gradient[2] = {test_zeros(n), test_zeros(n)};
+    float *dz[2] = {test_zeros(s.latents), test_zeros(s.latents)};
+    float weights[TOKENS];
+    for (int i = 0; i < TOKENS; i++) weights[i] = 1;
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    for (int i = 0; i < 2; i++) {
+        decoder_latent_gradient(s.pass, s.z, i ? weights : NULL, s.nll, dz[i]);
+        decoder_weight_gradient(s.pass, s.z, i ? weights : NULL, s.nll, gradient[i]);
+    }
+    assert_memory_equal(gradient[0], gradient[1], n * sizeof(float));
+    assert_memory_equal(dz[0], dz[1], s.latents * sizeof(float));
+    for (int i = 0; i < 2; i++) free(gradient[i]), free(dz[i]);
+    tear_down(&s);
+}
+
+static void a_masked_target_changes_no_bit_of_a_gradient(void **state) {
+    (void)state;
+    struct setting s = set_up(&grouped);
+    const size_t n = s.decoder->table.size;
+    float *gradient[2] = {test_zeros(n), test_zeros(n)};
+    float *dz[2] = {test_zeros(s.latents), test_zeros(s.latents)};
+    float nll[2][TOKENS];
+    float weights[TOKENS];
+    fill_weights(weights);
+    for (int i = 0; i < 2; i++) {
+        decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+        decoder_latent_gradient(s.pass, s.z, weights, nll[i], dz[i]);
+        decoder_weight_gradient(s.pass, s.z, weights, nll[i], gradient[i]);
+        for (int t = 0; t < TOKENS; t += 3) s.targets[t] = (s.targets[t] + 1) % grouped.vocab;
+    }
+    assert_memory_equal(gradient[0], gradient[1], n * sizeof(float));
+    assert_memory_equal(dz[0], dz[1], s.latents * sizeof(float));
+    for (int t = 0; t < TOKENS; t++) assert_int_equal(nll[0][t] == nll[1][t], t % 3 != 0);
+    for (int i = 0; i < 2; i++) free(gradient[i]), free(dz[i]);
+    tear_down(&s);
+}
+
 /* Nor does a slow step's first draw of z change what its second finds. */
 static void check_left_alone(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
@@ -125,7 +196,7 @@ static void check_left_alone(const struct ltm_model_config *config) {
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
     decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, s.nll, dz);
+    for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, NULL, s.nll, dz);
     decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
     assert_memory_equal(before, s.decoder->weights, bytes);
     assert_memory_equal(gradient, again, bytes);
@@ -191,6 +262,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
+        cmocka_unit_test(tokens_count_by_their_weights),
+        cmocka_unit_test(weights_of_one_change_no_bit),
+        cmocka_unit_test(a_masked_target_changes_no_bit_of_a_gradient),
         cmocka_unit_test(fast_loop_leaves_weights_and_their_gradient_alone),
         cmocka_unit_test(layer_weights_stand_side_by_side),
         cmocka_unit_test(parameter_counts_are_the_papers),

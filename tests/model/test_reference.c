@@ -128,7 +128,7 @@ static void check_gradients_to_posterior(const char *name, const struct precisio
     assert_int_equal(fast_loop_create(&loop, r.decoder, r.batch, r.length, NULL), LTM_OK);
     posterior_sample(loop.z, mu, logvar, noise, n);
     decoder_begin(pass, data(&r, "tokens"), data(&r, "targets"), r.batch, r.length);
-    decoder_latent_gradient(pass, loop.z, loop.nll, loop.dz);
+    decoder_latent_gradient(pass, loop.z, NULL, loop.nll, loop.dz);
     for (size_t i = 0; i < n; i++) {
         const float sigma = expf(0.5f * logvar[i]);
         loop.mu[i] = loop.dz[i] + mu[i];
@@ -173,10 +173,11 @@ static void check_fit_and_slow_step(const char *name, const struct precision *pr
     float *gradient = calloc(r.decoder->table.size, sizeof *gradient);
     assert_non_null(gradient);
     posterior_sample(loop.z, loop.mu, loop.logvar, loop.noise, n);
-    float scales[16];
-    assert_true(r.batch <= 16);
-    for (int g = 0; g < r.batch; g++) scales[g] = 1.0f / (float)tokens;
-    decoder_weight_gradient(pass, loop.z, scales, loop.nll, gradient);
+    float *weights = calloc(tokens, sizeof *weights);
+    assert_non_null(weights);
+    for (size_t i = 0; i < tokens; i++) weights[i] = 1.0f / (float)tokens;
+    decoder_weight_gradient(pass, loop.z, weights, loop.nll, gradient);
+    free(weights);
     double loss = 0;
     for (size_t i = 0; i < tokens; i++) loss += (double)loop.nll[i] / (double)tokens;
     assert_true(fabs(loss - *(const double *)data(&r, "expect.slow.loss")) <= r.precision->sum * loss);

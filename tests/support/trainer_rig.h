@@ -11,6 +11,7 @@ struct rig {
     struct trainer trainer;
     struct decoder *decoder;
     struct token_stream *stream;
+    struct stream_windows windows;
 };
 
 static inline void open_rig(struct rig *rig, const struct ltm_config *config) {
@@ -18,10 +19,12 @@ static inline void open_rig(struct rig *rig, const struct ltm_config *config) {
     snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
     if (!folder_exists(corpus)) test_write_corpus(corpus, 400, 100, config->model.vocab);
     assert_int_equal(token_stream_open(&rig->stream, corpus, "train", NULL), LTM_OK);
+    assert_int_equal(training_windows(&rig->windows, rig->stream, config->model.sequence, config->run.seed, NULL),
+                     LTM_OK);
     assert_int_equal(decoder_create(&rig->decoder, &config->model, NULL), LTM_OK);
     random_normal(rig->decoder->weights, rig->decoder->table.size, (struct random_key){.seed = 4, .purpose = 99});
     for (size_t i = 0; i < rig->decoder->table.size; i++) rig->decoder->weights[i] *= 0.4f;
-    assert_int_equal(trainer_create(&rig->trainer, config, rig->decoder, rig->stream, NULL), LTM_OK);
+    assert_int_equal(trainer_create(&rig->trainer, config, rig->decoder, &rig->windows.source, NULL), LTM_OK);
 }
 
 static inline void close_rig(struct rig *rig) {

@@ -109,7 +109,7 @@ static void make_rare_token_loud(struct rig *rig) {
 /* A rig whose batch has the rare token in sequence SPOILT alone; *start is where that begins, *token what stood there. */
 static void open_spoilt(struct rig *rig, const struct ltm_config *config, int64_t *start, uint16_t *token) {
     open_rig(rig, config);
-    *start = sequence_start(&rig->trainer.order, SPOILT);
+    *start = sequence_start(&rig->windows.order, SPOILT);
     close_rig(rig);
     *token = put_token(*start + 4, RARE);
     open_rig(rig, config);
@@ -185,10 +185,11 @@ static void a_skipped_step_is_none_of_the_moments_business(void **state) {
     }
     weights_of(&rig, "norm.weight")[0] = healthy;
     float *before = copy_weights(&rig);
-    const int64_t first = sequence_start(&rig.trainer.order, 3 * BATCH);
+    const int64_t first = sequence_start(&rig.windows.order, 3 * BATCH);
     assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
     assert_int_equal(done.fault.kind, FAULT_NONE);
-    assert_int_equal(rig.trainer.starts[0], first); /* the batch after those that were skipped */
+    assert_int_equal(rig.trainer.source->place(rig.trainer.source, rig.trainer.first),
+                     first); /* the batch after those that were skipped */
     assert_int_equal(rig.trainer.adam.count, 4);
     double most = 0;
     for (size_t i = 0; i < rig.decoder->table.size; i++)

@@ -28,8 +28,34 @@ static struct slow_step gradient_of(struct rig *rig) {
 
 static double loss(void *user) { return gradient_of(user).loss; }
 
+/* The windows' sequences, of which every third target counts nothing and is another by `move`, the rest `weight` and more; of each
+ * batch's last sequence none counts. */
+struct masked {
+    struct sequence_source source; /* first */
+    const struct sequence_source *windows;
+    float weight, more;
+    int move;
+};
+
+static bool read_masked(const struct sequence_source *source, int64_t i, int length, int32_t *tokens, int32_t *targets,
+                        float *weights) {
+    const struct masked *m = (const struct masked *)source;
+    m->windows->read(m->windows, i, length, tokens, targets, weights);
+    for (int t = 0; t < length; t++) {
+        const bool counts = t % 3 && i % BATCH < BATCH - 1;
+        weights[t] = counts ? m->weight + m->more * (float)t : m->move < 0 ? 1 : 0;
+        if (!counts && m->move > 0) targets[t] = (targets[t] + m->move) % VOCAB;
+    }
+    return true;
+}
+
+static struct masked mask(struct rig *rig, float weight, float more, int move) {
+    return (struct masked){
+        {rig->windows.source.count, read_masked, rig->windows.source.place}, &rig->windows.source, weight, more, move};
+}
+
 /* Without fast steps q is the prior whatever the weights are, so the whole derivative of the loss is the gradient. */
-static void check_objective(int objective, int samples) {
+static void check_objective(int objective, int samples, bool weighted) {
     struct ltm_config c = tiny();
     struct rig rig;
     c.fast.steps = 0;
@@ -38,6 +64,8 @@ static void check_objective(int objective, int samples) {
     c.slow.samples = samples;
     open_rig(&rig, &c);
     const size_t n = rig.decoder->table.size;
+    const struct masked masked = mask(&rig, 0.5f, 0.25f, 0);
+    if (weighted) rig.trainer.source = &masked.source;
     gradient_of(&rig);
     float *gradient = test_zeros(n);
     copy_gradient(gradient, &rig.trainer);
@@ -49,9 +77,76 @@ static void check_objective(int objective, int samples) {
 
 static void test_the_gradient_is_the_derivative_of_the_loss(void **state) {
     (void)state;
-    check_objective(LTM_OBJECTIVE_ELBO, 1);
-    check_objective(LTM_OBJECTIVE_ELBO, 3);
-    check_objective(LTM_OBJECTIVE_IWAE, 4);
+    for (int weighted = 0; weighted <= 1; weighted++) {
+        check_objective(LTM_OBJECTIVE_ELBO, 1, weighted);
+        check_objective(LTM_OBJECTIVE_ELBO, 3, weighted);
+        check_objective(LTM_OBJECTIVE_IWAE, 4, weighted);
+    }
+}
+
+/* Scores and gradient, to the bit, of a slow step with its fast loop, from this source in place of the windows. */
+static struct slow_step step_from(struct rig *rig, const struct masked *masked, float *gradient,
+                                  struct sequence_score *scores) {
+    rig->trainer.source = &masked->source;
+    const struct slow_step done = gradient_of(rig);
+    copy_gradient(gradient, &rig->trainer);
+    memcpy(scores, rig->trainer.scores, BATCH * sizeof *scores);
+    return done;
+}
+
+static void test_masked_targets_change_no_bit(void **state) {
+    (void)state;
+    for (int objective = LTM_OBJECTIVE_ELBO; objective <= LTM_OBJECTIVE_IWAE; objective++) {
+        struct ltm_config c = tiny();
+        struct rig rig;
+        float *gradient[2] = {test_zeros(1 << 14), test_zeros(1 << 14)};
+        struct sequence_score scores[2][BATCH];
+        struct slow_step done[2];
+        c.slow.objective = objective;
+        c.slow.samples = 2;
+        open_rig(&rig, &c);
+        for (int i = 0; i < 2; i++) {
+            const struct masked masked = mask(&rig, 1, 0.5f, i);
+            done[i] = step_from(&rig, &masked, gradient[i], scores[i]);
+        }
+        assert_memory_equal(gradient[0], gradient[1], sizeof(float) << 14);
+        assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
+        assert_true(done[0].loss == done[1].loss && done[0].grad_norm > 0);
+        assert_true(scores[0][BATCH - 1].recon == 0 && scores[0][BATCH - 1].kl == 0); /* nothing counts: the prior */
+        close_rig(&rig);
+        free(gradient[0]), free(gradient[1]);
+    }
+}
+
+static void test_weights_of_one_change_no_bit(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    struct rig rig;
+    float *gradient[2] = {test_zeros(1 << 14), test_zeros(1 << 14)};
+    struct sequence_score scores[BATCH];
+    open_rig(&rig, &c);
+    const struct slow_step plain = gradient_of(&rig);
+    copy_gradient(gradient[0], &rig.trainer);
+    const struct masked ones = mask(&rig, 1, 0, -1);
+    const struct slow_step weighted = step_from(&rig, &ones, gradient[1], scores);
+    assert_memory_equal(gradient[0], gradient[1], sizeof(float) << 14);
+    assert_true(plain.loss == weighted.loss && plain.kl == weighted.kl);
+    close_rig(&rig);
+    free(gradient[0]), free(gradient[1]);
+}
+
+static void test_a_batch_of_which_nothing_counts_is_refused(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    struct rig rig;
+    struct slow_step done;
+    struct ltm_error error;
+    open_rig(&rig, &c);
+    const struct masked nothing = mask(&rig, 0, 0, 0);
+    rig.trainer.source = &nothing.source;
+    assert_int_equal(trainer_gradient(&rig.trainer, &done, &error), LTM_INVALID);
+    assert_non_null(strstr(error.message, "no token of the 3 sequences from sequence 0 on counts"));
+    close_rig(&rig);
 }
 
 /* By Jensen: -log of a mean of w lies below the mean of -log w, which is recon + KL only in expectation; with q the prior, KL
@@ -144,6 +239,9 @@ static void test_latent_lr_slows_the_cross_attention_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_gradient_is_the_derivative_of_the_loss),
+        cmocka_unit_test(test_masked_targets_change_no_bit),
+        cmocka_unit_test(test_weights_of_one_change_no_bit),
+        cmocka_unit_test(test_a_batch_of_which_nothing_counts_is_refused),
         cmocka_unit_test(test_iwae_lies_below_the_draws_mean),
         cmocka_unit_test(test_kl_warmup),
         cmocka_unit_test(test_any_number_of_threads),
