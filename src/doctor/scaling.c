@@ -49,16 +49,17 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
 
 /* As trainer.h counts it; what the program itself takes is left out. */
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
-    struct decoder shape = {.config = c->model, .overlap = n > 1};
+    const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
-    ltm_status status = weight_table_create(&shape.table, &c->model, error);
-    if (status != LTM_OK) return status;
-    const double P = (double)shape.table.size;
     const bool within = c->slow.parts && (c->slow.parts < groups || c->slow.samples > 1);
-    *bytes = 4 * P * (1 + (c->run.precision == LTM_PRECISION_BF16) + (n > 1 ? 4.0 / n : 3) + within) +
-             (double)workers_bytes(&shape, smaller(c->run.threads, gradient_groups(c, n, 0)), c->slow.group,
-                                   c->model.sequence, true);
-    weight_table_free(&shape.table);
+    struct plan plan;
+    ltm_status status = plan_create(&plan, &c->model, error);
+    if (status != LTM_OK) return status;
+    const double P = (double)plan.table.size;
+    const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
+    *bytes = 4 * P * (1 + (n > 1 ? 4.0 / n : 3) + within) + (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
+             (double)workers_bytes(&plan, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
+    plan_free(&plan);
     return LTM_OK;
 }
 

@@ -44,11 +44,11 @@ static ltm_status open_workers(struct fewshot *f, struct ltm_error *error) {
     const struct ltm_fewshot_options *o = &f->run.options;
     ltm_status status = LTM_OK;
     f->threads = (int64_t)o->threads < f->items ? o->threads : (int)f->items;
-    TRY(stream_weights_create(&f->weights, f->decoder, f->decoder->output.packed != NULL, f->threads, error));
+    TRY(stream_weights_create(&f->weights, f->decoder, f->decoder->in_bf16, f->threads, error));
     TRY(NEW_ARRAY(f->workers, (size_t)f->threads, "threads", error));
     for (int i = 0; i < f->threads; i++) {
         TRY(prompted_create(&f->workers[i].prompted, f->weights, &f->run.prompted, error));
-        TRY(sampler_create(&f->workers[i].sampler, f->decoder->config.vocab, o->temperature, o->top_k, o->top_p,
+        TRY(sampler_create(&f->workers[i].sampler, f->decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p,
                            error));
     }
 cleanup:

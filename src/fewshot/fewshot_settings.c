@@ -85,10 +85,10 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
 
 static json_t *checkpoint_settings(const struct ltm_model *model, const struct decoder *decoder) {
     char weights[17];
-    checksum_hex(weights, decoder->weights, decoder->table.size * sizeof(float));
+    checksum_hex(weights, decoder->weights, decoder->plan.table.size * sizeof(float));
     return json_pack("{s:s, s:I, s:s, s:s}", "checkpoint.weights", weights, "checkpoint.step", (json_int_t)model->step,
                      "checkpoint.tokenizer", ltm_tokenizer_digest(model->tokenizer), "run.precision",
-                     decoder->output.packed ? "bf16" : "fp32");
+                     decoder->in_bf16 ? "bf16" : "fp32");
 }
 
 static json_t *task_settings(const struct task *task) {

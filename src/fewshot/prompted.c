@@ -12,7 +12,7 @@ enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/ran
 ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
                            const struct prompted_options *options, struct ltm_error *error) {
     const struct decoder *decoder = weights->decoder;
-    const struct ltm_model_config *c = &decoder->config;
+    const struct ltm_model_config *c = &decoder->plan.config;
     const int K = c->latents && options->draws > 1 ? options->draws : 1;
     ltm_status status = LTM_OK;
     *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
@@ -45,6 +45,8 @@ void prompted_free(struct prompted *p) {
 }
 
 ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error) {
+    const ltm_status status = decoder_pass_status(p->pass, error);
+    if (status != LTM_OK) return status;
     return decoder_fail_nonfinite(p->decoder, "the model's predictions are not finite numbers",
                                   "lower fast.lr, or use a checkpoint from before the training diverged", error);
 }
@@ -62,7 +64,7 @@ static void read_prompt(struct prompted *p, int from) {
 
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number) {
     static const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
-    const size_t most = (size_t)(p->decoder->config.sequence - room) + 1;
+    const size_t most = (size_t)(p->decoder->plan.config.sequence - room) + 1;
     p->cut = count + 1 > most;
     if (p->cut) {
         memcpy(p->tokens, ids + count - most, most * sizeof *ids);
@@ -113,7 +115,7 @@ static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
 /* Up to PROMPTED_SLOTS continuations at once under the present draw: log p of continuation i into *logs[i]. */
 static void score_side_by_side(struct prompted *p, const struct continuation *const *c, int n, int from,
                                double *const *logs) {
-    const size_t vocab = (size_t)p->decoder->config.vocab;
+    const size_t vocab = (size_t)p->decoder->plan.config.vocab;
     int order[PROMPTED_SLOTS];
     int active = n;
     for (int i = 0; i < n; i++) {
@@ -169,7 +171,7 @@ static double log_mean_exp(const double *logs, int n) {
  * prediction. */
 static double score_gold(struct prompted *p, const struct continuation *c, bool *greedy) {
     const int K = p->draws;
-    const int vocab = p->decoder->config.vocab;
+    const int vocab = p->decoder->plan.config.vocab;
     int32_t token = p->tokens[p->inputs];
     *greedy = true;
     for (int k = 0; k < K; k++) p->weights[k] = 0;
@@ -195,7 +197,7 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
                           bool *greedy, struct ltm_error *error) {
     const size_t K = (size_t)p->draws;
     const size_t need = K * (size_t)n;
-    const int length = p->decoder->config.sequence;
+    const int length = p->decoder->plan.config.sequence;
     const int apart = greedy ? gold : -1;
     int from = 0;
     for (int i = 0; i < n; i++) {
@@ -239,7 +241,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
         }
         const float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
         int left = 0;
-        for (int row = 0; row < active; row++, logits += p->decoder->config.vocab) {
+        for (int row = 0; row < active; row++, logits += p->decoder->plan.config.vocab) {
             const int i = order[row];
             const struct random_key key = {.seed = p->options->seed,
                                            .purpose = RANDOM_GENERATE,

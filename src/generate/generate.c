@@ -122,7 +122,7 @@ static ltm_status run_writers(struct writing *w, const struct stream_weights *we
     const int64_t samples = w->last - w->next;
     const int writers = samples < o->threads ? (int)samples : o->threads;
     const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
-    const size_t one = decoder_stream_bytes(w->model->decoder, 1, team);
+    const size_t one = decoder_stream_bytes(&w->model->decoder->plan, 1, team);
     const int64_t each = (samples + writers - 1) / writers;
     const int64_t fit = (int64_t)(batch_bytes / one);
     int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;

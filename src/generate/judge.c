@@ -133,6 +133,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
             watch->progress(watch->user, &progress);
         }
     }
+    TRY(workers_status(&workers, error));
     for (size_t i = 0; i < j->count && status == LTM_OK; i++)
         if (!isfinite(j->bound[i]))
             status = decoder_fail_nonfinite(j->model->decoder, "the judge's score of a sample is not a finite number",

@@ -20,7 +20,7 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     TRY(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
     TRY(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
     TRY(decoder_stream_create(&writer->stream, weights, slots, threads, error));
-    TRY(sampler_create(&writer->sampler, decoder->config.vocab, o->temperature, o->top_k, o->top_p, error));
+    TRY(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
     TRY(fast_loop_create(&writer->loop, decoder, 1, longest ? longest : 1, error));
     if (longest) TRY(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
     for (int i = 0; i < slots; i++) writer->order[i] = i;
@@ -53,6 +53,8 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
         return LTM_OK;
     }
     decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
+    const ltm_status status = decoder_pass_status(w->pass, error);
+    if (status != LTM_OK) return status;
     fast_loop_start(&w->loop, &w->shared->fast, 1);
     fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
     if (!w->loop.diverged[0]) return LTM_OK;
@@ -167,7 +169,7 @@ static bool is_stopped(struct writing *shared) {
 void sample_writer_run(struct sample_writer *w) {
     struct writing *shared = w->shared;
     struct ltm_error error = {0};
-    const size_t vocab = (size_t)shared->model->decoder->config.vocab;
+    const size_t vocab = (size_t)shared->model->decoder->plan.config.vocab;
     bool left = true;
     while (!is_stopped(shared) && error.code == LTM_OK) {
         while (left && w->active < w->slots) {

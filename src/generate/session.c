@@ -83,7 +83,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(decoder_stream_create(&s->stream, s->weights, 1, stream_team(s->weights, s->options.threads), error));
     TRY(decoder_pass_create(&s->pass, decoder, 1, T, false, error));
     TRY(fast_loop_create(&s->loop, decoder, 1, T, error));
-    TRY(sampler_create(&s->sampler, decoder->config.vocab, options->temperature, options->top_k, options->top_p,
+    TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
     TRY(NEW_ARRAY(s->tokens, (size_t)T + 1, "a session", error));
     ltm_session_restart(s);

@@ -40,9 +40,30 @@ static void put_config(json_t *out, const struct ltm_config *config) {
     json_object_set_new(out, "configuration", all);
 }
 
-static void put_model_size(json_t *out, const struct ltm_model_config *model) {
-    json_object_set_new(out, "parameters", json_integer(ltm_parameter_count(model)));
-    json_object_set_new(out, "forward_flops_per_token", json_real(ltm_forward_flops(model)));
+/* Where weights and operations are: block by block, and stage by stage. */
+static void put_plan(json_t *out, const struct plan *plan) {
+    json_t *blocks = json_array();
+    json_t *stages = json_array();
+    for (int b = 0; b < plan->table.block_count; b++)
+        json_array_append_new(blocks, json_pack("{s:s, s:I}", "name", plan->table.blocks[b].name, "parameters",
+                                                (json_int_t)block_size(&plan->table.blocks[b])));
+    for (int a = 0; a < plan->count; a++)
+        json_array_append_new(stages, json_pack("{s:s, s:s, s:f}", "stage", plan->applications[a].kind->name, "block",
+                                                plan->table.blocks[plan->applications[a].block].name, "forward_flops",
+                                                plan->applications[a].kind->flops(&plan->config)));
+    json_object_set_new(out, "blocks", blocks);
+    json_object_set_new(out, "plan", stages);
+}
+
+static ltm_status put_model(json_t *out, const struct ltm_model_config *model, struct ltm_error *error) {
+    struct plan plan;
+    const ltm_status status = plan_create(&plan, model, error);
+    if (status != LTM_OK) return status;
+    json_object_set_new(out, "parameters", json_integer((json_int_t)plan.table.size));
+    json_object_set_new(out, "forward_flops_per_token", json_real(plan.flops));
+    put_plan(out, &plan);
+    plan_free(&plan);
+    return LTM_OK;
 }
 
 static void put_steps(json_t *out, const struct ltm_config *config) {
@@ -66,15 +87,14 @@ static void put_twins(json_t *out, const struct ltm_config *config) {
     json_decref(all);
 }
 
-/* What training allocates. Sizes follow from the shape and the table of weights: no weights are needed. */
+/* What training allocates. */
 static ltm_status put_memory(json_t *out, const struct ltm_config *config, struct ltm_error *error) {
-    struct decoder shape = {.config = config->model};
-    ltm_status status = weight_table_create(&shape.table, &shape.config, error);
-    if (status != LTM_OK) return status;
     size_t bytes;
-    status = trainer_bytes(&bytes, config, &shape, error);
+    struct plan plan;
+    ltm_status status = plan_create(&plan, &config->model, error);
+    if (status == LTM_OK) status = trainer_bytes(&bytes, config, &plan, error);
     if (status == LTM_OK) json_object_set_new(out, "training_memory_bytes", json_integer((json_int_t)bytes));
-    weight_table_free(&shape.table);
+    plan_free(&plan);
     return status;
 }
 
@@ -96,7 +116,7 @@ ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
     }
-    put_model_size(out, &config.model);
+    if ((status = put_model(out, &config.model, error)) != LTM_OK) return status;
     json_object_set_new(out, "training_flops",
                         json_real(ltm_training_flops(&config) * (double)trainer_steps(&config) * config.slow.batch *
                                   config.model.sequence));
@@ -145,8 +165,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
     if (status != LTM_OK)
         return fail(error, LTM_CORRUPT, "%s/model.safetensors holds a configuration that does not hold", folder);
     put_config(out, &config);
-    if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
-    return LTM_OK;
+    return config.model.vocab == LTM_AUTO ? LTM_OK : put_model(out, &config.model, error);
 }
 
 ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
@@ -255,7 +274,7 @@ ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error)
     put_config(out, &config);
     put_steps(out, &config);
     TRY(vocabulary_find(&config, error));
-    if (config.model.vocab != LTM_AUTO) put_model_size(out, &config.model);
+    if (config.model.vocab != LTM_AUTO) TRY(put_model(out, &config.model, error));
     TRY(put_checkpoints(out, folder, error));
     TRY(put_log(out, folder, error));
 cleanup:

@@ -7,8 +7,9 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
-static void lay_out(struct fast_loop *loop, struct arena *arena, const struct decoder *decoder, size_t G, size_t T) {
-    const size_t all = G * (size_t)decoder->config.latents * (size_t)decoder->config.dim;
+static void lay_out(struct fast_loop *loop, struct arena *arena, const struct ltm_model_config *model, size_t G,
+                    size_t T) {
+    const size_t all = G * (size_t)model->latents * (size_t)model->dim;
     float **arrays[] = {&loop->mu,
                         &loop->logvar,
                         &loop->noise,
@@ -29,22 +30,22 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct de
     loop->diverged = ARENA_TAKE(arena, bool, G);
 }
 
-size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length) {
+size_t fast_loop_bytes(const struct ltm_model_config *model, int sequences, int length) {
     struct fast_loop loop;
     struct arena arena = {0};
-    lay_out(&loop, &arena, decoder, (size_t)sequences, (size_t)length);
+    lay_out(&loop, &arena, model, (size_t)sequences, (size_t)length);
     return arena.used;
 }
 
 ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
                             struct ltm_error *error) {
-    *loop =
-        (struct fast_loop){.kl_weight = 1, .latents = (size_t)decoder->config.latents * (size_t)decoder->config.dim};
+    *loop = (struct fast_loop){.kl_weight = 1,
+                               .latents = (size_t)decoder->plan.config.latents * (size_t)decoder->plan.config.dim};
     ltm_status status =
-        memory_zeroed(&loop->block, fast_loop_bytes(decoder, sequences, length), 1, "posteriors", error);
+        memory_zeroed(&loop->block, fast_loop_bytes(&decoder->plan.config, sequences, length), 1, "posteriors", error);
     if (status != LTM_OK) return status;
     struct arena arena = {.base = loop->block};
-    lay_out(loop, &arena, decoder, (size_t)sequences, (size_t)length);
+    lay_out(loop, &arena, &decoder->plan.config, (size_t)sequences, (size_t)length);
     return LTM_OK;
 }
 

@@ -33,7 +33,7 @@ struct fast_loop {
 ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
                             struct ltm_error *error);
 void fast_loop_free(struct fast_loop *loop);
-size_t fast_loop_bytes(const struct decoder *decoder, int sequences, int length);
+size_t fast_loop_bytes(const struct ltm_model_config *model, int sequences, int length);
 
 /* Where noise comes from: the key's seed, purpose and slow step, and each sequence's own number. */
 struct noise_source {

@@ -269,6 +269,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         status = workers_fail_vocabulary(workers, error);
         goto cleanup;
     }
+    TRY(processes_agree(workers_status(workers, error), error));
     TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
     status = check_finite(decoder_pass_decoder(workers->each[0].pass), scores, source, error);
     if (status == LTM_OK) tell_diverged(scores, source, options->watch);

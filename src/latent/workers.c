@@ -2,31 +2,59 @@
 
 #include <stdlib.h>
 
+#include <omp.h>
+
 #include "base/memory.h"
 
 int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
 int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
 
-ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          bool training, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
+static ltm_status worker_create(struct worker *w, const struct decoder *decoder, int group, int length, int gradients,
+                                struct ltm_error *error) {
     const size_t rows = (size_t)group * (size_t)length;
-    *workers = (struct workers){.decoder = decoder, .threads = threads, .group = group, .length = length};
-    TRY(NEW_ARRAY(workers->each, (size_t)threads, "threads", error));
-    for (int i = 0; i < threads; i++) {
-        struct worker *w = &workers->each[i];
-        TRY(decoder_pass_create(&w->pass, decoder, group, length, training, error));
-        TRY(fast_loop_create(&w->loop, decoder, group, length, error));
-        TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
-        TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
-        TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
-        TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
-        TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
-    }
-    return LTM_OK;
+    ltm_status status = LTM_OK;
+    TRY(decoder_pass_create(&w->pass, decoder, group, length, gradients, error));
+    TRY(fast_loop_create(&w->loop, decoder, group, length, error));
+    TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
 cleanup:
-    workers_free(workers);
+    return status;
+}
+
+/* Each is made by the thread that will use it, so that its memory lies near that thread's core. */
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
+                          int gradients, struct ltm_error *error) {
+    *workers = (struct workers){.decoder = decoder, .threads = threads, .group = group, .length = length};
+    ltm_status status = NEW_ARRAY(workers->each, (size_t)threads, "threads", error);
+    if (status != LTM_OK) return status;
+#pragma omp parallel num_threads(threads)
+    for (int i = omp_get_thread_num(); i < threads; i += omp_get_num_threads()) {
+        struct ltm_error mine = {0};
+        const ltm_status made = worker_create(&workers->each[i], decoder, group, length, gradients, &mine);
+        if (made == LTM_OK) continue;
+#pragma omp critical(workers_create)
+        if (status == LTM_OK) status = fail(error, made, "%s", mine.message);
+    }
+    if (status != LTM_OK) workers_free(workers);
+    return status;
+}
+
+ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < workers->threads; i++)
+        TRY(decoder_prepare(workers->each[i].pass, sequences, workers->length, error));
+cleanup:
+    return status;
+}
+
+ltm_status workers_status(const struct workers *workers, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < workers->threads; i++) TRY(decoder_pass_status(workers->each[i].pass, error));
+cleanup:
     return status;
 }
 
@@ -45,16 +73,16 @@ void workers_free(struct workers *workers) {
     *workers = (struct workers){0};
 }
 
-size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training) {
+size_t workers_bytes(const struct plan *plan, int threads, int group, int length, int gradients, bool in_bf16) {
     const size_t tokens = (4 * (size_t)length + 1) * (size_t)group * sizeof(int32_t); /* a float is as large */
-    return (size_t)threads *
-           (decoder_pass_bytes(decoder, group, length, training) + fast_loop_bytes(decoder, group, length) + tokens);
+    return (size_t)threads * (decoder_pass_bytes(plan, group, length, gradients, in_bf16) +
+                              fast_loop_bytes(&plan->config, group, length) + tokens);
 }
 
 /* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */
 static bool read_sequence(struct worker *worker, const struct sequence_source *source, int64_t i, int g, int length,
                           bool *weighted) {
-    const int vocab = decoder_pass_decoder(worker->pass)->config.vocab;
+    const int vocab = decoder_pass_decoder(worker->pass)->plan.config.vocab;
     const size_t at = (size_t)g * (size_t)length;
     int32_t *tokens = worker->tokens + at;
     int32_t *targets = worker->targets + at;
@@ -97,5 +125,5 @@ ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_err
     return fail(error, LTM_MISMATCH,
                 "the corpus holds token ids outside the model's vocabulary of %d: it was made with another tokenizer; "
                 "set model.vocab, or build the corpus with the model's own tokenizer",
-                workers->decoder->config.vocab);
+                workers->decoder->plan.config.vocab);
 }

@@ -25,12 +25,19 @@ struct workers {
     struct worker *each;        /* [threads] */
 };
 
+/* gradients: as for decoder_pass_create. */
 ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          bool training, struct ltm_error *error);
+                          int gradients, struct ltm_error *error);
 void workers_free(struct workers *workers);
 /* As many threads as there is work for, 1 at least: a worker more is memory cleared for nothing. */
 int workers_needed(int threads, int64_t groups);
-size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training);
+size_t workers_bytes(const struct plan *plan, int threads, int group, int length, int gradients, bool in_bf16);
+
+/* Make products ready for groups of so many sequences, of workers->length tokens. */
+ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error);
+
+/* LTM_OK, or why a group could not be begun (decoder_pass_status). */
+ltm_status workers_status(const struct workers *workers, struct ltm_error *error);
 
 /* Sequences that a group of scoring takes so that products have about 1,000 rows: at least 1. */
 int workers_group(int length);

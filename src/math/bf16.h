@@ -6,9 +6,10 @@
  *     bf16_weight_pack(packed, w, &error);             once a slow step
  *     struct bf16_work *work;                          one a thread
  *     bf16_work_create(&work, &error);
- *     bf16_prepare(work, product, packed);             before the loop: all that is made or allocated is made here
- *     bf16_round(bf16_room(work, 0, rows * in), x, rows * in);
- *     bf16_multiply(work, product, y, packed);         in it
+ *     const struct bf16_call *call;                    valid as long as `work`
+ *     bf16_prepare(&call, work, product, packed, &error);   before the loop: all that is made or allocated is made here
+ *     bf16_round(bf16_room(work, 0), x, rows * in);
+ *     bf16_multiply(work, call, y, packed);            in it
  *
  * A product runs on the thread that calls it and its bits depend on nothing but its operands and its shape. The backend is
  * oneDNN, where the build found it (the Makefile's ONEDNN) and the processor has instructions for bf16. */
@@ -72,14 +73,18 @@ struct bf16_work;
 ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error);
 void bf16_work_free(struct bf16_work *work);
 
-/* Make ready for a product, unless it is so already; `weight` may be NULL for BF16_TO_WEIGHT. False when memory is short. */
-bool bf16_prepare(struct bf16_work *work, struct bf16_product product, const struct bf16_weight *weight);
+/* Make ready for a product, unless it is so already; `weight` may be NULL for BF16_TO_WEIGHT. *call belongs to `work` and serves every
+ * weight of that shape. LTM_MEMORY or LTM_EXTERNAL where the product cannot be made. */
+struct bf16_call;
+ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, struct bf16_product product,
+                        const struct bf16_weight *weight, struct ltm_error *error);
 
 /* Where operand A (index 0) or B (1) of prepared products is put. */
 bf16 *bf16_room(struct bf16_work *work, int index);
 
-/* The product of what lies in the rooms. Prepares first where that was not done; false when that fails. */
-bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c, const struct bf16_weight *weight);
+/* The product of what lies in the rooms. Should the backend fail, C is NaN throughout: that is noticed, a product in another precision
+ * would not be. */
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight);
 
 /* As matmul_peak: floating-point operations a second that `threads` threads reach together, each on its own products in
  * bf16. 0 where there are none. */

@@ -33,9 +33,11 @@ ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error) {
 
 void bf16_work_free(struct bf16_work *work) { (void)work; }
 
-bool bf16_prepare(struct bf16_work *work, struct bf16_product product, const struct bf16_weight *weight) {
+ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, struct bf16_product product,
+                        const struct bf16_weight *weight, struct ltm_error *error) {
     (void)work, (void)product, (void)weight;
-    return false;
+    *call = NULL;
+    return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
 }
 
 bf16 *bf16_room(struct bf16_work *work, int index) {
@@ -43,9 +45,8 @@ bf16 *bf16_room(struct bf16_work *work, int index) {
     return NULL;
 }
 
-bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c, const struct bf16_weight *weight) {
-    (void)work, (void)product, (void)c, (void)weight;
-    return false;
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {
+    (void)work, (void)call, (void)c, (void)weight;
 }
 
 double bf16_peak(int threads, double seconds) {

@@ -271,7 +271,7 @@ ltm_status bf16_weight_pack(struct bf16_weight *weight, enum bf16_orientation or
 
 /* ---- Products ---- */
 
-struct made_product {
+struct bf16_call {
     struct bf16_product product;
     dnnl_primitive_t primitive;
     dnnl_memory_t a, b, c, scratch; /* b of a weight's gradient; other products have the packed weight's own */
@@ -279,8 +279,9 @@ struct made_product {
 
 struct bf16_work {
     dnnl_stream_t stream;
-    struct made_product *made; /* [count] */
-    int count, room;
+    struct bf16_call **made; /* [count], each where it stays */
+    int count;
+    int room;
     void *buffers[3]; /* operands A and B, scratch; grown while products are made */
     size_t bytes[3];
 };
@@ -301,28 +302,30 @@ ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error) {
     return *work ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for products in bf16");
 }
 
-static void made_free(struct made_product *made) {
+static void made_free(struct bf16_call *made) {
+    if (!made) return;
     if (made->primitive) dnnl_primitive_destroy(made->primitive);
     if (made->a) dnnl_memory_destroy(made->a);
     if (made->b) dnnl_memory_destroy(made->b);
     if (made->c) dnnl_memory_destroy(made->c);
     if (made->scratch) dnnl_memory_destroy(made->scratch);
+    free(made);
 }
 
 void bf16_work_free(struct bf16_work *work) {
     if (!work) return;
-    for (int i = 0; i < work->count; i++) made_free(&work->made[i]);
+    for (int i = 0; i < work->count; i++) made_free(work->made[i]);
     for (int i = 0; i < 3; i++) free(work->buffers[i]);
     dnnl_stream_destroy(work->stream);
     free(work->made);
     free(work);
 }
 
-static struct made_product *find(const struct bf16_work *work, const struct bf16_product *p) {
+static struct bf16_call *find(const struct bf16_work *work, const struct bf16_product *p) {
     for (int i = 0; i < work->count; i++) {
-        const struct bf16_product *q = &work->made[i].product;
+        const struct bf16_product *q = &work->made[i]->product;
         if (q->rows == p->rows && q->out == p->out && q->in == p->in && q->kind == p->kind && q->add == p->add)
-            return &work->made[i];
+            return work->made[i];
     }
     return NULL;
 }
@@ -363,59 +366,76 @@ static bool new_operand(dnnl_memory_t *memory, const_dnnl_primitive_desc_t descr
     return wanted && dnnl_memory_create(memory, wanted, engine, DNNL_MEMORY_NONE) == dnnl_success;
 }
 
-static struct made_product *make(struct bf16_work *work, const struct bf16_product *p,
-                                 const struct bf16_weight *weight) {
-    if (work->count == work->room) {
-        const int room = work->room ? 2 * work->room : 16;
-        struct made_product *longer = realloc(work->made, (size_t)room * sizeof *longer);
-        if (!longer) return NULL;
-        work->made = longer;
-        work->room = room;
-    }
-    const dnnl_primitive_desc_t description = describe_product(p, weight);
-    if (!description) return NULL;
-    struct made_product made = {.product = *p};
+static bool make_room(struct bf16_work *work) {
+    const int room = work->room ? 2 * work->room : 16;
+    if (work->count < work->room) return true;
+    struct bf16_call **longer = realloc(work->made, (size_t)room * sizeof *longer);
+    if (!longer) return false;
+    work->made = longer;
+    work->room = room;
+    return true;
+}
+
+static bool make(struct bf16_call *made, struct bf16_work *work, const_dnnl_primitive_desc_t description) {
+    const struct bf16_product *p = &made->product;
     const layout_view scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
     const size_t rows = (size_t)p->rows;
     const size_t a = p->kind == BF16_TO_OUTPUT ? (size_t)p->in : (size_t)p->out;
     const bool gradient = p->kind == BF16_TO_WEIGHT;
-    const bool good = new_operand(&made.a, description, dnnl_query_src_md) &&
-                      (!gradient || new_operand(&made.b, description, dnnl_query_weights_md)) &&
-                      new_operand(&made.c, description, dnnl_query_dst_md) &&
-                      dnnl_memory_create(&made.scratch, scratch, engine, DNNL_MEMORY_NONE) == dnnl_success &&
-                      new_primitive(&made.primitive, description) && grow(work, 0, rows * a * sizeof(bf16)) &&
-                      (!gradient || grow(work, 1, rows * (size_t)p->in * sizeof(bf16))) &&
-                      grow(work, SCRATCH, dnnl_memory_desc_get_size(scratch));
-    dnnl_primitive_desc_destroy(description);
-    if (!good) {
-        made_free(&made);
-        return NULL;
-    }
-    work->made[work->count] = made;
-    return &work->made[work->count++];
+    return new_operand(&made->a, description, dnnl_query_src_md) &&
+           (!gradient || new_operand(&made->b, description, dnnl_query_weights_md)) &&
+           new_operand(&made->c, description, dnnl_query_dst_md) &&
+           dnnl_memory_create(&made->scratch, scratch, engine, DNNL_MEMORY_NONE) == dnnl_success &&
+           new_primitive(&made->primitive, description) && grow(work, 0, rows * a * sizeof(bf16)) &&
+           (!gradient || grow(work, 1, rows * (size_t)p->in * sizeof(bf16))) &&
+           grow(work, SCRATCH, dnnl_memory_desc_get_size(scratch));
 }
 
-bool bf16_prepare(struct bf16_work *work, struct bf16_product product, const struct bf16_weight *weight) {
-    return find(work, &product) || make(work, &product, weight);
+ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, struct bf16_product product,
+                        const struct bf16_weight *weight, struct ltm_error *error) {
+    struct bf16_call *made = find(work, &product);
+    *call = made;
+    if (made) return LTM_OK;
+    const dnnl_primitive_desc_t description = describe_product(&product, weight);
+    if (!description)
+        return fail(error, LTM_EXTERNAL, "oneDNN has no product of %d rows with weights of %d x %d in bf16",
+                    product.rows, product.out, product.in);
+    made = calloc(1, sizeof *made);
+    if (made) made->product = product;
+    const bool good = made && make(made, work, description) && make_room(work);
+    dnnl_primitive_desc_destroy(description);
+    if (!good) {
+        made_free(made);
+        return fail(error, LTM_MEMORY, "out of memory for products of %d rows with weights of %d x %d in bf16",
+                    product.rows, product.out, product.in);
+    }
+    work->made[work->count++] = made;
+    *call = made;
+    return LTM_OK;
 }
 
 bf16 *bf16_room(struct bf16_work *work, int index) { return work->buffers[index]; }
 
-bool bf16_multiply(struct bf16_work *work, struct bf16_product product, float *c, const struct bf16_weight *weight) {
-    const struct made_product *made = find(work, &product);
-    if (!made) made = make(work, &product, weight);
-    if (!made) return false;
-    dnnl_memory_t b = made->b;
-    if (product.kind == BF16_TO_OUTPUT) b = weight->packed[BF16_FORWARD].memory;
-    if (product.kind == BF16_TO_INPUT) b = weight->packed[BF16_BACKWARD].memory;
-    if (made->b && dnnl_memory_set_data_handle(made->b, work->buffers[1]) != dnnl_success) return false;
-    if (dnnl_memory_set_data_handle(made->a, work->buffers[0]) != dnnl_success ||
-        dnnl_memory_set_data_handle(made->c, c) != dnnl_success ||
-        dnnl_memory_set_data_handle(made->scratch, work->buffers[SCRATCH]) != dnnl_success)
+static bool multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {
+    dnnl_memory_t b = call->b;
+    if (call->product.kind == BF16_TO_OUTPUT) b = weight->packed[BF16_FORWARD].memory;
+    if (call->product.kind == BF16_TO_INPUT) b = weight->packed[BF16_BACKWARD].memory;
+    if (call->b && dnnl_memory_set_data_handle(call->b, work->buffers[1]) != dnnl_success) return false;
+    if (dnnl_memory_set_data_handle(call->a, work->buffers[0]) != dnnl_success ||
+        dnnl_memory_set_data_handle(call->c, c) != dnnl_success ||
+        dnnl_memory_set_data_handle(call->scratch, work->buffers[SCRATCH]) != dnnl_success)
         return false;
     const dnnl_exec_arg_t operands[] = {
-        {DNNL_ARG_SRC, made->a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, made->c}, {DNNL_ARG_SCRATCHPAD, made->scratch}};
-    return execute(made->primitive, work->stream, 4, operands);
+        {DNNL_ARG_SRC, call->a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, call->c}, {DNNL_ARG_SCRATCHPAD, call->scratch}};
+    return execute(call->primitive, work->stream, 4, operands);
+}
+
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {
+    const struct bf16_product *p = &call->product;
+    if (multiply(work, call, c, weight)) return;
+    const size_t rows = (size_t)(p->kind == BF16_TO_WEIGHT ? p->out : p->rows);
+    const size_t columns = (size_t)(p->kind == BF16_TO_OUTPUT ? p->out : p->in);
+    for (size_t i = 0; i < rows * columns; i++) c[i] = NAN;
 }
 
 /* ---- Measured ---- */
@@ -429,15 +449,17 @@ static bool product_agrees(void) {
     struct bf16_weight *weight = new_weight(N, K);
     struct bf16_work *work = new_work();
     const struct bf16_product product = {BF16_TO_OUTPUT, M, N, K, true};
+    const struct bf16_call *call = NULL;
     bool agree = weight && work;
     for (int i = 0; i < N * K; i++) w[i] = (float)(i * 7919 % 101 - 50) / 128.0f;
     for (int i = 0; i < M * N; i++) c[i] = 1;
-    agree = agree && pack(&weight->packed[BF16_FORWARD], w) && bf16_prepare(work, product, weight);
+    agree =
+        agree && pack(&weight->packed[BF16_FORWARD], w) && bf16_prepare(&call, work, product, weight, NULL) == LTM_OK;
     for (int i = 0; agree && i < M * K; i++) {
         const float x = (float)(i * 104729 % 97 - 48) / 128.0f;
         bf16_round(bf16_room(work, 0) + i, &x, 1);
     }
-    agree = agree && bf16_multiply(work, product, c, weight);
+    agree = agree && multiply(work, call, c, weight);
     for (int i = 0; agree && i < M; i++)
         for (int j = 0; j < N; j++) {
             float sum = 1;
@@ -462,15 +484,18 @@ double bf16_peak(int threads, double seconds) {
         const bool good = weight && work &&
                           memory_zeroed((void **)&block, (size_t)2 * SIDE * SIDE, sizeof *block, "", NULL) == LTM_OK;
         for (int i = 0; good && i < SIDE * SIDE; i++) block[i] = 1e-3f * (float)(i % 97);
-        if (good && pack(&weight->packed[BF16_FORWARD], block) && bf16_prepare(work, product, weight)) {
+        const struct bf16_call *call = NULL;
+        bool ready = good && pack(&weight->packed[BF16_FORWARD], block) &&
+                     bf16_prepare(&call, work, product, weight, NULL) == LTM_OK;
+        if (ready) {
             bf16_round(bf16_room(work, 0), block, (size_t)SIDE * SIDE);
-            bf16_multiply(work, product, block + SIDE * SIDE, weight);
+            ready = multiply(work, call, block + SIDE * SIDE, weight);
         }
 #pragma omp barrier
         double began = seconds_now();
         double elapsed = 0;
         int products = 0;
-        while (good && elapsed < seconds && bf16_multiply(work, product, block + SIDE * SIDE, weight)) {
+        while (ready && elapsed < seconds && multiply(work, call, block + SIDE * SIDE, weight)) {
             products++;
             elapsed = seconds_now() - began;
         }

@@ -1,137 +1,141 @@
+/* A group's workspace, and its forward and backward passes: walks over the plan. */
 #include "model/decoder_pass.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "math/vector.h"
 #include "nn/output_loss.h"
 
-static void lay_out_layer(struct layer_state *s, struct arena *arena, const struct ltm_model_config *c, size_t G,
-                          size_t T, size_t u, bool reads) {
-    const size_t R = G * T;
-    const size_t d = (size_t)c->dim;
-    const size_t h = d / (size_t)c->heads;
-    const size_t H = (size_t)c->heads;
-    const size_t K = (size_t)c->kv_heads;
-    const size_t M = (size_t)model_layer_latents(c);
-    const size_t F = (size_t)model_ffn_width(c);
-    s->in = ARENA_TAKE(arena, float, R *d);
-    s->in_r = ARENA_TAKE(arena, float, R);
-    s->qkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
-    s->att = ARENA_TAKE(arena, float, R *d);
-    s->lse = ARENA_TAKE(arena, float, R *H);
-    s->cross = s->mid = ARENA_TAKE(arena, float, R *d);
-    s->mid_r = ARENA_TAKE(arena, float, R);
-    if (reads) {
-        s->cq = ARENA_TAKE(arena, float, R *d);
-        s->ckv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
-        s->u = ARENA_TAKE(arena, float, u);
-        s->p = ARENA_TAKE(arena, float, R *H *M);
-        s->cross = ARENA_TAKE(arena, float, R *d);
+/* ---- The workspace ---- */
+
+/* Do the block's applications follow one another? Its gradient is then made and handed on in one go. */
+static bool in_one_go(const struct plan *plan, int block) {
+    int first = 0;
+    int last = plan->count - 1;
+    while (plan->applications[first].block != block) first++;
+    while (plan->applications[last].block != block) last--;
+    for (int a = first; a < last; a++)
+        if (plan->applications[a].block != block) return false;
+    return true;
+}
+
+int decoder_pass_gradients(const struct plan *plan, int gradients) {
+    int apart = 0;
+    for (int b = 0; b < plan->table.block_count; b++) apart += in_one_go(plan, b) ? 0 : 1;
+    return gradients + apart;
+}
+
+/* Blocks that are made in one go take turns in `gradients` buffers; each of the others has its own. */
+static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan, struct arena *arena) {
+    const struct weight_block *blocks = plan->table.blocks;
+    const size_t buffers = (size_t)pass->gradients;
+    size_t largest = 0;
+    size_t turn = 0;
+    for (int b = 0; b < plan->table.block_count; b++)
+        if (in_one_go(plan, b) && block_size(&blocks[b]) > largest) largest = block_size(&blocks[b]);
+    float *rotating = ARENA_TAKE(arena, float, largest *buffers);
+    for (int b = plan->table.block_count - 1; b >= 0; b--) {
+        const bool apart = !in_one_go(plan, b);
+        float *dw = apart ? ARENA_TAKE(arena, float, block_size(&blocks[b])) : NULL;
+        if (!arena->base) continue;
+        if (!apart) dw = rotating + turn++ % buffers * largest;
+        for (int a = 0; a < plan->count; a++)
+            if (plan->applications[a].block == b) pass->applied[a].dw = dw;
     }
-    s->cross_r = ARENA_TAKE(arena, float, R);
-    s->ab = ARENA_TAKE(arena, float, R * 2 * F);
+}
+
+/* Where the pointers of a state go while only sizes are learnt. */
+union unused_state {
+    char bytes[STAGE_STATE_MOST];
+    max_align_t aligned;
+};
+
+static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *shape) {
+    size_t most = 0;
+    for (int a = 0; a < plan->count; a++) {
+        union unused_state unused;
+        struct arena kept = {0};
+        struct arena scratch = {0};
+        if (plan->applications[a].kind->lay_out) plan->applications[a].kind->lay_out(&unused, &kept, &scratch, shape);
+        if (scratch.used > most) most = scratch.used;
+    }
+    return most;
 }
 
 /* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
-static void lay_out(struct decoder_pass *pass, struct arena *arena) {
-    const struct decoder *decoder = pass->decoder;
-    const struct ltm_model_config *c = &decoder->config;
-    const size_t G = (size_t)pass->sequences;
-    const size_t T = (size_t)pass->length;
-    const size_t R = G * T;
-    const size_t d = (size_t)c->dim;
-    const size_t H = (size_t)c->heads;
-    const size_t K = (size_t)c->kv_heads;
-    const size_t h = d / H;
-    const size_t M = (size_t)model_layer_latents(c);
-    const size_t F = (size_t)model_ffn_width(c);
-    const size_t u = M ? cross_attention_u(&pass->across) : 0;
-    pass->layers = ARENA_TAKE(arena, struct layer_state, (size_t)c->layers);
-    struct layer_state unused;
-    for (int l = 0; l < c->layers; l++)
-        lay_out_layer(arena->base ? &pass->layers[l] : &unused, arena, c, G, T, u, model_layer_reads(c, l));
-    pass->out = ARENA_TAKE(arena, float, R *d);
-    pass->out_r = ARENA_TAKE(arena, float, R);
-    pass->x = ARENA_TAKE(arena, float, R *d);
-    pass->s = ARENA_TAKE(arena, float, R *F);
-    pass->ds = ARENA_TAKE(arena, float, R *F);
-    pass->dh = ARENA_TAKE(arena, float, R *d);
-    pass->dx = ARENA_TAKE(arena, float, R *d);
-    pass->datt = ARENA_TAKE(arena, float, R *d);
-    pass->dq = ARENA_TAKE(arena, float, R *d);
-    pass->dqkv = ARENA_TAKE(arena, float, R *(H + 2 * K) * h);
-    pass->dp = ARENA_TAKE(arena, float, R *H *M);
-    pass->du = ARENA_TAKE(arena, float, u);
-    pass->dkv = ARENA_TAKE(arena, float, G *M * 2 * K * h);
-    pass->zl = ARENA_TAKE(arena, float, G *M *d);
-    pass->dzl = ARENA_TAKE(arena, float, G *M *d);
-    pass->attention = ARENA_TAKE(arena, float, self_attention_scratch(&pass->self));
-    pass->logits = ARENA_TAKE(arena, float, output_loss_scratch(c->vocab, (int)R));
-    if (pass->training) {
-        const struct layer_offsets *top = &decoder->table.layers[c->layers - 1]; /* the largest */
-        pass->dw = ARENA_TAKE(arena, float, (top->end - top->begin) * (decoder->overlap ? 2 : 1));
-        pass->de = ARENA_TAKE(arena, float, ((size_t)c->vocab + 1) * d);
+static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
+                    const struct stage_shape *shape) {
+    char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
+    pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
+    pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_kind *kind = plan->applications[a].kind;
+        union unused_state unused;
+        struct arena scratch = {.base = shared};
+        char *state = ARENA_TAKE(arena, char, kind->state_size);
+        float *in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, arena, &scratch, shape);
+        if (arena->base)
+            pass->applied[a] = (struct applied){.state = state,
+                                                .in = in,
+                                                .first = plan_begins_block(plan, a),
+                                                .last = plan_ends_block(plan, a),
+                                                .adds_dz = plan_part_read_later(plan, a)};
     }
+    if (pass->gradients) lay_out_gradients(pass, plan, arena);
 }
 
-static void set_shape(struct decoder_pass *pass, int sequences, int length) {
-    const struct ltm_model_config *c = &pass->decoder->config;
-    const int head_dim = c->dim / c->heads;
-    pass->sequences = sequences;
-    pass->length = length;
-    pass->self = (struct attention_shape){sequences, length, c->heads, c->kv_heads, head_dim, c->window};
-    pass->across =
-        (struct cross_shape){sequences, length, model_layer_latents(c), c->heads, c->kv_heads, head_dim, c->dim};
-}
-
-static size_t arena_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
-    struct decoder_pass pass = {.decoder = decoder, .training = training};
+static size_t arena_bytes(const struct plan *plan, const struct stage_shape *shape, int gradients) {
+    struct decoder_pass measured = {.gradients = gradients};
     struct arena arena = {0};
-    set_shape(&pass, sequences, length);
-    lay_out(&pass, &arena);
+    lay_out(&measured, plan, &arena, shape);
     return arena.used;
 }
 
 /* The widest products' operands in bf16; oneDNN's own room for a weight's gradient is about another megabyte. */
-static size_t work_bytes(const struct decoder *decoder, int rows, bool training) {
-    const int block = output_loss_rows(decoder->config.vocab);
-    if (!decoder->output.packed) return 0;
-    const size_t layer = linear_work_bytes(&decoder->products[0].w13, rows, training);
-    const size_t output = linear_work_bytes(&decoder->output, rows < block ? rows : block, training);
-    return (layer > output ? layer : output) + ((size_t)1 << 20);
+static size_t work_bytes(const struct plan *plan, int rows, bool training) {
+    const int block = output_loss_rows(plan->config.vocab);
+    size_t most = 0;
+    for (int a = 0; a < plan->count; a++) {
+        const struct application *at = &plan->applications[a];
+        const int here = at->kind == &output_stage && rows > block ? block : rows;
+        for (int i = at->product; at->kind->prepare && i < at->product + at->products; i++) {
+            const struct weight_product *p = &plan->table.products[i];
+            const size_t bytes = linear_work_bytes(p->out, p->in, here, training);
+            if (bytes > most) most = bytes;
+        }
+    }
+    return most + ((size_t)1 << 20);
 }
 
-size_t decoder_pass_bytes(const struct decoder *decoder, int sequences, int length, bool training) {
-    return arena_bytes(decoder, sequences, length, training) + work_bytes(decoder, sequences * length, training);
-}
-
-void decoder_pass_prepare(struct decoder_pass *pass) {
-    /* The top layer has every product; the others have the same shapes. */
-    const struct layer_products *layer = &pass->decoder->products[pass->decoder->config.layers - 1];
-    const int rows = pass->sequences * pass->length;
-    linear_prepare(pass->work, &layer->wqkv, rows, false, pass->training);
-    linear_prepare(pass->work, &layer->wo, rows, true, pass->training);
-    if (pass->decoder->config.latents) linear_prepare(pass->work, &layer->cross_wq, rows, false, pass->training);
-    linear_prepare(pass->work, &layer->w13, rows, false, pass->training);
-    linear_prepare(pass->work, &layer->w2, rows, true, pass->training);
-    output_loss_prepare(pass->work, &pass->decoder->output, rows, pass->training);
+size_t decoder_pass_bytes(const struct plan *plan, int sequences, int length, int gradients, bool in_bf16) {
+    const struct stage_shape shape = {&plan->config, sequences, length};
+    return arena_bytes(plan, &shape, gradients) + (in_bf16 ? work_bytes(plan, sequences * length, gradients > 0) : 0);
 }
 
 ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
-                               bool training, struct ltm_error *error) {
+                               int gradients, struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    const struct plan *plan = &decoder->plan;
+    const struct stage_shape shape = {&plan->config, sequences, length};
     struct decoder_pass *made = NULL;
     struct arena arena = {0};
     *pass = NULL;
     TRY(NEW_ARRAY(made, 1, "a workspace", error));
     made->decoder = decoder;
-    made->training = training;
-    set_shape(made, sequences, length);
-    TRY(memory_zeroed(&made->block, arena_bytes(decoder, sequences, length, training), 1, "a thread's workspace",
-                      error));
+    made->gradients = gradients;
+    made->below = plan_first_reader(plan);
+    if (made->below > plan->count - 1) made->below = plan->count - 1; /* all but the loss */
+    TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients), 1, "a thread's workspace", error));
     arena.base = made->block;
-    lay_out(made, &arena);
-    if (decoder->output.packed) TRY(bf16_work_create(&made->work, error));
+    lay_out(made, plan, &arena, &shape);
+    made->io.rope = decoder->rope;
+    made->io.latent_rope = decoder->latent_rope;
+    if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
+    TRY(decoder_prepare(made, sequences, length, error));
     *pass = made;
     return LTM_OK;
 cleanup:
@@ -148,4 +152,160 @@ void decoder_pass_free(struct decoder_pass *pass) {
 
 const struct decoder *decoder_pass_decoder(const struct decoder_pass *pass) { return pass->decoder; }
 
-void decoder_pass_shape(struct decoder_pass *pass, int sequences, int length) { set_shape(pass, sequences, length); }
+ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length, struct ltm_error *error) {
+    const struct plan *plan = &pass->decoder->plan;
+    ltm_status status = LTM_OK;
+    pass->io.shape = (struct stage_shape){&plan->config, sequences, length};
+    if (pass->prepared_sequences == sequences && pass->prepared_length == length) return LTM_OK;
+    pass->prepared_sequences = 0;
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        const struct stage_kind *kind = plan->applications[a].kind;
+        if (kind->prepare)
+            TRY(kind->prepare(pass->applied[a].state, &w, &pass->io.shape, pass->work, pass->gradients > 0, error));
+    }
+    pass->prepared_sequences = sequences;
+    pass->prepared_length = length;
+cleanup:
+    return status;
+}
+
+/* ---- Forward ---- */
+
+/* What the a-th application works on, and with. */
+static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
+    const struct plan *plan = &pass->decoder->plan;
+    pass->io.in = pass->applied[a].in;
+    pass->io.out = a + 1 < plan->count ? pass->applied[a + 1].in : NULL;
+    pass->io.part = plan->applications[a].part;
+    pass->io.adds_dz = pass->applied[a].adds_dz;
+    return decoder_stage_weights(pass->decoder, a);
+}
+
+static void begin_application(struct decoder_pass *pass, int a) {
+    const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
+    const struct stage_weights w = hand_to(pass, a);
+    if (kind->begin) kind->begin(&pass->io, &w, pass->applied[a].state);
+}
+
+static void run_application(struct decoder_pass *pass, int a, bool begun) {
+    if (!begun) begin_application(pass, a);
+    const struct stage_weights w = hand_to(pass, a);
+    pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
+}
+
+/* As far as z has no say. */
+static void forward_below(struct decoder_pass *pass) {
+    for (; pass->ready < pass->below; pass->ready++) run_application(pass, pass->ready, false);
+    if (!pass->begun) begin_application(pass, pass->below);
+    pass->begun = true;
+}
+
+void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
+                   int length) {
+    struct ltm_error error = {0};
+    pass->io.tokens = tokens;
+    pass->io.targets = targets;
+    pass->ready = 0;
+    pass->begun = false;
+    pass->well = decoder_prepare(pass, sequences, length, &error) == LTM_OK;
+    if (pass->well)
+        forward_below(pass);
+    else if (pass->failed.code == LTM_OK)
+        pass->failed = error;
+}
+
+ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error) {
+    return pass->failed.code == LTM_OK ? LTM_OK : fail(error, pass->failed.code, "%s", pass->failed.message);
+}
+
+static void fill_nan(float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = NAN;
+}
+
+/* Whether there is anything to compute with; else all that a group yields is NaN. */
+static bool is_well(const struct decoder_pass *pass, float *nll, float *dz) {
+    const struct ltm_model_config *c = &pass->decoder->plan.config;
+    if (pass->well) return true;
+    fill_nan(nll, (size_t)shape_rows(&pass->io.shape));
+    fill_nan(pass->applied[pass->decoder->plan.count - 1].in, shape_floats(&pass->io.shape));
+    if (dz) fill_nan(dz, (size_t)pass->io.shape.sequences * (size_t)c->latents * (size_t)c->dim);
+    return false;
+}
+
+static void forward(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
+                    bool gradient_follows) {
+    pass->io.z = z;
+    pass->io.weights = weights;
+    pass->io.nll = nll;
+    pass->io.gradient_follows = gradient_follows;
+    forward_below(pass);
+    for (int a = pass->below; a < pass->decoder->plan.count; a++) run_application(pass, a, a == pass->below);
+}
+
+void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
+    if (is_well(pass, nll, NULL)) forward(pass, z, NULL, nll, false);
+}
+
+const float *decoder_output(const struct decoder_pass *pass) { return pass->applied[pass->decoder->plan.count - 1].in; }
+
+/* ---- Backward ---- */
+
+static void back(struct decoder_pass *pass, int a, float *dw) {
+    const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
+    const struct stage_weights w = hand_to(pass, a);
+    kind->backward(&pass->io, &w, pass->applied[a].state, dw);
+    if (!kind->spoils_state || a >= pass->ready) return;
+    pass->ready = a;
+    pass->begun = false;
+}
+
+void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz) {
+    if (!is_well(pass, nll, dz)) return;
+    forward(pass, z, weights, nll, true);
+    pass->io.dz = dz;
+    for (int a = pass->decoder->plan.count - 1; a >= pass->below; a--) {
+        pass->io.needs_dh = a > pass->below;
+        back(pass, a, NULL);
+    }
+}
+
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
+                                  const struct gradient_taker *taker) {
+    const struct plan *plan = &pass->decoder->plan;
+    const bool well = is_well(pass, nll, NULL);
+    if (well) forward(pass, z, weights, nll, true);
+    pass->io.dz = NULL;
+    pass->io.needs_dh = true;
+    for (int a = plan->count - 1; a >= 0; a--) {
+        const struct applied *applied = &pass->applied[a];
+        const int block = plan->applications[a].block;
+        if (applied->last) {
+            if (taker->wait) taker->wait(taker->user, applied->dw);
+            memset(applied->dw, 0, sizeof(float) * block_size(&plan->table.blocks[block]));
+        }
+        if (well)
+            back(pass, a, applied->dw);
+        else
+            fill_nan(applied->dw, block_size(&plan->table.blocks[block]));
+        if (applied->first) taker->take(taker->user, block, applied->dw);
+    }
+}
+
+struct gradient_array {
+    const struct weight_table *table;
+    float *array;
+};
+
+static void add_to_array(void *user, int block, const float *gradient) {
+    const struct gradient_array *to = user;
+    const struct weight_block *b = &to->table->blocks[block];
+    vector_add(to->array + b->begin, gradient, block_size(b));
+}
+
+void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
+                             float *gradient) {
+    struct gradient_array array = {&pass->decoder->plan.table, gradient};
+    const struct gradient_taker taker = {.user = &array, .take = add_to_array};
+    decoder_give_weight_gradient(pass, z, weights, nll, &taker);
+}

@@ -1,5 +1,5 @@
-/* One token at a time: the decoder with a cache of the last `window` keys and values of each layer, so that the cost of a
- * token does not grow with what came before. For generation.
+/* One token at a time: the decoder with what each application of a stage keeps of the past (its cache: the last `window` keys and
+ * values, say), so that the cost of a token does not grow with what came before. For generation.
  *
  * A stream has slots, each with a sequence of its own under its own z. A step reads one token in each of the slots that it is
  * given: its products are matrix products of so many rows, and read the weights once for all of them. What comes out for a
@@ -20,7 +20,7 @@ ltm_status decoder_stream_create(struct decoder_stream **stream, const struct st
 void decoder_stream_free(struct decoder_stream *stream);
 
 /* What decoder_stream_create will allocate, in bytes. */
-size_t decoder_stream_bytes(const struct decoder *decoder, int slots, int threads);
+size_t decoder_stream_bytes(const struct plan *plan, int slots, int threads);
 
 /* Begin a sequence under z (N_z, d): an empty cache, position 0. */
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z);

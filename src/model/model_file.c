@@ -14,28 +14,32 @@ void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], con
                       const char *prefix, const float *array) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        const size_t n = (size_t)w->rows * (size_t)w->columns;
         snprintf(names[i], sizeof names[i], "%s%s", prefix, w->name);
         tensors[i] = (struct safetensors_tensor){.name = names[i],
                                                  .type = SAFETENSORS_F32,
                                                  .rank = w->rank,
                                                  .shape = {w->rows, w->columns},
-                                                 .bytes = n * sizeof(float),
+                                                 .bytes = weight_size(w) * sizeof(float),
                                                  .data = array ? array + w->offset : NULL};
     }
+}
+
+ltm_status weight_data(const void **data, const struct weight *w, const char *prefix, const struct safetensors *file,
+                       struct ltm_error *error) {
+    const int64_t shape[2] = {w->rows, w->columns};
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", prefix, w->name);
+    return safetensors_expect(file, name, SAFETENSORS_F32, w->rank, shape, data, error);
 }
 
 ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
                         const struct safetensors *file, struct ltm_error *error) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        const int64_t shape[2] = {w->rows, w->columns};
-        char name[64];
         const void *data;
-        snprintf(name, sizeof name, "%s%s", prefix, w->name);
-        ltm_status status = safetensors_expect(file, name, SAFETENSORS_F32, w->rank, shape, &data, error);
+        ltm_status status = weight_data(&data, w, prefix, file, error);
         if (status != LTM_OK) return status;
-        memcpy(array + w->offset, data, (size_t)w->rows * (size_t)w->columns * sizeof(float));
+        memcpy(array + w->offset, data, weight_size(w) * sizeof(float));
     }
     return LTM_OK;
 }
@@ -46,7 +50,7 @@ ltm_status model_file_write(const char *path, const struct decoder *decoder, con
     size_t keys;
     size_t pairs = 0;
     const struct ltm_config_key *key = ltm_config_keys(&keys);
-    const size_t tensors = (size_t)decoder->table.count;
+    const size_t tensors = (size_t)decoder->plan.table.count;
     struct safetensors_pair *metadata = NULL;
     char(*values)[LTM_PATH_MAX] = NULL;
     char(*names)[64] = NULL;
@@ -64,7 +68,7 @@ ltm_status model_file_write(const char *path, const struct decoder *decoder, con
         TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
         metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
     }
-    weights_describe(tensor, names, &decoder->table, "", decoder->weights);
+    weights_describe(tensor, names, &decoder->plan.table, "", decoder->weights);
     TRY(safetensors_write(path, tensor, tensors, metadata, pairs, error));
 cleanup:
     free(metadata);
@@ -95,23 +99,19 @@ wrong:;
 /* Before memory is asked for: the file holds every weight of its configuration, and the length of a sequence is in proportion. */
 static ltm_status check_size(const struct ltm_config *config, const struct safetensors *file, const char *path,
                              struct ltm_error *error) {
-    struct ltm_model_config model = config->model;
-    struct weight_table table;
-    if (model.kv_heads == LTM_AUTO) model.kv_heads = model.heads;
-    ltm_status status = weight_table_create(&table, &model, error);
-    if (status != LTM_OK) return status;
-    for (int i = 0; i < table.count && status == LTM_OK; i++) {
-        const struct weight *w = &table.weights[i];
-        const int64_t shape[2] = {w->rows, w->columns};
+    const struct ltm_model_config *model = &config->model;
+    const int most = model_longest_sequence(model);
+    struct plan plan;
+    ltm_status status = plan_create(&plan, model, error);
+    for (int i = 0; i < plan.table.count && status == LTM_OK; i++) {
         const void *data;
-        status = safetensors_expect(file, w->name, SAFETENSORS_F32, w->rank, shape, &data, error);
+        status = weight_data(&data, &plan.table.weights[i], "", file, error);
     }
-    const int most = model_longest_sequence(&model);
-    if (status == LTM_OK && model.sequence > most)
+    if (status == LTM_OK && model->sequence > most)
         status = fail(error, LTM_CORRUPT,
                       "%s says model.sequence = %d, out of proportion to its weights: such a model has %d at most",
-                      path, model.sequence, most);
-    weight_table_free(&table);
+                      path, model->sequence, most);
+    plan_free(&plan);
     return status;
 }
 
@@ -132,7 +132,7 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
     TRY(model_file_config(config, file, path, error));
     TRY(check_size(config, file, path, error));
     TRY(decoder_create(&made, &config->model, error));
-    TRY(weights_read(made->weights, &made->table, "", file, error));
+    TRY(weights_read(made->weights, &made->plan.table, "", file, error));
     *step = at ? strtoll(at, NULL, 10) : 0;
     snprintf(digest, 20, "%s", tokenizer ? tokenizer : "");
     *decoder = made;

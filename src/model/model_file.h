@@ -27,6 +27,8 @@ ltm_status model_file_config(struct ltm_config *config, const struct safetensors
 /* An array laid out as the weights (moments, say) under PREFIX + each weight's name: for writing, and for reading back. */
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array);
+ltm_status weight_data(const void **data, const struct weight *w, const char *prefix, const struct safetensors *file,
+                       struct ltm_error *error);
 ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
                         const struct safetensors *file, struct ltm_error *error);
 

@@ -6,16 +6,11 @@
 #include "math/row_products.h"
 #include "model/decoder.h"
 
-struct stream_layer_weights {
-    struct row_weight wqkv, wo, cross_wq, w13, w2;
-};
-
 struct stream_weights {
     const struct decoder *decoder;
-    struct stream_layer_weights *layers; /* [L] */
-    struct row_weight output;
-    bf16 *halves; /* what all of them point into, or NULL: then into the decoder's */
-    size_t bytes; /* read for a token */
+    struct row_weight *products; /* [plan.table.product_count] */
+    bf16 *halves;                /* what all of them point into, or NULL: then into the decoder's */
+    size_t bytes;                /* read for a token */
 };
 
 /* Of a decoder that must outlive them: its own in fp32, or with `in_half` a copy rounded to bf16 (on any processor: sums are

@@ -2,48 +2,49 @@
 
 #include "math/matmul.h"
 
-static struct bf16_product product_of(enum bf16_kind kind, const struct linear *w, int rows, bool add) {
-    return (struct bf16_product){kind, rows, w->out, w->in, add};
+ltm_status linear_prepare(struct linear_call *call, struct bf16_work *work, const struct linear *w, int rows, bool add,
+                          bool training, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    *call = (struct linear_call){.w = w, .rows = rows, .add = add};
+    if (!w->packed || rows < 1) return LTM_OK;
+    call->work = work;
+    const struct bf16_product forward = {BF16_TO_OUTPUT, rows, w->out, w->in, add};
+    const struct bf16_product input = {BF16_TO_INPUT, rows, w->out, w->in, false};
+    const struct bf16_product weight = {BF16_TO_WEIGHT, rows, w->out, w->in, true};
+    TRY(bf16_prepare(&call->to_output, work, forward, w->packed, error));
+    TRY(bf16_prepare(&call->to_input, work, input, w->packed, error));
+    if (training) TRY(bf16_prepare(&call->to_weight, work, weight, NULL, error));
+cleanup:
+    return status;
 }
 
-void linear_prepare(struct bf16_work *work, const struct linear *w, int rows, bool add, bool training) {
-    if (!work || !w->packed || rows < 1) return;
-    /* Where memory is short a product stays in fp32, which its caller learns by its time alone. */
-    bf16_prepare(work, product_of(BF16_TO_OUTPUT, w, rows, add), w->packed);
-    bf16_prepare(work, product_of(BF16_TO_INPUT, w, rows, false), w->packed);
-    if (training) bf16_prepare(work, product_of(BF16_TO_WEIGHT, w, rows, true), NULL);
+size_t linear_work_bytes(int out, int in, int rows, bool training) {
+    const size_t wider = (size_t)(out > in ? out : in);
+    return (size_t)rows * sizeof(bf16) * (training ? wider + (size_t)in : wider);
 }
 
-size_t linear_work_bytes(const struct linear *w, int rows, bool training) {
-    const size_t wider = (size_t)(w->out > w->in ? w->out : w->in);
-    return (size_t)rows * sizeof(bf16) * (training ? wider + (size_t)w->in : wider);
-}
-
-/* Operand `index` of the product into its room. */
-static bool put(struct bf16_work *work, struct bf16_product product, const struct linear *w, int index, const float *x,
-                int width) {
-    if (!work || !w->packed || !bf16_prepare(work, product, w->packed)) return false;
-    bf16_round(bf16_room(work, index), x, (size_t)product.rows * (size_t)width);
-    return true;
-}
-
-void linear_forward(struct bf16_work *work, float *y, const float *x, const struct linear *w, int rows, bool add) {
-    const struct bf16_product product = product_of(BF16_TO_OUTPUT, w, rows, add);
-    if (put(work, product, w, 0, x, w->in) && bf16_multiply(work, product, y, w->packed)) return;
-    matmul_nt(y, w->out, x, w->in, w->weight, w->in, rows, w->out, w->in, 1, add ? 1 : 0);
-}
-
-void linear_backward_input(struct bf16_work *work, float *dx, const float *dy, const struct linear *w, int rows) {
-    const struct bf16_product product = product_of(BF16_TO_INPUT, w, rows, false);
-    if (put(work, product, w, 0, dy, w->out) && bf16_multiply(work, product, dx, w->packed)) return;
-    matmul_nn(dx, w->in, dy, w->out, w->weight, w->in, rows, w->in, w->out, 1, 0);
-}
-
-void linear_backward_weight(struct bf16_work *work, float *dw, const float *dy, const float *x, const struct linear *w,
-                            int rows) {
-    const struct bf16_product product = product_of(BF16_TO_WEIGHT, w, rows, true);
-    if (put(work, product, w, 0, dy, w->out) && put(work, product, w, 1, x, w->in) &&
-        bf16_multiply(work, product, dw, NULL))
+void linear_forward(const struct linear_call *call, float *y, const float *x) {
+    const struct linear *w = call->w;
+    const int rows = call->rows;
+    if (!call->work) {
+        matmul_nt(y, w->out, x, w->in, w->weight, w->in, rows, w->out, w->in, 1, call->add ? 1 : 0);
         return;
-    matmul_tn(dw, w->in, dy, w->out, x, w->in, w->out, w->in, rows, 1, 1);
+    }
+    bf16_round(bf16_room(call->work, 0), x, (size_t)rows * (size_t)w->in);
+    bf16_multiply(call->work, call->to_output, y, w->packed);
+}
+
+void linear_backward(const struct linear_call *call, float *dx, float *dw, const float *dy, const float *x) {
+    const struct linear *w = call->w;
+    const int rows = call->rows;
+    if (!call->work) {
+        matmul_nn(dx, w->in, dy, w->out, w->weight, w->in, rows, w->in, w->out, 1, 0);
+        if (dw) matmul_tn(dw, w->in, dy, w->out, x, w->in, w->out, w->in, rows, 1, 1);
+        return;
+    }
+    bf16_round(bf16_room(call->work, 0), dy, (size_t)rows * (size_t)w->out);
+    bf16_multiply(call->work, call->to_input, dx, w->packed);
+    if (!dw) return;
+    bf16_round(bf16_room(call->work, 1), x, (size_t)rows * (size_t)w->in);
+    bf16_multiply(call->work, call->to_weight, dw, NULL);
 }

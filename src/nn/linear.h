@@ -1,6 +1,13 @@
 /* A linear layer without bias: Y = X Wᵀ, W (out, in). The one place where products with weights are made, and where their
- * precision is decided: in bf16 where a weight has been packed for it and the caller has room to work in, in fp32 otherwise.
- * Inputs, results and gradients are fp32 in both. */
+ * precision is decided: in bf16 where the weight has been packed for it, in fp32 otherwise. Inputs, results and gradients are fp32
+ * in both.
+ *
+ *     struct linear_call call;                                  one a thread, weight and use
+ *     linear_prepare(&call, work, &w, rows, add, training, &error);   whenever `rows` changes
+ *     linear_forward(&call, y, x);
+ *     linear_backward(&call, dx, dw, dy, x);
+ *
+ * All that is made or allocated is made by linear_prepare; so a product never falls back from one precision to the other. */
 #ifndef NN_LINEAR_H
 #define NN_LINEAR_H
 
@@ -8,25 +15,34 @@
 
 struct linear {
     const float *weight; /* (out, in) */
-    int out, in;
+    int out;
+    int in;
     struct bf16_weight *packed; /* of `weight`, for products in bf16; or NULL */
 };
 
-/* What a thread calls once for a number of rows, so that the products below make and allocate nothing: `training` for the
- * product to the weight too. work may be NULL, and then there is nothing to do. */
-void linear_prepare(struct bf16_work *work, const struct linear *w, int rows, bool add, bool training);
+/* The products of `rows` rows with one weight. */
+struct linear_call {
+    const struct linear *w;
+    int rows;
+    bool add;               /* the forward product adds to Y */
+    struct bf16_work *work; /* the calling thread's; NULL in fp32, as are the handles */
+    const struct bf16_call *to_output;
+    const struct bf16_call *to_input;
+    const struct bf16_call *to_weight;
+};
 
-/* Bytes that a thread's work comes to hold for products of so many rows. */
-size_t linear_work_bytes(const struct linear *w, int rows, bool training);
+/* `work` is the calling thread's; it may be NULL where w is not packed. training: for the product to the weight too. LTM_MEMORY and
+ * LTM_EXTERNAL where products in bf16 cannot be made. */
+ltm_status linear_prepare(struct linear_call *call, struct bf16_work *work, const struct linear *w, int rows, bool add,
+                          bool training, struct ltm_error *error);
 
-/* y (rows, out) = x Wᵀ, or += where `add` */
-void linear_forward(struct bf16_work *work, float *y, const float *x, const struct linear *w, int rows, bool add);
+/* Bytes that a thread's work comes to hold for products of so many rows with a weight (out, in). */
+size_t linear_work_bytes(int out, int in, int rows, bool training);
 
-/* dx (rows, in) = dy W */
-void linear_backward_input(struct bf16_work *work, float *dx, const float *dy, const struct linear *w, int rows);
+/* y (rows, out) = x Wᵀ, or += where the call adds */
+void linear_forward(const struct linear_call *call, float *y, const float *x);
 
-/* dw (out, in) += dyᵀ x */
-void linear_backward_weight(struct bf16_work *work, float *dw, const float *dy, const float *x, const struct linear *w,
-                            int rows);
+/* dx (rows, in) = dy W;  dw (out, in) += dyᵀ x, x (rows, in), unless dw is NULL. */
+void linear_backward(const struct linear_call *call, float *dx, float *dw, const float *dy, const float *x);
 
 #endif

@@ -18,7 +18,7 @@ size_t output_loss_scratch(int vocab, int rows) {
 }
 
 /* One row of logits: returns nll, leaves weight · (softmax - onehot) in place when the gradient is wanted. */
-static float row_loss(float *logits, int target, int vocab, float weight, int gradient) {
+static float row_loss(float *logits, int target, int vocab, float weight, bool gradient) {
     const float most = vector_max(logits, (size_t)vocab);
     const float hit = logits[target];
     const float sum = vector_exp_sum(logits, most, (size_t)vocab);
@@ -29,24 +29,27 @@ static float row_loss(float *logits, int target, int vocab, float weight, int gr
     return most + logf(sum) - hit;
 }
 
-void output_loss_prepare(struct bf16_work *work, const struct linear *e, int rows, bool training) {
+ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *work, const struct linear *e, int rows,
+                               bool training, struct ltm_error *error) {
     const int block = output_loss_rows(e->out);
-    linear_prepare(work, e, rows < block ? rows : block, false, training);
-    linear_prepare(work, e, rows % block, false, training);
+    const ltm_status status =
+        linear_prepare(&calls->block, work, e, rows < block ? rows : block, false, training, error);
+    return status == LTM_OK ? linear_prepare(&calls->rest, work, e, rows % block, false, training, error) : status;
 }
 
-void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
+void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,
                  const int32_t *targets, const float *weights, int rows, float *scratch) {
-    const int block = output_loss_rows(e->out);
+    const struct linear *e = calls->block.w;
     const int vocab = e->out;
-    for (int from = 0; from < rows; from += block) {
-        const int count = rows - from < block ? rows - from : block;
+    for (int from = 0, count; from < rows; from += count) {
         const size_t at = (size_t)from * (size_t)e->in;
-        linear_forward(work, scratch, x + at, e, count, false); /* logits = x Eᵀ : (count, V) */
+        const struct linear_call *call = rows - from < calls->block.rows ? &calls->rest : &calls->block;
+        count = call->rows;
+        linear_forward(call, scratch, x + at); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
             nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab,
-                                     weights ? weights[from + i] : 1.0f, dx || de);
-        if (dx) linear_backward_input(work, dx + at, scratch, e, count);     /* dx = dlogits E */
-        if (de) linear_backward_weight(work, de, scratch, x + at, e, count); /* dE += dlogitsᵀ x : (V, d) */
+                                     weights ? weights[from + i] : 1.0f, dx != NULL);
+        /* dx = dlogits E;  dE += dlogitsᵀ x : (V, d) */
+        if (dx) linear_backward(call, dx + at, de, scratch, x + at);
     }
 }

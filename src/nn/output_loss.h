@@ -1,4 +1,4 @@
-/* The output layer and the cross-entropy in one: logits = x Eᵀ (E the tied embedding), nll = -log softmax(logits)[target].
+/* The output layer and the cross-entropy in one: logits = x Eᵀ, nll = -log softmax(logits)[target].
  *
  * Runs in blocks of rows, so that a block's logits stay in cache and those of a whole sequence never exist; the gradient
  * with respect to the logits is formed in their place. */
@@ -14,13 +14,20 @@
 int output_loss_rows(int vocab);
 size_t output_loss_scratch(int vocab, int rows);
 
-/* As linear_prepare, for the products of output_loss. */
-void output_loss_prepare(struct bf16_work *work, const struct linear *e, int rows, bool training);
+/* The products of whole blocks, and of the rest. */
+struct output_calls {
+    struct linear_call block;
+    struct linear_call rest;
+};
+
+/* As linear_prepare, for `rows` rows in all. */
+ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *work, const struct linear *e, int rows,
+                               bool training, struct ltm_error *error);
 
 /* x (rows, d), E (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
- * Σ_i weights[i] nll[i] (weights (rows); NULL: 1 each); where de is not NULL: de (V, d) += likewise. Of a row of weight 0 both
- * gradients know nothing, to the bit. */
-void output_loss(struct bf16_work *work, float *nll, float *dx, float *de, const float *x, const struct linear *e,
+ * Σ_i weights[i] nll[i] (weights (rows); NULL: 1 each), and where de is not NULL too: de (V, d) += likewise. A row of weight 0 leaves
+ * no trace in either gradient, to the bit. */
+void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,
                  const int32_t *targets, const float *weights, int rows, float *scratch);
 
 #endif

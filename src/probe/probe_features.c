@@ -150,6 +150,8 @@ static ltm_status look_at_all(const struct look *look, struct workers *workers, 
             if (watch && watch->progress) watch->progress(watch->user, &progress);
         }
     }
+    const ltm_status status = workers_status(workers, error);
+    if (status != LTM_OK) return status;
     for (size_t k = 0; k < (size_t)f->documents * (size_t)f->width; k++)
         if (!isfinite(f->rows[k])) {
             char what[80];
@@ -165,7 +167,7 @@ ltm_status probe_features_compute(struct probe_features *f, const struct decoder
                                   const struct ltm_fast_config *fast, uint64_t seed, int threads,
                                   const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const int T = decoder->config.sequence;
+    const int T = decoder->plan.config.sequence;
     struct place *order = NULL;
     struct workers workers = {0};
     struct look look = {.features = f, .decoder = decoder, .fast = fast, .seed = seed};

@@ -203,7 +203,7 @@ static ltm_status compare_processes(const struct evaluation *e, struct ltm_error
     char weights[17];
     if (processes_count() == 1) return LTM_OK;
     const struct decoder *decoder = e->model->decoder;
-    checksum_hex(weights, decoder->weights, decoder->table.size * sizeof *decoder->weights);
+    checksum_hex(weights, decoder->weights, decoder->plan.table.size * sizeof *decoder->weights);
     snprintf(inputs, sizeof inputs, "%s %" PRIu64, weights, (uint64_t)token_stream_count(e->stream));
     return processes_check_config(&e->config, inputs, true, error);
 }

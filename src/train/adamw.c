@@ -79,9 +79,10 @@ void adamw_step(struct adamw *adam, float *weights, float *gradient, const struc
         for (int k = 0; k < table->count; k++) {
             const struct weight *w = &table->weights[k];
             const struct range tensor = {w->offset, w->offset + (size_t)w->rows * (size_t)w->columns};
-            struct rates r = w->rank == 2 ? matrices : gains;
+            struct rates r = w->decays ? matrices : gains;
             if (tensor.begin >= piece->own.end || tensor.end <= piece->own.begin) continue;
-            if (w->latent) r.rate *= (float)config->latent_lr, r.keep = 1 - (1 - r.keep) * (float)config->latent_lr;
+            if (w->rate == WEIGHT_RATE_LATENT)
+                r.rate *= (float)config->latent_lr, r.keep = 1 - (1 - r.keep) * (float)config->latent_lr;
             step_tensor(adam, weights, gradient, piece, tensor, r);
         }
     }

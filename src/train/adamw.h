@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "ltm/config.h"
-#include "model/weights.h"
+#include "stages/weights.h"
 #include "train/optimiser_shards.h"
 
 /* Sums of squares of the own slices' grains into sums (shards->grains), zero where a grain is another process's. */

@@ -134,9 +134,9 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     const bool named = status == LTM_OK;
     if (named) status = begin_folder(draft, decoder, config, state, digest, error);
     if (status == LTM_OK)
-        status = moments_write(path, adam, &decoder->table, error);
+        status = moments_write(path, adam, &decoder->plan.table, error);
     else
-        moments_write(NULL, adam, &decoder->table, &second);
+        moments_write(NULL, adam, &decoder->plan.table, &second);
     if (status == LTM_OK) status = end_folder(draft, state, tokenizer, error);
     if (status == LTM_OK) return install(checkpoints, draft, state, error);
     if (named) folder_remove(draft, NULL);
@@ -148,7 +148,7 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
                             const char *tokenizer, const char *digest, struct ltm_error *error) {
     const ltm_status status = processes_rank() == 0
                                   ? write_all(run, decoder, adam, config, state, tokenizer, digest, error)
-                                  : moments_write(NULL, adam, &decoder->table, error);
+                                  : moments_write(NULL, adam, &decoder->plan.table, error);
     return processes_agree(status, error);
 }
 
@@ -225,8 +225,8 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
-    TRY(weights_read(decoder->weights, &decoder->table, "", weights, error));
-    TRY(moments_read(adam, &decoder->table, moments, error));
+    TRY(weights_read(decoder->weights, &decoder->plan.table, "", weights, error));
+    TRY(moments_read(adam, &decoder->plan.table, moments, error));
     checkpoint_state_take(state, root);
     adam->count = state->step;
     adam->skipped = state->skipped;
@@ -287,13 +287,13 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct ada
     adam->count = state->step;
     adam->skipped = state->skipped;
     if (state->step == 0) return LTM_OK;
-    TRY(processes_broadcast(decoder->weights, decoder->table.size * sizeof(float), error));
+    TRY(processes_broadcast(decoder->weights, decoder->plan.table.size * sizeof(float), error));
     if (processes_rank() == 0) {
         status = path_join(path, sizeof path, folder, files[OPTIMIZER], error);
         if (status == LTM_OK) status = safetensors_open(&moments, path, error);
     }
     TRY(processes_agree(status, error));
-    TRY(moments_spread(adam, &decoder->table, moments, error));
+    TRY(moments_spread(adam, &decoder->plan.table, moments, error));
 cleanup:
     safetensors_close(moments);
     return status;

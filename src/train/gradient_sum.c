@@ -49,12 +49,11 @@ ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config
             shards->processes, sum->parts, config->slow.batch, config->slow.group, within ? ", slow.parts" : "");
     sum->here = gradient_groups(config, shards->processes, shards->rank);
     TRY(NEW_ARRAY(sum->total, shards->own, "gradients", error));
-    if (within) TRY(NEW_ARRAY(sum->part, decoder->table.size, "gradients of a part", error));
-    TRY(ordered_section_create(&sum->order, decoder_blocks(decoder), error));
-    /* A thread has two layers, the embedding and the final norm under way; a part's sum has one of each block. */
+    if (within) TRY(NEW_ARRAY(sum->part, decoder->plan.table.size, "gradients of a part", error));
+    TRY(ordered_section_create(&sum->order, decoder->plan.table.block_count, error));
     if (shards->processes > 1)
         TRY(exchange_create(&sum->exchange, shards, sum->total, sum->parts, within ? 1 : sum->draws,
-                            within ? shards->blocks : 4 * threads, error));
+                            within ? shards->blocks : threads * decoder_pass_gradients(&decoder->plan, 2), error));
     return LTM_OK;
 cleanup:
     gradient_sum_free(sum);

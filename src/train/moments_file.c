@@ -83,20 +83,9 @@ cleanup:
 
 /* ---- Reading ---- */
 
-static ltm_status tensor_data(const float **data, const struct weight *w, int k, const struct safetensors *file,
-                              struct ltm_error *error) {
-    const int64_t shape[2] = {w->rows, w->columns};
-    char name[64];
-    const void *found = NULL;
-    snprintf(name, sizeof name, "%s%s", prefixes[k], w->name);
-    ltm_status status = safetensors_expect(file, name, SAFETENSORS_F32, w->rank, shape, &found, error);
-    *data = found;
-    return status;
-}
-
 /* What of a tensor lies in a slice. */
 static void copy_part(float *slice, struct range range, const struct weight *w, const float *data) {
-    const size_t end = w->offset + (size_t)w->rows * (size_t)w->columns;
+    const size_t end = w->offset + weight_size(w);
     const size_t from = range.begin > w->offset ? range.begin : w->offset;
     const size_t to = range.end < end ? range.end : end;
     if (from < to) memcpy(slice + (from - range.begin), data + (from - w->offset), (to - from) * sizeof *slice);
@@ -108,8 +97,8 @@ ltm_status moments_read(struct adamw *adam, const struct weight_table *table, co
     float *const moments[2] = {adam->first, adam->second};
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < table->count; i++) {
-            const float *data;
-            ltm_status status = tensor_data(&data, &table->weights[i], k, file, error);
+            const void *data;
+            ltm_status status = weight_data(&data, &table->weights[i], prefixes[k], file, error);
             if (status != LTM_OK) return status;
             for (int p = 0; p < shards->count; p++)
                 copy_part(moments[k] + shards->pieces[p].at, shards->pieces[p].own, &table->weights[i], data);
@@ -122,9 +111,9 @@ static ltm_status send_slice(int to, struct range range, int k, float *slice, co
                              const struct safetensors *file, struct ltm_error *error) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        const float *data;
-        if (w->offset >= range.end || w->offset + (size_t)w->rows * (size_t)w->columns <= range.begin) continue;
-        ltm_status status = tensor_data(&data, w, k, file, error);
+        const void *data;
+        if (w->offset >= range.end || w->offset + weight_size(w) <= range.begin) continue;
+        ltm_status status = weight_data(&data, w, prefixes[k], file, error);
         if (status != LTM_OK) return status;
         copy_part(slice, range, w, data);
     }

@@ -3,7 +3,7 @@
 #ifndef TRAIN_MOMENTS_FILE_H
 #define TRAIN_MOMENTS_FILE_H
 
-#include "model/weights.h"
+#include "stages/weights.h"
 #include "train/adamw.h"
 
 struct safetensors;

@@ -34,7 +34,7 @@ struct look {
 static void look_at(void *user, int block, const float *gradient) {
     struct look *look = user;
     const struct optimiser_shards *shards = &look->trainer->state;
-    const struct weight_table *table = &look->trainer->decoder->table;
+    const struct weight_table *table = &look->trainer->decoder->plan.table;
     const size_t begin = shards->pieces[shards->first[block]].all.begin;
     const size_t end = shards->pieces[shards->first[block + 1] - 1].all.end;
     for (int k = table->count - 1; k >= 0 && look->tensor < 0; k--) {
@@ -72,7 +72,7 @@ static void look_at_sequences(struct trainer *trainer, int *found) {
 
 /* 1 into found (of the table's count) for each tensor of whose total something not finite is this process's. */
 static void look_at_total(const struct trainer *trainer, int *found) {
-    const struct weight_table *table = &trainer->decoder->table;
+    const struct weight_table *table = &trainer->decoder->plan.table;
     for (int p = 0; p < trainer->state.count; p++) {
         const struct piece *piece = &trainer->state.pieces[p];
         for (int k = 0; k < table->count; k++) {
@@ -94,9 +94,9 @@ static int first_found(const int *found, int count) {
 
 ltm_status nonfinite_find(struct trainer *trainer, struct fault *fault, struct ltm_error *error) {
     const int batch = trainer->config.slow.batch;
-    const int tensors = trainer->decoder->table.count;
+    const int tensors = trainer->decoder->plan.table.count;
     /* Every process has all weights. */
-    const int weight = weights_find_nonfinite(trainer->decoder->weights, &trainer->decoder->table);
+    const int weight = weights_find_nonfinite(trainer->decoder->weights, &trainer->decoder->plan.table);
     const int loss = find_loss(trainer);
     int *found = NULL;
     int sequence;
@@ -123,7 +123,7 @@ cleanup:
 }
 
 void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, const struct fault *fault) {
-    const char *tensor = fault->tensor >= 0 ? trainer->decoder->table.weights[fault->tensor].name : "";
+    const char *tensor = fault->tensor >= 0 ? trainer->decoder->plan.table.weights[fault->tensor].name : "";
     char sequence[80] = "";
     if (fault->sequence >= 0)
         snprintf(sequence, sizeof sequence, "sequence %d of the batch (first token %lld)", fault->sequence,

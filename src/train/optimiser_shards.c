@@ -6,10 +6,8 @@
 
 enum { ALIGN = 16 }; /* floats: a sum over a slice meets the same alignment in whichever process */
 
-static struct range block_at(const struct weight_table *table, int layers, int block) {
-    if (block == 0) return (struct range){table->embedding, table->layers[0].begin};
-    if (block <= layers) return (struct range){table->layers[block - 1].begin, table->layers[block - 1].end};
-    return (struct range){table->final_norm, table->size};
+static struct range block_at(const struct weight_table *table, int block) {
+    return (struct range){table->blocks[block].begin, table->blocks[block].end};
 }
 
 static int pieces_of(struct range block) { return (int)((block.end - block.begin + PIECE - 1) / PIECE); }
@@ -39,16 +37,16 @@ static void cut(struct optimiser_shards *shards, struct range block) {
     }
 }
 
-ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table, int layers,
-                                   int processes, int rank, struct ltm_error *error) {
+ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table, int processes,
+                                   int rank, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     size_t pieces = 0;
-    *shards = (struct optimiser_shards){.processes = processes, .rank = rank, .blocks = layers + 2};
-    for (int b = 0; b < shards->blocks; b++) pieces += (size_t)pieces_of(block_at(table, layers, b));
+    *shards = (struct optimiser_shards){.processes = processes, .rank = rank, .blocks = table->block_count};
+    for (int b = 0; b < shards->blocks; b++) pieces += (size_t)pieces_of(block_at(table, b));
     TRY(NEW_ARRAY(shards->pieces, pieces, "optimiser state", error));
     TRY(NEW_ARRAY(shards->first, (size_t)shards->blocks + 1, "optimiser state", error));
     for (int b = 0; b < shards->blocks; b++) {
-        cut(shards, block_at(table, layers, b));
+        cut(shards, block_at(table, b));
         shards->first[b + 1] = shards->count;
     }
     return LTM_OK;

@@ -1,6 +1,6 @@
 /* How the optimiser's state is divided over processes.
  *
- * The array of weights is cut into blocks (the embedding, each layer, the final norm: what the backward pass makes at a time),
+ * The array of weights is cut into its blocks (stages/weights.h: what the backward pass completes at a time),
  * blocks into pieces of at most PIECE floats, and a piece into one slice a process, at multiples of GRAIN floats. A process
  * owns its slice of every piece: it alone keeps their moments and sums their gradients. Which slice of a piece is whose turns from
  * piece to piece, so that small pieces do not all fall to one process. With one process a slice is the whole piece.
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "model/weights.h"
+#include "stages/weights.h"
 
 enum { GRAIN = 1 << 15, PIECE = 1 << 20 };
 
@@ -30,14 +30,14 @@ struct optimiser_shards {
     int processes, rank;
     struct piece *pieces; /* in the order of the weights */
     int count;
-    int blocks;    /* the embedding, each layer, the final norm */
+    int blocks;
     int *first;    /* [blocks + 1] first piece of each block */
     size_t own;    /* floats of a state array */
     size_t grains; /* of all pieces */
 };
 
-ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table, int layers,
-                                   int processes, int rank, struct ltm_error *error);
+ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table, int processes,
+                                   int rank, struct ltm_error *error);
 void optimiser_shards_free(struct optimiser_shards *shards);
 
 /* Which floats of a piece are a process's. */

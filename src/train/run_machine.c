@@ -26,21 +26,23 @@ static void advise(char advice[ADVICE_SIZE], const struct ltm_config *c, double 
                  c->model.layers, c->model.vocab);
 }
 
-ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *decoder,
-                            const struct memory_limits *limits, struct ltm_error *error) {
+static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan, const struct memory_limits *limits,
+                             struct ltm_error *error) {
     struct ltm_config alone = *c;
     char advice[ADVICE_SIZE];
     char limit[64] = "";
     size_t all_bytes;
     size_t alone_bytes;
     alone.run.threads = 1;
-    ltm_status status = trainer_bytes(&all_bytes, c, decoder, error);
-    if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, decoder, error);
+    ltm_status status = trainer_bytes(&all_bytes, c, plan, error);
+    if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, plan, error);
     if (status != LTM_OK) return status;
+    const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     const double all = (double)all_bytes;
     const double available = (double)limits->available;
     if (limits->available < 0 || all <= available) return LTM_OK;
-    const double a_thread = (double)workers_bytes(decoder, 1, c->slow.group, c->model.sequence, true);
+    const double a_thread =
+        (double)workers_bytes(plan, 1, c->slow.group, c->model.sequence, trainer_gradients(), in_bf16);
     const double fixed = (double)alone_bytes - a_thread;
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);
@@ -52,11 +54,10 @@ ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *de
 
 ltm_status run_machine_check(const struct ltm_config *config, const struct memory_limits *limits,
                              struct ltm_error *error) {
-    struct decoder shape = {.config = config->model};
-    ltm_status status = weight_table_create(&shape.table, &shape.config, error);
-    if (status != LTM_OK) return status;
-    status = run_machine_fits(config, &shape, limits, error);
-    weight_table_free(&shape.table);
+    struct plan plan;
+    ltm_status status = plan_create(&plan, &config->model, error);
+    if (status == LTM_OK) status = check_plan(config, &plan, limits, error);
+    plan_free(&plan);
     return status;
 }
 

@@ -6,15 +6,8 @@
 #include "ltm/config.h"
 #include "ltm/doctor.h"
 #include "ltm/watch.h"
-#include "model/decoder.h"
 
-/* LTM_MEMORY where training needs more than `limits` leave, with both figures and what to lower. Of the decoder only its
- * shape (config, table) and what it has packed count: ask before its weights are allocated, and again when it is whole, with
- * limits from before it was. config has no auto in it. */
-ltm_status run_machine_fits(const struct ltm_config *config, const struct decoder *decoder,
-                            const struct memory_limits *limits, struct ltm_error *error);
-
-/* The same for a decoder that is not there yet. */
+/* LTM_MEMORY where training needs more than `limits` leave, with both figures and what to lower. config has no auto in it. */
 ltm_status run_machine_check(const struct ltm_config *config, const struct memory_limits *limits,
                              struct ltm_error *error);
 

@@ -175,7 +175,7 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
-        weights_initialise(s->decoder->weights, &s->decoder->table, c->latent_init_scale, c->run.seed);
+        weights_initialise(s->decoder->weights, &s->decoder->plan.table, c->latent_init_scale, c->run.seed);
     else
         session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
                     (long long)s->trainer.steps);
@@ -229,8 +229,7 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     TRY(check_sequence(&s->config.model, error));
     TRY(decoder_create(&s->decoder, &s->config.model, error));
     if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
-    TRY(run_machine_fits(&s->config, s->decoder, &memory, error));
-    TRY(trainer_bytes(&bytes, &s->config, s->decoder, error));
+    TRY(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
     session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
                 (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");

@@ -36,17 +36,20 @@ static int trainer_threads(const struct ltm_config *config) {
 /* The program itself and what its libraries take, measured: OpenBLAS's buffers, the pages of code that run. */
 enum { PROGRAM_BYTES = 20000000 };
 
-ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct decoder *decoder,
+/* With other processes a block's gradient is still read while the next one is made. */
+int trainer_gradients(void) { return processes_count() > 1 ? 2 : 1; }
+
+ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error) {
-    struct decoder shape = *decoder;
+    const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
+    const size_t weights = plan->table.size;
     struct optimiser_shards shards;
-    shape.overlap = processes_count() > 1;
-    ltm_status status = optimiser_shards_create(&shards, &decoder->table, config->model.layers, processes_count(),
-                                                processes_rank(), error);
+    ltm_status status = optimiser_shards_create(&shards, &plan->table, processes_count(), processes_rank(), error);
     if (status != LTM_OK) return status;
-    *bytes = PROGRAM_BYTES + (decoder->table.size + 2 * shards.own) * sizeof(float) +
-             gradient_sum_bytes(config, &shards, decoder->table.size) + decoder_packed_bytes(decoder) +
-             workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
+    *bytes = PROGRAM_BYTES + (weights + 2 * shards.own) * sizeof(float) + gradient_sum_bytes(config, &shards, weights) +
+             (in_bf16 ? decoder_packed_bytes(plan) : 0) +
+             workers_bytes(plan, trainer_threads(config), config->slow.group, config->model.sequence,
+                           trainer_gradients(), in_bf16);
     optimiser_shards_free(&shards);
     return LTM_OK;
 }
@@ -57,14 +60,12 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     const size_t batch = (size_t)config->slow.batch;
     *trainer =
         (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = trainer_steps(config)};
-    decoder->overlap = processes_count() > 1;
-    if (decoder->overlap && omp_get_thread_limit() < 2)
+    if (processes_count() > 1 && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
     if (config->slow.objective == LTM_OBJECTIVE_IWAE)
         TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
-    TRY(optimiser_shards_create(&trainer->state, &decoder->table, config->model.layers, processes_count(),
-                                processes_rank(), error));
+    TRY(optimiser_shards_create(&trainer->state, &decoder->plan.table, processes_count(), processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
     TRY(NEW_ARRAY(trainer->adam.first, trainer->state.own, "optimiser state", error));
@@ -73,7 +74,9 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     trainer->adam.shards = &trainer->state;
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
     TRY(workers_create(&trainer->workers, decoder, trainer_threads(config), config->slow.group, config->model.sequence,
-                       true, error));
+                       trainer_gradients(), error));
+    if (config->slow.batch % config->slow.group)
+        TRY(workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error));
     return LTM_OK;
 cleanup:
     trainer_free(trainer);
@@ -198,7 +201,7 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     const int threads = trainer->config.run.threads;
     ltm_status status = trainer_gradient(trainer, done, error);
     if (status != LTM_OK || done->fault.kind) return status;
-    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->table, c,
+    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->plan.table, c,
                done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;

@@ -40,8 +40,11 @@ int64_t trainer_steps(const struct ltm_config *config);
 
 /* The most memory that training takes at a time in this process, in bytes: what a trainer and its decoder allocate, and the program. Within
  * 5 % of what was measured for widths of 128 and 512. LTM_MEMORY where there is none to reckon with. */
-ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct decoder *decoder,
+ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error);
+
+/* Gradient buffers of each thread's workspace (decoder_pass_create). */
+int trainer_gradients(void);
 
 /* Borrows decoder (whose weights it will change) and source. config has no auto in it. */
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,

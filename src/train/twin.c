@@ -7,7 +7,7 @@
 #include "config/config_keys.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
-#include "model/weights.h"
+#include "stages/model_shape.h"
 #include "train/vocabulary.h"
 
 enum { FFN_MOST = 1 << 16, HEADS_MOST = 1 << 12 };

@@ -33,6 +33,7 @@
 #include "nn/rope.h"
 #include "nn/self_attention.h"
 #include "nn/swiglu.h"
+#include "stages/model_shape.h"
 #include "train/adamw.h"
 
 struct named_config {
@@ -121,11 +122,11 @@ static struct rig new_rig(const struct named_config *config, int threads, bool i
         .config = config, .threads = threads, .group = workers_group(config->model.sequence), .bf16 = in_bf16};
     struct ltm_error error;
     must(decoder_create(&rig.decoder, &config->model, &error), &error);
-    weights_initialise(rig.decoder->weights, &rig.decoder->table, 1, 1);
+    weights_initialise(rig.decoder->weights, &rig.decoder->plan.table, 1, 1);
     if (in_bf16) must(decoder_use_bf16(rig.decoder, &error), &error);
     must(decoder_pack(rig.decoder, threads, &error), &error);
     must(workers_create(&rig.workers, rig.decoder, threads, rig.group, config->model.sequence, true, &error), &error);
-    rig.gradient = calloc(rig.decoder->table.size, sizeof *rig.gradient);
+    rig.gradient = calloc(rig.decoder->plan.table.size, sizeof *rig.gradient);
     const size_t rows = (size_t)rig.group * (size_t)config->model.sequence;
     for (int i = 0; i < threads; i++) {
         struct worker *w = &rig.workers.each[i];
@@ -165,14 +166,14 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct ltm_config c;
     struct ltm_error error;
     struct optimiser_shards shards;
-    must(optimiser_shards_create(&shards, &rig->decoder->table, rig->config->model.layers, 1, 0, &error), &error);
+    must(optimiser_shards_create(&shards, &rig->decoder->plan.table, 1, 0, &error), &error);
     float *gradient = calloc(shards.own, sizeof(float));
     struct adamw adam = {
         .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
     ltm_config_defaults(&c);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
-        adamw_step(&adam, rig->decoder->weights, gradient, &rig->decoder->table, &c.slow, 1e-9, 1, rig->threads);
+        adamw_step(&adam, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1, rig->threads);
         *optimiser = seconds_now() - began;
         must(decoder_pack(rig->decoder, rig->threads, &error), &error);
         *packing = seconds_now() - began - *optimiser;
@@ -300,8 +301,8 @@ struct writer {
 /* Draw tokens for a while: tokens a second. */
 static double write_on(struct writer *w, const struct decoder *decoder, const struct decoder_pass *prompt,
                        const float *z, int slots) {
-    const int T = decoder->config.sequence;
-    const int window = decoder->config.window;
+    const int T = decoder->plan.config.sequence;
+    const int window = decoder->plan.config.window;
     double began = 0;
     int64_t written = 0;
     for (int at = T, warm = 0; warm < 2 || seconds_now() - began < budget; at++) {
@@ -311,7 +312,7 @@ static double write_on(struct writer *w, const struct decoder *decoder, const st
         }
         const float *logits = decoder_stream_step(w->stream, w->slots, w->tokens, slots);
         for (int s = 0; s < slots; s++)
-            w->tokens[s] = sampler_pick(&w->sampler, logits + (size_t)s * (size_t)decoder->config.vocab,
+            w->tokens[s] = sampler_pick(&w->sampler, logits + (size_t)s * (size_t)decoder->plan.config.vocab,
                                         (double)((written + s) * 7919 % 1000) / 1000);
         written += slots;
         if (warm < 2 && ++warm == 2) {
@@ -330,13 +331,13 @@ static double tokens_per_second(const struct stream_weights *weights, const stru
     const int writers = batch == 1 ? 1 : threads;
     const int slots = batch / writers;
     const int team = threads / writers;
-    float *z = calloc((size_t)decoder->config.latents * (size_t)decoder->config.dim + 1, sizeof *z);
+    float *z = calloc((size_t)decoder->plan.config.latents * (size_t)decoder->plan.config.dim + 1, sizeof *z);
     struct writer *all = calloc((size_t)writers, sizeof *all);
     double rate = 0;
     struct ltm_error error;
     for (int i = 0; i < writers; i++) {
         must(decoder_stream_create(&all[i].stream, weights, slots, team, &error), &error);
-        must(sampler_create(&all[i].sampler, decoder->config.vocab, 0.8, 0, 0.95, &error), &error);
+        must(sampler_create(&all[i].sampler, decoder->plan.config.vocab, 0.8, 0, 0.95, &error), &error);
         all[i].slots = calloc((size_t)slots, sizeof(int));
         all[i].tokens = calloc((size_t)slots, sizeof(int32_t));
         for (int s = 0; s < slots; s++) all[i].slots[s] = s;

@@ -70,8 +70,8 @@ static double checkpoint_seconds(const char *run, const struct ltm_config *confi
     struct optimiser_shards shards;
     double seconds = 0;
     must(decoder_create(&decoder, &config->model, &error), &error);
-    weights_initialise(decoder->weights, &decoder->table, 1, 1);
-    must(optimiser_shards_create(&shards, &decoder->table, config->model.layers, 1, 0, &error), &error);
+    weights_initialise(decoder->weights, &decoder->plan.table, 1, 1);
+    must(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error), &error);
     const struct adamw adam = {
         .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
     must(folder_create(run, &error), &error);

@@ -51,9 +51,9 @@ static inline struct ltm_model *fixture_model(int latents, int sequence) {
     model->config.run.precision = LTM_PRECISION_FP32;
     strcpy(model->digest, ltm_tokenizer_digest(model->tokenizer));
     assert_int_equal(decoder_create(&model->decoder, &model->config.model, NULL), LTM_OK);
-    weights_initialise(model->decoder->weights, &model->decoder->table, 1, 5);
-    for (int i = 0; i < model->decoder->table.count; i++) {
-        const struct weight *w = &model->decoder->table.weights[i];
+    weights_initialise(model->decoder->weights, &model->decoder->plan.table, 1, 5);
+    for (int i = 0; i < model->decoder->plan.table.count; i++) {
+        const struct weight *w = &model->decoder->plan.table.weights[i];
         if (w->rank > 1)
             for (int j = 0; j < w->rows * w->columns; j++) model->decoder->weights[w->offset + (size_t)j] *= 20;
     }

@@ -39,12 +39,12 @@ static void look_at_tensors(const struct safetensors *file, size_t size) {
 static void read_moments(const struct safetensors *file, const struct decoder *decoder) {
     struct ltm_error error = {0};
     struct optimiser_shards shards;
-    FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->table, decoder->config.layers, 1, 0, &error) == LTM_OK);
+    FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error) == LTM_OK);
     struct adamw adam = {.shards = &shards};
     adam.first = calloc(shards.own ? shards.own : 1, sizeof *adam.first);
     adam.second = calloc(shards.own ? shards.own : 1, sizeof *adam.second);
     FUZZ_CHECK(adam.first && adam.second);
-    fuzz_ok(moments_read(&adam, &decoder->table, file, &error), &error);
+    fuzz_ok(moments_read(&adam, &decoder->plan.table, file, &error), &error);
     free(adam.first);
     free(adam.second);
     optimiser_shards_free(&shards);
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (whole) look_at_tensors(file, size);
     if (fuzz_ok(model_file_read(path, &decoder, &config, &step, digest, &error), &error)) {
         FUZZ_CHECK(whole);
-        FUZZ_CHECK(decoder->table.size * sizeof(float) <= size);
+        FUZZ_CHECK(decoder->plan.table.size * sizeof(float) <= size);
         read_moments(file, decoder);
     }
     if (whole && fuzz_ok(ltm_inspect(path, &json, &error), &error)) free(json);

@@ -38,9 +38,9 @@ static struct setting set_up_with(int latents, float loud, float cross) {
     test_write_corpus(folder, 2 * LENGTH, COUNT * LENGTH + 1, VOCAB);
     assert_int_equal(token_stream_open(&s.stream, folder, "heldout", NULL), LTM_OK);
     assert_int_equal(decoder_create(&s.decoder, &config, NULL), LTM_OK);
-    weights_initialise(s.decoder->weights, &s.decoder->table, 1, 5);
-    for (int i = 0; i < s.decoder->table.count; i++) {
-        const struct weight *w = &s.decoder->table.weights[i];
+    weights_initialise(s.decoder->weights, &s.decoder->plan.table, 1, 5);
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
+        const struct weight *w = &s.decoder->plan.table.weights[i];
         const float scale = w->rank == 1 ? 1.5f : strstr(w->name, "cross_attention.w") ? 40 * cross : 40 * loud;
         for (int j = 0; j < w->rows * w->columns; j++) s.decoder->weights[w->offset + (size_t)j] *= scale;
     }
@@ -62,7 +62,8 @@ static void tear_down(struct setting *s) {
 }
 
 static void make_deaf(struct setting *s) {
-    memset(s->decoder->weights + s->decoder->table.layers[0].cross_wo, 0, sizeof(float) * 4);
+    const struct weight *wo = weights_find(&s->decoder->plan.table, "layers.0.cross_attention.wo.weight");
+    memset(s->decoder->weights + wo->offset, 0, sizeof(float) * weight_size(wo));
 }
 
 /* Of one sequence, by the trapezium rule on [-8, 8]²: -log ∫ p(x|z) N(z) dz, and ∫ -log p(x_>P|x_<=P, z) N(z) dz. */
@@ -344,7 +345,7 @@ static void a_weight_that_is_not_finite_is_named(void **state) {
     const struct score_options options = {.fast = natural, .samples = 1, .seed = 4};
     struct sequence_score scores[COUNT];
     struct ltm_error error;
-    const struct weight *last = &s.decoder->table.weights[s.decoder->table.count - 1];
+    const struct weight *last = &s.decoder->plan.table.weights[s.decoder->plan.table.count - 1];
     char named[120];
     assert_int_equal(decoder_fail_nonfinite(s.decoder, "no number", "do this", &error), LTM_NUMERIC);
     assert_string_equal(error.message, "no number; do this");

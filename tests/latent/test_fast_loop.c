@@ -31,8 +31,8 @@ struct setting {
 static struct setting set_up_in(const struct ltm_model_config *config, bool in_bf16) {
     struct setting s = {0};
     assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
-    weights_initialise(s.decoder->weights, &s.decoder->table, 1, 3);
-    for (size_t i = 0; i < s.decoder->table.size; i++) s.decoder->weights[i] *= 5; /* so that z matters */
+    weights_initialise(s.decoder->weights, &s.decoder->plan.table, 1, 3);
+    for (size_t i = 0; i < s.decoder->plan.table.size; i++) s.decoder->weights[i] *= 5; /* so that z matters */
     if (in_bf16) assert_int_equal(decoder_use_bf16(s.decoder, NULL), LTM_OK);
     assert_int_equal(decoder_pack(s.decoder, 1, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, false, NULL), LTM_OK);
@@ -52,17 +52,11 @@ static void tear_down(struct setting *s) {
     decoder_free(s->decoder);
 }
 
-static const struct weight *find(const struct decoder *decoder, const char *name) {
-    for (int i = 0; i < decoder->table.count; i++)
-        if (strcmp(decoder->table.weights[i].name, name) == 0) return &decoder->table.weights[i];
-    return NULL;
-}
-
 /* Copy every weight that the plain decoder has too. */
 static void share_weights(struct decoder *plain, const struct decoder *with) {
-    for (int i = 0; i < plain->table.count; i++) {
-        const struct weight *to = &plain->table.weights[i];
-        const struct weight *from = find(with, to->name);
+    for (int i = 0; i < plain->plan.table.count; i++) {
+        const struct weight *to = &plain->plan.table.weights[i];
+        const struct weight *from = weights_find(&with->plan.table, to->name);
         assert_non_null(from);
         memcpy(plain->weights + to->offset, with->weights + from->offset,
                sizeof(float) * (size_t)to->rows * (size_t)to->columns);
@@ -72,8 +66,10 @@ static void share_weights(struct decoder *plain, const struct decoder *with) {
 static void a_decoder_deaf_to_z_sends_the_fit_back_to_the_prior(void **state) {
     (void)state;
     struct setting s = set_up(&shape);
-    for (int l = 0; l < shape.layers; l++)
-        memset(s.decoder->weights + s.decoder->table.layers[l].cross_wo, 0, sizeof(float) * 16 * 16);
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
+        const struct weight *w = &s.decoder->plan.table.weights[i];
+        if (w->init_latent) memset(s.decoder->weights + w->offset, 0, sizeof(float) * weight_size(w));
+    }
     struct ltm_model_config without = shape;
     without.latents = 0;
     struct setting plain = set_up(&without);
@@ -154,7 +150,7 @@ static void gradient_of_second(struct setting *s, float *gradient) {
     struct decoder_pass *pass;
     assert_int_equal(decoder_pass_create(&pass, s->decoder, 1, LENGTH, true, NULL), LTM_OK);
     decoder_begin(pass, s->tokens + LENGTH, s->targets + LENGTH, 1, LENGTH);
-    memset(gradient, 0, sizeof *gradient * s->decoder->table.size);
+    memset(gradient, 0, sizeof *gradient * s->decoder->plan.table.size);
     decoder_weight_gradient(pass, s->loop.mu + s->loop.latents, NULL, s->loop.nll, gradient);
     decoder_pass_free(pass);
 }
@@ -167,7 +163,7 @@ static void check_isolation(bool in_bf16) {
                    {LOGVAR, INFINITY}, {NOISE, -INFINITY}, {NOISE, NAN}};
     struct setting s = set_up_in(&shape, in_bf16);
     const size_t n = s.loop.latents;
-    const size_t weights = s.decoder->table.size;
+    const size_t weights = s.decoder->plan.table.size;
     float *mu = malloc(n * sizeof *mu);
     float *logvar = malloc(n * sizeof *mu);
     float *healthy = malloc(weights * sizeof *healthy);

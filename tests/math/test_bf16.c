@@ -2,6 +2,7 @@
  * has no bf16, but for the rounding. */
 #include <float.h>
 #include <math.h>
+#include <sys/resource.h>
 
 #include "support/gradients.h"
 
@@ -70,26 +71,27 @@ static void check(struct bf16_work *work, int rows, int out, int in) {
     assert_int_equal(bf16_weight_create(&linear.packed, out, in, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_BACKWARD, w, NULL), LTM_OK);
-    linear_prepare(work, &linear, rows, rows % 2, true);
+    struct linear_call call;
     for (int add = 0; add < 2; add++) {
         float *got = test_normal(r * o, 4, 1);
         float *expected = test_normal(r * o, 4, 1);
-        linear_forward(work, got, x, &linear, rows, add);
+        assert_int_equal(linear_prepare(&call, work, &linear, rows, add, true, NULL), LTM_OK);
+        linear_forward(&call, got, x);
         matmul_plain_nt(expected, out, x, in, w, in, rows, out, in, 1, (float)add);
         near("forward", got, expected, r * o, in);
         free(got), free(expected);
     }
-    float *got = test_normal(r * i, 5, 1);
+    float *dx = test_normal(r * i, 5, 1);
+    float *dw = test_normal(o * i, 7, 1);
     float *expected = test_normal(r * i, 6, 1);
-    linear_backward_input(work, got, dy, &linear, rows);
+    linear_backward(&call, dx, dw, dy, x);
     matmul_plain_nn(expected, in, dy, out, w, in, rows, in, out, 1, 0);
-    near("backward to the input", got, expected, r * i, out);
-    free(got), free(expected);
-    got = test_normal(o * i, 7, 1), expected = test_normal(o * i, 7, 1);
-    linear_backward_weight(work, got, dy, x, &linear, rows);
+    near("backward to the input", dx, expected, r * i, out);
+    free(dx), free(expected);
+    expected = test_normal(o * i, 7, 1);
     matmul_plain_tn(expected, in, dy, out, x, in, out, in, rows, 1, 1);
-    near("backward to the weight", got, expected, o * i, rows);
-    free(got), free(expected);
+    near("backward to the weight", dw, expected, o * i, rows);
+    free(dw), free(expected);
     bf16_weight_free(linear.packed);
     free(w), free(x), free(dy);
 }
@@ -130,7 +132,9 @@ static void operands_are_rounded_and_nothing_else_is(void **state) {
     assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
     assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
-    linear_forward(work, got, x, &linear, ROWS, false);
+    struct linear_call call;
+    assert_int_equal(linear_prepare(&call, work, &linear, ROWS, false, false, NULL), LTM_OK);
+    linear_forward(&call, got, x);
     matmul_plain_nt(expected, OUT, x, IN, w, IN, ROWS, OUT, IN, 1, 0);
     double squares = 0;
     for (int i = 0; i < ROWS * OUT; i++) {
@@ -140,7 +144,7 @@ static void operands_are_rounded_and_nothing_else_is(void **state) {
     }
     assert_true(squares > 0); /* it was bf16 */
     x[3 * IN + 5] = NAN;      /* a NaN is seen, in its row alone */
-    linear_forward(work, got, x, &linear, ROWS, false);
+    linear_forward(&call, got, x);
     for (int i = 0; i < ROWS * OUT; i++) assert_int_equal(isnan(got[i]) != 0, i / OUT == 3);
     bf16_work_free(work);
     bf16_weight_free(linear.packed);
@@ -162,17 +166,46 @@ static void bits_do_not_depend_on_threads(void **state) {
 #pragma omp parallel for num_threads(THREADS) schedule(static, 1)
     for (int i = 0; i < THREADS; i++) {
         struct bf16_work *work;
-        if (bf16_work_create(&work, NULL) == LTM_OK) linear_forward(work, y[i], x, &linear, ROWS, false);
+        struct linear_call call;
+        if (bf16_work_create(&work, NULL) == LTM_OK &&
+            linear_prepare(&call, work, &linear, ROWS, false, false, NULL) == LTM_OK)
+            linear_forward(&call, y[i], x);
         bf16_work_free(work);
     }
     struct bf16_work *work;
     assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
-    linear_forward(work, y[THREADS], x, &linear, ROWS, false);
+    struct linear_call call;
+    assert_int_equal(linear_prepare(&call, work, &linear, ROWS, false, false, NULL), LTM_OK);
+    linear_forward(&call, y[THREADS], x);
     bf16_work_free(work);
     for (int i = 0; i < THREADS; i++) assert_memory_equal(y[i], y[THREADS], sizeof(float) * ROWS * OUT);
     for (int i = 0; i <= THREADS; i++) free(y[i]);
     bf16_weight_free(linear.packed);
     free(w), free(x);
+}
+
+/* It is never made in fp32 instead, which would give other bits. */
+static void a_product_that_cannot_be_prepared_is_an_error(void **state) {
+    (void)state;
+    need_bf16();
+    enum { SIDE = 64, ROWS = 1 << 30 }; /* 128 GiB of operands in bf16 */
+    struct rlimit before;
+    struct ltm_error error = {0};
+    struct bf16_work *work;
+    struct linear_call call;
+    float *w = test_normal(SIDE * SIDE, 1, 1);
+    struct linear linear = {w, SIDE, SIDE, NULL};
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_create(&linear.packed, SIDE, SIDE, NULL), LTM_OK);
+    getrlimit(RLIMIT_AS, &before);
+    setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)64 << 30, before.rlim_max});
+    const ltm_status status = linear_prepare(&call, work, &linear, ROWS, false, true, &error);
+    setrlimit(RLIMIT_AS, &before);
+    assert_int_equal(status, LTM_MEMORY);
+    assert_non_null(strstr(error.message, "in bf16"));
+    bf16_work_free(work);
+    bf16_weight_free(linear.packed);
+    free(w);
 }
 
 static void peak_is_a_rate(void **state) {
@@ -188,6 +221,7 @@ int main(void) {
         cmocka_unit_test(products_are_the_plain_ones),
         cmocka_unit_test(operands_are_rounded_and_nothing_else_is),
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(a_product_that_cannot_be_prepared_is_an_error),
         cmocka_unit_test(peak_is_a_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,9 +37,9 @@ static struct setting set_up(const struct ltm_model_config *config) {
     struct setting s = {0};
     assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, true, NULL), LTM_OK);
-    float *random = test_normal(s.decoder->table.size, 1, 0.2f);
-    for (int i = 0; i < s.decoder->table.count; i++) {
-        const struct weight *w = &s.decoder->table.weights[i];
+    float *random = test_normal(s.decoder->plan.table.size, 1, 0.2f);
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
+        const struct weight *w = &s.decoder->plan.table.weights[i];
         for (size_t j = 0; j < (size_t)w->rows * (size_t)w->columns; j++)
             s.decoder->weights[w->offset + j] = random[w->offset + j] + (w->rank == 1 ? 1.0f : 0.0f);
     }
@@ -89,11 +89,11 @@ static void gradient_to_latents_is_that_of_the_nll(void **state) {
 
 static void check_weights(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
-    float *gradient = test_zeros(s.decoder->table.size);
+    float *gradient = test_zeros(s.decoder->plan.table.size);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
     decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
-    for (int i = 0; i < s.decoder->table.count; i++) {
-        const struct weight *w = &s.decoder->table.weights[i];
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
+        const struct weight *w = &s.decoder->plan.table.weights[i];
         check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset,
                        (size_t)w->rows * (size_t)w->columns, w->rank == 1 ? 1e-2f : 2e-3f, total_nll, &s);
     }
@@ -129,7 +129,7 @@ static double weighted_nll(void *user) {
 static void tokens_count_by_their_weights(void **state) {
     (void)state;
     struct setting s = set_up(&grouped);
-    const size_t n = s.decoder->table.size;
+    const size_t n = s.decoder->plan.table.size;
     float *gradient = test_zeros(n);
     float *dz = test_zeros(s.latents);
     float weights[TOKENS];
@@ -146,7 +146,7 @@ static void tokens_count_by_their_weights(void **state) {
 static void weights_of_one_change_no_bit(void **state) {
     (void)state;
     struct setting s = set_up(&grouped);
-    const size_t n = s.decoder->table.size;
+    const size_t n = s.decoder->plan.table.size;
     float *gradient[2] = {test_zeros(n), test_zeros(n)};
     float *dz[2] = {test_zeros(s.latents), test_zeros(s.latents)};
     float weights[TOKENS];
@@ -165,7 +165,7 @@ static void weights_of_one_change_no_bit(void **state) {
 static void a_masked_target_changes_no_bit_of_a_gradient(void **state) {
     (void)state;
     struct setting s = set_up(&grouped);
-    const size_t n = s.decoder->table.size;
+    const size_t n = s.decoder->plan.table.size;
     float *gradient[2] = {test_zeros(n), test_zeros(n)};
     float *dz[2] = {test_zeros(s.latents), test_zeros(s.latents)};
     float nll[2][TOKENS];
@@ -187,10 +187,10 @@ static void a_masked_target_changes_no_bit_of_a_gradient(void **state) {
 /* Nor does a slow step's first draw of z change what its second finds. */
 static void check_left_alone(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
-    const size_t bytes = s.decoder->table.size * sizeof(float);
+    const size_t bytes = s.decoder->plan.table.size * sizeof(float);
     float *before = malloc(bytes);
-    float *gradient = test_zeros(s.decoder->table.size);
-    float *again = test_zeros(s.decoder->table.size);
+    float *gradient = test_zeros(s.decoder->plan.table.size);
+    float *again = test_zeros(s.decoder->plan.table.size);
     float *dz = test_zeros(s.latents);
     memcpy(before, s.decoder->weights, bytes);
     decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
@@ -217,15 +217,17 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
 static void layer_weights_stand_side_by_side(void **state) {
     (void)state;
     struct setting s = set_up(&grouped);
-    const struct weight *w = s.decoder->table.weights;
+    const struct weight *w = s.decoder->plan.table.weights;
     size_t end = 0;
-    for (int i = 0; i < s.decoder->table.count; i++) {
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
         assert_true(w[i].offset == end);
         end = w[i].offset + (size_t)w[i].rows * (size_t)w[i].columns;
     }
-    assert_true(end == s.decoder->table.size);
+    assert_true(end == s.decoder->plan.table.size);
     assert_string_equal(w[1].name, "layers.0.attention_norm.weight");
-    assert_true(w[2].offset == s.decoder->table.layers[0].wqkv); /* wq, then wk and wv */
+    assert_string_equal(w[2].name, "layers.0.attention.wq.weight"); /* one product takes it with wk and wv */
+    assert_int_equal(w[2].product, w[4].product);
+    assert_int_equal(s.decoder->plan.table.products[w[2].product].out, w[2].rows + w[3].rows + w[4].rows);
     assert_string_equal(w[3].name, "layers.0.attention.wk.weight");
     assert_string_equal(w[4].name, "layers.0.attention.wv.weight");
     tear_down(&s);
@@ -249,11 +251,11 @@ static void parameter_counts_are_the_papers(void **state) {
         assert_int_equal((int)(ltm_parameter_count(&c) / 1000000), millions[i]);
     }
     struct setting s = set_up(&grouped);
-    assert_int_equal(ltm_parameter_count(&grouped), (int64_t)s.decoder->table.size);
+    assert_int_equal(ltm_parameter_count(&grouped), (int64_t)s.decoder->plan.table.size);
     tear_down(&s);
     const struct ltm_model_config top = upper(2);
     s = set_up(&top);
-    assert_int_equal(ltm_parameter_count(&top), (int64_t)s.decoder->table.size);
+    assert_int_equal(ltm_parameter_count(&top), (int64_t)s.decoder->plan.table.size);
     assert_true(ltm_forward_flops(&top) < ltm_forward_flops(&grouped));
     tear_down(&s);
 }

@@ -31,9 +31,9 @@ struct setting {
 static struct setting set_up(const struct ltm_model_config *config, bool in_half) {
     struct setting s = {.latents = (size_t)config->latents * (size_t)config->dim};
     assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
-    float *random = test_normal(s.decoder->table.size, 1, 0.2f);
-    for (int i = 0; i < s.decoder->table.count; i++) {
-        const struct weight *w = &s.decoder->table.weights[i];
+    float *random = test_normal(s.decoder->plan.table.size, 1, 0.2f);
+    for (int i = 0; i < s.decoder->plan.table.count; i++) {
+        const struct weight *w = &s.decoder->plan.table.weights[i];
         for (size_t j = 0; j < (size_t)w->rows * (size_t)w->columns; j++)
             s.decoder->weights[w->offset + j] = random[w->offset + j] + (w->rank == 1 ? 1.0f : 0.0f);
     }

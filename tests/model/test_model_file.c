@@ -26,7 +26,7 @@ static void write_under(const struct ltm_config *claimed) {
     const struct ltm_config c = tiny();
     struct decoder *decoder;
     assert_int_equal(decoder_create(&decoder, &c.model, &error), LTM_OK);
-    for (size_t i = 0; i < decoder->table.size; i++) decoder->weights[i] = (float)i;
+    for (size_t i = 0; i < decoder->plan.table.size; i++) decoder->weights[i] = (float)i;
     assert_int_equal(model_file_write(path, decoder, claimed, 7, "0123456789abcdef", &error), LTM_OK);
     decoder_free(decoder);
 }
@@ -52,7 +52,7 @@ static void what_is_written_reads_back(void **state) {
     struct decoder *decoder;
     write_under(&c);
     if (read_back(&decoder) != LTM_OK) fail_msg("%s", error.message);
-    assert_true(decoder->weights[decoder->table.size - 1] == (float)(decoder->table.size - 1));
+    assert_true(decoder->weights[decoder->plan.table.size - 1] == (float)(decoder->plan.table.size - 1));
     decoder_free(decoder);
 }
 

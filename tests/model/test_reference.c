@@ -8,6 +8,7 @@
 #include "latent/fast_loop.h"
 #include "model/decoder.h"
 #include "model/model_file.h"
+#include "stages/model_shape.h"
 
 /* Largest difference over the largest expected value.
  *
@@ -64,7 +65,7 @@ static struct reference open_reference(const char *name, bool with_latents, cons
                                             .latents = with_latents ? number(r.file, "n_latents") : 0};
     assert_int_equal(model_ffn_width(&config), number(r.file, "hidden_dim"));
     assert_int_equal(decoder_create(&r.decoder, &config, &error), LTM_OK);
-    if (weights_read(r.decoder->weights, &r.decoder->table, "", r.file, &error) != LTM_OK)
+    if (weights_read(r.decoder->weights, &r.decoder->plan.table, "", r.file, &error) != LTM_OK)
         fail_msg("%s", error.message);
     if (precision->in_bf16 &&
         (decoder_use_bf16(r.decoder, &error) != LTM_OK || decoder_pack(r.decoder, 2, &error) != LTM_OK))
@@ -170,7 +171,7 @@ static void check_fit_and_slow_step(const char *name, const struct precision *pr
     for (int i = 0; i < fast.steps * r.batch; i++)
         assert_true(fabs(trace[i] - expected[i]) <= r.precision->sum * fabs(expected[i]));
 
-    float *gradient = calloc(r.decoder->table.size, sizeof *gradient);
+    float *gradient = calloc(r.decoder->plan.table.size, sizeof *gradient);
     assert_non_null(gradient);
     posterior_sample(loop.z, loop.mu, loop.logvar, loop.noise, n);
     float *weights = calloc(tokens, sizeof *weights);
@@ -181,8 +182,8 @@ static void check_fit_and_slow_step(const char *name, const struct precision *pr
     double loss = 0;
     for (size_t i = 0; i < tokens; i++) loss += (double)loop.nll[i] / (double)tokens;
     assert_true(fabs(loss - *(const double *)data(&r, "expect.slow.loss")) <= r.precision->sum * loss);
-    for (int i = 0; i < r.decoder->table.count; i++) {
-        const struct weight *w = &r.decoder->table.weights[i];
+    for (int i = 0; i < r.decoder->plan.table.count; i++) {
+        const struct weight *w = &r.decoder->plan.table.weights[i];
         char tensor[96];
         snprintf(tensor, sizeof tensor, "expect.slow.grad.%s", w->name);
         near(tensor, r.precision->weight_gradient, gradient + w->offset, data(&r, tensor),

@@ -48,7 +48,10 @@ static void rmsnorm_backward_is_its_gradient(void **state) {
 }
 
 static void linear(struct layer *l) {
-    linear_forward(NULL, l->out, l->in[0], &(struct linear){l->in[1], 11, DIM, NULL}, ROWS, false);
+    const struct linear w = {l->in[1], 11, DIM, NULL};
+    struct linear_call call;
+    assert_int_equal(linear_prepare(&call, NULL, &w, ROWS, false, true, NULL), LTM_OK);
+    linear_forward(&call, l->out, l->in[0]);
 }
 
 static void linear_backward_is_its_gradient(void **state) {
@@ -62,8 +65,9 @@ static void linear_backward_is_its_gradient(void **state) {
     float *dx = test_zeros(ROWS * DIM);
     float *dw = test_zeros(OUT * DIM);
     const struct linear w = {l.in[1], OUT, DIM, NULL};
-    linear_backward_input(NULL, dx, l.w, &w, ROWS);
-    linear_backward_weight(NULL, dw, l.w, l.in[0], &w, ROWS);
+    struct linear_call call;
+    assert_int_equal(linear_prepare(&call, NULL, &w, ROWS, false, true, NULL), LTM_OK);
+    linear_backward(&call, dx, dw, l.w, l.in[0]);
     check_gradient("linear x", l.in[0], dx, ROWS * DIM, 1e-2f, layer_loss, &l);
     check_gradient("linear w", l.in[1], dw, OUT * DIM, 1e-2f, layer_loss, &l);
     free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(dw);
@@ -278,7 +282,9 @@ struct output_case {
 static void output(struct layer *l) {
     const struct output_case *c = l->shape;
     const struct linear e = {l->in[1], c->vocab, c->dim, NULL};
-    output_loss(NULL, l->out, NULL, NULL, l->in[0], &e, c->targets, NULL, c->rows, l->in[2]);
+    struct output_calls calls;
+    assert_int_equal(output_loss_prepare(&calls, NULL, &e, c->rows, false, NULL), LTM_OK);
+    output_loss(&calls, l->out, NULL, NULL, l->in[0], c->targets, NULL, c->rows, l->in[2]);
 }
 
 static void check_output_loss(int rows, int dim, int vocab) {
@@ -299,7 +305,9 @@ static void check_output_loss(int rows, int dim, int vocab) {
     float *de = test_zeros(en);
     float *nll = test_zeros(rows);
     const struct linear e = {l.in[1], vocab, dim, NULL};
-    output_loss(NULL, nll, dx, de, l.in[0], &e, targets, l.w, rows, l.in[2]);
+    struct output_calls calls;
+    assert_int_equal(output_loss_prepare(&calls, NULL, &e, rows, true, NULL), LTM_OK);
+    output_loss(&calls, nll, dx, de, l.in[0], targets, l.w, rows, l.in[2]);
     output(&l);
     for (int i = 0; i < rows; i++) { /* -log softmax in double */
         double sum = 0;

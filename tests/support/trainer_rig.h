@@ -22,8 +22,8 @@ static inline void open_rig(struct rig *rig, const struct ltm_config *config) {
     assert_int_equal(training_windows(&rig->windows, rig->stream, config->model.sequence, config->run.seed, NULL),
                      LTM_OK);
     assert_int_equal(decoder_create(&rig->decoder, &config->model, NULL), LTM_OK);
-    random_normal(rig->decoder->weights, rig->decoder->table.size, (struct random_key){.seed = 4, .purpose = 99});
-    for (size_t i = 0; i < rig->decoder->table.size; i++) rig->decoder->weights[i] *= 0.4f;
+    random_normal(rig->decoder->weights, rig->decoder->plan.table.size, (struct random_key){.seed = 4, .purpose = 99});
+    for (size_t i = 0; i < rig->decoder->plan.table.size; i++) rig->decoder->weights[i] *= 0.4f;
     assert_int_equal(trainer_create(&rig->trainer, config, rig->decoder, &rig->windows.source, NULL), LTM_OK);
 }
 

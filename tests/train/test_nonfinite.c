@@ -11,6 +11,7 @@
 #include "support/trainer_rig.h"
 
 #include "math/vector.h"
+#include "stages/model_shape.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
 
@@ -58,7 +59,7 @@ static uint16_t put_token(int64_t at, uint16_t token) {
 }
 
 static float *weights_of(struct rig *rig, const char *name) {
-    const struct weight_table *table = &rig->decoder->table;
+    const struct weight_table *table = &rig->decoder->plan.table;
     for (int k = 0; k < table->count; k++)
         if (strcmp(table->weights[k].name, name) == 0) return rig->decoder->weights + table->weights[k].offset;
     fail_msg("there is no weight %s", name);
@@ -74,7 +75,7 @@ static void make_rare_token_overflow(struct rig *rig) {
 
 /* The rare token alone has something in PLACE, where no layer writes. */
 static void mark_rare_token(struct rig *rig) {
-    const int ffn = model_ffn_width(&rig->decoder->config);
+    const int ffn = model_ffn_width(&rig->decoder->plan.config);
     static const char *const writers[] = {"attention.wo", "cross_attention.wo", "feed_forward.w2"};
     for (int v = 0; v < VOCAB; v++) weights_of(rig, "tok_embeddings.weight")[v * 8 + PLACE] = v == RARE;
     for (int l = 0; l < 2; l++)
@@ -89,7 +90,7 @@ static void mark_rare_token(struct rig *rig) {
 /* Where it stands, and nowhere else, the last layer's SwiGLU has a slope that overflows, and its output does not show it: the first
  * hidden number is silu(0) times something. */
 static void make_rare_token_steep(struct rig *rig) {
-    const int ffn = model_ffn_width(&rig->decoder->config);
+    const int ffn = model_ffn_width(&rig->decoder->plan.config);
     mark_rare_token(rig);
     memset(weights_of(rig, "layers.1.feed_forward.w1.weight"), 0, sizeof(float) * 8);
     memset(weights_of(rig, "layers.1.feed_forward.w3.weight"), 0, sizeof(float) * 8);
@@ -118,15 +119,15 @@ static void open_spoilt(struct rig *rig, const struct ltm_config *config, int64_
 static void all_is_as_it_was(struct rig *rig, const float *weights) {
     const size_t n = rig->trainer.state.own;
     const float *zero[] = {rig->trainer.gradient.total, rig->trainer.adam.first, rig->trainer.adam.second};
-    assert_memory_equal(rig->decoder->weights, weights, sizeof(float) * rig->decoder->table.size);
+    assert_memory_equal(rig->decoder->weights, weights, sizeof(float) * rig->decoder->plan.table.size);
     for (int i = 0; i < 3; i++)
         for (size_t j = 0; j < n; j++) assert_true(zero[i][j] == 0);
     assert_int_equal(rig->trainer.adam.count, 0);
 }
 
 static float *copy_weights(const struct rig *rig) {
-    float *copy = test_zeros(rig->decoder->table.size);
-    memcpy(copy, rig->decoder->weights, sizeof(float) * rig->decoder->table.size);
+    float *copy = test_zeros(rig->decoder->plan.table.size);
+    memcpy(copy, rig->decoder->weights, sizeof(float) * rig->decoder->plan.table.size);
     return copy;
 }
 
@@ -192,7 +193,7 @@ static void a_skipped_step_is_none_of_the_moments_business(void **state) {
                      first); /* the batch after those that were skipped */
     assert_int_equal(rig.trainer.adam.count, 4);
     double most = 0;
-    for (size_t i = 0; i < rig.decoder->table.size; i++)
+    for (size_t i = 0; i < rig.decoder->plan.table.size; i++)
         most = fmax(most, fabs((double)rig.decoder->weights[i] - (double)before[i]));
     assert_true(fabs(most - done.lr) < 1e-3 * done.lr);
     free(before);
@@ -242,7 +243,7 @@ static void a_weight_and_a_norm_that_nobody_can_square_are_named(void **state) {
     make_rare_token_overflow(&rig);
     assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
     assert_true(done.fault.kind == FAULT_NONE && done.grad_norm > 1e18); /* clipped, it can be squared */
-    assert_true(vector_finite(rig.decoder->weights, rig.decoder->table.size));
+    assert_true(vector_finite(rig.decoder->weights, rig.decoder->plan.table.size));
     assert_true(vector_finite(rig.trainer.adam.second, rig.trainer.state.own));
     close_rig(&rig);
     c.slow.clip = 0;
@@ -282,7 +283,7 @@ static void take_account(struct account *a, struct rig *rig) {
     assert_int_equal(trainer_gradient(&rig->trainer, &a->done, NULL), LTM_OK);
     memcpy(a->scores, rig->trainer.scores, sizeof a->scores);
     for (int i = 0; i < BATCH / 2; i++) {
-        a->gradient[i] = test_zeros(rig->decoder->table.size);
+        a->gradient[i] = test_zeros(rig->decoder->plan.table.size);
         struct captured captured = {&rig->trainer, a->gradient[i]};
         const struct group group = {&rig->trainer, &rig->trainer.workers.each[0], 2 * i, 2};
         group_gradient(&group, &(struct draw_takers){&captured, capturing});
@@ -311,7 +312,7 @@ static void a_fast_loop_that_diverges_spoils_no_batch(void **state) {
         assert_true(!spoilt.scores[i].diverged && spoilt.scores[i].kl > 0);
         assert_memory_equal(&spoilt.scores[i], &healthy.scores[i], sizeof spoilt.scores[i]);
     }
-    const size_t n = rig.decoder->table.size;
+    const size_t n = rig.decoder->plan.table.size;
     for (int i = 0; i < BATCH / 2; i++) {
         const bool same = memcmp(spoilt.gradient[i], healthy.gradient[i], n * sizeof(float)) == 0;
         assert_int_equal(same, i != SPOILT / 2);

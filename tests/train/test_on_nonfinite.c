@@ -11,7 +11,7 @@
 
 #include "base/files.h"
 #include "ltm/train.h"
-#include "model/weights.h"
+#include "model/plan.h"
 #include "text/sequences.h"
 
 enum { RARE = 39, VOCAB = 40, BATCH = 10, LENGTH = 24, STEPS = 12, SPOILT_STEP = 6, SPOILT = 7, DIM = 16, PLACE = 5 };
@@ -83,18 +83,19 @@ static void spoil(const struct ltm_config *c, int64_t step) {
     uint64_t header;
     const float huge = 1e20f;
     const float none = 0;
-    struct weight_table table;
+    struct plan plan;
     struct file_map map;
     snprintf(folder, sizeof folder, "%s/checkpoints/step-%08lld", c->run.dir, (long long)step);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     assert_int_equal(file_map(&map, path, NULL), LTM_OK);
     memcpy(&header, map.data, sizeof header);
     file_unmap(&map);
-    assert_int_equal(weight_table_create(&table, &c->model, NULL), LTM_OK);
+    assert_int_equal(plan_create(&plan, &c->model, NULL), LTM_OK);
     const off_t data = (off_t)(8 + header);
-    write_at(path, data + 4 * (off_t)(table.embedding + RARE * DIM + PLACE), &huge, sizeof huge);
-    write_at(path, data + 4 * (off_t)(table.final_norm + PLACE), &none, sizeof none);
-    weight_table_free(&table);
+    write_at(path, data + 4 * (off_t)(weights_find(&plan.table, "tok_embeddings.weight")->offset + RARE * DIM + PLACE),
+             &huge, sizeof huge);
+    write_at(path, data + 4 * (off_t)(weights_find(&plan.table, "norm.weight")->offset + PLACE), &none, sizeof none);
+    plan_free(&plan);
     assert_int_equal(checksum_file(hex, path, NULL), LTM_OK);
     snprintf(path, sizeof path, "%s/state.json", folder);
     json_t *state = json_load_file(path, 0, NULL);

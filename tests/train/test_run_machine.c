@@ -38,13 +38,13 @@ static void expect(const struct ltm_config *c, size_t available, const char *wor
 static void both_figures_and_what_to_lower(void **state) {
     (void)state;
     struct ltm_config c = tiny();
-    struct decoder shape = {.config = c.model};
-    assert_int_equal(weight_table_create(&shape.table, &shape.config, NULL), LTM_OK);
+    struct plan plan;
+    assert_int_equal(plan_create(&plan, &c.model, NULL), LTM_OK);
     size_t all;
-    assert_int_equal(trainer_bytes(&all, &c, &shape, NULL), LTM_OK);
-    const size_t thread = workers_bytes(&shape, 1, 2, 24, true);
+    assert_int_equal(trainer_bytes(&all, &c, &plan, NULL), LTM_OK);
+    const size_t thread = workers_bytes(&plan, 1, 2, 24, 1, false);
     const size_t fixed = all - 4 * thread;
-    weight_table_free(&shape.table);
+    plan_free(&plan);
     struct memory_limits limits = {.available = (int64_t)all};
     assert_int_equal(run_machine_check(&c, &limits, NULL), LTM_OK);
     limits.available = -1; /* not known: nothing is refused */

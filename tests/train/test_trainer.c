@@ -63,7 +63,7 @@ static void check_objective(int objective, int samples, bool weighted) {
     c.slow.objective = objective;
     c.slow.samples = samples;
     open_rig(&rig, &c);
-    const size_t n = rig.decoder->table.size;
+    const size_t n = rig.decoder->plan.table.size;
     const struct masked masked = mask(&rig, 0.5f, 0.25f, 0);
     if (weighted) rig.trainer.source = &masked.source;
     gradient_of(&rig);
@@ -220,12 +220,12 @@ static void test_latent_lr_slows_the_cross_attention_alone(void **state) {
     c.slow.weight_decay = 0;
     c.slow.clip = 0;
     open_rig(&rig, &c);
-    const size_t n = rig.decoder->table.size;
+    const size_t n = rig.decoder->plan.table.size;
     float *before = test_zeros(n);
     memcpy(before, rig.decoder->weights, n * sizeof *before);
     assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
-    for (int i = 0; i < rig.decoder->table.count; i++) {
-        const struct weight *w = &rig.decoder->table.weights[i];
+    for (int i = 0; i < rig.decoder->plan.table.count; i++) {
+        const struct weight *w = &rig.decoder->plan.table.weights[i];
         const double expected = strstr(w->name, "cross_attention") ? 0.25 * done.lr : done.lr;
         double most = 0;
         for (size_t j = w->offset; j < w->offset + (size_t)w->rows * (size_t)w->columns; j++)

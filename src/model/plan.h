@@ -1,0 +1,46 @@
+/* The plan of a model: which stages the decoder runs, on which block of weights, in which order. Made from the configuration; forward
+ * and backward passes, generation, sizes of workspaces, operation counts and `inspect` all walk this one list.
+ *
+ * A layer that is applied again is its block listed again: the gradient of a block is zeroed at its last application, which the
+ * backward pass meets first, and handed on at its first. The tied embedding is such a block: the first application and the last. */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "stages/stage.h"
+#include "stages/weights.h"
+
+struct application {
+    const struct stage_kind *kind;
+    int block;
+    int weight;  /* its first row in the table of weights */
+    int product; /* its first product there, and how many it has */
+    int products;
+    int part; /* of the latents, where the kind reads them; else -1 */
+};
+
+struct plan {
+    struct ltm_model_config config; /* nothing in it is auto but perhaps the vocabulary */
+    struct weight_table table;
+    struct application *applications;
+    int count;
+    double flops; /* of useful work a token, forward */
+};
+
+/* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. */
+ltm_status plan_create(struct plan *plan, const struct ltm_model_config *config, struct ltm_error *error);
+void plan_free(struct plan *plan);
+
+/* The first application that reads latents; count where none does. */
+int plan_first_reader(const struct plan *plan);
+
+/* Is the application the first, or the last, of its block? Has a later one the same part of the latents? */
+bool plan_begins_block(const struct plan *plan, int application);
+bool plan_ends_block(const struct plan *plan, int application);
+bool plan_part_read_later(const struct plan *plan, int application);
+
+/* Tokens that a sequence may have at most, so that what a workspace takes is in proportion to the weights: who is asked to open a
+ * model of a few kilobytes is not asked for gigabytes. Far more than anybody trains on: 64 MB for one activation, or 16 times the
+ * weights. */
+int model_longest_sequence(const struct ltm_model_config *config);
+
+#endif

@@ -1,0 +1,25 @@
+#include "stages/model_shape.h"
+
+int model_head_dim(const struct ltm_model_config *config) { return config->dim / config->heads; }
+
+int model_kv_heads(const struct ltm_model_config *config) {
+    return config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
+}
+
+int model_ffn_width(const struct ltm_model_config *config) {
+    const int width = 8 * config->dim / 3;
+    const int m = config->ffn_multiple;
+    return (width + m - 1) / m * m;
+}
+
+bool model_layer_reads(const struct ltm_model_config *config, int l) {
+    return config->latents > 0 && l >= config->latent_from;
+}
+
+int model_reading_layers(const struct ltm_model_config *config) {
+    return config->latents > 0 ? config->layers - config->latent_from : 0;
+}
+
+int model_layer_latents(const struct ltm_model_config *config) {
+    return config->latents > 0 ? config->latents / model_reading_layers(config) : 0;
+}

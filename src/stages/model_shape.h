@@ -1,0 +1,18 @@
+/* Sizes that follow from a model's configuration. */
+#ifndef STAGES_MODEL_SHAPE_H
+#define STAGES_MODEL_SHAPE_H
+
+#include <stdbool.h>
+
+#include "ltm/config.h"
+
+int model_head_dim(const struct ltm_model_config *config);  /* h */
+int model_kv_heads(const struct ltm_model_config *config);  /* K, also where the configuration says auto */
+int model_ffn_width(const struct ltm_model_config *config); /* F */
+
+/* Whether layer l reads latents; how many layers do; how many latents each of them has, M. */
+bool model_layer_reads(const struct ltm_model_config *config, int l);
+int model_reading_layers(const struct ltm_model_config *config);
+int model_layer_latents(const struct ltm_model_config *config);
+
+#endif

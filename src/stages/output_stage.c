@@ -1,0 +1,50 @@
+/* nll = -log softmax(in Eᵀ)[target], E the tied embedding: the first row and product of its block. The logits of whole sequences never
+ * exist, so the loss and its gradient are made together, in the backward pass where one follows. */
+#include "nn/output_loss.h"
+#include "stages/stage.h"
+
+struct state {
+    float *logits; /* scratch, of a block of rows */
+    struct output_calls calls;
+};
+
+static double flops(const struct ltm_model_config *c) { return 2.0 * c->vocab * c->dim; }
+
+static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
+    (void)kept;
+    struct state *s = state;
+    s->logits = ARENA_TAKE(scratch, float, output_loss_scratch(shape->config->vocab, shape_rows(shape)));
+}
+
+static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
+                          struct bf16_work *work, bool training, struct ltm_error *error) {
+    struct state *s = state;
+    return output_loss_prepare(&s->calls, work, &w->products[0], shape_rows(shape), training, error);
+}
+
+static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
+    (void)w;
+    const struct state *s = state;
+    if (io->gradient_follows) return;
+    output_loss(&s->calls, io->nll, NULL, NULL, io->in, io->targets, NULL, shape_rows(&io->shape), s->logits);
+}
+
+static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
+    const struct state *s = state;
+    output_loss(&s->calls, io->nll, io->dh, stage_gradient(w, dw, 0), io->in, io->targets, io->weights,
+                shape_rows(&io->shape), s->logits);
+}
+
+static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
+    (void)buffers, (void)caches;
+    stage_product(io, io->logits, io->h, &w->row_products[0], false);
+}
+
+const struct stage_kind output_stage = {.name = "output",
+                                        .state_size = sizeof(struct state),
+                                        .flops = flops,
+                                        .lay_out = lay_out,
+                                        .prepare = prepare,
+                                        .forward = forward,
+                                        .backward = backward,
+                                        .step = step};

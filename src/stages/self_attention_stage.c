@@ -1,0 +1,237 @@
+/* out = in + SelfAttn(x) Woᵀ, x = RMSNorm(in): rotary positions, a sliding window, grouped heads (nn/self_attention.h). */
+#include <math.h>
+#include <string.h>
+
+#include <omp.h>
+
+#include "math/vector.h"
+#include "nn/rmsnorm.h"
+#include "nn/rope.h"
+#include "nn/self_attention.h"
+#include "stages/model_shape.h"
+#include "stages/stage.h"
+
+enum { NORM, WQ, WK, WV, WO };
+enum { QKV_PRODUCT, WO_PRODUCT };
+
+struct state {
+    float *r;         /* (R): RMSNorm's factor */
+    float *qkv;       /* (R, (H + 2K) h): q and k rotated */
+    float *att;       /* (R, H h): before Wo */
+    float *lse;       /* (R, H) */
+    float *x;         /* scratch (R, d): RMSNorm(in) */
+    float *dx;        /* scratch (R, d) */
+    float *datt;      /* scratch (R, H h) */
+    float *dqkv;      /* scratch (R, (H + 2K) h) */
+    float *attention; /* scratch */
+    struct linear_call wqkv;
+    struct linear_call wo;
+};
+
+static void declare(struct weight_table *table, const struct ltm_model_config *c) {
+    const int d = c->dim;
+    const int kv = model_kv_heads(c) * model_head_dim(c);
+    weights_add(table, weight_gain("attention_norm", d), WEIGHT_ALONE);
+    weights_add(table, weight_matrix("attention.wq", d, d, WEIGHT_STD), WEIGHT_PRODUCT);
+    weights_add(table, weight_matrix("attention.wk", kv, d, WEIGHT_STD), WEIGHT_STACKED);
+    weights_add(table, weight_matrix("attention.wv", kv, d, WEIGHT_STD), WEIGHT_STACKED);
+    weights_add(table, weight_matrix("attention.wo", d, d, weight_residual_std(c->layers)), WEIGHT_PRODUCT);
+}
+
+/* A pair of positions takes 2 · 2 · d operations for scores and values; early positions see fewer than `window`. */
+static double flops(const struct ltm_model_config *c) {
+    const double d = c->dim;
+    const double kv = (double)model_kv_heads(c) * model_head_dim(c);
+    const double window = c->window < c->sequence ? c->window : c->sequence;
+    const double seen = window - window * (window - 1) / (2.0 * c->sequence);
+    return 2.0 * (2 * d * d + 2 * kv * d) + 4.0 * d * seen;
+}
+
+static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * c->kv_heads * model_head_dim(c); }
+
+static struct attention_shape attention_shape(const struct stage_shape *shape) {
+    const struct ltm_model_config *c = shape->config;
+    return (struct attention_shape){shape->sequences, shape->length,     c->heads,
+                                    c->kv_heads,      model_head_dim(c), c->window};
+}
+
+static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
+    struct state *s = state;
+    const struct attention_shape attention = attention_shape(shape);
+    const size_t R = (size_t)shape_rows(shape);
+    const size_t width = (size_t)qkv_width(shape->config);
+    s->r = ARENA_TAKE(kept, float, R);
+    s->qkv = ARENA_TAKE(kept, float, R *width);
+    s->att = ARENA_TAKE(kept, float, shape_floats(shape));
+    s->lse = ARENA_TAKE(kept, float, R *(size_t)shape->config->heads);
+    s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
+    s->dx = ARENA_TAKE(scratch, float, shape_floats(shape));
+    s->datt = ARENA_TAKE(scratch, float, shape_floats(shape));
+    s->dqkv = ARENA_TAKE(scratch, float, R *width);
+    s->attention = ARENA_TAKE(scratch, float, self_attention_scratch(&attention));
+}
+
+static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
+                          struct bf16_work *work, bool training, struct ltm_error *error) {
+    struct state *s = state;
+    const int R = shape_rows(shape);
+    const ltm_status status = linear_prepare(&s->wqkv, work, &w->products[QKV_PRODUCT], R, false, training, error);
+    return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
+}
+
+static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
+    const struct state *s = state;
+    const struct ltm_model_config *c = io->shape.config;
+    const struct attention_shape shape = attention_shape(&io->shape);
+    const int R = shape_rows(&io->shape);
+    rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
+    linear_forward(&s->wqkv, s->qkv, s->x);
+    rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
+    memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
+    linear_forward(&s->wo, io->out, s->att);
+}
+
+static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
+    const struct state *s = state;
+    const struct ltm_model_config *c = io->shape.config;
+    const struct attention_shape shape = attention_shape(&io->shape);
+    const int R = shape_rows(&io->shape);
+    const float *gain = stage_weight(w, NORM);
+    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), io->dh, s->att);
+    self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
+    rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
+    linear_backward(&s->wqkv, s->dx, stage_gradient(w, dw, WQ), s->dqkv, s->x);
+    rmsnorm_backward(io->dh, stage_gradient(w, dw, NORM), s->dx, io->in, s->r, gain, R, c->dim);
+}
+
+/* ---- Token by token ---- */
+
+/* Position t lies at t mod window. */
+struct cache {
+    float *k; /* (K, window, h): a head's together */
+    float *v;
+};
+
+struct buffers {
+    float *x;      /* (rows, d) */
+    float *qkv;    /* (rows, (H + 2K) h) */
+    float *att;    /* (rows, d) */
+    float *scores; /* (threads, H / K, window) */
+};
+
+static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_model_config *c) {
+    struct cache *made = cache;
+    const size_t size = (size_t)c->window * (size_t)(c->kv_heads * model_head_dim(c));
+    made->k = ARENA_TAKE(arena, float, size);
+    made->v = ARENA_TAKE(arena, float, size);
+}
+
+static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
+                         int threads) {
+    struct buffers *b = buffers;
+    const size_t group = (size_t)(c->heads / c->kv_heads);
+    b->x = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
+    b->qkv = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)qkv_width(c));
+    b->att = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
+    b->scores = ARENA_TAKE(scratch, float, (size_t)threads *group *(size_t)c->window);
+}
+
+/* The k and v (K h each, side by side) of position t into a cache; those of one head, or with head -1 of all. */
+static void store(const struct cache *cache, const float *kv, const struct ltm_model_config *c, int head, int t) {
+    const size_t h = (size_t)model_head_dim(c);
+    const size_t window = (size_t)c->window;
+    const size_t at = (size_t)(t % c->window);
+    const int from = head < 0 ? 0 : head;
+    const int to = head < 0 ? c->kv_heads : head + 1;
+    for (int i = from; i < to; i++) {
+        const size_t there = ((size_t)i * window + at) * h;
+        memcpy(cache->k + there, kv + (size_t)i * h, h * sizeof *kv);
+        memcpy(cache->v + there, kv + (size_t)(c->kv_heads + i) * h, h * sizeof *kv);
+    }
+}
+
+static void continue_cache(void *cache, const void *state, const struct stage_shape *shape) {
+    const struct state *s = state;
+    const struct ltm_model_config *c = shape->config;
+    const int from = shape->length > c->window ? shape->length - c->window : 0;
+    for (int t = from; t < shape->length; t++)
+        store(cache, s->qkv + (size_t)t * (size_t)qkv_width(c) + c->dim, c, -1, t);
+}
+
+/* o (h) = Σ p_i v_i / Σ p_i over `count` rows of v. */
+static void weighted_mean(float *restrict o, const float *p, const float *v, int count, int h) {
+    float sum = 0;
+    int i = 0;
+    memset(o, 0, sizeof *o * (size_t)h);
+    for (; i + 4 <= count; i += 4, v += 4 * h) {
+        const float a = p[i];
+        const float b = p[i + 1];
+        const float c = p[i + 2];
+        const float e = p[i + 3];
+        sum += a + b + c + e;
+#pragma omp simd
+        for (int j = 0; j < h; j++) o[j] += a * v[j] + b * v[h + j] + c * v[2 * h + j] + e * v[3 * h + j];
+    }
+    for (; i < count; i++, v += h) {
+        sum += p[i];
+#pragma omp simd
+        for (int j = 0; j < h; j++) o[j] += p[i] * v[j];
+    }
+    vector_scale(o, 1 / sum, (size_t)h);
+}
+
+/* o = softmax(q kᵀ / sqrt(h)) v over the cached positions, for the query heads of one key/value head of a row; its new key and
+ * value go to the cache first. */
+static void attend(const struct stage_step *io, const struct buffers *b, char *caches, int row, int head) {
+    const struct ltm_model_config *c = io->config;
+    const struct cache *cache = (const struct cache *)(void *)caches + io->slots[row];
+    const int h = model_head_dim(c);
+    const int group = c->heads / c->kv_heads;
+    const int t = io->positions[io->slots[row]];
+    const int cached = t + 1 < c->window ? t + 1 : c->window;
+    const size_t at = (size_t)head * (size_t)c->window * (size_t)h;
+    const float *turn = io->rope + (size_t)t * (size_t)h;
+    const float scale = 1.0f / sqrtf((float)h);
+    float *qkv = b->qkv + (size_t)row * (size_t)qkv_width(c);
+    float *q = qkv + head * group * h;
+    float *scores = b->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)c->window;
+    rope_forward(q, c->dim, 1, 1, group, h, turn);
+    rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
+    store(cache, qkv + c->dim, c, head, t);
+    const struct row_weight keys = {.full = cache->k + at, .out = cached, .in = h, .ld = h};
+    row_product(scores, c->window, q, h, &keys, group, false, 0, 1);
+    for (int i = 0; i < group; i++) {
+        float *p = scores + (size_t)i * (size_t)c->window;
+        vector_scale(p, scale, (size_t)cached);
+        vector_exp(p, vector_max(p, (size_t)cached), (size_t)cached);
+        weighted_mean(b->att + (size_t)row * (size_t)c->dim + (head * group + i) * h, p, cache->v + at, cached, h);
+    }
+}
+
+static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
+    const struct buffers *b = buffers;
+    const int heads = io->config->kv_heads;
+    stage_norm(io, b->x, stage_weight(w, NORM));
+    stage_product(io, b->qkv, b->x, &w->row_products[QKV_PRODUCT], false);
+    const struct stage_share mine = stage_share(io->rows * heads);
+    for (int i = mine.from; i < mine.to; i++) attend(io, b, caches, i / heads, i % heads);
+    stage_meet();
+    stage_product(io, io->h, b->att, &w->row_products[WO_PRODUCT], true);
+}
+
+const struct stage_kind self_attention_stage = {.name = "self-attention",
+                                                .state_size = sizeof(struct state),
+                                                .cache_size = sizeof(struct cache),
+                                                .step_size = sizeof(struct buffers),
+                                                .declare = declare,
+                                                .flops = flops,
+                                                .lay_out = lay_out,
+                                                .prepare = prepare,
+                                                .forward = forward,
+                                                .backward = backward,
+                                                .lay_out_cache = lay_out_cache,
+                                                .lay_out_step = lay_out_step,
+                                                .continue_cache = continue_cache,
+                                                .step = step};

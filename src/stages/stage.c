@@ -1,0 +1,28 @@
+#include "stages/stage.h"
+
+#include <omp.h>
+
+#include "nn/rmsnorm.h"
+
+struct stage_share stage_share(int count) {
+    const int64_t me = omp_get_thread_num();
+    const int64_t all = omp_get_num_threads();
+    return (struct stage_share){(int)(count * me / all), (int)(count * (me + 1) / all)};
+}
+
+void stage_meet(void) {
+#pragma omp barrier
+}
+
+void stage_product(const struct stage_step *io, float *y, const float *x, const struct row_weight *w, bool add) {
+    row_product(y, w->out, x, w->in, w, io->rows, add, omp_get_thread_num(), omp_get_num_threads());
+    stage_meet();
+}
+
+void stage_norm(const struct stage_step *io, float *x, const float *gain) {
+    const struct stage_share mine = stage_share(io->rows);
+    const int d = io->config->dim;
+    const size_t at = (size_t)mine.from * (size_t)d;
+    rmsnorm_forward(x + at, NULL, io->h + at, gain, mine.to - mine.from, d);
+    stage_meet();
+}

@@ -1,0 +1,153 @@
+/* A stage is one kind of part of the decoder: self-attention, cross-attention to the latents, feed-forward, … Each is a file and a row
+ * of stage_kinds (stages/stage_kinds.c): what it declares, keeps, computes forward, backward and token by token. The plan
+ * (model/plan.h) says which stages run, on which weights, in which order. A stage sees what is handed to it here, never the
+ * decoder's workspace.
+ *
+ * Legend: G sequences, T tokens each, R = G T rows, d width, H query heads, K key/value heads of h, F feed-forward width, M latents of
+ * a part. The residual stream is (R, d): a stage reads it in `in` and writes what leaves it to `out`. */
+#ifndef STAGES_STAGE_H
+#define STAGES_STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "ltm/config.h"
+#include "math/row_products.h"
+#include "nn/linear.h"
+#include "stages/weights.h"
+
+/* ---- Weights of one application of a stage ---- */
+
+/* Rows and products are counted in the order in which the stage declared them. */
+struct stage_weights {
+    const struct weight *rows;
+    const float *values; /* the array that rows[i].offset points into */
+    size_t begin;        /* of the block, in that array */
+    const struct linear *products;
+    const struct row_weight *row_products; /* the same for few rows; NULL outside generation */
+};
+
+static inline const float *stage_weight(const struct stage_weights *w, int row) {
+    return w->values + w->rows[row].offset;
+}
+
+/* Where the gradient of a row lies in the block's gradient dw, or NULL. */
+static inline float *stage_gradient(const struct stage_weights *w, float *dw, int row) {
+    return dw ? dw + (w->rows[row].offset - w->begin) : NULL;
+}
+
+/* ---- Whole sequences ---- */
+
+struct stage_shape {
+    const struct ltm_model_config *config;
+    int sequences; /* G */
+    int length;    /* T */
+};
+
+static inline int shape_rows(const struct stage_shape *shape) { return shape->sequences * shape->length; }
+static inline size_t shape_floats(const struct stage_shape *shape) {
+    return (size_t)shape_rows(shape) * (size_t)shape->config->dim;
+}
+
+struct stage_io {
+    struct stage_shape shape;
+    const float *rope;        /* (T_max, h): rotations of token positions */
+    const float *latent_rope; /* (M, h): of latents */
+    const int32_t *tokens;    /* (G, T) */
+    const int32_t *targets;   /* (G, T) */
+    const float *weights;     /* (G, T): what each token's loss counts; NULL = 1 each */
+    float *nll;               /* (G, T) */
+    const float *in;          /* (R, d), kept until the backward pass */
+    float *out;               /* (R, d) */
+    float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
+    bool gradient_follows;    /* the forward pass: a backward pass comes next */
+    bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
+    const float *z;           /* (G, N_z, d) */
+    float *dz;                /* the same, or NULL */
+    bool adds_dz;             /* another application has written this part of dz already */
+    int part;                 /* of the latents: those of this application */
+};
+
+/* ---- Token by token ---- */
+
+/* A team of threads calls `step` together: each does its share and ends in stage_meet(), so that a stage begins where all have ended
+ * the one before. Row i is the next token of slot slots[i]. */
+struct stage_step {
+    const struct ltm_model_config *config;
+    const float *rope;
+    const int32_t *tokens; /* (rows) */
+    int rows;
+    const int *slots;     /* [rows], all different */
+    const int *positions; /* [slots]: tokens read before this one */
+    float *h;             /* (rows, d): the residual stream, in place */
+    float *logits;        /* (rows, V) */
+};
+
+/* Of `count` pieces of work, this thread's: from … to - 1. */
+struct stage_share {
+    int from;
+    int to;
+};
+struct stage_share stage_share(int count);
+void stage_meet(void);
+
+/* y (rows, out) = x Wᵀ, or += where `add`, and x (rows, d) = RMSNorm(h); both end in stage_meet(). */
+void stage_product(const struct stage_step *io, float *y, const float *x, const struct row_weight *w, bool add);
+void stage_norm(const struct stage_step *io, float *x, const float *gain);
+
+/* ---- A kind ---- */
+
+struct stage_kind {
+    const char *name;
+    bool reads_latents; /* `forward` depends on z */
+    bool spoils_state;  /* `backward` overwrites what `forward` kept */
+    size_t state_size;  /* of the struct that holds an application's pointers, at most STAGE_STATE_MOST */
+    size_t cache_size;  /* of the struct that holds an application's cache of one slot, likewise; 0 = none */
+    size_t step_size;   /* of the struct that holds buffers of a step, likewise; 0 = none */
+
+    /* Add its weights to the block at hand, in an order of its own. NULL = it has none, and works with those of its block. */
+    void (*declare)(struct weight_table *table, const struct ltm_model_config *config);
+
+    /* Floating-point operations of useful work a token, forward: 2 for each weight that a token meets, and attention. */
+    double (*flops)(const struct ltm_model_config *config);
+
+    /* Cut what an application keeps from forward to backward from `kept`, and what it needs only while it runs from `scratch`, which
+     * all applications share. For groups of up to this shape. */
+    void (*lay_out)(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape);
+
+    /* Make products ready for a shape within that of lay_out; NULL = it has none. */
+    ltm_status (*prepare)(void *state, const struct stage_weights *w, const struct stage_shape *shape,
+                          struct bf16_work *work, bool training, struct ltm_error *error);
+
+    /* What comes before z has a say, run once for many z; NULL = nothing. Called before `forward` in any case. */
+    void (*begin)(const struct stage_io *io, const struct stage_weights *w, void *state);
+    void (*forward)(const struct stage_io *io, const struct stage_weights *w, void *state);
+
+    /* From dh behind the stage to dh before it; dw, the block's gradient, +=, unless NULL; the stage's part of dz. */
+    void (*backward)(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw);
+
+    /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a slot under z
+     * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z; read one token. */
+    void (*lay_out_cache)(void *cache, struct arena *arena, const struct ltm_model_config *config);
+    void (*lay_out_step)(void *buffers, struct arena *scratch, const struct ltm_model_config *config, int rows,
+                         int threads);
+    void (*begin_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config,
+                        const float *latent_rope, const float *z);
+    void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape);
+    /* caches: [slots], cache_size apart. */
+    void (*step)(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches);
+};
+
+enum { STAGE_STATE_MOST = 512 };
+
+/* The kinds, in the order in which a layer runs those that it has. */
+extern const struct stage_kind embedding_stage;
+extern const struct stage_kind self_attention_stage;
+extern const struct stage_kind cross_attention_stage;
+extern const struct stage_kind feed_forward_stage;
+extern const struct stage_kind final_norm_stage;
+extern const struct stage_kind output_stage;
+
+#endif
