@@ -13,13 +13,10 @@
 
 /* Do the block's applications follow one another? Its gradient is then made and handed on in one go. */
 static bool in_one_go(const struct plan *plan, int block) {
-    int first = 0;
-    int last = plan->count - 1;
-    while (plan->applications[first].block != block) first++;
-    while (plan->applications[last].block != block) last--;
-    for (int a = first; a < last; a++)
-        if (plan->applications[a].block != block) return false;
-    return true;
+    int runs = 0;
+    for (int a = 0; a < plan->count; a++)
+        if (plan->applications[a].block == block && (a == 0 || plan->applications[a - 1].block != block)) runs++;
+    return runs <= 1;
 }
 
 int decoder_pass_gradients(const struct plan *plan, int gradients) {

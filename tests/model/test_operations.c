@@ -1,0 +1,133 @@
+/* The operation counts that equal-compute studies rest on, against the matrix products that really run: linked with
+ * --wrap=cblas_sgemm, so that each of them is counted. */
+#include <math.h>
+
+#include "support/gradients.h"
+
+#include <cblas.h>
+
+#include "ltm/model.h"
+#include "model/decoder.h"
+#include "nn/cross_attention.h"
+#include "stages/model_shape.h"
+
+static double operations;
+
+/* cblas.h has the parameters. NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier) */
+void __real_cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
+                        float alpha, const float *a, blasint lda, const float *b, blasint ldb, float beta, float *c,
+                        blasint ldc);
+void __wrap_cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
+                        float alpha, const float *a, blasint lda, const float *b, blasint ldb, float beta, float *c,
+                        blasint ldc);
+void __wrap_cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k,
+                        float alpha, const float *a, blasint lda, const float *b, blasint ldb, float beta, float *c,
+                        blasint ldc) {
+    operations += 2.0 * m * n * k;
+    __real_cblas_sgemm(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+/* NOLINTEND(readability-identifier-naming, bugprone-reserved-identifier) */
+
+enum { SEQUENCES = 2, LENGTH = 64 };
+
+struct counted {
+    double score;
+    double fast_step;
+    double slow_step;
+};
+
+/* Operations a token of each pass. */
+static struct counted count(const struct ltm_model_config *config) {
+    const double tokens = (double)SEQUENCES * LENGTH;
+    struct counted counted;
+    struct decoder *decoder;
+    struct decoder_pass *pass;
+    int32_t ids[SEQUENCES * LENGTH];
+    float nll[SEQUENCES * LENGTH];
+    assert_int_equal(decoder_create(&decoder, config, NULL), LTM_OK);
+    assert_int_equal(decoder_pass_create(&pass, decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+    const size_t latents = (size_t)SEQUENCES * (size_t)config->latents * (size_t)config->dim;
+    float *z = test_normal(latents + 1, 1, 1);
+    float *dz = test_zeros(latents + 1);
+    float *gradient = test_zeros(decoder->plan.table.size);
+    for (int i = 0; i < SEQUENCES * LENGTH; i++) ids[i] = i % config->vocab;
+    operations = 0;
+    decoder_begin(pass, ids, ids, SEQUENCES, LENGTH);
+    const double below = operations;
+    decoder_score(pass, z, nll);
+    counted.score = operations / tokens;
+    operations = 0;
+    if (config->latents) decoder_latent_gradient(pass, z, NULL, nll, dz);
+    counted.fast_step = operations / tokens;
+    operations = below;
+    decoder_weight_gradient(pass, z, NULL, nll, gradient);
+    counted.slow_step = operations / tokens;
+    free(z), free(dz), free(gradient);
+    decoder_pass_free(pass);
+    decoder_free(decoder);
+    return counted;
+}
+
+static void equal(const char *what, double got, double expected) {
+    if (!(fabs(got - expected) <= 1e-9 * expected)) fail_msg("%s: %.1f operations a token, not %.1f", what, got, expected);
+}
+
+/* With one block of 64 queries all 64 · 64 pairs are computed, where a token sees (64 + 1) / 2 on average; its backward pass makes the
+ * scores again, five products for the forward pass's two. Neither is useful work. */
+static void check(const struct ltm_model_config *config) {
+    const struct counted counted = count(config);
+    const double F = ltm_forward_flops(config);
+    const double pair = 4.0 * config->dim * config->layers;
+    const double masked = pair * (LENGTH - (LENGTH + 1) / 2.0);
+    equal("forward", counted.score, F + masked);
+    equal("slow step", counted.slow_step, 3 * (F + masked) + 0.5 * pair * LENGTH);
+    assert_true(counted.fast_step <= 2 * (F + masked) + 0.5 * pair * LENGTH);
+}
+
+static void operation_counts_are_those_of_the_products_that_run(void **state) {
+    (void)state;
+    struct ltm_model_config config = {.dim = 24,
+                                      .layers = 3,
+                                      .heads = 4,
+                                      .kv_heads = 2,
+                                      .ffn_multiple = 8,
+                                      .sequence = LENGTH,
+                                      .window = LENGTH,
+                                      .vocab = 37};
+    check(&config);
+    config.latents = 3 * 16; /* so many that they are not folded, which has another count */
+    assert_false(cross_attention_folds(&(struct cross_shape){1, LENGTH, 16, 4, 2, 6, 24}));
+    check(&config);
+    config.latent_from = 1;
+    config.latents = 2 * 16;
+    check(&config);
+}
+
+static void parameters_are_those_of_the_table(void **state) {
+    (void)state;
+    struct plan plan;
+    struct ltm_model_config config = {.dim = 24,
+                                      .layers = 2,
+                                      .heads = 4,
+                                      .kv_heads = LTM_AUTO,
+                                      .ffn_multiple = 32,
+                                      .sequence = 8,
+                                      .window = 8,
+                                      .vocab = 37,
+                                      .latents = 4};
+    assert_int_equal(plan_create(&plan, &config, NULL), LTM_OK);
+    int64_t sum = 0;
+    for (int i = 0; i < plan.table.count; i++) sum += (int64_t)weight_size(&plan.table.weights[i]);
+    const int ffn = model_ffn_width(&config);
+    assert_int_equal(sum, 37 * 24 + 2 * (2 * 4 * 24 * 24 + 3 * 24 * ffn + 3 * 24) + 24);
+    assert_int_equal(ltm_parameter_count(&config), sum);
+    plan_free(&plan);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operation_counts_are_those_of_the_products_that_run),
+        cmocka_unit_test(parameters_are_those_of_the_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

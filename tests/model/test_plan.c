@@ -1,0 +1,129 @@
+/* The plan: a block that is listed again is one layer applied again. */
+#include <math.h>
+
+#include "support/gradients.h"
+
+#include "model/decoder.h"
+#include "stages/model_shape.h"
+
+enum { SEQUENCES = 2, LENGTH = 13, LATENTS = 4, DIM = 12 };
+
+static const struct ltm_model_config shape = {.dim = DIM,
+                                              .layers = 3,
+                                              .heads = 3,
+                                              .kv_heads = 1,
+                                              .ffn_multiple = 4,
+                                              .sequence = LENGTH,
+                                              .window = 5,
+                                              .vocab = 19,
+                                              .latents = 3 * LATENTS};
+
+struct setting {
+    struct decoder *decoder;
+    struct decoder_pass *pass;
+    int32_t tokens[SEQUENCES * LENGTH];
+    int32_t targets[SEQUENCES * LENGTH];
+    float z[SEQUENCES * 3 * LATENTS * DIM];
+    float dz[SEQUENCES * 3 * LATENTS * DIM];
+    float nll[SEQUENCES * LENGTH];
+    float *gradient;
+};
+
+/* Layers 1 and 2 have the weights of layer 0 and the latents of its part: copies of them, or the plan names its block three times. */
+static struct setting set_up(bool shared, int gradients) {
+    struct setting s;
+    assert_int_equal(decoder_create(&s.decoder, &shape, NULL), LTM_OK);
+    struct plan *plan = &s.decoder->plan;
+    const struct weight_block *blocks = plan->table.blocks;
+    float *random = test_normal(plan->table.size, 1, 0.3f);
+    memcpy(s.decoder->weights, random, plan->table.size * sizeof *random);
+    for (int l = 1; l < shape.layers; l++)
+        memcpy(s.decoder->weights + blocks[1 + l].begin, s.decoder->weights + blocks[1].begin,
+               block_size(&blocks[1]) * sizeof *random);
+    free(random);
+    for (int a = 0; shared && a < plan->count; a++)
+        if (plan->applications[a].block >= 2 && plan->applications[a].block <= 3)
+            plan->applications[a] = plan->applications[1 + (a - 1) % 3];
+    for (int i = 0; i < SEQUENCES * LENGTH; i++) {
+        s.tokens[i] = (i * 7 + 3) % shape.vocab;
+        s.targets[i] = (i * 11 + 5) % shape.vocab;
+    }
+    float *part = test_normal(SEQUENCES * LATENTS * DIM, 2, 1);
+    for (int g = 0; g < SEQUENCES; g++)
+        for (int l = 0; l < shape.layers; l++)
+            memcpy(s.z + (g * shape.layers + l) * LATENTS * DIM, part + g * LATENTS * DIM,
+                   sizeof *part * LATENTS * DIM);
+    free(part);
+    assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, gradients, NULL), LTM_OK);
+    s.gradient = test_zeros(plan->table.size);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(s.pass, s.z, NULL, s.nll, s.dz);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, s.gradient);
+    return s;
+}
+
+static void tear_down(struct setting *s) {
+    decoder_pass_free(s->pass);
+    decoder_free(s->decoder);
+    free(s->gradient);
+}
+
+static void near(const char *what, float got, double expected) {
+    if (!(fabs((double)got - expected) <= 2e-5 * (1 + fabs(expected))))
+        fail_msg("%s: %.9g, not %.9g", what, (double)got, expected);
+}
+
+static void check_repeated_block(int gradients) {
+    struct setting copies = set_up(false, gradients);
+    struct setting shared = set_up(true, gradients);
+    const struct weight_block *blocks = copies.decoder->plan.table.blocks;
+    const size_t n = block_size(&blocks[1]);
+    assert_memory_equal(shared.nll, copies.nll, sizeof shared.nll);
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int l = 0; l < shape.layers; l++) sum += (double)copies.gradient[blocks[1 + l].begin + i];
+        near("gradient of the block", shared.gradient[blocks[1].begin + i], sum);
+    }
+    for (size_t i = 0; i < block_size(&blocks[0]); i++)
+        near("gradient of the embedding", shared.gradient[i], (double)copies.gradient[i]);
+    for (int g = 0; g < SEQUENCES; g++)
+        for (int i = 0; i < LATENTS * DIM; i++) {
+            const int at = g * shape.layers * LATENTS * DIM + i;
+            double sum = 0;
+            for (int l = 0; l < shape.layers; l++) sum += (double)copies.dz[at + l * LATENTS * DIM];
+            near("gradient of the part of z", shared.dz[at], sum);
+        }
+    tear_down(&copies);
+    tear_down(&shared);
+}
+
+static void a_block_listed_again_is_a_layer_applied_again(void **state) {
+    (void)state;
+    check_repeated_block(1);
+    check_repeated_block(2);
+}
+
+static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
+    (void)state;
+    struct setting s = set_up(false, 2);
+    const struct weight_table *table = &s.decoder->plan.table;
+    size_t end = 0;
+    for (int b = 0; b < table->block_count; b++) {
+        assert_true(table->blocks[b].begin == end);
+        end = table->blocks[b].end;
+    }
+    assert_true(end == table->size);
+    assert_string_equal(table->blocks[0].name, "tok_embeddings");
+    assert_string_equal(table->blocks[2].name, "layers.1");
+    assert_string_equal(table->blocks[table->block_count - 1].name, "norm");
+    assert_int_equal(decoder_pass_gradients(&s.decoder->plan, 2), 3); /* the tied embedding's stays throughout */
+    tear_down(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
+        cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
