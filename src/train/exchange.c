@@ -100,9 +100,11 @@ size_t exchange_bytes(const struct optimiser_shards *shards) { return shards->ow
 void exchange_offer(struct exchange *x, int block, int part, const float *data) {
     int i = 0;
     pthread_mutex_lock(&x->mutex);
-    while (x->offers[i].state != FREE) i++; /* there is one: who offers has waited for what it offered before */
-    x->offers[i] = (struct offer){.state = OFFERED, .block = block, .part = part, .data = data};
-    pthread_cond_signal(&x->offered);
+    if (!x->failed) { /* else nobody waits, and nothing becomes free */
+        while (x->offers[i].state != FREE) i++; /* there is one: who offers has waited for what it offered before */
+        x->offers[i] = (struct offer){.state = OFFERED, .block = block, .part = part, .data = data};
+        pthread_cond_signal(&x->offered);
+    }
     pthread_mutex_unlock(&x->mutex);
 }
 

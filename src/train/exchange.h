@@ -31,7 +31,7 @@ void exchange_offer(struct exchange *exchange, int block, int part, const float 
 void exchange_wait(struct exchange *exchange, const float *data);
 
 /* Main thread: transfer until every own slice has every part and everything offered has arrived. After a failure nobody waits
- * any more. */
+ * and nothing is taken any more: the exchange is of no further use. */
 ltm_status exchange_run(struct exchange *exchange, struct ltm_error *error);
 
 #endif

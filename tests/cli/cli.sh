@@ -42,6 +42,18 @@ refused() {
     return 1
 }
 
+# differ FILE FILE: both are there, and not the same; ! cmp holds where one is missing, too.
+differ() {
+    cmp -s "$1" "$2"
+    [ $? = 1 ]
+}
+
+# lacks ARGUMENT…: what grep is to search is there, and has no such line; ! grep holds where it is missing, too.
+lacks() {
+    grep "$@"
+    [ $? = 1 ]
+}
+
 finish() {
     echo "1..$tests"
     [ $failures = 0 ] && [ $tests -gt 0 ]

@@ -99,7 +99,7 @@ full_output() { refused 1 'No space left' bash -c '"$0" inspect corpus >/dev/ful
 holds 'a result that does not fit on the disk' full_output
 closed_streams() { # a file that is opened must not take the place of one, and get what is said
     "$LTM" train tiny.ini run.dir=closed <&- >/dev/null 2>&- || return 1
-    ! grep -v '^{' closed/log.jsonl && [ ! -s closed/.lock ] || return 1
+    lacks -v '^{' closed/log.jsonl && [ ! -s closed/.lock ] || return 1
     run bash -c '"$0" inspect corpus >&-' "$LTM"
     [ "$code" = 1 ] && grep -q 'cannot write the result: Bad file' err || return 1
     refused 1 'cannot read the text: Bad file' bash -c '"$0" tokenizer encode tok.model <&-' "$LTM"

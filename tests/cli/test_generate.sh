@@ -13,7 +13,7 @@ same_text() {
             "$LTM" generate run --prompts prompts.txt --count 3 --length 12 --precision "$precision" --threads 3 -o two &&
             cmp one two && [ "$(wc -l <one)" = 9 ] || return 1
     done
-    "$LTM" generate run --prompt 'the and' --length 12 --threads 2 --json >three && head -n 1 one >four && ! cmp -s three two &&
+    "$LTM" generate run --prompt 'the and' --length 12 --threads 2 --json >three && head -n 1 one >four && differ three two &&
         grep -q '"prompt":"of to that",' one
 }
 holds 'a sample is the same text whatever the batch, the threads and the prompts beside it' same_text
@@ -83,7 +83,7 @@ cut_short() {
     wait $!
     code=$?
     [ "$code" = 130 ] && grep -qE '^ltm: interrupted: [0-9]+ samples? w(as|ere) written, each whole, to cut.jsonl$' err &&
-        [ -s cut.jsonl ] && ! grep -qv '^{"sample":.*"seed":1}$' cut.jsonl
+        [ -s cut.jsonl ] && lacks -qv '^{"sample":.*"seed":1}$' cut.jsonl
 }
 holds 'an interrupt leaves whole lines and says how many' cut_short
 

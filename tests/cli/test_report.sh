@@ -33,7 +33,7 @@ cut_log() {
 holds 'a run that was cut in mid-line has a report' cut_log
 scores() {
     run "$LTM" report study --score continuation --budget 1e12 --budget 3e13 --resamples 0 --json
-    [ "$code" = 0 ] && grep -q 'id="continuation-frontier-t"\|gnuplot was not found' study/report.html && ! grep -q 'bound-frontier' study/report.html &&
+    [ "$code" = 0 ] && grep -q 'id="continuation-frontier-t"\|gnuplot was not found' study/report.html && lacks -q 'bound-frontier' study/report.html &&
         jq -e '(.answers | length == 2 and .[1].budget_flops == 3e13) or (.no_fit | length > 0)' out
 }
 holds 'scores and budgets are as asked' scores

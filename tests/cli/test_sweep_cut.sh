@@ -62,7 +62,7 @@ both_at_once() {
     wait "$first" && [ "$code" = 0 ] && grep -q '^4 of 4 cells done' one && grep -q '^4 of 4 cells done' out &&
         cmp whole/results.csv both/results.csv || { cat out err one one.err; return 1; }
     # Each cell was trained by one process alone: a line of output each.
-    [ "$(cat both/cells/*/output.txt | grep -c 'M parameters')" = 4 ] && ! grep -q resuming both/cells/*/output.txt
+    [ "$(cat both/cells/*/output.txt | grep -c 'M parameters')" = 4 ] && lacks -q resuming both/cells/*/output.txt
 }
 holds 'two processes at once never run the same cell, and both end with the whole table' both_at_once
 

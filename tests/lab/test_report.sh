@@ -19,7 +19,7 @@ svg_is_well_formed() {
     drawn || return 0
     local picture
     for picture in study/report/*.svg; do
-        balanced "$picture" && ! grep -q '"white"\|"black"\|rgb(' "$picture" && grep -q '<title ' "$picture" &&
+        balanced "$picture" && lacks -q '"white"\|"black"\|rgb(' "$picture" && grep -q '<title ' "$picture" &&
             grep -q 'prefers-color-scheme: dark' "$picture" || { echo "$picture"; return 1; }
         ! command -v xmllint >/dev/null || xmllint --noout "$picture" || return 1
     done
@@ -39,12 +39,12 @@ holds 'every picture is on the page and beside it' all_pictures
 each_has_a_table() { [ "$(grep -c '^<figure>' study/report.html)" = "$(grep -c 'The same as a table' study/report.html)" ]; }
 holds 'every picture has its points as a table' each_has_a_table
 asks_nobody() {
-    ! grep -oE '(src|href|action|data|poster) *= *"[^"#][^"]*"' study/report.html && ! grep -q '<script\|<link\|<iframe\|@import\|url(' study/report.html &&
+    lacks -oE '(src|href|action|data|poster) *= *"[^"#][^"]*"' study/report.html && lacks -q '<script\|<link\|<iframe\|@import\|url(' study/report.html &&
         [ "$(grep -oE 'https?:' study/report.html | wc -l)" = "$(grep -o 'xmlns="http://www.w3.org/2000/svg"' study/report.html | wc -l)" ]
 }
 holds 'the page asks nobody for anything' asks_nobody
 escapes() {
-    ! grep -q '<script>\|<img\|<b>' study/report.html && grep -q '&lt;script&gt;alert(1)' study/report.html &&
+    lacks -q '<script>\|<img\|<b>' study/report.html && grep -q '&lt;script&gt;alert(1)' study/report.html &&
         grep -q 'odd, &lt;b&gt;&quot;acc&quot;' study/report.html
 }
 holds 'names out of files stay text' escapes
@@ -103,9 +103,9 @@ hostile_names() { # in gnuplot's script, the pictures and the page they are text
     [ "$code" = 0 ] || { cat err; return 1; }
     run "$LTM" report hostile --resamples 0 "${scores[@]:8}" -o other.html
     [ "$code" = 0 ] && [ ! -e ran ] && balanced hostile/report.html && balanced other.html &&
-        ! grep -q '<svg onload' hostile/report.html other.html || { cat err; return 1; }
+        lacks -q '<svg onload' hostile/report.html other.html || { cat err; return 1; }
     drawn || return 0
-    ! grep -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 other/*.svg >/dev/null || return 1
+    lacks -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 other/*.svg >/dev/null || return 1
     ! command -v xmllint >/dev/null || xmllint --noout hostile/report/*.svg other/*.svg
 }
 holds 'hostile names of scores, corpora and cells are only text' hostile_names
@@ -113,7 +113,7 @@ without_gnuplot() {
     mkdir -p empty
     run env PATH="$PWD/empty" "$LTM" report study -o plain.html --resamples 0
     [ "$code" = 0 ] && grep -q 'without pictures: install gnuplot' out && grep -q 'gnuplot was not found' plain.html &&
-        ! grep -q '<svg' plain.html && grep -q 'The same as a table' plain.html && balanced plain.html && [ ! -e plain ]
+        lacks -q '<svg' plain.html && grep -q 'The same as a table' plain.html && balanced plain.html && [ ! -e plain ]
 }
 holds 'without gnuplot there are tables, and how to get pictures' without_gnuplot
 finish

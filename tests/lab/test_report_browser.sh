@@ -18,7 +18,7 @@ browse() { # page, colour scheme: 0 dark, 1 light
         --blink-settings=preferredColorScheme="$2" --enable-logging=stderr --log-net-log="$PWD/net.json" --dump-dom \
         "file://$PWD/$1" >dom 2>browser.log
 }
-quiet() { ! grep -i 'CONSOLE' browser.log; }
+quiet() { lacks -i 'CONSOLE' browser.log; }
 # What Chromium asks of its maker by itself is not the page's doing.
 asked() { grep -oE '"url":"(https?|wss?):[^"]*' net.json | grep -vE '^"url":"https?://[a-z0-9.-]*\.(google|googleapis|gvt1)\.com/'; }
 offline() { [ -s net.json ] && ! asked; }

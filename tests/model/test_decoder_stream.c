@@ -6,6 +6,7 @@
 
 #include "ltm/model.h"
 #include "model/decoder_stream.h"
+#include "nn/cross_attention.h"
 
 enum { SLOTS = 9, LENGTH = 11 };
 
@@ -105,6 +106,23 @@ static void stream_sees_what_a_pass_sees(void **state) {
     check_against_pass(&odd, true, 7, 0.3);
 }
 
+/* With so many latents that a pass computes the plain form; a stream always folds. */
+static void stream_sees_what_a_pass_that_does_not_fold_sees(void **state) {
+    (void)state;
+    struct ltm_model_config many = odd;
+    many.sequence = 30;
+    many.latents = 15;
+    const int latents = many.latents / many.layers;
+    assert_false(cross_attention_folds(
+        &(struct cross_shape){1, LENGTH, latents, many.heads, many.kv_heads, many.dim / many.heads, many.dim}));
+    check_against_pass(&many, false, 0, 1e-4);
+    check_against_pass(&many, false, 7, 1e-4);
+    many.latents = 20;
+    many.latent_from = 1;
+    check_against_pass(&many, false, 0, 1e-4);
+    check_against_pass(&many, false, 7, 1e-4);
+}
+
 /* Sequences that begin at different steps, in slots and rows that change, by one thread and by three. */
 static void check_independence(const struct ltm_model_config *config, bool in_half) {
     struct setting s = set_up(config, in_half);
@@ -163,6 +181,7 @@ static void logits_depend_on_their_own_sequence_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_sees_what_a_pass_sees),
+        cmocka_unit_test(stream_sees_what_a_pass_that_does_not_fold_sees),
         cmocka_unit_test(logits_depend_on_their_own_sequence_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ if command -v bible >/dev/null; then
         recipe kjv 2048 && [ "$(grep -c '^<|endoftext|>$' kjv/kjv.txt)" = 1188 ] &&
             jq -e '.train.documents + .heldout.documents == 1189 and .vocab == 2048' kjv/corpus/corpus.json &&
             [ "$(sed -n 3p kjv/kjv.txt)" = 'In the beginning God created the heaven and the earth.' ] &&
-            grep -qx 'Song of Solomon 8' kjv/kjv.txt && ! grep -qE '^ |[0-9] [A-Z]' <(grep -vE '^[A-Z1-3].* [0-9]+$' kjv/kjv.txt)
+            grep -qx 'Song of Solomon 8' kjv/kjv.txt && lacks -qE '^ |[0-9] [A-Z]' <(grep -vE '^[A-Z1-3].* [0-9]+$' kjv/kjv.txt)
     }
     holds 'the King James Bible, a chapter a document' kjv
 fi

@@ -52,12 +52,13 @@ holds 'four processes: the bits of one' alike 4 1 one
 holds 'parts of several groups, over two processes: the bits of one' alike 2 2 one-parts slow.parts=3
 holds 'parts of several groups, over three processes: the bits of one' alike 3 1 one-parts slow.parts=3
 
-other_bits() { ! cmp -s one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
+other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 
 # Process 1 kills itself when the log has come to step 6; a checkpoint is at step 4.
 cat >dying <<'SH'
 #!/bin/bash
+echo $$ >"pid.$OMPI_COMM_WORLD_RANK"
 if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then
     me=$$
     (until grep -q '"step":6' killed/log.jsonl; do sleep 0.01; done; kill -9 $me) 2>/dev/null &
@@ -71,7 +72,17 @@ killed() {
     run on 2 ./dying "${long[@]}"
     [ "$code" != 0 ] && grep -q 'signal 9' err && [ -e killed/checkpoints/last/state.json ] || { cat err; return 1; }
 }
-holds 'the death of one process ends the job, with a message' killed
+holds 'the death of one process ends the job' killed
+# Open MPI ends the other without telling it why: TERM, which a run takes for a wish to stop, and then KILL.
+survivor() {
+    local rank
+    for rank in 0 1; do [ -s "pid.$rank" ] && [ ! -e "/proc/$(cat "pid.$rank")/exe" ] || return 1; done
+    [ ! -s out ] && lacks '^ltm: ' <(grep -v '^ltm: finishing this slow step, then a checkpoint' err) || return 1
+    [ "$(jq -s 'last | .step >= 6' killed/log.jsonl)" = true ] || return 1
+    run "$LTM" inspect killed --json
+    [ "$code" = 0 ] && jq -e '.checkpoints | all(.whole)' out
+}
+holds 'the other ends too, says no result, and leaves a log and checkpoints that are whole' survivor
 cp -r killed again
 resumed() { # processes, folder
     if [ "$1" = 1 ]; then run "${long[@]}" run.dir="$2"; else run on "$1" "${long[@]}" run.dir="$2"; fi
@@ -79,6 +90,20 @@ resumed() { # processes, folder
 }
 holds 'more processes go on with it, to the same bits' resumed 3 killed
 holds 'and so does one' resumed 1 again
+
+# A send of process $1 fails in slow step 7, under two threads that each have more layers to offer than there are offers.
+deep=("${train[@]}" model.dim=32 model.layers=12 latent.count=12 run.eval_every=0)
+"${deep[@]}" run.dir=unbroken >/dev/null 2>&1
+broken() {
+    run on 2 env FAULT_RANK="$1" FAULT_CALL=180 LD_PRELOAD="${LTM%/*}/tests/faults/preload_transfers.so" \
+        ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" "${deep[@]}" run.threads=2 run.dir="broken-$1"
+    [ "$code" = 1 ] && [ ! -s out ] && [ -e "broken-$1/checkpoints/last/state.json" ] && [ "$(grep -c '^ltm: process' err)" = 1 ] &&
+        grep -q "^ltm: process $1 of 2 could not send (MPI: .*the same command goes on from it" err || { cat err; return 1; }
+    run "${deep[@]}" run.dir="broken-$1"
+    [ "$code" = 0 ] && grep -q 'resuming .* at slow step' err && same unbroken "broken-$1" || { cat err; return 1; }
+}
+holds 'a process whose transfer fails says so and ends the job, and the same command goes on' broken 1
+holds 'so does the first process' broken 0
 
 # A rate at which nothing stays finite: every process must skip the same steps, and stop at the same one.
 wild=("${train[@]}" slow.lr=100 slow.clip=0 slow.warmup=0 model.layers=8 latent.count=8 run.tokens=8k run.eval_every=0)
