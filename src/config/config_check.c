@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/processes.h"
+#include "config/choices.h"
 #include "config/config_keys.h"
 #include "ltm/config.h"
 
@@ -104,9 +105,8 @@ static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *erro
 }
 
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
-    if (c->fast.method == LTM_FAST_LANGEVIN && c->fast.noise == LTM_NOISE_FIXED)
-        return fail(error, LTM_INVALID,
-                    "fast.noise = fixed would send every step of fast.method = langevin the same way; use fresh");
+    const ltm_status status = fast_method_check(c, error);
+    if (status != LTM_OK) return status;
     if (c->eval.continuation >= 1)
         return fail(error, LTM_INVALID,
                     "eval.continuation = 1 leaves no rest of a sequence to score; use a share below 1, such as 0.5");
@@ -133,14 +133,12 @@ cleanup:
     return status;
 }
 
-static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.5 : 0.1; }
-
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
     if (config->slow.group == LTM_AUTO) config->slow.group = rows_to_group(config->model.sequence, config->slow.batch);
     if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
     if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
-    if (config->fast.lr == LTM_AUTO) config->fast.lr = rate_of_method(config->fast.method);
+    if (config->fast.lr == LTM_AUTO) config->fast.lr = fast_method_rate(&config->fast);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;
     if (config->eval.fast_lr == LTM_AUTO) config->eval.fast_lr = config->fast.lr;
 }

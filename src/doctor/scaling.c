@@ -56,7 +56,7 @@ static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struc
     const double P = (double)shape.table.size;
     const bool within = c->slow.parts && (c->slow.parts < groups || c->slow.samples > 1);
     *bytes = 4 * P * (1 + (c->run.precision == LTM_PRECISION_BF16) + (n > 1 ? 4.0 / n : 3) + within) +
-             (double)workers_bytes(&shape, smaller(c->run.threads, gradient_groups(c, n, 0)), c->slow.group,
+             (double)workers_bytes(&shape, &c->fast, smaller(c->run.threads, gradient_groups(c, n, 0)), c->slow.group,
                                    c->model.sequence, true);
     weight_table_free(&shape.table);
     return LTM_OK;

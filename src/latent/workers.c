@@ -8,8 +8,8 @@ int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
 int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
 
-ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          bool training, struct ltm_error *error) {
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                          int threads, int group, int length, bool training, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const size_t rows = (size_t)group * (size_t)length;
     *workers = (struct workers){.decoder = decoder, .threads = threads, .group = group, .length = length};
@@ -17,7 +17,7 @@ ltm_status workers_create(struct workers *workers, const struct decoder *decoder
     for (int i = 0; i < threads; i++) {
         struct worker *w = &workers->each[i];
         TRY(decoder_pass_create(&w->pass, decoder, group, length, training, error));
-        TRY(fast_loop_create(&w->loop, decoder, group, length, error));
+        TRY(fast_loop_create(&w->loop, decoder, fast, group, length, error));
         TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
         TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
         TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
@@ -45,10 +45,11 @@ void workers_free(struct workers *workers) {
     *workers = (struct workers){0};
 }
 
-size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training) {
+size_t workers_bytes(const struct decoder *decoder, const struct ltm_fast_config *fast, int threads, int group,
+                     int length, bool training) {
     const size_t tokens = (4 * (size_t)length + 1) * (size_t)group * sizeof(int32_t); /* a float is as large */
-    return (size_t)threads *
-           (decoder_pass_bytes(decoder, group, length, training) + fast_loop_bytes(decoder, group, length) + tokens);
+    return (size_t)threads * (decoder_pass_bytes(decoder, group, length, training) +
+                              fast_loop_bytes(decoder, fast, group, length) + tokens);
 }
 
 /* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */

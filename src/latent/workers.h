@@ -25,12 +25,14 @@ struct workers {
     struct worker *each;        /* [threads] */
 };
 
-ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          bool training, struct ltm_error *error);
+/* Their fast loops are for the method of `fast`, or where that is NULL for any. */
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                          int threads, int group, int length, bool training, struct ltm_error *error);
 void workers_free(struct workers *workers);
 /* As many threads as there is work for, 1 at least: a worker more is memory cleared for nothing. */
 int workers_needed(int threads, int64_t groups);
-size_t workers_bytes(const struct decoder *decoder, int threads, int group, int length, bool training);
+size_t workers_bytes(const struct decoder *decoder, const struct ltm_fast_config *fast, int threads, int group,
+                     int length, bool training);
 
 /* Sequences that a group of scoring takes so that products have about 1,000 rows: at least 1. */
 int workers_group(int length);

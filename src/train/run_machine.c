@@ -40,7 +40,7 @@ ltm_status run_machine_fits(const struct ltm_config *c, const struct decoder *de
     const double all = (double)all_bytes;
     const double available = (double)limits->available;
     if (limits->available < 0 || all <= available) return LTM_OK;
-    const double a_thread = (double)workers_bytes(decoder, 1, c->slow.group, c->model.sequence, true);
+    const double a_thread = (double)workers_bytes(decoder, &c->fast, 1, c->slow.group, c->model.sequence, true);
     const double fixed = (double)alone_bytes - a_thread;
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);

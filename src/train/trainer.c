@@ -44,9 +44,10 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
     ltm_status status = optimiser_shards_create(&shards, &decoder->table, config->model.layers, processes_count(),
                                                 processes_rank(), error);
     if (status != LTM_OK) return status;
-    *bytes = PROGRAM_BYTES + (decoder->table.size + 2 * shards.own) * sizeof(float) +
-             gradient_sum_bytes(config, &shards, decoder->table.size) + decoder_packed_bytes(decoder) +
-             workers_bytes(&shape, trainer_threads(config), config->slow.group, config->model.sequence, true);
+    *bytes =
+        PROGRAM_BYTES + (decoder->table.size + 2 * shards.own) * sizeof(float) +
+        gradient_sum_bytes(config, &shards, decoder->table.size) + decoder_packed_bytes(decoder) +
+        workers_bytes(&shape, &config->fast, trainer_threads(config), config->slow.group, config->model.sequence, true);
     optimiser_shards_free(&shards);
     return LTM_OK;
 }
@@ -72,8 +73,8 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (processes_count() > 1) TRY(NEW_ARRAY(trainer->adam.slice, PIECE, "optimiser state", error));
     trainer->adam.shards = &trainer->state;
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
-    TRY(workers_create(&trainer->workers, decoder, trainer_threads(config), config->slow.group, config->model.sequence,
-                       true, error));
+    TRY(workers_create(&trainer->workers, decoder, &config->fast, trainer_threads(config), config->slow.group,
+                       config->model.sequence, true, error));
     return LTM_OK;
 cleanup:
     trainer_free(trainer);

@@ -42,7 +42,7 @@ static void both_figures_and_what_to_lower(void **state) {
     assert_int_equal(weight_table_create(&shape.table, &shape.config, NULL), LTM_OK);
     size_t all;
     assert_int_equal(trainer_bytes(&all, &c, &shape, NULL), LTM_OK);
-    const size_t thread = workers_bytes(&shape, 1, 2, 24, true);
+    const size_t thread = workers_bytes(&shape, &c.fast, 1, 2, 24, true);
     const size_t fixed = all - 4 * thread;
     weight_table_free(&shape.table);
     struct memory_limits limits = {.available = (int64_t)all};
