@@ -16,4 +16,8 @@ struct choice fast_method_choice(int i);
 double fast_method_rate(const struct ltm_fast_config *config); /* what fast.lr = auto stands for */
 ltm_status fast_method_check(const struct ltm_config *config, struct ltm_error *error);
 
+/* slow.objective, in train/objective.c. */
+struct choice objective_choice(int i);
+ltm_status objective_check(const struct ltm_config *config, struct ltm_error *error);
+
 #endif

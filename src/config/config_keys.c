@@ -16,7 +16,6 @@
 
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
-NAMES(objective_choice, "elbo", "iwae")
 NAMES(on_nonfinite_choice, "stop", "skip")
 NAMES(precision_choice, "auto", "fp32", "bf16")
 
@@ -74,8 +73,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
-    X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo",                                              \
-      "elbo: the draws' mean; iwae: the gradient of their importance-weighted bound")                                  \
+    X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \

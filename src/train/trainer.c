@@ -15,6 +15,7 @@
 #include "train/exchange.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
+#include "train/objective.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
@@ -22,9 +23,8 @@ int64_t trainer_steps(const struct ltm_config *config) {
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
-    const int a_draw = config->slow.objective == LTM_OBJECTIVE_IWAE ? 4 : 3;
-    return ltm_forward_flops(&config->model) *
-           (a_draw * config->slow.samples + (config->model.latents ? 2.0 * config->fast.steps : 0));
+    return ltm_forward_flops(&config->model) * (objective_of(config)->passes * config->slow.samples +
+                                                (config->model.latents ? 2.0 * config->fast.steps : 0));
 }
 
 /* Of process 0, which has no fewer groups than another. */
@@ -62,8 +62,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (decoder->overlap && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
-    if (config->slow.objective == LTM_OBJECTIVE_IWAE)
-        TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
+    TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     TRY(optimiser_shards_create(&trainer->state, &decoder->table, config->model.layers, processes_count(),
                                 processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
@@ -182,7 +181,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
-        done->loss += (trainer->shares ? trainer->scores[i].iwae : trainer->scores[i].recon) / tokens;
+        done->loss += objective_of(c)->loss(&trainer->scores[i]) / tokens;
         /* Where no loss is finite no fit could be had. */
         done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }
