@@ -48,7 +48,7 @@ struct ltm_model_config {
 struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
-    double lr;                   /* η of adam, α of natural, s of langevin; auto = the method's own */
+    double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
     double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
     int schedule;                /* enum ltm_schedule */
@@ -145,6 +145,10 @@ ltm_status ltm_config_get(const struct ltm_config *config, const char *name, cha
 
 /* All keys in the order in which they are written. */
 const struct ltm_config_key *ltm_config_keys(size_t *count);
+
+/* The i-th value (from 0) of a key that is a choice, NULL behind the last and for other keys; i at most one beyond the last.
+ * *help, unless NULL, = what it means in a line, or NULL where the key's own help says it. */
+const char *ltm_config_choice(const char *key, int i, const char **help);
 
 #ifdef __cplusplus
 }

@@ -39,10 +39,20 @@ static bool is_wanted(const char *name, const char *const *prefixes) {
     return false;
 }
 
+/* Those that the key's own help does not explain. */
+static void print_choices(const char *key) {
+    const char *help = NULL;
+    const char *name;
+    for (int i = 0; (name = ltm_config_choice(key, i, &help)); i++)
+        if (help) printf("  %-22s   %s: %s\n", "", name, help);
+}
+
 void arguments_print_keys(const char *const *prefixes) {
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
-    for (size_t i = 0; i < count; i++)
-        if (is_wanted(keys[i].name, prefixes))
-            printf("  %-22s %s (%s)\n", keys[i].name, keys[i].help, *keys[i].fallback ? keys[i].fallback : "empty");
+    for (size_t i = 0; i < count; i++) {
+        if (!is_wanted(keys[i].name, prefixes)) continue;
+        printf("  %-22s %s (%s)\n", keys[i].name, keys[i].help, *keys[i].fallback ? keys[i].fallback : "empty");
+        print_choices(keys[i].name);
+    }
 }

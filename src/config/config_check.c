@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/processes.h"
+#include "config/choices.h"
 #include "config/config_keys.h"
+#include "config/slow_groups.h"
 #include "ltm/config.h"
 
 /* "96 or 104": the multiples of `step` around `value`, those above 0. */
@@ -73,9 +75,8 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
-    if (s->objective == LTM_OBJECTIVE_IWAE && s->samples < 2)
-        return fail(error, LTM_INVALID,
-                    "slow.objective = iwae weighs several draws, and slow.samples = 1; use slow.samples = 2 or more");
+    const ltm_status status = objective_check(c, error);
+    if (status != LTM_OK) return status;
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
                     s->samples);
@@ -87,26 +88,31 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
 
 /* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
  * threads find work. Not by the number of threads: sums are taken in the order of groups. */
-static int rows_to_group(int sequence, int batch) {
+int slow_group(const struct ltm_config *config) {
+    const int sequence = config->model.sequence;
     const int most = (1000 + sequence / 2) / sequence;
-    const int share = batch / 8;
+    const int share = config->slow.batch / 8;
     const int group = share < most ? share : most;
+    if (config->slow.group != LTM_AUTO) return config->slow.group;
     return group < 1 ? 1 : group;
 }
 
+int slow_groups(const struct ltm_config *config) {
+    const int group = slow_group(config);
+    return (config->slow.batch + group - 1) / group;
+}
+
 static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
-    const int group = c->slow.group == LTM_AUTO ? rows_to_group(c->model.sequence, c->slow.batch) : c->slow.group;
-    const int groups = (c->slow.batch + group - 1) / group;
+    const int groups = slow_groups(c);
     if (c->slow.parts <= groups) return LTM_OK;
     return fail(error, LTM_INVALID,
                 "slow.parts = %d is more than the %d groups of %d that slow.batch = %d makes; use at most %d",
-                c->slow.parts, groups, group, c->slow.batch, groups);
+                c->slow.parts, groups, slow_group(c), c->slow.batch, groups);
 }
 
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
-    if (c->fast.method == LTM_FAST_LANGEVIN && c->fast.noise == LTM_NOISE_FIXED)
-        return fail(error, LTM_INVALID,
-                    "fast.noise = fixed would send every step of fast.method = langevin the same way; use fresh");
+    const ltm_status status = fast_method_check(c, error);
+    if (status != LTM_OK) return status;
     if (c->eval.continuation >= 1)
         return fail(error, LTM_INVALID,
                     "eval.continuation = 1 leaves no rest of a sequence to score; use a share below 1, such as 0.5");
@@ -133,14 +139,12 @@ cleanup:
     return status;
 }
 
-static double rate_of_method(int method) { return method == LTM_FAST_NATURAL ? 0.5 : 0.1; }
-
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
-    if (config->slow.group == LTM_AUTO) config->slow.group = rows_to_group(config->model.sequence, config->slow.batch);
+    config->slow.group = slow_group(config);
     if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
     if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
-    if (config->fast.lr == LTM_AUTO) config->fast.lr = rate_of_method(config->fast.method);
+    if (config->fast.lr == LTM_AUTO) config->fast.lr = fast_method_rate(&config->fast);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;
     if (config->eval.fast_lr == LTM_AUTO) config->eval.fast_lr = config->fast.lr;
 }

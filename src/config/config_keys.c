@@ -7,19 +7,24 @@
 #include "base/error.h"
 #include "base/numbers.h"
 
-static const char *const methods[] = {"adam", "natural", "langevin", NULL};
-static const char *const schedules[] = {"cosine", "constant", NULL};
-static const char *const noises[] = {"fresh", "fixed", NULL};
-static const char *const objectives[] = {"elbo", "iwae", NULL};
-static const char *const on_nonfinite[] = {"stop", "skip", NULL};
-static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
+/* Choices that are no rows of a table. */
+#define NAMES(function, ...)                                    \
+    static struct choice function(int i) {                      \
+        static const char *const names[] = {__VA_ARGS__, NULL}; \
+        return (struct choice){names[i], NULL};                 \
+    }
+
+NAMES(schedule_choice, "cosine", "constant")
+NAMES(noise_choice, "fresh", "fixed")
+NAMES(on_nonfinite_choice, "stop", "skip")
+NAMES(precision_choice, "auto", "fp32", "bf16")
 
 #define INT(least, most) CONFIG_INT, false, least, most, NULL
 #define INT_OR_AUTO(least, most) CONFIG_INT, true, least, most, NULL
 #define COUNT(least, most) CONFIG_COUNT, false, least, most, NULL
 #define REAL(least, most) CONFIG_REAL, false, least, most, NULL
 #define REAL_OR_AUTO(least, most) CONFIG_REAL, true, least, most, NULL
-#define CHOICE(names) CONFIG_CHOICE, false, 0, 0, names
+#define CHOICE(choice) CONFIG_CHOICE, false, 0, 0, choice
 #define TEXT CONFIG_TEXT, false, 0, 0, NULL
 
 /* X(name, field, kind …, default, help) */
@@ -39,17 +44,17 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
       "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
       "say")                                                                                                           \
-    X("fast.method", fast.method, CHOICE(methods), "natural",                                                          \
-      "how a posterior is fitted: natural, adam (published), langevin")                                                \
+    X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
-    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto",                                                                \
-      "rate of the fast steps; auto = 0.1 for adam, 0.5 for natural, 0.1 for langevin")                                \
+    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's own")             \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \
     X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                                 \
       "natural: most standard deviations that a mean moves in a step; 0 = any")                                        \
-    X("fast.schedule", fast.schedule, CHOICE(schedules), "cosine", "of that rate: cosine (to a tenth) or constant")    \
-    X("fast.noise", fast.noise, CHOICE(noises), "fresh", "fresh: new noise at each step; fixed: one for the fit")      \
+    X("fast.schedule", fast.schedule, CHOICE(schedule_choice), "cosine",                                               \
+      "of that rate: cosine (to a tenth) or constant")                                                                 \
+    X("fast.noise", fast.noise, CHOICE(noise_choice), "fresh",                                                         \
+      "fresh: new noise at each step; fixed: one for the fit")                                                         \
     X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                       \
     X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
@@ -68,8 +73,7 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
-    X("slow.objective", slow.objective, CHOICE(objectives), "elbo",                                                    \
-      "elbo: the draws' mean; iwae: the gradient of their importance-weighted bound")                                  \
+    X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
@@ -78,9 +82,9 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
-    X("run.precision", run.precision, CHOICE(precisions), "auto",                                                      \
+    X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
-    X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite), "stop",                                              \
+    X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only")   \
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
@@ -99,12 +103,12 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};
 
 #define FIELD(field) offsetof(struct ltm_config, field), sizeof(((struct ltm_config *)0)->field)
 #define ROW(name, field, ...) ROW_OF(name, field, __VA_ARGS__)
-#define ROW_OF(name, field, kind, automatic, least, most, choices, fallback, help) \
-    {name, kind, automatic, FIELD(field), least, most, choices},
+#define ROW_OF(name, field, kind, automatic, least, most, choice, fallback, help) \
+    {name, kind, automatic, FIELD(field), least, most, choice},
 static const struct config_key table[] = {CONFIG_KEYS(ROW)};
 
 #define PUBLIC(name, field, ...) PUBLIC_OF(name, field, __VA_ARGS__)
-#define PUBLIC_OF(name, field, kind, automatic, least, most, choices, fallback, help) {name, fallback, help},
+#define PUBLIC_OF(name, field, kind, automatic, least, most, choice, fallback, help) {name, fallback, help},
 static const struct ltm_config_key public_table[] = {CONFIG_KEYS(PUBLIC)};
 
 enum { KEYS = sizeof table / sizeof table[0] };
@@ -117,6 +121,14 @@ const struct config_key *config_key_table(size_t *count) {
 const struct ltm_config_key *ltm_config_keys(size_t *count) {
     *count = KEYS;
     return public_table;
+}
+
+const char *ltm_config_choice(const char *key, int i, const char **help) {
+    const struct config_key *found = config_key_find(key);
+    if (!found || found->kind != CONFIG_CHOICE) return NULL;
+    const struct choice choice = found->choice(i);
+    if (help) *help = choice.help;
+    return choice.name;
 }
 
 const struct config_key *config_key_find(const char *name) {
@@ -142,8 +154,8 @@ static void print_range(const struct config_key *key, char *text, size_t size) {
 
 static void print_choices(const struct config_key *key, char *text, size_t size) {
     size_t used = 0;
-    for (size_t i = 0; key->choices[i] && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " or " : "", key->choices[i]);
+    for (int i = 0; key->choice(i).name && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " or " : "", key->choice(i).name);
 }
 
 /* Text must come back from an INI file as it went in. */
@@ -167,8 +179,8 @@ static ltm_status parse_text(char *field, const struct config_key *key, const ch
 }
 
 static ltm_status parse_choice(int *field, const struct config_key *key, const char *value, struct ltm_error *error) {
-    for (int i = 0; key->choices[i]; i++) {
-        if (strcmp(value, key->choices[i]) == 0) {
+    for (int i = 0; key->choice(i).name; i++) {
+        if (strcmp(value, key->choice(i).name) == 0) {
             *field = i;
             return LTM_OK;
         }
@@ -225,7 +237,7 @@ void config_key_print(const struct ltm_config *config, const struct config_key *
         snprintf(text, LTM_PATH_MAX, "%s", (const char *)field);
         break;
     case CONFIG_CHOICE:
-        snprintf(text, LTM_PATH_MAX, "%s", key->choices[*(const int *)field]);
+        snprintf(text, LTM_PATH_MAX, "%s", key->choice(*(const int *)field).name);
         break;
     case CONFIG_REAL:
         if (key->automatic && real == LTM_AUTO)
@@ -250,7 +262,7 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
     if (key->kind == CONFIG_CHOICE) {
         int choices = 0;
         int choice = *(const int *)field;
-        while (key->choices[choices]) choices++;
+        while (key->choice(choices).name) choices++;
         if (choice < 0 || choice >= choices)
             return fail(error, LTM_INVALID, "%s = %d is not one of its %d choices", key->name, choice, choices);
     }

@@ -2,6 +2,7 @@
 #ifndef CONFIG_CONFIG_KEYS_H
 #define CONFIG_CONFIG_KEYS_H
 
+#include "config/choices.h"
 #include "ltm/config.h"
 
 #define RUN_TOKENS_MOST 1e18 /* of run.tokens, whoever reckons it */
@@ -17,10 +18,10 @@ enum config_kind {                /* whole numbers first */
 struct config_key {
     const char *name; /* "section.key" */
     enum config_kind kind;
-    bool automatic;             /* `auto` is a value, LTM_AUTO */
-    size_t offset, room;        /* in struct ltm_config; bytes of a text */
-    double least, most;         /* numbers */
-    const char *const *choices; /* CONFIG_CHOICE: names in the enum's order, then NULL */
+    bool automatic;                 /* `auto` is a value, LTM_AUTO */
+    size_t offset, room;            /* in struct ltm_config; bytes of a text */
+    double least, most;             /* numbers */
+    struct choice (*choice)(int i); /* CONFIG_CHOICE: the i-th in the enum's order, name NULL behind the last */
 };
 
 /* Rows in the order in which they are written; ltm_config_keys has the same order. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "config/slow_groups.h"
 #include "latent/workers.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
@@ -20,7 +21,7 @@ static double share_in_flight(const struct ltm_config *c, bool within, double P,
 
 static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_options *o, int n,
                            struct ltm_scaling *s) {
-    const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
+    const int groups = slow_groups(c);
     const int parts = c->slow.parts ? c->slow.parts : groups;
     const int part_share = (parts + n - 1) / n;
     const int here = gradient_groups(c, n, 0);
@@ -50,7 +51,7 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
 /* As trainer.h counts it; what the program itself takes is left out. */
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
     const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
-    const int groups = (c->slow.batch + c->slow.group - 1) / c->slow.group;
+    const int groups = slow_groups(c);
     const bool within = c->slow.parts && (c->slow.parts < groups || c->slow.samples > 1);
     struct plan plan;
     ltm_status status = plan_create(&plan, &c->model, error);
@@ -58,7 +59,7 @@ static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struc
     const double P = (double)plan.table.size;
     const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
     *bytes = 4 * P * (1 + (n > 1 ? 4.0 / n : 3) + within) + (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
-             (double)workers_bytes(&plan, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
+             (double)workers_bytes(&plan, &c->fast, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
     plan_free(&plan);
     return LTM_OK;
 }
@@ -75,7 +76,7 @@ ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_s
         return fail(error, LTM_INVALID, "model.vocab = auto is not known before there is a tokenizer; set a number");
     if (!(options->speed > 0 && options->bandwidth > 0 && options->latency >= 0) || processes < 1)
         return fail(error, LTM_INVALID, "speed, bandwidth and processes must be above 0");
-    const int groups = (c.slow.batch + c.slow.group - 1) / c.slow.group;
+    const int groups = slow_groups(&c);
     if (processes > (c.slow.parts ? c.slow.parts : groups)) return LTM_OK;
     scaling->possible = true;
     scaling->efficiency =

@@ -17,7 +17,7 @@ ltm_status prompted_create(struct prompted *p, const struct stream_weights *weig
     ltm_status status = LTM_OK;
     *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
     TRY(decoder_pass_create(&p->pass, decoder, 1, c->sequence, false, error));
-    TRY(fast_loop_create(&p->loop, decoder, 1, c->sequence, error));
+    TRY(fast_loop_create(&p->loop, decoder, &options->fast, 1, c->sequence, error));
     TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));
     TRY(NEW_ARRAY(p->tokens, (size_t)c->sequence + 1, "a prompt", error));
     TRY(NEW_ARRAY(p->weights, (size_t)K, "draws", error));
@@ -63,7 +63,6 @@ static void read_prompt(struct prompted *p, int from) {
 }
 
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number) {
-    static const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
     const size_t most = (size_t)(p->decoder->plan.config.sequence - room) + 1;
     p->cut = count + 1 > most;
     if (p->cut) {
@@ -76,10 +75,11 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->read_from = -1;
     p->number = number;
     p->diverged = false;
-    fast_loop_start(&p->loop, p->inputs ? &p->options->fast : &prior, 1);
+    fast_loop_prior(&p->loop, 1);
     if (p->inputs == 0 || p->loop.latents == 0) return;
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
     read_prompt(p, 0);
+    fast_loop_start(&p->loop, &p->options->fast, 1);
     fast_loop_run(&p->loop, p->pass, &p->options->fast, &noise, 1, p->inputs, NULL);
     p->diverged = p->loop.diverged[0];
 }

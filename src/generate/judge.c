@@ -121,7 +121,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
     TRY(NEW_ARRAY(j->tokens, j->count, "scores", error));
     TRY(NEW_ARRAY(j->bytes, j->count, "scores", error));
     TRY(NEW_ARRAY(j->diverged, j->count, "scores", error));
-    TRY(workers_create(&workers, j->model->decoder, threads, 1, T, false, error));
+    TRY(workers_create(&workers, j->model->decoder, &j->config->fast, threads, 1, T, false, error));
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < j->count; i++) {
         struct worker *w = &workers.each[omp_get_thread_num()];

@@ -21,7 +21,7 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     TRY(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
     TRY(decoder_stream_create(&writer->stream, weights, slots, threads, error));
     TRY(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
-    TRY(fast_loop_create(&writer->loop, decoder, 1, longest ? longest : 1, error));
+    TRY(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
     if (longest) TRY(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
     for (int i = 0; i < slots; i++) writer->order[i] = i;
 cleanup:
@@ -48,8 +48,7 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     if (w->fitted == number) return LTM_OK;
     w->fitted = number;
     if (prompt->count == 0) {
-        const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
-        fast_loop_start(&w->loop, &prior, 1);
+        fast_loop_prior(&w->loop, 1);
         return LTM_OK;
     }
     decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);

@@ -35,8 +35,7 @@ struct ltm_session {
 static int room_of(const struct ltm_session *s) { return s->model->config.model.sequence; }
 
 static void set_prior(struct ltm_session *s) {
-    const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
-    fast_loop_start(&s->loop, &prior, 1);
+    fast_loop_prior(&s->loop, 1);
     s->fitted = false;
 }
 
@@ -82,7 +81,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
                               error));
     TRY(decoder_stream_create(&s->stream, s->weights, 1, stream_team(s->weights, s->options.threads), error));
     TRY(decoder_pass_create(&s->pass, decoder, 1, T, false, error));
-    TRY(fast_loop_create(&s->loop, decoder, 1, T, error));
+    TRY(fast_loop_create(&s->loop, decoder, &s->fast, 1, T, error));
     TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
     TRY(NEW_ARRAY(s->tokens, (size_t)T + 1, "a session", error));

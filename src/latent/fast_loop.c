@@ -7,45 +7,34 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
-static void lay_out(struct fast_loop *loop, struct arena *arena, const struct ltm_model_config *model, size_t G,
-                    size_t T) {
+static void lay_out(struct fast_loop *loop, struct arena *arena, const struct ltm_model_config *model,
+                    const struct ltm_fast_config *config, size_t G, size_t T) {
     const size_t all = G * (size_t)model->latents * (size_t)model->dim;
-    float **arrays[] = {&loop->mu,
-                        &loop->logvar,
-                        &loop->noise,
-                        &loop->z,
-                        &loop->dz,
-                        &loop->moments.mu_first,
-                        &loop->moments.mu_second,
-                        &loop->moments.logvar_first,
-                        &loop->moments.logvar_second,
-                        &loop->curvature,
-                        &loop->pull,
-                        &loop->visits.sum,
-                        &loop->visits.pull_sum,
-                        &loop->visits.squares};
+    float **arrays[] = {&loop->mu, &loop->logvar, &loop->noise, &loop->z, &loop->dz};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
-    loop->nll = ARENA_TAKE(arena, float, G *T);
+    for (int k = 0; k < fast_method_arrays(config); k++) loop->kept[k] = ARENA_TAKE(arena, float, all);
+    loop->nll = ARENA_TAKE(arena, float, G * T);
     loop->start = ARENA_TAKE(arena, double, G);
     loop->diverged = ARENA_TAKE(arena, bool, G);
 }
 
-size_t fast_loop_bytes(const struct ltm_model_config *model, int sequences, int length) {
+size_t fast_loop_bytes(const struct ltm_model_config *model, const struct ltm_fast_config *config, int sequences,
+                       int length) {
     struct fast_loop loop;
     struct arena arena = {0};
-    lay_out(&loop, &arena, model, (size_t)sequences, (size_t)length);
+    lay_out(&loop, &arena, model, config, (size_t)sequences, (size_t)length);
     return arena.used;
 }
 
-ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
-                            struct ltm_error *error) {
-    *loop = (struct fast_loop){.kl_weight = 1,
-                               .latents = (size_t)decoder->plan.config.latents * (size_t)decoder->plan.config.dim};
+ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, const struct ltm_fast_config *config,
+                            int sequences, int length, struct ltm_error *error) {
+    const struct ltm_model_config *model = &decoder->plan.config;
+    *loop = (struct fast_loop){.kl_weight = 1, .latents = (size_t)model->latents * (size_t)model->dim};
     ltm_status status =
-        memory_zeroed(&loop->block, fast_loop_bytes(&decoder->plan.config, sequences, length), 1, "posteriors", error);
+        memory_zeroed(&loop->block, fast_loop_bytes(model, config, sequences, length), 1, "posteriors", error);
     if (status != LTM_OK) return status;
     struct arena arena = {.base = loop->block};
-    lay_out(loop, &arena, &decoder->plan.config, (size_t)sequences, (size_t)length);
+    lay_out(loop, &arena, model, config, (size_t)sequences, (size_t)length);
     return LTM_OK;
 }
 
@@ -69,43 +58,38 @@ double fast_rate(const struct ltm_fast_config *config, int step) {
     return least + 0.5 * (1 + cos(acos(-1.0) * step / config->steps)) * (config->lr - least);
 }
 
-void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
+static void set(struct fast_loop *loop, float mu, float logvar, int sequences) {
     const size_t n = (size_t)sequences * loop->latents;
-    float *const zero[] = {loop->moments.mu_first,
-                           loop->moments.mu_second,
-                           loop->moments.logvar_first,
-                           loop->moments.logvar_second,
-                           loop->pull,
-                           loop->visits.sum,
-                           loop->visits.pull_sum,
-                           loop->visits.squares};
     for (size_t i = 0; i < n; i++) {
-        loop->mu[i] = (float)config->init_mu;
-        loop->logvar[i] = (float)config->init_logvar;
+        loop->mu[i] = mu;
+        loop->logvar[i] = logvar;
     }
-    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++) memset(zero[i], 0, n * sizeof(float));
-    loop->visits.count = 0;
     loop->kl_weight = 1;
     memset(loop->diverged, 0, (size_t)sequences * sizeof *loop->diverged);
-    posterior_natural_start(loop->curvature, loop->logvar, n);
 }
 
-static void take_step(struct fast_loop *loop, const struct ltm_fast_config *config, int s, size_t n) {
-    const double rate = fast_rate(config, s);
-    switch (config->method) {
-    case LTM_FAST_NATURAL:
-        posterior_natural(loop->mu, loop->logvar, loop->curvature, loop->dz, loop->noise,
-                          (struct natural_rates){rate, config->curvature_rate, config->trust}, n);
-        break;
-    case LTM_FAST_LANGEVIN:
-        posterior_langevin(loop->mu, loop->pull, loop->dz, loop->noise, rate, n);
-        if (2 * (s + 1) > config->steps) posterior_visit(&loop->visits, loop->mu, loop->pull, n);
-        break;
-    default:
-        posterior_adam(loop->mu, loop->logvar, &loop->moments, loop->dz, loop->noise,
-                       (struct posterior_step){rate, config->weight_decay, s + 1}, n);
-    }
+/* The group's part of the loop, as a method sees it. */
+static struct fast_fit fit_of(const struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
+    struct fast_fit fit = {.config = config,
+                           .n = (size_t)sequences * loop->latents,
+                           .mu = loop->mu,
+                           .logvar = loop->logvar,
+                           .z = loop->z,
+                           .noise = loop->noise,
+                           .dz = loop->dz};
+    memcpy(fit.kept, loop->kept, sizeof fit.kept);
+    return fit;
 }
+
+void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences) {
+    const struct fast_method *method = fast_method_of(config);
+    struct fast_fit fit = fit_of(loop, config, sequences);
+    set(loop, (float)config->init_mu, (float)config->init_logvar, sequences);
+    for (int k = 0; k < method->arrays; k++) memset(fit.kept[k], 0, fit.n * sizeof(float));
+    if (method->start) method->start(&fit);
+}
+
+void fast_loop_prior(struct fast_loop *loop, int sequences) { set(loop, 0, 0, sequences); }
 
 double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length) {
     const size_t at = (size_t)g * (size_t)length;
@@ -130,30 +114,29 @@ static void contain(struct fast_loop *loop, int sequences) {
 
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace) {
-    const size_t n = (size_t)sequences * loop->latents;
-    const bool chain = config->method == LTM_FAST_LANGEVIN;
-    if (n == 0 || config->steps == 0) return;
+    const struct fast_method *method = fast_method_of(config);
+    struct fast_fit fit = fit_of(loop, config, sequences);
+    if (fit.n == 0 || config->steps == 0) return;
     for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
-    if (chain) {
+    if (method->enter) {
         if (source) fast_loop_draw(loop, source, sequences, config->steps); /* a number that no step has */
-        posterior_sample(loop->mu, loop->mu, loop->logvar, loop->noise, n);
+        method->enter(&fit);
     }
     for (int s = 0; s < config->steps; s++) {
+        fit.step = s;
+        fit.rate = fast_rate(config, s);
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
-        if (chain)
-            memcpy(loop->z, loop->mu, n * sizeof *loop->z);
-        else
-            posterior_sample(loop->z, loop->mu, loop->logvar, loop->noise, n);
+        method->place(&fit);
         decoder_latent_gradient(pass, loop->z, loop->weights, loop->nll, loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
             loop->start[g] += fast_loop_nll(loop, g, 0, length) / (double)loop->kl_weight;
         for (int g = 0; trace && g < sequences; g++)
             trace[(size_t)s * (size_t)sequences + (size_t)g] =
                 fast_loop_kl(loop, g) + fast_loop_nll(loop, g, 0, length);
-        if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, n);
-        take_step(loop, config, s, n);
+        if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
+        method->step(&fit);
     }
-    if (chain) posterior_from_visits(loop->mu, loop->logvar, &loop->visits, n);
+    if (method->finish) method->finish(&fit);
     contain(loop, sequences);
 }
 

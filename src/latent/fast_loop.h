@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "base/random.h"
+#include "latent/fast_method.h"
 #include "latent/posterior.h"
-#include "latent/posterior_steps.h"
 #include "ltm/config.h"
 #include "model/decoder.h"
 
@@ -19,10 +19,7 @@ struct fast_loop {
     void *block;
     size_t latents; /* N_z d of one sequence */
     float *mu, *logvar, *noise, *z, *dz;
-    struct posterior_moments moments; /* of adam */
-    float *curvature;                 /* of natural */
-    float *pull;                      /* of langevin */
-    struct posterior_visits visits;
+    float *kept[FAST_METHOD_ARRAYS]; /* the method's own; NULL beyond those that the loop was made for */
     const float *weights; /* (G, T), borrowed: what each token counts in fit and sums; NULL, as at first, = 1 each */
     float *nll;
     double *start;   /* (G): negative ELBO where the fit began, under its first noise */
@@ -30,10 +27,12 @@ struct fast_loop {
     float kl_weight; /* of the KL against the likelihood; 1 after fast_loop_start */
 };
 
-ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, int sequences, int length,
-                            struct ltm_error *error);
+/* For the method of `config`, or where that is NULL for any. */
+ltm_status fast_loop_create(struct fast_loop *loop, const struct decoder *decoder, const struct ltm_fast_config *config,
+                            int sequences, int length, struct ltm_error *error);
 void fast_loop_free(struct fast_loop *loop);
-size_t fast_loop_bytes(const struct ltm_model_config *model, int sequences, int length);
+size_t fast_loop_bytes(const struct ltm_model_config *model, const struct ltm_fast_config *config, int sequences,
+                       int length);
 
 /* Where noise comes from: the key's seed, purpose and slow step, and each sequence's own number. */
 struct noise_source {
@@ -50,15 +49,15 @@ double fast_rate(const struct ltm_fast_config *config, int step);
 /* Start μ and log σ² where the configuration says, and what the method remembers with them. */
 void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences);
 
+/* The prior in place of a fit: μ and log σ² are 0. */
+void fast_loop_prior(struct fast_loop *loop, int sequences);
+
 /* With a kl_weight β other than 1, set between start and run, the steps go down -log p(x|z)/β + KL: training may let z say more
  * at first. Any such fit still gives a valid bound, recon + KL.
  *
- * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method at config->lr (not auto). With
+ * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method (latent/fast_method.h) at config->lr (not auto). With
  * noise `fresh` each step draws its own ε, with `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace,
  * unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
- *
- * `langevin` walks one chain from a draw of the initial posterior; at the end (μ, log σ²) are those of the Gaussian that
- * stands for the later half of its steps (posterior_from_visits). Before that its μ is the chain's z.
  *
  * A fit that diverged gives its sequence the prior instead, and says so in loop->diverged: where μ or log σ² is not finite, or
  * the KL alone is FAST_LOOP_DIVERGED times the negative ELBO where it began (of which no text can win anything back, since

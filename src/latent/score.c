@@ -111,9 +111,8 @@ static void score_fitted_noise(const struct group_scoring *s) {
 /* z from the prior; overwrites the posterior. The draws serve the rest of the sequence too. */
 static void score_prior(const struct group_scoring *s) {
     const struct score_options *o = s->options;
-    const struct ltm_fast_config prior = {.init_mu = 0, .init_logvar = 0};
     const struct noise_source fresh = noise_of(s, RANDOM_PRIOR, 1);
-    fast_loop_start(&s->w->loop, &prior, s->count);
+    fast_loop_prior(&s->w->loop, s->count);
     start_means(s);
     for (int k = 0; k < o->prior; k++) {
         score_draw(s, &fresh, k);

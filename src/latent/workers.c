@@ -10,12 +10,12 @@ int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
 int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
 
-static ltm_status worker_create(struct worker *w, const struct decoder *decoder, int group, int length, int gradients,
-                                struct ltm_error *error) {
+static ltm_status worker_create(struct worker *w, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                                int group, int length, int gradients, struct ltm_error *error) {
     const size_t rows = (size_t)group * (size_t)length;
     ltm_status status = LTM_OK;
     TRY(decoder_pass_create(&w->pass, decoder, group, length, gradients, error));
-    TRY(fast_loop_create(&w->loop, decoder, group, length, error));
+    TRY(fast_loop_create(&w->loop, decoder, fast, group, length, error));
     TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
     TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
     TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
@@ -26,15 +26,15 @@ cleanup:
 }
 
 /* Each is made by the thread that will use it, so that its memory lies near that thread's core. */
-ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          int gradients, struct ltm_error *error) {
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                          int threads, int group, int length, int gradients, struct ltm_error *error) {
     *workers = (struct workers){.decoder = decoder, .threads = threads, .group = group, .length = length};
     ltm_status status = NEW_ARRAY(workers->each, (size_t)threads, "threads", error);
     if (status != LTM_OK) return status;
 #pragma omp parallel num_threads(threads)
     for (int i = omp_get_thread_num(); i < threads; i += omp_get_num_threads()) {
         struct ltm_error mine = {0};
-        const ltm_status made = worker_create(&workers->each[i], decoder, group, length, gradients, &mine);
+        const ltm_status made = worker_create(&workers->each[i], decoder, fast, group, length, gradients, &mine);
         if (made == LTM_OK) continue;
 #pragma omp critical(workers_create)
         if (status == LTM_OK) status = fail(error, made, "%s", mine.message);
@@ -73,10 +73,11 @@ void workers_free(struct workers *workers) {
     *workers = (struct workers){0};
 }
 
-size_t workers_bytes(const struct plan *plan, int threads, int group, int length, int gradients, bool in_bf16) {
+size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
+                     int gradients, bool in_bf16) {
     const size_t tokens = (4 * (size_t)length + 1) * (size_t)group * sizeof(int32_t); /* a float is as large */
     return (size_t)threads * (decoder_pass_bytes(plan, group, length, gradients, in_bf16) +
-                              fast_loop_bytes(&plan->config, group, length) + tokens);
+                              fast_loop_bytes(&plan->config, fast, group, length) + tokens);
 }
 
 /* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */

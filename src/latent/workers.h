@@ -25,13 +25,14 @@ struct workers {
     struct worker *each;        /* [threads] */
 };
 
-/* gradients: as for decoder_pass_create. */
-ltm_status workers_create(struct workers *workers, const struct decoder *decoder, int threads, int group, int length,
-                          int gradients, struct ltm_error *error);
+/* Their fast loops are for the method of `fast`, or where that is NULL for any; gradients: as for decoder_pass_create. */
+ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                          int threads, int group, int length, int gradients, struct ltm_error *error);
 void workers_free(struct workers *workers);
 /* As many threads as there is work for, 1 at least: a worker more is memory cleared for nothing. */
 int workers_needed(int threads, int64_t groups);
-size_t workers_bytes(const struct plan *plan, int threads, int group, int length, int gradients, bool in_bf16);
+size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
+                     int gradients, bool in_bf16);
 
 /* Make products ready for groups of so many sequences, of workers->length tokens. */
 ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error);

@@ -177,7 +177,7 @@ ltm_status probe_features_compute(struct probe_features *f, const struct decoder
     look.order = order;
     TRY(make_groups(&look, workers_group(T), error));
     threads = workers_needed(threads, look.group_count);
-    TRY(workers_create(&workers, decoder, threads, workers_group(T), T, false, error));
+    TRY(workers_create(&workers, decoder, fast, threads, workers_group(T), T, false, error));
     TRY(look_at_all(&look, &workers, watch, error));
 cleanup:
     workers_free(&workers);

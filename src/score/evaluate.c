@@ -117,7 +117,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     TRY(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
-    TRY(workers_create(&e->workers, e->decoder, threads, group, T, false, error));
+    TRY(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
         struct file_draft probe; /* better found out now than when all is scored */
         TRY(file_create(&probe, e->config.eval.dump, error));

@@ -5,23 +5,22 @@
 
 #include "base/memory.h"
 #include "base/ordered_section.h"
+#include "config/slow_groups.h"
 #include "math/vector.h"
 #include "train/exchange.h"
 
-static int groups_of(const struct ltm_config *c) { return (c->slow.batch + c->slow.group - 1) / c->slow.group; }
-
-static int parts_of(const struct ltm_config *c) { return c->slow.parts ? c->slow.parts : groups_of(c); }
+static int parts_of(const struct ltm_config *c) { return c->slow.parts ? c->slow.parts : slow_groups(c); }
 
 /* Has a part more gradients than one? */
 static bool is_within(const struct ltm_config *c) {
-    return c->slow.parts && (c->slow.parts < groups_of(c) || c->slow.samples > 1);
+    return c->slow.parts && (c->slow.parts < slow_groups(c) || c->slow.samples > 1);
 }
 
 /* Where part p begins; that of p = parts is the end. */
 static int part_begin(int groups, int parts, int p) { return (int)((int64_t)groups * p / parts); }
 
 int gradient_groups(const struct ltm_config *config, int processes, int rank) {
-    const int groups = groups_of(config);
+    const int groups = slow_groups(config);
     const int parts = parts_of(config);
     int here = 0;
     for (int p = rank; p < parts; p += processes)
@@ -39,7 +38,7 @@ ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config
                                const struct optimiser_shards *shards, int threads, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     *sum = (struct gradient_sum){
-        .shards = shards, .groups = groups_of(config), .parts = parts_of(config), .draws = config->slow.samples};
+        .shards = shards, .groups = slow_groups(config), .parts = parts_of(config), .draws = config->slow.samples};
     const bool within = is_within(config);
     if (shards->processes > sum->parts)
         return fail(

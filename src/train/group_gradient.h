@@ -3,14 +3,7 @@
 #ifndef TRAIN_GROUP_GRADIENT_H
 #define TRAIN_GROUP_GRADIENT_H
 
-#include "train/trainer.h"
-
-/* In a worker's hands. */
-struct group {
-    struct trainer *trainer;
-    struct worker *w;
-    int first, count; /* sequences of the batch */
-};
+#include "train/group.h"
 
 /* Who takes the gradient of each of the group's draws of z. */
 struct draw_takers {

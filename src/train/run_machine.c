@@ -42,7 +42,7 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
     const double available = (double)limits->available;
     if (limits->available < 0 || all <= available) return LTM_OK;
     const double a_thread =
-        (double)workers_bytes(plan, 1, c->slow.group, c->model.sequence, trainer_gradients(), in_bf16);
+        (double)workers_bytes(plan, &c->fast, 1, c->slow.group, c->model.sequence, trainer_gradients(), in_bf16);
     const double fixed = (double)alone_bytes - a_thread;
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);

@@ -15,6 +15,7 @@
 #include "train/exchange.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
+#include "train/objective.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
@@ -22,9 +23,8 @@ int64_t trainer_steps(const struct ltm_config *config) {
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
-    const int a_draw = config->slow.objective == LTM_OBJECTIVE_IWAE ? 4 : 3;
-    return ltm_forward_flops(&config->model) *
-           (a_draw * config->slow.samples + (config->model.latents ? 2.0 * config->fast.steps : 0));
+    return ltm_forward_flops(&config->model) * (objective_of(config)->passes * config->slow.samples +
+                                                (config->model.latents ? 2.0 * config->fast.steps : 0));
 }
 
 /* Of process 0, which has no fewer groups than another. */
@@ -48,7 +48,7 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
     if (status != LTM_OK) return status;
     *bytes = PROGRAM_BYTES + (weights + 2 * shards.own) * sizeof(float) + gradient_sum_bytes(config, &shards, weights) +
              (in_bf16 ? decoder_packed_bytes(plan) : 0) +
-             workers_bytes(plan, trainer_threads(config), config->slow.group, config->model.sequence,
+             workers_bytes(plan, &config->fast, trainer_threads(config), config->slow.group, config->model.sequence,
                            trainer_gradients(), in_bf16);
     optimiser_shards_free(&shards);
     return LTM_OK;
@@ -63,8 +63,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (processes_count() > 1 && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
-    if (config->slow.objective == LTM_OBJECTIVE_IWAE)
-        TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
+    TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     TRY(optimiser_shards_create(&trainer->state, &decoder->plan.table, processes_count(), processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
@@ -73,8 +72,8 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     if (processes_count() > 1) TRY(NEW_ARRAY(trainer->adam.slice, PIECE, "optimiser state", error));
     trainer->adam.shards = &trainer->state;
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
-    TRY(workers_create(&trainer->workers, decoder, trainer_threads(config), config->slow.group, config->model.sequence,
-                       trainer_gradients(), error));
+    TRY(workers_create(&trainer->workers, decoder, &config->fast, trainer_threads(config), config->slow.group,
+                       config->model.sequence, trainer_gradients(), error));
     if (config->slow.batch % config->slow.group)
         TRY(workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error));
     return LTM_OK;
@@ -184,7 +183,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
-        done->loss += (trainer->shares ? trainer->scores[i].iwae : trainer->scores[i].recon) / tokens;
+        done->loss += objective_of(c)->loss(&trainer->scores[i]) / tokens;
         /* Where no loss is finite no fit could be had. */
         done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }

@@ -29,7 +29,7 @@ struct trainer {
     struct adamw adam;
     struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
     double batch_weight;           /* what all tokens of the batch count */
-    double *shares;                /* [batch, slow.samples] of iwae: what each draw counts, 1 in all; else NULL */
+    double *shares;                /* [batch, slow.samples]: what each draw counts (train/objective.h) */
     int64_t first;                 /* of the batch, in the source */
     int64_t steps;                 /* in all */
     const struct sequence_source *source;
@@ -61,8 +61,7 @@ struct fault {
 };
 
 struct slow_step {
-    double recon, kl,
-        loss; /* nats a token: recon at the drawn z; loss is what was minimised: recon, or the iwae bound */
+    double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised */
     double lr, grad_norm;
     int diverged; /* sequences whose fast loop did, and for which the prior stood in */
     struct fault fault;

@@ -125,7 +125,7 @@ static struct rig new_rig(const struct named_config *config, int threads, bool i
     weights_initialise(rig.decoder->weights, &rig.decoder->plan.table, 1, 1);
     if (in_bf16) must(decoder_use_bf16(rig.decoder, &error), &error);
     must(decoder_pack(rig.decoder, threads, &error), &error);
-    must(workers_create(&rig.workers, rig.decoder, threads, rig.group, config->model.sequence, true, &error), &error);
+    must(workers_create(&rig.workers, rig.decoder, NULL, threads, rig.group, config->model.sequence, 1, &error), &error);
     rig.gradient = calloc(rig.decoder->plan.table.size, sizeof *rig.gradient);
     const size_t rows = (size_t)rig.group * (size_t)config->model.sequence;
     for (int i = 0; i < threads; i++) {

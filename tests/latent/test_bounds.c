@@ -44,7 +44,7 @@ static struct setting set_up_with(int latents, float loud, float cross) {
         const float scale = w->rank == 1 ? 1.5f : strstr(w->name, "cross_attention.w") ? 40 * cross : 40 * loud;
         for (int j = 0; j < w->rows * w->columns; j++) s.decoder->weights[w->offset + (size_t)j] *= scale;
     }
-    assert_int_equal(workers_create(&s.workers, s.decoder, 2, 3, LENGTH, false, NULL), LTM_OK);
+    assert_int_equal(workers_create(&s.workers, s.decoder, NULL, 2, 3, LENGTH, false, NULL), LTM_OK);
     s.workers.threads = 1; /* so little work that two would wait for each other */
     assert_int_equal(heldout_windows(&s.windows, s.stream, LENGTH, 0, NULL), LTM_OK);
     assert_int_equal(s.windows.source.count, COUNT);
@@ -305,7 +305,7 @@ static void z_of_the_rest_has_seen_the_first_part_alone(void **state) {
         const struct noise_source fit = {{.seed = 9, .purpose = RANDOM_SCORE_FIT, .step = 1}, &i};
         const struct noise_source fresh = {{.seed = 9, .purpose = RANDOM_SCORE_NOISE, .step = 1}, &i};
         assert_int_equal(decoder_pass_create(&pass, s.decoder, 1, LENGTH, false, NULL), LTM_OK);
-        assert_int_equal(fast_loop_create(&loop, s.decoder, 1, LENGTH, NULL), LTM_OK);
+        assert_int_equal(fast_loop_create(&loop, s.decoder, NULL, 1, LENGTH, NULL), LTM_OK);
         token_stream_read(s.stream, s.starts[i], FIRST + 1, chunk); /* nothing more is known */
         decoder_begin(pass, chunk, chunk + 1, 1, FIRST);
         fast_loop_start(&loop, &natural, 1);

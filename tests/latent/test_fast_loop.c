@@ -36,7 +36,7 @@ static struct setting set_up_in(const struct ltm_model_config *config, bool in_b
     if (in_bf16) assert_int_equal(decoder_use_bf16(s.decoder, NULL), LTM_OK);
     assert_int_equal(decoder_pack(s.decoder, 1, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, false, NULL), LTM_OK);
-    assert_int_equal(fast_loop_create(&s.loop, s.decoder, SEQUENCES, LENGTH, NULL), LTM_OK);
+    assert_int_equal(fast_loop_create(&s.loop, s.decoder, NULL, SEQUENCES, LENGTH, NULL), LTM_OK);
     for (int i = 0; i < TOKENS; i++) {
         s.tokens[i] = (i * 13 + 2) % config->vocab;
         s.targets[i] = (i * 7 + 5) % config->vocab;
@@ -254,6 +254,25 @@ static void summary_is_mean_and_standard_error(void **state) {
     assert_true(isnan(score_summarise(scores, 1, 2).bound_error));
 }
 
+static void memory_is_for_the_method_in_use(void **state) {
+    (void)state;
+    struct setting s = set_up(&shape);
+    const size_t array = SEQUENCES * s.loop.latents * sizeof(float);
+    const size_t any = fast_loop_bytes(&s.decoder->plan.config, NULL, SEQUENCES, LENGTH);
+    for (int method = LTM_FAST_ADAM; method <= LTM_FAST_LANGEVIN; method++) {
+        const struct ltm_fast_config fast = {.method = method};
+        const int arrays = fast_method_of(&fast)->arrays;
+        struct fast_loop loop;
+        assert_true(arrays <= fast_method_arrays(NULL) && fast_method_arrays(NULL) <= FAST_METHOD_ARRAYS);
+        assert_int_equal(any - fast_loop_bytes(&s.decoder->plan.config, &fast, SEQUENCES, LENGTH),
+                         (size_t)(fast_method_arrays(NULL) - arrays) * array);
+        assert_int_equal(fast_loop_create(&loop, s.decoder, &fast, SEQUENCES, LENGTH, NULL), LTM_OK);
+        for (int k = 0; k < FAST_METHOD_ARRAYS; k++) assert_int_equal(loop.kept[k] != NULL, k < arrays);
+        fast_loop_free(&loop);
+    }
+    tear_down(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_decoder_deaf_to_z_sends_the_fit_back_to_the_prior),
@@ -263,6 +282,7 @@ int main(void) {
         cmocka_unit_test(each_fast_step_has_noise_of_its_own_unless_fixed),
         cmocka_unit_test(rate_falls_by_cosine_to_a_tenth),
         cmocka_unit_test(summary_is_mean_and_standard_error),
+        cmocka_unit_test(memory_is_for_the_method_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

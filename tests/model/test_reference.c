@@ -99,7 +99,7 @@ static void check_nll_and_kl(const char *name, const struct precision *precision
     struct decoder_pass *pass;
     struct fast_loop loop;
     assert_int_equal(decoder_pass_create(&pass, r.decoder, r.batch, r.length, false, NULL), LTM_OK);
-    assert_int_equal(fast_loop_create(&loop, r.decoder, r.batch, r.length, NULL), LTM_OK);
+    assert_int_equal(fast_loop_create(&loop, r.decoder, NULL, r.batch, r.length, NULL), LTM_OK);
     posterior_sample(loop.z, data(&r, "mu0"), data(&r, "logvar0"), data(&r, "noise"), n);
     decoder_begin(pass, data(&r, "tokens"), data(&r, "targets"), r.batch, r.length);
     decoder_score(pass, loop.z, loop.nll);
@@ -126,7 +126,7 @@ static void check_gradients_to_posterior(const char *name, const struct precisio
     struct decoder_pass *pass;
     struct fast_loop loop;
     assert_int_equal(decoder_pass_create(&pass, r.decoder, r.batch, r.length, false, NULL), LTM_OK);
-    assert_int_equal(fast_loop_create(&loop, r.decoder, r.batch, r.length, NULL), LTM_OK);
+    assert_int_equal(fast_loop_create(&loop, r.decoder, NULL, r.batch, r.length, NULL), LTM_OK);
     posterior_sample(loop.z, mu, logvar, noise, n);
     decoder_begin(pass, data(&r, "tokens"), data(&r, "targets"), r.batch, r.length);
     decoder_latent_gradient(pass, loop.z, NULL, loop.nll, loop.dz);
@@ -155,7 +155,7 @@ static void check_fit_and_slow_step(const char *name, const struct precision *pr
     struct fast_loop loop;
     double trace[64];
     assert_int_equal(decoder_pass_create(&pass, r.decoder, r.batch, r.length, true, NULL), LTM_OK);
-    assert_int_equal(fast_loop_create(&loop, r.decoder, r.batch, r.length, NULL), LTM_OK);
+    assert_int_equal(fast_loop_create(&loop, r.decoder, NULL, r.batch, r.length, NULL), LTM_OK);
     fast_loop_start(&loop, &fast, r.batch);
     memcpy(loop.mu, data(&r, "mu0"), n * sizeof(float));
     memcpy(loop.logvar, data(&r, "logvar0"), n * sizeof(float));

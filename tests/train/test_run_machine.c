@@ -42,7 +42,7 @@ static void both_figures_and_what_to_lower(void **state) {
     assert_int_equal(plan_create(&plan, &c.model, NULL), LTM_OK);
     size_t all;
     assert_int_equal(trainer_bytes(&all, &c, &plan, NULL), LTM_OK);
-    const size_t thread = workers_bytes(&plan, 1, 2, 24, 1, false);
+    const size_t thread = workers_bytes(&plan, &c.fast, 1, 2, 24, 1, false);
     const size_t fixed = all - 4 * thread;
     plan_free(&plan);
     struct memory_limits limits = {.available = (int64_t)all};

@@ -5,20 +5,23 @@
 #include "support/unit.h"
 
 #include "base/random.h"
+#include "latent/fast_method.h"
 #include "latent/posterior.h"
-#include "latent/posterior_steps.h"
 
 enum { N = 8192 };
 static const double a = 3, c = 2; /* exact: mean 1.5, variance 0.25 */
 
-static float mu[N], logvar[N], noise[N], z[N], dz[N], one[N], two[N], three[N], four[N];
+static float mu[N], logvar[N], noise[N], z[N], dz[N], kept[4][N];
+static struct ltm_fast_config config;
+static struct fast_fit fit;
 
-static void start(float mean, float log_variance) {
+static void start(const struct fast_method *method, float mean, float log_variance) {
     for (int i = 0; i < N; i++) mu[i] = mean, logvar[i] = log_variance;
-    memset(one, 0, sizeof one);
-    memset(two, 0, sizeof two);
-    memset(three, 0, sizeof three);
-    memset(four, 0, sizeof four);
+    memset(kept, 0, sizeof kept);
+    config = (struct ltm_fast_config){.curvature_rate = 0.3, .trust = 1};
+    fit = (struct fast_fit){&config, N, mu, logvar, z, noise, dz, {kept[0], kept[1], kept[2], kept[3]}, 0, 0};
+    assert_true(method->arrays <= 4);
+    if (method->start) method->start(&fit);
 }
 
 static void draw(int step) { random_normal(noise, N, (struct random_key){.seed = 5, .fast = (uint32_t)step}); }
@@ -39,25 +42,31 @@ static double mean_of(const float *x, double *error) {
     return sum / N;
 }
 
-static void natural(int steps, double alpha, double rho, double curvature) {
-    for (int s = 0; s < steps; s++) {
+/* So many steps, or of a longer fit those from fit.step on. */
+static void take(const struct fast_method *method, int steps, double rate, double curvature) {
+    fit.rate = rate;
+    for (int s = 0; s < steps; s++, fit.step++) {
         draw(s);
-        posterior_sample(z, mu, logvar, noise, N);
+        method->place(&fit);
         gradient_at_z(curvature);
-        posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){alpha, rho, 1}, N);
+        method->step(&fit);
     }
+}
+
+static void natural(int steps, double alpha, double rho, double curvature) {
+    config.curvature_rate = rho;
+    take(&method_natural, steps, alpha, curvature);
 }
 
 static void natural_finds_mean_and_curvature(void **state) {
     (void)state;
     double error;
-    start(0, 0);
-    posterior_natural_start(one, logvar, N);
+    start(&method_natural, 0, 0);
     natural(200, 0.3, 0.1, a);
     natural(200, 0.02, 0.02, a); /* smaller rates: what noise is left goes */
     const double mean = mean_of(mu, &error);
     if (!(fabs(mean - 1.5) < 4 * error + 1e-3)) fail_msg("mean %.5f ± %.5f, exact 1.5", mean, error);
-    const double h = mean_of(one, &error);
+    const double h = mean_of(kept[0], &error);
     /* E[ε dz/σ] = a + E[ε a (μ - c)/σ] = a */
     if (!(fabs(h - a) < 5 * error)) fail_msg("curvature %.4f ± %.4f, exact 3", h, error);
     for (int i = 0; i < N; i++) z[i] = expf(logvar[i]);
@@ -68,25 +77,24 @@ static void natural_finds_mean_and_curvature(void **state) {
 
 static void natural_without_noise_takes_newtons_step(void **state) {
     (void)state;
-    start(0, (float)-log(1 + a)); /* the exact variance: h = a */
-    posterior_natural_start(one, logvar, N);
+    start(&method_natural, 0, (float)-log(1 + a)); /* the exact variance: h = a */
     memset(noise, 0, sizeof noise);
-    posterior_sample(z, mu, logvar, noise, N);
+    method_natural.place(&fit);
     gradient_at_z(a);
-    posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){1, 0, 0}, N);
+    config.curvature_rate = config.trust = 0;
+    fit.rate = 1;
+    method_natural.step(&fit);
     for (int i = 0; i < N; i++) assert_true(fabs(mu[i] - 1.5) < 1e-5 && fabs(logvar[i] + log(1 + a)) < 1e-5);
 }
 
 static void natural_has_the_prior_for_its_widest(void **state) {
     (void)state;
     double error;
-    start(0.5f, 0);
-    posterior_natural_start(one, logvar, N);
+    start(&method_natural, 0.5f, 0);
     natural(50, 0.1, 0.3, -0.5); /* a likelihood that curves downwards: the posterior is wider than the prior */
     for (int i = 0; i < N; i++) assert_true(logvar[i] <= 0);
-    assert_true(mean_of(one, &error) < -0.4);
-    start(0, -2); /* one that says nothing: back to the prior */
-    posterior_natural_start(one, logvar, N);
+    assert_true(mean_of(kept[0], &error) < -0.4);
+    start(&method_natural, 0, -2); /* one that says nothing: back to the prior */
     natural(50, 0.3, 0.3, 0);
     assert_true(posterior_kl(mu, logvar, N) < 1e-6 * N);
 }
@@ -94,11 +102,12 @@ static void natural_has_the_prior_for_its_widest(void **state) {
 static void natural_moves_no_further_than_its_trust(void **state) {
     (void)state;
     for (int trust = 0; trust <= 2; trust++) {
-        start(0, 0);
-        posterior_natural_start(one, logvar, N);
+        start(&method_natural, 0, 0);
         draw(0);
         for (int i = 0; i < N; i++) dz[i] = i % 2 ? 1000 : -1000;
-        posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){0.3, 0.3, trust}, N);
+        config.trust = trust;
+        fit.rate = 0.3;
+        method_natural.step(&fit);
         for (int i = 0; i < N; i++) {
             const double widths = fabs((double)mu[i]) / exp(0.5 * logvar[i]);
             assert_true((mu[i] < 0) == (i % 2 == 1) && (trust ? fabs(widths - trust) < 1e-4 * trust : widths > 2));
@@ -108,11 +117,11 @@ static void natural_moves_no_further_than_its_trust(void **state) {
 
 static void a_gradient_that_is_no_number_is_seen(void **state) {
     (void)state;
-    start(0, 0);
-    posterior_natural_start(one, logvar, N);
+    start(&method_natural, 0, 0);
     draw(0);
     for (int i = 0; i < N; i++) dz[i] = NAN;
-    posterior_natural(mu, logvar, one, dz, noise, (struct natural_rates){0.3, 0.3, 1}, N);
+    fit.rate = 0.3;
+    method_natural.step(&fit);
     assert_true(isnan(posterior_kl(mu, logvar, N)));
 }
 
@@ -121,24 +130,17 @@ static void langevin_visits_the_posterior(void **state) {
     enum { STEPS = 1000 };
     const double s = 0.1;
     const double b = 1 + a;
-    struct posterior_visits visits = {.sum = one, .pull_sum = two, .squares = three};
     double error;
-    start(0, 0);
-    for (int step = 0; step < STEPS; step++) {
-        memcpy(z, mu, sizeof z);
-        gradient_at_z(a);
-        draw(step);
-        posterior_langevin(mu, four, dz, noise, s, N);
-        if (2 * step >= STEPS) posterior_visit(&visits, mu, four, N);
-    }
-    assert_int_equal(visits.count, STEPS / 2);
+    start(&method_langevin, 0, 0);
+    config.steps = STEPS;
+    take(&method_langevin, STEPS, s, a);
     /* Across entries the chain's last place has the law of the discretised dynamics: variance 2s / (1 - (1 - s b)²). */
     const double own = 2 * s / (1 - (1 - s * b) * (1 - s * b));
     const double mean = mean_of(mu, &error);
     const double variance = error * error * N;
     assert_true(fabs(mean - 1.5) < 4 * error);
     if (!(fabs(variance / own - 1) < 0.06)) fail_msg("variance %.4f, exact %.4f", variance, own);
-    posterior_from_visits(mu, logvar, &visits, N);
+    method_langevin.finish(&fit);
     const double centre = mean_of(mu, &error);
     assert_true(fabs(centre - 1.5) < 4 * error);
     for (int i = 0; i < N; i++) z[i] = expf(logvar[i]);
@@ -150,29 +152,24 @@ static void langevin_visits_the_posterior(void **state) {
 
 static void langevin_without_a_likelihood_is_the_prior(void **state) {
     (void)state;
-    struct posterior_visits visits = {.sum = one, .pull_sum = two, .squares = three};
-    start(0.4f, 0);
-    memset(dz, 0, sizeof dz);
-    for (int step = 0; step < 5; step++) {
-        draw(step);
-        posterior_langevin(mu, four, dz, noise, 0.3, N);
-        posterior_visit(&visits, mu, four, N);
-    }
-    posterior_from_visits(mu, logvar, &visits, N);
+    start(&method_langevin, 0.4f, 0);
+    config.steps = 5;
+    take(&method_langevin, 5, 0.3, 0);
+    method_langevin.finish(&fit);
     assert_true(posterior_kl(mu, logvar, N) == 0);
 }
 
 static void adam_comes_near_the_posterior(void **state) {
     (void)state;
-    struct posterior_moments moments = {one, two, three, four};
     double error;
-    start(0, 0);
+    start(&method_adam, 0, 0);
     for (int s = 0; s < 2000; s++) {
         draw(s);
-        posterior_sample(z, mu, logvar, noise, N);
+        method_adam.place(&fit);
         gradient_at_z(a);
-        const double lr = 0.02 * (1 - s / 2000.0);
-        posterior_adam(mu, logvar, &moments, dz, noise, (struct posterior_step){lr, 0, s + 1}, N);
+        fit.step = s;
+        fit.rate = 0.02 * (1 - s / 2000.0);
+        method_adam.step(&fit);
     }
     const double mean = mean_of(mu, &error);
     const double width = mean_of(logvar, &error);
@@ -182,7 +179,7 @@ static void adam_comes_near_the_posterior(void **state) {
 
 static void log_ratio_is_that_of_the_two_densities(void **state) {
     (void)state;
-    start(0.7f, -1.3f);
+    start(&method_adam, 0.7f, -1.3f);
     draw(3);
     posterior_sample(z, mu, logvar, noise, N);
     double exact = 0;

@@ -1,0 +1,23 @@
+/* What the configuration asks of the tables whose rows are the values of a key. The tables lie above it, so it includes none of
+ * them: it declares here what it needs, and each function stands beside its table. */
+#ifndef CONFIG_CHOICES_H
+#define CONFIG_CHOICES_H
+
+#include "base/error.h"
+#include "ltm/config.h"
+
+struct choice {
+    const char *name;
+    const char *help; /* NULL where the key's own help says it */
+};
+
+/* fast.method, in latent/fast_method.c. The i-th row, name NULL behind the last. */
+struct choice fast_method_choice(int i);
+double fast_method_rate(const struct ltm_fast_config *config); /* what fast.lr = auto stands for */
+ltm_status fast_method_check(const struct ltm_config *config, struct ltm_error *error);
+
+/* slow.objective, in train/objective.c. */
+struct choice objective_choice(int i);
+ltm_status objective_check(const struct ltm_config *config, struct ltm_error *error);
+
+#endif

@@ -1,0 +1,11 @@
+/* The groups that a batch is cut into: what a thread takes at a time, and what sums are made of. */
+#ifndef CONFIG_SLOW_GROUPS_H
+#define CONFIG_SLOW_GROUPS_H
+
+#include "ltm/config.h"
+
+/* Sequences of a group, also where slow.group is auto; groups of a batch, of which the last may be smaller. */
+int slow_group(const struct ltm_config *config);
+int slow_groups(const struct ltm_config *config);
+
+#endif

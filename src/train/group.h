@@ -1,0 +1,16 @@
+/* One group of a batch, in a worker's hands, and its draws of z. */
+#ifndef TRAIN_GROUP_H
+#define TRAIN_GROUP_H
+
+#include "train/trainer.h"
+
+struct group {
+    struct trainer *trainer;
+    struct worker *w;
+    int first, count; /* sequences of the batch */
+};
+
+/* The sample-th draw of z = μ + σ ε, with noise that the fit has not seen, into the loop. */
+void group_draw(const struct group *group, int sample);
+
+#endif

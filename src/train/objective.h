@@ -1,0 +1,27 @@
+/* What the slow loop minimises: one row and one file each.
+ *
+ * To add one: copy objective_elbo.c to objective_NAME.c, name its row below and in objective.c, and give it a constant in
+ * enum ltm_objective (ltm/config.h). Its name is then a value of slow.objective; nothing else knows it. */
+#ifndef TRAIN_OBJECTIVE_H
+#define TRAIN_OBJECTIVE_H
+
+#include "train/group.h"
+
+struct objective {
+    const char *name, *help;
+    int passes; /* work of a draw, in forward passes: 3 for forward and backward, and what weigh does besides */
+    /* What each of the group's S draws of z counts in its gradient, into shares (count, S), 1 in all for a sequence. Scores
+     * that it finds on its way go into scores (count). */
+    void (*weigh)(const struct group *group, double *shares, struct sequence_score *scores);
+    double (*loss)(const struct sequence_score *score); /* that of a sequence, nats, once all draws are done */
+    /* What the objective asks of other keys, LTM_INVALID with a sentence; NULL: nothing. */
+    ltm_status (*check)(const struct ltm_config *config, struct ltm_error *error);
+};
+
+extern const struct objective objective_elbo;
+extern const struct objective objective_iwae;
+
+/* The row of slow.objective. */
+const struct objective *objective_of(const struct ltm_config *config);
+
+#endif
