@@ -20,4 +20,7 @@ ltm_status fast_method_check(const struct ltm_config *config, struct ltm_error *
 struct choice objective_choice(int i);
 ltm_status objective_check(const struct ltm_config *config, struct ltm_error *error);
 
+/* slow.optimizer, in train/optimiser.c. */
+struct choice optimiser_choice(int i);
+
 #endif

@@ -63,6 +63,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
     X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \
       "parts of a batch that processes send the gradient's sums of: fewer send less; 0 = each group is one")           \
+    X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "what steps the decoder's weights")         \
     X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
     X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                      \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \

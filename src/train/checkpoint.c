@@ -117,7 +117,7 @@ cleanup:
 }
 
 /* Process 0's work. Once the paths are known it takes the others' moments, whatever fails: they are already sending. */
-static ltm_status write_all(const char *run, const struct decoder *decoder, const struct adamw *adam,
+static ltm_status write_all(const char *run, const struct decoder *decoder, const struct optimiser *optimiser,
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error) {
     char checkpoints[LTM_PATH_MAX];
@@ -134,21 +134,21 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     const bool named = status == LTM_OK;
     if (named) status = begin_folder(draft, decoder, config, state, digest, error);
     if (status == LTM_OK)
-        status = moments_write(path, adam, &decoder->plan.table, error);
+        status = moments_write(path, optimiser, &decoder->plan.table, error);
     else
-        moments_write(NULL, adam, &decoder->plan.table, &second);
+        moments_write(NULL, optimiser, &decoder->plan.table, &second);
     if (status == LTM_OK) status = end_folder(draft, state, tokenizer, error);
     if (status == LTM_OK) return install(checkpoints, draft, state, error);
     if (named) folder_remove(draft, NULL);
     return status;
 }
 
-ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
+ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct optimiser *optimiser,
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error) {
     const ltm_status status = processes_rank() == 0
-                                  ? write_all(run, decoder, adam, config, state, tokenizer, digest, error)
-                                  : moments_write(NULL, adam, &decoder->plan.table, error);
+                                  ? write_all(run, decoder, optimiser, config, state, tokenizer, digest, error)
+                                  : moments_write(NULL, optimiser, &decoder->plan.table, error);
     return processes_agree(status, error);
 }
 
@@ -206,7 +206,7 @@ static ltm_status check_step(const json_t *root, const struct safetensors *weigh
 }
 
 /* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */
-static ltm_status read_folder(const char *folder, struct decoder *decoder, struct adamw *adam,
+static ltm_status read_folder(const char *folder, struct decoder *decoder, struct optimiser *optimiser,
                               const struct ltm_config *config, struct checkpoint_state *state,
                               struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -226,10 +226,10 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
     TRY(weights_read(decoder->weights, &decoder->plan.table, "", weights, error));
-    TRY(moments_read(adam, &decoder->plan.table, moments, error));
+    TRY(moments_read(optimiser, &decoder->plan.table, moments, error));
     checkpoint_state_take(state, root);
-    adam->count = state->step;
-    adam->skipped = state->skipped;
+    optimiser->count = state->step;
+    optimiser->skipped = state->skipped;
 cleanup:
     json_decref(root);
     safetensors_close(weights);
@@ -248,9 +248,9 @@ static ltm_status tidy(const char *checkpoints, const struct checkpoint_state *s
 }
 
 /* `folder` gets the one that was read. */
-static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct decoder *decoder, struct adamw *adam,
-                              const struct ltm_config *config, struct checkpoint_state *state,
-                              const struct ltm_watch *watch, struct ltm_error *error) {
+static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct decoder *decoder,
+                              struct optimiser *optimiser, const struct ltm_config *config,
+                              struct checkpoint_state *state, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char checkpoints[LTM_PATH_MAX];
     char line[2048];
@@ -263,7 +263,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
     for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
         if (checkpoint_step_of(names[i]) < 0) continue;
         TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
-        status = read_folder(folder, decoder, adam, config, state, error);
+        status = read_folder(folder, decoder, optimiser, config, state, error);
         if (status == LTM_OK) status = tidy(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;
@@ -278,14 +278,14 @@ cleanup:
 }
 
 /* What process 0 has read, to the others. */
-static ltm_status spread(const char *folder, struct decoder *decoder, struct adamw *adam,
+static ltm_status spread(const char *folder, struct decoder *decoder, struct optimiser *optimiser,
                          struct checkpoint_state *state, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     struct safetensors *moments = NULL;
     TRY(processes_broadcast(state, sizeof *state, error));
-    adam->count = state->step;
-    adam->skipped = state->skipped;
+    optimiser->count = state->step;
+    optimiser->skipped = state->skipped;
     if (state->step == 0) return LTM_OK;
     TRY(processes_broadcast(decoder->weights, decoder->plan.table.size * sizeof(float), error));
     if (processes_rank() == 0) {
@@ -293,13 +293,13 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct ada
         if (status == LTM_OK) status = safetensors_open(&moments, path, error);
     }
     TRY(processes_agree(status, error));
-    TRY(moments_spread(adam, &decoder->plan.table, moments, error));
+    TRY(moments_spread(optimiser, &decoder->plan.table, moments, error));
 cleanup:
     safetensors_close(moments);
     return status;
 }
 
-ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
+ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct optimiser *optimiser,
                                   const struct ltm_config *config, struct checkpoint_state *state,
                                   const struct ltm_watch *watch, struct ltm_error *error) {
     char folder[LTM_PATH_MAX];
@@ -307,10 +307,10 @@ ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, stru
     state->step = 0;
     state->best_bound = INFINITY;
     state->best_step = -1;
-    if (processes_rank() == 0) status = read_newest(folder, run, decoder, adam, config, state, watch, error);
+    if (processes_rank() == 0) status = read_newest(folder, run, decoder, optimiser, config, state, watch, error);
     status = processes_agree(status, error);
     if (status != LTM_OK || processes_count() == 1) return status;
-    return spread(folder, decoder, adam, state, error);
+    return spread(folder, decoder, optimiser, state, error);
 }
 
 ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error) {

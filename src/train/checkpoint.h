@@ -15,20 +15,20 @@
 #include "ltm/config.h"
 #include "ltm/watch.h"
 #include "model/decoder.h"
-#include "train/adamw.h"
 #include "train/checkpoint_state.h"
+#include "train/optimiser.h"
 
 /* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove
  * older ones but the one before and the best. tokenizer: path of a model to copy, or NULL. */
-ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct adamw *adam,
+ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct optimiser *optimiser,
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error);
 
-/* Read the newest whole checkpoint of the run into decoder and adam; state->step = 0 when there is none. LTM_MISMATCH when it
+/* Read the newest whole checkpoint of the run into decoder and optimiser; state->step = 0 when there is none. LTM_MISMATCH when it
  * was written under another configuration than `config` or with another corpus than state->corpus: the first key that
  * differs is named (those that change no result, such as run.threads and paths, may). A damaged one is named
  * in a message and the one before it used; LTM_CORRUPT when all are. */
-ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct adamw *adam,
+ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct optimiser *optimiser,
                                   const struct ltm_config *config, struct checkpoint_state *state,
                                   const struct ltm_watch *watch, struct ltm_error *error);
 

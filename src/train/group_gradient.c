@@ -29,11 +29,12 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const int S = c->slow.samples;
     const int first = group->first;
     const int count = group->count;
-    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->adam.count, 0, 0}, w->numbers};
+    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
+                                     w->numbers};
     struct sequence_score *scores = trainer->scores + first;
     worker_begin(w, trainer->source, trainer->first + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
-    w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->adam.count);
+    w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->optimiser.count);
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
     for (int g = 0; g < count; g++)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};

@@ -11,7 +11,7 @@ struct draw_takers {
     struct gradient_taker (*of_draw)(void *user, int draw);
 };
 
-/* Of the slow step after trainer->adam.count of them. The group's part of trainer->scores is filled in. */
+/* Of the slow step after trainer->optimiser.count of them. The group's part of trainer->scores is filled in. */
 void group_gradient(const struct group *group, const struct draw_takers *takers);
 
 #endif

@@ -11,14 +11,10 @@
 #include "base/safetensors.h"
 #include "model/model_file.h"
 
-static const char *const prefixes[2] = {"first.", "second."};
-
 /* ---- Writing ---- */
 
 struct gathering {
-    const float *moments[2];
-    const struct optimiser_shards *shards;
-    float *slice; /* another process's */
+    const struct optimiser *optimiser;
     bool done;
 };
 
@@ -28,18 +24,19 @@ static size_t bytes_of(struct range range) { return (range.end - range.begin) * 
  * more still gets all slices from the others, who wait to be rid of them; draft NULL writes nothing. */
 static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error *error) {
     struct gathering *g = user;
-    const struct optimiser_shards *shards = g->shards;
+    const struct optimiser *o = g->optimiser;
+    const struct optimiser_shards *shards = o->shards;
     const int n = shards->processes;
     ltm_status status = LTM_OK;
     g->done = true;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < o->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
             for (int turn = 0; turn < n; turn++) {
                 const int owner = (turn + p) % n;
                 const size_t bytes = bytes_of(optimiser_shards_slice(shards, p, owner));
-                const float *data = owner == 0 ? g->moments[k] + shards->pieces[p].at : g->slice;
+                const float *data = owner == 0 ? o->state[k] + shards->pieces[p].at : o->slice;
                 if (bytes && owner > 0) {
-                    ltm_status received = processes_receive(owner, g->slice, bytes, error);
+                    ltm_status received = processes_receive(owner, o->slice, bytes, error);
                     if (received != LTM_OK) return received;
                 }
                 if (status == LTM_OK && draft) status = file_write(draft, data, bytes, error);
@@ -49,31 +46,34 @@ static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error 
     return status;
 }
 
-static ltm_status send_own(const struct adamw *adam, const struct optimiser_shards *shards, struct ltm_error *error) {
-    const float *const moments[2] = {adam->first, adam->second};
-    for (int k = 0; k < 2; k++) {
+static ltm_status send_own(const struct optimiser *optimiser, struct ltm_error *error) {
+    const struct optimiser_shards *shards = optimiser->shards;
+    for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
             const struct piece *piece = &shards->pieces[p];
-            ltm_status status = processes_send(0, moments[k] + piece->at, bytes_of(piece->own), error);
+            ltm_status status = processes_send(0, optimiser->state[k] + piece->at, bytes_of(piece->own), error);
             if (status != LTM_OK) return status;
         }
     }
     return LTM_OK;
 }
 
-ltm_status moments_write(const char *path, const struct adamw *adam, const struct weight_table *table,
+ltm_status moments_write(const char *path, const struct optimiser *optimiser, const struct weight_table *table,
                          struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    const struct optimiser_kind *kind = optimiser->kind;
     const size_t n = (size_t)table->count;
+    const size_t all = n * (size_t)kind->states;
     static const struct safetensors_pair metadata = {"format", "ltm-1"};
     char(*names)[64] = NULL;
     struct safetensors_tensor *tensors = NULL;
-    struct gathering g = {.moments = {adam->first, adam->second}, .shards = adam->shards, .slice = adam->slice};
-    if (adam->shards->rank > 0) return send_own(adam, adam->shards, error);
-    TRY(NEW_ARRAY(names, 2 * n, "metadata", error));
-    TRY(NEW_ARRAY(tensors, 2 * n, "metadata", error));
-    for (size_t k = 0; k < 2; k++) weights_describe(tensors + k * n, names + k * n, table, prefixes[k], NULL);
-    if (path) TRY(safetensors_write_data(path, tensors, 2 * n, &metadata, 1, gather, &g, error));
+    struct gathering g = {.optimiser = optimiser};
+    if (optimiser->shards->rank > 0) return send_own(optimiser, error);
+    TRY(NEW_ARRAY(names, all, "metadata", error));
+    TRY(NEW_ARRAY(tensors, all, "metadata", error));
+    for (int k = 0; k < kind->states; k++)
+        weights_describe(tensors + (size_t)k * n, names + (size_t)k * n, table, kind->prefixes[k], NULL);
+    if (path) TRY(safetensors_write_data(path, tensors, all, &metadata, 1, gather, &g, error));
 cleanup:
     if (!g.done) gather(&g, NULL, NULL);
     free(names);
@@ -91,46 +91,47 @@ static void copy_part(float *slice, struct range range, const struct weight *w, 
     if (from < to) memcpy(slice + (from - range.begin), data + (from - w->offset), (to - from) * sizeof *slice);
 }
 
-ltm_status moments_read(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+ltm_status moments_read(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                         struct ltm_error *error) {
-    const struct optimiser_shards *shards = adam->shards;
-    float *const moments[2] = {adam->first, adam->second};
-    for (int k = 0; k < 2; k++) {
+    const struct optimiser_shards *shards = optimiser->shards;
+    for (int k = 0; k < optimiser->kind->states; k++) {
         for (int i = 0; i < table->count; i++) {
             const void *data;
-            ltm_status status = weight_data(&data, &table->weights[i], prefixes[k], file, error);
+            ltm_status status = weight_data(&data, &table->weights[i], optimiser->kind->prefixes[k], file, error);
             if (status != LTM_OK) return status;
             for (int p = 0; p < shards->count; p++)
-                copy_part(moments[k] + shards->pieces[p].at, shards->pieces[p].own, &table->weights[i], data);
+                copy_part(optimiser->state[k] + shards->pieces[p].at, shards->pieces[p].own, &table->weights[i], data);
         }
     }
     return LTM_OK;
 }
 
-static ltm_status send_slice(int to, struct range range, int k, float *slice, const struct weight_table *table,
-                             const struct safetensors *file, struct ltm_error *error) {
+static ltm_status send_slice(int to, struct range range, const char *prefix, float *slice,
+                             const struct weight_table *table, const struct safetensors *file,
+                             struct ltm_error *error) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
         const void *data;
         if (w->offset >= range.end || w->offset + weight_size(w) <= range.begin) continue;
-        ltm_status status = weight_data(&data, w, prefixes[k], file, error);
+        ltm_status status = weight_data(&data, w, prefix, file, error);
         if (status != LTM_OK) return status;
         copy_part(slice, range, w, data);
     }
     return processes_send(to, slice, bytes_of(range), error);
 }
 
-ltm_status moments_spread(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+ltm_status moments_spread(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                           struct ltm_error *error) {
-    const struct optimiser_shards *shards = adam->shards;
-    float *const moments[2] = {adam->first, adam->second};
+    const struct optimiser_shards *shards = optimiser->shards;
     ltm_status status = LTM_OK;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
             const struct piece *piece = &shards->pieces[p];
-            if (shards->rank > 0) TRY(processes_receive(0, moments[k] + piece->at, bytes_of(piece->own), error));
+            if (shards->rank > 0)
+                TRY(processes_receive(0, optimiser->state[k] + piece->at, bytes_of(piece->own), error));
             for (int r = 1; shards->rank == 0 && r < shards->processes; r++)
-                TRY(send_slice(r, optimiser_shards_slice(shards, p, r), k, adam->slice, table, file, error));
+                TRY(send_slice(r, optimiser_shards_slice(shards, p, r), optimiser->kind->prefixes[k], optimiser->slice,
+                               table, file, error));
         }
     }
 cleanup:

@@ -1,23 +1,23 @@
-/* optimizer.safetensors: first.NAME and second.NAME, the moments of every weight, as one file whatever the number of processes
+/* optimizer.safetensors: the optimiser's state of every weight (adamw: first.NAME and second.NAME, its moments), as one file whatever the number of processes
  * that keep them. Process 0 alone reads and writes it, a slice at a time, and exchanges the slices with their owners. */
 #ifndef TRAIN_MOMENTS_FILE_H
 #define TRAIN_MOMENTS_FILE_H
 
 #include "stages/weights.h"
-#include "train/adamw.h"
+#include "train/optimiser.h"
 
 struct safetensors;
 
 /* Called by all processes. In process 0, path NULL lets the others send all the same, and writes nothing. */
-ltm_status moments_write(const char *path, const struct adamw *adam, const struct weight_table *table,
+ltm_status moments_write(const char *path, const struct optimiser *optimiser, const struct weight_table *table,
                          struct ltm_error *error);
 
 /* Process 0's own slices; every tensor is checked. */
-ltm_status moments_read(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+ltm_status moments_read(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                         struct ltm_error *error);
 
 /* Called by all processes: process 0 gives the others theirs, out of a file that is checked; elsewhere file is NULL. */
-ltm_status moments_spread(struct adamw *adam, const struct weight_table *table, const struct safetensors *file,
+ltm_status moments_spread(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                           struct ltm_error *error);
 
 #endif

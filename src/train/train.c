@@ -19,7 +19,7 @@ static ltm_status report(struct session *s, const struct ltm_train_record *recor
 }
 
 static struct ltm_train_record new_record(const struct session *s) {
-    const int64_t step = s->trainer.adam.count;
+    const int64_t step = s->trainer.optimiser.count;
     return (struct ltm_train_record){.step = step,
                                      .steps = s->trainer.steps,
                                      .tokens = step * s->config.slow.batch * s->config.model.sequence,
@@ -27,12 +27,12 @@ static struct ltm_train_record new_record(const struct session *s) {
 }
 
 static ltm_status save(struct session *s, struct ltm_error *error) {
-    s->state.step = s->trainer.adam.count;
+    s->state.step = s->trainer.optimiser.count;
     s->state.seconds = trained_seconds(s);
     ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
     status = processes_agree(status, error);
     if (status != LTM_OK) return status;
-    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.adam, &s->config, &s->state,
+    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
 }
 
@@ -52,14 +52,15 @@ static void count_diverged(struct session *s, const struct ltm_train_record *rec
 static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, const struct ltm_train_record *record,
                                  struct ltm_error *error) {
     const bool spoilt = fault->kind == FAULT_WEIGHT;
-    const bool kept = !spoilt && s->trainer.adam.count > 0;
+    const bool kept = !spoilt && s->trainer.optimiser.count > 0;
     const bool in_a_row = s->config.run.on_nonfinite == LTM_NONFINITE_SKIP && !spoilt;
     char where[64] = "";
     ltm_status status = kept ? save(s, error) : LTM_OK;
     if (status == LTM_OK)
         status = report(s, record, error); /* behind what the checkpoint counts: a resume makes it anew */
     if (status != LTM_OK) return status;
-    if (kept) snprintf(where, sizeof where, " (kept in checkpoints/step-%08lld)", (long long)s->trainer.adam.count);
+    if (kept)
+        snprintf(where, sizeof where, " (kept in checkpoints/step-%08lld)", (long long)s->trainer.optimiser.count);
     return fail(error, LTM_NUMERIC, "slow step %lld of %lld: %s; %s%s", (long long)record->step,
                 (long long)record->steps, record->nonfinite,
                 spoilt     ? "go back to an earlier checkpoint, or begin anew in another run.dir"
@@ -194,10 +195,10 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status == LTM_OK) status = save(s, error);
         if (status != LTM_OK) return status;
     }
-    while (s->trainer.adam.count < s->trainer.steps) {
+    while (s->trainer.optimiser.count < s->trainer.steps) {
         ltm_status status = processes_agree(slow_step(s, error), error);
         if (status != LTM_OK) return status;
-        const int64_t step = s->trainer.adam.count;
+        const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
         const bool stop = processes_any(is_stopped(s)) && !last;
         if (last || due(step, c->run.eval_every)) status = processes_agree(score_heldout(s, error), error);
@@ -225,8 +226,8 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
     if (status == LTM_OK) status = run(&s, error);
     if (result) {
         *result =
-            (struct ltm_train_result){.step = s.trainer.adam.count,
-                                      .tokens = s.trainer.adam.count * config->slow.batch * config->model.sequence,
+            (struct ltm_train_result){.step = s.trainer.optimiser.count,
+                                      .tokens = s.trainer.optimiser.count * config->slow.batch * config->model.sequence,
                                       .best_bound = s.state.best_bound,
                                       .best_step = s.state.best_step,
                                       .skipped = s.state.skipped,

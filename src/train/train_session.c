@@ -173,7 +173,7 @@ static ltm_status open_log(struct session *s, struct ltm_error *error) {
 static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct ltm_config *c = &s->config;
-    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.adam, c, &s->state, &s->hooks->watch, error));
+    TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.optimiser, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
         weights_initialise(s->decoder->weights, &s->decoder->plan.table, c->latent_init_scale, c->run.seed);
     else

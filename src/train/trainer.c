@@ -43,11 +43,12 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
                          struct ltm_error *error) {
     const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
     const size_t weights = plan->table.size;
+    const size_t states = (size_t)optimiser_kind_of(&config->slow)->states;
     struct optimiser_shards shards;
     ltm_status status = optimiser_shards_create(&shards, &plan->table, processes_count(), processes_rank(), error);
     if (status != LTM_OK) return status;
-    *bytes = PROGRAM_BYTES + (weights + 2 * shards.own) * sizeof(float) + gradient_sum_bytes(config, &shards, weights) +
-             (in_bf16 ? decoder_packed_bytes(plan) : 0) +
+    *bytes = PROGRAM_BYTES + (weights + states * shards.own) * sizeof(float) +
+             gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
              workers_bytes(plan, &config->fast, trainer_threads(config), config->slow.group, config->model.sequence,
                            trainer_gradients(), in_bf16);
     optimiser_shards_free(&shards);
@@ -67,10 +68,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     TRY(optimiser_shards_create(&trainer->state, &decoder->plan.table, processes_count(), processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
-    TRY(NEW_ARRAY(trainer->adam.first, trainer->state.own, "optimiser state", error));
-    TRY(NEW_ARRAY(trainer->adam.second, trainer->state.own, "optimiser state", error));
-    if (processes_count() > 1) TRY(NEW_ARRAY(trainer->adam.slice, PIECE, "optimiser state", error));
-    trainer->adam.shards = &trainer->state;
+    TRY(optimiser_create(&trainer->optimiser, &config->slow, &trainer->state, error));
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
     TRY(workers_create(&trainer->workers, decoder, &config->fast, trainer_threads(config), config->slow.group,
                        config->model.sequence, trainer_gradients(), error));
@@ -90,9 +88,7 @@ void trainer_free(struct trainer *trainer) {
     free(trainer->slices);
     free(trainer->scores);
     free(trainer->shares);
-    free(trainer->adam.first);
-    free(trainer->adam.second);
-    free(trainer->adam.slice);
+    optimiser_free(&trainer->optimiser);
     *trainer = (struct trainer){0};
 }
 
@@ -121,7 +117,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     const int transfers = gradient->exchange ? 1 : 0;
     ltm_status status = LTM_OK;
     atomic_int next = 0;
-    trainer->first = trainer->adam.count * batch;
+    trainer->first = trainer->optimiser.count * batch;
     memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
     TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, trainer->first, batch, error));
     if (!(trainer->batch_weight > 0))
@@ -164,7 +160,7 @@ static double clip_scale(const struct ltm_slow_config *slow, double norm) {
     return slow->clip > 0 && norm > slow->clip ? slow->clip / norm : 1;
 }
 
-/* AdamW squares the clipped gradient in fp32. From an infinite square a weight's second moment would never come back, and the weight
+/* An optimiser squares the clipped gradient in fp32. From an infinite square a weight's second moment would never come back, and the weight
  * never move again. With finite squares, moments and weights that were finite before a step are so behind it: only this needs
  * to be looked at. */
 static bool can_be_squared(const struct ltm_slow_config *slow, double norm) {
@@ -179,7 +175,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
     TRY(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
     TRY(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));
-    *done = (struct slow_step){.lr = slow_rate(&c->slow, trainer->adam.count, trainer->steps)};
+    *done = (struct slow_step){.lr = slow_rate(&c->slow, trainer->optimiser.count, trainer->steps)};
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
@@ -200,13 +196,13 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     const int threads = trainer->config.run.threads;
     ltm_status status = trainer_gradient(trainer, done, error);
     if (status != LTM_OK || done->fault.kind) return status;
-    adamw_step(&trainer->adam, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->plan.table, c,
-               done->lr, clip_scale(c, done->grad_norm), threads);
+    optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->plan.table,
+                     c, done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
 }
 
 void trainer_skip(struct trainer *trainer) {
-    trainer->adam.count++;
-    trainer->adam.skipped++;
+    trainer->optimiser.count++;
+    trainer->optimiser.skipped++;
 }

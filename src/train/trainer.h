@@ -1,6 +1,6 @@
 /* The slow step: fit the posteriors of a batch, then one step of the decoder's weights (paper, algorithm 1).
  *
- * Memory with P weights, in floats: weights, gradient and two moments, 4 P; in bf16 one more P, the weights packed twice;
+ * Memory with P weights, in floats: weights, gradient and the optimiser's state (two moments), 4 P; in bf16 one more P, the weights packed twice;
  * and for each thread a workspace that holds the gradients of one layer and of the embedding, less than one more P.
  *
  * Processes divide the batch's groups, and the optimiser's state: each of n sums the gradient of its share of the weights,
@@ -14,8 +14,8 @@
 #include "latent/workers.h"
 #include "ltm/config.h"
 #include "text/sequence_source.h"
-#include "train/adamw.h"
 #include "train/gradient_sum.h"
+#include "train/optimiser.h"
 #include "train/optimiser_shards.h"
 
 struct trainer {
@@ -26,7 +26,7 @@ struct trainer {
     struct gradient_sum gradient;
     double *squares; /* [state.grains] */
     size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
-    struct adamw adam;
+    struct optimiser optimiser;
     struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
     double batch_weight;           /* what all tokens of the batch count */
     double *shares;                /* [batch, slow.samples]: what each draw counts (train/objective.h) */
@@ -67,12 +67,12 @@ struct slow_step {
     struct fault fault;
 };
 
-/* trainer->gradient.total += the gradient of the loss over the batch of the slow step after trainer->adam.count of them, with all
+/* trainer->gradient.total += the gradient of the loss over the batch of the slow step after trainer->optimiser.count of them, with all
  * processes, which all get the same `done`; with a fault in it the total is zero. The fitted posteriors are taken as given:
  * no gradient goes through the fast loop. */
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
-/* Take the slow step after trainer->adam.count of them, with all processes. With a fault in `done` it was not taken:
+/* Take the slow step after trainer->optimiser.count of them, with all processes. With a fault in `done` it was not taken:
  * weights, moments and count are as they were. */
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 

@@ -34,7 +34,7 @@
 #include "nn/self_attention.h"
 #include "nn/swiglu.h"
 #include "stages/model_shape.h"
-#include "train/adamw.h"
+#include "train/optimiser.h"
 
 struct named_config {
     const char *name;
@@ -168,18 +168,17 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct optimiser_shards shards;
     must(optimiser_shards_create(&shards, &rig->decoder->plan.table, 1, 0, &error), &error);
     float *gradient = calloc(shards.own, sizeof(float));
-    struct adamw adam = {
-        .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
+    struct optimiser slow;
     ltm_config_defaults(&c);
+    must(optimiser_create(&slow, &c.slow, &shards, &error), &error);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
-        adamw_step(&adam, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1, rig->threads);
+        optimiser_update(&slow, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1, rig->threads);
         *optimiser = seconds_now() - began;
         must(decoder_pack(rig->decoder, rig->threads, &error), &error);
         *packing = seconds_now() - began - *optimiser;
     }
-    free(adam.first);
-    free(adam.second);
+    optimiser_free(&slow);
     free(gradient);
     optimiser_shards_free(&shards);
 }

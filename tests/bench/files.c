@@ -14,8 +14,8 @@
 #include "ltm/train.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
-#include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/optimiser.h"
 
 enum { TOKENS = 1 << 24, SHARD_HEADER = 256 };
 
@@ -68,20 +68,20 @@ static double checkpoint_seconds(const char *run, const struct ltm_config *confi
     struct ltm_error error;
     struct decoder *decoder;
     struct optimiser_shards shards;
+    struct optimiser optimiser;
     double seconds = 0;
     must(decoder_create(&decoder, &config->model, &error), &error);
     weights_initialise(decoder->weights, &decoder->plan.table, 1, 1);
     must(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error), &error);
-    const struct adamw adam = {
-        .first = calloc(shards.own, sizeof(float)), .second = calloc(shards.own, sizeof(float)), .shards = &shards};
+    must(optimiser_create(&optimiser, &config->slow, &shards, &error), &error);
     must(folder_create(run, &error), &error);
     for (int i = 1; i <= ROUNDS; i++) {
         const struct checkpoint_state state = {.step = i, .best_bound = INFINITY};
         const double began = seconds_now();
-        must(checkpoint_write(run, decoder, &adam, config, &state, NULL, "", &error), &error);
+        must(checkpoint_write(run, decoder, &optimiser, config, &state, NULL, "", &error), &error);
         seconds = seconds_now() - began;
     }
-    free(adam.first), free(adam.second);
+    optimiser_free(&optimiser);
     optimiser_shards_free(&shards);
     decoder_free(decoder);
     return seconds;

@@ -50,6 +50,31 @@ static void defaults_are_valid_and_are_what_the_help_says(void **state) {
     assert_string_equal(config.eval.split, "heldout");
 }
 
+static void choices_are_those_that_can_be_set(void **state) {
+    (void)state;
+    static const struct {
+        const char *key;
+        int count;
+        bool explained; /* value by value: a row of a table */
+    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 1, true},
+                   {"fast.schedule", 2, false}, {"run.precision", 3, false}, {"fast.steps", 0, false},
+                   {"no.key", 0, false}};
+    for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
+        const char *name;
+        const char *help = NULL;
+        int count = 0;
+        for (; (name = ltm_config_choice(choices[k].key, count, &help)); count++) {
+            struct ltm_config config = defaults();
+            char value[LTM_PATH_MAX];
+            assert_int_equal(ltm_config_set(&config, choices[k].key, name, &error), LTM_OK);
+            assert_int_equal(ltm_config_get(&config, choices[k].key, value, sizeof value, &error), LTM_OK);
+            assert_string_equal(value, name);
+            assert_int_equal(help != NULL, choices[k].explained);
+        }
+        assert_int_equal(count, choices[k].count);
+    }
+}
+
 static void every_key_survives_writing_and_reading(void **state) {
     (void)state;
     static const char *const settings[] = {"model.dim=96",
@@ -160,6 +185,8 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("fast.lr=nan", "a number from 0");
     assert_refused("fast.method=sgd", "use adam or natural or langevin");
     assert_refused("fast.noise=old", "use fresh or fixed");
+    assert_refused("slow.objective=map", "use elbo or iwae");
+    assert_refused("slow.optimizer=sgd", "use adamw");
     assert_refused("data.corpus=a\nb", "a control character");
     assert_refused("data.corpus= a", "a space");
     assert_refused("data.corpus=a ;b", "comment");
@@ -299,6 +326,7 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_valid_and_are_what_the_help_says),
+        cmocka_unit_test(choices_are_those_that_can_be_set),
         cmocka_unit_test(every_key_survives_writing_and_reading),
         cmocka_unit_test(reals_print_with_the_fewest_digits_that_read_back),
         cmocka_unit_test(counts_may_be_short),

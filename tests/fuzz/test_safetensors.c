@@ -39,14 +39,12 @@ static void look_at_tensors(const struct safetensors *file, size_t size) {
 static void read_moments(const struct safetensors *file, const struct decoder *decoder) {
     struct ltm_error error = {0};
     struct optimiser_shards shards;
+    const struct ltm_slow_config slow = {.optimiser = LTM_OPTIMISER_ADAMW};
     FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error) == LTM_OK);
-    struct adamw adam = {.shards = &shards};
-    adam.first = calloc(shards.own ? shards.own : 1, sizeof *adam.first);
-    adam.second = calloc(shards.own ? shards.own : 1, sizeof *adam.second);
-    FUZZ_CHECK(adam.first && adam.second);
-    fuzz_ok(moments_read(&adam, &decoder->plan.table, file, &error), &error);
-    free(adam.first);
-    free(adam.second);
+    struct optimiser optimiser;
+    FUZZ_CHECK(optimiser_create(&optimiser, &slow, &shards, &error) == LTM_OK);
+    fuzz_ok(moments_read(&optimiser, &decoder->plan.table, file, &error), &error);
+    optimiser_free(&optimiser);
     optimiser_shards_free(&shards);
 }
 

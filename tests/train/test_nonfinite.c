@@ -118,11 +118,12 @@ static void open_spoilt(struct rig *rig, const struct ltm_config *config, int64_
 
 static void all_is_as_it_was(struct rig *rig, const float *weights) {
     const size_t n = rig->trainer.state.own;
-    const float *zero[] = {rig->trainer.gradient.total, rig->trainer.adam.first, rig->trainer.adam.second};
+    const float *zero[] = {rig->trainer.gradient.total, rig->trainer.optimiser.state[0],
+                           rig->trainer.optimiser.state[1]};
     assert_memory_equal(rig->decoder->weights, weights, sizeof(float) * rig->decoder->plan.table.size);
     for (int i = 0; i < 3; i++)
         for (size_t j = 0; j < n; j++) assert_true(zero[i][j] == 0);
-    assert_int_equal(rig->trainer.adam.count, 0);
+    assert_int_equal(rig->trainer.optimiser.count, 0);
 }
 
 static float *copy_weights(const struct rig *rig) {
@@ -191,7 +192,7 @@ static void a_skipped_step_is_none_of_the_moments_business(void **state) {
     assert_int_equal(done.fault.kind, FAULT_NONE);
     assert_int_equal(rig.trainer.source->place(rig.trainer.source, rig.trainer.first),
                      first); /* the batch after those that were skipped */
-    assert_int_equal(rig.trainer.adam.count, 4);
+    assert_int_equal(rig.trainer.optimiser.count, 4);
     double most = 0;
     for (size_t i = 0; i < rig.decoder->plan.table.size; i++)
         most = fmax(most, fabs((double)rig.decoder->weights[i] - (double)before[i]));
@@ -244,7 +245,7 @@ static void a_weight_and_a_norm_that_nobody_can_square_are_named(void **state) {
     assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
     assert_true(done.fault.kind == FAULT_NONE && done.grad_norm > 1e18); /* clipped, it can be squared */
     assert_true(vector_finite(rig.decoder->weights, rig.decoder->plan.table.size));
-    assert_true(vector_finite(rig.trainer.adam.second, rig.trainer.state.own));
+    assert_true(vector_finite(rig.trainer.optimiser.state[1], rig.trainer.state.own));
     close_rig(&rig);
     c.slow.clip = 0;
     open_rig(&rig, &c);

@@ -33,7 +33,7 @@ static const char *write_run(const char *name, int more, const char *digest) {
     assert_int_equal(ltm_tokenizer_vocab(opened), 29 + more);
     open_rig(&rig, &c);
     assert_ok(folder_create(run, &error));
-    assert_ok(checkpoint_write(run, rig.decoder, &rig.trainer.adam, &c, &state, tokenizer,
+    assert_ok(checkpoint_write(run, rig.decoder, &rig.trainer.optimiser, &c, &state, tokenizer,
                                digest ? digest : ltm_tokenizer_digest(opened), &error));
     close_rig(&rig);
     ltm_tokenizer_close(opened);
@@ -90,7 +90,8 @@ static ltm_status resume(const char *run, int64_t *step) {
     struct checkpoint_state state = {0};
     struct rig rig;
     open_rig(&rig, &c);
-    const ltm_status status = checkpoint_read_newest(run, rig.decoder, &rig.trainer.adam, &c, &state, NULL, &error);
+    const ltm_status status =
+        checkpoint_read_newest(run, rig.decoder, &rig.trainer.optimiser, &c, &state, NULL, &error);
     *step = state.step;
     close_rig(&rig);
     return status;

@@ -192,7 +192,7 @@ static void test_kl_warmup(void **state) {
 
     struct rig rig;
     open_rig(&rig, &c);
-    rig.trainer.adam.count = 4;
+    rig.trainer.optimiser.count = 4;
     const double after = gradient_of(&rig).kl;
     rig.trainer.config.slow.kl_warmup = 0;
     assert_true(gradient_of(&rig).kl == after);

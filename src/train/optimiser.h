@@ -1,0 +1,80 @@
+/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm, the rate.
+ *
+ * To add one: copy optimiser_adamw.c to optimiser_NAME.c, name its row below and in optimiser.c, and give it a constant in
+ * enum ltm_optimiser (ltm/config.h). Its name is then a value of slow.optimizer; nothing else knows it.
+ *
+ * Each process keeps the state of its share of the weights (optimiser_shards.h). Every figure is the same for any number of
+ * threads and processes. */
+#ifndef TRAIN_OPTIMISER_H
+#define TRAIN_OPTIMISER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ltm/config.h"
+#include "stages/weights.h"
+#include "train/optimiser_shards.h"
+
+enum { OPTIMISER_STATES = 4 }; /* arrays that a kind keeps, at most */
+
+/* Of one update. */
+struct optimiser_step {
+    const struct ltm_slow_config *config;
+    double lr;
+    double scale;    /* of the gradient, for clipping */
+    int64_t updates; /* this one included */
+};
+
+/* What of one weight lies in one own slice: n floats, in order, of weights, gradient and each state array. */
+struct optimiser_part {
+    const struct weight *weight;
+    size_t n;
+    float *w, *g;
+    float *state[OPTIMISER_STATES];
+    float lr_scale; /* the weight's rate in units of the step's */
+    bool decays;
+};
+
+struct optimiser_kind {
+    const char *name, *help;
+    int states;
+    const char *prefixes[OPTIMISER_STATES]; /* of their tensors in optimizer.safetensors: PREFIX + the weight's name */
+    /* Step the part and leave its gradient at zero. All threads of a team call it, each for its share of the part. */
+    void (*step)(const struct optimiser_part *part, const struct optimiser_step *step);
+};
+
+extern const struct optimiser_kind optimiser_adamw;
+
+/* The row of slow.optimizer. */
+const struct optimiser_kind *optimiser_kind_of(const struct ltm_slow_config *config);
+
+struct optimiser {
+    const struct optimiser_kind *kind;
+    float *state[OPTIMISER_STATES]; /* of the own slices (shards->own), zero at first; NULL beyond the kind's */
+    int64_t count;                  /* slow steps gone through … */
+    int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
+    const struct optimiser_shards *shards;
+    float *slice; /* (PIECE): another process's, on the way to or from a file; NULL for a process that is alone */
+};
+
+/* Borrows shards. */
+ltm_status optimiser_create(struct optimiser *optimiser, const struct ltm_slow_config *config,
+                            const struct optimiser_shards *shards, struct ltm_error *error);
+void optimiser_free(struct optimiser *optimiser);
+
+/* One step of the own slices of `weights`, with the gradient (shards->own) times `scale` (of clipping); leaves the gradient at
+ * zero for the next. */
+void optimiser_update(struct optimiser *optimiser, float *weights, float *gradient, const struct weight_table *table,
+                      const struct ltm_slow_config *config, double lr, double scale, int threads);
+
+/* Sums of squares of the own slices' grains into sums (shards->grains), zero where a grain is another process's. */
+void gradient_squares(double *sums, const float *gradient, const struct optimiser_shards *shards, int threads);
+
+/* Global 2-norm out of every grain's sum, in order. */
+double gradient_norm(const double *sums, const struct optimiser_shards *shards);
+
+/* Rate of slow step `step` (from 0) of `steps`: linear warm-up, then cosine from lr to lr_min. */
+double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps);
+
+#endif
