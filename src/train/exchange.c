@@ -100,8 +100,9 @@ size_t exchange_bytes(const struct optimiser_shards *shards) { return shards->ow
 void exchange_offer(struct exchange *x, int block, int part, const float *data) {
     int i = 0;
     pthread_mutex_lock(&x->mutex);
-    if (!x->failed) { /* else nobody waits, and nothing becomes free */
-        while (x->offers[i].state != FREE) i++; /* there is one: who offers has waited for what it offered before */
+    if (!x->failed) {
+        /* There is a free one: who offers has waited for what it offered before, as nobody does after a failure. */
+        while (x->offers[i].state != FREE) i++;
         x->offers[i] = (struct offer){.state = OFFERED, .block = block, .part = part, .data = data};
         pthread_cond_signal(&x->offered);
     }
