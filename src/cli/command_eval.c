@@ -1,6 +1,4 @@
 /* ltm eval */
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,47 +90,23 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
-static int print_help(void) {
-    static const char *const keys[] = {"eval.", "fast.", "run.threads", "run.seed", "run.precision", NULL};
-    fputs(usage, stdout);
-    arguments_print_keys(keys);
-    return CLI_OK;
-}
-
 int command_eval(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    static const char *const keys[] = {"eval.", "fast.", "run.threads", "run.seed", "run.precision", NULL};
     bool json = false;
-    int letter;
-    int paths = 0;
-    int settings = 0;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') return print_help();
-        if (letter != 'j') return option_unknown("eval", argv);
-        json = true;
-    }
-    /* Paths to the front of one list, settings into the other: they may stand in any order. */
-    char **assignments = calloc((size_t)argc, sizeof *assignments);
-    if (!assignments) return cli_no_memory();
+    const struct cli_option options[] = {{"json", .on = &json}, {0}};
+    const struct command_line line = {"eval", usage, keys, options};
+    struct cli_arguments a;
+    int code = options_read_all(&line, argc, argv, &a);
+    if (code != CLI_GO_ON) return code;
+    if (a.path_count < 2) return cli_usage("eval", "name a checkpoint and a corpus");
     bool dump = false;
-    int code = CLI_OK;
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        if (!argument_is_assignment(argv[i])) {
-            argv[paths++] = argv[i];
-            continue;
-        }
-        assignments[settings++] = argv[i];
-        dump = dump || strncmp(argv[i], "eval.dump=", 10) == 0;
-        if (strncmp(argv[i], "model.", 6) == 0 || strncmp(argv[i], "latent.", 7) == 0)
-            code = cli_usage("eval", "\"%s\": the model's shape is the checkpoint's", argv[i]);
-    }
-    if (code == CLI_OK && paths < 2) code = cli_usage("eval", "name a checkpoint and a corpus");
-    struct scan scan = {0};
-    if (code == CLI_OK) code = scan_create(&scan, "eval", assignments, settings);
-    if (code == CLI_OK && dump && (paths > 2 || scan.rows > 1))
-        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows", (paths - 1) * scan.rows);
-    if (code == CLI_OK) code = run(argv[0], argv + 1, paths - 1, &scan, json);
+    for (int i = 0; i < a.setting_count; i++) dump = dump || strncmp(a.settings[i], "eval.dump=", 10) == 0;
+    struct scan scan;
+    code = scan_create(&scan, "eval", a.settings, a.setting_count);
+    if (code == CLI_OK && dump && (a.path_count > 2 || scan.rows > 1))
+        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows",
+                         (a.path_count - 1) * scan.rows);
+    if (code == CLI_OK) code = run(a.paths[0], a.paths + 1, a.path_count - 1, &scan, json);
     scan_free(&scan);
-    free(assignments);
     return code;
 }

@@ -23,22 +23,9 @@ static bool split(struct scan_axis *axis, const char *list) {
     return true;
 }
 
-/* Keys that a score depends on: another would be taken and change nothing. */
-static bool has_effect(const char *assignment) {
-    static const char *const prefixes[] = {"eval.", "fast.", "run.seed=", "run.threads=", "run.precision="};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (strncmp(assignment, prefixes[i], strlen(prefixes[i])) == 0) return true;
-    return false;
-}
-
 int scan_create(struct scan *scan, const char *command, char **assignments, int count) {
     *scan = (struct scan){.assignments = assignments, .settings = count, .rows = 1};
     for (int i = 0; i < count; i++) {
-        if (!has_effect(assignments[i]))
-            return cli_usage(
-                command,
-                "%.*s changes no score; the keys that do are fast.*, eval.*, run.seed, run.threads and run.precision",
-                (int)strcspn(assignments[i], "="), assignments[i]);
         if (!may_be_list(assignments[i])) continue;
         const char *equals = strchr(assignments[i], '=');
         const int length = (int)(equals - assignments[i]);
