@@ -98,8 +98,6 @@ void decoder_stream_free(struct decoder_stream *stream) {
     free(stream);
 }
 
-int decoder_stream_position(const struct decoder_stream *stream, int slot) { return stream->position[slot]; }
-
 static const float *weight_at(const struct decoder_stream *stream, size_t offset) {
     return stream->decoder->weights + offset;
 }
