@@ -12,8 +12,8 @@
 #include "base/progress.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
+#include "fewshot/fewshot_processes.h"
 #include "fewshot/fewshot_settings.h"
-#include "fewshot/item_exchange.h"
 #include "math/matmul.h"
 #include "train/trained_model.h"
 

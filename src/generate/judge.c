@@ -165,10 +165,10 @@ ltm_status ltm_judge(const struct ltm_model *judge, const struct ltm_text *texts
     TRY(score_all(&j, watch, error));
     judgement->texts = (int64_t)count;
     for (size_t i = 0; i < j.count; i++) judgement->bytes += (int64_t)j.bytes[i];
-    judgement->recon = measure(j.recon, j.bytes, j.tokens, 0, (int64_t)j.count);
-    judgement->kl = measure(j.kl, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->recon = score_means(j.recon, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->kl = score_means(j.kl, j.bytes, j.tokens, 0, (int64_t)j.count);
     judgement->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
-    judgement->bound = measure(j.bound, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->bound = score_means(j.bound, j.bytes, j.tokens, 0, (int64_t)j.count);
 cleanup:
     for (size_t i = 0; j.ids && i < count; i++) free(j.ids[i]);
     free(j.ids), free(j.parts);

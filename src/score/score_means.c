@@ -22,7 +22,7 @@ static struct ltm_score ratio(const double *values, const double *sizes, double 
     return (struct ltm_score){mean, n > 1 ? sqrt((double)n / (double)(n - 1) * squares) / all : NAN};
 }
 
-struct ltm_measure measure(const double *values, const double *bytes, const double *each, int tokens, int64_t n) {
+struct ltm_measure score_means(const double *values, const double *bytes, const double *each, int tokens, int64_t n) {
     struct ltm_measure m = no_measure;
     m.nats = ratio(values, each, tokens, n);
     m.perplexity = (struct ltm_score){exp(m.nats.mean), exp(m.nats.mean) * m.nats.error};
