@@ -1,7 +1,9 @@
 /* A command's options, one row each, and its arguments: paths and settings (name=value) in any order.
  *
- *     const struct cli_option options[] = {
- *         {"output", .letter = 'o', .text = &path}, {"threads", .number = &threads, 1, OPTION_THREADS_MOST}, {"json", .on = &json}, {0}};
+ *     const struct cli_option options[] = {{"output", .letter = 'o', .text = &path},
+ *                                          {"threads", .number = &threads, .least = 1, .most = OPTION_THREADS_MOST},
+ *                                          {"json", .on = &json},
+ *                                          {0}};
  *     const struct command_line line = {"eval", usage, keys, options};
  *     int code = options_read(&line, argc, argv);
  *     if (code != CLI_GO_ON) return code;
@@ -18,17 +20,17 @@ enum { OPTION_THREADS_MOST = 4096 };
 /* One of the pointers says what the option takes, and where it goes. */
 struct cli_option {
     const char *name; /* --name; NULL ends the rows */
-    char letter;      /* -letter too; 0 = none */
     bool *on, *off;   /* no value: set to true, to false */
     const char **text;
     int *number; /* whole, from `least` to `most`; 10M and 1e6 too */
     int64_t *large;
     double *real;
-    uint64_t *seed;   /* any */
-    bool may_be_auto; /* a number may be "auto": LTM_AUTO */
+    uint64_t *seed; /* any */
     double least, most;
     int (*take)(void *user, const char *text); /* anything else; returns an exit code, CLI_OK to go on */
     void *user;
+    char letter;      /* -letter too; 0 = none */
+    bool may_be_auto; /* a number may be "auto": LTM_AUTO */
 };
 
 struct command_line {
