@@ -109,11 +109,6 @@ const struct ltm_fit_info *ltm_fit_info(const struct ltm_fit *fit);
 /* The chosen form's loss at a point; its own `loss` is not looked at. */
 double ltm_fit_predict(const struct ltm_fit *fit, const struct ltm_fit_point *point);
 
-/* The optimum of E + A / N^α + B / D^β where compute = k N D (k is 6 for a plain decoder), in closed form
- * (Hoffmann et al., equation 4): N = G (C/k)^(β/(α+β)), D = (C/k)^(α/(α+β)) / G, G = (αA/βB)^(1/(α+β)). */
-void ltm_fit_optimum(double a, double b, double alpha, double beta, double compute, double k, double *parameters,
-                     double *tokens);
-
 /* What to train with a budget, of the latent counts and step numbers that were measured. */
 struct ltm_fit_answer {
     double budget; /* FLOPs */

@@ -24,7 +24,6 @@ ltm_status ltm_processes_start(struct ltm_error *error);
 /* Before the program ends. After a transfer has failed it ends all processes, with `code`, and does not return. */
 void ltm_processes_end(int code);
 
-int ltm_processes_count(void);
 int ltm_processes_rank(void); /* from 0; 0 is the one that writes files */
 
 /* What the launcher's environment tells, also before ltm_processes_start and where it failed. */

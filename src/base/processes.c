@@ -26,13 +26,9 @@ int processes_launched(void) {
     return size < 1 ? 1 : size;
 }
 
-int processes_launched_rank(void) { return processes_launched() > 1 ? number_in(ranks, 0) : 0; }
-
 ltm_status ltm_processes_start(struct ltm_error *error) { return processes_start(error); }
 
 void ltm_processes_end(int code) { processes_end(code); }
-
-int ltm_processes_count(void) { return processes_count(); }
 
 int ltm_processes_rank(void) { return processes_rank(); }
 
@@ -43,7 +39,7 @@ void ltm_processes_forget(void) {
     for (const char *const *name = ranks; *name; name++) unsetenv(*name);
 }
 
-int ltm_processes_launched_rank(void) { return processes_launched_rank(); }
+int ltm_processes_launched_rank(void) { return processes_launched() > 1 ? number_in(ranks, 0) : 0; }
 
 ltm_status ltm_processes_agree(ltm_status status, struct ltm_error *error) { return processes_agree(status, error); }
 

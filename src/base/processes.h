@@ -22,9 +22,8 @@ void processes_end(int code);
 int processes_count(void);
 int processes_rank(void); /* 0 prints, logs and writes */
 
-/* As the launcher says, also before processes_start: 1 and 0 for a process that was started by itself. */
+/* As the launcher says, also before processes_start: 1 for a process that was started by itself. */
 int processes_launched(void);
-int processes_launched_rank(void);
 
 /* Processes on this machine; threads that are this process's share of the cores it may use. */
 int processes_here(void);
@@ -59,9 +58,6 @@ ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_erro
  * are under way at a time; processes_share_end waits for the last of them. */
 ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error);
 ltm_status processes_share_end(struct ltm_error *error);
-
-/* Bytes that this process has sent in transfers and shares, as the formulas count them: not what MPI adds. */
-int64_t processes_sent(void);
 
 /* Transfers under way, each known by an id of its user's. Between the same two processes those of one tag arrive in the order
  * in which they were begun. */

@@ -20,7 +20,6 @@ enum { SHARES = 16 }; /* under way at a time */
 static struct {
     bool started, broken;
     int count, rank, here, threads;
-    int64_t sent;
     MPI_Request share[SHARES];
     int *layout[SHARES]; /* counts and displacements of each, which MPI reads until it is done */
     int shares;
@@ -223,13 +222,10 @@ ltm_status processes_share(float *data, const size_t *begin, const size_t *end, 
         counts[r] = (int)(end[r] - begin[r]);
         displacements[r] = (int)begin[r];
     }
-    job.sent += (int64_t)counts[job.rank] * (job.count - 1) * (int64_t)sizeof(float);
     return check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, displacements, MPI_FLOAT,
                                  MPI_COMM_WORLD, &job.share[job.shares++]),
                  "share weights", error);
 }
-
-int64_t processes_sent(void) { return job.sent; }
 
 /* ---- Transfers ---- */
 
@@ -281,7 +277,6 @@ ltm_status transfers_send(struct transfers *transfers, int id, int to, int tag, 
     MPI_Request *request = NULL;
     ltm_status status = next_request(&request, transfers, id, error);
     if (status != LTM_OK) return status;
-    job.sent += (int64_t)(count * sizeof *data);
     return check(MPI_Isend(data, (int)count, MPI_FLOAT, to, tag, MPI_COMM_WORLD, request), "send", error);
 }
 

@@ -70,8 +70,6 @@ ltm_status processes_share_end(struct ltm_error *error) {
     return LTM_OK;
 }
 
-int64_t processes_sent(void) { return 0; }
-
 ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error) {
     *transfers = NULL;
     return alone(error);

@@ -7,25 +7,22 @@
 
 static const double pause = 0.1; /* seconds */
 
-static void tell(const struct progress *pace, double done) {
-    struct ltm_progress progress = {.what = pace->what, .done = done, .total = pace->total};
-    pace->watch->progress(pace->watch->user, &progress);
-}
-
 struct progress progress_begin(const struct ltm_watch *watch, const char *what, double total) {
     return (struct progress){.watch = watch, .what = what, .total = total};
 }
 
 void progress_at(struct progress *pace, double done) {
-    if (!pace->watch || !pace->watch->progress) return;
     double time = seconds_now();
     if (time < pace->shown + pause) return;
     pace->shown = time;
-    tell(pace, done);
+    watch_progress(pace->watch, pace->what, done, pace->total);
 }
 
-void progress_end(struct progress *pace) {
-    if (pace->watch && pace->watch->progress) tell(pace, pace->total);
+void progress_end(struct progress *pace) { watch_progress(pace->watch, pace->what, pace->total, pace->total); }
+
+void watch_progress(const struct ltm_watch *watch, const char *what, double done, double total) {
+    const struct ltm_progress progress = {.what = what, .done = done, .total = total};
+    if (watch && watch->progress) watch->progress(watch->user, &progress);
 }
 
 void watch_message(const struct ltm_watch *watch, const char *format, ...) {

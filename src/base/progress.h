@@ -14,6 +14,8 @@ struct progress progress_begin(const struct ltm_watch *watch, const char *what, 
 void progress_at(struct progress *pace, double done); /* tells the watch, if the last time is long enough ago */
 void progress_end(struct progress *pace);             /* tells it that all is done */
 
+/* To a watch that may be NULL, or lack what would hear it. */
+void watch_progress(const struct ltm_watch *watch, const char *what, double done, double total);
 void watch_message(const struct ltm_watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

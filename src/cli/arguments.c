@@ -3,18 +3,33 @@
 #include <stdio.h>
 #include <string.h>
 
-bool argument_is_assignment(const char *argument) {
+bool argument_is_setting(const char *argument) {
     size_t name = strspn(argument, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
     return name > 0 && argument[0] != '-' && argument[name] == '=';
 }
 
-ltm_status arguments_override(struct ltm_config *config, char **arguments, int count, struct ltm_error *error) {
+int arguments_paths_first(char **arguments, int count) {
+    int paths = 0;
     for (int i = 0; i < count; i++) {
-        if (!argument_is_assignment(arguments[i])) continue;
-        ltm_status status = ltm_config_override(config, arguments[i], error);
-        if (status != LTM_OK) return status;
+        char *path = arguments[i];
+        if (argument_is_setting(path)) continue;
+        memmove(arguments + paths + 1, arguments + paths, (size_t)(i - paths) * sizeof *arguments);
+        arguments[paths++] = path;
     }
-    return LTM_OK;
+    return paths;
+}
+
+ltm_status arguments_override(struct ltm_config *config, char **settings, int count, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < count && status == LTM_OK; i++) status = ltm_config_override(config, settings[i], error);
+    return status;
+}
+
+ltm_status arguments_configure(struct ltm_config *config, char **settings, int count, struct ltm_error *error) {
+    ltm_status status = arguments_override(config, settings, count, error);
+    if (status == LTM_OK) status = ltm_config_check(config, error);
+    if (status == LTM_OK) ltm_config_resolve(config);
+    return status;
 }
 
 struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
@@ -32,8 +47,7 @@ struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
     return config;
 }
 
-static bool is_wanted(const char *name, const char *const *prefixes) {
-    if (!prefixes) return true;
+bool arguments_key_wanted(const char *name, const char *const *prefixes) {
     for (; *prefixes; prefixes++)
         if (strncmp(name, *prefixes, strlen(*prefixes)) == 0) return true;
     return false;
@@ -51,7 +65,7 @@ void arguments_print_keys(const char *const *prefixes) {
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     for (size_t i = 0; i < count; i++) {
-        if (!is_wanted(keys[i].name, prefixes)) continue;
+        if (!arguments_key_wanted(keys[i].name, prefixes)) continue;
         printf("  %-22s %s (%s)\n", keys[i].name, keys[i].help, *keys[i].fallback ? keys[i].fallback : "empty");
         print_choices(keys[i].name);
     }

@@ -25,57 +25,6 @@ static const char usage[] =
     "  --threads N            (one a core); the corpus does not depend on it\n"
     "  --json                 print the result as JSON\n";
 
-static const struct option long_options[] = {{"output", required_argument, NULL, 'o'},
-                                             {"tokenizer", required_argument, NULL, 't'},
-                                             {"heldout", required_argument, NULL, 'e'},
-                                             {"seed", required_argument, NULL, 's'},
-                                             {"shard-tokens", required_argument, NULL, 'k'},
-                                             {"field", required_argument, NULL, 'f'},
-                                             {"separator", required_argument, NULL, 'p'},
-                                             {"threads", required_argument, NULL, 'n'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
-static int set_option(struct ltm_corpus_build_options *options, int letter, char **argv) {
-    const char *value = optarg;
-    const char *command = "corpus build";
-    long long number = 0;
-    int code = CLI_OK;
-    switch (letter) {
-    case 'o':
-        options->output = value;
-        break;
-    case 't':
-        options->tokenizer = value;
-        break;
-    case 'e':
-        code = option_share(command, "--heldout", value, &options->heldout);
-        break;
-    case 's':
-        code = option_seed(command, value, &options->seed);
-        break;
-    case 'k':
-        code = option_number(command, "--shard-tokens", value, 1, INT32_MAX, &number);
-        options->shard_tokens = number;
-        break;
-    case 'f':
-        options->input.field = value;
-        break;
-    case 'p':
-        options->input.separator = value;
-        break;
-    case 'n':
-        code = option_number(command, "--threads", value, 1, OPTION_THREADS_MOST, &number);
-        options->threads = (int)number;
-        break;
-    default:
-        code = option_unknown(command, argv);
-        break;
-    }
-    return code;
-}
-
 static void print_split(const char *name, const struct ltm_corpus_split_info *split) {
     double ratio = split->tokens > 0 ? (double)split->bytes / (double)split->tokens : 0;
     printf("%-8s %lld documents, %lld tokens, %lld bytes (%.2f bytes a token), %d shard%s\n", name,
@@ -88,7 +37,7 @@ static void print_json_split(const char *name, const struct ltm_corpus_split_inf
            (long long)split->documents, (long long)split->tokens, (long long)split->bytes, split->shards);
 }
 
-static void print_result(const struct ltm_corpus_info *info, const char *output, int json) {
+static void print_result(const struct ltm_corpus_info *info, const char *output, bool json) {
     if (!json) {
         print_split("train", &info->train);
         print_split("heldout", &info->heldout);
@@ -103,32 +52,34 @@ static void print_result(const struct ltm_corpus_info *info, const char *output,
 }
 
 static int build(int argc, char **argv) {
-    struct ltm_corpus_build_options options = ltm_corpus_build_defaults();
+    struct ltm_corpus_build_options o = ltm_corpus_build_defaults();
     struct ltm_corpus_info info;
     struct ltm_error error = {0};
-    int letter;
-    int json = 0;
-    while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter == ':') return cli_usage("corpus build", "%s needs a value", argv[optind - 1]);
-        int code = letter == 'j' ? CLI_OK : set_option(&options, letter, argv);
-        if (letter == 'j') json = 1;
-        if (code != CLI_OK) return code;
-    }
-    if (!options.output) return cli_usage("corpus build", "name the corpus folder with -o DIR");
-    if (!options.tokenizer) return cli_usage("corpus build", "name the tokenizer with --tokenizer FILE");
+    bool json = false;
+    const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
+                                         {"tokenizer", .text = &o.tokenizer},
+                                         {"heldout", .real = &o.heldout, .least = 0, .most = 1},
+                                         {"seed", .seed = &o.seed},
+                                         {"shard-tokens", .large = &o.shard_tokens, .least = 1, .most = INT32_MAX},
+                                         {"field", .text = &o.input.field},
+                                         {"separator", .text = &o.input.separator},
+                                         {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
+                                         {"json", .on = &json},
+                                         {0}};
+    const struct command_line line = {"corpus build", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
+    if (!o.output) return cli_usage("corpus build", "name the corpus folder with -o DIR");
+    if (!o.tokenizer) return cli_usage("corpus build", "name the tokenizer with --tokenizer FILE");
     if (optind == argc) return cli_usage("corpus build", "name the text to take");
-    options.input.paths = (const char *const *)argv + optind;
-    options.input.count = (size_t)(argc - optind);
+    o.input.paths = (const char *const *)argv + optind;
+    o.input.count = (size_t)(argc - optind);
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    ltm_status status = ltm_corpus_build(&options, &watch, &info, &error);
+    ltm_status status = ltm_corpus_build(&o, &watch, &info, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
-    print_result(&info, options.output, json);
+    print_result(&info, o.output, json);
     return CLI_OK;
 }
 

@@ -1,6 +1,5 @@
 /* ltm doctor */
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -86,58 +85,33 @@ static int exit_code(const struct ltm_machine *m) {
 }
 
 int command_doctor(int argc, char **argv) {
-    static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"threads", required_argument, NULL, 't'},
-                                                 {"scaling", required_argument, NULL, 's'},
-                                                 {"machines", required_argument, NULL, 'm'},
-                                                 {"bandwidth", required_argument, NULL, 'b'},
-                                                 {"latency", required_argument, NULL, 'l'},
-                                                 {"speed", required_argument, NULL, 'f'},
-                                                 {NULL, 0, NULL, 0}};
-    struct ltm_doctor_options options = {.measure = true};
+    struct ltm_doctor_options o = {.measure = true};
     struct ltm_machine machine;
     struct ltm_error error = {0};
     struct scaling_request scaling = {0};
     bool json = false;
-    long long threads;
-    int letter;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter == 't') {
-            if (option_number("doctor", "--threads", optarg, 1, OPTION_THREADS_MOST, &threads) != CLI_OK)
-                return CLI_USAGE;
-            options.threads = (int)threads;
-        } else if (letter == 'j') {
-            json = true;
-        } else if (letter == 's') {
-            scaling.config = optarg;
-        } else if (letter == 'm') {
-            scaling.machines = optarg;
-        } else if (letter == 'b') {
-            scaling.bandwidth = optarg;
-        } else if (letter == 'l') {
-            scaling.latency = optarg;
-        } else if (letter == 'f') {
-            scaling.speed = optarg;
-        } else {
-            return option_unknown("doctor", argv);
-        }
-    }
+    const struct cli_option options[] = {{"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
+                                         {"scaling", .text = &scaling.config},
+                                         {"machines", .text = &scaling.machines},
+                                         {"bandwidth", .text = &scaling.bandwidth},
+                                         {"latency", .text = &scaling.latency},
+                                         {"speed", .text = &scaling.speed},
+                                         {"json", .on = &json},
+                                         {0}};
+    const struct command_line line = {"doctor", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
     if (scaling.config) {
         scaling.json = json;
         scaling.settings = argv + optind;
         scaling.count = argc - optind;
         for (int i = optind; i < argc; i++)
-            if (!argument_is_assignment(argv[i]))
+            if (!argument_is_setting(argv[i]))
                 return cli_usage("doctor", "\"%s\" is not of the form section.key=value", argv[i]);
         return doctor_scaling(&scaling);
     }
     if (optind < argc) return cli_usage("doctor", "\"%s\" is one argument too many", argv[optind]);
-    ltm_doctor(&options, &machine);
+    ltm_doctor(&o, &machine);
     if (json) {
         char *text;
         if (ltm_machine_json(&machine, &text, &error) != LTM_OK) return cli_fail(&error);

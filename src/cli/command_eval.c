@@ -1,6 +1,4 @@
 /* ltm eval */
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +11,7 @@
 #include "ltm/eval.h"
 #include "ltm/processes.h"
 #include "options.h"
-#include "scan.h"
+#include "setting_grid.h"
 #include "terminal.h"
 
 static const char usage[] =
@@ -35,38 +33,38 @@ static const char usage[] =
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
 /* The checkpoint's configuration with row i of the lists. */
-static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct scan *scan, int i,
-                            struct ltm_error *error) {
+static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct setting_grid *grid,
+                            int i, struct ltm_error *error) {
     *config = arguments_checkpoint_config(model);
-    ltm_status status = scan_apply(scan, i, config, error);
+    ltm_status status = grid_apply(grid, i, config, error);
     if (status == LTM_OK) status = ltm_config_check(config, error);
     if (status == LTM_OK) ltm_config_resolve(config);
     return status;
 }
 
-static ltm_status evaluate(const struct ltm_model *model, const struct scan *scan, char **corpora, int count,
+static ltm_status evaluate(const struct ltm_model *model, const struct setting_grid *grid, char **corpora, int count,
                            json_t *all, struct ltm_error *error) {
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
     struct ltm_config config;
-    struct eval_table table = {.scan = scan, .width = 6};
+    struct eval_table table = {.grid = grid, .width = 6};
     for (int i = 0; i < count; i++)
         if ((int)strlen(corpora[i]) > table.width) table.width = (int)strlen(corpora[i]);
-    for (int row = 0; row < scan->rows; row++) { /* a wrong last item must not wait for the first */
-        ltm_status status = configure(&config, model, scan, row, error);
+    for (int row = 0; row < grid->rows; row++) { /* a wrong last item must not wait for the first */
+        ltm_status status = configure(&config, model, grid, row, error);
         if (status != LTM_OK) return status;
     }
-    for (int i = 0; i < count * scan->rows; i++) {
-        const char *corpus = corpora[i / scan->rows];
-        const int row = i % scan->rows;
+    for (int i = 0; i < count * grid->rows; i++) {
+        const char *corpus = corpora[i / grid->rows];
+        const int row = i % grid->rows;
         struct ltm_eval_result result;
-        ltm_status status = configure(&config, model, scan, row, error);
+        ltm_status status = configure(&config, model, grid, row, error);
         if (status == LTM_OK) status = ltm_eval(model, corpus, &config, &watch, &result, error);
         cli_bar_end(&bar);
         if (status != LTM_OK) return status;
         if (all)
-            json_array_append_new(all, eval_json(scan, corpus, row, &config, &result));
-        else if (count * scan->rows == 1)
+            json_array_append_new(all, eval_json(grid, corpus, row, &config, &result));
+        else if (count * grid->rows == 1)
             eval_print_block(corpus, &config, &result);
         else {
             if (i == 0) eval_print_heading(&table, &result);
@@ -76,14 +74,14 @@ static ltm_status evaluate(const struct ltm_model *model, const struct scan *sca
     return LTM_OK;
 }
 
-static int run(const char *checkpoint, char **corpora, int count, const struct scan *scan, bool json) {
+static int run(const char *checkpoint, char **corpora, int count, const struct setting_grid *grid, bool json) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     json_t *all = json ? json_array() : NULL;
     if (json && !all) return cli_no_memory();
     ltm_status status = cli_join(&error);
     if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, checkpoint, &error), &error);
-    if (status == LTM_OK) status = evaluate(model, scan, corpora, count, all, &error);
+    if (status == LTM_OK) status = evaluate(model, grid, corpora, count, all, &error);
     if (status == LTM_OK && json)
         status = cli_print_json(all, 9);
     else
@@ -92,47 +90,23 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
-static int print_help(void) {
-    static const char *const keys[] = {"eval.", "fast.", "run.threads", "run.seed", "run.precision", NULL};
-    fputs(usage, stdout);
-    arguments_print_keys(keys);
-    return CLI_OK;
-}
-
 int command_eval(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    static const char *const keys[] = {"eval.", "fast.", "run.threads", "run.seed", "run.precision", NULL};
     bool json = false;
-    int letter;
-    int paths = 0;
-    int settings = 0;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') return print_help();
-        if (letter != 'j') return option_unknown("eval", argv);
-        json = true;
-    }
-    /* Paths to the front of one list, settings into the other: they may stand in any order. */
-    char **assignments = calloc((size_t)argc, sizeof *assignments);
-    if (!assignments) return cli_no_memory();
+    const struct cli_option options[] = {{"json", .on = &json}, {0}};
+    const struct command_line line = {"eval", usage, keys, options};
+    struct cli_arguments a;
+    int code = options_read_all(&line, argc, argv, &a);
+    if (code != CLI_GO_ON) return code;
+    if (a.path_count < 2) return cli_usage("eval", "name a checkpoint and a corpus");
     bool dump = false;
-    int code = CLI_OK;
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        if (!argument_is_assignment(argv[i])) {
-            argv[paths++] = argv[i];
-            continue;
-        }
-        assignments[settings++] = argv[i];
-        dump = dump || strncmp(argv[i], "eval.dump=", 10) == 0;
-        if (strncmp(argv[i], "model.", 6) == 0 || strncmp(argv[i], "latent.", 7) == 0)
-            code = cli_usage("eval", "\"%s\": the model's shape is the checkpoint's", argv[i]);
-    }
-    if (code == CLI_OK && paths < 2) code = cli_usage("eval", "name a checkpoint and a corpus");
-    struct scan scan = {0};
-    if (code == CLI_OK) code = scan_create(&scan, "eval", assignments, settings);
-    if (code == CLI_OK && dump && (paths > 2 || scan.rows > 1))
-        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows", (paths - 1) * scan.rows);
-    if (code == CLI_OK) code = run(argv[0], argv + 1, paths - 1, &scan, json);
-    scan_free(&scan);
-    free(assignments);
+    for (int i = 0; i < a.setting_count; i++) dump = dump || strncmp(a.settings[i], "eval.dump=", 10) == 0;
+    struct setting_grid grid;
+    code = grid_create(&grid, "eval", a.settings, a.setting_count);
+    if (code == CLI_OK && dump && (a.path_count > 2 || grid.rows > 1))
+        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows",
+                         (a.path_count - 1) * grid.rows);
+    if (code == CLI_OK) code = run(a.paths[0], a.paths + 1, a.path_count - 1, &grid, json);
+    grid_free(&grid);
     return code;
 }

@@ -1,5 +1,4 @@
 /* ltm fewshot */
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 #include "commands.h"
 #include "fewshot_print.h"
 #include "ltm/fewshot.h"
-#include "ltm/names.h"
 #include "ltm/processes.h"
 #include "options.h"
 #include "terminal.h"
@@ -45,21 +43,6 @@ static const char usage[] =
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
-static const struct option long_options[] = {{"shots", required_argument, NULL, 'n'},
-                                             {"limit", required_argument, NULL, 'l'},
-                                             {"draws", required_argument, NULL, 'd'},
-                                             {"samples", required_argument, NULL, 'm'},
-                                             {"pass", required_argument, NULL, 'a'},
-                                             {"length", required_argument, NULL, 'L'},
-                                             {"temperature", required_argument, NULL, 't'},
-                                             {"top-k", required_argument, NULL, 'k'},
-                                             {"top-p", required_argument, NULL, 'p'},
-                                             {"seed", required_argument, NULL, 's'},
-                                             {"output", required_argument, NULL, 'o'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
 static const char command[] = "fewshot";
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
 
@@ -68,9 +51,9 @@ enum { SHOTS_MOST = 32 };
 struct request {
     struct ltm_fewshot_options options;
     int shots[SHOTS_MOST], shot_count;
-    const char *checkpoint;
-    char **tasks, **settings; /* paths, and assignments of keys */
-    int task_count, setting_count;
+    struct cli_arguments arguments; /* the checkpoint before the tasks, and settings */
+    char **tasks;
+    int task_count;
     bool json;
     struct ltm_config config; /* that options.fast is of */
 };
@@ -82,89 +65,26 @@ static int set_list(const char *name, const char *text, int least, int most, int
     int code = copy ? CLI_OK : cli_no_memory();
     *count = 0;
     while (code == CLI_OK && rest) {
-        long long number = 0;
+        int64_t number = 0;
         const char *word = strsep(&rest, ",");
         if (*count == most) code = cli_usage(command, "%s has more than %d values", name, most);
         if (code == CLI_OK) code = option_number(command, name, word, least, INT_MAX, &number);
         for (int i = 0; code == CLI_OK && i < *count; i++)
-            if (values[i] == (int)number) code = cli_usage(command, "%s has %lld twice", name, number);
+            if (values[i] == (int)number) code = cli_usage(command, "%s has %d twice", name, (int)number);
         if (code == CLI_OK) values[(*count)++] = (int)number;
     }
     free(copy);
     return code;
 }
 
-static int set_int(const char *name, const char *text, int least, int *value) {
-    long long number = 0;
-    int code = option_number(command, name, text, least, INT_MAX, &number);
-    *value = (int)number;
-    return code;
+static int take_shots(void *user, const char *text) {
+    struct request *r = user;
+    return set_list("--shots", text, 0, SHOTS_MOST, r->shots, &r->shot_count);
 }
 
-static int set_option(struct request *r, int letter, const char *value, char **argv) {
-    struct ltm_fewshot_options *o = &r->options;
-    long long number = 0;
-    int code;
-    switch (letter) {
-    case 'n':
-        return set_list("--shots", value, 0, SHOTS_MOST, r->shots, &r->shot_count);
-    case 'l':
-        code = option_number(command, "--limit", value, 0, LLONG_MAX, &number);
-        o->limit = number;
-        return code;
-    case 'd':
-        return set_int("--draws", value, 0, &o->draws);
-    case 'm':
-        return set_int("--samples", value, 1, &o->samples);
-    case 'a':
-        return set_list("--pass", value, 1, LTM_FEWSHOT_PASS_MOST, o->pass, &o->passes);
-    case 'L':
-        return set_int("--length", value, 0, &o->length);
-    case 't':
-        return option_real(command, "--temperature", value, 0, 100, &o->temperature);
-    case 'k':
-        return set_int("--top-k", value, 0, &o->top_k);
-    case 'p':
-        return option_real(command, "--top-p", value, 0, 1, &o->top_p);
-    case 's':
-        return option_seed(command, value, &o->seed);
-    case 'o':
-        o->output = value;
-        return CLI_OK;
-    case 'j':
-        r->json = true;
-        return CLI_OK;
-    default:
-        return option_unknown(command, argv);
-    }
-}
-
-/* shots=5 as --shots 5; keys with a section wait for the model, whose configuration they change. */
-static int set_assignment(struct request *r, char *assignment) {
-    const size_t length = strcspn(assignment, "=");
-    const char *names[16];
-    size_t count = 0;
-    char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)length, assignment);
-    if (strchr(name, '.')) {
-        for (const char *const *key = keys; *key; key++)
-            if (strncmp(name, *key, strlen(*key)) == 0) {
-                r->settings[r->setting_count++] = assignment;
-                return CLI_OK;
-            }
-        return cli_usage(command,
-                         "%s changes no score here; the keys that do are fast.*, run.seed, run.threads and "
-                         "run.precision",
-                         name);
-    }
-    for (const struct option *o = long_options; o->name; o++) {
-        if (o->has_arg != required_argument) continue;
-        if (option_is_named(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
-        names[count++] = o->name;
-    }
-    const char *nearest = ltm_nearest_name(name, names, count);
-    if (nearest) return cli_usage(command, "there is no option \"%s\"; did you mean %s?", name, nearest);
-    return cli_usage(command, "there is no option \"%s\"", name);
+static int take_passes(void *user, const char *text) {
+    struct ltm_fewshot_options *o = &((struct request *)user)->options;
+    return set_list("--pass", text, 1, LTM_FEWSHOT_PASS_MOST, o->pass, &o->passes);
 }
 
 /* All that would be refused anyway, before anything is scored. */
@@ -250,10 +170,8 @@ static ltm_status take_tasks(const struct ltm_model *model, struct request *r, s
 static ltm_status configure(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     r->config = arguments_checkpoint_config(model);
     r->config.run.seed = r->options.seed;
-    ltm_status status = arguments_override(&r->config, r->settings, r->setting_count, error);
-    if (status == LTM_OK) status = ltm_config_check(&r->config, error);
+    ltm_status status = arguments_configure(&r->config, r->arguments.settings, r->arguments.setting_count, error);
     if (status != LTM_OK) return status;
-    ltm_config_resolve(&r->config);
     r->options.fast = &r->config.fast;
     r->options.seed = r->config.run.seed;
     r->options.threads = r->config.run.threads;
@@ -265,49 +183,34 @@ static int run(struct request *r) {
     struct ltm_error error = {.code = LTM_MEMORY};
     struct ltm_model *model = NULL;
     ltm_status status = cli_join(&error);
-    if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, r->checkpoint, &error), &error);
+    if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, r->arguments.paths[0], &error), &error);
     if (status == LTM_OK) status = ltm_processes_agree(configure(model, r, &error), &error);
     if (status == LTM_OK) status = take_tasks(model, r, &error);
     ltm_model_close(model);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
-static int print_help(void) {
-    fputs(usage, stdout);
-    arguments_print_keys(keys);
-    return CLI_OK;
-}
-
-/* Options, then paths and assignments in any order. `tasks` and `settings` have room for all arguments. */
-static int read_arguments(struct request *r, int argc, char **argv, bool *help) {
-    int letter;
-    int code = CLI_OK;
-    while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
-        *help = letter == 'h';
-        if (*help) return CLI_OK;
-        if (letter == ':') return cli_usage(command, "%s needs a value", argv[optind - 1]);
-        if ((code = set_option(r, letter, optarg, argv)) != CLI_OK) return code;
-    }
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        if (argument_is_assignment(argv[i]))
-            code = set_assignment(r, argv[i]);
-        else if (!r->checkpoint)
-            r->checkpoint = argv[i];
-        else
-            r->tasks[r->task_count++] = argv[i];
-    }
-    if (code == CLI_OK && r->task_count == 0) code = cli_usage(command, "name a checkpoint and a task");
-    return code;
-}
-
 int command_fewshot(int argc, char **argv) {
     struct request r = {.options = ltm_fewshot_defaults(), .shot_count = 1};
-    bool help = false;
-    r.tasks = calloc((size_t)argc, sizeof *r.tasks);
-    r.settings = calloc((size_t)argc, sizeof *r.settings);
-    int code = r.tasks && r.settings ? read_arguments(&r, argc, argv, &help) : cli_no_memory();
-    if (code == CLI_OK) code = help ? print_help() : run(&r);
-    free(r.tasks);
-    free(r.settings);
-    return code;
+    struct ltm_fewshot_options *o = &r.options;
+    const struct cli_option options[] = {{"shots", .take = take_shots, .user = &r},
+                                         {"limit", .large = &o->limit, .least = 0, .most = 1e18},
+                                         {"draws", .number = &o->draws, .least = 0, .most = INT_MAX},
+                                         {"samples", .number = &o->samples, .least = 1, .most = INT_MAX},
+                                         {"pass", .take = take_passes, .user = &r},
+                                         {"length", .number = &o->length, .least = 0, .most = INT_MAX},
+                                         {"temperature", .real = &o->temperature, .least = 0, .most = 100},
+                                         {"top-k", .number = &o->top_k, .least = 0, .most = INT_MAX},
+                                         {"top-p", .real = &o->top_p, .least = 0, .most = 1},
+                                         {"seed", .seed = &o->seed},
+                                         {"output", .letter = 'o', .text = &o->output},
+                                         {"json", .on = &r.json},
+                                         {0}};
+    const struct command_line line = {command, usage, keys, options};
+    const int code = options_read_all(&line, argc, argv, &r.arguments);
+    if (code != CLI_GO_ON) return code;
+    if (r.arguments.path_count < 2) return cli_usage(command, "name a checkpoint and a task");
+    r.tasks = r.arguments.paths + 1;
+    r.task_count = r.arguments.path_count - 1;
+    return run(&r);
 }

@@ -1,7 +1,5 @@
 /* ltm generate */
-#include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +14,10 @@
 #include "generate_stats.h"
 #include "json_output.h"
 #include "ltm/generate.h"
-#include "ltm/names.h"
 #include "ltm/processes.h"
 #include "ltm/samples.h"
 #include "options.h"
+#include "signals.h"
 #include "terminal.h"
 
 static const char usage[] =
@@ -46,177 +44,34 @@ static const char usage[] =
     "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
     "  --stats                then statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
     "  --judge CHECKPOINT     with the samples' bound and perplexity under this model and its own tokenizer\n"
-    "Options may also be written name=value; fast.KEY=value sets how prompts are fitted.\n";
-
-static const struct option long_options[] = {{"prompt", required_argument, NULL, 'P'},
-                                             {"prompts", required_argument, NULL, 'f'},
-                                             {"field", required_argument, NULL, 'F'},
-                                             {"count", required_argument, NULL, 'n'},
-                                             {"length", required_argument, NULL, 'l'},
-                                             {"temperature", required_argument, NULL, 't'},
-                                             {"top-k", required_argument, NULL, 'k'},
-                                             {"top-p", required_argument, NULL, 'p'},
-                                             {"seed", required_argument, NULL, 's'},
-                                             {"threads", required_argument, NULL, 'T'},
-                                             {"precision", required_argument, NULL, 'B'},
-                                             {"batch", required_argument, NULL, 'b'},
-                                             {"output", required_argument, NULL, 'o'},
-                                             {"judge", required_argument, NULL, 'J'},
-                                             {"past-end", no_argument, NULL, 'e'},
-                                             {"interactive", no_argument, NULL, 'i'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"stats", no_argument, NULL, 'S'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
+    "Options may also be written name=value.\n"
+    "\n"
+    "Keys that set how prompts are fitted (and their defaults; those of [fast] are the checkpoint's):\n";
 
 static const char command[] = "generate";
 
-/* fast.steps=8 and the like wait for the model, whose configuration they change. */
-struct fast_keys {
-    char *assignments[32];
-    int count;
-};
-
 struct request {
-    const char *checkpoint, *prompt, *prompts, *field, *output, *judge;
+    const char *prompt, *prompts, *field, *output, *judge;
     bool json, stats, interactive;
     struct ltm_generate_options options;
-    struct fast_keys keys;
+    struct cli_arguments arguments; /* the checkpoint, and settings */
 };
 
-static int set_int(const char *name, const char *text, int least, int *value) {
-    long long number = 0;
-    int code = option_number(command, name, text, least, INT_MAX, &number);
-    *value = (int)number;
-    return code;
-}
-
-/* A number, or auto. */
-static int set_int_or_auto(const char *name, const char *text, int most, int *value) {
-    long long number = LTM_AUTO;
-    int code = strcmp(text, "auto") == 0 ? CLI_OK : option_number(command, name, text, 1, most, &number);
-    *value = (int)number;
-    return code;
-}
-
-static int set_count(const char *text, int64_t *value) {
-    long long number = 0;
-    int code = option_number(command, "--count", text, 1, UINT32_MAX, &number);
-    *value = number;
-    return code;
-}
-
-static int set_precision(const char *text, int *value) {
+static int take_precision(void *user, const char *text) {
     static const char *const names[] = {"auto", "fp32", "bf16"};
     for (int i = 0; i < 3; i++)
         if (strcmp(text, names[i]) == 0) {
-            *value = i;
+            *(int *)user = i;
             return CLI_OK;
         }
     return cli_usage(command, "--precision is auto, fp32 or bf16, not \"%s\"", text);
 }
 
-static int set_option(struct request *r, int letter, const char *value, char **argv) {
-    struct ltm_generate_options *options = &r->options;
-    switch (letter) {
-    case 'P':
-        r->prompt = value;
-        return CLI_OK;
-    case 'f':
-        r->prompts = value;
-        return CLI_OK;
-    case 'F':
-        r->field = value;
-        return CLI_OK;
-    case 'o':
-        r->output = value;
-        return CLI_OK;
-    case 'J':
-        r->judge = value;
-        r->stats = true;
-        return CLI_OK;
-    case 'j':
-        r->json = true;
-        return CLI_OK;
-    case 'S':
-        r->stats = true;
-        return CLI_OK;
-    case 'i':
-        r->interactive = true;
-        return CLI_OK;
-    case 'e':
-        options->stop_at_end = false;
-        return CLI_OK;
-    case 'n':
-        return set_count(value, &options->count);
-    case 'l':
-        return set_int("--length", value, 0, &options->length);
-    case 't':
-        return option_real(command, "--temperature", value, 0, 100, &options->temperature);
-    case 'k':
-        return set_int("--top-k", value, 0, &options->top_k);
-    case 'p':
-        return option_real(command, "--top-p", value, 0, 1, &options->top_p);
-    case 's':
-        return option_seed(command, value, &options->seed);
-    case 'T':
-        return set_int_or_auto("--threads", value, OPTION_THREADS_MOST, &options->threads);
-    case 'B':
-        return set_precision(value, &options->precision);
-    case 'b':
-        return set_int_or_auto("--batch", value, INT_MAX, &options->batch);
-    default:
-        return option_unknown(command, argv);
-    }
-}
-
-/* top_k=40 as --top-k 40 */
-static int set_assignment(struct request *r, char *assignment) {
-    struct fast_keys *keys = &r->keys;
-    if (strncmp(assignment, "fast.", 5) == 0) {
-        if (keys->count == (int)(sizeof keys->assignments / sizeof *keys->assignments))
-            return cli_usage(command, "too many keys, from \"%s\" on", assignment);
-        keys->assignments[keys->count++] = assignment;
-        return CLI_OK;
-    }
-    size_t length = strcspn(assignment, "=");
-    const char *names[sizeof long_options / sizeof *long_options];
-    size_t count = 0;
-    for (const struct option *o = long_options; o->name; o++) {
-        if (o->has_arg != required_argument) continue;
-        if (option_is_named(o->name, assignment, length)) return set_option(r, o->val, assignment + length + 1, NULL);
-        names[count++] = o->name;
-    }
-    char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)length, assignment);
-    const char *nearest = ltm_nearest_name(name, names, count);
-    if (nearest) return cli_usage(command, "there is no option \"%s\"; did you mean %s?", name, nearest);
-    return cli_usage(command, "there is no option \"%s\"", name);
-}
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number) {
-    (void)number;
-    if (stop) _exit(CLI_INTERRUPTED);
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
-}
-
-/* Where a person types, an interrupt must end the wait for the next line. */
-static void catch_signals(bool restart) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = restart ? SA_RESTART : 0};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 /* The configuration that a model was trained with, as the command line changes it. */
-static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, struct fast_keys *keys,
+static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct request *r,
                             struct ltm_error *error) {
-    *config = *ltm_model_config(model);
-    ltm_status status = arguments_override(config, keys->assignments, keys->count, error);
-    if (status == LTM_OK) status = ltm_config_check(config, error);
-    if (status == LTM_OK) ltm_config_resolve(config);
-    return status;
+    *config = arguments_checkpoint_config(model);
+    return arguments_configure(config, r->arguments.settings, r->arguments.setting_count, error);
 }
 
 /* How samples were written; a hook that stopped the work says why in `output`. */
@@ -224,12 +79,12 @@ static ltm_status write_samples(const struct ltm_model *model, const struct ltm_
                                 struct generate_output *output, struct ltm_error *error) {
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    struct ltm_generate_hooks hooks = {.user = output, .on_sample = generate_on_sample, .stop = &stop};
+    struct ltm_generate_hooks hooks = {
+        .user = output, .on_sample = generate_on_sample, .stop = cli_catch_interrupts(NULL, true)};
     if (output->streams)
         hooks.on_text = generate_on_text;
     else if (output->path || !isatty(STDOUT_FILENO)) /* a bar would stand amid the text */
         hooks.watch = &watch;
-    catch_signals(true);
     ltm_status status = ltm_generate(model, options, &hooks, error);
     cli_bar_end(&bar);
     if (!generate_output_close(output)) {
@@ -274,9 +129,9 @@ static int generate(struct request *r) {
     if (status != LTM_OK) return cli_fail(&error);
     if (ltm_processes_rank() > 0) output.path = NULL; /* the first writes */
     if (r->prompts) status = ltm_prompts_read(&prompts, r->prompts, r->field, &error);
-    if (status == LTM_OK) status = ltm_model_open(&model, r->checkpoint, &error);
+    if (status == LTM_OK) status = ltm_model_open(&model, r->arguments.paths[0], &error);
     if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* no surprise at the end */
-    if (status == LTM_OK) status = configure(&config, model, &r->keys, &error);
+    if (status == LTM_OK) status = configure(&config, model, r, &error);
     status = ltm_processes_agree(status, &error);
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
@@ -303,13 +158,12 @@ static int interact(struct request *r) {
     struct ltm_error error = {0};
     struct ltm_model *model = NULL;
     struct ltm_config config;
-    ltm_status status = ltm_model_open(&model, r->checkpoint, &error);
-    if (status == LTM_OK) status = configure(&config, model, &r->keys, &error);
+    ltm_status status = ltm_model_open(&model, r->arguments.paths[0], &error);
+    if (status == LTM_OK) status = configure(&config, model, r, &error);
     int code;
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
-        catch_signals(false);
-        code = generate_interactive(model, &r->options, r->prompt, &stop);
+        code = generate_interactive(model, &r->options, r->prompt, cli_catch_interrupts(NULL, false));
         r->options.fast = NULL;
     } else
         code = cli_fail(&error);
@@ -318,27 +172,36 @@ static int interact(struct request *r) {
 }
 
 int command_generate(int argc, char **argv) {
+    static const char *const keys[] = {"fast.", NULL};
     struct request r = {.options = ltm_generate_defaults()};
-    int letter;
-    int code = CLI_OK;
-    while ((letter = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter == ':') return cli_usage(command, "%s needs a value", argv[optind - 1]);
-        if ((code = set_option(&r, letter, optarg, argv)) != CLI_OK) return code;
-    }
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        if (argument_is_assignment(argv[i]))
-            code = set_assignment(&r, argv[i]);
-        else if (r.checkpoint)
-            code = cli_usage(command, "one checkpoint at a time, not also \"%s\"", argv[i]);
-        else
-            r.checkpoint = argv[i];
-    }
-    if (code != CLI_OK) return code;
-    if (!r.checkpoint) return cli_usage(command, "name a checkpoint's folder, or a run's");
+    struct ltm_generate_options *o = &r.options;
+    const struct cli_option options[] = {
+        {"prompt", .text = &r.prompt},
+        {"prompts", .text = &r.prompts},
+        {"field", .text = &r.field},
+        {"count", .large = &o->count, .least = 1, .most = UINT32_MAX},
+        {"length", .number = &o->length, .least = 0, .most = INT_MAX},
+        {"temperature", .real = &o->temperature, .least = 0, .most = 100},
+        {"top-k", .number = &o->top_k, .least = 0, .most = INT_MAX},
+        {"top-p", .real = &o->top_p, .least = 0, .most = 1},
+        {"seed", .seed = &o->seed},
+        {"threads", .number = &o->threads, .may_be_auto = true, .least = 1, .most = OPTION_THREADS_MOST},
+        {"precision", .take = take_precision, .user = &o->precision},
+        {"batch", .number = &o->batch, .may_be_auto = true, .least = 1, .most = INT_MAX},
+        {"output", .letter = 'o', .text = &r.output},
+        {"judge", .text = &r.judge},
+        {"past-end", .off = &o->stop_at_end},
+        {"interactive", .on = &r.interactive},
+        {"json", .on = &r.json},
+        {"stats", .on = &r.stats},
+        {0}};
+    const struct command_line line = {command, usage, keys, options};
+    const int code = options_read_all(&line, argc, argv, &r.arguments);
+    if (code != CLI_GO_ON) return code;
+    if (r.arguments.path_count == 0) return cli_usage(command, "name a checkpoint's folder, or a run's");
+    if (r.arguments.path_count > 1)
+        return cli_usage(command, "one checkpoint at a time, not also \"%s\"", r.arguments.paths[1]);
+    r.stats = r.stats || r.judge;
     if (r.prompt && r.prompts) return cli_usage(command, "either --prompt or --prompts, not both");
     if (r.field && !r.prompts) return cli_usage(command, "--field names what holds a prompt in --prompts FILE");
     if (r.interactive && (r.prompts || r.output || r.json || r.stats || r.options.count > 1))

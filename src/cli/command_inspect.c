@@ -137,18 +137,11 @@ static void print_readable(const json_t *all) {
 }
 
 int command_inspect(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     bool json = false;
-    int letter;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter != 'j') return option_unknown("inspect", argv);
-        json = true;
-    }
+    const struct cli_option options[] = {{"json", .on = &json}, {0}};
+    const struct command_line line = {"inspect", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
     if (optind == argc) return cli_usage("inspect", "name a path");
     for (int i = optind; i < argc; i++) {
         struct ltm_error error = {0};

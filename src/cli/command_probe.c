@@ -1,5 +1,4 @@
 /* ltm probe */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,36 +33,7 @@ static const char usage[] =
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
-static const struct option long_options[] = {{"train-items", required_argument, NULL, 'r'},
-                                             {"items", required_argument, NULL, 'i'},
-                                             {"validation", required_argument, NULL, 'v'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
-
-static int set_option(struct ltm_probe_options *options, int letter, char **argv) {
-    const char *command = "probe";
-    long long number = 0;
-    int code = CLI_OK;
-    switch (letter) {
-    case 'r':
-        code = option_number(command, "--train-items", optarg, 0, INT32_MAX, &number);
-        options->train_items = number;
-        break;
-    case 'i':
-        code = option_number(command, "--items", optarg, 0, INT32_MAX, &number);
-        options->items = number;
-        break;
-    case 'v':
-        code = option_share(command, "--validation", optarg, &options->validation);
-        break;
-    default:
-        code = option_unknown(command, argv);
-    }
-    return code;
-}
 
 /* Rows come by factor, then place: the places of the first factor are those of all. */
 static int places_of(const struct ltm_probe_result *result) {
@@ -113,84 +83,48 @@ static ltm_status print_json(const struct ltm_probe_result *result) {
     return cli_print_json(all, 9);
 }
 
-static ltm_status probe(const char *checkpoint, const char *task, struct ltm_probe_options *options, char **assignments,
-                        int count, struct ltm_probe_result *result, struct ltm_error *error) {
+static ltm_status probe(const struct cli_arguments *a, struct ltm_probe_options *options,
+                        struct ltm_probe_result *result, struct ltm_error *error) {
     struct ltm_model *model = NULL;
+    struct ltm_config config;
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    ltm_status status = ltm_model_open(&model, checkpoint, error);
+    ltm_status status = ltm_model_open(&model, a->paths[0], error);
     if (status == LTM_OK) {
-        struct ltm_config config = arguments_checkpoint_config(model);
-        status = arguments_override(&config, assignments, count, error);
-        if (status == LTM_OK) status = ltm_config_check(&config, error);
-        if (status == LTM_OK) {
-            ltm_config_resolve(&config);
-            options->fast = &config.fast;
-            options->threads = config.run.threads;
-            options->seed = config.run.seed;
-            options->precision = config.run.precision;
-            status = ltm_probe(model, task, options, &watch, result, error);
-            options->fast = NULL;
-        }
+        config = arguments_checkpoint_config(model);
+        status = arguments_configure(&config, a->settings, a->setting_count, error);
+    }
+    if (status == LTM_OK) {
+        options->fast = &config.fast;
+        options->threads = config.run.threads;
+        options->seed = config.run.seed;
+        options->precision = config.run.precision;
+        status = ltm_probe(model, a->paths[1], options, &watch, result, error);
+        options->fast = NULL;
     }
     cli_bar_end(&bar);
     ltm_model_close(model);
     return status;
 }
 
-static int run(const char *checkpoint, const char *task, struct ltm_probe_options *options, char **assignments,
-               int count, bool json) {
-    struct ltm_error error = {0};
+int command_probe(int argc, char **argv) {
+    struct ltm_probe_options o = ltm_probe_defaults();
     struct ltm_probe_result result = {0};
-    ltm_status status = LTM_OK;
-    if (probe(checkpoint, task, options, assignments, count, &result, &error) != LTM_OK) return cli_fail(&error);
-    if (json)
-        status = print_json(&result);
-    else
-        print_table(&result);
+    struct ltm_error error = {0};
+    bool json = false;
+    const struct cli_option options[] = {{"train-items", .large = &o.train_items, .least = 0, .most = INT32_MAX},
+                                         {"items", .large = &o.items, .least = 0, .most = INT32_MAX},
+                                         {"validation", .real = &o.validation, .least = 0, .most = 1},
+                                         {"json", .on = &json},
+                                         {0}};
+    const struct command_line line = {"probe", usage, keys, options};
+    struct cli_arguments a;
+    const int code = options_read_all(&line, argc, argv, &a);
+    if (code != CLI_GO_ON) return code;
+    if (a.path_count != 2) return cli_usage("probe", "name a checkpoint and a task, not %d paths", a.path_count);
+    if (probe(&a, &o, &result, &error) != LTM_OK) return cli_fail(&error);
+    if (!json) print_table(&result);
+    const ltm_status status = json ? print_json(&result) : LTM_OK;
     ltm_probe_result_free(&result);
     return status == LTM_OK ? CLI_OK : cli_no_memory();
-}
-
-/* Whether a key changes what a probe finds. */
-static bool key_matters(const char *assignment) {
-    for (int i = 0; keys[i]; i++)
-        if (strncmp(assignment, keys[i], strlen(keys[i])) == 0) return true;
-    return false;
-}
-
-int command_probe(int argc, char **argv) {
-    struct ltm_probe_options options = ltm_probe_defaults();
-    bool json = false;
-    int letter;
-    int paths = 0;
-    int settings = 0;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            arguments_print_keys(keys);
-            return CLI_OK;
-        }
-        if (letter == ':') return cli_usage("probe", "%s needs a value", argv[optind - 1]);
-        json = json || letter == 'j';
-        int code = letter == 'j' ? CLI_OK : set_option(&options, letter, argv);
-        if (code != CLI_OK) return code;
-    }
-    char *two[2] = {NULL, NULL};
-    char **assignments = calloc((size_t)argc, sizeof *assignments);
-    if (!assignments) return cli_no_memory();
-    int code = CLI_OK;
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        if (!argument_is_assignment(argv[i])) {
-            if (paths < 2) two[paths] = argv[i];
-            paths++;
-        } else if (key_matters(argv[i]))
-            assignments[settings++] = argv[i];
-        else
-            code = cli_usage("probe", "\"%s\" changes nothing here", argv[i]);
-    }
-    if (code == CLI_OK && paths != 2) code = cli_usage("probe", "name a checkpoint and a task, not %d paths", paths);
-    if (code == CLI_OK) code = run(two[0], two[1], &options, assignments, settings, json);
-    free(assignments);
-    return code;
 }

@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -100,69 +99,43 @@ static void print_readable(const struct ltm_report_result *r) {
     if (r->study && !r->fitted) cli_print_line(stdout, "no scaling law: %s", r->no_fit);
 }
 
-static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
-                                             {"output", required_argument, NULL, 'o'},
-                                             {"score", required_argument, NULL, 's'},
-                                             {"budget", required_argument, NULL, 'b'},
-                                             {"resamples", required_argument, NULL, 'r'},
-                                             {"seed", required_argument, NULL, 'e'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {NULL, 0, NULL, 0}};
+static int take_score(void *user, const char *text) {
+    struct ltm_report_options *options = user;
+    if (options->scores == LTM_REPORT_SCORES) return cli_usage("report", "at most %d scores", LTM_REPORT_SCORES);
+    options->score[options->scores++] = text;
+    return CLI_OK;
+}
 
-/* CLI_OK to go on, -1 when help was given. */
-static int take_option(int letter, char **argv, struct ltm_report_options *options, bool *json) {
-    long long number;
-    double budget;
-    int code;
-    switch (letter) {
-    case 'h':
-        fputs(usage, stdout);
-        return -1;
-    case 'j':
-        *json = true;
-        return CLI_OK;
-    case 'o':
-        options->output = optarg;
-        return *optarg ? CLI_OK : cli_usage("report", "--output wants a file");
-    case 's':
-        if (options->scores == LTM_REPORT_SCORES) return cli_usage("report", "at most %d scores", LTM_REPORT_SCORES);
-        options->score[options->scores++] = optarg;
-        return CLI_OK;
-    case 'b':
-        if (options->budgets == LTM_REPORT_BUDGETS)
-            return cli_usage("report", "at most %d budgets", LTM_REPORT_BUDGETS);
-        code = option_real("report", "--budget", optarg, 1, 1e40, &budget);
-        if (code == CLI_OK) options->budget[options->budgets++] = budget;
-        return code;
-    case 'r':
-        code = option_number("report", "--resamples", optarg, 0, 1000000, &number);
-        if (code == CLI_OK) options->fit.resamples = (int)number;
-        return code;
-    case 'e':
-        return option_seed("report", optarg, &options->fit.seed);
-    case ':':
-        return cli_usage("report", "%s wants a value", argv[optind - 1]);
-    default:
-        return option_unknown("report", argv);
-    }
+static int take_budget(void *user, const char *text) {
+    struct ltm_report_options *options = user;
+    if (options->budgets == LTM_REPORT_BUDGETS) return cli_usage("report", "at most %d budgets", LTM_REPORT_BUDGETS);
+    const int code = option_real("report", "--budget", text, 1, 1e40, &options->budget[options->budgets]);
+    if (code == CLI_OK) options->budgets++;
+    return code;
 }
 
 int command_report(int argc, char **argv) {
-    struct ltm_report_options options;
+    struct ltm_report_options o;
     struct ltm_report_result result;
     struct ltm_error error = {0};
     struct cli_bar bar;
     bool json = false;
-    int letter;
-    ltm_report_options_defaults(&options);
-    while ((letter = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
-        const int code = take_option(letter, argv, &options, &json);
-        if (code != CLI_OK) return code < 0 ? CLI_OK : code;
-    }
+    ltm_report_options_defaults(&o);
+    const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
+                                         {"score", .take = take_score, .user = &o},
+                                         {"budget", .take = take_budget, .user = &o},
+                                         {"resamples", .number = &o.fit.resamples, .least = 0, .most = 1000000},
+                                         {"seed", .seed = &o.fit.seed},
+                                         {"json", .on = &json},
+                                         {0}};
+    const struct command_line line = {"report", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
+    if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
     if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
     if (argc - optind > 1) return cli_usage("report", "one folder at a time, not also \"%s\"", argv[optind + 1]);
     const struct ltm_watch watch = cli_watch(&bar);
-    const ltm_status status = ltm_report(argv[optind], &options, &watch, &result, &error);
+    const ltm_status status = ltm_report(argv[optind], &o, &watch, &result, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
     if (json) return print_json(&result) == LTM_OK ? CLI_OK : cli_no_memory();

@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <math.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "ltm/processes.h"
 #include "ltm/sweep.h"
 #include "options.h"
+#include "signals.h"
 #include "sweep_display.h"
 #include "terminal.h"
 
@@ -58,39 +58,28 @@ static const char usage[] =
 
 struct arguments {
     const char *study, *cell;
-    const char **settings; /* section.key=value */
+    char **settings; /* section.key=value */
     size_t count;
     struct ltm_sweep_options options;
     bool dry_run, json, supervised;
+    volatile sig_atomic_t *stop; /* set by an interrupt: cells see their standard input end, and stop */
 };
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number) {
-    (void)number;
-    if (stop) _exit(CLI_INTERRUPTED); /* cells see their standard input end, and stop */
-    stop = 1;
-}
-
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- One cell ---- */
 
 struct cell_display {
     struct cli_bar bar;
     struct ltm_watch watch;
+    volatile sig_atomic_t *stop;
     bool supervised, scoring;
 };
 
 static void look_after_parent(const struct cell_display *display) {
     struct pollfd input = {.fd = STDIN_FILENO};
-    if (display->supervised && poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR | POLLNVAL))) stop = 1;
-    if (stop && display->scoring) _exit(CLI_INTERRUPTED); /* training has its checkpoint; scores are taken anew */
+    if (display->supervised && poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)))
+        *display->stop = 1;
+    if (*display->stop && display->scoring)
+        _exit(CLI_INTERRUPTED); /* training has its checkpoint; scores are taken anew */
 }
 
 static void cell_step(void *user, const struct ltm_train_record *record) {
@@ -113,13 +102,13 @@ static void cell_message(void *user, const char *line) {
 static void cell_scoring(void *user) { ((struct cell_display *)user)->scoring = true; }
 
 static int run_cell(const struct ltm_study *study, const struct arguments *a) {
-    struct cell_display display = {.supervised = a->supervised};
+    struct cell_display display = {.supervised = a->supervised, .stop = a->stop};
     struct ltm_error error = {0};
     bool busy = false;
     display.watch = cli_watch(&display.bar);
     const struct ltm_watch watch = {.user = &display, .progress = cell_progress, .message = cell_message};
     const struct ltm_cell_hooks hooks = {
-        .train = {.watch = watch, .user = &display, .on_step = cell_step, .stop = &stop}, .on_scoring = cell_scoring};
+        .train = {.watch = watch, .user = &display, .on_step = cell_step, .stop = a->stop}, .on_scoring = cell_scoring};
     ltm_status status = ltm_study_run_cell(study, a->cell, &hooks, &busy, &error);
     cli_bar_end(&display.bar);
     if (status == LTM_OK) return CLI_OK;
@@ -222,7 +211,7 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     const struct ltm_sweep_hooks hooks = {.watch = {.user = &display, .message = sweep_display_message},
                                           .user = &display,
                                           .on_progress = sweep_display_progress,
-                                          .stop = &stop};
+                                          .stop = a->stop};
     ltm_study_estimate(study, &a->options, &estimate);
     announce(study, &estimate);
     if (a->dry_run) {
@@ -247,41 +236,13 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
 
 /* ---- The command line ---- */
 
-static int take_shard(struct ltm_sweep_options *options, const char *text) {
+static int take_shard(void *user, const char *text) {
+    struct ltm_sweep_options *options = user;
     char rest;
     if (sscanf(text, "%d/%d%c", &options->shard, &options->shards, &rest) == 2 && options->shards >= 1 &&
         options->shard >= 1 && options->shard <= options->shards)
         return CLI_OK;
     return cli_usage("sweep", "--shard wants I/N with I from 1 to N, such as 1/4, not \"%s\"", text);
-}
-
-static int take_option(struct arguments *a, int letter, char **argv) {
-    long long jobs = 0;
-    int code = CLI_OK;
-    switch (letter) {
-    case 's':
-        return take_shard(&a->options, optarg);
-    case 'J':
-        code = option_number("sweep", "--jobs", optarg, 1, OPTION_THREADS_MOST, &jobs);
-        a->options.jobs = (int)jobs;
-        return code;
-    case 'c':
-        a->cell = optarg;
-        return CLI_OK;
-    case 'd':
-        a->dry_run = true;
-        return CLI_OK;
-    case 'j':
-        a->json = true;
-        return CLI_OK;
-    case 'p':
-        a->supervised = true;
-        return CLI_OK;
-    case ':':
-        return cli_usage("sweep", "%s needs a value", argv[optind - 1]);
-    default:
-        return option_unknown("sweep", argv);
-    }
 }
 
 /* Started by mpirun or srun, each process does a shard; cells are processes of their own and know nothing of that. */
@@ -298,43 +259,33 @@ static int run(struct arguments *a) {
     struct ltm_error error = {0};
     struct ltm_study *study = NULL;
     if (ltm_processes_launched() > 1 && !a->cell) take_launched_shard(a);
-    if (ltm_study_open(&study, a->study, a->settings, a->count, &error) != LTM_OK) return cli_fail(&error);
-    catch_signals();
+    if (ltm_study_open(&study, a->study, (const char *const *)a->settings, a->count, &error) != LTM_OK)
+        return cli_fail(&error);
+    a->stop = cli_catch_interrupts(NULL, true);
     const int code = a->cell ? run_cell(study, a) : run_all(study, a);
     ltm_study_close(study);
     return code;
 }
 
 int command_sweep(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'},        {"json", no_argument, NULL, 'j'},
-        {"dry-run", no_argument, NULL, 'd'},     {"supervised", no_argument, NULL, 'p'},
-        {"shard", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'J'},
-        {"cell", required_argument, NULL, 'c'},  {NULL, 0, NULL, 0}};
     struct arguments a = {0};
-    int letter;
-    int code = CLI_OK;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        code = take_option(&a, letter, argv);
-        if (code != CLI_OK) return code;
-    }
-    a.settings = calloc((size_t)argc, sizeof *a.settings);
-    if (!a.settings) return cli_no_memory();
-    for (int i = optind; i < argc && code == CLI_OK; i++) {
-        /* A linked axis has a slash in its name: axes.model.dim/model.heads=64/2. */
-        if (a.study && (argument_is_assignment(argv[i]) || (strncmp(argv[i], "axes.", 5) == 0 && strchr(argv[i], '='))))
-            a.settings[a.count++] = argv[i];
-        else if (!a.study)
-            a.study = argv[i];
-        else
-            code = cli_usage("sweep", "\"%s\" is not of the form section.key=value", argv[i]);
-    }
-    if (code == CLI_OK && !a.study) code = cli_usage("sweep", "name a study, such as runs/width.ini");
-    if (code == CLI_OK) code = run(&a);
-    free(a.settings);
-    return code;
+    const struct cli_option options[] = {{"shard", .take = take_shard, .user = &a.options},
+                                         {"jobs", .number = &a.options.jobs, .least = 1, .most = OPTION_THREADS_MOST},
+                                         {"cell", .text = &a.cell},
+                                         {"dry-run", .on = &a.dry_run},
+                                         {"supervised", .on = &a.supervised},
+                                         {"json", .on = &a.json},
+                                         {0}};
+    const struct command_line line = {"sweep", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
+    if (optind == argc) return cli_usage("sweep", "name a study, such as runs/width.ini");
+    a.study = argv[optind];
+    a.settings = argv + optind + 1;
+    a.count = (size_t)(argc - optind - 1);
+    for (size_t i = 0; i < a.count; i++) /* a linked axis has a slash in its name: axes.model.dim/model.heads=64/2 */
+        if (!argument_is_setting(a.settings[i]) &&
+            !(strncmp(a.settings[i], "axes.", 5) == 0 && strchr(a.settings[i], '=')))
+            return cli_usage("sweep", "\"%s\" is not of the form section.key=value", a.settings[i]);
+    return run(&a);
 }

@@ -1,5 +1,4 @@
 /* ltm corpus synth */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,65 +26,7 @@ static const char usage[] =
     "  --json                 print the result as JSON\n"
     "  --list                 the tasks, their knobs and what these are at each difficulty\n";
 
-static const struct option long_options[] = {{"output", required_argument, NULL, 'o'},
-                                             {"documents", required_argument, NULL, 'd'},
-                                             {"items", required_argument, NULL, 'i'},
-                                             {"train-items", required_argument, NULL, 'r'},
-                                             {"seed", required_argument, NULL, 's'},
-                                             {"difficulty", required_argument, NULL, 'y'},
-                                             {"vocab-size", required_argument, NULL, 'v'},
-                                             {"tokenizer", required_argument, NULL, 't'},
-                                             {"threads", required_argument, NULL, 'n'},
-                                             {"json", no_argument, NULL, 'j'},
-                                             {"list", no_argument, NULL, 'l'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
 enum { MOST_ITEMS = 1000000000, MOST_VOCAB = 65536 };
-
-static int set_option(struct ltm_synth_options *options, int letter, char **argv) {
-    const char *command = "corpus synth";
-    long long number = 0;
-    int code = CLI_OK;
-    switch (letter) {
-    case 'o':
-        options->output = optarg;
-        break;
-    case 'd':
-        code = option_number(command, "--documents", optarg, 1, MOST_ITEMS, &number);
-        options->documents = number;
-        break;
-    case 'i':
-        code = option_number(command, "--items", optarg, 1, MOST_ITEMS, &number);
-        options->items = number;
-        break;
-    case 'r':
-        code = option_number(command, "--train-items", optarg, 1, MOST_ITEMS, &number);
-        options->train_items = number;
-        break;
-    case 's':
-        code = option_seed(command, optarg, &options->seed);
-        break;
-    case 'y':
-        code = option_number(command, "--difficulty", optarg, 1, LTM_SYNTH_LEVELS, &number);
-        options->difficulty = (int)number;
-        break;
-    case 'v':
-        code = option_number(command, "--vocab-size", optarg, 2, MOST_VOCAB, &number);
-        options->vocab = (int)number;
-        break;
-    case 't':
-        options->tokenizer = optarg;
-        break;
-    case 'n':
-        code = option_number(command, "--threads", optarg, 1, OPTION_THREADS_MOST, &number);
-        options->threads = (int)number;
-        break;
-    default:
-        code = option_unknown(command, argv);
-    }
-    return code;
-}
 
 static int print_list(void) {
     const struct ltm_synth_family *family;
@@ -137,35 +78,32 @@ static int make(struct ltm_synth_options *options, bool json) {
 }
 
 int command_synth(int argc, char **argv) {
-    struct ltm_synth_options options = ltm_synth_defaults();
+    struct ltm_synth_options o = ltm_synth_defaults();
     bool json = false;
-    int letter;
-    int words = 0;
-    while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter == 'l') return print_list();
-        if (letter == ':') return cli_usage("corpus synth", "%s needs a value", argv[optind - 1]);
-        json = json || letter == 'j';
-        int code = letter == 'j' ? CLI_OK : set_option(&options, letter, argv);
-        if (code != CLI_OK) return code;
-    }
-    /* The task to the front, knobs behind it: they may stand in any order. */
-    for (int i = optind; i < argc; i++) {
-        if (strchr(argv[i], '=')) {
-            argv[words++] = argv[i];
-            continue;
-        }
-        if (options.family) return cli_usage("corpus synth", "one task at a time, not \"%s\" too", argv[i]);
-        options.family = argv[i];
-    }
-    if (!options.family) return cli_usage("corpus synth", "name the task; --list shows them");
-    if (!options.output) return cli_usage("corpus synth", "name the folder with -o DIR");
-    if (options.vocab && options.tokenizer)
-        return cli_usage("corpus synth", "either --vocab-size or --tokenizer, not both");
-    options.knobs = (const char *const *)argv;
-    options.knob_count = (size_t)words;
-    return make(&options, json);
+    bool list = false;
+    const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
+                                         {"documents", .large = &o.documents, .least = 1, .most = MOST_ITEMS},
+                                         {"items", .large = &o.items, .least = 1, .most = MOST_ITEMS},
+                                         {"train-items", .large = &o.train_items, .least = 1, .most = MOST_ITEMS},
+                                         {"seed", .seed = &o.seed},
+                                         {"difficulty", .number = &o.difficulty, .least = 1, .most = LTM_SYNTH_LEVELS},
+                                         {"vocab-size", .number = &o.vocab, .least = 2, .most = MOST_VOCAB},
+                                         {"tokenizer", .text = &o.tokenizer},
+                                         {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
+                                         {"json", .on = &json},
+                                         {"list", .on = &list},
+                                         {0}};
+    const struct command_line line = {"corpus synth", usage, NULL, options};
+    struct cli_arguments a;
+    const int code = options_read_all(&line, argc, argv, &a);
+    if (code != CLI_GO_ON) return code;
+    if (list) return print_list();
+    if (a.path_count > 1) return cli_usage("corpus synth", "one task at a time, not \"%s\" too", a.paths[1]);
+    if (a.path_count == 0) return cli_usage("corpus synth", "name the task; --list shows them");
+    if (!o.output) return cli_usage("corpus synth", "name the folder with -o DIR");
+    if (o.vocab && o.tokenizer) return cli_usage("corpus synth", "either --vocab-size or --tokenizer, not both");
+    o.family = a.paths[0];
+    o.knobs = (const char *const *)a.settings;
+    o.knob_count = (size_t)a.setting_count;
+    return make(&o, json);
 }

@@ -32,20 +32,8 @@ static const char usage[] =
     "\n"
     "encode turns text into token numbers, a line of numbers for a line of text; decode turns numbers back.\n";
 
-static const struct option long_options[] = {{"output", required_argument, NULL, 'o'},
-                                             {"vocab-size", required_argument, NULL, 'v'},
-                                             {"type", required_argument, NULL, 't'},
-                                             {"byte-fallback", no_argument, NULL, 'b'},
-                                             {"no-byte-fallback", no_argument, NULL, 'B'},
-                                             {"sample-mb", required_argument, NULL, 'm'},
-                                             {"seed", required_argument, NULL, 's'},
-                                             {"field", required_argument, NULL, 'f'},
-                                             {"separator", required_argument, NULL, 'p'},
-                                             {"threads", required_argument, NULL, 'n'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
-static int set_kind(struct ltm_tokenizer_train_options *options, const char *name) {
+static int take_kind(void *user, const char *name) {
+    struct ltm_tokenizer_train_options *options = user;
     if (strcmp(name, "unigram") == 0)
         options->kind = LTM_TOKENIZER_UNIGRAM;
     else if (strcmp(name, "bpe") == 0)
@@ -55,75 +43,35 @@ static int set_kind(struct ltm_tokenizer_train_options *options, const char *nam
     return CLI_OK;
 }
 
-static int set_option(struct ltm_tokenizer_train_options *options, int letter, char **argv) {
-    const char *value = optarg;
-    const char *command = "tokenizer train";
-    long long number = 0;
-    int code = CLI_OK;
-    switch (letter) {
-    case 'o':
-        options->output = value;
-        break;
-    case 'v':
-        code = option_number(command, "--vocab-size", value, 1, INT32_MAX, &number);
-        options->vocab = (int)number;
-        break;
-    case 't':
-        code = set_kind(options, value);
-        break;
-    case 'b':
-        options->byte_fallback = true;
-        break;
-    case 'B':
-        options->byte_fallback = false;
-        break;
-    case 'm':
-        code = option_number(command, "--sample-mb", value, 0, 1 << 20, &number);
-        options->sample_bytes = number * 1000000;
-        break;
-    case 's':
-        code = option_seed(command, value, &options->seed);
-        break;
-    case 'f':
-        options->input.field = value;
-        break;
-    case 'p':
-        options->input.separator = value;
-        break;
-    case 'n':
-        code = option_number(command, "--threads", value, 1, OPTION_THREADS_MOST, &number);
-        options->threads = (int)number;
-        break;
-    default:
-        code = option_unknown(command, argv);
-        break;
-    }
-    return code;
-}
-
 static int train(int argc, char **argv) {
-    struct ltm_tokenizer_train_options options = ltm_tokenizer_train_defaults();
+    struct ltm_tokenizer_train_options o = ltm_tokenizer_train_defaults();
     struct ltm_error error = {0};
-    int letter;
-    while ((letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return CLI_OK;
-        }
-        if (letter == ':') return cli_usage("tokenizer train", "%s needs a value", argv[optind - 1]);
-        int code = set_option(&options, letter, argv);
-        if (code != CLI_OK) return code;
-    }
-    if (!options.output) return cli_usage("tokenizer train", "name the model to write with -o FILE");
+    int64_t megabytes = o.sample_bytes / 1000000;
+    const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
+                                         {"vocab-size", .number = &o.vocab, .least = 1, .most = INT32_MAX},
+                                         {"type", .take = take_kind, .user = &o},
+                                         {"byte-fallback", .on = &o.byte_fallback},
+                                         {"no-byte-fallback", .off = &o.byte_fallback},
+                                         {"sample-mb", .large = &megabytes, .least = 0, .most = 1 << 20},
+                                         {"seed", .seed = &o.seed},
+                                         {"field", .text = &o.input.field},
+                                         {"separator", .text = &o.input.separator},
+                                         {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
+                                         {0}};
+    const struct command_line line = {"tokenizer train", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
+    o.sample_bytes = megabytes * 1000000;
+    if (!o.output) return cli_usage("tokenizer train", "name the model to write with -o FILE");
     if (optind == argc) return cli_usage("tokenizer train", "name the text to learn from");
-    options.input.paths = (const char *const *)argv + optind;
-    options.input.count = (size_t)(argc - optind);
+    o.input.paths = (const char *const *)argv + optind;
+    o.input.count = (size_t)(argc - optind);
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    ltm_status status = ltm_tokenizer_train(&options, &watch, &error);
+    ltm_status status = ltm_tokenizer_train(&o, &watch, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
-    cli_print_line(stdout, "%s: %d pieces", options.output, options.vocab);
+    cli_print_line(stdout, "%s: %d pieces", o.output, o.vocab);
     return CLI_OK;
 }
 

@@ -1,9 +1,7 @@
 /* ltm train */
 #include <getopt.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "ltm/train.h"
 #include "ltm/twin.h"
 #include "options.h"
+#include "signals.h"
 #include "terminal.h"
 #include "text_io.h"
 
@@ -43,27 +42,6 @@ static const char usage[] =
     "fit), nonfinite (what was NaN or infinite: that step changed no weight, see run.on_nonfinite).\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number) {
-    static const char line[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
-    (void)number;
-    if (stop) _exit(CLI_INTERRUPTED);
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
-    if (ltm_processes_rank() > 0) return;
-    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
-    (void)written; /* nothing can be done about it here */
-}
-
-/* SA_RESTART: writes under way go on. */
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
-}
 
 /* What the display knows of the run. */
 struct display {
@@ -122,18 +100,17 @@ static void on_progress(void *user, const struct ltm_progress *progress) {
 
 static void on_message(void *user, const char *line) { cli_bar_line(&((struct display *)user)->bar, "%s", line); }
 
-/* What --twin asks for; -1 = no twin. */
-static int twin_kind(const char *name) {
+static int take_twin(void *twin, const char *name) {
     const char *names[8];
     size_t count = 0;
-    for (; ltm_twin_name((int)count); count++) {
-        if (strcmp(name, ltm_twin_name((int)count)) == 0) return (int)count;
-        names[count] = ltm_twin_name((int)count);
-    }
+    for (; (names[count] = ltm_twin_name((int)count)); count++)
+        if (strcmp(name, names[count]) == 0) {
+            *(int *)twin = (int)count;
+            return CLI_OK;
+        }
     const char *nearest = ltm_nearest_name(name, names, count);
-    cli_usage("train", "--twin wants parameters, compute or width, not \"%s\"%s%s%s", name,
-              nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-    return -1;
+    return cli_usage("train", "--twin wants parameters, compute or width, not \"%s\"%s%s%s", name,
+                     nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 /* runs/NAME for …/NAME.ini; a twin's folder has another name, unless the command line gives it. */
@@ -267,13 +244,14 @@ static void write_report(const struct ltm_config *config, struct cli_bar *bar) {
 }
 
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
+    static const char said[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
+    volatile sig_atomic_t *stop = cli_catch_interrupts(ltm_processes_rank() > 0 ? NULL : said, true);
     struct display display = {.bound = NAN};
     display.loading = cli_watch(&display.bar);
     struct ltm_watch watch = {.user = &display, .progress = on_progress, .message = on_message};
-    const struct ltm_train_hooks hooks = {.watch = watch, .user = &display, .on_step = on_step, .stop = &stop};
+    const struct ltm_train_hooks hooks = {.watch = watch, .user = &display, .on_step = on_step, .stop = stop};
     struct ltm_train_result result = {0};
     print_settings(*config, &display.bar);
-    catch_signals();
     ltm_status status = ltm_train(config, &hooks, &result, error);
     if (status == LTM_OK) write_report(config, &display.bar);
     cli_bar_end(&display.bar);
@@ -300,32 +278,20 @@ static ltm_status configure(struct ltm_config *config, const struct request *r, 
 }
 
 int command_train(int argc, char **argv) {
-    static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"twin", required_argument, NULL, 't'},
-                                                 {"dry-run", no_argument, NULL, 'd'},
-                                                 {NULL, 0, NULL, 0}};
+    static const char *const all[] = {"", NULL};
     struct ltm_error error = {0};
     struct ltm_config config;
     bool json = false, dry_run = false, dir_given = false;
-    int letter;
-    int twin = -1;
-    while ((letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            arguments_print_keys(NULL);
-            return CLI_OK;
-        }
-        if (letter == ':') return cli_usage("train", "%s needs a value", argv[optind - 1]);
-        if (letter == 't' && (twin = twin_kind(optarg)) < 0) return CLI_USAGE;
-        if (letter == '?') return option_unknown("train", argv);
-        json = json || letter == 'j';
-        dry_run = dry_run || letter == 'd';
-    }
+    int twin = -1; /* none */
+    const struct cli_option options[] = {
+        {"twin", .take = take_twin, .user = &twin}, {"dry-run", .on = &dry_run}, {"json", .on = &json}, {0}};
+    const struct command_line line = {"train", usage, all, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
     if (optind == argc) return cli_usage("train", "name a configuration, such as runs/nano.ini");
     const char *path = argv[optind++];
     for (int i = optind; i < argc; i++) {
-        if (!argument_is_assignment(argv[i]))
+        if (!argument_is_setting(argv[i]))
             return cli_usage("train", "\"%s\" is not of the form section.key=value", argv[i]);
         dir_given = dir_given || strncmp(argv[i], "run.dir=", 8) == 0;
     }

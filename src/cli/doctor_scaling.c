@@ -32,10 +32,7 @@ static bool read_quantity(const char *text, const char *const *suffixes, const d
 static ltm_status configure(struct ltm_config *config, const struct scaling_request *r, struct ltm_error *error) {
     ltm_config_defaults(config);
     ltm_status status = ltm_config_load(config, r->config, error);
-    if (status == LTM_OK) status = arguments_override(config, r->settings, r->count, error);
-    if (status == LTM_OK) status = ltm_config_check(config, error);
-    if (status == LTM_OK) ltm_config_resolve(config);
-    return status;
+    return status == LTM_OK ? arguments_configure(config, r->settings, r->count, error) : status;
 }
 
 static void measure(struct ltm_config *config, struct ltm_scaling_options *options) {

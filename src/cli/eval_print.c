@@ -84,11 +84,11 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
 /* ---- A table ---- */
 
 /* "fast.steps" for eval.fast.steps: what it scans. */
-static const char *short_name(const struct scan_axis *axis) {
+static const char *short_name(const struct grid_axis *axis) {
     return strncmp(axis->name, "eval.", 5) == 0 ? axis->name + 5 : axis->name;
 }
 
-static int axis_width(const struct scan_axis *axis) {
+static int axis_width(const struct grid_axis *axis) {
     int width = (int)strlen(short_name(axis));
     for (int i = 0; i < axis->count; i++)
         if ((int)strlen(axis->values[i]) > width) width = (int)strlen(axis->values[i]);
@@ -104,11 +104,12 @@ struct column {
 
 enum { COLUMNS = 6 };
 
-static void columns_of(struct column columns[COLUMNS], const struct scan *scan, const struct ltm_eval_result *r) {
-    const bool rest = r->first_part > 0 || scan_has(scan, "eval.continuation");
-    const bool prior = r->prior_samples > 0 || scan_has(scan, "eval.prior");
-    const bool iwae = r->iwae_samples > 0 || scan_has(scan, "eval.iwae");
-    const bool fitted = isfinite(r->fitted_noise.nats.mean) || scan_has(scan, "fast.noise");
+static void columns_of(struct column columns[COLUMNS], const struct setting_grid *grid,
+                       const struct ltm_eval_result *r) {
+    const bool rest = r->first_part > 0 || grid_has(grid, "eval.continuation");
+    const bool prior = r->prior_samples > 0 || grid_has(grid, "eval.prior");
+    const bool iwae = r->iwae_samples > 0 || grid_has(grid, "eval.iwae");
+    const bool fitted = isfinite(r->fitted_noise.nats.mean) || grid_has(grid, "fast.noise");
     const struct column all[COLUMNS] = {{"bound", &r->bound, true},
                                         {"IWAE", &r->iwae, iwae},
                                         {"prior", &r->prior, prior},
@@ -125,10 +126,10 @@ static int column_width(const struct column *column) {
 
 void eval_print_heading(const struct eval_table *table, const struct ltm_eval_result *first) {
     struct column columns[COLUMNS];
-    columns_of(columns, table->scan, first);
+    columns_of(columns, table->grid, first);
     printf("%-*s", table->width, "corpus");
-    for (int a = 0; a < table->scan->axes; a++) {
-        const struct scan_axis *axis = &table->scan->axis[a];
+    for (int a = 0; a < table->grid->axes; a++) {
+        const struct grid_axis *axis = &table->grid->axis[a];
         print_cell(short_name(axis), axis_width(axis));
     }
     print_cell("sequences", 9);
@@ -137,7 +138,7 @@ void eval_print_heading(const struct eval_table *table, const struct ltm_eval_re
     for (int i = 0; i < COLUMNS; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s", columns[i].name);
-        if (columns[i].measure == &first->iwae && !scan_has(table->scan, "eval.iwae"))
+        if (columns[i].measure == &first->iwae && !grid_has(table->grid, "eval.iwae"))
             snprintf(name, sizeof name, "IWAE-%d", first->iwae_samples);
         if (columns[i].shown) print_cell(name, column_width(&columns[i]));
     }
@@ -147,11 +148,11 @@ void eval_print_heading(const struct eval_table *table, const struct ltm_eval_re
 
 void eval_print_row(const struct eval_table *table, const char *corpus, int row, const struct ltm_eval_result *r) {
     struct column columns[COLUMNS];
-    columns_of(columns, table->scan, r);
+    columns_of(columns, table->grid, r);
     char shown[4 * LTM_PATH_MAX];
     printf("%-*s", table->width, ltm_printable(shown, sizeof shown, corpus));
-    for (int a = 0; a < table->scan->axes; a++)
-        print_cell(scan_value(table->scan, row, a), axis_width(&table->scan->axis[a]));
+    for (int a = 0; a < table->grid->axes; a++)
+        print_cell(grid_value(table->grid, row, a), axis_width(&table->grid->axis[a]));
     printf("  %9lld", (long long)r->sequences);
     print_score((struct ltm_score){r->recon.nats.mean, NAN}, 4, NARROW);
     print_score((struct ltm_score){r->kl.nats.mean, NAN}, 4, NARROW);
@@ -178,14 +179,14 @@ void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *
     json_object_set_new(json, name, value);
 }
 
-json_t *eval_json(const struct scan *scan, const char *corpus, int row, const struct ltm_config *config,
+json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, const struct ltm_config *config,
                   const struct ltm_eval_result *r) {
     json_t *json = json_object();
     json_t *settings = json_object();
     char method[32] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
-    for (int a = 0; a < scan->axes; a++)
-        json_object_set_new(settings, scan->axis[a].name, json_string(scan_value(scan, row, a)));
+    for (int a = 0; a < grid->axes; a++)
+        json_object_set_new(settings, grid->axis[a].name, json_string(grid_value(grid, row, a)));
     json_object_set_new(json, "corpus", json_string(corpus));
     json_object_set_new(json, "settings", settings);
     eval_add_measure(json, "recon", &r->recon);

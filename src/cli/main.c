@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "last_words.h"
 #include "ltm.h"
+#include "signals.h"
 #include "terminal.h"
 
 struct command {
@@ -107,7 +107,7 @@ int main(int argc, char **argv) {
     if (!take_closed_streams()) return CLI_FAILED;
     /* A file that grows past a limit is then an error with a sentence, as a full disk is. */
     signal(SIGXFSZ, SIG_IGN);
-    cli_have_last_words();
+    cli_explain_fatal_signals();
     int code = run(argc, argv);
     /* A result that did not reach a full disk or a closed pipe is a failure. */
     errno = 0;

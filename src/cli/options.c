@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
+#include "ltm/names.h"
 #include "terminal.h"
 
-int option_number(const char *command, const char *name, const char *text, long long least, long long most,
-                  long long *value) {
+enum { ROWS_MOST = 32, LONG_OPTION = 256, NAME_MOST = 64 };
+
+int option_number(const char *command, const char *name, const char *text, double least, double most, int64_t *value) {
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
@@ -19,11 +23,11 @@ int option_number(const char *command, const char *name, const char *text, long 
         if (unit > 0) end += 1;
         if (number != floor(number) || fabs(number) > 9e15)
             return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
-        *value = (long long)number;
+        *value = (int64_t)number;
     }
     if (end == text || *end) return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
-    if (errno || *value < least || *value > most)
-        return cli_usage(command, "%s %s is out of range: %lld to %lld", name, text, least, most);
+    if (errno || (double)*value < least || (double)*value > most)
+        return cli_usage(command, "%s %s is out of range: %.0f to %.0f", name, text, least, most);
     return CLI_OK;
 }
 
@@ -36,10 +40,6 @@ int option_real(const char *command, const char *name, const char *text, double 
     return CLI_OK;
 }
 
-int option_share(const char *command, const char *name, const char *text, double *value) {
-    return option_real(command, name, text, 0, 1, value);
-}
-
 int option_seed(const char *command, const char *text, uint64_t *value) {
     char *end;
     errno = 0;
@@ -49,15 +49,107 @@ int option_seed(const char *command, const char *text, uint64_t *value) {
     return CLI_OK;
 }
 
-bool option_is_named(const char *option, const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (option[i] != (name[i] == '_' ? '-' : name[i])) return false;
-    return option[length] == 0;
+static bool takes_value(const struct cli_option *o) { return !o->on && !o->off; }
+
+static int take(const char *command, const struct cli_option *o, const char *text) {
+    char name[NAME_MOST];
+    int64_t number = LTM_AUTO;
+    int code = CLI_OK;
+    snprintf(name, sizeof name, "--%s", o->name);
+    if (o->on) *o->on = true;
+    if (o->off) *o->off = false;
+    if (o->text) *o->text = text;
+    if (o->take) code = o->take(o->user, text);
+    if (o->seed) code = option_seed(command, text, o->seed);
+    if (o->real) code = option_real(command, name, text, o->least, o->most, o->real);
+    if ((o->number || o->large) && !(o->may_be_auto && strcmp(text, "auto") == 0))
+        code = option_number(command, name, text, o->least, o->most, &number);
+    if (o->number && code == CLI_OK) *o->number = (int)number;
+    if (o->large && code == CLI_OK) *o->large = number;
+    return code;
 }
 
-int option_unknown(const char *command, char **argv) {
+static int print_help(const struct command_line *line) {
+    fputs(line->usage, stdout);
+    if (line->keys) arguments_print_keys(line->keys);
+    return CLI_OK;
+}
+
+static int unknown(const char *command, char **argv) {
     const char *word = argv[optind - 1];
     if (!optopt) return cli_usage(command, "there is no option %s", word);
     if (word[0] == '-' && word[1] == '-') return cli_usage(command, "%s: this option takes no value", word);
     return cli_usage(command, "there is no option -%c", optopt);
+}
+
+int options_read(const struct command_line *line, int argc, char **argv) {
+    struct option rows[ROWS_MOST + 2] = {{"help", no_argument, NULL, 'h'}};
+    char letters[] = ":h\0\0"; /* ':': errors are ours to print */
+    int count = 0;
+    int letter;
+    for (const struct cli_option *o = line->options; o->name && count < ROWS_MOST; o++, count++) {
+        rows[count + 1] = (struct option){o->name, takes_value(o), NULL, LONG_OPTION + count};
+        if (o->letter) memcpy(letters + 2, (char[]){o->letter, ':'}, 2);
+    }
+    while ((letter = getopt_long(argc, argv, letters, rows, NULL)) != -1) {
+        if (letter == 'h') return print_help(line);
+        if (letter == ':') return cli_usage(line->command, "%s needs a value", argv[optind - 1]);
+        if (letter == '?') return unknown(line->command, argv);
+        const struct cli_option *o = line->options;
+        while (letter < LONG_OPTION ? o->letter != letter : o != line->options + letter - LONG_OPTION) o++;
+        int code = take(line->command, o, optarg);
+        if (code != CLI_OK) return code;
+    }
+    return CLI_GO_ON;
+}
+
+/* The option that is written `name`, or one with - for its _. */
+static bool is_named(const char *option, const char *name) {
+    for (; *name; option++, name++)
+        if (*option != (*name == '_' ? '-' : *name)) return false;
+    return !*option;
+}
+
+static int take_as_option(const struct command_line *line, const char *name, const char *value) {
+    const char *names[ROWS_MOST];
+    size_t count = 0;
+    for (const struct cli_option *o = line->options; o->name && count < ROWS_MOST; o++) {
+        if (!takes_value(o)) continue;
+        if (is_named(o->name, name)) return take(line->command, o, value);
+        names[count++] = o->name;
+    }
+    const char *nearest = ltm_nearest_name(name, names, count);
+    if (nearest) return cli_usage(line->command, "there is no option \"%s\"; did you mean %s?", name, nearest);
+    return cli_usage(line->command, "there is no option \"%s\"", name);
+}
+
+static int refuse_key(const struct command_line *line, const char *name) {
+    char keys[256] = "";
+    for (const char *const *key = line->keys; *key; key++) {
+        const size_t used = strlen(keys);
+        snprintf(keys + used, sizeof keys - used, "%s%s%s", used ? ", " : "", *key,
+                 (*key)[strlen(*key) - 1] == '.' ? "*" : "");
+    }
+    return cli_usage(line->command, "%s changes nothing here; the keys that do: %s", name, keys);
+}
+
+static int take_setting(const struct command_line *line, const char *setting) {
+    char name[NAME_MOST];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(setting, "="), setting);
+    if (strchr(name, '.')) return refuse_key(line, name);
+    return take_as_option(line, name, strchr(setting, '=') + 1);
+}
+
+int options_read_all(const struct command_line *line, int argc, char **argv, struct cli_arguments *a) {
+    int code = options_read(line, argc, argv);
+    const int count = argc - optind;
+    *a = (struct cli_arguments){.paths = argv + optind, .path_count = arguments_paths_first(argv + optind, count)};
+    a->settings = a->paths + a->path_count;
+    for (int i = 0; i < count - a->path_count && code == CLI_GO_ON; i++) {
+        if (!line->keys || arguments_key_wanted(a->settings[i], line->keys))
+            a->settings[a->setting_count++] = a->settings[i];
+        else if ((code = take_setting(line, a->settings[i])) == CLI_OK)
+            code = CLI_GO_ON;
+    }
+    return code;
 }

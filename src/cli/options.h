@@ -1,23 +1,59 @@
-/* Values of command-line options, checked. Each returns CLI_OK, or prints what is wrong and returns CLI_USAGE. */
+/* A command's options, one row each, and its arguments: paths and settings (name=value) in any order.
+ *
+ *     const struct cli_option options[] = {{"output", .letter = 'o', .text = &path},
+ *                                          {"threads", .number = &threads, .least = 1, .most = OPTION_THREADS_MOST},
+ *                                          {"json", .on = &json},
+ *                                          {0}};
+ *     const struct command_line line = {"eval", usage, keys, options};
+ *     int code = options_read(&line, argc, argv);
+ *     if (code != CLI_GO_ON) return code;
+ *
+ * What is wrong is printed, and CLI_USAGE returned. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum { OPTION_THREADS_MOST = 4096 };
 
-int option_number(const char *command, const char *name, const char *text, long long least, long long most,
-                  long long *value);
+/* One of the pointers says what the option takes, and where it goes. */
+struct cli_option {
+    const char *name; /* --name; NULL ends the rows */
+    bool *on, *off;   /* no value: set to true, to false */
+    const char **text;
+    int *number; /* whole, from `least` to `most`; 10M and 1e6 too */
+    int64_t *large;
+    double *real;
+    uint64_t *seed; /* any */
+    double least, most;
+    int (*take)(void *user, const char *text); /* anything else; returns an exit code, CLI_OK to go on */
+    void *user;
+    char letter;      /* -letter too; 0 = none */
+    bool may_be_auto; /* a number may be "auto": LTM_AUTO */
+};
+
+struct command_line {
+    const char *command, *usage;
+    const char *const *keys; /* beginnings of the keys that settings may name and the help lists; NULL = none listed */
+    const struct cli_option *options;
+};
+
+/* Take the options; optind is then the first argument. CLI_GO_ON, or what to exit with: CLI_OK once --help was answered. */
+int options_read(const struct command_line *line, int argc, char **argv);
+
+struct cli_arguments {
+    char **paths, **settings; /* settings: name=value */
+    int path_count, setting_count;
+};
+
+/* The same, and then the arguments, which may stand in any order. Settings whose name is an option's set that one, with _ for - as
+ * well: top_k=40. The others must name one of `keys`, where the command has any. */
+int options_read_all(const struct command_line *line, int argc, char **argv, struct cli_arguments *arguments);
+
+/* A whole number, a number or a seed, checked: CLI_OK or CLI_USAGE. `name` is what the user wrote it under. */
+int option_number(const char *command, const char *name, const char *text, double least, double most, int64_t *value);
 int option_real(const char *command, const char *name, const char *text, double least, double most, double *value);
-int option_share(const char *command, const char *name, const char *text, double *value); /* 0 … 1 */
 int option_seed(const char *command, const char *text, uint64_t *value);
-
-/* After getopt_long found an option that it does not know (its short options begin with ':', so that it prints nothing). */
-int option_unknown(const char *command, char **argv);
-
-/* Whether `name`, of `length` characters, is that of a long option, with _ where the option has -: top_k and top-k. */
-bool option_is_named(const char *option, const char *name, size_t length);
 
 #endif

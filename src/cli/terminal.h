@@ -16,7 +16,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+enum cli_exit { CLI_GO_ON = -1 /* no exit yet */, CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
 /* Join the processes that mpirun or srun started together with this one (ltm/processes.h), once the command line is understood. Only
  * the first prints from then on, on either stream. */

@@ -9,10 +9,11 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
+#include "fewshot/fewshot_processes.h"
 #include "fewshot/fewshot_settings.h"
-#include "fewshot/item_exchange.h"
 #include "math/matmul.h"
 #include "train/trained_model.h"
 
@@ -88,11 +89,9 @@ static ltm_status share_done(struct fewshot *f, struct ltm_error *error) {
 }
 
 static void tell(const struct fewshot *f) {
-    if (!f->watch || !f->watch->progress) return;
     char what[sizeof f->name];
     snprintf(what, sizeof what, "%s, %d shots", f->task->name, f->run.options.shots);
-    const struct ltm_progress progress = {.what = what, .done = (double)f->done, .total = (double)f->items};
-    f->watch->progress(f->watch->user, &progress);
+    watch_progress(f->watch, what, (double)f->done, (double)f->items);
 }
 
 /* What one thread makes of one item, in the order in which items happen to be done. */

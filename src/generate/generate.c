@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "generate/sample_writer.h"
 #include "train/trained_model.h"
 
@@ -103,10 +104,7 @@ static bool on_done(void *user, struct ltm_sample *sample, char *text) {
             d->count = 0; /* no more of them */
             return false;
         }
-        if (!hooks->watch || !hooks->watch->progress) continue;
-        const struct ltm_progress progress = {
-            .what = "generating", .done = (double)(d->next + 1), .total = (double)d->count};
-        hooks->watch->progress(hooks->watch->user, &progress);
+        watch_progress(hooks->watch, "generating", (double)(d->next + 1), (double)d->count);
     }
     return true;
 }

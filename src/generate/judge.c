@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "latent/workers.h"
 #include "ltm/samples.h"
 #include "score/score_means.h"
@@ -99,14 +100,13 @@ static void score(const struct judging *j, size_t i, struct decoder_pass *pass, 
 }
 
 static void tell_diverged(const struct judging *j, const struct ltm_watch *watch) {
-    char line[200];
     size_t diverged = 0;
     for (size_t i = 0; i < j->count; i++) diverged += j->diverged[i];
-    if (!diverged || !watch || !watch->message) return;
-    snprintf(line, sizeof line,
-             "the judge's fast loop diverged on %zu of %zu texts, which are scored under the prior: still a bound",
-             diverged, j->count);
-    watch->message(watch->user, line);
+    if (diverged)
+        watch_message(
+            watch,
+            "the judge's fast loop diverged on %zu of %zu texts, which are scored under the prior: still a bound",
+            diverged, j->count);
 }
 
 static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, struct ltm_error *error) {
@@ -126,12 +126,8 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
     for (size_t i = 0; i < j->count; i++) {
         struct worker *w = &workers.each[omp_get_thread_num()];
         score(j, i, w->pass, &w->loop);
-        if (!watch || !watch->progress) continue;
 #pragma omp critical(judge_progress)
-        {
-            const struct ltm_progress progress = {"judging", (double)++done, (double)j->count, NULL};
-            watch->progress(watch->user, &progress);
-        }
+        watch_progress(watch, "judging", (double)++done, (double)j->count);
     }
     TRY(workers_status(&workers, error));
     for (size_t i = 0; i < j->count && status == LTM_OK; i++)
@@ -170,10 +166,10 @@ ltm_status ltm_judge(const struct ltm_model *judge, const struct ltm_text *texts
     TRY(score_all(&j, watch, error));
     judgement->texts = (int64_t)count;
     for (size_t i = 0; i < j.count; i++) judgement->bytes += (int64_t)j.bytes[i];
-    judgement->recon = measure(j.recon, j.bytes, j.tokens, 0, (int64_t)j.count);
-    judgement->kl = measure(j.kl, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->recon = score_means(j.recon, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->kl = score_means(j.kl, j.bytes, j.tokens, 0, (int64_t)j.count);
     judgement->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
-    judgement->bound = measure(j.bound, j.bytes, j.tokens, 0, (int64_t)j.count);
+    judgement->bound = score_means(j.bound, j.bytes, j.tokens, 0, (int64_t)j.count);
 cleanup:
     for (size_t i = 0; j.ids && i < count; i++) free(j.ids[i]);
     free(j.ids), free(j.parts);

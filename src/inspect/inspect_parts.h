@@ -9,12 +9,6 @@
 #include "base/error.h"
 #include "ltm/config.h"
 
-/* inspect.c */
-ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error);
-ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error);
-ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error);
-
-/* inspect_data.c */
 ltm_status inspect_shard(json_t *out, const char *path, struct ltm_error *error);
 ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *error);
 ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *error);

@@ -346,10 +346,3 @@ double ltm_fit_predict(const struct ltm_fit *fit, const struct ltm_fit_point *po
     const struct fit_row row = fit_row_of(&fit->rows, point);
     return exp(fit_form_log(&fit->form, &row, fit->at, NULL));
 }
-
-void ltm_fit_optimum(double a, double b, double alpha, double beta, double compute, double k, double *parameters,
-                     double *tokens) {
-    const double g = pow(alpha * a / (beta * b), 1 / (alpha + beta));
-    *parameters = g * pow(compute / k, beta / (alpha + beta));
-    *tokens = pow(compute / k, alpha / (alpha + beta)) / g;
-}

@@ -31,17 +31,6 @@ ltm_status value_list_add(struct value_list *list, const char *value, struct ltm
     return LTM_OK;
 }
 
-char *value_list_text(const struct value_list *list) {
-    size_t bytes = 1;
-    for (size_t i = 0; i < list->count; i++) bytes += strlen(list->values[i]) + 1;
-    char *text = malloc(bytes);
-    char *at = text;
-    if (!text) return NULL;
-    *at = 0;
-    for (size_t i = 0; i < list->count; i++) at += sprintf(at, "%s%s", i ? " " : "", list->values[i]);
-    return text;
-}
-
 static bool parse_number(const char *text, double *value) {
     int64_t integer;
     if (!number_parse_integer(text, &integer)) return number_parse_real(text, value);

@@ -23,7 +23,4 @@ void value_list_free(struct value_list *list);
 bool value_list_has(const struct value_list *list, const char *value);
 ltm_status value_list_add(struct value_list *list, const char *value, struct ltm_error *error); /* a copy */
 
-/* The values with a space between, which the caller frees; NULL when memory is short. */
-char *value_list_text(const struct value_list *list);
-
 #endif

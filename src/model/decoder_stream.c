@@ -100,8 +100,6 @@ void decoder_stream_free(struct decoder_stream *stream) {
     free(stream);
 }
 
-int decoder_stream_position(const struct decoder_stream *stream, int slot) { return stream->positions[slot]; }
-
 static struct stage_weights weights_of(const struct decoder_stream *stream, int application) {
     struct stage_weights w = decoder_stage_weights(stream->decoder, application);
     w.row_products = stream->weights->products + stream->decoder->plan.applications[application].product;

@@ -29,9 +29,6 @@ void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *
 void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
                                  const float *z);
 
-/* Tokens that a slot has read; it may read T_max in all. */
-int decoder_stream_position(const struct decoder_stream *stream, int slot);
-
 /* Read tokens[i] in slots[i], all different, i < count; logits (count, V) of the tokens that follow. Owned by the stream, and
  * the caller may overwrite them. */
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count);

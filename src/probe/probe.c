@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/random.h"
 #include "ltm/printable.h"
 #include "math/matmul.h"
@@ -229,8 +230,7 @@ static ltm_status fit_all(const struct probing *p, const struct ltm_watch *watch
             memcpy(row->factor, p->factors[f].name, sizeof row->factor);
             memcpy(row->place, place->name, sizeof row->place);
         }
-        const struct ltm_progress progress = {.what = "probing", .done = k + 1, .total = p->place_count};
-        if (watch && watch->progress) watch->progress(watch->user, &progress);
+        watch_progress(watch, "probing", k + 1, p->place_count);
     }
     result->row_count = factors * p->place_count;
 cleanup:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "latent/workers.h"
 #include "ltm/tokenizer.h"
 
@@ -144,11 +145,7 @@ static ltm_status look_at_all(const struct look *look, struct workers *workers, 
         const int count = (int)(look->groups[i + 1] - begin);
         look_at_group(look, &workers->each[omp_get_thread_num()], look->order + begin, count);
 #pragma omp critical(probe_progress)
-        {
-            const struct ltm_progress progress = {
-                .what = "fitting", .done = (double)(done += count), .total = (double)f->documents};
-            if (watch && watch->progress) watch->progress(watch->user, &progress);
-        }
+        watch_progress(watch, "fitting", (double)(done += count), (double)f->documents);
     }
     const ltm_status status = workers_status(workers, error);
     if (status != LTM_OK) return status;

@@ -187,7 +187,7 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
             values[i] = *(const double *)(score + from->field);
             if (from->plus) values[i] += *(const double *)(score + from->plus);
         }
-        *from->measure = measure(values, from->rest ? rest_bytes : bytes, NULL, from->rest ? T - P : T, e->count);
+        *from->measure = score_means(values, from->rest ? rest_bytes : bytes, NULL, from->rest ? T - P : T, e->count);
     }
     r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
 cleanup:

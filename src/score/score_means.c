@@ -5,7 +5,8 @@
 
 const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
 
-struct ltm_score measure_ratio(const double *values, const double *sizes, double size, int64_t n) {
+/* Σ values / Σ sizes over sequences, with the standard error of that ratio. sizes NULL: each is `size`. */
+static struct ltm_score ratio(const double *values, const double *sizes, double size, int64_t n) {
     double sum = 0;
     double all = 0;
     double squares = 0;
@@ -21,12 +22,12 @@ struct ltm_score measure_ratio(const double *values, const double *sizes, double
     return (struct ltm_score){mean, n > 1 ? sqrt((double)n / (double)(n - 1) * squares) / all : NAN};
 }
 
-struct ltm_measure measure(const double *values, const double *bytes, const double *each, int tokens, int64_t n) {
+struct ltm_measure score_means(const double *values, const double *bytes, const double *each, int tokens, int64_t n) {
     struct ltm_measure m = no_measure;
-    m.nats = measure_ratio(values, each, tokens, n);
+    m.nats = ratio(values, each, tokens, n);
     m.perplexity = (struct ltm_score){exp(m.nats.mean), exp(m.nats.mean) * m.nats.error};
     if (!bytes) return m;
-    m.bits = measure_ratio(values, bytes, 0, n);
+    m.bits = ratio(values, bytes, 0, n);
     m.bits.mean /= log(2);
     m.bits.error /= log(2);
     return m;

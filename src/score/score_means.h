@@ -7,11 +7,8 @@
 /* What was not measured: NaN throughout. */
 extern const struct ltm_measure no_measure;
 
-/* Σ values / Σ sizes over sequences, with the standard error of that ratio. sizes NULL: each is `size`. */
-struct ltm_score measure_ratio(const double *values, const double *sizes, double size, int64_t n);
-
 /* Of values in nats, one a sequence: a token (each[i] of them, or `tokens` where that is NULL), and a byte where bytes are
  * known. */
-struct ltm_measure measure(const double *values, const double *bytes, const double *each, int tokens, int64_t n);
+struct ltm_measure score_means(const double *values, const double *bytes, const double *each, int tokens, int64_t n);
 
 #endif

@@ -10,7 +10,7 @@
 #define TASKS_RULE_HIERARCHY_H
 
 #include "base/error.h"
-#include "tasks/draw.h"
+#include "tasks/random_draws.h"
 
 enum { HIERARCHY_SYMBOLS = 26, HIERARCHY_LEAVES = 512, HIERARCHY_NODES = 2 * HIERARCHY_LEAVES };
 

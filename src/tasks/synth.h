@@ -11,7 +11,8 @@
 #include <stdbool.h>
 
 #include "ltm/synth.h"
-#include "tasks/draw.h"
+#include "tasks/growing_text.h"
+#include "tasks/random_draws.h"
 
 struct metric_list;
 

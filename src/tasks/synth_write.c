@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/progress.h"
 #include "ltm/config.h"
 #include "ltm/tokenizer.h"
 #include "tasks/family.h"
@@ -32,9 +33,7 @@ struct ltm_synth_options ltm_synth_defaults(void) {
 }
 
 static void report(const struct writing *writing, const char *what, int64_t done, int64_t total) {
-    const struct ltm_progress progress = {.what = what, .done = (double)done, .total = (double)total};
-    if (writing->watch && writing->watch->progress && (done % 1000 == 0 || done == total))
-        writing->watch->progress(writing->watch->user, &progress);
+    if (done % 1000 == 0 || done == total) watch_progress(writing->watch, what, (double)done, (double)total);
 }
 
 static ltm_status write_line(struct file_draft *draft, const json_t *line, struct ltm_error *error) {

@@ -4,12 +4,12 @@
 
 enum { FEISTEL_ROUNDS = 8, DRAW_OFFSET = 0, DRAW_ROUND = 1 };
 
-int64_t sequences_per_epoch(int64_t tokens, int length) { return tokens < length ? 0 : (tokens - length) / length; }
-
 ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int length, uint64_t seed,
                                struct ltm_error *error) {
-    *order = (struct sequence_order){
-        .tokens = tokens, .per_epoch = sequences_per_epoch(tokens, length), .length = length, .seed = seed};
+    *order = (struct sequence_order){.tokens = tokens,
+                                     .per_epoch = tokens < length ? 0 : (tokens - length) / length,
+                                     .length = length,
+                                     .seed = seed};
     if (order->per_epoch > 0) return LTM_OK;
     return fail(
         error, LTM_INVALID,

@@ -11,17 +11,14 @@
 #include "base/error.h"
 
 struct sequence_order {
-    int64_t tokens, per_epoch;
-    int length; /* T */
+    int64_t tokens, per_epoch; /* floor((N − T) / T): the same in every epoch, whatever its offset */
+    int length;                /* T */
     uint64_t seed;
 };
 
 /* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */
 ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int length, uint64_t seed,
                                struct ltm_error *error);
-
-/* floor((N − T) / T): the same in every epoch, whatever its offset. 0 when the tokens are too few. */
-int64_t sequences_per_epoch(int64_t tokens, int length);
 
 /* First token of the index-th training sequence, counted over all epochs. */
 int64_t sequence_start(const struct sequence_order *order, int64_t index);

@@ -1,28 +1,15 @@
 /* Files: a reader sees the old or the new, whole, also when the disk is full. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/files.h" /* before cmocka.h, which has a macro called fail */
+#include "support/error.h"
+#include "support/files.h"
 
-#include <cmocka.h>
+#include "base/files.h"
 
-static char folder[] = "/tmp/ltm-test-files-XXXXXX";
-static struct ltm_error error;
-
-static const char *at(const char *name) {
-    static char path[4][1024];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
+static const char *at(const char *name) { return test_path("%s", name); }
 
 static void assert_text(const char *path, const char *expected) {
     char *text;
@@ -39,10 +26,6 @@ static size_t names_in(const char *path) {
     assert_int_equal(folder_list(&names, &count, path, &error), LTM_OK);
     folder_list_free(names, count);
     return count;
-}
-
-static void assert_says(const char *part) {
-    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
 }
 
 static void text_survives_a_round_trip(void **state) {
@@ -71,7 +54,7 @@ static void reading_refuses_what_is_no_file(void **state) {
     assert_int_equal(file_read_text(&text, &bytes, at("missing"), 10, &error), LTM_IO);
     assert_says("missing: No such file");
     assert_null(text);
-    assert_int_equal(file_read_text(&text, &bytes, folder, 10, &error), LTM_IO);
+    assert_int_equal(file_read_text(&text, &bytes, test_folder(), 10, &error), LTM_IO);
     assert_says("a folder");
     assert_int_equal(file_map(&map, "/dev/null", &error), LTM_IO);
     assert_int_equal(file_write_text(at("long"), "12345678901", &error), LTM_OK);
@@ -92,7 +75,7 @@ static void writing_refuses_devices_and_folders(void **state) {
     struct stat info;
     assert_int_equal(stat("/dev/null", &info), 0);
     assert_true(S_ISCHR(info.st_mode));
-    assert_int_equal(file_write_text(folder, "x", &error), LTM_IO);
+    assert_int_equal(file_write_text(test_folder(), "x", &error), LTM_IO);
     assert_says("a folder");
     assert_int_equal(file_write_text(at("no/such/folder"), "x", &error), LTM_IO);
     assert_int_equal(file_write_text("", "x", &error), LTM_INVALID);
@@ -209,16 +192,6 @@ static void checksums_are_crc32_and_adler32(void **state) {
     assert_int_equal(checksum_file(hex, at("no sum"), &error), LTM_IO);
 }
 
-static int begin(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int end(void **state) {
-    (void)state;
-    return folder_remove(folder, &error) == LTM_OK ? 0 : -1;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_survives_a_round_trip),
@@ -230,5 +203,5 @@ int main(void) {
         cmocka_unit_test(paths_join_or_do_not_fit),
         cmocka_unit_test(checksums_are_crc32_and_adler32),
     };
-    return cmocka_run_group_tests_name("files", tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

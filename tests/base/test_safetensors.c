@@ -1,23 +1,11 @@
 /* safetensors: what is written reads back; a file that lies is refused, whatever it says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "support/error.h"
+#include "support/files.h"
 
 #include "base/files.h"
 #include "base/safetensors.h"
 
-#include <cmocka.h>
-
-static char path[] = "/tmp/ltm-test-safetensors-XXXXXX";
-static struct ltm_error error;
-
-static void assert_says(const char *part) {
-    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
-}
+static const char *path;
 
 static const float weights[6] = {0, 1, 2, 3, 4, 5};
 static const int64_t steps[1] = {1234567890123};
@@ -269,18 +257,8 @@ static void damaged_bytes_do_no_harm(void **state) {
     free(whole);
 }
 
-static int begin(void **state) {
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int end(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
 int main(void) {
+    path = test_path("file.safetensors");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(no_tensors_and_no_metadata_is_a_file_too),
@@ -289,5 +267,5 @@ int main(void) {
         cmocka_unit_test(unaligned_numbers_are_refused_when_asked_for),
         cmocka_unit_test(damaged_bytes_do_no_harm),
     };
-    return cmocka_run_group_tests_name("safetensors", tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

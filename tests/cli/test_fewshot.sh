@@ -96,7 +96,7 @@ holds 'shots where there are none' refused 1 'names no shots' "$LTM" fewshot run
 holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
 holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
 holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
-holds 'a key that changes nothing' refused 2 'model.dim changes no score here' "$LTM" fewshot runs/tiny words model.dim=4
+holds 'a key that changes nothing' refused 2 'model.dim changes nothing here; the keys that do: fast' "$LTM" fewshot runs/tiny words model.dim=4
 holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
 printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini
 holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot runs/tiny bad.ini

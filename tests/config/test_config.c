@@ -1,12 +1,8 @@
 /* Configurations: what is written reads back the same; what is wrong is said with key, value and rule. */
 #include <locale.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "support/error.h"
+#include "support/files.h"
 
 #include "base/files.h"
 #include "base/numbers.h"
@@ -14,19 +10,12 @@
 #include "ltm/config.h"
 #include "ltm/names.h"
 
-#include <cmocka.h>
-
-static char path[] = "/tmp/ltm-test-config-XXXXXX";
-static struct ltm_error error;
+static const char *path;
 
 static struct ltm_config defaults(void) {
     struct ltm_config config;
     ltm_config_defaults(&config);
     return config;
-}
-
-static void assert_says(const char *part) {
-    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
 }
 
 static void defaults_are_valid_and_are_what_the_help_says(void **state) {
@@ -312,18 +301,8 @@ static void names_are_guessed_by_distance(void **state) {
     assert_null(ltm_nearest_name("train", names, 0));
 }
 
-static int begin(void **state) {
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int end(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
 int main(void) {
+    path = test_path("config.ini");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_valid_and_are_what_the_help_says),
         cmocka_unit_test(choices_are_those_that_can_be_set),
@@ -337,5 +316,5 @@ int main(void) {
         cmocka_unit_test(a_wrong_line_is_named),
         cmocka_unit_test(names_are_guessed_by_distance),
     };
-    return cmocka_run_group_tests_name("config", tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@
 
 #include <jansson.h>
 
-#include "support/shards.h"
+#include "support/files.h"
+#include "support/runs.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -62,13 +63,8 @@ static inline uint32_t drawn(uint32_t below) {
     return random_bits((struct random_key){.seed = seed, .purpose = 97}, count++) % below;
 }
 
-/* folder/name; some of them live at a time. */
 static inline const char *within(const char *folder, const char *name) {
-    static char paths[16][PATH_MAX];
-    static int turn;
-    turn = (turn + 1) % 16;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s%s%s", test_folder(), folder, *name ? "/" : "", name);
-    return paths[turn];
+    return test_path("%s%s%s", folder, *name ? "/" : "", name);
 }
 
 static inline void limit(int which, rlim_t bytes) {
@@ -201,63 +197,18 @@ static inline void start_over(const char *folder) {
 /* ---- Two runs ---- */
 
 static inline void same_bytes(const char *a, const char *b, const char *name) {
-    struct file_map map_a;
-    struct file_map map_b;
-    assert_int_equal(file_map(&map_a, within(a, name), NULL), LTM_OK);
-    assert_int_equal(file_map(&map_b, within(b, name), NULL), LTM_OK);
-    if (map_a.size != map_b.size || (map_a.size && memcmp(map_a.data, map_b.data, map_a.size) != 0))
-        fail_msg("%s of %s and of %s differ", name, a, b);
-    file_unmap(&map_a);
-    file_unmap(&map_b);
-}
-
-/* Text of a JSON object without what a clock wrote. */
-static inline char *without_clock(const char *text) {
-    static const char *const clock[] = {"seconds", "tokens_per_second", "utilisation", "log_bytes", "checksum"};
-    json_t *record = json_loads(text, 0, NULL);
-    if (!record) fail_msg("no JSON: %s", text);
-    for (size_t i = 0; i < sizeof clock / sizeof *clock; i++) json_object_del(record, clock[i]);
-    char *plain = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    json_decref(record);
-    return plain;
-}
-
-/* Line by line. What differs is told with its number, so a lost line and one that stands twice show as such. */
-static inline void same_log(const char *a, const char *b) {
-    char *text_a;
-    char *text_b;
-    char *rest_a;
-    char *rest_b;
-    size_t bytes;
-    assert_int_equal(file_read_text(&text_a, &bytes, within(a, "run/log.jsonl"), 1 << 24, NULL), LTM_OK);
-    assert_int_equal(file_read_text(&text_b, &bytes, within(b, "run/log.jsonl"), 1 << 24, NULL), LTM_OK);
-    char *line_a = strtok_r(text_a, "\n", &rest_a);
-    char *line_b = strtok_r(text_b, "\n", &rest_b);
-    for (int i = 1; line_a || line_b; i++) {
-        char *plain_a = without_clock(line_a ? line_a : "{}");
-        char *plain_b = without_clock(line_b ? line_b : "{}");
-        if (strcmp(plain_a, plain_b) != 0) fail_msg("line %d of the logs:\n%s\n%s", i, plain_a, plain_b);
-        free(plain_a);
-        free(plain_b);
-        if (line_a) line_a = strtok_r(NULL, "\n", &rest_a);
-        if (line_b) line_b = strtok_r(NULL, "\n", &rest_b);
-    }
-    free(text_a);
-    free(text_b);
+    test_same_bytes(within(a, name), within(b, name), 0, 0);
 }
 
 static inline void same_state(const char *a, const char *b) {
-    char *text_a;
-    char *text_b;
-    size_t bytes;
-    assert_int_equal(file_read_text(&text_a, &bytes, within(a, "run/checkpoints/last/state.json"), 1 << 20, NULL),
-                     LTM_OK);
-    assert_int_equal(file_read_text(&text_b, &bytes, within(b, "run/checkpoints/last/state.json"), 1 << 20, NULL),
-                     LTM_OK);
-    char *plain_a = without_clock(text_a);
-    char *plain_b = without_clock(text_b);
-    assert_string_equal(plain_a, plain_b);
-    free(plain_a), free(plain_b), free(text_a), free(text_b);
+    json_t *state_a = json_load_file(within(a, "run/checkpoints/last/state.json"), 0, NULL);
+    json_t *state_b = json_load_file(within(b, "run/checkpoints/last/state.json"), 0, NULL);
+    assert_true(state_a && state_b);
+    test_drop_clock(state_a);
+    test_drop_clock(state_b);
+    test_same_json(state_a, state_b, "states");
+    json_decref(state_a);
+    json_decref(state_b);
 }
 
 /* Nothing is left there but what an undisturbed run leaves: no draft, no hidden folder. */
@@ -280,7 +231,7 @@ static inline void same_names(const char *a, const char *b, const char *folder) 
 static inline void same_runs(const char *a, const char *b) {
     char best_a[64] = {0};
     char best_b[64] = {0};
-    same_log(a, b);
+    test_same_logs(within(a, "run"), within(b, "run"));
     same_bytes(a, b, "run/checkpoints/last/model.safetensors");
     same_bytes(a, b, "run/checkpoints/last/optimizer.safetensors");
     same_bytes(a, b, "run/checkpoints/last/tokenizer.model");

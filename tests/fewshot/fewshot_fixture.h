@@ -10,23 +10,15 @@
 #include "ltm/fewshot.h"
 #include "train/trained_model.h"
 
-static inline const char *fixture_path(const char *name) {
-    static char paths[4][1024];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", test_folder(), name);
-    return path;
-}
-
 static inline void fixture_put(const char *name, const char *text) {
-    assert_int_equal(file_write_text(fixture_path(name), text, NULL), LTM_OK);
+    assert_int_equal(file_write_text(test_path("%s", name), text, NULL), LTM_OK);
 }
 
 /* Weights so large that predictions differ much from token to token and from z to z. */
 static inline struct ltm_model *fixture_model(int latents, int sequence) {
     static bool have_tokenizer;
-    const char *const text = fixture_path("text.txt");
-    const char *const tok = fixture_path("tok.model");
+    const char *const text = test_path("text.txt");
+    const char *const tok = test_path("tok.model");
     struct ltm_error error = {0};
     if (!have_tokenizer) {
         fixture_put("text.txt",

@@ -35,7 +35,8 @@ static void write_tasks(void) {
 static struct ltm_fewshot_result take(const char *task, const struct ltm_fewshot_options *options) {
     struct ltm_fewshot_result result;
     struct ltm_error error = {0};
-    if (ltm_fewshot(model, fixture_path(task), options, NULL, &result, &error) != LTM_OK) fail_msg("%s", error.message);
+    if (ltm_fewshot(model, test_path("%s", task), options, NULL, &result, &error) != LTM_OK)
+        fail_msg("%s", error.message);
     return result;
 }
 
@@ -50,13 +51,13 @@ static char *json_of(const char *task, const struct ltm_fewshot_options *options
 static char *contents(const char *name) {
     char *text;
     size_t bytes;
-    assert_int_equal(file_read_text(&text, &bytes, fixture_path(name), 1 << 24, NULL), LTM_OK);
+    assert_int_equal(file_read_text(&text, &bytes, test_path("%s", name), 1 << 24, NULL), LTM_OK);
     return text;
 }
 
 /* `output` is room for the folder's path. */
 static struct ltm_fewshot_options options_for(int threads, char output[1024], const char *folder) {
-    snprintf(output, 1024, "%s", fixture_path(folder));
+    snprintf(output, 1024, "%s", test_path("%s", folder));
     struct ltm_fewshot_options options = ltm_fewshot_defaults();
     options.shots = 1;
     options.samples = 3;
@@ -102,7 +103,7 @@ static void a_cut_run_goes_on(void **state) {
     char *whole = contents(name);
     const size_t bytes = strlen(whole);
     for (size_t keep = 0; keep <= bytes; keep += bytes / 7) {
-        assert_int_equal(truncate(fixture_path(name), (off_t)keep), 0);
+        assert_int_equal(truncate(test_path("%s", name), (off_t)keep), 0);
         int64_t items = 0;
         int lines = 0; /* two an item: GSM8K's filters */
         for (size_t i = 0; i < keep; i++) lines += whole[i] == '\n';
@@ -135,7 +136,7 @@ static void refused(const char *task, const struct ltm_fewshot_options *options,
                     const char *expected) {
     struct ltm_fewshot_result result;
     struct ltm_error error = {0};
-    const ltm_status status = ltm_fewshot(model, fixture_path(task), options, NULL, &result, &error);
+    const ltm_status status = ltm_fewshot(model, test_path("%s", task), options, NULL, &result, &error);
     if (status != code || !strstr(error.message, expected)) fail_msg("not \"%s\" but: %s", expected, error.message);
     assert_null(result.metrics);
 }

@@ -26,7 +26,7 @@ static void take(struct taken *t, const char *ini, const char *items, int shots)
     options.shots = shots;
     fixture_put("one.ini", ini);
     fixture_put("one.jsonl", items);
-    if (task_load(&t->task, fixture_path("one.ini"), &error) != LTM_OK) fail_msg("%s", error.message);
+    if (task_load(&t->task, test_path("one.ini"), &error) != LTM_OK) fail_msg("%s", error.message);
     if (fewshot_settle(&t->run, model, t->task, &options, &error) != LTM_OK) fail_msg("%s", error.message);
     assert_int_equal(prompted_create(&t->worker.prompted, weights, &t->run.prompted, NULL), LTM_OK);
     assert_int_equal(sampler_create(&t->worker.sampler, model->config.model.vocab, 0, 0, 1, NULL), LTM_OK);
@@ -251,7 +251,7 @@ static void prompts_are_shots_and_question(void **state) {
                  i, i);
     fixture_put("p.jsonl", items);
     fixture_put("p.ini", "[task]\nname=p\nkind=generate\nitems=p.jsonl\nshots=p.jsonl\n");
-    assert_int_equal(task_load(&task, fixture_path("p.ini"), NULL), LTM_OK);
+    assert_int_equal(task_load(&task, test_path("p.ini"), NULL), LTM_OK);
     assert_int_equal(prompt_make(&text, task, 2, 0, 1, NULL), LTM_OK);
     assert_string_equal(text, "c2");
     free(text);
@@ -292,7 +292,7 @@ static void too_long_an_answer_is_refused(void **state) {
     fixture_put("one.ini", "[task]\nname=x\nkind=pairs\nitems=one.jsonl\n");
     fixture_put("one.jsonl", "{\"good\": \"a\", \"bad\": \"" LONG " " LONG "\"}");
     options.threads = 1;
-    assert_int_equal(ltm_fewshot(model, fixture_path("one.ini"), &options, NULL, &result, &error), LTM_INVALID);
+    assert_int_equal(ltm_fewshot(model, test_path("one.ini"), &options, NULL, &result, &error), LTM_INVALID);
     assert_non_null(strstr(error.message, "item 0 of task x: an answer of "));
 }
 

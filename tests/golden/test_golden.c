@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 
-#include "support/shards.h"
+#include "support/files.h"
+#include "support/runs.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -81,12 +82,10 @@ static int make_corpus(void **state) {
     (void)state;
     struct ltm_error error = {0};
     struct ltm_synth_info info;
-    char folder[600];
     static const char *const knobs[] = {"sentences=2", "problems=2"};
     struct ltm_synth_options options = ltm_synth_defaults();
-    snprintf(folder, sizeof folder, "%s/stories", test_folder());
     options.family = "stories";
-    options.output = folder;
+    options.output = test_path("stories");
     options.documents = 700;
     options.items = 40;
     options.train_items = 10;
@@ -99,34 +98,14 @@ static int make_corpus(void **state) {
 
 /* ---- What a run says ---- */
 
-/* log.jsonl without what a clock wrote. */
-static void add_log(json_t *lines, const char *run) {
-    char path[1200];
-    char *text;
-    char *line;
-    char *rest;
-    size_t bytes;
-    snprintf(path, sizeof path, "%s/log.jsonl", run);
-    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
-    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *record = json_loads(line, 0, NULL);
-        static const char *const of_time[] = {"seconds", "tokens_per_second", "utilisation"};
-        for (int i = 0; i < 3; i++) json_object_del(record, of_time[i]);
-        json_array_append_new(lines, record);
-    }
-    free(text);
-}
-
 static void add_scores(json_t *lines, const struct ltm_model *model) {
     struct ltm_error error = {0};
     struct ltm_config config = *ltm_model_config(model);
     struct ltm_eval_result r;
-    char corpus[600];
-    snprintf(corpus, sizeof corpus, "%s/stories/corpus", test_folder());
     config.eval.sequences = 16;
     config.eval.samples = 2;
     config.eval.iwae = config.eval.prior = 3;
-    must(ltm_eval(model, corpus, &config, NULL, &r, &error), &error);
+    must(ltm_eval(model, test_path("stories/corpus"), &config, NULL, &r, &error), &error);
     json_array_append_new(lines,
                           json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command", "eval", "recon",
                                     r.recon.nats.mean, "kl", r.kl.nats.mean, "bound", r.bound.nats.mean, "bound_error",
@@ -139,41 +118,35 @@ static void add_fewshot(json_t *lines, const struct ltm_model *model, const char
     struct ltm_error error = {0};
     struct ltm_fewshot_result result;
     struct ltm_fewshot_options options = ltm_fewshot_defaults();
-    char task[600];
     char output[1100];
     char path[1200];
-    char *text;
-    char *line;
-    char *rest;
-    size_t bytes;
+    json_t *item;
+    json_t *value;
+    size_t i;
+    size_t k;
     double sum = 0;
     int count = 0;
-    snprintf(task, sizeof task, "%s/stories", test_folder());
     snprintf(output, sizeof output, "%s/fewshot", run);
     options.output = output;
     options.shots = 1;
     options.threads = 1;
-    must(ltm_fewshot(model, task, &options, NULL, &result, &error), &error);
+    must(ltm_fewshot(model, test_path("stories"), &options, NULL, &result, &error), &error);
     json_t *record = json_pack("{s:s}", "command", "fewshot");
-    for (int i = 0; i < result.count; i++)
-        if (!strchr(result.metrics[i].name, '@'))
-            json_object_set_new(record, result.metrics[i].name, json_real(result.metrics[i].value));
+    for (int m = 0; m < result.count; m++)
+        if (!strchr(result.metrics[m].name, '@'))
+            json_object_set_new(record, result.metrics[m].name, json_real(result.metrics[m].value));
     snprintf(path, sizeof path, "%s/samples_stories_1shot.jsonl", output);
-    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 24, NULL), LTM_OK);
-    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *item = json_loads(line, 0, NULL);
-        json_t *value;
-        size_t i;
-        json_array_foreach(json_object_get(item, "filtered_resps"), i, value) {
+    json_t *items = test_json_lines(path);
+    json_array_foreach(items, i, item) {
+        json_array_foreach(json_object_get(item, "filtered_resps"), k, value) {
             sum += json_number_value(json_array_get(value, 0));
             count++;
         }
-        json_decref(item);
     }
+    json_decref(items);
     assert_true(count > 40);
     json_object_set_new(record, "log_likelihood", json_real(sum / count));
     json_array_append_new(lines, record);
-    free(text);
     ltm_fewshot_result_free(&result);
 }
 
@@ -193,8 +166,7 @@ static json_t *take(const struct variant *variant) {
         return NULL;
     }
     must(status, &error);
-    json_t *lines = json_array();
-    add_log(lines, config.run.dir);
+    json_t *lines = test_log(config.run.dir);
     must(ltm_model_open(&model, config.run.dir, &error), &error);
     add_scores(lines, model);
     add_fewshot(lines, model, config.run.dir);
@@ -208,20 +180,6 @@ static char *file_of(const struct variant *variant) {
     static char path[100];
     snprintf(path, sizeof path, "tests/golden/%s.jsonl", variant->name);
     return path;
-}
-
-static json_t *read_golden(const struct variant *variant) {
-    char *text;
-    char *line;
-    char *rest;
-    size_t bytes;
-    struct ltm_error error;
-    must(file_read_text(&text, &bytes, file_of(variant), 1 << 20, &error), &error);
-    json_t *lines = json_array();
-    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        json_array_append_new(lines, json_loads(line, 0, NULL));
-    free(text);
-    return lines;
 }
 
 static void write_golden(const struct variant *variant, const json_t *lines) {
@@ -288,7 +246,7 @@ static void check(const struct variant *variant) {
         json_decref(is);
         return;
     }
-    json_t *was = read_golden(variant);
+    json_t *was = test_json_lines(file_of(variant));
     int wrong = json_array_size(was) != json_array_size(is);
     for (size_t i = 0; i < json_array_size(was) && wrong < 8; i++)
         wrong += compare_line(variant, json_array_get(was, i), json_array_get(is, i));

@@ -185,11 +185,20 @@ static void test_form_is_found(void **state) {
     }
 }
 
+/* Where E + A / N^α + B / D^β is least with 6 N D = compute (Hoffmann et al., equation 4): N = G (C/6)^(β/(α+β)),
+ * D = (C/6)^(α/(α+β)) / G, G = (αA/βB)^(1/(α+β)). */
+static void hoffmann_optimum(double compute, double *n, double *d) {
+    const double both = hoffmann.alpha + hoffmann.beta;
+    const double g = pow(hoffmann.alpha * hoffmann.a / (hoffmann.beta * hoffmann.b), 1 / both);
+    *n = g * pow(compute / 6, hoffmann.beta / both);
+    *d = pow(compute / 6, hoffmann.alpha / both) / g;
+}
+
 static void test_optimum(void **state) {
     double n;
     double d;
     (void)state;
-    ltm_fit_optimum(hoffmann.a, hoffmann.b, hoffmann.alpha, hoffmann.beta, 5.76e23, 6, &n, &d);
+    hoffmann_optimum(5.76e23, &n, &d);
     assert_near(6 * n * d, 5.76e23, 1e-9, "the compute");
     /* At the optimum neither more parameters nor more tokens help. */
     const double here = hoffmann.a / pow(n, hoffmann.alpha) + hoffmann.b / pow(d, hoffmann.beta);
@@ -202,7 +211,7 @@ static void test_optimum(void **state) {
     struct ltm_fit *fit = fitted(points, count, 50, true);
     struct ltm_fit_answer answer;
     assert_int_equal(ltm_fit_answer(fit, 1e21, &answer, NULL), LTM_OK);
-    ltm_fit_optimum(hoffmann.a, hoffmann.b, hoffmann.alpha, hoffmann.beta, 1e21, 6, &n, &d);
+    hoffmann_optimum(1e21, &n, &d);
     assert_near(answer.parameters.value, n, 0.01, "the best parameter count");
     assert_near(answer.tokens.value, d, 0.01, "the best token count");
     assert_false(answer.extrapolates);

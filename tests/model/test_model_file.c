@@ -1,16 +1,13 @@
 /* A model's file that promises more than it holds is refused before memory is asked for. */
-#include <stdlib.h>
-#include <unistd.h>
-
+#include "support/error.h"
+#include "support/files.h"
 #include "support/small_config.h"
-#include "support/unit.h"
 
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "model/model_file.h"
 
-static char path[] = "/tmp/ltm-test-model-XXXXXX";
-static struct ltm_error error;
+static const char *path;
 
 static struct ltm_config tiny(void) {
     struct ltm_config c = small_config(32, 16);
@@ -43,7 +40,7 @@ static void assert_refused(const char *part) {
     struct decoder *decoder;
     assert_int_equal(read_back(&decoder), LTM_CORRUPT);
     assert_null(decoder);
-    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
+    assert_says(part);
 }
 
 static void what_is_written_reads_back(void **state) {
@@ -99,23 +96,13 @@ static void a_sequence_is_in_proportion_to_the_weights(void **state) {
     assert_refused("model.sequence = 1048576, out of proportion to its weights: such a model has 524288 at most");
 }
 
-static int begin(void **state) {
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int end(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
 int main(void) {
+    path = test_path("model.safetensors");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_larger_shape_than_the_weights_is_refused),
         cmocka_unit_test(a_hundred_bytes_cannot_ask_for_terabytes),
         cmocka_unit_test(a_sequence_is_in_proportion_to_the_weights),
     };
-    return cmocka_run_group_tests_name("model_file", tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,17 +2,12 @@
 #include <math.h>
 
 #include "fewshot/fewshot_fixture.h"
+#include "support/error.h"
 
 #include "base/random.h"
 #include "math/matmul.h"
 #include "probe/probe_features.h"
 #include "probe/probe_fit.h"
-
-static struct ltm_error error;
-
-static void assert_fine(ltm_status status) {
-    if (status != LTM_OK) fail_msg("%s: %s", ltm_status_text(status), error.message);
-}
 
 enum { TRAIN = 400, TEST = 300, WIDTH = 20 };
 
@@ -46,16 +41,16 @@ static void what_is_there_is_found_and_what_is_not_is_chance(void **state) {
                               .seed = 1};
     struct probe_score scores[3];
     struct probe_score without[3];
-    assert_fine(probe_fit(scores, &data, x, WIDTH, WIDTH, &error));
+    assert_ok(probe_fit(scores, &data, x, WIDTH, WIDTH, &error));
     assert_true(scores[0].score > 0.99 && scores[0].error < 0.01 && scores[0].chance == 0);
     assert_true(scores[1].score == 1 && scores[1].error == 0 && fabs(scores[1].chance - 1.0 / 3) < 0.01);
     assert_true(fabs(scores[2].score - scores[2].chance) < 0.08 && fabs(scores[2].chance - 0.7) < 0.08);
     assert_true(fabs(scores[2].error - sqrt(scores[2].score * (1 - scores[2].score) / TEST)) < 1e-12);
     /* From the first five columns alone: 1 - 0.25 / (2/3 + 0.25) = 0.727, standard error some 0.03. */
-    assert_fine(probe_fit(without, &data, x, 5, WIDTH, &error));
+    assert_ok(probe_fit(without, &data, x, 5, WIDTH, &error));
     assert_true(fabs(without[0].score - 0.727) < 0.09 && without[0].error > 0.01 && without[0].error < 0.06);
     /* From noise: nothing, and the largest λ or near it, which leaves the mean. */
-    assert_fine(probe_fit(without, &data, x + 8, WIDTH - 8, WIDTH, &error));
+    assert_ok(probe_fit(without, &data, x + 8, WIDTH - 8, WIDTH, &error));
     assert_true(without[0].score < 0.05 && without[0].lambda >= 1);
 }
 
@@ -66,9 +61,9 @@ enum { TEXTS = sizeof texts / sizeof *texts };
 
 static struct probe_features features_of(const struct ltm_model *model, int count, int threads) {
     struct probe_features f;
-    assert_fine(probe_features_create(&f, model, count, &error));
-    for (int i = 0; i < count; i++) assert_fine(probe_features_set(&f, i, model, texts[i], &error));
-    assert_fine(probe_features_compute(&f, model->decoder, &model->config.fast, 1, threads, NULL, &error));
+    assert_ok(probe_features_create(&f, model, count, &error));
+    for (int i = 0; i < count; i++) assert_ok(probe_features_set(&f, i, model, texts[i], &error));
+    assert_ok(probe_features_compute(&f, model->decoder, &model->config.fast, 1, threads, NULL, &error));
     return f;
 }
 
@@ -97,8 +92,8 @@ static void long_documents_are_cut_and_empty_ones_refused(void **state) {
     (void)state;
     struct ltm_model *model = fixture_model(4, 8);
     struct probe_features f;
-    assert_fine(probe_features_create(&f, model, 2, &error));
-    assert_fine(probe_features_set(&f, 0, model, "the cat sat on the mat and the dog sat by the door", &error));
+    assert_ok(probe_features_create(&f, model, 2, &error));
+    assert_ok(probe_features_set(&f, 0, model, "the cat sat on the mat and the dog sat by the door", &error));
     assert_true(f.cut == 1 && f.all[0].tokens == 8 && f.all[0].ids[0] == ltm_tokenizer_end(model->tokenizer));
     assert_int_equal(probe_features_set(&f, 1, model, "", &error), LTM_INVALID);
     probe_features_free(&f);

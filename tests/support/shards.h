@@ -2,6 +2,7 @@
 #ifndef TESTS_SHARDS_H
 #define TESTS_SHARDS_H
 
+#include "support/files.h"
 #include "support/unit.h"
 
 #include "base/files.h"
@@ -29,17 +30,6 @@ static inline void test_write_corpus(const char *folder, int train, int heldout,
     test_write_shard(path, train, vocab, 0);
     snprintf(path, sizeof path, "%s/tiny_val_000000.bin", folder);
     test_write_shard(path, heldout, vocab, 1);
-}
-
-/* Where a test may write: TMPDIR, or a folder of its own under /tmp. */
-static inline const char *test_folder(void) {
-    static char folder[512];
-    if (!folder[0]) {
-        const char *given = getenv("TMPDIR");
-        snprintf(folder, sizeof folder, "%s/ltm-test-XXXXXX", given ? given : "/tmp");
-        if (!mkdtemp(folder)) abort();
-    }
-    return folder;
 }
 
 #endif

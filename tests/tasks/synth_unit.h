@@ -2,16 +2,11 @@
 #ifndef TESTS_TASKS_SYNTH_UNIT_H
 #define TESTS_TASKS_SYNTH_UNIT_H
 
+#include "support/error.h"
 #include "support/unit.h"
 
 #include "tasks/family.h"
 #include "tasks/synth.h"
-
-static struct ltm_error error;
-
-static inline void assert_fine(ltm_status status) {
-    if (status != LTM_OK) fail_msg("%s: %s", ltm_status_text(status), error.message);
-}
 
 /* `knobs`: "name=value" …, NULL. */
 static inline struct synth open_family(const char *name, int difficulty, uint64_t seed, const char *const *knobs) {
@@ -20,13 +15,13 @@ static inline struct synth open_family(const char *name, int difficulty, uint64_
     size_t count = 0;
     while (knobs && knobs[count]) count++;
     assert_non_null(family);
-    assert_fine(synth_open(&synth, family, difficulty, knobs, count, seed, &error));
+    assert_ok(synth_open(&synth, family, difficulty, knobs, count, seed, &error));
     return synth;
 }
 
 static inline json_t *item_of(const struct synth *synth, enum synth_side side, uint64_t index) {
     json_t *item = NULL;
-    assert_fine(synth_item(synth, side, index, &item, &error));
+    assert_ok(synth_item(synth, side, index, &item, &error));
     return item;
 }
 
@@ -56,7 +51,7 @@ static inline void each_problem(const struct synth *synth, int documents,
                                 void (*check)(const char *problem, void *user), void *user) {
     struct text document = {0};
     for (int i = 0; i < documents; i++) {
-        assert_fine(synth_document(synth, (uint64_t)i, &document, &error));
+        assert_ok(synth_document(synth, (uint64_t)i, &document, &error));
         char *at = document.data;
         char *end;
         for (; at; at = end ? end + 2 : NULL) {

@@ -54,7 +54,7 @@ static void too_short_a_sequence_is_refused(void **state) {
     (void)state;
     struct synth synth;
     assert_int_equal(synth_open(&synth, &family_hops, 1, (const char *const[]){"hops=30"}, 1, 1, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "make it 180 or more"));
+    assert_says("make it 180 or more");
     synth_close(&synth);
 }
 

@@ -1,19 +1,13 @@
 /* Task files: each form, own and published, as it should load; everything malformed refused in words. */
 #include <zlib.h>
 
-#include "support/shards.h"
+#include "support/files.h"
 #include "support/unit.h"
 
 #include "base/files.h"
 #include "tasks/task.h"
 
-static char folder[700];
-
-static const char *at(const char *name) {
-    static char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
+static const char *at(const char *name) { return test_path("task/%s", name); }
 
 static void put(const char *name, const char *text) { assert_int_equal(file_write_text(at(name), text, NULL), LTM_OK); }
 
@@ -21,7 +15,7 @@ static struct task *load(const char *ini) {
     struct task *task;
     struct ltm_error error = {0};
     put("task.ini", ini);
-    if (task_load(&task, folder, &error) != LTM_OK) fail_msg("%s", error.message);
+    if (task_load(&task, at(""), &error) != LTM_OK) fail_msg("%s", error.message);
     return task;
 }
 
@@ -128,7 +122,7 @@ static void refused(const char *ini, const char *items, const char *expected) {
     struct ltm_error error = {0};
     put("task.ini", ini);
     if (items) put("bad.jsonl", items);
-    const ltm_status status = task_load(&task, folder, &error);
+    const ltm_status status = task_load(&task, at(""), &error);
     if (status == LTM_OK || !strstr(error.message, expected)) fail_msg("not \"%s\" but: %s", expected, error.message);
     assert_null(task);
 }
@@ -227,8 +221,7 @@ static void expressions_of_the_usual_kind_are_taken(void **state) {
 }
 
 int main(void) {
-    snprintf(folder, sizeof folder, "%s/task", test_folder());
-    if (folder_create(folder, NULL) != LTM_OK) return 1;
+    if (folder_create(at(""), NULL) != LTM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choices_load),
         cmocka_unit_test(generate_loads),

@@ -2,43 +2,19 @@
 #ifndef TESTS_TEXT_FIXTURE_H
 #define TESTS_TEXT_FIXTURE_H
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "support/error.h"
+#include "support/files.h"
 #include "support/unit.h"
 
 #include "base/files.h"
 #include "base/random.h"
 #include "ltm/tokenizer.h"
 
-static char folder[128];
-static struct ltm_error error;
-
-static inline int make_folder(void **state) {
-    (void)state;
-    const char *scratch = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.90s/ltm-test-text-XXXXXX", scratch ? scratch : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int remove_folder(void **state) {
-    (void)state;
-    return folder_remove(folder, NULL) == LTM_OK ? 0 : -1;
-}
-
-/* folder/name; a hundred of them live at a time. */
-static inline const char *at(const char *name) {
-    static char paths[100][256];
-    static int turn;
-    turn = (turn + 1) % 100;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
-    return paths[turn];
-}
+static inline const char *at(const char *name) { return test_path("%s", name); }
 
 static inline const char *put(const char *name, const char *text, size_t bytes) {
     const char *path = at(name);
@@ -58,14 +34,6 @@ static inline const char *put_gzip(const char *name, const char *text, size_t by
     if (bytes) assert_int_equal(gzwrite(file, text, (unsigned)bytes), (int)bytes);
     assert_int_equal(gzclose(file), Z_OK);
     return path;
-}
-
-static inline void assert_says(const char *part) {
-    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
-}
-
-static inline void assert_ok(ltm_status status) {
-    if (status != LTM_OK) fail_msg("%s: %s", ltm_status_text(status), error.message);
 }
 
 struct words {

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "support/runs.h"
 #include "support/shards.h"
 #include "support/small_config.h"
 #include "support/unit.h"
@@ -107,82 +108,32 @@ static void train_whole(const struct ltm_config *config) {
     if (train(config, (struct child){0}, said, sizeof said) != LTM_OK) fail_msg("%s", said);
 }
 
-/* The log without what a clock wrote. */
-static char *log_of(const char *run) {
-    char path[1100];
-    char *text;
-    char *out = calloc(1, 1 << 20);
-    char *line;
-    char *rest;
-    size_t bytes;
-    snprintf(path, sizeof path, "%s/log.jsonl", run);
-    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
-    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *record = json_loads(line, 0, NULL);
-        assert_non_null(record);
-        json_object_del(record, "seconds");
-        json_object_del(record, "tokens_per_second");
-        json_object_del(record, "utilisation");
-        char *plain = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(17));
-        strcat(strcat(out, plain), "\n");
-        free(plain);
-        json_decref(record);
-    }
-    free(text);
-    return out;
+static const char *last_checkpoint(const struct ltm_config *c, const char *file) {
+    return test_path("%s/checkpoints/last/%s", strrchr(c->run.dir, '/') + 1, file);
 }
 
-static void same_file(const char *a, const char *b, const char *name) {
-    char path_a[1100];
-    char path_b[1100];
-    struct file_map map_a;
-    struct file_map map_b;
-    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/%s", a, name);
-    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/%s", b, name);
-    assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
-    assert_int_equal(file_map(&map_b, path_b, NULL), LTM_OK);
-    assert_int_equal(map_a.size, map_b.size);
-    assert_memory_equal(map_a.data, map_b.data, map_a.size);
-    file_unmap(&map_a);
-    file_unmap(&map_b);
+/* Where the data of a model file begin, behind its header, which tells threads and folder. */
+static size_t data_at(const char *path) {
+    uint64_t header;
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(&header, sizeof header, 1, file), 1);
+    fclose(file);
+    return 8 + (size_t)header;
 }
 
-/* The data of a model file behind its header, which tells threads and folder. */
-static void same_weights(const char *a, const char *b) {
-    char path_a[1100];
-    char path_b[1100];
-    struct file_map map_a;
-    struct file_map map_b;
-    uint64_t header_a;
-    uint64_t header_b;
-    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/model.safetensors", a);
-    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/model.safetensors", b);
-    assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
-    assert_int_equal(file_map(&map_b, path_b, NULL), LTM_OK);
-    memcpy(&header_a, map_a.data, 8);
-    memcpy(&header_b, map_b.data, 8);
-    assert_int_equal(map_a.size - header_a, map_b.size - header_b);
-    assert_memory_equal(map_a.data + 8 + header_a, map_b.data + 8 + header_b, map_a.size - 8 - header_a);
-    file_unmap(&map_a);
-    file_unmap(&map_b);
-}
-
-static void resume_check(const struct ltm_config *a, const struct ltm_config *b) {
-    char *log_a = log_of(a->run.dir);
-    char *log_b = log_of(b->run.dir);
+static void same_runs(const struct ltm_config *a, const struct ltm_config *b) {
+    const char *weights_a = last_checkpoint(a, "model.safetensors");
+    const char *weights_b = last_checkpoint(b, "model.safetensors");
+    const char *optimiser = "optimizer.safetensors";
     char best_a[64] = {0};
     char best_b[64] = {0};
-    char path[1100];
-    assert_string_equal(log_a, log_b);
-    same_weights(a->run.dir, b->run.dir);
-    same_file(a->run.dir, b->run.dir, "optimizer.safetensors");
-    snprintf(path, sizeof path, "%s/checkpoints/best", a->run.dir);
-    assert_true(readlink(path, best_a, sizeof best_a - 1) > 0);
-    snprintf(path, sizeof path, "%s/checkpoints/best", b->run.dir);
-    assert_true(readlink(path, best_b, sizeof best_b - 1) > 0);
+    test_same_logs(a->run.dir, b->run.dir);
+    test_same_bytes(weights_a, weights_b, data_at(weights_a), data_at(weights_b));
+    test_same_bytes(last_checkpoint(a, optimiser), last_checkpoint(b, optimiser), 0, 0);
+    assert_true(readlink(last_checkpoint(a, "../best"), best_a, sizeof best_a - 1) > 0);
+    assert_true(readlink(last_checkpoint(b, "../best"), best_b, sizeof best_b - 1) > 0);
     assert_string_equal(best_a, best_b);
-    free(log_a);
-    free(log_b);
 }
 
 static void bits_do_not_depend_on_threads(void **state) {
@@ -196,7 +147,7 @@ static void bits_do_not_depend_on_threads(void **state) {
         struct ltm_config many = tiny(name);
         many.run.threads = threads;
         train_whole(&many);
-        resume_check(&one, &many);
+        same_runs(&one, &many);
     }
 }
 
@@ -224,15 +175,15 @@ static void in_bf16_bits_do_not_depend_on_threads(void **state) {
         struct ltm_config many = tiny(name);
         many.run.threads = threads;
         train_in_bf16(&many);
-        resume_check(&one, &many);
+        same_runs(&one, &many);
     }
     fp32.run.precision = LTM_PRECISION_FP32;
     train_whole(&fp32);
-    char *log_a = log_of(one.run.dir);
-    char *log_b = log_of(fp32.run.dir);
-    assert_string_not_equal(log_a, log_b); /* it was bf16 */
-    free(log_a);
-    free(log_b);
+    json_t *log_a = test_log(one.run.dir);
+    json_t *log_b = test_log(fp32.run.dir);
+    assert_false(json_equal(log_a, log_b)); /* it was bf16 */
+    json_decref(log_a);
+    json_decref(log_b);
 }
 
 /* Whatever `auto` would choose today, here or elsewhere. */
@@ -253,7 +204,7 @@ static void a_resumed_run_keeps_its_precision(void **state) {
     unsetenv("ONEDNN_MAX_CPU_ISA");
     assert_non_null(strstr(said, "run began"));
     train_whole(&killed);
-    resume_check(&whole, &killed);
+    same_runs(&whole, &killed);
 }
 
 static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **state) {
@@ -270,7 +221,7 @@ static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **s
     assert_int_equal(train(&bf16, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
     unsetenv("ONEDNN_MAX_CPU_ISA");
     assert_non_null(strstr(said, "run.precision = bf16"));
-    resume_check(&fp32, &automatic);
+    same_runs(&fp32, &automatic);
 }
 
 static void a_killed_run_resumes_to_the_same_bits(void **state) {
@@ -285,7 +236,7 @@ static void a_killed_run_resumes_to_the_same_bits(void **state) {
         for (int k = 0; k < 3 && moments[i][k]; k++)
             assert_int_equal(train(&killed, (struct child){.kill_at = moments[i][k]}, NULL, 0), -1);
         train_whole(&killed);
-        resume_check(&whole, &killed);
+        same_runs(&whole, &killed);
     }
 }
 
@@ -305,7 +256,7 @@ static void a_run_killed_at_any_moment_resumes_to_the_same_bits(void **state) {
         if (train(&killed, (struct child){.kill_after = seconds * (0.15 + 0.11 * (i % 7)) + 1e-3}, NULL, 0) == LTM_OK)
             break;
     train_whole(&killed);
-    resume_check(&whole, &killed);
+    same_runs(&whole, &killed);
 }
 
 static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state) {
@@ -321,9 +272,9 @@ static void a_stopped_run_checkpoints_and_resumes_to_the_same_bits(void **state)
         assert_non_null(strstr(said, wanted));
     }
     train_whole(&stopped);
-    resume_check(&whole, &stopped);
+    same_runs(&whole, &stopped);
     train_whole(&stopped); /* finished: nothing more happens */
-    resume_check(&whole, &stopped);
+    same_runs(&whole, &stopped);
 }
 
 static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **state) {
@@ -342,7 +293,7 @@ static void a_damaged_checkpoint_is_named_and_the_one_before_it_used(void **stat
     fclose(file);
     assert_int_equal(train(&damaged, (struct child){0}, said, sizeof said), LTM_OK);
     assert_non_null(strstr(said, "step-00000008/optimizer.safetensors is damaged"));
-    resume_check(&whole, &damaged);
+    same_runs(&whole, &damaged);
 }
 
 static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
@@ -355,7 +306,7 @@ static void a_disk_that_fills_up_leaves_what_was_saved(void **state) {
     assert_int_equal(train(&full, (struct child){.file_limit = 6000}, said, sizeof said), LTM_IO);
     assert_non_null(strstr(said, "optimizer.safetensors") ? said : strstr(said, "model.safetensors"));
     train_whole(&full);
-    resume_check(&whole, &full);
+    same_runs(&whole, &full);
 }
 
 static void a_run_does_not_go_on_with_other_settings(void **state) {
@@ -389,7 +340,7 @@ static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
     assert_int_equal(symlink(corpus, moved), 0);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", moved);
     train_whole(&c);
-    resume_check(&whole, &c);
+    same_runs(&whole, &c);
 }
 
 static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
@@ -429,9 +380,10 @@ static void without_latents_the_plain_decoder_trains(void **state) {
     struct ltm_config c = tiny("plain");
     c.model.latents = 0;
     train_whole(&c);
-    char *log = log_of(c.run.dir);
-    assert_non_null(strstr(log, "\"kl\":0.0"));
-    free(log);
+    json_t *log = test_log(c.run.dir);
+    const json_t *kl = json_object_get(json_array_get(log, 0), "kl");
+    assert_true(json_is_real(kl) && json_real_value(kl) == 0);
+    json_decref(log);
 }
 
 int main(void) {

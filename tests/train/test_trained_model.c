@@ -155,5 +155,5 @@ int main(void) {
         cmocka_unit_test(a_state_that_no_run_has_is_refused),
         cmocka_unit_test(a_state_with_a_wrong_byte_is_refused),
     };
-    return cmocka_run_group_tests_name("trained_model", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "fewshot/item_exchange.h"
+#include "fewshot/fewshot_processes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,16 @@
-#include "last_words.h"
+#include "signals.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ltm/tokenizer.h"
 #include "terminal.h"
+
+static volatile sig_atomic_t stop;
+static const char *volatile said_at_stop;
 
 /* Only what a signal handler may call, from here on. */
 
@@ -92,9 +93,28 @@ static void tell_no_memory(void) {
     _exit(CLI_FAILED);
 }
 
-void cli_have_last_words(void) {
+void cli_explain_fatal_signals(void) {
     struct sigaction action = {.sa_sigaction = tell_lost_file, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
     ltm_tokenizer_before_abort(tell_no_memory);
+}
+
+static void on_interrupt(int number) {
+    (void)number;
+    if (stop) _exit(CLI_INTERRUPTED);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
+    if (!said_at_stop) return;
+    ssize_t written = write(STDERR_FILENO, said_at_stop, strlen(said_at_stop));
+    (void)written; /* nothing can be done about it here */
+}
+
+volatile sig_atomic_t *cli_catch_interrupts(const char *said, bool restart) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = restart ? SA_RESTART : 0};
+    said_at_stop = said;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
+    return &stop;
 }

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "generate/generate_samples.h"
 
 /* The samples of a process other than the first, until the first asks for them. */
@@ -39,11 +40,6 @@ cleanup:
     return status;
 }
 
-static void tell(const struct ltm_generate_hooks *hooks, int64_t done, int64_t count) {
-    const struct ltm_progress progress = {.what = "generating", .done = (double)done, .total = (double)count};
-    if (hooks->watch && hooks->watch->progress) hooks->watch->progress(hooks->watch->user, &progress);
-}
-
 /* All of another process's samples to the hook, while *more says that it wants them. */
 static ltm_status deliver(int from, const struct ltm_generate_hooks *hooks, bool *more, int64_t *done, int64_t count,
                           struct ltm_error *error) {
@@ -60,7 +56,7 @@ static ltm_status deliver(int from, const struct ltm_generate_hooks *hooks, bool
         status = processes_receive(from, text, sample.bytes + 1, error);
         sample.text = text;
         if (status == LTM_OK && *more && hooks->on_sample) *more = hooks->on_sample(hooks->user, &sample);
-        if (status == LTM_OK && *more) tell(hooks, ++*done, count);
+        if (status == LTM_OK && *more) watch_progress(hooks->watch, "generating", (double)++*done, (double)count);
         free(text);
         if (status != LTM_OK) return status;
     }
@@ -76,7 +72,7 @@ struct counted {
 static bool count_sample(void *user, const struct ltm_sample *sample) {
     struct counted *c = user;
     c->more = !c->hooks->on_sample || c->hooks->on_sample(c->hooks->user, sample);
-    if (c->more) tell(c->hooks, ++c->done, c->count);
+    if (c->more) watch_progress(c->hooks->watch, "generating", (double)++c->done, (double)c->count);
     return c->more;
 }
 

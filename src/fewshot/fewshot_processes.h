@@ -1,6 +1,6 @@
 /* Texts about items that processes have divided among themselves: item i is process i mod n's. */
-#ifndef FEWSHOT_ITEM_EXCHANGE_H
-#define FEWSHOT_ITEM_EXCHANGE_H
+#ifndef FEWSHOT_FEWSHOT_PROCESSES_H
+#define FEWSHOT_FEWSHOT_PROCESSES_H
 
 #include <stdbool.h>
 #include <stdint.h>
