@@ -1,4 +1,4 @@
-#include "ltm/fit.h"
+#include "lab/fit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "lab/fit_internal.h"
 
 enum { FOLDS_ALL = 40, FOLDS_FEW = 10 }; /* cells up to which each is held out alone; folds of more */
 

@@ -1,4 +1,5 @@
-/* A run's page, and the curves that a study's cells have as well. */
+#include "lab/report_run.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "base/json.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
-#include "lab/report_parts.h"
 #include "ltm/inspect.h"
 
 enum { CURVE_POINTS = 400 };

@@ -1,4 +1,5 @@
-/* A study's page. */
+#include "lab/report_study.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,8 @@
 #include "base/files.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
+#include "lab/report_run.h"
+#include "lab/study_fit.h"
 #include "lab/study_pictures.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };

@@ -1,4 +1,5 @@
-/* The fit of a study's scores, on its page. */
+#include "lab/study_fit.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
