@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/processes.h"
+#include "fewshot/fewshot_item.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
 #include "fewshot/fewshot_settings.h"

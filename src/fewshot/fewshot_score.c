@@ -1,11 +1,11 @@
-/* Items answered by log-likelihood: choices, pairs, last words. */
+#include "fewshot/fewshot_score.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "fewshot/fewshot_item.h"
 #include "ltm/tokenizer.h"
 #include "tasks/prompt.h"
 

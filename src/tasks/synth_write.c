@@ -193,7 +193,7 @@ static ltm_status check_options(const struct ltm_synth_options *options, struct 
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const struct synth_family *family = synth_family_find(options->family);
+    const struct synth_family *family = family_find(options->family);
     struct synth synth = {0};
     struct writing writing = {.synth = &synth, .options = options, .watch = watch};
     TRY(check_options(options, error));

@@ -254,10 +254,10 @@ ltm_status task_load(struct task **task, const char *path, struct ltm_error *err
         return fail(error, LTM_INVALID, "the path %.60s… is longer than %zu bytes", path, sizeof ini - 1);
     TRY(NEW_ARRAY(made, 1, "a task", error));
     TRY(read_ini(made, ini, error));
-    TRY(task_items_read(&made->items, made, made->items_path, error));
+    TRY(task_items_read(&made->items, made->kind, made->format, made->items_path, error));
     TRY(checksum_file(made->digest[0], made->items_path, error));
     if (*made->shots_path) {
-        TRY(task_items_read(&made->shots, made, made->shots_path, error));
+        TRY(task_items_read(&made->shots, made->kind, made->format, made->shots_path, error));
         TRY(checksum_file(made->digest[1], made->shots_path, error));
     }
     *task = made;
