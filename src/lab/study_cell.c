@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "lab/study.h"
+#include "lab/study_folder.h"
+#include "lab/study_scores.h"
 #include "ltm/names.h"
 
 static const struct study_cell *find_cell(const struct ltm_study *s, const char *name) {

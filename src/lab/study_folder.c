@@ -1,4 +1,5 @@
-/* A study's folder: what the study is, and how its cells stand. */
+#include "lab/study_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "lab/study.h"
+#include "lab/study_file.h"
+#include "lab/study_scores.h"
 #include "ltm/printable.h"
 #include "math/bf16.h"
 
@@ -179,11 +181,6 @@ cleanup:
 }
 
 /* ---- How cells stand ---- */
-
-ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
-                           struct ltm_error *error) {
-    return path_join(path, LTM_PATH_MAX, cell->config.run.dir, name, error);
-}
 
 /* Take result.json, where it is whole and holds the scores that the study asks for. */
 static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {

@@ -1,4 +1,5 @@
-/* results.csv and timings.csv: a row a cell. */
+#include "lab/study_results.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/numbers.h"
-#include "lab/study.h"
+#include "lab/study_folder.h"
 
 /* These columns are there whether or not a cell has them yet; others follow as results bring them. */
 static const char *const scores[] = {

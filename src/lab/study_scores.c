@@ -1,4 +1,5 @@
-/* The scores of a study: what [scores] asks for, and taking it of a trained cell. */
+#include "lab/study_scores.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory_stream.h"
-#include "lab/study.h"
 #include "ltm/eval.h"
 #include "ltm/fewshot.h"
 #include "ltm/model.h"
@@ -39,7 +39,7 @@ static ltm_status take_fewshot(struct ltm_study *s, const char *key, const char 
     ltm_status status = LTM_OK;
     snprintf(name, sizeof name, "fewshot.%.50s", key);
     if (strcmp(key, "tasks") == 0) return value_list_parse(&s->tasks, name, value, error);
-    if (strcmp(key, "shots") == 0) return study_take_integers(&s->shots, name, value, 0, error);
+    if (strcmp(key, "shots") == 0) return value_list_integers(&s->shots, name, value, 0, error);
     int64_t *number = strcmp(key, "limit") == 0     ? &s->limit
                       : strcmp(key, "draws") == 0   ? &s->draws
                       : strcmp(key, "samples") == 0 ? &s->samples
@@ -50,7 +50,7 @@ static ltm_status take_fewshot(struct ltm_study *s, const char *key, const char 
                     "[scores] has no key %s%s%s; it has fewshot.tasks, shots, limit, draws, samples", name,
                     nearest ? "; did you mean fewshot." : "", nearest ? nearest : "");
     }
-    TRY(study_take_integers(&one, name, value, 0, error));
+    TRY(value_list_integers(&one, name, value, 0, error));
     *number = strtoll(one.values[0], NULL, 10);
 cleanup:
     value_list_free(&one);
