@@ -1,4 +1,4 @@
-#include "generate/generate_samples.h"
+#include "generate/generate.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include "base/numbers.h"
 #include "base/safetensors.h"
 #include "config/config_keys.h"
-#include "inspect/inspect_parts.h"
+#include "inspect/inspect_data.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
@@ -84,7 +84,7 @@ static ltm_status load_config(struct ltm_config *config, const char *path, struc
     return status == LTM_OK ? ltm_config_check(config, error) : status;
 }
 
-ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
+static ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
     struct ltm_config config;
     ltm_status status = load_config(&config, path, error);
     if (status != LTM_OK) return status;
@@ -149,7 +149,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
     return LTM_OK;
 }
 
-ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
+static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
     static const char *const shown[] = {"step", "seconds", "best_bound", "best_step"};
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
@@ -246,7 +246,7 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
     return status;
 }
 
-ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error) {
+static ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error) {
     struct ltm_config config;
     char path[LTM_PATH_MAX];
     ltm_status status = LTM_OK;

@@ -1,4 +1,5 @@
-/* ltm_inspect of what a model is made from: shards, corpora, tokenizers, bare safetensors. */
+#include "inspect/inspect_data.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,9 +7,9 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
-#include "inspect/inspect_parts.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
+#include "text/corpus_info.h"
 #include "text/token_stream.h"
 
 enum { SHOWN = 48, COUNTED_AT_ONCE = 1 << 16, JSON_MOST = 64 << 20 };

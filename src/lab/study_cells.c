@@ -12,7 +12,7 @@
 #include "lab/study_estimate.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 #include "train/vocabulary.h"
 
 /* ---- One cell ---- */

@@ -16,6 +16,7 @@
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
+#include "text/corpus_info.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
 #include "train/resume_check.h"

@@ -6,10 +6,10 @@
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
+#include "text/corpus_info.h"
 #include "text/corpus_install.h"
 #include "text/corpus_plan.h"
 #include "text/documents.h"
-#include "text/shards.h"
 #include "text/utf8.h"
 
 enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };

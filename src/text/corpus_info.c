@@ -1,10 +1,10 @@
+#include "text/corpus_info.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "text/shards.h"
-#include "text/token_stream.h"
 
 enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024, CORPUS_VOCAB_MOST = 65536 /* tokens are uint16 */ };
 

@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "text/shards.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 
 /* What builds write. All else in a folder is somebody's, and may be the only copy there is. */
 #define OWN_NAMES "^(corpus\\.json|tokenizer\\.model|(train|heldout)-[0-9]{5,}\\.bin)(\\.[0-9]+-[0-9]+\\.tmp)?$"

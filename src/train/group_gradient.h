@@ -3,7 +3,7 @@
 #ifndef TRAIN_GROUP_GRADIENT_H
 #define TRAIN_GROUP_GRADIENT_H
 
-#include "train/trainer.h"
+#include "train/trainer_state.h"
 
 /* In a worker's hands. */
 struct group {

@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 
 ltm_status vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
     char path[LTM_PATH_MAX];

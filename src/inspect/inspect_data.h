@@ -1,20 +1,12 @@
-/* What ltm_inspect is made of: each adds what it found to `out`, an object that already has "kind" and "path". */
-#ifndef INSPECT_INSPECT_PARTS_H
-#define INSPECT_INSPECT_PARTS_H
-
-#include <stdint.h>
+/* What ltm_inspect shows of data: each adds what it found to `out`, an object that already has "kind" and "path". */
+#ifndef INSPECT_INSPECT_DATA_H
+#define INSPECT_INSPECT_DATA_H
 
 #include <jansson.h>
 
 #include "base/error.h"
 #include "ltm/config.h"
 
-/* inspect.c */
-ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error);
-ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error);
-ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error);
-
-/* inspect_data.c */
 ltm_status inspect_shard(json_t *out, const char *path, struct ltm_error *error);
 ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *error);
 ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *error);
