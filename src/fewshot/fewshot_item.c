@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "fewshot/fewshot_score.h"
 #include "fewshot/fewshot_write.h"
 #include "tasks/prompt.h"
@@ -19,7 +20,7 @@ ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record
     outcome->cut = worker->prompted.cut;
     outcome->diverged = worker->prompted.diverged;
     if (status == LTM_OK && outcome->diverged && json_object_set_new(record->shared, "diverged", json_true()) != 0)
-        status = fail_memory(error, 0, "an item's record");
+        status = json_fail_memory("an item's record", error);
     outcome->done = status == LTM_OK;
     return status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "ltm/tokenizer.h"
 #include "tasks/prompt.h"
@@ -132,7 +133,7 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
     }
     if (json_array_size(responses) != (size_t)answers->count || json_array_size(arguments) != (size_t)answers->count) {
         json_decref(arguments), json_decref(responses), json_decref(taken);
-        return fail_memory(error, 0, "an item's record");
+        return json_fail_memory("an item's record", error);
     }
     ltm_status status = record_make(record, run, number, worker->prompted.cut, arguments, responses, error);
     if (status == LTM_OK) return record_filter(record, "none", taken, error);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "tasks/family.h"
 
 enum { FAMILY_METRICS_MOST = 32 };
@@ -18,12 +19,12 @@ ltm_status record_make(struct item_record *record, const struct fewshot_run *run
     record->filtered = json_object();
     record->shared = json_pack("{s:I, s:O, s:s, s:o, s:o, s:b}", "doc_id", (json_int_t)number, "doc", item->json,
                                "target", item->answer, "arguments", arguments, "resps", responses, "cut", cut);
-    return record->shared && record->filtered ? LTM_OK : fail_memory(error, 0, "an item's record");
+    return record->shared && record->filtered ? LTM_OK : json_fail_memory("an item's record", error);
 }
 
 ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error) {
     if (json_object_set_new(record->filtered, filter, taken) == 0) return LTM_OK;
-    return fail_memory(error, 0, "an item's record");
+    return json_fail_memory("an item's record", error);
 }
 
 /* The mean over outputs of each metric, in place in `all`. */

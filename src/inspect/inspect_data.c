@@ -21,14 +21,12 @@ static void put_integer(json_t *out, const char *key, int64_t value) {
 ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *error) {
     char *text = NULL;
     size_t bytes;
-    json_error_t wrong;
     *json = NULL;
     ltm_status status = file_read_text(&text, &bytes, path, JSON_MOST, error);
     if (status != LTM_OK) return status;
-    *json = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
+    status = json_read(json, text, bytes, JSON_REJECT_DUPLICATES, error);
     free(text);
-    if (!*json) return fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, wrong.line, wrong.text);
-    return LTM_OK;
+    return status == LTM_CORRUPT ? fail_within(error, status, "%s is damaged", path) : status;
 }
 
 /* ---- Shards ---- */

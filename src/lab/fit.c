@@ -91,7 +91,7 @@ static ltm_status fit_candidate(struct ltm_fit *fit, struct candidate *c, const 
         struct ltm_error mine = {0};
         if (hold_out(fit, c, fold, f, &mine) == LTM_OK) continue;
 #pragma omp critical(fit_failed)
-        status = fail(error, mine.code, "%s", mine.message);
+        status = fail_with(error, &mine);
     }
     return status;
 }
@@ -208,7 +208,7 @@ static ltm_status bootstrap(struct ltm_fit *fit, const struct fit_minima *minima
             struct ltm_error mine = {0};
             if (resample(fit, minima, i, options->seed, &mine) == LTM_OK) continue;
 #pragma omp critical(fit_failed)
-            status = fail(error, mine.code, "%s", mine.message);
+            status = fail_with(error, &mine);
         }
         if (watch && watch->progress)
             watch->progress(watch->user,

@@ -197,8 +197,9 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
         status = fail_memory(error, bytes, path);
         goto cleanup;
     }
-    result = json_read(text, bytes, 0, NULL);
-    TRY(json_memory(path, error));
+    status = json_read(&result, text, bytes, 0, error);
+    if (status == LTM_CORRUPT) status = LTM_OK; /* it is taken again */
+    if (status != LTM_OK) goto cleanup;
     const char *taken = json_string_value(json_object_get(result, "scores"));
     if (taken && strcmp(taken, scores) == 0 && json_is_object(json_object_get(result, "columns"))) {
         cell->result = json_incref(result);

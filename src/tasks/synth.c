@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "base/numbers.h"
 #include "ltm/names.h"
 
@@ -115,5 +115,5 @@ ltm_status synth_item(const struct synth *synth, enum synth_side side, uint64_t 
         return LTM_OK;
     }
     json_decref(made);
-    return fail_memory(error, 0, "an item");
+    return json_fail_memory("an item", error);
 }

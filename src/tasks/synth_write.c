@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "ltm/config.h"
 #include "ltm/tokenizer.h"
 #include "tasks/family.h"
@@ -38,9 +38,10 @@ static void report(const struct writing *writing, const char *what, int64_t done
 }
 
 static ltm_status write_line(struct file_draft *draft, const json_t *line, struct ltm_error *error) {
-    if (json_dumpf(line, draft->stream, JSON_COMPACT | JSON_REAL_PRECISION(10)) != 0 || fputc('\n', draft->stream) < 0)
-        return fail(error, LTM_IO, "cannot write %s; is the disk full?", draft->path);
-    return LTM_OK;
+    if (json_dumpf(line, draft->stream, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', draft->stream) >= 0)
+        return LTM_OK;
+    const ltm_status status = json_memory(draft->path, error);
+    return status != LTM_OK ? status : fail(error, LTM_IO, "cannot write %s; is the disk full?", draft->path);
 }
 
 static ltm_status write_documents(struct writing *writing, const char *path, struct ltm_error *error) {
@@ -54,7 +55,7 @@ static ltm_status write_documents(struct writing *writing, const char *path, str
         if (status != LTM_OK) break;
         writing->info.bytes += (int64_t)document.bytes;
         json_t *line = json_pack("{s:s}", "text", text_string(&document));
-        status = line ? write_line(&draft, line, error) : fail_memory(error, document.bytes, "a document");
+        status = line ? write_line(&draft, line, error) : json_fail_memory("a document", error);
         json_decref(line);
         report(writing, "writing documents", i + 1, count);
     }

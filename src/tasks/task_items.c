@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "tasks/json_lines.h"
 
@@ -17,7 +18,7 @@ static ltm_status take_text(char **text, const json_t *object, const char *key, 
     if (json_is_string(value))
         *text = strdup(json_string_value(value));
     else if (json_is_number(value))
-        *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+        *text = json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
     else
         return fail(error, LTM_INVALID, "\"%s\" is neither a text nor a number", key);
     if (!*text) return fail_memory(error, json_string_length(value), "an item");

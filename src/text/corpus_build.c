@@ -85,7 +85,7 @@ cleanup:
 
 static ltm_status write_batch(struct build *build, const struct batch *batch, struct ltm_error *error) {
     ltm_status status = batch->status;
-    if (status != LTM_OK) return fail(error, status, "%s", batch->error.message);
+    if (status != LTM_OK) return fail_with(error, &batch->error);
     for (size_t i = 0; i < batch->count; i++) {
         const struct batch_item *item = &batch->items[i];
         struct ltm_corpus_split_info *split = item->heldout ? &build->info.heldout : &build->info.train;
@@ -117,7 +117,7 @@ static ltm_status encode_all(struct build *build, int threads, struct ltm_error 
         }
 #pragma omp taskwait
         status = write_batch(build, now, error);
-        if (status == LTM_OK && read_status != LTM_OK) status = fail(error, read_status, "%s", read_error.message);
+        if (status == LTM_OK && read_status != LTM_OK) status = fail_with(error, &read_error);
         progress_at(&build->pace, (double)documents_done(build->documents));
         struct batch *swap = now;
         now = next;
