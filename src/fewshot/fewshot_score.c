@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "ltm/tokenizer.h"
 #include "tasks/prompt.h"
 
@@ -85,18 +86,12 @@ cleanup:
     return status;
 }
 
-static size_t characters(const char *text) {
-    size_t count = 0;
-    for (; *text; text++) count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
 /* acc, and acc by the size of each choice without its delimiter. */
 static ltm_status add_accuracies(struct item_outcome *outcome, const struct answers *answers, const double *logs,
                                  double *scaled, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(outcome_add(outcome, "acc", "none", largest(logs, answers->count) == answers->gold, error));
-    for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)characters(answers->texts[i]);
+    for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)utf8_count(answers->texts[i]);
     TRY(outcome_add(outcome, "acc_norm", "none", largest(scaled, answers->count) == answers->gold, error));
     for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)strlen(answers->texts[i]);
     TRY(outcome_add(outcome, "acc_bytes", "none", largest(scaled, answers->count) == answers->gold, error));

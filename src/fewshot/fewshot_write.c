@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "ltm/tokenizer.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* A text on its way out of the model. */
 struct text {

@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "ltm/samples.h"
 #include "tasks/json_lines.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { PROMPTS_BYTES_MOST = 256 << 20, PROMPT_MOST = 1 << 20 };
 

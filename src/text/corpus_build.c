@@ -10,7 +10,7 @@
 #include "text/corpus_install.h"
 #include "text/corpus_plan.h"
 #include "text/documents.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };
 

@@ -8,7 +8,7 @@
 #include "base/progress.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 struct documents {
     struct text_files files;
