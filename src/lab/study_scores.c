@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory_stream.h"
-#include "ltm/eval.h"
+#include "lab/study_columns.h"
 #include "ltm/fewshot.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
@@ -147,15 +147,11 @@ static ltm_status score(json_t *columns, const char *prefix, const struct ltm_mo
     struct ltm_eval_result r;
     ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
     if (status != LTM_OK) return status;
-    put_score(columns, prefix, "recon", r.recon.nats);
-    put_score(columns, prefix, "kl", r.kl.nats);
-    put_score(columns, prefix, "bound", r.bound.nats);
-    put_score(columns, prefix, "bits_per_byte", r.bound.bits);
-    put_score(columns, prefix, "iwae", r.iwae.nats);
-    put_score(columns, prefix, "prior", r.prior.nats);
-    put_score(columns, prefix, "continuation", r.continuation.nats);
-    put_score(columns, prefix, "continuation_prior", r.continuation_prior.nats);
-    put_score(columns, prefix, "fitted_noise", r.fitted_noise.nats);
+    for (int i = 0; i < STUDY_SCORES; i++) {
+        struct ltm_score one;
+        memcpy(&one, (const char *)&r + study_score_columns[i].offset, sizeof one);
+        put_score(columns, prefix, study_score_columns[i].name, one);
+    }
     return LTM_OK;
 }
 
