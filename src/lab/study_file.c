@@ -1,5 +1,6 @@
 #include "lab/study_file.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,28 @@
 #include "lab/study_scores.h"
 #include "ltm/names.h"
 
-static const char *const study_keys[] = {
-    "study.base",    "study.dir",  "study.seeds",   "study.corner_seeds", "study.keep",
-    "study.threads", "study.jobs", "budget.tokens", "budget.flops",
+/* ---- [study] and [budget]: each key once, for who reads, writes and names it ---- */
+
+enum key_kind { KEY_PATH, KEY_INTEGERS, KEY_FLOPS, KEY_COUNT, KEY_COUNT_OR_AUTO, KEY_KEEP };
+
+struct study_key {
+    const char *name;
+    enum key_kind kind;
+    size_t offset;
+    int64_t least; /* of integers */
+};
+
+#define AT(member) offsetof(struct ltm_study, member)
+
+static const struct study_key study_keys[] = {
+    {"study.base", KEY_PATH, AT(base_path), 0},     {"study.dir", KEY_PATH, AT(dir), 0},
+    {"study.seeds", KEY_INTEGERS, AT(seeds), 0},    {"study.corner_seeds", KEY_INTEGERS, AT(corner_seeds), 0},
+    {"study.keep", KEY_KEEP, AT(keep_last), 0},     {"study.threads", KEY_COUNT, AT(threads), 0},
+    {"study.jobs", KEY_COUNT_OR_AUTO, AT(jobs), 0}, {"budget.tokens", KEY_INTEGERS, AT(tokens), 1},
+    {"budget.flops", KEY_FLOPS, AT(flops), 0},
 };
 
 enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
-
-/* ---- [study] and [budget] ---- */
 
 static ltm_status take_count(int *to, const char *name, const char *value, struct ltm_error *error) {
     int64_t number;
@@ -51,28 +66,81 @@ cleanup:
     return status;
 }
 
+static ltm_status take_keep(bool *last, const char *name, const char *value, struct ltm_error *error) {
+    *last = strcmp(value, "last") == 0;
+    if (*last || strcmp(value, "best") == 0) return LTM_OK;
+    return fail(error, LTM_INVALID, "%s = \"%.100s\" is not known; use best or last", name, value);
+}
+
 static ltm_status take_study(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
-    if (strcmp(name, "study.base") == 0) return study_take_path(s->base_path, name, value, error);
-    if (strcmp(name, "study.dir") == 0) return study_take_path(s->dir, name, value, error);
-    if (strcmp(name, "study.seeds") == 0) return value_list_integers(&s->seeds, name, value, 0, error);
-    if (strcmp(name, "study.corner_seeds") == 0) return value_list_integers(&s->corner_seeds, name, value, 0, error);
-    if (strcmp(name, "budget.tokens") == 0) return value_list_integers(&s->tokens, name, value, 1, error);
-    if (strcmp(name, "budget.flops") == 0) return take_flops(&s->flops, name, value, error);
-    if (strcmp(name, "study.threads") == 0) return take_count(&s->threads, name, value, error);
-    if (strcmp(name, "study.jobs") == 0 && strcmp(value, "auto") == 0) {
-        s->jobs = LTM_AUTO;
-        return LTM_OK;
+    const char *names[STUDY_KEYS];
+    for (int i = 0; i < STUDY_KEYS; i++) {
+        const struct study_key *key = &study_keys[i];
+        void *to = (char *)s + key->offset;
+        names[i] = key->name;
+        if (strcmp(name, key->name) != 0) continue;
+        switch (key->kind) {
+        case KEY_PATH:
+            return study_take_path(to, name, value, error);
+        case KEY_INTEGERS:
+            return value_list_integers(to, name, value, key->least, error);
+        case KEY_FLOPS:
+            return take_flops(to, name, value, error);
+        case KEY_KEEP:
+            return take_keep(to, name, value, error);
+        case KEY_COUNT_OR_AUTO:
+            *(int *)to = LTM_AUTO;
+            return strcmp(value, "auto") == 0 ? LTM_OK : take_count(to, name, value, error);
+        case KEY_COUNT:
+            return take_count(to, name, value, error);
+        }
     }
-    if (strcmp(name, "study.jobs") == 0) return take_count(&s->jobs, name, value, error);
-    if (strcmp(name, "study.keep") == 0 && (strcmp(value, "best") == 0 || strcmp(value, "last") == 0)) {
-        s->keep_last = strcmp(value, "last") == 0;
-        return LTM_OK;
-    }
-    if (strcmp(name, "study.keep") == 0)
-        return fail(error, LTM_INVALID, "study.keep = \"%.100s\" is not known; use best or last", value);
-    const char *nearest = ltm_nearest_name(name, study_keys, STUDY_KEYS);
+    const char *nearest = ltm_nearest_name(name, names, STUDY_KEYS);
     return fail(error, LTM_INVALID, "there is no key %.100s%s%s; ltm sweep --help lists them", name,
                 nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+static void print_list(FILE *f, const char *key, const struct value_list *list) {
+    if (list->count == 0) return;
+    fprintf(f, "%s =", key);
+    for (size_t i = 0; i < list->count; i++) fprintf(f, " %s", list->values[i]);
+    fputc('\n', f);
+}
+
+static void print_key(FILE *f, const struct ltm_study *s, const struct study_key *key) {
+    const void *from = (const char *)s + key->offset;
+    const char *name = strchr(key->name, '.') + 1;
+    switch (key->kind) {
+    case KEY_PATH:
+        fprintf(f, "%s = %s\n", name, from == s->base_path ? STUDY_BASE : (const char *)from);
+        break;
+    case KEY_INTEGERS:
+    case KEY_FLOPS:
+        print_list(f, name, from);
+        break;
+    case KEY_KEEP:
+        fprintf(f, "%s = %s\n", name, *(const bool *)from ? "last" : "best");
+        break;
+    case KEY_COUNT_OR_AUTO:
+    case KEY_COUNT:
+        if (*(const int *)from != LTM_AUTO) fprintf(f, "%s = %d\n", name, *(const int *)from);
+        break;
+    }
+}
+
+void study_print(FILE *f, const struct ltm_study *s) {
+    fprintf(f, "# What ltm sweep made of %s\n", s->path);
+    for (int i = 0; i < STUDY_KEYS; i++) {
+        const char *name = study_keys[i].name;
+        const int section = (int)strcspn(name, ".");
+        if (i == 0 || strncmp(name, study_keys[i - 1].name, (size_t)section) != 0)
+            fprintf(f, "%s[%.*s]\n", i ? "\n" : "", section, name);
+        print_key(f, s, &study_keys[i]);
+    }
+    fprintf(f, "\n[axes]\n");
+    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
+    fprintf(f, "\n[scores]\n");
+    study_print_scores(f, s, "\n");
 }
 
 /* ---- [axes] ---- */

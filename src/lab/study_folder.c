@@ -27,30 +27,11 @@ int study_lock(const char *path) {
 
 /* ---- What the study is ---- */
 
-static void print_list(FILE *stream, const char *key, const struct value_list *list) {
-    if (list->count == 0) return;
-    fprintf(stream, "%s =", key);
-    for (size_t i = 0; i < list->count; i++) fprintf(stream, " %s", list->values[i]);
-    fputc('\n', stream);
-}
-
 static ltm_status write_study(const struct ltm_study *s, const char *path, struct ltm_error *error) {
     struct file_draft draft;
     ltm_status status = file_create(&draft, path, error);
     if (status != LTM_OK) return status;
-    FILE *f = draft.stream;
-    fprintf(f, "# What ltm sweep made of %s\n[study]\nbase = base.ini\ndir = %s\n", s->path, s->dir);
-    print_list(f, "seeds", &s->seeds);
-    print_list(f, "corner_seeds", &s->corner_seeds);
-    fprintf(f, "keep = %s\nthreads = %d\n", s->keep_last ? "last" : "best", s->threads);
-    if (s->jobs != LTM_AUTO) fprintf(f, "jobs = %d\n", s->jobs);
-    fprintf(f, "\n[budget]\n");
-    print_list(f, "tokens", &s->tokens);
-    print_list(f, "flops", &s->flops);
-    fprintf(f, "\n[axes]\n");
-    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
-    fprintf(f, "\n[scores]\n");
-    study_print_scores(f, s, "\n");
+    study_print(draft.stream, s);
     return file_commit(&draft, error);
 }
 
@@ -169,7 +150,7 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
         goto cleanup;
     }
     TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
-    TRY(path_join(base, sizeof base, s->dir, "base.ini", error));
+    TRY(path_join(base, sizeof base, s->dir, STUDY_BASE, error));
     TRY(settle(s, path, error));
     TRY(same_corpus(s, error));
     TRY(study_check_tasks(s, error));
