@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ltm/tokenizer.h"
 #include "base/utf8.h"
+#include "ltm/tokenizer.h"
 
 /* A text on its way out of the model. */
 struct text {

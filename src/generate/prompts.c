@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/utf8.h"
 #include "ltm/samples.h"
 #include "tasks/json_lines.h"
-#include "base/utf8.h"
 
 enum { PROMPTS_BYTES_MOST = 256 << 20, PROMPT_MOST = 1 << 20 };
 

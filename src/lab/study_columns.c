@@ -54,16 +54,16 @@ const struct study_column study_columns[STUDY_COLUMNS] = {
     [COLUMN_SCORED_TOKENS] = {"scored_tokens", false, put_scored_tokens},
 };
 
-#define NATS(name) offsetof(struct ltm_eval_result, name.nats)
+#define SCORE(member) offsetof(struct ltm_eval_result, member)
 
 const struct study_score_column study_score_columns[STUDY_SCORES] = {
-    {"recon", NATS(recon)},
-    {"kl", NATS(kl)},
-    {"bound", NATS(bound)},
-    {"bits_per_byte", offsetof(struct ltm_eval_result, bound.bits)},
-    {"iwae", NATS(iwae)},
-    {"prior", NATS(prior)},
-    {"continuation", NATS(continuation)},
-    {"continuation_prior", NATS(continuation_prior)},
-    {"fitted_noise", NATS(fitted_noise)},
+    {"recon", SCORE(recon.nats)},
+    {"kl", SCORE(kl.nats)},
+    {"bound", SCORE(bound.nats)},
+    {"bits_per_byte", SCORE(bound.bits)},
+    {"iwae", SCORE(iwae.nats)},
+    {"prior", SCORE(prior.nats)},
+    {"continuation", SCORE(continuation.nats)},
+    {"continuation_prior", SCORE(continuation_prior.nats)},
+    {"fitted_noise", SCORE(fitted_noise.nats)},
 };

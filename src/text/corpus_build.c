@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
@@ -10,7 +11,6 @@
 #include "text/corpus_install.h"
 #include "text/corpus_plan.h"
 #include "text/documents.h"
-#include "base/utf8.h"
 
 enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };
 

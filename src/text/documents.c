@@ -6,9 +6,9 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
-#include "base/utf8.h"
 
 struct documents {
     struct text_files files;
