@@ -90,7 +90,7 @@ objects: $(ALL_O) $(PRELOAD); @:
 
 # The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
 # (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
-# need what other users of the library lack; tests see every name, through internal.a.
+# need what other users of the library lack, but for UTF-8, which it has of its own; tests see every name, through internal.a.
 $(BUILD)/libltm.a: $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o)
 	$(say) AR $@
 	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
@@ -101,7 +101,7 @@ $(BUILD)/internal.a: $(LIB_O) $(SUPPORT_O)
 	$(say) AR $@
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/ltm: $(CLI_O) $(BUILD)/libltm.a
+$(BUILD)/ltm: $(CLI_O) $(BUILD)/src/base/utf8.o $(BUILD)/libltm.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 

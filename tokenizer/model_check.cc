@@ -8,7 +8,7 @@
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
 extern "C" {
 #include "base/error.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 }
 #pragma GCC diagnostic pop
 

@@ -22,7 +22,7 @@
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
 extern "C" {
 #include "base/files.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 }
 #pragma GCC diagnostic pop
 

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/json.h"
 #include "ltm/printable.h"
 
 const char *ltm_status_text(ltm_status code) {
@@ -17,25 +16,34 @@ const char *ltm_status_text(ltm_status code) {
     return "unknown status";
 }
 
-ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
-    if (!error)
-        return code; /* to whom it says nothing it may be no failure: that memory was short remains to be told */
-    const bool starved = json_starved();
-    if (starved) code = LTM_MEMORY;
-    error->code = code;
-    if (starved) {
-        snprintf(error->message, sizeof error->message,
-                 "out of memory for what is read or written as JSON; end other programs or use fewer threads");
-        return code;
-    }
+static void write_message(struct ltm_error *error, ltm_status code, const char *format, va_list arguments) {
     /* Names and values out of files stand in messages, which end on a terminal. Parts may be of the record's own message. */
     char text[sizeof error->message];
+    vsnprintf(text, sizeof text, format, arguments);
+    error->code = code;
+    ltm_printable(error->message, sizeof error->message, text);
+}
+
+ltm_status fail(struct ltm_error *error, ltm_status code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    if (error) write_message(error, code, format, arguments);
     va_end(arguments);
-    ltm_printable(error->message, sizeof error->message, text);
     return code;
+}
+
+ltm_status fail_within(struct ltm_error *error, ltm_status code, const char *format, ...) {
+    if (!error) return code;
+    const struct ltm_error cause = *error;
+    va_list arguments;
+    va_start(arguments, format);
+    write_message(error, code, format, arguments);
+    va_end(arguments);
+    return fail(error, code, "%s: %s", error->message, cause.message);
+}
+
+ltm_status fail_with(struct ltm_error *error, const struct ltm_error *cause) {
+    return fail(error, cause->code, "%s", cause->message);
 }
 
 ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what) {

@@ -1,4 +1,4 @@
-#include "base/files.h"
+#include "base/folders.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,53 +1,28 @@
 #include "base/json.h"
 
-#include <setjmp.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* ---- Memory for jansson. Its reader takes a refusal for wrong text, or asserts; its writer leaves out what it got no memory for.
- * So a refusal is remembered, and leaves the reader at once. ---- */
+/* ---- Memory for jansson, which goes on where it is refused some: what is built then lacks a member, and its reader, whose buffer for a
+ * text could not grow, leaves out a byte, ends the process at an assertion or runs past the text (2.14, 2.15). So a refusal is remembered. It
+ * is the only one, since reading ends there: that buffer gets what was set aside for it, and the text has no further byte. ---- */
 
 static _Thread_local bool starved;
-
-/* What the reader holds, to be freed when it is left. */
 static _Thread_local struct {
-    jmp_buf *leave; /* NULL = nobody reads */
-    void **blocks;
-    size_t count, room;
-} reader;
-
-static void refuse(void) {
-    starved = true;
-    if (reader.leave) longjmp(*reader.leave, 1);
-}
+    void *block; /* NULL = nobody reads, or it is given away */
+    size_t bytes;
+} reserve;
 
 static void *take(size_t bytes) {
-    if (reader.leave && reader.count == reader.room) {
-        const size_t room = reader.room ? 2 * reader.room : 256;
-        void **grown = realloc(reader.blocks, room * sizeof *grown);
-        if (!grown) {
-            refuse();
-            return NULL;
-        }
-        reader.blocks = grown;
-        reader.room = room;
-    }
     void *block = starved ? NULL : malloc(bytes);
-    if (!block)
-        refuse();
-    else if (reader.leave)
-        reader.blocks[reader.count++] = block;
+    if (block || starved) return block;
+    starved = true;
+    if (bytes > reserve.bytes) return NULL;
+    block = reserve.block;
+    reserve.block = NULL;
+    reserve.bytes = 0;
     return block;
-}
-
-/* What is freed while reading was mostly taken just before. */
-static void give(void *block) {
-    for (size_t i = reader.leave ? reader.count : 0; i-- > 0;) {
-        if (reader.blocks[i] != block) continue;
-        reader.blocks[i] = reader.blocks[--reader.count];
-        break;
-    }
-    free(block);
 }
 
 /* A program that has its own memory for jansson keeps it. */
@@ -55,34 +30,16 @@ __attribute__((constructor)) static void watch_memory(void) {
     json_malloc_t has_malloc;
     json_free_t has_free;
     json_get_alloc_funcs(&has_malloc, &has_free);
-    if (has_malloc == malloc && has_free == free) json_set_alloc_funcs(take, give);
+    if (has_malloc == malloc && has_free == free) json_set_alloc_funcs(take, free);
 }
 
-bool json_starved(void) {
-    const bool was = starved;
+ltm_status json_fail_memory(const char *what, struct ltm_error *error) {
     starved = false;
-    return was;
+    return fail_memory(error, 0, what);
 }
 
 ltm_status json_memory(const char *what, struct ltm_error *error) {
-    return json_starved() ? fail_memory(error, 0, what) : LTM_OK;
-}
-
-static json_t *load(const char *text, size_t bytes, size_t flags, json_error_t *bad) {
-    jmp_buf leave;
-    json_t *volatile value = NULL;
-    reader.count = 0;
-    if (setjmp(leave) == 0) {
-        reader.leave = &leave;
-        value = json_loadb(text, bytes, flags, bad);
-    } else {
-        for (size_t i = 0; i < reader.count; i++) free(reader.blocks[i]);
-    }
-    reader.leave = NULL;
-    free(reader.blocks);
-    reader.blocks = NULL;
-    reader.room = 0;
-    return value;
+    return starved ? json_fail_memory(what, error) : LTM_OK;
 }
 
 /* ---- Reading ---- */
@@ -104,11 +61,53 @@ static bool has_too_many_values(const char *text, size_t bytes) {
     return values > JSON_VALUES_MOST;
 }
 
-json_t *json_read(const char *text, size_t bytes, size_t flags, json_error_t *bad) {
-    if (!has_too_many_values(text, bytes)) return load(text, bytes, flags, bad);
-    if (bad) {
-        *bad = (json_error_t){.line = 1, .column = 1};
-        snprintf(bad->text, sizeof bad->text, "it holds more than %d values", JSON_VALUES_MOST);
-    }
+struct source {
+    const char *at;
+    size_t left;
+};
+
+/* A byte at a time, so that it can end at once. */
+static size_t next_byte(void *to, size_t room, void *user) {
+    struct source *source = user;
+    (void)room;
+    if (starved || source->left == 0) return 0;
+    *(char *)to = *source->at++;
+    source->left--;
+    return 1;
+}
+
+/* NULL with `starved`, or *bad. The buffer for a text grows to twice the longest at most. */
+static json_t *load(const char *text, size_t bytes, size_t flags, json_error_t *bad) {
+    struct source source = {text, bytes};
+    json_t *value = NULL;
+    reserve.bytes = 2 * (bytes + 16);
+    reserve.block = starved ? NULL : malloc(reserve.bytes);
+    starved = !reserve.block;
+    if (!starved) value = json_load_callback(next_byte, &source, flags, bad);
+    free(reserve.block);
+    reserve.block = NULL;
+    reserve.bytes = 0;
+    if (!starved) return value;
+    json_decref(value);
     return NULL;
+}
+
+ltm_status json_read(json_t **value, const char *text, size_t bytes, size_t flags, struct ltm_error *error) {
+    json_error_t bad;
+    *value = NULL;
+    if (has_too_many_values(text, bytes))
+        return fail(error, LTM_CORRUPT, "it holds more than %d values", JSON_VALUES_MOST);
+    *value = load(text, bytes, flags, &bad);
+    const ltm_status status = json_memory("what is read as JSON", error);
+    if (status != LTM_OK || *value) return status;
+    return memchr(text, '\n', bytes) ? fail(error, LTM_CORRUPT, "line %d: %s", bad.line, bad.text)
+                                     : fail(error, LTM_CORRUPT, "%s", bad.text);
+}
+
+/* ---- Writing ---- */
+
+char *json_text(const json_t *value, size_t flags) {
+    char *text = json_dumps(value, flags);
+    starved = false;
+    return text;
 }

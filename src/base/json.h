@@ -1,8 +1,6 @@
-/* JSON out of files, with a bound on what it takes in memory. */
+/* JSON read from files, with a bound on what it takes in memory, and written whole or not at all. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
-
-#include <stdbool.h>
 
 #include <jansson.h>
 
@@ -11,16 +9,19 @@
 /* A value takes up to some 250 bytes of memory, and two or three in the file. */
 enum { JSON_VALUES_MOST = 1 << 20 };
 
-/* json_loadb of text that holds at most JSON_VALUES_MOST values; else NULL, and bad->text says so. jansson itself refuses what is
- * nested deeper than 2,048. `bad` may be NULL. */
-json_t *json_read(const char *text, size_t bytes, size_t flags, json_error_t *bad);
+/* LTM_CORRUPT, with what is wrong but not where the text is from, for what is no JSON or holds more than JSON_VALUES_MOST values (jansson itself
+ * refuses what is nested deeper than 2,048); LTM_MEMORY. */
+ltm_status json_read(json_t **value, const char *text, size_t bytes, size_t flags, struct ltm_error *error);
 
-/* Whether jansson, in this thread, has been refused memory since this was last asked: a value may then lack members, and a file that
- * could not be read may be whole. Until it is asked, jansson gets no more memory, so that nothing incomplete is written.
- * fail() with a record asks, and says that it was memory. */
-bool json_starved(void);
+/* json_dumps; NULL where memory is short, or was when the value was made: nothing incomplete is written.
+ *
+ * For once jansson has been refused memory in a thread it gets no more there, until one of these functions has told of it. */
+char *json_text(const json_t *value, size_t flags);
 
-/* LTM_MEMORY where it was: for those to whom a value that is missing is no failure. */
+/* LTM_MEMORY where it was refused some: for those to whom a value that is missing is no failure. */
 ltm_status json_memory(const char *what, struct ltm_error *error);
+
+/* LTM_MEMORY, where a value that is missing tells. */
+ltm_status json_fail_memory(const char *what, struct ltm_error *error);
 
 #endif

@@ -22,9 +22,6 @@ void processes_end(int code);
 int processes_count(void);
 int processes_rank(void); /* 0 prints, logs and writes */
 
-/* As the launcher says, also before processes_start: 1 for a process that was started by itself. */
-int processes_launched(void);
-
 /* Processes on this machine; threads that are this process's share of the cores it may use. */
 int processes_here(void);
 int processes_threads(void);

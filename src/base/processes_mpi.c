@@ -13,6 +13,7 @@
 #include <mpi.h>
 #include <omp.h>
 
+#include "base/launcher.h"
 #include "base/memory.h"
 
 enum { SHARES = 16 }; /* under way at a time */
@@ -59,7 +60,7 @@ static ltm_status look_around(struct ltm_error *error) {
     TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "begin", error));
     TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &job.count), "count processes", error));
     TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &job.rank), "count processes", error));
-    if (job.count != processes_launched()) {
+    if (job.count != launched_count()) {
         const int count = job.count;
         job.count = 1; /* each for itself */
         job.rank = 0;
@@ -68,7 +69,7 @@ static ltm_status look_around(struct ltm_error *error) {
             "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm was "
             "built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm another "
             "srun --mpi (srun --mpi=list shows them)",
-            processes_launched(), count, processes_library());
+            launched_count(), count, processes_library());
     }
     TRY(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
               "count processes of this machine", error));
@@ -86,7 +87,7 @@ cleanup:
 
 ltm_status processes_start(struct ltm_error *error) {
     int level;
-    if (job.started || processes_launched() == 1) return LTM_OK;
+    if (job.started || launched_count() == 1) return LTM_OK;
     ltm_status status = check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level), "begin", error);
     if (status != LTM_OK) return status;
     job.started = true;

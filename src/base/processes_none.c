@@ -5,12 +5,14 @@
 
 #include <omp.h>
 
+#include "base/launcher.h"
+
 ltm_status processes_start(struct ltm_error *error) {
-    if (processes_launched() == 1) return LTM_OK;
+    if (launched_count() == 1) return LTM_OK;
     return fail(error, LTM_UNSUPPORTED,
                 "started as one of %d processes, but this build of ltm is without MPI; install libopenmpi-dev and "
                 "openmpi-bin (or your cluster's MPI, with mpicc in the path) and run make again, or start one process",
-                processes_launched());
+                launched_count());
 }
 
 void processes_end(int code) { (void)code; }

@@ -163,11 +163,12 @@ static ltm_status read_header(struct safetensors *file, struct ltm_error *error)
     if (length > HEADER_MOST || length > file->map.size - 8)
         return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: a header of %llu bytes does not fit",
                     file->path, (unsigned long long)length);
-    json_error_t what;
-    file->header = json_read((const char *)file->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &what);
-    if (!file->header)
-        return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: its header is no JSON object: %s",
-                    file->path, what.text);
+    const ltm_status status =
+        json_read(&file->header, (const char *)file->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, error);
+    if (status == LTM_CORRUPT)
+        return fail_within(error, status, "%s is damaged or no safetensors file: its header is no JSON object",
+                           file->path);
+    if (status != LTM_OK) return status;
     if (!json_is_object(file->header))
         return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: its header is no JSON object",
                     file->path);
@@ -298,7 +299,7 @@ static ltm_status add_entry(json_t *header, const struct safetensors_tensor *ten
                               (json_int_t)*offset, (json_int_t)(*offset + bytes));
     *offset += bytes;
     if (json_object_set_new(header, tensor->name, entry) != 0)
-        return fail(error, LTM_MEMORY, "cannot write %s: no memory for its header, or a name is not UTF-8", path);
+        return json_fail_memory("a header, or a name is not UTF-8", error);
     return LTM_OK;
 }
 
@@ -335,7 +336,9 @@ static ltm_status build_header(char **text, const char *path, const struct safet
     json_t *meta = json_object();
     for (size_t i = 0; i < pairs; i++) {
         if (json_object_set_new(meta, metadata[i].key, json_string(metadata[i].value)) == 0) continue;
-        status = fail(error, LTM_INVALID, "cannot write %s: the metadata \"%s\" is not UTF-8", path, metadata[i].key);
+        if ((status = json_memory(path, error)) == LTM_OK)
+            status =
+                fail(error, LTM_INVALID, "cannot write %s: the metadata \"%s\" is not UTF-8", path, metadata[i].key);
         goto cleanup;
     }
     if (pairs) json_object_set(header, METADATA, meta);
@@ -343,7 +346,7 @@ static ltm_status build_header(char **text, const char *path, const struct safet
         for (size_t i = 0; i < count; i++)
             if (!dtype_of(tensors[i].type) || dtype_of(tensors[i].type)->bytes == item)
                 TRY(add_entry(header, &tensors[i], &offset, path, error));
-    *text = json_dumps(header, JSON_COMPACT);
+    *text = json_text(header, JSON_COMPACT);
     if (!*text) status = fail(error, LTM_MEMORY, "cannot write %s: no memory for its header", path);
 cleanup:
     json_decref(meta);

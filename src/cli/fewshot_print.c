@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "terminal.h"
 
 enum { CELL = 2 * CLI_NUMBER + 8, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
@@ -31,8 +32,7 @@ static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
 
 /* Padded on the left to a width in characters: ± has two bytes. */
 static void print_cell(const char *text, int width) {
-    int have = 0;
-    for (const char *c = text; *c; c++) have += ((unsigned char)*c & 0xC0) != 0x80;
+    const int have = (int)utf8_count(text);
     printf("  %*s%s", have < width ? width - have : 0, "", text);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "text_io.h"
 
 static const char *prompt_of(const struct generate_output *output, const struct ltm_sample *sample) {
@@ -31,28 +32,15 @@ bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh)
     return !ferror(stdout);
 }
 
-/* Bytes of the UTF-8 character that begins here, 0 when none does. */
-static size_t utf8_length(const unsigned char *c, size_t left) {
-    size_t length = c[0] < 0x80                   ? 1
-                    : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
-                    : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-                    : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-                                                  : 0;
-    if (length == 0 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((c[i] & 0xc0) != 0x80) return 0;
-    bool too_long = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-    bool no_character = (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90);
-    return length > 1 && (too_long || no_character) ? 0 : length;
-}
-
 /* A young model spells bytes that are no text; JSON, and a judge, must have text: U+FFFD for each. */
 static char *clean_text(const char *text, size_t bytes, size_t *used) {
     char *clean = malloc(3 * bytes + 1);
     *used = 0;
     if (!clean) return NULL;
     for (size_t i = 0; i < bytes;) {
-        size_t length = utf8_length((const unsigned char *)text + i, bytes - i);
+        uint32_t code;
+        size_t length = utf8_character(text + i, bytes - i, &code);
+        if (length > bytes - i) length = 0;
         memcpy(clean + *used, length ? text + i : "\xef\xbf\xbd", length ? length : 3);
         *used += length ? length : 3;
         i += length ? length : 1;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "ltm/printable.h"
 #include "ltm/processes.h"
 
@@ -126,14 +127,13 @@ int cli_columns(void) {
 }
 
 void cli_cut_to_width(char *text, int width) {
-    int at = 0;
-    for (char *c = text; *c; c++) {
-        if (((unsigned char)*c & 0xc0) == 0x80) continue;
-        if (at++ == width) {
-            *c = 0;
-            return;
-        }
+    char *at = text;
+    while (*at && width-- > 0) {
+        uint32_t code;
+        const size_t bytes = utf8_character(at, 4, &code);
+        at += bytes ? bytes : 1;
     }
+    *at = 0;
 }
 
 static void erase(struct cli_bar *bar) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static bool grow(char **line, size_t *room) {
     const size_t more = *room ? 2 * *room : 256;
     char *grown = realloc(*line, more);
@@ -31,10 +33,11 @@ ssize_t cli_read_line(char **line, size_t *room, FILE *from) {
 }
 
 /* Bytes of the control character at `at`: ASCII's, or one of Latin 1 in UTF-8; 0 for none. */
-static size_t control_bytes(const unsigned char *at, size_t left) {
-    if (*at == '\n' || *at == '\t') return 0;
-    if (*at < 0x20 || *at == 0x7f) return 1;
-    return *at == 0xc2 && left > 1 && at[1] >= 0x80 && at[1] < 0xa0 ? 2 : 0;
+static size_t control_bytes(const char *at, size_t left) {
+    uint32_t code;
+    const size_t bytes = utf8_character(at, left, &code);
+    if (bytes == 0 || bytes > left || code == '\n' || code == '\t') return 0;
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) ? bytes : 0;
 }
 
 void cli_print_text(const char *text, size_t bytes) {
@@ -43,7 +46,7 @@ void cli_print_text(const char *text, size_t bytes) {
         return;
     }
     for (size_t i = 0; i < bytes;) {
-        const size_t control = control_bytes((const unsigned char *)text + i, bytes - i);
+        const size_t control = control_bytes(text + i, bytes - i);
         putchar(control ? '?' : text[i]);
         i += control ? control : 1;
     }

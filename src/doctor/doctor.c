@@ -1,5 +1,5 @@
 /* ltm_doctor: looking and measuring. */
-#include "doctor/doctor.h"
+#include "doctor/doctor_findings.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
+#include "doctor/doctor_findings.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#include "doctor/doctor.h"
 
 static void add(struct ltm_machine *machine, enum ltm_finding_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,8 +1,6 @@
 #include <math.h>
 
-#include <jansson.h>
-
-#include "base/error.h"
+#include "base/json.h"
 #include "ltm/doctor.h"
 
 /* NaN and negative mean "not known". */
@@ -67,7 +65,7 @@ ltm_status ltm_machine_json(const struct ltm_machine *m, char **out, struct ltm_
     bool whole = json != NULL;
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
         whole = json_object_set_new(json, entries[i].name, entries[i].value) == 0 && whole;
-    *out = whole ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    *out = whole ? json_text(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(json);
-    return *out ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for the account of the machine");
+    return *out ? LTM_OK : json_fail_memory("the account of the machine", error);
 }

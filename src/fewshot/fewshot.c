@@ -7,9 +7,11 @@
 #include <omp.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "fewshot/fewshot_item.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
 #include "fewshot/fewshot_processes.h"
@@ -188,7 +190,7 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
         result->diverged += f->outcomes[i].diverged;
     }
     TRY(outcomes_average(&result->metrics, &result->count, f->outcomes, f->items, error));
-    if (!(result->settings = json_dumps(settings, 0))) {
+    if (!(result->settings = json_text(settings, 0))) {
         status = fail_memory(error, 0, "settings");
         goto cleanup;
     }
@@ -218,7 +220,7 @@ static ltm_status finish(struct fewshot *f, const json_t *settings, struct ltm_f
     TRY(processes_broadcast(result, sizeof *result, error));
     result->metrics = metrics;
     if (!first) {
-        result->settings = json_dumps(settings, 0);
+        result->settings = json_text(settings, 0);
         status = result->settings ? NEW_ARRAY(result->metrics, (size_t)result->count, "metrics", error)
                                   : fail_memory(error, 0, "settings");
     }

@@ -1,74 +1,11 @@
 #include "fewshot/fewshot_item.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "tasks/family.h"
+#include "base/json.h"
+#include "fewshot/fewshot_score.h"
+#include "fewshot/fewshot_write.h"
 #include "tasks/prompt.h"
-
-enum { FAMILY_METRICS_MOST = 32 };
-
-void record_free(struct item_record *record) {
-    json_decref(record->shared);
-    json_decref(record->filtered);
-    *record = (struct item_record){0};
-}
-
-ltm_status record_make(struct item_record *record, const struct fewshot_run *run, int64_t number, bool cut,
-                       json_t *arguments, json_t *responses, struct ltm_error *error) {
-    const struct task_item *item = &run->task->items.all[number];
-    record->filtered = json_object();
-    record->shared = json_pack("{s:I, s:O, s:s, s:o, s:o, s:b}", "doc_id", (json_int_t)number, "doc", item->json,
-                               "target", item->answer, "arguments", arguments, "resps", responses, "cut", cut);
-    return record->shared && record->filtered ? LTM_OK : fail_memory(error, 0, "an item's record");
-}
-
-ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error) {
-    if (json_object_set_new(record->filtered, filter, taken) == 0) return LTM_OK;
-    return fail_memory(error, 0, "an item's record");
-}
-
-/* The mean over outputs of each metric, in place in `all`. */
-static int average(struct family_metric *all, int *counts, int have, const struct family_metric *more, int count) {
-    for (int i = 0; i < count; i++) {
-        int at = 0;
-        while (at < have && strcmp(all[at].name, more[i].name) != 0) at++;
-        if (at == FAMILY_METRICS_MOST) continue;
-        if (at == have) {
-            all[have] = more[i];
-            counts[have++] = 1;
-        } else {
-            counts[at]++;
-            all[at].value += (more[i].value - all[at].value) / counts[at];
-        }
-    }
-    return have;
-}
-
-ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                          int64_t number, char *const *outputs, int count, struct ltm_error *error) {
-    struct family_metric all[FAMILY_METRICS_MOST];
-    struct family_metric one[FAMILY_METRICS_MOST];
-    int counts[FAMILY_METRICS_MOST];
-    int have = 0;
-    ltm_status status = LTM_OK;
-    if (!*run->task->family) return LTM_OK;
-    for (int i = 0; i < count; i++) {
-        const int measured =
-            family_measure(run->task->family, run->task->items.all[number].json, outputs[i], one, FAMILY_METRICS_MOST);
-        have = average(all, counts, have, one, measured);
-    }
-    for (int i = 0; i < have; i++) {
-        for (char *c = all[i].name; *c; c++) *c = *c == ',' ? ';' : *c; /* results have keys "METRIC,FILTER" */
-        TRY(outcome_add(outcome, all[i].name, "none", all[i].value, error));
-    }
-    if (have == 0 || json_object_get(record->filtered, "none")) return LTM_OK;
-    json_t *taken = json_array();
-    for (int i = 0; i < count; i++) json_array_append_new(taken, json_string(outputs[i]));
-    TRY(record_filter(record, "none", taken, error));
-cleanup:
-    return status;
-}
 
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error) {
@@ -83,7 +20,7 @@ ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record
     outcome->cut = worker->prompted.cut;
     outcome->diverged = worker->prompted.diverged;
     if (status == LTM_OK && outcome->diverged && json_object_set_new(record->shared, "diverged", json_true()) != 0)
-        status = fail_memory(error, 0, "an item's record");
+        status = json_fail_memory("an item's record", error);
     outcome->done = status == LTM_OK;
     return status;
 }

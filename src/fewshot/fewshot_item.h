@@ -2,53 +2,11 @@
 #ifndef FEWSHOT_FEWSHOT_ITEM_H
 #define FEWSHOT_FEWSHOT_ITEM_H
 
-#include "fewshot/fewshot_metrics.h"
-#include "fewshot/prompted.h"
-#include "tasks/task.h"
-
-/* What all items of a run share. */
-struct fewshot_run {
-    const struct ltm_tokenizer *tokenizer;
-    const struct task *task;
-    struct ltm_fewshot_options options; /* nothing in it is auto */
-    struct prompted_options prompted;
-    int sequence; /* T_max */
-    int room;     /* tokens kept free behind a prompt */
-};
-
-/* One thread's. */
-struct fewshot_worker {
-    struct prompted prompted;
-    struct sampler sampler;
-};
-
-/* An item as results keep it: what all its lines hold, and by filter what that took from the responses. */
-struct item_record {
-    json_t *shared;   /* doc_id, doc, target, arguments, resps, cut; diverged where it was */
-    json_t *filtered; /* {filter: [what it took of each response]} */
-};
-void record_free(struct item_record *record);
+#include "fewshot/item_record.h"
 
 /* Measure item `number`. Both outputs are the caller's to free, also after a failure. LTM_NUMERIC where a log-likelihood is not
  * finite, LTM_INVALID for a choice that is too long; both name the item. */
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error);
-
-/* The parts of it: by log-likelihood, and by writing. `prompt` ends where the answer begins. */
-ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                         struct fewshot_worker *worker, int64_t number, const char *prompt, struct ltm_error *error);
-ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                         struct fewshot_worker *worker, int64_t number, const char *prompt, struct ltm_error *error);
-
-/* Keep what was asked and answered in the record. Takes `arguments`, `responses`; NULL for either is LTM_MEMORY. */
-ltm_status record_make(struct item_record *record, const struct fewshot_run *run, int64_t number, bool cut,
-                       json_t *arguments, json_t *responses, struct ltm_error *error);
-
-/* What `filter` took. Takes `taken`; NULL is LTM_MEMORY. */
-ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error);
-
-/* What the task's family measures of some outputs, means over those that have a metric, into outcome and record. */
-ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                          int64_t number, char *const *outputs, int count, struct ltm_error *error);
 
 #endif

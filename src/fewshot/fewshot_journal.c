@@ -33,12 +33,14 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
     json_object_foreach((json_t *)is, key, now) {
         const json_t *before = json_object_get(was, key);
         if (before && json_equal(before, now)) continue;
-        char *old = before ? json_dumps(before, JSON_ENCODE_ANY) : NULL;
-        char *new = json_dumps(now, JSON_ENCODE_ANY);
-        ltm_status status = fail(error, LTM_MISMATCH,
-                                 "%s was begun with %s = %.200s, now it is %.200s; set it back to go on, or name "
-                                 "another folder to begin anew",
-                                 path, key, old ? old : "nothing", new ? new : "");
+        char *old = before ? json_text(before, JSON_ENCODE_ANY) : strdup("nothing");
+        char *new = json_text(now, JSON_ENCODE_ANY);
+        ltm_status status = old && new
+                                ? fail(error, LTM_MISMATCH,
+                                       "%s was begun with %s = %.200s, now it is %.200s; set it back to go on, or name "
+                                       "another folder to begin anew",
+                                       path, key, old, new)
+                                : fail_memory(error, 0, "settings");
         free(old);
         free(new);
         return status;
@@ -58,12 +60,13 @@ static ltm_status settle(const struct journal *journal, const json_t *settings, 
         snprintf(path, sizeof path, "%.*s.settings.json", (int)(is_jsonl - journal->path), journal->path);
     if (length >= (int)sizeof path) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     if (empty) {
-        text = json_dumps(settings, JSON_INDENT(2));
+        text = json_text(settings, JSON_INDENT(2));
         if (!text) return fail_memory(error, 0, "settings");
         TRY(file_write_text(path, text, error));
     } else {
         TRY(file_read_text(&text, &bytes, path, SETTINGS_MOST, error));
-        was = json_read(text, bytes, 0, NULL);
+        status = json_read(&was, text, bytes, 0, error);
+        if (status == LTM_MEMORY) goto cleanup;
         if (!json_is_object(was)) {
             status = fail(error, LTM_CORRUPT, "%s is damaged; remove it and %s to begin anew", path, journal->path);
             goto cleanup;

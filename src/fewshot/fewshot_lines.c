@@ -46,7 +46,7 @@ ltm_status lines_write(char **lines, const struct item_outcome *outcome, const s
     if (whole && *lines) return LTM_OK;
     free(*lines);
     *lines = NULL;
-    return fail_memory(error, 0, "an item's lines");
+    return json_fail_memory("an item's lines", error);
 }
 
 /* Names stand in tables, which a terminal shows. */
@@ -73,13 +73,13 @@ static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line,
 
 ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *line, size_t bytes, int64_t *number,
                      int *filters, struct ltm_error *error) {
-    json_error_t bad;
-    json_t *object = json_read(line, bytes, 0, &bad);
+    json_t *object;
+    ltm_status status = json_read(&object, line, bytes, 0, error);
+    if (status == LTM_MEMORY) return status;
     const json_t *doc_id = json_object_get(object, "doc_id");
     const json_t *count = json_object_get(object, "filters");
     const json_t *filter = json_object_get(object, "filter");
     const json_t *cut = json_object_get(object, "cut");
-    ltm_status status;
     if (!json_is_integer(doc_id) || !json_is_integer(count) || !json_is_string(filter) || !json_is_boolean(cut) ||
         !json_is_array(json_object_get(object, "metrics")) || json_integer_value(doc_id) < 0 ||
         json_integer_value(doc_id) >= items || json_integer_value(count) < 1 || json_integer_value(count) > 100) {

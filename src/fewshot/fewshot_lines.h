@@ -4,7 +4,7 @@
 #ifndef FEWSHOT_FEWSHOT_LINES_H
 #define FEWSHOT_FEWSHOT_LINES_H
 
-#include "fewshot/fewshot_item.h"
+#include "fewshot/item_record.h"
 
 /* All lines of an item; the caller frees *lines. */
 ltm_status lines_write(char **lines, const struct item_outcome *outcome, const struct item_record *record,

@@ -51,7 +51,9 @@ struct sections {
 
 static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_result *result,
                            struct ltm_error *error) {
-    json_t *settings = json_read(result->settings, strlen(result->settings), 0, NULL);
+    json_t *settings;
+    ltm_status status = json_read(&settings, result->settings, strlen(result->settings), 0, error);
+    if (status != LTM_OK) return status;
     json_t *metrics = json_object();
     json_t *directions = json_object();
     json_t *value;
@@ -75,7 +77,7 @@ static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_r
         if (strncmp(key, "task.", 5) != 0) bad |= json_object_set(to->config, key, value);
     }
     json_decref(settings);
-    return bad ? fail_memory(error, 0, "results") : LTM_OK;
+    return bad ? json_fail_memory("results", error) : LTM_OK;
 }
 
 ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error) {
@@ -87,8 +89,8 @@ ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count,
                             to.groups, "configs", to.configs, "versions", to.versions, "n-shot", to.shots,
                             "higher_is_better", to.directions, "n-samples", to.samples, "config", to.config);
     for (int i = 0; status == LTM_OK && all && i < count; i++) status = add_task(&to, &results[i], error);
-    if (status == LTM_OK && all) *json = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    if (status == LTM_OK && !*json) status = fail_memory(error, 0, "results");
+    if (status == LTM_OK && all) *json = json_text(all, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (status == LTM_OK && !*json) status = json_fail_memory("results", error);
     json_decref(all);
     return status;
 }

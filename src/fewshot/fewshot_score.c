@@ -1,11 +1,13 @@
-/* Items answered by log-likelihood: choices, pairs, last words. */
+#include "fewshot/fewshot_score.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
-#include "fewshot/fewshot_item.h"
+#include "base/utf8.h"
 #include "ltm/tokenizer.h"
 #include "tasks/prompt.h"
 
@@ -84,18 +86,12 @@ cleanup:
     return status;
 }
 
-static size_t characters(const char *text) {
-    size_t count = 0;
-    for (; *text; text++) count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
 /* acc, and acc by the size of each choice without its delimiter. */
 static ltm_status add_accuracies(struct item_outcome *outcome, const struct answers *answers, const double *logs,
                                  double *scaled, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(outcome_add(outcome, "acc", "none", largest(logs, answers->count) == answers->gold, error));
-    for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)characters(answers->texts[i]);
+    for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)utf8_count(answers->texts[i]);
     TRY(outcome_add(outcome, "acc_norm", "none", largest(scaled, answers->count) == answers->gold, error));
     for (int i = 0; i < answers->count; i++) scaled[i] = logs[i] / (double)strlen(answers->texts[i]);
     TRY(outcome_add(outcome, "acc_bytes", "none", largest(scaled, answers->count) == answers->gold, error));
@@ -132,7 +128,7 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
     }
     if (json_array_size(responses) != (size_t)answers->count || json_array_size(arguments) != (size_t)answers->count) {
         json_decref(arguments), json_decref(responses), json_decref(taken);
-        return fail_memory(error, 0, "an item's record");
+        return json_fail_memory("an item's record", error);
     }
     ltm_status status = record_make(record, run, number, worker->prompted.cut, arguments, responses, error);
     if (status == LTM_OK) return record_filter(record, "none", taken, error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "train/trained_model.h"
 
 enum { DRAWS_MOST = 4096, SAMPLES_MOST = 100000, SHOTS_MOST = 100000, LENGTH_MOST = 256 };
@@ -145,5 +146,5 @@ ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, co
         json_decref(parts[i]);
     }
     *settings = all;
-    return bad ? fail_memory(error, 0, "settings") : LTM_OK;
+    return bad ? json_fail_memory("settings", error) : LTM_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef FEWSHOT_FEWSHOT_SETTINGS_H
 #define FEWSHOT_FEWSHOT_SETTINGS_H
 
-#include "fewshot/fewshot_item.h"
+#include "fewshot/item_record.h"
 #include "ltm/model.h"
 
 /* Fill `run` from options, the task's own settings and the model's. LTM_INVALID for what is out of range. */

@@ -1,12 +1,12 @@
-/* Items answered by writing: text up to where it stops, what each filter takes from it, and how often that is right. */
+#include "fewshot/fewshot_write.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "fewshot/fewshot_item.h"
+#include "base/utf8.h"
 #include "ltm/tokenizer.h"
-#include "text/utf8.h"
 
 /* A text on its way out of the model. */
 struct text {

@@ -1,4 +1,4 @@
-#include "generate/generate_samples.h"
+#include "generate/generate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,10 +60,7 @@ static ltm_status read_prompt(struct prompt *prompt, const struct ltm_model *mod
     size_t count = 0;
     if (prompts > 1) snprintf(where, sizeof where, "prompt %" PRId64 ": ", number + 1);
     ltm_status status = ltm_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
-    if (status != LTM_OK) {
-        struct ltm_error inner = error ? *error : (struct ltm_error){0};
-        return fail(error, status, "%s%s", where, inner.message);
-    }
+    if (status != LTM_OK) return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
     const int more = length > 0 ? length : 1;
     if (count + (size_t)more > (size_t)most) {
         status =

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
-#include "generate/generate_samples.h"
+#include "generate/generate.h"
 
 /* The samples of a process other than the first, until the first asks for them. */
 struct shelf {

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/utf8.h"
 #include "ltm/samples.h"
 #include "tasks/json_lines.h"
-#include "text/utf8.h"
 
 enum { PROMPTS_BYTES_MOST = 256 << 20, PROMPT_MOST = 1 << 20 };
 
@@ -57,14 +57,12 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
         const char *next = newline ? newline + 1 : end;
         size_t length = (size_t)((newline ? newline : end) - line);
         bool open = false;
-        struct ltm_error inner = {0};
         number++;
         if (length && line[length - 1] == '\r') length--;
         if (memchr(line, 0, length) || utf8_valid(line, length, &open) < length)
             status = fail(error, LTM_INVALID, "line %lld of %s is not UTF-8 text", (long long)number, path);
-        else if (strspn(line, " \t\r\n\v\f") < length)
-            status = add(prompts, line, length, &inner);
-        if (*inner.message) fail(error, status, "line %lld of %s: %s", (long long)number, path, inner.message);
+        else if (strspn(line, " \t\r\n\v\f") < length && (status = add(prompts, line, length, error)) != LTM_OK)
+            fail_within(error, status, "line %lld of %s", (long long)number, path);
         line = next;
     }
     free(text);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokenizer *tokenizer, int32_t token,
                               struct ltm_error *error) {
     char *piece = NULL;
@@ -27,11 +29,5 @@ ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokeniz
 }
 
 size_t sample_text_whole(const struct sample_text *text) {
-    for (size_t back = 1; back <= 3 && back <= text->bytes; back++) {
-        const unsigned char c = (unsigned char)text->text[text->bytes - back];
-        if ((c & 0xC0) == 0x80) continue; /* inside a character: look further back for its beginning */
-        const size_t needs = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        return needs > back ? text->bytes - back : text->bytes;
-    }
-    return text->bytes;
+    return text->bytes - utf8_unfinished(text->text, text->bytes);
 }

@@ -11,7 +11,7 @@
 #include "base/numbers.h"
 #include "base/safetensors.h"
 #include "config/config_keys.h"
-#include "inspect/inspect_parts.h"
+#include "inspect/inspect_data.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
@@ -212,7 +212,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         const bool whole =
             checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
         if (wrong.code == LTM_MEMORY) {
-            status = fail(error, LTM_MEMORY, "%s", wrong.message);
+            status = fail_with(error, &wrong);
             goto cleanup;
         }
         if (strcmp(names[i], "best") == 0) {
@@ -251,14 +251,16 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) break; /* a line that is still being written */
         lines++;
-        json_t *line = next - text < LINE_MOST ? json_read(text, (size_t)(next - text), 0, NULL) : NULL;
+        json_t *line = NULL;
+        if (next - text < LINE_MOST) status = json_read(&line, text, (size_t)(next - text), 0, error);
+        if (status == LTM_MEMORY) break;
+        status = LTM_OK;
         json_t **which = json_is_true(json_object_get(line, "heldout")) ? &heldout : &last;
         if (!line) continue;
         json_decref(*which);
         *which = line;
     }
     file_unmap(&map);
-    status = json_memory(path, error);
     json_object_set_new(out, "log_lines", json_integer(lines));
     if (last) json_object_set_new(out, "last_step", last);
     if (heldout) json_object_set_new(out, "last_heldout", heldout);
@@ -375,7 +377,7 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
     json_object_set_new(out, "kind", json_string(kind->name));
     json_object_set_new(out, "path", json_string(path));
     TRY(kind->inspect(out, path, error));
-    *json = json_dumps(out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    *json = json_text(out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!*json) status = fail(error, LTM_MEMORY, "out of memory for what %s holds", path);
 cleanup:
     json_decref(out);

@@ -1,4 +1,5 @@
-/* ltm_inspect of what a model is made from: shards, corpora, tokenizers, bare safetensors. */
+#include "inspect/inspect_data.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,9 +7,9 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
-#include "inspect/inspect_parts.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
+#include "text/corpus_info.h"
 #include "text/token_stream.h"
 
 enum { SHOWN = 48, COUNTED_AT_ONCE = 1 << 16, JSON_MOST = 64 << 20 };
@@ -20,14 +21,12 @@ static void put_integer(json_t *out, const char *key, int64_t value) {
 ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *error) {
     char *text = NULL;
     size_t bytes;
-    json_error_t wrong;
     *json = NULL;
     ltm_status status = file_read_text(&text, &bytes, path, JSON_MOST, error);
     if (status != LTM_OK) return status;
-    *json = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
+    status = json_read(json, text, bytes, JSON_REJECT_DUPLICATES, error);
     free(text);
-    if (!*json) return fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, wrong.line, wrong.text);
-    return LTM_OK;
+    return status == LTM_CORRUPT ? fail_within(error, status, "%s is damaged", path) : status;
 }
 
 /* ---- Shards ---- */

@@ -16,8 +16,8 @@ void cell_log_begin(struct cell_log *log, const struct study_cell *cell) {
 }
 
 static void take_line(struct ltm_sweep_running *r, const char *line) {
-    json_t *json = json_read(line, strlen(line), 0, NULL);
-    if (!json) return; /* it is only shown */
+    json_t *json;
+    if (json_read(&json, line, strlen(line), 0, NULL) != LTM_OK) return; /* it is only shown */
     const json_t *bound = json_object_get(json, "bound");
     r->step = json_integer_value(json_object_get(json, "step"));
     if (bound) {

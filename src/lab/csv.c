@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,4 +105,26 @@ int csv_column(const struct csv *csv, const char *name) {
 double csv_number(const struct csv *csv, size_t row, int column) {
     double value;
     return column >= 0 && number_parse_real(csv_text(csv, row, (size_t)column), &value) ? value : NAN;
+}
+
+void csv_put_text(FILE *f, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', f);
+        fputc(*text, f);
+    }
+    fputc('"', f);
+}
+
+void csv_put_real(FILE *f, double value) {
+    char text[NUMBER_TEXT] = "";
+    if (isfinite(value) && value == floor(value) && fabs(value) < 1e15)
+        snprintf(text, sizeof text, "%.0f", value);
+    else if (isfinite(value))
+        number_print_real(text, value);
+    fputs(text, f);
 }

@@ -5,6 +5,7 @@
 #define LAB_CSV_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -28,5 +29,9 @@ int csv_column(const struct csv *csv, const char *name);
 
 /* NaN where column is -1, or the field is empty or no finite number. */
 double csv_number(const struct csv *csv, size_t row, int column);
+
+/* A field: text, quoted where it holds a comma, a quote or a line's end; a number, empty where it is not finite. */
+void csv_put_text(FILE *f, const char *text);
+void csv_put_real(FILE *f, double value);
 
 #endif

@@ -1,4 +1,4 @@
-#include "ltm/fit.h"
+#include "lab/fit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "lab/fit_internal.h"
 
 enum { FOLDS_ALL = 40, FOLDS_FEW = 10 }; /* cells up to which each is held out alone; folds of more */
 
@@ -92,7 +91,7 @@ static ltm_status fit_candidate(struct ltm_fit *fit, struct candidate *c, const 
         struct ltm_error mine = {0};
         if (hold_out(fit, c, fold, f, &mine) == LTM_OK) continue;
 #pragma omp critical(fit_failed)
-        status = fail(error, mine.code, "%s", mine.message);
+        status = fail_with(error, &mine);
     }
     return status;
 }
@@ -209,7 +208,7 @@ static ltm_status bootstrap(struct ltm_fit *fit, const struct fit_minima *minima
             struct ltm_error mine = {0};
             if (resample(fit, minima, i, options->seed, &mine) == LTM_OK) continue;
 #pragma omp critical(fit_failed)
-            status = fail(error, mine.code, "%s", mine.message);
+            status = fail_with(error, &mine);
         }
         if (watch && watch->progress)
             watch->progress(watch->user,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "lab/fit_internal.h"
+#include "lab/fit.h"
 #include "lab/format_numbers.h"
 
 enum { GRID = 240, GROUPS = 64 };

@@ -112,7 +112,7 @@ static ltm_status descend_all(struct start *starts, size_t count, const struct f
         struct ltm_error mine = {0};
         if (descend(&starts[s], objective, iterations, &mine) == LTM_OK) continue;
 #pragma omp critical(fit_failed)
-        status = fail(error, mine.code, "%s", mine.message);
+        status = fail_with(error, &mine);
     }
     if (status == LTM_OK) qsort(starts, count, sizeof *starts, lower_first);
     return status;

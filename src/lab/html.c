@@ -5,26 +5,19 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "base/utf8.h"
 #include "lab/picture.h"
 
 int html_character_bytes(const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
-    const unsigned char c = at[0];
-    if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) return 1;
-    const int bytes = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    for (int i = 1; i < bytes; i++)
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    if (c == 0xc2 && at[1] < 0xa0) return 0;                                   /* control characters */
-    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] >= 0xa0)) return 0; /* too long, surrogates */
-    if (c == 0xef && at[1] == 0xbf && at[2] >= 0xbe) return 0;                 /* no characters */
-    if ((c == 0xf0 && at[1] < 0x90) || (c == 0xf4 && at[1] >= 0x90)) return 0;
-    return bytes;
+    uint32_t code;
+    const size_t bytes = utf8_character(text, 4, &code); /* a NUL ends every character */
+    const bool control = (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0);
+    return bytes == 0 || control || code == 0xfffe || code == 0xffff ? 0 : (int)bytes;
 }
 
 void html_text(FILE *f, const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        const int bytes = html_character_bytes((const char *)at);
+    for (const char *at = text; *at;) {
+        const int bytes = html_character_bytes(at);
         const char *entity = *at == '<'    ? "&lt;"
                              : *at == '>'  ? "&gt;"
                              : *at == '&'  ? "&amp;"

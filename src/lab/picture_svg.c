@@ -1,5 +1,7 @@
 /* A picture through gnuplot. Its SVG comes back with colours that stand for classes, and is made fit for a page: classes in
  * place of colours, ids of its own, a title and a description; what gnuplot writes for nothing is left out. */
+#include "lab/picture_svg.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include "base/numbers.h"
 #include "lab/gnuplot.h"
 #include "lab/html.h"
-#include "lab/picture.h"
 
 enum { WIDTH = 760, HEIGHT = 400, HEIGHT_SMALL = 280 };
 

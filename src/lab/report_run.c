@@ -1,4 +1,5 @@
-/* A run's page, and the curves that a study's cells have as well. */
+#include "lab/report_run.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "base/json.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
-#include "lab/report_parts.h"
 #include "ltm/inspect.h"
 
 enum { CURVE_POINTS = 400 };
@@ -143,10 +143,10 @@ static ltm_status inspect(json_t **run, const char *folder, struct ltm_error *er
     char *text = NULL;
     struct ltm_error inner = {0};
     ltm_status status = ltm_inspect(folder, &text, &inner);
-    *run = status == LTM_OK ? json_read(text, strlen(text), 0, NULL) : NULL;
+    *run = NULL;
+    if (status == LTM_OK) status = json_read(run, text, strlen(text), 0, &inner);
     free(text);
-    if (status == LTM_IO || status == LTM_MEMORY) return fail(error, status, "%s", inner.message);
-    return json_memory(folder, error);
+    return status == LTM_IO || status == LTM_MEMORY ? fail_with(error, &inner) : LTM_OK;
 }
 
 ltm_status report_run(struct report *report, struct ltm_error *error) {

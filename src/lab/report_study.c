@@ -1,4 +1,5 @@
-/* A study's page. */
+#include "lab/report_study.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,9 @@
 #include "base/files.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
+#include "lab/report_run.h"
+#include "lab/study_columns.h"
+#include "lab/study_fit.h"
 #include "lab/study_pictures.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
@@ -19,7 +23,7 @@ static bool is_cell_name(const char *name) {
 }
 
 static bool cell_log(char path[LTM_PATH_MAX], const struct report *report, const struct study_table *t, size_t row) {
-    const char *name = csv_text(&t->csv, row, (size_t)csv_column(&t->csv, "cell"));
+    const char *name = csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name));
     return is_cell_name(name) &&
            snprintf(path, LTM_PATH_MAX, "%s/cells/%s/log.jsonl", report->folder, name) < LTM_PATH_MAX &&
            file_exists(path);
@@ -63,7 +67,7 @@ static ltm_status one_cell(struct report *report, const struct study_table *t, s
     run_curve_thin(&c, CELL_POINTS);
     snprintf(prefix, sizeof prefix, "cell%zu-", row + 1);
     fputs("<details><summary>", report->out);
-    html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, "cell")));
+    html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name)));
     fputs("</summary>\n", report->out);
     status = report_curves(report, &c, prefix, false, error);
     fputs("</details>\n", report->out);

@@ -57,12 +57,12 @@ ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_
         next = memchr(text, '\n', (size_t)(end - text));
         if (!next) next = end;
         const size_t bytes = (size_t)(next - text);
-        json_t *line = bytes < LINE_MOST ? json_read(text, bytes, 0, NULL) : NULL;
-        if ((status = json_memory(path, error)) != LTM_OK)
-            ;
-        else if (json_is_object(line))
+        json_t *line = NULL;
+        if (bytes < LINE_MOST) status = json_read(&line, text, bytes, 0, error);
+        if (status == LTM_CORRUPT) status = LTM_OK;
+        if (json_is_object(line))
             status = take(curve, line, error);
-        else
+        else if (status == LTM_OK)
             curve->broken++;
         json_decref(line);
     }

@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "lab/study.h"
+#include "lab/study_folder.h"
+#include "lab/study_scores.h"
 #include "ltm/names.h"
 
 static const struct study_cell *find_cell(const struct ltm_study *s, const char *name) {
@@ -66,7 +67,8 @@ static double trained_seconds(const struct study_cell *cell) {
     tail[length] = 0;
     const char *line = strrchr(tail, '\n');
     line = line ? line + 1 : tail;
-    json_t *json = json_read(line, strlen(line), 0, NULL);
+    json_t *json;
+    (void)json_read(&json, line, strlen(line), 0, NULL); /* not known, then */
     if (json_object_get(json, "seconds")) seconds = json_number_value(json_object_get(json, "seconds"));
     json_decref(json);
     return seconds;
@@ -88,8 +90,8 @@ static ltm_status write_result(json_t *result, const struct ltm_study *s, const 
     json_object_set_new(result, "threads", json_integer(s->threads));
     json_object_set_new(result, "host", json_string(host));
     json_object_set_new(result, "scores", json_string(scores ? scores : ""));
-    text = json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    if (status == LTM_OK && (!text || !scores)) status = fail_memory(error, 4096, path);
+    text = json_text(result, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    if (status == LTM_OK && (!text || !scores)) status = json_fail_memory(path, error);
     if (status == LTM_OK) status = file_write_text(path, text, error);
     free(scores);
     free(text);
@@ -136,7 +138,7 @@ ltm_status ltm_study_run_cell(const struct ltm_study *study, const char *name, c
         (void)unlink(path);
     else if (status != LTM_INTERRUPTED)
         (void)file_write_text(path, inner.message, NULL); /* where even that fails, the exit code tells */
-    if (status != LTM_OK) fail(error, status, "%s", inner.message);
+    if (status != LTM_OK) fail_with(error, &inner);
 cleanup:
     if (claim >= 0) close(claim);
     if (busy) *busy = claimed_elsewhere;

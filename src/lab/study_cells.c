@@ -1,4 +1,5 @@
-/* The cells of a study: all combinations of its axes, budgets and seeds, each run once. */
+#include "lab/study_cells.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,10 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "config/config_keys.h"
-#include "lab/study.h"
+#include "lab/study_estimate.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 #include "train/vocabulary.h"
 
 /* ---- One cell ---- */

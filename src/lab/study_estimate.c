@@ -1,9 +1,9 @@
-/* ltm_study_estimate: what a study costs, and how its work is divided. */
+#include "lab/study_estimate.h"
+
 #include <math.h>
 
 #include <omp.h>
 
-#include "lab/study.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
 

@@ -1,4 +1,5 @@
-/* The fit of a study's scores, on its page. */
+#include "lab/study_fit.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static ltm_status answers(struct report *report, const struct ltm_fit *fit, cons
         else if (status == LTM_INVALID)
             put_paragraph(report->out, "note", why.message);
         else
-            return fail(error, status, "%s", why.message);
+            return fail_with(error, &why);
     }
     return LTM_OK;
 }
@@ -260,7 +261,7 @@ ltm_status study_fit(struct report *report, const struct study_table *table, con
         put_paragraph(report->out, "note", why.message);
         status = LTM_OK;
     } else
-        fail(error, status, "%s", why.message);
+        fail_with(error, &why);
     ltm_fit_free(fit);
     free(runs.point);
     free(runs.group);

@@ -1,4 +1,5 @@
-/* A study's folder: what the study is, and how its cells stand. */
+#include "lab/study_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "lab/study.h"
+#include "lab/study_file.h"
+#include "lab/study_scores.h"
 #include "ltm/printable.h"
 #include "math/bf16.h"
 
@@ -25,30 +27,11 @@ int study_lock(const char *path) {
 
 /* ---- What the study is ---- */
 
-static void print_list(FILE *stream, const char *key, const struct value_list *list) {
-    if (list->count == 0) return;
-    fprintf(stream, "%s =", key);
-    for (size_t i = 0; i < list->count; i++) fprintf(stream, " %s", list->values[i]);
-    fputc('\n', stream);
-}
-
 static ltm_status write_study(const struct ltm_study *s, const char *path, struct ltm_error *error) {
     struct file_draft draft;
     ltm_status status = file_create(&draft, path, error);
     if (status != LTM_OK) return status;
-    FILE *f = draft.stream;
-    fprintf(f, "# What ltm sweep made of %s\n[study]\nbase = base.ini\ndir = %s\n", s->path, s->dir);
-    print_list(f, "seeds", &s->seeds);
-    print_list(f, "corner_seeds", &s->corner_seeds);
-    fprintf(f, "keep = %s\nthreads = %d\n", s->keep_last ? "last" : "best", s->threads);
-    if (s->jobs != LTM_AUTO) fprintf(f, "jobs = %d\n", s->jobs);
-    fprintf(f, "\n[budget]\n");
-    print_list(f, "tokens", &s->tokens);
-    print_list(f, "flops", &s->flops);
-    fprintf(f, "\n[axes]\n");
-    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
-    fprintf(f, "\n[scores]\n");
-    study_print_scores(f, s, "\n");
+    study_print(draft.stream, s);
     return file_commit(&draft, error);
 }
 
@@ -167,7 +150,7 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
         goto cleanup;
     }
     TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
-    TRY(path_join(base, sizeof base, s->dir, "base.ini", error));
+    TRY(path_join(base, sizeof base, s->dir, STUDY_BASE, error));
     TRY(settle(s, path, error));
     TRY(same_corpus(s, error));
     TRY(study_check_tasks(s, error));
@@ -179,11 +162,6 @@ cleanup:
 }
 
 /* ---- How cells stand ---- */
-
-ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
-                           struct ltm_error *error) {
-    return path_join(path, LTM_PATH_MAX, cell->config.run.dir, name, error);
-}
 
 /* Take result.json, where it is whole and holds the scores that the study asks for. */
 static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
@@ -200,8 +178,9 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
         status = fail_memory(error, bytes, path);
         goto cleanup;
     }
-    result = json_read(text, bytes, 0, NULL);
-    TRY(json_memory(path, error));
+    status = json_read(&result, text, bytes, 0, error);
+    if (status == LTM_CORRUPT) status = LTM_OK; /* it is taken again */
+    if (status != LTM_OK) goto cleanup;
     const char *taken = json_string_value(json_object_get(result, "scores"));
     if (taken && strcmp(taken, scores) == 0 && json_is_object(json_object_get(result, "columns"))) {
         cell->result = json_incref(result);

@@ -2,17 +2,12 @@
 #ifndef LAB_STUDY_PICTURES_H
 #define LAB_STUDY_PICTURES_H
 
-#include "lab/report_parts.h"
+#include "lab/report_page.h"
 #include "lab/study_table.h"
 
 /* Of one score: against parameters, latents, steps, tokens and compute, and what latents change. `which` numbers the score. */
 ltm_status study_pictures(struct report *report, const struct study_table *table, const struct study_score *score,
                           int which, struct ltm_error *error);
-
-/* The fit of the first score: in words, its forms, constants, residuals and curves of equal compute. That none is possible is
- * said on the page. */
-ltm_status study_fit(struct report *report, const struct study_table *table, const struct study_score *score,
-                     struct ltm_error *error);
 
 /* The colours of latent sizes, the same on the whole page: 0 for none, then by size. */
 int study_colour(const struct study_table *table, double latents);

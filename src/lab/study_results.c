@@ -1,54 +1,21 @@
-/* results.csv and timings.csv: a row a cell. */
-#include <math.h>
+#include "lab/study_results.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/files.h"
-#include "base/numbers.h"
-#include "lab/study.h"
-
-/* These columns are there whether or not a cell has them yet; others follow as results bring them. */
-static const char *const scores[] = {
-    "recon", "kl", "bound", "bits_per_byte", "iwae", "prior", "continuation", "continuation_prior", "fitted_noise"};
-
-/* RFC 4180: quoted where it holds a comma, a quote or a line's end. */
-static void put_text(FILE *f, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, f);
-        return;
-    }
-    fputc('"', f);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', f);
-        fputc(*text, f);
-    }
-    fputc('"', f);
-}
-
-static void put_real(FILE *f, double value) {
-    char text[NUMBER_TEXT] = "";
-    if (isfinite(value) && value == floor(value) && fabs(value) < 1e15)
-        snprintf(text, sizeof text, "%.0f", value);
-    else if (isfinite(value))
-        number_print_real(text, value);
-    fprintf(f, ",%s", text);
-}
-
-static void put_json(FILE *f, const json_t *value) {
-    if (json_is_integer(value))
-        fprintf(f, ",%lld", (long long)json_integer_value(value));
-    else
-        put_real(f, json_is_real(value) ? json_real_value(value) : NAN);
-}
+#include "lab/csv.h"
+#include "lab/study_columns.h"
+#include "lab/study_folder.h"
 
 /* The score columns in order: the fixed ones, then what cells brought, each once. */
 static ltm_status name_columns(struct value_list *columns, const struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    for (size_t i = 0; i < sizeof scores / sizeof *scores && status == LTM_OK; i++) {
+    for (size_t i = 0; i < STUDY_SCORES && status == LTM_OK; i++) {
         char stderr_name[STUDY_NAME];
-        snprintf(stderr_name, sizeof stderr_name, "%s_stderr", scores[i]);
-        status = value_list_add(columns, scores[i], error);
+        snprintf(stderr_name, sizeof stderr_name, "%s_stderr", study_score_columns[i].name);
+        status = value_list_add(columns, study_score_columns[i].name, error);
         if (status == LTM_OK) status = value_list_add(columns, stderr_name, error);
     }
     for (size_t i = 0; i < s->cell_count; i++) {
@@ -61,16 +28,15 @@ static ltm_status name_columns(struct value_list *columns, const struct ltm_stud
     return status;
 }
 
-static void put_heading(FILE *f, const struct ltm_study *s, const struct value_list *columns) {
-    fputs("cell,status,seed", f);
-    for (int a = 0; a < s->axis_count; a++)
-        for (int k = 0; k < s->axes[a].linked; k++) fprintf(f, ",%s", s->axes[a].keys[k]);
-    fputs(",budget_tokens,budget_flops,tokens,parameters,parameters_without_embeddings,latent_numbers,forward_flops,"
-          "training_flops_per_token,training_flops,step,scored_tokens",
-          f);
-    for (size_t i = 0; i < columns->count; i++) {
+static void put_heading(FILE *f, const struct ltm_study *s, const struct value_list *scores) {
+    for (int c = 0; c < STUDY_COLUMNS; c++) {
+        fprintf(f, "%s%s", c ? "," : "", study_columns[c].name);
+        for (int a = 0; c == COLUMN_SEED && a < s->axis_count; a++)
+            for (int k = 0; k < s->axes[a].linked; k++) fprintf(f, ",%s", s->axes[a].keys[k]);
+    }
+    for (size_t i = 0; i < scores->count; i++) {
         fputc(',', f);
-        put_text(f, columns->values[i]);
+        csv_put_text(f, scores->values[i]);
     }
     fputc('\n', f);
 }
@@ -83,34 +49,28 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
             ltm_status status = ltm_config_get(&cell->config, key, value, sizeof value, error);
             if (status != LTM_OK) return status;
             fputc(',', f);
-            if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) put_text(f, value);
+            if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
         }
     }
     return LTM_OK;
 }
 
-static ltm_status put_row(FILE *f, const struct ltm_study *s, size_t index, const struct value_list *columns,
+static ltm_status put_row(FILE *f, const struct ltm_study *s, size_t index, const struct value_list *scores,
                           struct ltm_error *error) {
-    static const char *const states[] = {"waiting", "done", "failed"};
-    const struct study_cell *from = &s->cells[index];
-    struct ltm_cell cell;
-    ltm_study_cell(s, index, &cell);
-    put_text(f, cell.name);
-    fprintf(f, ",%s,%llu", states[cell.status], (unsigned long long)cell.config.run.seed);
-    ltm_status status = put_axes(f, s, from, error);
-    put_real(f, from->budget_tokens > 0 ? (double)from->budget_tokens : NAN);
-    put_real(f, from->budget_flops > 0 ? from->budget_flops : NAN);
-    fprintf(f, ",%lld,%lld,%lld,%lld", (long long)cell.tokens, (long long)cell.parameters,
-            (long long)cell.parameters_without_embeddings,
-            (long long)cell.config.model.latents * cell.config.model.dim);
-    put_real(f, cell.forward_flops);
-    put_real(f, from->flops_per_token);
-    put_real(f, cell.training_flops);
-    put_json(f, json_object_get(from->result, "step"));
-    put_json(f, json_object_get(from->result, "scored_tokens"));
-    for (size_t i = 0; i < columns->count; i++)
-        put_json(f, json_object_get(json_object_get(from->result, "columns"), columns->values[i]));
+    struct study_row row = {.from = &s->cells[index]};
+    ltm_status status = LTM_OK;
+    ltm_study_cell(s, index, &row.cell);
+    for (int c = 0; c < STUDY_COLUMNS; c++) {
+        if (c) fputc(',', f);
+        study_columns[c].put(f, &row);
+        if (c == COLUMN_SEED) TRY(put_axes(f, s, row.from, error));
+    }
+    for (size_t i = 0; i < scores->count; i++) {
+        fputc(',', f);
+        study_put_json(f, json_object_get(json_object_get(row.from->result, "columns"), scores->values[i]));
+    }
     fputc('\n', f);
+cleanup:
     return status;
 }
 
@@ -135,23 +95,29 @@ cleanup:
 }
 
 static ltm_status write_timings(const struct ltm_study *s, struct ltm_error *error) {
+    static const char *const timings[] = {"training_seconds", "scoring_seconds", "threads"};
+    enum { TIMINGS = sizeof timings / sizeof *timings };
     struct file_draft draft;
     char path[LTM_PATH_MAX];
     ltm_status status = path_join(path, sizeof path, s->dir, "timings.csv", error);
     if (status == LTM_OK) status = file_create(&draft, path, error);
     if (status != LTM_OK) return status;
-    fputs("cell,training_seconds,scoring_seconds,threads,host\n", draft.stream);
+    FILE *f = draft.stream;
+    fputs("cell", f);
+    for (size_t k = 0; k < TIMINGS; k++) fprintf(f, ",%s", timings[k]);
+    fputs(",host\n", f);
     for (size_t i = 0; i < s->cell_count; i++) {
         const json_t *result = s->cells[i].result;
         const char *host = json_string_value(json_object_get(result, "host"));
         if (!result) continue;
-        put_text(draft.stream, s->cells[i].name);
-        put_json(draft.stream, json_object_get(result, "training_seconds"));
-        put_json(draft.stream, json_object_get(result, "scoring_seconds"));
-        put_json(draft.stream, json_object_get(result, "threads"));
-        fputc(',', draft.stream);
-        put_text(draft.stream, host ? host : "");
-        fputc('\n', draft.stream);
+        csv_put_text(f, s->cells[i].name);
+        for (size_t k = 0; k < TIMINGS; k++) {
+            fputc(',', f);
+            study_put_json(f, json_object_get(result, timings[k]));
+        }
+        fputc(',', f);
+        csv_put_text(f, host ? host : "");
+        fputc('\n', f);
     }
     return file_commit(&draft, error);
 }

@@ -1,4 +1,5 @@
-/* The scores of a study: what [scores] asks for, and taking it of a trained cell. */
+#include "lab/study_scores.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory_stream.h"
-#include "lab/study.h"
-#include "ltm/eval.h"
+#include "lab/study_columns.h"
 #include "ltm/fewshot.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
@@ -39,7 +39,7 @@ static ltm_status take_fewshot(struct ltm_study *s, const char *key, const char 
     ltm_status status = LTM_OK;
     snprintf(name, sizeof name, "fewshot.%.50s", key);
     if (strcmp(key, "tasks") == 0) return value_list_parse(&s->tasks, name, value, error);
-    if (strcmp(key, "shots") == 0) return study_take_integers(&s->shots, name, value, 0, error);
+    if (strcmp(key, "shots") == 0) return value_list_integers(&s->shots, name, value, 0, error);
     int64_t *number = strcmp(key, "limit") == 0     ? &s->limit
                       : strcmp(key, "draws") == 0   ? &s->draws
                       : strcmp(key, "samples") == 0 ? &s->samples
@@ -50,7 +50,7 @@ static ltm_status take_fewshot(struct ltm_study *s, const char *key, const char 
                     "[scores] has no key %s%s%s; it has fewshot.tasks, shots, limit, draws, samples", name,
                     nearest ? "; did you mean fewshot." : "", nearest ? nearest : "");
     }
-    TRY(study_take_integers(&one, name, value, 0, error));
+    TRY(value_list_integers(&one, name, value, 0, error));
     *number = strtoll(one.values[0], NULL, 10);
 cleanup:
     value_list_free(&one);
@@ -147,15 +147,11 @@ static ltm_status score(json_t *columns, const char *prefix, const struct ltm_mo
     struct ltm_eval_result r;
     ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
     if (status != LTM_OK) return status;
-    put_score(columns, prefix, "recon", r.recon.nats);
-    put_score(columns, prefix, "kl", r.kl.nats);
-    put_score(columns, prefix, "bound", r.bound.nats);
-    put_score(columns, prefix, "bits_per_byte", r.bound.bits);
-    put_score(columns, prefix, "iwae", r.iwae.nats);
-    put_score(columns, prefix, "prior", r.prior.nats);
-    put_score(columns, prefix, "continuation", r.continuation.nats);
-    put_score(columns, prefix, "continuation_prior", r.continuation_prior.nats);
-    put_score(columns, prefix, "fitted_noise", r.fitted_noise.nats);
+    for (int i = 0; i < STUDY_SCORES; i++) {
+        struct ltm_score one;
+        memcpy(&one, (const char *)&r + study_score_columns[i].offset, sizeof one);
+        put_score(columns, prefix, study_score_columns[i].name, one);
+    }
     return LTM_OK;
 }
 

@@ -8,15 +8,15 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "lab/format_numbers.h"
+#include "lab/study_columns.h"
 #include "ltm/names.h"
-
-enum { CELLS_MOST = 10000 }; /* as many as ltm sweep makes */
 
 bool study_is_axis(const char *column) { return strchr(column, '.') && !strchr(column, ':'); }
 
 static bool is_setting(const char *column) {
-    return study_is_axis(column) || strncmp(column, "budget_", 7) == 0 || strcmp(column, "tokens") == 0 ||
-           strcmp(column, "parameters") == 0 || strcmp(column, "latent_numbers") == 0;
+    for (int c = 0; c < STUDY_COLUMNS; c++)
+        if (strcmp(study_columns[c].name, column) == 0) return study_columns[c].setting;
+    return study_is_axis(column);
 }
 
 static bool same_rows(const struct csv *csv, size_t a, size_t b, bool (*look)(const char *column)) {
@@ -27,6 +27,10 @@ static bool same_rows(const struct csv *csv, size_t a, size_t b, bool (*look)(co
 
 bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column)) {
     return same_rows(&table->csv, table->group[a].row, table->group[b].row, look);
+}
+
+static double number_of(const struct csv *csv, size_t row, int column) {
+    return csv_number(csv, row, csv_column(csv, study_columns[column].name));
 }
 
 /* A column's number, or the base configuration's for the key. */
@@ -44,7 +48,7 @@ static int find_corpus(struct study_table *t, size_t row) {
     const char *corpus = column < 0 ? "" : csv_text(&t->csv, row, (size_t)column);
     for (int i = 0; i < t->corpora; i++)
         if (strcmp(t->corpus[i], corpus) == 0) return i;
-    if (t->corpora == STUDY_CORPORA) return -1;
+    if (t->corpora == TABLE_CORPORA) return -1;
     t->corpus[t->corpora] = corpus;
     return t->corpora++;
 }
@@ -52,17 +56,16 @@ static int find_corpus(struct study_table *t, size_t row) {
 static int find_budget(struct study_table *t, size_t row) {
     char text[64];
     char number[FORMAT_NUMBER];
-    const double tokens = csv_number(&t->csv, row, csv_column(&t->csv, "budget_tokens"));
-    const double flops = csv_number(&t->csv, row, csv_column(&t->csv, "budget_flops"));
+    const double tokens = number_of(&t->csv, row, COLUMN_BUDGET_TOKENS);
+    const double flops = number_of(&t->csv, row, COLUMN_BUDGET_FLOPS);
     if (flops > 0)
         snprintf(text, sizeof text, "%s FLOPs", format_quantity(number, flops));
     else
-        snprintf(
-            text, sizeof text, "%s tokens",
-            format_quantity(number, tokens > 0 ? tokens : csv_number(&t->csv, row, csv_column(&t->csv, "tokens"))));
+        snprintf(text, sizeof text, "%s tokens",
+                 format_quantity(number, tokens > 0 ? tokens : number_of(&t->csv, row, COLUMN_TOKENS)));
     for (int b = 0; b < t->budgets; b++)
         if (strcmp(t->budget[b], text) == 0) return b;
-    if (t->budgets == STUDY_BUDGETS) return -1;
+    if (t->budgets == TABLE_BUDGETS) return -1;
     snprintf(t->budget[t->budgets], sizeof t->budget[0], "%s", text);
     return t->budgets++;
 }
@@ -74,11 +77,11 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
                               .dim = setting(csv, row, "model.dim", base),
                               .latents = setting(csv, row, "latent.count", base),
                               .steps = setting(csv, row, "fast.steps", base),
-                              .parameters = csv_number(csv, row, csv_column(csv, "parameters")),
-                              .latent_numbers = csv_number(csv, row, csv_column(csv, "latent_numbers")),
-                              .tokens = csv_number(csv, row, csv_column(csv, "tokens")),
-                              .flops = csv_number(csv, row, csv_column(csv, "training_flops")),
-                              .token_flops = csv_number(csv, row, csv_column(csv, "training_flops_per_token")),
+                              .parameters = number_of(csv, row, COLUMN_PARAMETERS),
+                              .latent_numbers = number_of(csv, row, COLUMN_LATENT_NUMBERS),
+                              .tokens = number_of(csv, row, COLUMN_TOKENS),
+                              .flops = number_of(csv, row, COLUMN_TRAINING_FLOPS),
+                              .token_flops = number_of(csv, row, COLUMN_TOKEN_FLOPS),
                               .budget = find_budget(t, row),
                               .corpus = find_corpus(t, row)};
     if (isnan(g->latents) && g->latent_numbers == 0) g->latents = 0;
@@ -94,13 +97,13 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     *table = (struct study_table){0};
     TRY(path_join(path, sizeof path, folder, "results.csv", error));
     TRY(csv_read(&table->csv, path, error));
-    if (table->csv.rows > CELLS_MOST) {
+    if (table->csv.rows > STUDY_CELLS) {
         status = fail(error, LTM_INVALID, "%s has %zu rows, and a study has at most %d cells", path, table->csv.rows,
-                      CELLS_MOST);
+                      STUDY_CELLS);
         goto cleanup;
     }
-    const int state = csv_column(&table->csv, "status");
-    if (csv_column(&table->csv, "cell") < 0) {
+    const int state = csv_column(&table->csv, study_columns[COLUMN_STATUS].name);
+    if (csv_column(&table->csv, study_columns[COLUMN_CELL].name) < 0) {
         status = fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path);
         goto cleanup;
     }
@@ -140,13 +143,13 @@ bool study_table_has(const struct study_table *table, const char *name) {
 
 /* Losses and their like fall, accuracies rise. */
 static bool lower_is_better(const char *name) {
-    static const char *const falling[] = {"bound",           "recon",           "kl",        "iwae", "prior",
-                                          "continuation",    "fitted_noise",    "bits",      "loss", "nll",
-                                          "byte_perplexity", "word_perplexity", "perplexity"};
+    static const char *const falling[] = {"bits", "loss", "nll", "byte_perplexity", "word_perplexity", "perplexity"};
     const char *colon = strrchr(name, ':');
     const char *metric = colon ? colon + 1 : name;
     for (size_t i = 0; i < sizeof falling / sizeof falling[0]; i++)
         if (strncmp(metric, falling[i], strlen(falling[i])) == 0) return true;
+    for (int i = 0; i < STUDY_SCORES; i++)
+        if (strncmp(metric, study_score_columns[i].name, strlen(study_score_columns[i].name)) == 0) return true;
     return false;
 }
 

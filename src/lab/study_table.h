@@ -8,13 +8,13 @@
 #include "lab/csv.h"
 #include "ltm/config.h"
 
-enum { STUDY_BUDGETS = 16, STUDY_CORPORA = 16 };
+enum { TABLE_BUDGETS = 16, TABLE_CORPORA = 16 };
 
 /* Cells that differ in their seed alone. Numbers that neither the table nor base.ini tells are NaN. */
 struct study_group {
     size_t row; /* the first of them */
     double dim, latents, steps, parameters, latent_numbers, tokens, flops, token_flops;
-    int budget; /* which of the study's budgets; -1 where there are more than STUDY_BUDGETS */
+    int budget; /* which of the study's budgets; -1 where there are more than TABLE_BUDGETS */
     int corpus; /* likewise */
 };
 
@@ -24,8 +24,8 @@ struct study_table {
     int *group_of; /* of each row; -1 unless it is done */
     struct study_group *group;
     size_t groups;
-    char budget[STUDY_BUDGETS][64];    /* "1 M tokens" */
-    const char *corpus[STUDY_CORPORA]; /* values of data.corpus, the csv's own; "" where that is no axis */
+    char budget[TABLE_BUDGETS][64];    /* "1 M tokens" */
+    const char *corpus[TABLE_CORPORA]; /* values of data.corpus, the csv's own; "" where that is no axis */
     int budgets, corpora;
 };
 

@@ -18,7 +18,9 @@
 #include "base/memory.h"
 #include "lab/cell_log.h"
 #include "lab/format_numbers.h"
-#include "lab/study.h"
+#include "lab/study_estimate.h"
+#include "lab/study_folder.h"
+#include "lab/study_results.h"
 
 extern char **environ;
 

@@ -115,3 +115,26 @@ cleanup:
     free(copy);
     return status;
 }
+
+/* A list of whole numbers, each as it would be printed. */
+ltm_status value_list_integers(struct value_list *list, const char *name, const char *value, int64_t least,
+                               struct ltm_error *error) {
+    struct value_list words = {0};
+    ltm_status status = LTM_OK;
+    value_list_free(list);
+    TRY(value_list_parse(&words, name, value, error));
+    for (size_t i = 0; i < words.count; i++) {
+        char text[NUMBER_TEXT];
+        int64_t number;
+        if (!number_parse_integer(words.values[i], &number) || number < least || number > 1000000000000000000) {
+            status = fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a whole number from %lld on", name,
+                          words.values[i], (long long)least);
+            goto cleanup;
+        }
+        snprintf(text, sizeof text, "%lld", (long long)number);
+        if (!value_list_has(list, text)) TRY(value_list_add(list, text, error));
+    }
+cleanup:
+    value_list_free(&words);
+    return status;
+}

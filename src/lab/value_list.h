@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -18,6 +19,10 @@ struct value_list {
  * messages. LTM_INVALID when there is none, for a range that does not lead from one end to the other, or for more than
  * VALUE_LIST_MOST values. */
 ltm_status value_list_parse(struct value_list *list, const char *name, const char *text, struct ltm_error *error);
+
+/* Likewise whole numbers from `least` on, each once, as they would be printed. */
+ltm_status value_list_integers(struct value_list *list, const char *name, const char *text, int64_t least,
+                               struct ltm_error *error);
 void value_list_free(struct value_list *list);
 
 bool value_list_has(const struct value_list *list, const char *value);

@@ -91,9 +91,8 @@ ltm_status model_file_config(struct ltm_config *config, const struct safetensors
     if (ltm_config_check(config, error) != LTM_OK) goto wrong;
     if (config->model.vocab == LTM_AUTO) return fail(error, LTM_CORRUPT, "%s does not say its model.vocab", path);
     return LTM_OK;
-wrong:;
-    const struct ltm_error inner = error ? *error : (struct ltm_error){0};
-    return fail(error, LTM_CORRUPT, "%s holds a configuration that does not hold: %.800s", path, inner.message);
+wrong:
+    return fail_within(error, LTM_CORRUPT, "%s holds a configuration that does not hold", path);
 }
 
 /* Before memory is asked for: the file holds every weight of its configuration, and the length of a sequence is in proportion. */

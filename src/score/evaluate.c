@@ -16,6 +16,7 @@
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
+#include "text/corpus_info.h"
 #include "text/sequence_source.h"
 #include "train/resume_check.h"
 #include "train/trained_model.h"
@@ -92,7 +93,7 @@ static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
     struct stat info;
     if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
     ltm_status status = safetensors_open(&old, path, &reason);
-    if (status == LTM_MEMORY) return fail(error, status, "%s", reason.message);
+    if (status == LTM_MEMORY) return fail_with(error, &reason);
     const char *format = status == LTM_OK ? safetensors_metadata(old, "format") : NULL;
     const bool dump = format && strcmp(format, DUMP_FORMAT) == 0;
     safetensors_close(old);

@@ -1,28 +1,38 @@
 #include "tasks/family.h"
 
-#include "ltm/names.h"
-#include "tasks/metric_list.h"
-#include "tasks/synth.h"
+#include <string.h>
 
-enum { FAMILIES_MOST = 64 };
+#include "ltm/names.h"
+
+static const struct synth_family *const families[] = {&family_stories,     &family_arithmetic, &family_iterate,
+                                                      &family_constraints, &family_embers,     &family_compose,
+                                                      &family_hops,        &family_hierarchy};
+
+enum { FAMILIES = sizeof families / sizeof families[0] };
+
+const struct ltm_synth_family *ltm_synth_family_at(int i) {
+    return i >= 0 && i < FAMILIES ? &families[i]->public : NULL;
+}
+
+const struct synth_family *family_find(const char *name) {
+    for (int i = 0; i < FAMILIES; i++)
+        if (strcmp(families[i]->public.name, name) == 0) return families[i];
+    return NULL;
+}
 
 int family_measure(const char *family, const json_t *item, const char *output, struct family_metric *metrics,
                    int most) {
-    const struct synth_family *f = synth_family_find(family);
+    const struct synth_family *f = family_find(family);
     struct metric_list list = {.metrics = metrics, .most = most};
     if (f && f->measure) f->measure(item, output, &list);
     return list.count;
 }
 
 ltm_status family_check(const char *family, struct ltm_error *error) {
-    const char *names[FAMILIES_MOST];
-    size_t count = 0;
-    if (synth_family_find(family)) return LTM_OK;
-    while (count < FAMILIES_MOST && ltm_synth_family_at((int)count)) {
-        names[count] = ltm_synth_family_at((int)count)->name;
-        count++;
-    }
-    const char *nearest = ltm_nearest_name(family, names, count);
+    const char *names[FAMILIES];
+    if (family_find(family)) return LTM_OK;
+    for (int i = 0; i < FAMILIES; i++) names[i] = families[i]->public.name;
+    const char *nearest = ltm_nearest_name(family, names, FAMILIES);
     if (nearest) return fail(error, LTM_INVALID, "there is no family \"%s\"; did you mean %s?", family, nearest);
     return fail(error, LTM_INVALID, "there is no family \"%s\"; ltm corpus synth --list shows them", family);
 }

@@ -5,15 +5,12 @@
 #ifndef TASKS_FAMILY_H
 #define TASKS_FAMILY_H
 
-#include <jansson.h>
-#include <stdbool.h>
-
 #include "base/error.h"
+#include "tasks/metric_list.h"
+#include "tasks/synth.h"
 
-struct family_metric {
-    char name[48];
-    double value;
-};
+/* NULL when there is none of that name. */
+const struct synth_family *family_find(const char *name);
 
 /* The figures of one item, at most `most`: `item` is its JSON object as the items' file has it, `output` the choice that was
  * taken or the text that was written, up to where it stopped. Returns how many were written; 0 for a family that measures

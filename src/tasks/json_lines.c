@@ -46,17 +46,17 @@ static bool is_blank(const char *line, size_t bytes) {
 
 static ltm_status take_line(const struct json_lines *lines, const char *line, size_t bytes, struct ltm_error *error) {
     const char *path = lines->window.file->path;
-    struct ltm_error inner = {0};
-    json_error_t bad;
+    json_t *object;
     if (is_blank(line, bytes)) return LTM_OK;
-    json_t *object = json_read(line, bytes, JSON_REJECT_DUPLICATES, &bad);
-    if (!object)
-        return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)lines->line, path, bad.text);
-    ltm_status status = json_is_object(object) ? lines->on_line(lines->user, object, lines->line, &inner)
-                                               : fail(&inner, LTM_INVALID, "a JSON object is wanted");
+    ltm_status status = json_read(&object, line, bytes, JSON_REJECT_DUPLICATES, error);
+    if (status == LTM_CORRUPT)
+        return fail_within(error, LTM_INVALID, "line %lld of %s is not JSON", (long long)lines->line, path);
+    if (status != LTM_OK) return status;
+    status = json_is_object(object) ? lines->on_line(lines->user, object, lines->line, error)
+                                    : fail(error, LTM_INVALID, "a JSON object is wanted");
     json_decref(object);
     if (status == LTM_OK) return LTM_OK;
-    return fail(error, status, "line %lld of %s: %s", (long long)lines->line, path, inner.message);
+    return fail_within(error, status, "line %lld of %s", (long long)lines->line, path);
 }
 
 static bool ends_with(const char *text, const char *end) {

@@ -2,9 +2,13 @@
 #ifndef TASKS_METRIC_LIST_H
 #define TASKS_METRIC_LIST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
-#include "tasks/family.h"
+struct family_metric {
+    char name[48];
+    double value;
+};
 
 struct metric_list {
     struct family_metric *metrics;

@@ -4,28 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "base/numbers.h"
 #include "ltm/names.h"
 
 /* What a number is drawn for; part of what a seed means. */
 enum { DRAW_WORLD = 1, DRAW_DOCUMENT, DRAW_TRAIN_ITEM, DRAW_TEST_ITEM };
-
-static const struct synth_family *const families[] = {&family_stories,     &family_arithmetic, &family_iterate,
-                                                      &family_constraints, &family_embers,     &family_compose,
-                                                      &family_hops,        &family_hierarchy};
-
-enum { FAMILIES = sizeof families / sizeof families[0] };
-
-const struct ltm_synth_family *ltm_synth_family_at(int i) {
-    return i >= 0 && i < FAMILIES ? &families[i]->public : NULL;
-}
-
-const struct synth_family *synth_family_find(const char *name) {
-    for (int i = 0; i < FAMILIES; i++)
-        if (strcmp(families[i]->public.name, name) == 0) return families[i];
-    return NULL;
-}
 
 static struct draw draw_for(uint64_t seed, uint32_t what, uint64_t index) {
     return (struct draw){.key = {.seed = seed,
@@ -131,5 +115,5 @@ ltm_status synth_item(const struct synth *synth, enum synth_side side, uint64_t 
         return LTM_OK;
     }
     json_decref(made);
-    return fail_memory(error, 0, "an item");
+    return json_fail_memory("an item", error);
 }

@@ -48,9 +48,6 @@ struct synth_family {
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
     family_compose, family_hops, family_hierarchy;
 
-/* NULL when there is none of that name. */
-const struct synth_family *synth_family_find(const char *name);
-
 /* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,
                       size_t knob_count, uint64_t seed, struct ltm_error *error);

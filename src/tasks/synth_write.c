@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "ltm/config.h"
 #include "ltm/tokenizer.h"
@@ -37,9 +37,10 @@ static void report(const struct writing *writing, const char *what, int64_t done
 }
 
 static ltm_status write_line(struct file_draft *draft, const json_t *line, struct ltm_error *error) {
-    if (json_dumpf(line, draft->stream, JSON_COMPACT | JSON_REAL_PRECISION(10)) != 0 || fputc('\n', draft->stream) < 0)
-        return fail(error, LTM_IO, "cannot write %s; is the disk full?", draft->path);
-    return LTM_OK;
+    if (json_dumpf(line, draft->stream, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', draft->stream) >= 0)
+        return LTM_OK;
+    const ltm_status status = json_memory(draft->path, error);
+    return status != LTM_OK ? status : fail(error, LTM_IO, "cannot write %s; is the disk full?", draft->path);
 }
 
 static ltm_status write_documents(struct writing *writing, const char *path, struct ltm_error *error) {
@@ -53,7 +54,7 @@ static ltm_status write_documents(struct writing *writing, const char *path, str
         if (status != LTM_OK) break;
         writing->info.bytes += (int64_t)document.bytes;
         json_t *line = json_pack("{s:s}", "text", text_string(&document));
-        status = line ? write_line(&draft, line, error) : fail_memory(error, document.bytes, "a document");
+        status = line ? write_line(&draft, line, error) : json_fail_memory("a document", error);
         json_decref(line);
         report(writing, "writing documents", i + 1, count);
     }
@@ -192,7 +193,7 @@ static ltm_status check_options(const struct ltm_synth_options *options, struct 
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    const struct synth_family *family = synth_family_find(options->family);
+    const struct synth_family *family = family_find(options->family);
     struct synth synth = {0};
     struct writing writing = {.synth = &synth, .options = options, .watch = watch};
     TRY(check_options(options, error));

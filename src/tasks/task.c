@@ -150,12 +150,11 @@ static ltm_status set_key(struct task_reading *r, const char *key, const char *t
 
 static int on_key(void *user, const char *section, const char *key, const char *value) {
     struct task_reading *r = user;
-    struct ltm_error inner = {0};
     if (r->status != LTM_OK) return 1;
     r->status = strcmp(section, "task") == 0
-                    ? set_key(r, key, value, &inner)
-                    : fail(&inner, LTM_INVALID, "\"%.60s\" stands in section [%.60s], not in [task]", key, section);
-    if (r->status != LTM_OK) fail(r->error, r->status, "%s: %s", r->path, inner.message);
+                    ? set_key(r, key, value, r->error)
+                    : fail(r->error, LTM_INVALID, "\"%.60s\" stands in section [%.60s], not in [task]", key, section);
+    if (r->status != LTM_OK) fail_within(r->error, r->status, "%s", r->path);
     return 1;
 }
 
@@ -209,7 +208,6 @@ static void quote(char *pattern, const char *text) {
 
 static ltm_status make_rules(struct task *task, const char *path, struct ltm_error *error) {
     char separator[2 * TASK_TEXT];
-    struct ltm_error inner = {0};
     if (task->format == TASK_GSM8K) return answer_rules_gsm8k(&task->rules, error);
     quote(separator, task->separator);
     const struct answer_patterns patterns = {.extract = *task->extract ? task->extract : NULL,
@@ -219,8 +217,8 @@ static ltm_status make_rules(struct task *task, const char *path, struct ltm_err
                                              .ignore = *task->ignore ? task->ignore : NULL,
                                              .last = task->match_last,
                                              .ignore_case = task->ignore_case};
-    ltm_status status = answer_rules_create(&task->rules, &patterns, &inner);
-    return status == LTM_OK ? LTM_OK : fail(error, status, "%s: %s", path, inner.message);
+    ltm_status status = answer_rules_create(&task->rules, &patterns, error);
+    return status == LTM_OK ? LTM_OK : fail_within(error, status, "%s", path);
 }
 
 static ltm_status read_ini(struct task *task, const char *path, struct ltm_error *error) {
@@ -254,10 +252,10 @@ ltm_status task_load(struct task **task, const char *path, struct ltm_error *err
         return fail(error, LTM_INVALID, "the path %.60s… is longer than %zu bytes", path, sizeof ini - 1);
     TRY(NEW_ARRAY(made, 1, "a task", error));
     TRY(read_ini(made, ini, error));
-    TRY(task_items_read(&made->items, made, made->items_path, error));
+    TRY(task_items_read(&made->items, made->kind, made->format, made->items_path, error));
     TRY(checksum_file(made->digest[0], made->items_path, error));
     if (*made->shots_path) {
-        TRY(task_items_read(&made->shots, made, made->shots_path, error));
+        TRY(task_items_read(&made->shots, made->kind, made->format, made->shots_path, error));
         TRY(checksum_file(made->digest[1], made->shots_path, error));
     }
     *task = made;

@@ -29,34 +29,16 @@
 #ifndef TASKS_TASK_H
 #define TASKS_TASK_H
 
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "base/error.h"
 #include "ltm/config.h"
 #include "tasks/answers.h"
-
-enum task_kind { TASK_CHOICES, TASK_GENERATE, TASK_LASTWORD, TASK_PAIRS, TASK_KINDS };
-enum task_format { TASK_OWN, TASK_GSM8K, TASK_LAMBADA, TASK_BLIMP, TASK_FORMATS };
+#include "tasks/task_items.h"
 
 extern const char *const task_kind_names[TASK_KINDS];
 extern const char *const task_format_names[TASK_FORMATS];
 
-enum { TASK_NAME = 64, TASK_TEXT = 256, TASK_ITEMS_MOST = 100 * 1000 * 1000 };
-
-struct task_item {
-    json_t *json;   /* the whole object */
-    char *context;  /* "" where there is none */
-    char **choices; /* [count]; NULL for generate and lastword */
-    int count, gold;
-    char *answer; /* what a shot shows: the gold choice, the answer, the last word */
-};
-
-struct task_items {
-    struct task_item *all;
-    int64_t count, room;
-};
+enum { TASK_NAME = 64, TASK_TEXT = 256 };
 
 struct task {
     char name[TASK_NAME], family[48];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "tasks/json_lines.h"
 
@@ -17,7 +18,7 @@ static ltm_status take_text(char **text, const json_t *object, const char *key, 
     if (json_is_string(value))
         *text = strdup(json_string_value(value));
     else if (json_is_number(value))
-        *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+        *text = json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
     else
         return fail(error, LTM_INVALID, "\"%s\" is neither a text nor a number", key);
     if (!*text) return fail_memory(error, json_string_length(value), "an item");
@@ -106,23 +107,22 @@ static ltm_status take_asked(struct task_item *item, const json_t *object, bool 
     return status;
 }
 
-static ltm_status take_item(struct task_item *item, const struct task *task, const json_t *object,
+static ltm_status take_item(struct task_item *item, enum task_kind kind, enum task_format format, const json_t *object,
                             struct ltm_error *error) {
     ltm_status status;
-    switch (task->kind) {
+    switch (kind) {
     case TASK_CHOICES:
         status = take_choices(item, object, error);
         break;
     case TASK_PAIRS:
-        status = take_pair(item, object, task->format == TASK_BLIMP, error);
+        status = take_pair(item, object, format == TASK_BLIMP, error);
         break;
     case TASK_LASTWORD:
-        status = task->format == TASK_LAMBADA || !json_object_get(object, "context")
-                     ? take_last_word(item, object, error)
-                     : take_asked(item, object, false, error);
+        status = format == TASK_LAMBADA || !json_object_get(object, "context") ? take_last_word(item, object, error)
+                                                                               : take_asked(item, object, false, error);
         break;
     default:
-        status = take_asked(item, object, task->format == TASK_GSM8K, error);
+        status = take_asked(item, object, format == TASK_GSM8K, error);
     }
     if (status != LTM_OK || !item->choices) return status;
     item->answer = strdup(item->choices[item->gold]);
@@ -139,7 +139,8 @@ static void item_free(struct task_item *item) {
 
 struct items_reading {
     struct task_items *items;
-    const struct task *task;
+    enum task_kind kind;
+    enum task_format format;
 };
 
 static ltm_status on_line(void *user, json_t *object, int64_t line, struct ltm_error *error) {
@@ -157,7 +158,7 @@ static ltm_status on_line(void *user, json_t *object, int64_t line, struct ltm_e
     }
     struct task_item *item = &items->all[items->count];
     *item = (struct task_item){.json = json_incref(object)};
-    ltm_status status = take_item(item, reading->task, object, error);
+    ltm_status status = take_item(item, reading->kind, reading->format, object, error);
     if (status == LTM_OK)
         items->count++;
     else
@@ -165,9 +166,9 @@ static ltm_status on_line(void *user, json_t *object, int64_t line, struct ltm_e
     return status;
 }
 
-ltm_status task_items_read(struct task_items *items, const struct task *task, const char *path,
+ltm_status task_items_read(struct task_items *items, enum task_kind kind, enum task_format format, const char *path,
                            struct ltm_error *error) {
-    struct items_reading reading = {items, task};
+    struct items_reading reading = {items, kind, format};
     ltm_status status = json_lines_read(path, on_line, &reading, error);
     if (status == LTM_OK && items->count == 0) status = fail(error, LTM_INVALID, "%s holds no items", path);
     return status;

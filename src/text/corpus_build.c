@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
+#include "text/corpus_info.h"
 #include "text/corpus_install.h"
 #include "text/corpus_plan.h"
 #include "text/documents.h"
-#include "text/shards.h"
-#include "text/utf8.h"
 
 enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };
 
@@ -85,7 +85,7 @@ cleanup:
 
 static ltm_status write_batch(struct build *build, const struct batch *batch, struct ltm_error *error) {
     ltm_status status = batch->status;
-    if (status != LTM_OK) return fail(error, status, "%s", batch->error.message);
+    if (status != LTM_OK) return fail_with(error, &batch->error);
     for (size_t i = 0; i < batch->count; i++) {
         const struct batch_item *item = &batch->items[i];
         struct ltm_corpus_split_info *split = item->heldout ? &build->info.heldout : &build->info.train;
@@ -117,7 +117,7 @@ static ltm_status encode_all(struct build *build, int threads, struct ltm_error 
         }
 #pragma omp taskwait
         status = write_batch(build, now, error);
-        if (status == LTM_OK && read_status != LTM_OK) status = fail(error, read_status, "%s", read_error.message);
+        if (status == LTM_OK && read_status != LTM_OK) status = fail_with(error, &read_error);
         progress_at(&build->pace, (double)documents_done(build->documents));
         struct batch *swap = now;
         now = next;

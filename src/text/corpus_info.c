@@ -1,10 +1,10 @@
+#include "text/corpus_info.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "text/shards.h"
-#include "text/token_stream.h"
 
 enum { CORPUS_FORMAT = 1, INFO_MOST = 64 * 1024 * 1024, CORPUS_VOCAB_MOST = 65536 /* tokens are uint16 */ };
 
@@ -19,7 +19,7 @@ static ltm_status split_to_json(json_t **json, const struct shard_writer *writer
     *json = json_pack("{sI sI sI sO}", "documents", (json_int_t)info->documents, "tokens", (json_int_t)info->tokens,
                       "bytes", (json_int_t)info->bytes, "shards", shards);
     json_decref(shards);
-    return *json ? LTM_OK : fail_memory(error, 4096, CORPUS_INFO_NAME);
+    return *json ? LTM_OK : json_fail_memory(CORPUS_INFO_NAME, error);
 }
 
 ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, const struct shard_writer *train,
@@ -37,9 +37,9 @@ ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *i
     all = json_pack("{si si ss sf ss sO sO}", "format", CORPUS_FORMAT, "vocab", info->vocab, "tokenizer_digest",
                     info->tokenizer_digest, "heldout_share", heldout, "seed", seed_text, "train", train_json, "heldout",
                     held_json);
-    text = all ? json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+    text = all ? json_text(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     if (!text) {
-        status = fail_memory(error, 4096, CORPUS_INFO_NAME);
+        status = json_fail_memory(CORPUS_INFO_NAME, error);
         goto cleanup;
     }
     TRY(path_join(path, sizeof path, folder, CORPUS_INFO_NAME, error));
@@ -78,15 +78,12 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
     json_t *json = NULL;
     json_t *train;
     json_t *held;
-    json_error_t bad;
     *info = (struct ltm_corpus_info){0};
     TRY(path_join(path, sizeof path, corpus, CORPUS_INFO_NAME, error));
     TRY(file_read_text(&text, &bytes, path, INFO_MOST, error));
-    json = json_read(text, bytes, JSON_REJECT_DUPLICATES, &bad);
-    if (!json) {
-        status = fail(error, LTM_CORRUPT, "%s is damaged: line %d: %s", path, bad.line, bad.text);
-        goto cleanup;
-    }
+    status = json_read(&json, text, bytes, JSON_REJECT_DUPLICATES, error);
+    if (status == LTM_CORRUPT) fail_within(error, status, "%s is damaged", path);
+    if (status != LTM_OK) goto cleanup;
     if (json_unpack(json, "{si}", "format", &format) == 0 && format != CORPUS_FORMAT) {
         status = fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT);
         goto cleanup;

@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "text/shards.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 
 /* What builds write. All else in a folder is somebody's, and may be the only copy there is. */
 #define OWN_NAMES "^(corpus\\.json|tokenizer\\.model|(train|heldout)-[0-9]{5,}\\.bin)(\\.[0-9]+-[0-9]+\\.tmp)?$"
@@ -55,7 +54,7 @@ static ltm_status check_place(const char *path, struct ltm_error *error) {
     TRY(find_foreign(foreign, sizeof foreign, &count, path, error));
     if (count == 0) return LTM_OK;
     status = corpus_info_find(&info, &known, path, &reason);
-    if (status == LTM_MEMORY) return fail(error, status, "%s", reason.message);
+    if (status == LTM_MEMORY) return fail_with(error, &reason);
     if (status != LTM_OK || !known)
         return fail(error, LTM_INVALID, "folder %s is there and holds no corpus%s%s; choose another or remove it", path,
                     status != LTM_OK ? ": " : "", reason.message);

@@ -6,9 +6,9 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
-#include "text/utf8.h"
 
 struct documents {
     struct text_files files;
@@ -158,10 +158,12 @@ cleanup:
 /* One line of JSON to documents->json and its text. */
 static ltm_status parse_line(struct documents *documents, const char *line, size_t bytes, struct ltm_error *error) {
     const char *path = documents->window.file->path;
-    json_error_t bad;
-    json_t *json = json_read(line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &bad);
-    if (!json)
-        return fail(error, LTM_INVALID, "line %lld of %s is not JSON: %s", (long long)documents->line, path, bad.text);
+    json_t *json;
+    const ltm_status status =
+        json_read(&json, line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, error);
+    if (status == LTM_CORRUPT)
+        return fail_within(error, LTM_INVALID, "line %lld of %s is not JSON", (long long)documents->line, path);
+    if (status != LTM_OK) return status;
     json_t *text = json_is_object(json) ? json_object_get(json, documents->field) : NULL;
     if (!json_is_string(text)) {
         const char *what = !json_is_object(json) ? "is not a JSON object" : text ? "holds no string" : "has no key";

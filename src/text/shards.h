@@ -1,4 +1,4 @@
-/* Writing a corpus folder: token shards and corpus.json.
+/* Writing token shards.
  *
  * A shard is 256 int32 words — magic 20240520, version 1, token count, zeros — then uint16 tokens, little-endian (the
  * layout that llm.c made common). */
@@ -11,12 +11,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "ltm/corpus.h"
 
 enum { SHARD_MAGIC = 20240520, SHARD_VERSION = 1, SHARD_HEADER_WORDS = 256, SHARD_PATH_MAX = 4096 };
-
-#define CORPUS_INFO_NAME "corpus.json"
-#define CORPUS_TOKENIZER_NAME "tokenizer.model"
 
 /* One split in the making: shards of at most `limit` tokens, named SPLIT-00000.bin and so on. */
 struct shard_writer {
@@ -33,10 +29,5 @@ struct shard_writer shard_writer_begin(const char *folder, const char *split, in
 ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, struct ltm_error *error);
 ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error);
 void shard_writer_drop(struct shard_writer *writer); /* always: discards a shard that did not come to its end */
-
-/* Write corpus.json beside the shards; the writers, at their end, know the checksums. `heldout` and `seed` are how the split
- * was drawn. */
-ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *info, const struct shard_writer *train,
-                             const struct shard_writer *held, double heldout, uint64_t seed, struct ltm_error *error);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "base/progress.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "text/documents.h"
-#include "text/utf8.h"
 
 static ltm_status grow(void **block, size_t *room, size_t need, size_t size, struct ltm_error *error) {
     if (need <= *room) return LTM_OK;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4 };
 

@@ -6,7 +6,7 @@
 
 #include "base/files.h"
 #include "ltm/corpus.h"
-#include "text/shards.h"
+#include "text/corpus_info.h"
 
 struct shard {
     struct file_map map;

@@ -26,11 +26,4 @@ void token_stream_read(const struct token_stream *stream, int64_t from, size_t c
  */
 int32_t token_stream_largest(const struct token_stream *stream, int64_t from, int64_t count);
 
-/* What corpus.json says; LTM_IO when the folder has none (bare shards). */
-struct ltm_corpus_info;
-ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, struct ltm_error *error);
-
-/* The same; bare shards are no failure, but not *known. */
-ltm_status corpus_info_find(struct ltm_corpus_info *info, bool *known, const char *corpus, struct ltm_error *error);
-
 #endif

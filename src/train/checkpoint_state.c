@@ -65,7 +65,7 @@ ltm_status checkpoint_state_write(const char *folder, const struct checkpoint_st
     }
     json_object_set(root, "checksums", sums);
     TRY(path_join(path, sizeof path, folder, "state.json", error));
-    text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    text = json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     sealed = text ? seal(text) : NULL;
     status = sealed ? file_write_text(path, sealed, error) : fail_memory(error, 4096, "a checkpoint's state");
 cleanup:
@@ -145,17 +145,16 @@ ltm_status checkpoint_state_read(json_t **root, const char *folder, struct ltm_e
     char path[LTM_PATH_MAX];
     char *text = NULL;
     size_t bytes;
-    json_error_t wrong;
     const char *slash = strrchr(folder, '/');
     ltm_status status = path_join(path, sizeof path, folder, "state.json", error);
     *root = NULL;
     if (status == LTM_OK) status = file_read_text(&text, &bytes, path, 1 << 20, error);
     if (status != LTM_OK) return status;
-    *root = json_read(text, bytes, JSON_REJECT_DUPLICATES, &wrong);
-    if (*root)
+    status = json_read(root, text, bytes, JSON_REJECT_DUPLICATES, error);
+    if (status == LTM_OK)
         status = check(*root, text, slash ? slash + 1 : folder, path, error);
-    else
-        status = fail(error, LTM_CORRUPT, "%s is damaged: %s", path, wrong.text);
+    else if (status == LTM_CORRUPT)
+        fail_within(error, status, "%s is damaged", path);
     free(text);
     if (status != LTM_OK) {
         json_decref(*root);

@@ -2,7 +2,7 @@
 #ifndef TRAIN_GROUP_H
 #define TRAIN_GROUP_H
 
-#include "train/trainer.h"
+#include "train/trainer_state.h"
 
 struct group {
     struct trainer *trainer;

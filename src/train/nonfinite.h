@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "train/trainer.h"
+#include "train/trainer_state.h"
 
 /* After a slow step's sums, with all processes, all of which find the same. What the step left in trainer->gradient.total is
  * still there; trainer->scores is overwritten. */

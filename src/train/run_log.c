@@ -7,10 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
-#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 static ltm_status write_failed(const struct run_log *log, struct ltm_error *error) {
     return fail(error, LTM_IO, "cannot write %s: %s", log->path, strerror(errno));
@@ -70,7 +68,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
     if (r->diverged) json_object_set_new(line, "diverged", json_integer(r->diverged));
     if (r->nonfinite) json_object_set_new(line, "nonfinite", json_string(r->nonfinite));
     put_real(line, "seconds", r->seconds);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(line);
     if (!text) return fail(error, LTM_MEMORY, "out of memory for a line of %s", log->path);
     const int written = fprintf(log->stream, "%s\n", text);

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <jansson.h>
+#include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "latent/workers.h"
 #include "train/trainer.h"
 
@@ -87,8 +87,9 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     json_t *was = NULL;
     json_t *is = NULL;
     if (step == 0 || file_read_text(&before, &bytes, path, 1 << 20, NULL) != LTM_OK) return LTM_OK;
-    was = json_loadb(before, bytes, 0, NULL);
-    is = json_loads(text, 0, NULL);
+    if ((status = json_read(&was, before, bytes, 0, error)) == LTM_OK)
+        status = json_read(&is, text, strlen(text), 0, error);
+    if (status == LTM_CORRUPT) status = LTM_OK;
     const char *key = was && is ? difference(was, is) : NULL;
     if (!key) goto cleanup;
     snprintf(name, sizeof name, "machine-until-%08lld.json", (long long)step);

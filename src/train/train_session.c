@@ -12,11 +12,11 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/processes.h"
-#include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
+#include "text/corpus_info.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
 

@@ -10,30 +10,7 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
-#include "latent/score.h"
-#include "latent/workers.h"
-#include "ltm/config.h"
-#include "text/sequence_source.h"
-#include "train/gradient_sum.h"
-#include "train/optimiser.h"
-#include "train/optimiser_shards.h"
-
-struct trainer {
-    struct ltm_config config; /* nothing that the slow step needs is auto */
-    struct decoder *decoder;
-    struct workers workers;
-    struct optimiser_shards state; /* of the optimiser: this process's */
-    struct gradient_sum gradient;
-    double *squares; /* [state.grains] */
-    size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
-    struct optimiser optimiser;
-    struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
-    double batch_weight;           /* what all tokens of the batch count */
-    double *shares;                /* [batch, slow.samples]: what each draw counts (train/objective.h) */
-    int64_t first;                 /* of the batch, in the source */
-    int64_t steps;                 /* in all */
-    const struct sequence_source *source;
-};
+#include "train/trainer_state.h"
 
 /* Slow steps that run.tokens make, rounded up. */
 int64_t trainer_steps(const struct ltm_config *config);
@@ -50,15 +27,6 @@ int trainer_gradients(void);
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
                           const struct sequence_source *source, struct ltm_error *error);
 void trainer_free(struct trainer *trainer);
-
-/* What was not finite in a slow step, if anything (train/nonfinite.h). */
-enum fault_kind { FAULT_NONE, FAULT_WEIGHT, FAULT_LOSS, FAULT_GRADIENT, FAULT_SUM };
-
-struct fault {
-    enum fault_kind kind;
-    int tensor;   /* of the table of weights: a weight, or its gradient; -1 = none in particular */
-    int sequence; /* of the batch; -1 = none in particular */
-};
 
 struct slow_step {
     double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised */

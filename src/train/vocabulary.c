@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
-#include "text/token_stream.h"
+#include "text/corpus_info.h"
 
 ltm_status vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
@@ -22,5 +22,5 @@ ltm_status vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
              (status = corpus_info_read(&info, config->data.corpus, &inner)) == LTM_OK)
         config->model.vocab = info.vocab;
     ltm_tokenizer_close(tokenizer);
-    return status == LTM_MEMORY ? fail(error, status, "%s", inner.message) : LTM_OK;
+    return status == LTM_MEMORY ? fail_with(error, &inner) : LTM_OK;
 }

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "doctor/bandwidth.h"
-#include "doctor/doctor.h"
+#include "doctor/doctor_findings.h"
 
 static struct ltm_machine machine;
 static struct doctor_facts facts;

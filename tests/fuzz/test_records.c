@@ -9,6 +9,7 @@
 #include "lab/cell_log.h"
 #include "lab/csv.h"
 #include "lab/run_curve.h"
+#include "lab/study_results.h"
 #include "ltm/inspect.h"
 #include "ltm/report.h"
 #include "train/checkpoint.h"

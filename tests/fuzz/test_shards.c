@@ -4,6 +4,7 @@
 
 #include "ltm/corpus.h"
 #include "ltm/inspect.h"
+#include "text/corpus_info.h"
 #include "text/token_stream.h"
 
 /* Every token can be read, from wherever one begins. */

@@ -5,9 +5,9 @@
 
 #include <zlib.h>
 
+#include "base/utf8.h"
 #include "text/documents.h"
 #include "text/text_sample.h"
-#include "text/utf8.h"
 
 enum { JSON = 1, GZIP = 2, PACK = 4, SEPARATOR = 8, FIELD = 16 };
 

@@ -11,7 +11,7 @@
 /* `knobs`: "name=value" …, NULL. */
 static inline struct synth open_family(const char *name, int difficulty, uint64_t seed, const char *const *knobs) {
     struct synth synth;
-    const struct synth_family *family = synth_family_find(name);
+    const struct synth_family *family = family_find(name);
     size_t count = 0;
     while (knobs && knobs[count]) count++;
     assert_non_null(family);

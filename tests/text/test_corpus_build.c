@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "ltm/corpus.h"
+#include "text/corpus_info.h"
 #include "text/corpus_install.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"

@@ -1,7 +1,7 @@
 /* Token shards: written in several files, read as one run of tokens; ours and those of llm.c; damage is refused. */
 #include "text/fixture.h"
 
-#include "text/shards.h"
+#include "text/corpus_info.h"
 #include "text/token_stream.h"
 
 static int32_t expected_token(int64_t i) { return (int32_t)(i * 7919 % 65536); }

@@ -1,6 +1,6 @@
 /* Samples written by this process alone: what ltm_generate divides over processes. */
-#ifndef GENERATE_GENERATE_SAMPLES_H
-#define GENERATE_GENERATE_SAMPLES_H
+#ifndef GENERATE_GENERATE_H
+#define GENERATE_GENERATE_H
 
 #include "ltm/generate.h"
 

@@ -1,11 +1,10 @@
 /* What the pages of a run and of a study are made of. */
-#ifndef LAB_REPORT_PARTS_H
-#define LAB_REPORT_PARTS_H
+#ifndef LAB_REPORT_PAGE_H
+#define LAB_REPORT_PAGE_H
 
 #include <stdio.h>
 
 #include "lab/picture.h"
-#include "lab/run_curve.h"
 #include "ltm/report.h"
 
 struct report {
@@ -35,12 +34,5 @@ void report_figure(struct report *report, const char *name, const char *format, 
     __attribute__((format(printf, 3, 4)));
 
 void report_progress(const struct report *report, const char *what, double done, double total);
-
-/* The curves of a run: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all = rates and speed as well. */
-ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
-                         struct ltm_error *error);
-
-ltm_status report_run(struct report *report, struct ltm_error *error);
-ltm_status report_study(struct report *report, struct ltm_error *error);
 
 #endif

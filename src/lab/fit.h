@@ -1,6 +1,6 @@
-/* What a fit keeps: shared by fit.c and fit_answer.c. */
-#ifndef LAB_FIT_INTERNAL_H
-#define LAB_FIT_INTERNAL_H
+/* A fit as it is kept, for what is asked of it. */
+#ifndef LAB_FIT_H
+#define LAB_FIT_H
 
 #include "lab/fit_rows.h"
 #include "lab/fit_search.h"

@@ -1,9 +1,20 @@
 /* UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
-#ifndef TEXT_UTF8_H
-#define TEXT_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the character that the text begins with (it has at least one byte), and its code; 0 where none begins, more than
+ * `bytes` where only its beginning is there. */
+size_t utf8_character(const char *text, size_t bytes, uint32_t *code);
+
+/* Characters of a string. */
+size_t utf8_count(const char *text);
+
+/* Bytes at the end, 0 to 3, that are the beginning of a character. */
+size_t utf8_unfinished(const char *text, size_t bytes);
 
 /* How many bytes from the start are whole valid characters. When that is not all, *open says whether the rest
  * may be a character whose last bytes have not come yet. */

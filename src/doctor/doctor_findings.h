@@ -1,6 +1,6 @@
 /* What is wrong with a machine, from what is known of it: no measuring, no looking. */
-#ifndef DOCTOR_DOCTOR_H
-#define DOCTOR_DOCTOR_H
+#ifndef DOCTOR_DOCTOR_FINDINGS_H
+#define DOCTOR_DOCTOR_FINDINGS_H
 
 #include "base/processor.h"
 #include "ltm/doctor.h"

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 struct sample {
     const char *text;
@@ -51,7 +51,25 @@ static void agrees_with_the_definition_on_all_short_texts(void **state) {
         text[0] = (char)(0xFF00u >> length | code >> (6 * (length - 1)));
         bool open, surrogate = code >= 0xD800 && code < 0xE000;
         if (utf8_valid(text, length, &open) != (surrogate ? 0 : length)) fail_msg("U+%04X", code);
+        uint32_t found;
+        if (utf8_character(text, length, &found) != (surrogate ? 0 : length) || (!surrogate && found != code))
+            fail_msg("U+%04X is U+%04X", code, found);
+        if (!surrogate && utf8_unfinished(text, length) != 0) fail_msg("U+%04X is whole", code);
+        for (size_t part = 1; part < length && !surrogate; part++)
+            if (utf8_character(text, part, &found) != length || utf8_unfinished(text, part) != part)
+                fail_msg("%zu bytes of U+%04X", part, code);
     }
+}
+
+static void counts_characters(void **state) {
+    (void)state;
+    uint32_t code;
+    assert_int_equal(utf8_count(""), 0);
+    assert_int_equal(utf8_count("1.5 \xC2\xB1 \xE2\x82\xAC"), 7);
+    assert_int_equal(utf8_unfinished("", 0), 0);
+    assert_int_equal(utf8_unfinished("a\x80\x80\x80", 4), 0);
+    assert_int_equal(utf8_character("\xE2", 4, &code), 0); /* a string's end ends a character */
+    assert_int_equal(utf8_character("\xF0\x90\x80", 4, &code), 0);
 }
 
 static void cuts_where_no_piece_can_span(void **state) {
@@ -72,6 +90,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_valid_text_from_invalid),
         cmocka_unit_test(agrees_with_the_definition_on_all_short_texts),
+        cmocka_unit_test(counts_characters),
         cmocka_unit_test(cuts_where_no_piece_can_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

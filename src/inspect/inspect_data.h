@@ -1,8 +1,6 @@
-/* What ltm_inspect is made of: each adds what it found to `out`, an object that already has "kind" and "path". */
-#ifndef INSPECT_INSPECT_PARTS_H
-#define INSPECT_INSPECT_PARTS_H
-
-#include <stdint.h>
+/* What ltm_inspect shows of data: each adds what it found to `out`, an object that already has "kind" and "path". */
+#ifndef INSPECT_INSPECT_DATA_H
+#define INSPECT_INSPECT_DATA_H
 
 #include <jansson.h>
 

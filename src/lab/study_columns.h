@@ -1,0 +1,55 @@
+/* The columns of results.csv: what ltm sweep writes and ltm report reads. */
+#ifndef LAB_STUDY_COLUMNS_H
+#define LAB_STUDY_COLUMNS_H
+
+#include <stdio.h>
+
+#include "lab/study.h"
+#include "ltm/eval.h"
+
+/* Axes stand behind the seed, scores behind the last. */
+enum {
+    COLUMN_CELL,
+    COLUMN_STATUS,
+    COLUMN_SEED,
+    COLUMN_BUDGET_TOKENS,
+    COLUMN_BUDGET_FLOPS,
+    COLUMN_TOKENS,
+    COLUMN_PARAMETERS,
+    COLUMN_PARAMETERS_WITHOUT_EMBEDDINGS,
+    COLUMN_LATENT_NUMBERS,
+    COLUMN_FORWARD_FLOPS,
+    COLUMN_TOKEN_FLOPS,
+    COLUMN_TRAINING_FLOPS,
+    COLUMN_STEP,
+    COLUMN_SCORED_TOKENS,
+    STUDY_COLUMNS
+};
+
+struct study_row {
+    const struct study_cell *from;
+    struct ltm_cell cell; /* the same, as it is told */
+};
+
+struct study_column {
+    const char *name;
+    bool setting; /* cells that differ in it differ in more than their seed */
+    void (*put)(FILE *file, const struct study_row *row);
+};
+
+extern const struct study_column study_columns[STUDY_COLUMNS];
+
+/* The scores of a corpus: all are losses or the like, each with a column NAME_stderr. */
+enum { STUDY_SCORES = 9 };
+
+struct study_score_column {
+    const char *name;
+    size_t offset; /* of its struct ltm_score in struct ltm_eval_result */
+};
+
+extern const struct study_score_column study_score_columns[STUDY_SCORES];
+
+/* A number out of result.json; nothing where it is none. */
+void study_put_json(FILE *file, const json_t *value);
+
+#endif

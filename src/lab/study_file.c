@@ -1,0 +1,347 @@
+#include "lab/study_file.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/numbers.h"
+#include "config/ini_file.h"
+#include "lab/study_scores.h"
+#include "ltm/names.h"
+
+/* ---- [study] and [budget]: each key once, for who reads, writes and names it ---- */
+
+enum key_kind { KEY_PATH, KEY_INTEGERS, KEY_FLOPS, KEY_COUNT, KEY_COUNT_OR_AUTO, KEY_KEEP };
+
+struct study_key {
+    const char *name;
+    enum key_kind kind;
+    size_t offset;
+    int64_t least; /* of integers */
+};
+
+#define AT(member) offsetof(struct ltm_study, member)
+
+static const struct study_key study_keys[] = {
+    {"study.base", KEY_PATH, AT(base_path), 0},     {"study.dir", KEY_PATH, AT(dir), 0},
+    {"study.seeds", KEY_INTEGERS, AT(seeds), 0},    {"study.corner_seeds", KEY_INTEGERS, AT(corner_seeds), 0},
+    {"study.keep", KEY_KEEP, AT(keep_last), 0},     {"study.threads", KEY_COUNT, AT(threads), 0},
+    {"study.jobs", KEY_COUNT_OR_AUTO, AT(jobs), 0}, {"budget.tokens", KEY_INTEGERS, AT(tokens), 1},
+    {"budget.flops", KEY_FLOPS, AT(flops), 0},
+};
+
+enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
+
+static ltm_status take_count(int *to, const char *name, const char *value, struct ltm_error *error) {
+    int64_t number;
+    if (!number_parse_integer(value, &number) || number < 1 || number > 4096)
+        return fail(error, LTM_INVALID, "%s = \"%.100s\" is not a whole number from 1 to 4096", name, value);
+    *to = (int)number;
+    return LTM_OK;
+}
+
+static ltm_status take_flops(struct value_list *list, const char *name, const char *value, struct ltm_error *error) {
+    struct value_list words = {0};
+    ltm_status status = LTM_OK;
+    value_list_free(list);
+    TRY(value_list_parse(&words, name, value, error));
+    for (size_t i = 0; i < words.count; i++) {
+        char text[NUMBER_TEXT];
+        double number;
+        int64_t integer;
+        const bool whole = number_parse_integer(words.values[i], &integer);
+        if (whole) number = (double)integer;
+        if ((!whole && !number_parse_real(words.values[i], &number)) || !(number >= 1)) {
+            status = fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a number of operations such as 2e13",
+                          name, words.values[i]);
+            goto cleanup;
+        }
+        number_print_real(text, number);
+        if (!value_list_has(list, text)) TRY(value_list_add(list, text, error));
+    }
+cleanup:
+    value_list_free(&words);
+    return status;
+}
+
+static ltm_status take_keep(bool *last, const char *name, const char *value, struct ltm_error *error) {
+    *last = strcmp(value, "last") == 0;
+    if (*last || strcmp(value, "best") == 0) return LTM_OK;
+    return fail(error, LTM_INVALID, "%s = \"%.100s\" is not known; use best or last", name, value);
+}
+
+static ltm_status take_study(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
+    const char *names[STUDY_KEYS];
+    for (int i = 0; i < STUDY_KEYS; i++) {
+        const struct study_key *key = &study_keys[i];
+        void *to = (char *)s + key->offset;
+        names[i] = key->name;
+        if (strcmp(name, key->name) != 0) continue;
+        switch (key->kind) {
+        case KEY_PATH:
+            return study_take_path(to, name, value, error);
+        case KEY_INTEGERS:
+            return value_list_integers(to, name, value, key->least, error);
+        case KEY_FLOPS:
+            return take_flops(to, name, value, error);
+        case KEY_KEEP:
+            return take_keep(to, name, value, error);
+        case KEY_COUNT_OR_AUTO:
+            *(int *)to = LTM_AUTO;
+            return strcmp(value, "auto") == 0 ? LTM_OK : take_count(to, name, value, error);
+        case KEY_COUNT:
+            return take_count(to, name, value, error);
+        }
+    }
+    const char *nearest = ltm_nearest_name(name, names, STUDY_KEYS);
+    return fail(error, LTM_INVALID, "there is no key %.100s%s%s; ltm sweep --help lists them", name,
+                nearest ? "; did you mean " : "", nearest ? nearest : "");
+}
+
+static void print_list(FILE *f, const char *key, const struct value_list *list) {
+    if (list->count == 0) return;
+    fprintf(f, "%s =", key);
+    for (size_t i = 0; i < list->count; i++) fprintf(f, " %s", list->values[i]);
+    fputc('\n', f);
+}
+
+static void print_key(FILE *f, const struct ltm_study *s, const struct study_key *key) {
+    const void *from = (const char *)s + key->offset;
+    const char *name = strchr(key->name, '.') + 1;
+    switch (key->kind) {
+    case KEY_PATH:
+        fprintf(f, "%s = %s\n", name, from == s->base_path ? STUDY_BASE : (const char *)from);
+        break;
+    case KEY_INTEGERS:
+    case KEY_FLOPS:
+        print_list(f, name, from);
+        break;
+    case KEY_KEEP:
+        fprintf(f, "%s = %s\n", name, *(const bool *)from ? "last" : "best");
+        break;
+    case KEY_COUNT_OR_AUTO:
+    case KEY_COUNT:
+        if (*(const int *)from != LTM_AUTO) fprintf(f, "%s = %d\n", name, *(const int *)from);
+        break;
+    }
+}
+
+void study_print(FILE *f, const struct ltm_study *s) {
+    fprintf(f, "# What ltm sweep made of %s\n", s->path);
+    for (int i = 0; i < STUDY_KEYS; i++) {
+        const char *name = study_keys[i].name;
+        const int section = (int)strcspn(name, ".");
+        if (i == 0 || strncmp(name, study_keys[i - 1].name, (size_t)section) != 0)
+            fprintf(f, "%s[%.*s]\n", i ? "\n" : "", section, name);
+        print_key(f, s, &study_keys[i]);
+    }
+    fprintf(f, "\n[axes]\n");
+    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
+    fprintf(f, "\n[scores]\n");
+    study_print_scores(f, s, "\n");
+}
+
+/* ---- [axes] ---- */
+
+/* The parts of "64/2" or "model.dim/model.heads", into `parts`; 0 when there are too many or one is too long. */
+static int split_linked(char parts[STUDY_LINKED][STUDY_NAME], const char *text) {
+    int count = 0;
+    for (const char *at = text;; at++) {
+        const size_t length = strcspn(at, "/");
+        if (count == STUDY_LINKED || length == 0 || length >= STUDY_NAME) return 0;
+        snprintf(parts[count++], STUDY_NAME, "%.*s", (int)length, at);
+        at += length;
+        if (!*at) return count;
+    }
+}
+
+/* Set the keys of `axis` to one of its values, in `config`. */
+static ltm_status set_value(struct ltm_config *config, const struct study_axis *axis, const char *value,
+                            struct ltm_error *error) {
+    char parts[STUDY_LINKED][STUDY_NAME];
+    if (axis->linked == 1) return ltm_config_set(config, axis->keys[0], value, error);
+    if (split_linked(parts, value) != axis->linked)
+        return fail(error, LTM_INVALID, "axes.%.100s has \"%.100s\", which is not %d values with / between them",
+                    axis->name, value, axis->linked);
+    for (int k = 0; k < axis->linked; k++) {
+        ltm_status status = ltm_config_set(config, axis->keys[k], parts[k], error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
+/* Values as the configuration would write them, so that 1k and 1000 are one. */
+static ltm_status take_values(struct study_axis *axis, const char *text, struct ltm_error *error) {
+    struct value_list words = {0};
+    struct ltm_config scratch;
+    size_t length = 0;
+    ltm_status status = LTM_OK;
+    ltm_config_defaults(&scratch);
+    TRY(value_list_parse(&words, axis->name, text, error));
+    for (size_t i = 0; i < words.count; i++) {
+        char value[LTM_PATH_MAX];
+        char all[STUDY_LINKED * LTM_PATH_MAX] = "";
+        size_t used = 0;
+        TRY(set_value(&scratch, axis, words.values[i], error));
+        for (int k = 0; k < axis->linked; k++) {
+            TRY(ltm_config_get(&scratch, axis->keys[k], value, sizeof value, error));
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? "/" : "", value);
+        }
+        length += strlen(all) + 1;
+        if (length > 1900) { /* a line of a file must hold them */
+            status = fail(error, LTM_INVALID, "the values of axes.%.100s are too many for one line; shorten the list",
+                          axis->name);
+            goto cleanup;
+        }
+        if (!value_list_has(&axis->values, all)) TRY(value_list_add(&axis->values, all, error));
+    }
+cleanup:
+    value_list_free(&words);
+    return status;
+}
+
+static ltm_status check_axis_key(const struct ltm_study *s, const struct study_axis *axis, const char *key,
+                                 struct ltm_error *error) {
+    static const char *const set_elsewhere[][2] = {{"run.seed", "study.seeds"},
+                                                   {"run.tokens", "budget.tokens"},
+                                                   {"run.dir", "study.dir"},
+                                                   {"run.threads", "study.threads"}};
+    struct ltm_config scratch;
+    char value[LTM_PATH_MAX];
+    ltm_config_defaults(&scratch);
+    ltm_status status = ltm_config_get(&scratch, key, value, sizeof value, error); /* names the nearest key */
+    if (status != LTM_OK) return status;
+    for (size_t i = 0; i < sizeof set_elsewhere / sizeof *set_elsewhere; i++)
+        if (strcmp(key, set_elsewhere[i][0]) == 0)
+            return fail(error, LTM_INVALID, "%s is no axis; a study has it as %s", key, set_elsewhere[i][1]);
+    if (strncmp(key, "eval.", 5) == 0)
+        return fail(error, LTM_INVALID, "%s is no axis, since it changes no run; set it in [scores]", key);
+    for (int a = 0; a < s->axis_count; a++)
+        for (int k = 0; k < s->axes[a].linked; k++)
+            if (&s->axes[a] != axis && strcmp(s->axes[a].keys[k], key) == 0)
+                return fail(error, LTM_INVALID, "two axes set %s; put all its values into one", key);
+    return LTM_OK;
+}
+
+/* A later setting of the same axis replaces its values. */
+static ltm_status take_axis(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
+    struct study_axis *axis = NULL;
+    for (int a = 0; a < s->axis_count; a++)
+        if (strcmp(s->axes[a].name, name) == 0) axis = &s->axes[a];
+    if (!axis) {
+        if (s->axis_count == STUDY_AXES)
+            return fail(error, LTM_INVALID, "a study has at most %d axes; link keys, or make two studies", STUDY_AXES);
+        axis = &s->axes[s->axis_count];
+        *axis = (struct study_axis){0};
+        snprintf(axis->name, sizeof axis->name, "%s", name);
+        axis->linked = split_linked(axis->keys, name);
+        if (axis->linked == 0)
+            return fail(error, LTM_INVALID, "axes.%.100s is not a key, nor up to %d keys with / between them", name,
+                        STUDY_LINKED);
+        for (int k = 0; k < axis->linked; k++) {
+            ltm_status status = check_axis_key(s, axis, axis->keys[k], error);
+            if (status != LTM_OK) return status;
+        }
+        s->axis_count++;
+    }
+    value_list_free(&axis->values);
+    return take_values(axis, value, error);
+}
+
+/* ---- The file and the settings ---- */
+
+static ltm_status take(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
+    static const char *const sections[] = {"study", "budget", "axes", "scores"};
+    struct ltm_study *s = user;
+    char name[160];
+    snprintf(name, sizeof name, "%s%s%s", section, *section ? "." : "", key);
+    if (strcmp(section, "axes") == 0) return take_axis(s, key, value, error);
+    if (strcmp(section, "scores") == 0) return study_take_score(s, key, value, error);
+    if (strcmp(section, "study") == 0 || strcmp(section, "budget") == 0) return take_study(s, name, value, error);
+    const char *nearest = ltm_nearest_name(section, sections, 4);
+    return fail(
+        error, LTM_INVALID,
+        "a study has no section [%.60s]%s%s%s; it has study, budget, axes and scores, and keys of runs stand in "
+        "its base",
+        section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
+}
+
+/* Whether a setting is the study's own, and then its section and key. */
+static bool of_study(const char *setting, char section[16], char key[STUDY_NAME * STUDY_LINKED]) {
+    const size_t first = strcspn(setting, ".");
+    const size_t name = strcspn(setting, "=");
+    if (first >= 16 || name <= first || name - first >= STUDY_NAME * STUDY_LINKED) return false;
+    snprintf(section, 16, "%.*s", (int)first, setting);
+    snprintf(key, STUDY_NAME * STUDY_LINKED, "%.*s", (int)(name - first - 1), setting + first + 1);
+    return strcmp(section, "study") == 0 || strcmp(section, "budget") == 0 || strcmp(section, "axes") == 0 ||
+           strcmp(section, "scores") == 0;
+}
+
+static ltm_status take_settings(struct ltm_study *s, const char *const *settings, size_t count, bool of_base,
+                                struct ltm_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        char section[16];
+        char key[STUDY_NAME * STUDY_LINKED];
+        const bool own = of_study(settings[i], section, key);
+        ltm_status status = LTM_OK;
+        if (own && !of_base) status = take(s, section, key, strchr(settings[i], '=') + 1, error);
+        if (!own && of_base) status = ltm_config_override(&s->base, settings[i], error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
+/* A path that is relative to the study's file. */
+static ltm_status beside(char out[LTM_PATH_MAX], const char *study, const char *path, struct ltm_error *error) {
+    const char *slash = strrchr(study, '/');
+    char folder[LTM_PATH_MAX];
+    if (*path == '/' || !slash) {
+        snprintf(out, LTM_PATH_MAX, "%s", path);
+        return LTM_OK;
+    }
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - study) + 1, study);
+    return path_join(out, LTM_PATH_MAX, folder, path, error);
+}
+
+/* runs/NAME for …/NAME.ini */
+static void default_dir(char dir[LTM_PATH_MAX], const char *path) {
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    snprintf(dir, LTM_PATH_MAX, "runs/%.*s", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
+}
+
+ltm_status study_read(struct ltm_study *s, const char *path, const char *const *settings, size_t count,
+                      struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char base[LTM_PATH_MAX];
+    char seed[NUMBER_TEXT];
+    *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO, .limit = LTM_AUTO, .draws = LTM_AUTO, .samples = LTM_AUTO};
+    if (strlen(path) >= LTM_PATH_MAX - 300) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
+    strcpy(s->path, path);
+    TRY(ini_file_read(path, take, s, error));
+    TRY(take_settings(s, settings, count, false, error));
+    if (!s->base_path[0]) {
+        status = fail(error, LTM_INVALID, "%.300s does not name its base; add base = CONFIG.ini to [study]", path);
+        goto cleanup;
+    }
+    TRY(beside(base, path, s->base_path, error));
+    strcpy(s->base_path, base);
+    if (!s->dir[0]) default_dir(s->dir, path);
+    ltm_config_defaults(&s->base);
+    if (!file_exists(base)) {
+        status = fail(error, LTM_IO,
+                      "there is no file %.300s, which study.base of %.300s names (relative to that file)", base, path);
+        goto cleanup;
+    }
+    TRY(ltm_config_load(&s->base, base, error));
+    TRY(take_settings(s, settings, count, true, error));
+    if (s->seeds.count == 0) {
+        snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->base.run.seed);
+        TRY(value_list_add(&s->seeds, seed, error));
+    }
+cleanup:
+    return status;
+}

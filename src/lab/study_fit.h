@@ -1,0 +1,13 @@
+/* The fit of a study's scores, on its page. */
+#ifndef LAB_STUDY_FIT_H
+#define LAB_STUDY_FIT_H
+
+#include "lab/report_page.h"
+#include "lab/study_table.h"
+
+/* The fit of the first score: in words, its forms, constants, residuals and curves of equal compute. That none is possible is
+ * said on the page. */
+ltm_status study_fit(struct report *report, const struct study_table *table, const struct study_score *score,
+                     struct ltm_error *error);
+
+#endif
