@@ -105,8 +105,7 @@ struct ltm_config {
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */
         int precision;    /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
-        int on_nonfinite; /* enum ltm_optimiser { LTM_OPTIMISER_ADAMW };
-enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
+        int on_nonfinite; /* enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
         int eval_every, eval_sequences,
             checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
     } run;

@@ -16,7 +16,8 @@ const char *ltm_status_text(ltm_status code) {
     return "unknown status";
 }
 
-static void write_message(struct ltm_error *error, ltm_status code, const char *format, va_list arguments) {
+__attribute__((format(printf, 3, 0))) static void write_message(struct ltm_error *error, ltm_status code,
+                                                                const char *format, va_list arguments) {
     /* Names and values out of files stand in messages, which end on a terminal. Parts may be of the record's own message. */
     char text[sizeof error->message];
     vsnprintf(text, sizeof text, format, arguments);

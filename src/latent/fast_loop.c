@@ -13,7 +13,7 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct lt
     float **arrays[] = {&loop->mu, &loop->logvar, &loop->noise, &loop->z, &loop->dz};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
     for (int k = 0; k < fast_method_arrays(config); k++) loop->kept[k] = ARENA_TAKE(arena, float, all);
-    loop->nll = ARENA_TAKE(arena, float, G * T);
+    loop->nll = ARENA_TAKE(arena, float, (G * T));
     loop->start = ARENA_TAKE(arena, double, G);
     loop->diverged = ARENA_TAKE(arena, bool, G);
 }

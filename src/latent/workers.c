@@ -37,7 +37,7 @@ ltm_status workers_create(struct workers *workers, const struct decoder *decoder
         const ltm_status made = worker_create(&workers->each[i], decoder, fast, group, length, gradients, &mine);
         if (made == LTM_OK) continue;
 #pragma omp critical(workers_create)
-        if (status == LTM_OK) status = fail(error, made, "%s", mine.message);
+        if (status == LTM_OK) status = fail_with(error, &mine);
     }
     if (status != LTM_OK) workers_free(workers);
     return status;

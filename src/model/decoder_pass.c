@@ -33,7 +33,7 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     size_t turn = 0;
     for (int b = 0; b < plan->table.block_count; b++)
         if (in_one_go(plan, b) && block_size(&blocks[b]) > largest) largest = block_size(&blocks[b]);
-    float *rotating = ARENA_TAKE(arena, float, largest *buffers);
+    float *rotating = ARENA_TAKE(arena, float, (largest * buffers));
     for (int b = plan->table.block_count - 1; b >= 0; b--) {
         const bool apart = !in_one_go(plan, b);
         float *dw = apart ? ARENA_TAKE(arena, float, block_size(&blocks[b])) : NULL;
@@ -213,7 +213,7 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
 }
 
 ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error) {
-    return pass->failed.code == LTM_OK ? LTM_OK : fail(error, pass->failed.code, "%s", pass->failed.message);
+    return pass->failed.code == LTM_OK ? LTM_OK : fail_with(error, &pass->failed);
 }
 
 static void fill_nan(float *x, size_t n) {

@@ -38,8 +38,8 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     s->ab = ARENA_TAKE(kept, float, 2 * R * F);
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->dx = ARENA_TAKE(scratch, float, shape_floats(shape));
-    s->s = ARENA_TAKE(scratch, float, R *F);
-    s->ds = ARENA_TAKE(scratch, float, R *F);
+    s->s = ARENA_TAKE(scratch, float, (R * F));
+    s->ds = ARENA_TAKE(scratch, float, (R * F));
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,

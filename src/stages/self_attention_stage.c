@@ -61,13 +61,13 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     const size_t R = (size_t)shape_rows(shape);
     const size_t width = (size_t)qkv_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
-    s->qkv = ARENA_TAKE(kept, float, R *width);
+    s->qkv = ARENA_TAKE(kept, float, (R * width));
     s->att = ARENA_TAKE(kept, float, shape_floats(shape));
     s->lse = ARENA_TAKE(kept, float, R *(size_t)shape->config->heads);
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->dx = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->datt = ARENA_TAKE(scratch, float, shape_floats(shape));
-    s->dqkv = ARENA_TAKE(scratch, float, R *width);
+    s->dqkv = ARENA_TAKE(scratch, float, (R * width));
     s->attention = ARENA_TAKE(scratch, float, self_attention_scratch(&attention));
 }
 

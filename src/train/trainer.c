@@ -196,8 +196,8 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     const int threads = trainer->config.run.threads;
     ltm_status status = trainer_gradient(trainer, done, error);
     if (status != LTM_OK || done->fault.kind) return status;
-    optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total, &trainer->decoder->plan.table,
-                     c, done->lr, clip_scale(c, done->grad_norm), threads);
+    optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total,
+                     &trainer->decoder->plan.table, c, done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
 }

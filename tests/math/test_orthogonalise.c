@@ -52,7 +52,8 @@ static void check(int rows, int columns) {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
             const double want = expected[i * columns + j];
-            if (!(fabs((double)x[i * columns + j] - want) <= 2e-4) || !(fabs((double)turned[j * rows + i] - want) <= 2e-4))
+            if (!(fabs((double)x[i * columns + j] - want) <= 2e-4) ||
+                !(fabs((double)turned[j * rows + i] - want) <= 2e-4))
                 fail_msg("%d x %d, entry %d, %d: %g and, transposed, %g, not %g", rows, columns, i, j,
                          (double)x[i * columns + j], (double)turned[j * rows + i], want);
         }

@@ -69,7 +69,8 @@ static struct counted count(const struct ltm_model_config *config) {
 }
 
 static void equal(const char *what, double got, double expected) {
-    if (!(fabs(got - expected) <= 1e-9 * expected)) fail_msg("%s: %.1f operations a token, not %.1f", what, got, expected);
+    if (!(fabs(got - expected) <= 1e-9 * expected))
+        fail_msg("%s: %.1f operations a token, not %.1f", what, got, expected);
 }
 
 /* With one block of 64 queries all 64 · 64 pairs are computed, where a token sees (64 + 1) / 2 on average; its backward pass makes the
