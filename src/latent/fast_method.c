@@ -9,7 +9,7 @@ static const struct fast_method *const rows[] = {
     [LTM_FAST_LANGEVIN] = &method_langevin,
 };
 
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const struct fast_method *fast_method_of(const struct ltm_fast_config *config) { return rows[config->method]; }
 

@@ -60,7 +60,8 @@ static void step(struct fast_fit *fit) {
 }
 
 static void finish(struct fast_fit *fit) {
-    const float m = (float)(fit->config->steps - fit->config->steps / 2); /* visits */
+    const int first = fit->config->steps / 2;
+    const float m = (float)(fit->config->steps - first); /* visits */
     const float all = (float)PRIOR_VISITS + m - 1;
     const float least = (float)PRIOR_VISITS / all;
     for (size_t i = 0; i < fit->n; i++) {

@@ -272,6 +272,7 @@ ltm_status bf16_weight_pack(struct bf16_weight *weight, enum bf16_orientation or
 /* ---- Products ---- */
 
 struct bf16_call {
+    struct bf16_call *next;
     struct bf16_product product;
     dnnl_primitive_t primitive;
     dnnl_memory_t a, b, c, scratch; /* b of a weight's gradient; other products have the packed weight's own */
@@ -279,10 +280,8 @@ struct bf16_call {
 
 struct bf16_work {
     dnnl_stream_t stream;
-    struct bf16_call **made; /* [count], each where it stays */
-    int count;
-    int room;
-    void *buffers[3]; /* operands A and B, scratch; grown while products are made */
+    struct bf16_call *made; /* the first of a list */
+    void *buffers[3];       /* operands A and B, scratch; grown while products are made */
     size_t bytes[3];
 };
 
@@ -314,18 +313,20 @@ static void made_free(struct bf16_call *made) {
 
 void bf16_work_free(struct bf16_work *work) {
     if (!work) return;
-    for (int i = 0; i < work->count; i++) made_free(work->made[i]);
+    for (struct bf16_call *next, *made = work->made; made; made = next) {
+        next = made->next;
+        made_free(made);
+    }
     for (int i = 0; i < 3; i++) free(work->buffers[i]);
     dnnl_stream_destroy(work->stream);
-    free(work->made);
     free(work);
 }
 
 static struct bf16_call *find(const struct bf16_work *work, const struct bf16_product *p) {
-    for (int i = 0; i < work->count; i++) {
-        const struct bf16_product *q = &work->made[i]->product;
+    for (struct bf16_call *made = work->made; made; made = made->next) {
+        const struct bf16_product *q = &made->product;
         if (q->rows == p->rows && q->out == p->out && q->in == p->in && q->kind == p->kind && q->add == p->add)
-            return work->made[i];
+            return made;
     }
     return NULL;
 }
@@ -366,16 +367,6 @@ static bool new_operand(dnnl_memory_t *memory, const_dnnl_primitive_desc_t descr
     return wanted && dnnl_memory_create(memory, wanted, engine, DNNL_MEMORY_NONE) == dnnl_success;
 }
 
-static bool make_room(struct bf16_work *work) {
-    const int room = work->room ? 2 * work->room : 16;
-    if (work->count < work->room) return true;
-    struct bf16_call **longer = realloc(work->made, (size_t)room * sizeof *longer);
-    if (!longer) return false;
-    work->made = longer;
-    work->room = room;
-    return true;
-}
-
 static bool make(struct bf16_call *made, struct bf16_work *work, const_dnnl_primitive_desc_t description) {
     const struct bf16_product *p = &made->product;
     const layout_view scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
@@ -402,14 +393,15 @@ ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, s
                     product.rows, product.out, product.in);
     made = calloc(1, sizeof *made);
     if (made) made->product = product;
-    const bool good = made && make(made, work, description) && make_room(work);
+    const bool good = made && make(made, work, description);
     dnnl_primitive_desc_destroy(description);
     if (!good) {
         made_free(made);
         return fail(error, LTM_MEMORY, "out of memory for products of %d rows with weights of %d x %d in bf16",
                     product.rows, product.out, product.in);
     }
-    work->made[work->count++] = made;
+    made->next = work->made;
+    work->made = made;
     *call = made;
     return LTM_OK;
 }

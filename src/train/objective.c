@@ -7,7 +7,7 @@ static const struct objective *const rows[] = {
     [LTM_OBJECTIVE_IWAE] = &objective_iwae,
 };
 
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const struct objective *objective_of(const struct ltm_config *config) { return rows[config->slow.objective]; }
 

@@ -12,7 +12,7 @@ static const struct optimiser_kind *const rows[] = {
     [LTM_OPTIMISER_ADAMW] = &optimiser_adamw,
 };
 
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 const struct optimiser_kind *optimiser_kind_of(const struct ltm_slow_config *config) { return rows[config->optimiser]; }
 
