@@ -46,7 +46,7 @@ unpack() {
     folder=$1
     shift
     for program in apt-get dpkg-deb; do
-        command -v $program >/dev/null || stop "the program $program is not there; this recipe takes its text from Debian's packages"
+        command -v $program >/dev/null || stop "the program $program is not there; the text comes from Debian's packages"
     done
     apt-cache depends "$@" | awk '
         /^[^ ]/ { if (name) print name, package; name = package = $1 }

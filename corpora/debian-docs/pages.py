@@ -24,7 +24,8 @@ MOST_FOREIGN = 0.05
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 LISTS = {"ul", "ol", "dl"}
-PARAGRAPHS = LISTS | {"h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "blockquote", "table", "figure", "caption", "figcaption"}
+PARAGRAPHS = LISTS | {"h1", "h2", "h3", "h4", "h5", "h6", "p", "pre", "blockquote", "table", "figure", "caption",
+                      "figcaption"}
 LINES = {"div", "section", "article", "main", "tr", "dt", "dd", "li", "br", "hr", "center", "address", "details", "summary"}
 
 # What is left out: elements by tag, by id, by class and, for what stands within a line, by class.
@@ -32,15 +33,15 @@ LEFT_OUT_TAGS = {"script", "style", "head", "nav", "header", "footer", "aside", 
                  "template", "iframe", "object"}
 LEFT_OUT_IDS = {"toc", "footer", "page-header", "quickview", "comments_section", "tocframe", "hd", "ft"}
 LEFT_OUT_CLASSES = set("""
-    navheader navfooter docnav nav nav_table toc contents shortcontents local-toc toctree-wrapper sphinxsidebar related footer header
-    breadcrumbs linenos indextable index genindex printindex menu mainmenu submenu searchmenu tagline section-toc mini-toc
-    detailmenu menu-comment nav-panel toplang bottomlang fancy_toc legalnotice copyright authorgroup revhistory
+    navheader navfooter docnav nav nav_table toc contents shortcontents local-toc toctree-wrapper sphinxsidebar related footer
+    header breadcrumbs linenos indextable index genindex printindex menu mainmenu submenu searchmenu tagline section-toc
+    mini-toc detailmenu menu-comment nav-panel toplang bottomlang fancy_toc legalnotice copyright authorgroup revhistory
     list-of-figures list-of-tables list-of-examples
 """.split())
 LEFT_OUT_WITHIN_LINES = {"headerlink", "viewcode-link", "copiable-anchor", "copiable-link", "MAC", "producttitle"}
-BOILERPLATE = re.compile(r"(This page last modified on|This document was generated on|Download the ebook|main help file$|Zsh version"
-                         r"|top - main help file|Vim documentation: |Part of the git\(1\) suite|Categories: |Please support us!"
-                         r"|Title: \[|\[?(Source: |source\]$)).{0,80}$")
+BOILERPLATE = re.compile(r"This page last modified on |This document was generated on|Download the ebook$|main help file$"
+                         r"|top - main help file|Vim documentation: |Part of the git\(1\) suite|GIT$|Categories: |Zsh version"
+                         r"|Copyright: see|(- )?Copyright (\u00a9|\([Cc]\)) |Permission is granted to (make|copy) ")
 # Where the main part of a page begins: the first of these that the page has.
 MAIN = [("role", "main"), ("class", "yui-b"), ("tag", "main"), ("tag", "article"), ("id", "DisplayArea"), ("tag", "body")]
 
@@ -66,7 +67,7 @@ class Page(HTMLParser):
         self.out = []
         self.line = []  # pieces of the line begun
         self.breaks = 0  # line ends before the next line
-        self.lists = []  # those open: [next number or 0, where it began in out, characters, linked characters]
+        self.lists = []  # those open: [next number or 0, where it began in out, characters, linked characters, indent]
         self.indent = 0
         self.pre = self.cells = self.links = 0
         self.characters = self.linked = 0
@@ -118,7 +119,7 @@ class Page(HTMLParser):
         elif tag in LINES:
             self.end_line(1)
         if tag in LISTS:
-            self.lists.append([1 if tag == "ol" else 0, len(self.out), self.characters, self.linked])
+            self.lists.append([1 if tag == "ol" else 0, len(self.out), self.characters, self.linked, self.indent])
             self.indent += tag != "dl"
         elif tag in {"td", "th"}:
             self.line.append(" | " if self.cells else "")
@@ -131,8 +132,8 @@ class Page(HTMLParser):
             pass
         elif tag == "pre":
             self.pre = 1
-        elif tag == "dd":
-            self.indent += 1
+        elif tag in {"dt", "dd"} and self.lists:
+            self.indent = self.lists[-1][4] + (tag == "dd")
         elif tag == "li":
             self.marker = "- "
             if self.lists and self.lists[-1][0]:
@@ -163,14 +164,13 @@ class Page(HTMLParser):
             self.end_line(1)
         if tag == "pre":
             self.pre = 0
-        elif tag == "dd" and not self.cells:
-            self.indent = max(self.indent - 1, 0)
+        elif tag == "dd" and self.lists and not self.cells:
+            self.indent = self.lists[-1][4]
         elif tag == "a":
             self.links = 0
         elif tag in LISTS and self.lists:
-            self.indent = max(self.indent - (tag != "dl"), 0)
             self.marker = ""
-            _, began, characters, linked = self.lists.pop()
+            _, began, characters, linked, self.indent = self.lists.pop()
             if self.linked - linked > 0.9 * (self.characters - characters):
                 del self.out[began:]  # a list of links
 

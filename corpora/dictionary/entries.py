@@ -28,14 +28,16 @@ DIGITS = {c: i for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 MARKS = {"=": "\u0304", "-": "\u0304", "^": "\u0302", "~": "\u0303", "'": "\u0301", "`": "\u0300", '"': "\u0308", ",": "\u0327",
          "um": "\u0308", "acute": "\u0301", "grave": "\u0300", "cir": "\u0302", "tilde": "\u0303", "mac": "\u0304",
          "cedil": "\u0327", "ced": "\u0327", "breve": "\u0306", "dot": "\u0307", "ring": "\u030a", "sl": "\u0304"}
-LETTERS = {"ae": "\u00e6", "AE": "\u00c6", "oe": "\u0153", "OE": "\u0152", "deg": "\u00b0", "th": "\u00fe", "thorn": "\u00fe", "ng": "ng", "add": "a", ".a": "\u0227", ".r": "r", "*a": "a",
-           "alpha": "\u03b1", "beta": "\u03b2", "phi": "\u03c6", "eth": "\u00f0",
-           "edh": "\u00f0", "pound": "\u00a3", "root": "\u221a", "frac12": "\u00bd", "frac14": "\u00bc", "'e": "\u00e9", "mdash": "\u2014",
-           "sect": "\u00a7", "times": "\u00d7", "yogh": "\u021d", "asl": "a", "esl": "e", "isl": "i", "osl": "o", "usl": "u",
-           "~n": "\u00f1", "hand": "", "\\'95": "", "\\'d8": "", "\\'bd": ""}
+LETTERS = {"ae": "\u00e6", "AE": "\u00c6", "oe": "\u0153", "OE": "\u0152", "deg": "\u00b0", "th": "\u00fe", "thorn": "\u00fe",
+           "ng": "ng", "add": "a", ".a": "\u0227", ".r": "r", "*a": "a", "alpha": "\u03b1", "beta": "\u03b2", "phi": "\u03c6",
+           "eth": "\u00f0", "edh": "\u00f0", "pound": "\u00a3", "root": "\u221a", "frac12": "\u00bd", "frac14": "\u00bc",
+           "'e": "\u00e9", "mdash": "\u2014", "sect": "\u00a7", "times": "\u00d7", "yogh": "\u021d", "asl": "a", "esl": "e",
+           "isl": "i", "osl": "o", "usl": "u", "~n": "\u00f1", "hand": "", "\\'95": "", "\\'d8": "", "\\'bd": ""}
 # A mark of the source, and the name of the next entry where it stands behind the mark.
-SOURCE = re.compile(r"\s*\[[^\[\]]*\b(?:1913 (?:Webster|Suppl)|Webster(?: 1913)? Suppl|Webster 1913|WordNet|PJC|Century Dict|RHUD|MW10|RH|JMC"
-                    r"|AS|CD|BAR|Encyc\. Brit|Webst\. ?Suppl)\b[^\[\]]*\](?: [\w' -]+$)?", re.M)
+SOURCE = re.compile(r"\s*\[(?:[^\[\]]*\b(?:1913 (?:Webster|Suppl)|Webster(?: 1913)? Suppl|Webster 1913|WordNet|PJC|Century Dict"
+                    r"|RHUD|MW10|Encyc\. Brit)\b[^\[\]]*|RH|RDH|JMC|AS|CD|BAR)\](?: [\w' -]+$)?", re.M)
+FORMS = re.compile(r"\[(?:imp|pl|p|compar)\.[^\[\]]*\]", re.I)  # [imp. & p. p. Climbed (kl[=i]md); ...]
+DERIVED = re.compile(r"(?<=-- )[A-Z][A-Za-z]*[\"*`][\w\"*`'-]*")  # -- Mock"er*y, n.
 
 
 def number(text):
@@ -67,8 +69,8 @@ def cleaned(text):
     text = re.sub(r" ?\\[^\\\n]*\\(?=[\s,;(]|$)", "", text)  # \Lar"i*at\
     text = re.sub(r'\A([^\n(\[]*?) \((?:[^()]|\([^()]*\)){1,80}?\)(?=,| (?:n|a|v|adv)\.)', r"\1", text)  # (l[a^]r"[i^]*[a^]t)
     text = re.sub(r"\[([^\s\[\]]{2,7})\]", letter, text)
-    text = re.sub(r"\[(?:imp|pl|p|compar)\.[^\[\]]*\]", lambda forms: re.sub(r"\s\([^()]*\)", "", forms.group()), text, flags=re.I)
-    text = re.sub(r"(?<=-- )[A-Z][A-Za-z]*[\"*`][\w\"*`'-]*", lambda word: re.sub(r"[\"*`]", "", word.group()), text)  # -- Mock"er*y, n.
+    text = FORMS.sub(lambda forms: re.sub(r"\s\([^()]*\)", "", forms.group()), text)
+    text = DERIVED.sub(lambda word: re.sub(r"[\"*`]", "", word.group()), text)
     text = text.replace("{", "").replace("}", "").replace(SEPARATOR, "")
     text = re.sub(r"[\u2560-\u256c]|\[\?\]|<[/\w]+>", "", text)
     lines = []
