@@ -41,7 +41,7 @@ LEFT_OUT_CLASSES = set("""
 LEFT_OUT_WITHIN_LINES = {"headerlink", "viewcode-link", "copiable-anchor", "copiable-link", "MAC", "producttitle"}
 BOILERPLATE = re.compile(r"This page last modified on |This document was generated on|Download the ebook$|main help file$"
                          r"|top - main help file|Vim documentation: |Part of the git\(1\) suite|GIT$|Categories: |Zsh version"
-                         r"|Copyright: see|(- )?Copyright (\u00a9|\([Cc]\)) |Permission is granted to (make|copy) ")
+                         r"|Apache > |Copyright: see|(- )?Copyright (\u00a9|\([Cc]\)) |Permission is granted to (make|copy) ")
 # Where the main part of a page begins: the first of these that the page has.
 MAIN = [("role", "main"), ("class", "yui-b"), ("tag", "main"), ("tag", "article"), ("id", "DisplayArea"), ("tag", "body")]
 
