@@ -78,7 +78,8 @@ int byte_of(const std::string &piece) { return static_cast<int>(std::strtol(piec
 
 void fill_tables(struct ltm_tokenizer *tokenizer) {
     const auto &processor = tokenizer->processor;
-    int vocab = processor.GetPieceSize(), found = 0;
+    int vocab = processor.GetPieceSize();
+    int found = 0;
     for (int &id : tokenizer->byte_ids) id = -1;
     for (int id = 0; id < vocab; id++) {
         const std::string &piece = processor.IdToPiece(id);
@@ -270,7 +271,8 @@ ltm_status ltm_tokenizer_encode(const struct ltm_tokenizer *tokenizer, const cha
 
 ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int32_t *ids, size_t count, char **text,
                                 size_t *bytes, struct ltm_error *error) {
-    size_t size = 0, vocab = tokenizer->bytes.size();
+    size_t size = 0;
+    size_t vocab = tokenizer->bytes.size();
     *text = nullptr;
     *bytes = 0;
     for (size_t i = 0; i < count; i++) {

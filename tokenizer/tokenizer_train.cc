@@ -124,7 +124,8 @@ long number_after(const std::string &message, const char *mark) {
 
 ltm_status fail_training(const struct ltm_tokenizer_train_options &options, const std::string &message,
                          struct ltm_error *error) {
-    long most = number_after(message, "to a value <= "), least = -1;
+    long most = number_after(message, "to a value <= ");
+    long least = -1;
     if (most > 0)
         return fail(error, LTM_INVALID, "the text holds too little for a vocabulary of %d; %ld would do, or more text",
                     options.vocab, most);
