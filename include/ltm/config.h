@@ -27,7 +27,7 @@ enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
-enum ltm_optimiser { LTM_OPTIMISER_ADAMW };
+enum ltm_optimiser { LTM_OPTIMISER_ADAMW, LTM_OPTIMISER_MUON };
 enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
@@ -67,6 +67,8 @@ struct ltm_slow_config {
     double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
+    double matrix_lr; /* muon: peak rate of the matrices of hidden layers, under the schedule of lr */
+    double momentum;  /* … and what of its running mean of gradients a step keeps */
     double clip;      /* largest global norm of the gradient; 0 = none */
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */
@@ -105,8 +107,7 @@ struct ltm_config {
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */
         int precision;    /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
-        int on_nonfinite; /* enum ltm_optimiser { LTM_OPTIMISER_ADAMW };
-enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
+        int on_nonfinite; /* enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
         int eval_every, eval_sequences,
             checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
     } run;

@@ -22,5 +22,6 @@ ltm_status objective_check(const struct ltm_config *config, struct ltm_error *er
 
 /* slow.optimizer, in train/optimiser.c. */
 struct choice optimiser_choice(int i);
+ltm_status optimiser_check(const struct ltm_config *config, struct ltm_error *error);
 
 #endif

@@ -75,7 +75,8 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
-    const ltm_status status = objective_check(c, error);
+    ltm_status status = optimiser_check(c, error);
+    if (status == LTM_OK) status = objective_check(c, error);
     if (status != LTM_OK) return status;
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",

@@ -10,17 +10,22 @@
 
 static const char format_name[] = "ltm-1";
 
+void weight_describe(struct safetensors_tensor *tensor, char name[64], const struct weight *w, const char *prefix,
+                     const float *data) {
+    snprintf(name, 64, "%s%s", prefix, w->name);
+    *tensor = (struct safetensors_tensor){.name = name,
+                                          .type = SAFETENSORS_F32,
+                                          .rank = w->rank,
+                                          .shape = {w->rows, w->columns},
+                                          .bytes = weight_size(w) * sizeof(float),
+                                          .data = data};
+}
+
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        snprintf(names[i], sizeof names[i], "%s%s", prefix, w->name);
-        tensors[i] = (struct safetensors_tensor){.name = names[i],
-                                                 .type = SAFETENSORS_F32,
-                                                 .rank = w->rank,
-                                                 .shape = {w->rows, w->columns},
-                                                 .bytes = weight_size(w) * sizeof(float),
-                                                 .data = array ? array + w->offset : NULL};
+        weight_describe(&tensors[i], names[i], w, prefix, array + w->offset);
     }
 }
 

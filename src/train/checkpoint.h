@@ -1,6 +1,6 @@
 /* Checkpoints: a run's folder holds checkpoints/step-00000100/ … and two links, `best` and `last`.
  *
- * Each is complete: model.safetensors, optimizer.safetensors (first.NAME and second.NAME, the moments), tokenizer.model where there
+ * Each is complete: model.safetensors, optimizer.safetensors (train/moments_file.h), tokenizer.model where there
  * is one, and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
  * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum.
  *

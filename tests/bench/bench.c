@@ -125,7 +125,8 @@ static struct rig new_rig(const struct named_config *config, int threads, bool i
     weights_initialise(rig.decoder->weights, &rig.decoder->plan.table, 1, 1);
     if (in_bf16) must(decoder_use_bf16(rig.decoder, &error), &error);
     must(decoder_pack(rig.decoder, threads, &error), &error);
-    must(workers_create(&rig.workers, rig.decoder, NULL, threads, rig.group, config->model.sequence, 1, &error), &error);
+    must(workers_create(&rig.workers, rig.decoder, NULL, threads, rig.group, config->model.sequence, 1, &error),
+         &error);
     rig.gradient = calloc(rig.decoder->plan.table.size, sizeof *rig.gradient);
     const size_t rows = (size_t)rig.group * (size_t)config->model.sequence;
     for (int i = 0; i < threads; i++) {
@@ -166,14 +167,15 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct ltm_config c;
     struct ltm_error error;
     struct optimiser_shards shards;
-    must(optimiser_shards_create(&shards, &rig->decoder->plan.table, 1, 0, &error), &error);
+    must(optimiser_shards_create(&shards, &rig->decoder->plan.table, false, 1, 0, &error), &error);
     float *gradient = calloc(shards.own, sizeof(float));
     struct optimiser slow;
     ltm_config_defaults(&c);
-    must(optimiser_create(&slow, &c.slow, &shards, &error), &error);
+    must(optimiser_create(&slow, &c.slow, &rig->decoder->plan.table, &shards, rig->threads, &error), &error);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
-        optimiser_update(&slow, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1, rig->threads);
+        optimiser_update(&slow, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1,
+                         rig->threads);
         *optimiser = seconds_now() - began;
         must(decoder_pack(rig->decoder, rig->threads, &error), &error);
         *packing = seconds_now() - began - *optimiser;

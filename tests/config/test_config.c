@@ -56,7 +56,7 @@ static void choices_are_those_that_can_be_set(void **state) {
         const char *key;
         int count;
         bool explained; /* value by value: a row of a table */
-    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 1, true},
+    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 2, true},
                    {"fast.schedule", 2, false}, {"run.precision", 3, false}, {"fast.steps", 0, false},
                    {"no.key", 0, false}};
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
@@ -186,7 +186,7 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("fast.method=sgd", "use adam or natural or langevin");
     assert_refused("fast.noise=old", "use fresh or fixed");
     assert_refused("slow.objective=map", "use elbo or iwae");
-    assert_refused("slow.optimizer=sgd", "use adamw");
+    assert_refused("slow.optimizer=sgd", "use adamw or muon");
     assert_refused("data.corpus=a\nb", "a control character");
     assert_refused("data.corpus= a", "a space");
     assert_refused("data.corpus=a ;b", "comment");
@@ -221,6 +221,9 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");
     assert_check("slow.lr_min=1", "slow.lr_min = 1 is above slow.lr");
     assert_check("slow.beta2=1", "slow.beta2 = 1");
+    assert_check("slow.optimizer=muon slow.momentum=1", "slow.momentum = 1 would never take a gradient in");
+    assert_check("slow.optimizer=muon slow.lr=0", "under the schedule of slow.lr, which is 0");
+    assert_check("slow.momentum=1 slow.matrix_lr=0", NULL); /* adamw has neither */
     assert_check("slow.group=17", "slow.group = 17 is more than slow.batch = 16");
     assert_check("eval.split=test", "use heldout or train");
     assert_check("latent.count=0 model.kv_heads=1 model.window=1 fast.steps=0", NULL);

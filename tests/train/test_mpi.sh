@@ -52,6 +52,18 @@ holds 'four processes: the bits of one' alike 4 1 one
 holds 'parts of several groups, over two processes: the bits of one' alike 2 2 one-parts slow.parts=3
 holds 'parts of several groups, over three processes: the bits of one' alike 3 1 one-parts slow.parts=3
 
+muon=(slow.optimizer=muon)
+"${train[@]}" "${muon[@]}" run.dir=one-muon >/dev/null 2>&1
+holds 'muon over two processes: the bits of one' alike 2 2 one-muon "${muon[@]}"
+holds 'muon over three processes: the bits of one' alike 3 1 one-muon "${muon[@]}"
+resumed_muon() { # the checkpoint before the last, gone on with by three processes
+    cp -r one-muon muon-resumed
+    rm -r muon-resumed/checkpoints/step-00000008
+    run on 3 "${train[@]}" "${muon[@]}" run.dir=muon-resumed
+    [ "$code" = 0 ] && grep -q 'resuming .* at slow step 4' err && same one-muon muon-resumed || { cat err; return 1; }
+}
+holds 'three processes go on with what one began with muon, to the same bits' resumed_muon
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

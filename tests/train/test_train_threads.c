@@ -200,6 +200,29 @@ static void bits_do_not_depend_on_threads(void **state) {
     }
 }
 
+/* What one thread takes alone, and whose state is of two kinds. */
+static void with_muon_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+    (void)state;
+    struct ltm_config one = tiny("muon-one-thread");
+    char said[4096];
+    one.slow.optimiser = LTM_OPTIMISER_MUON;
+    one.run.threads = 1;
+    train_whole(&one);
+    for (int threads = 2; threads <= 4; threads++) {
+        char name[32];
+        snprintf(name, sizeof name, "muon-threads-%d", threads);
+        struct ltm_config many = tiny(name);
+        many.slow.optimiser = LTM_OPTIMISER_MUON;
+        many.run.threads = threads;
+        assert_int_equal(train(&many, (struct child){.kill_at = 2 + 2 * threads}, NULL, 0), -1);
+        train_whole(&many);
+        resume_check(&one, &many);
+    }
+    one.slow.optimiser = LTM_OPTIMISER_ADAMW;
+    assert_int_equal(train(&one, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "began with slow.optimizer = muon, now it is adamw"));
+}
+
 /* Trains in bf16, or skips the test where that is said not to be possible. */
 static void train_in_bf16(struct ltm_config *config) {
     char said[4096];
@@ -437,6 +460,7 @@ static void without_latents_the_plain_decoder_trains(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
         cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
         cmocka_unit_test(a_resumed_run_keeps_its_precision),
         cmocka_unit_test(without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence),
