@@ -70,7 +70,7 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
 static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error) {
     const struct ltm_slow_config *s = &c->slow;
     if (s->lr_min != LTM_AUTO && s->lr_min > s->lr)
-        return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, a tenth of it", s->lr_min,
+        return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, or at most that", s->lr_min,
                     s->lr);
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
@@ -143,7 +143,7 @@ cleanup:
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
     config->slow.group = slow_group(config);
-    if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
+    if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = slow_schedule_least(&config->slow);
     if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
     if (config->fast.lr == LTM_AUTO) config->fast.lr = fast_method_rate(&config->fast);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;

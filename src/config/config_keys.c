@@ -65,7 +65,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "parts of a batch that processes send the gradient's sums of: fewer send less; 0 = each group is one")           \
     X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "what steps the decoder's weights")         \
     X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
-    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                      \
+    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10, or 0 if not cosine")  \
+    X("slow.schedule", slow.schedule, CHOICE(slow_schedule_choice), "cosine", "of that rate, behind the warm-up")      \
+    X("slow.decay", slow.decay, REAL(0, 1), "0.4", "wsd: share of all slow steps in which the rate falls")             \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
     X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                         \
     X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \

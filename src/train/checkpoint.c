@@ -220,7 +220,7 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
-    TRY(resume_check(&before, config, error));
+    TRY(resume_check(&before, config, json_integer_value(json_object_get(root, "step")), error));
     TRY(check_step(root, weights, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));

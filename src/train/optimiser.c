@@ -98,14 +98,6 @@ double gradient_norm(const double *sums, const struct optimiser_shards *shards) 
     return sqrt(total);
 }
 
-double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps) {
-    if (step < config->warmup) return config->lr * (double)(step + 1) / config->warmup;
-    if (steps <= config->warmup) return config->lr;
-    const double least = config->lr_min == LTM_AUTO ? config->lr / 10 : config->lr_min;
-    const double done = (double)(step - config->warmup) / (double)(steps - config->warmup);
-    return least + 0.5 * (1 + cos(acos(-1.0) * done)) * (config->lr - least);
-}
-
 /* What a weight's row says of its step. */
 static void take_rule(struct optimiser_part *part, const struct ltm_slow_config *config) {
     part->lr_scale = part->weight->rate == WEIGHT_RATE_LATENT ? (float)config->latent_lr : 1;

@@ -1,4 +1,4 @@
-/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm, the rate.
+/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm.
  *
  * To add one: copy optimiser_adamw.c to optimiser_NAME.c, name its row below and in optimiser.c, and give it a constant in
  * enum ltm_optimiser (ltm/config.h). Its name is then a value of slow.optimizer; nothing else knows it.
@@ -91,8 +91,5 @@ void gradient_squares(double *sums, const float *gradient, const struct optimise
 
 /* Global 2-norm out of every grain's sum, in order. */
 double gradient_norm(const double *sums, const struct optimiser_shards *shards);
-
-/* Rate of slow step `step` (from 0) of `steps`: linear warm-up, then cosine from lr to lr_min. */
-double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps);
 
 #endif

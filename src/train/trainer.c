@@ -16,6 +16,7 @@
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
 #include "train/objective.h"
+#include "train/schedule.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;

@@ -56,7 +56,7 @@ static void choices_are_those_that_can_be_set(void **state) {
         const char *key;
         int count;
         bool explained; /* value by value: a row of a table */
-    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 2, true},
+    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 2, true}, {"slow.schedule", 3, true},
                    {"fast.schedule", 2, false}, {"run.precision", 3, false}, {"fast.steps", 0, false},
                    {"no.key", 0, false}};
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
@@ -187,6 +187,7 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("fast.noise=old", "use fresh or fixed");
     assert_refused("slow.objective=map", "use elbo or iwae");
     assert_refused("slow.optimizer=sgd", "use adamw or muon");
+    assert_refused("slow.schedule=constant", "use cosine or linear or wsd");
     assert_refused("data.corpus=a\nb", "a control character");
     assert_refused("data.corpus= a", "a space");
     assert_refused("data.corpus=a ;b", "comment");
@@ -249,6 +250,10 @@ static void auto_resolves(void **state) {
     assert_int_equal(config.slow.group, 2); /* eight groups of the batch's 16, fewer than 1,000 tokens each */
     assert_true(config.slow.lr_min == config.slow.lr / 10);
     assert_true(config.run.threads >= 1);
+    config.slow.schedule = LTM_SLOW_LINEAR;
+    config.slow.lr_min = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_true(config.slow.lr_min == 0);
     assert_int_equal(config.eval.fast_steps, 4);
     assert_true(config.fast.lr == 0.5 && config.eval.fast_lr == config.fast.lr);
     config = defaults();

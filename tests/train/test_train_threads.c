@@ -394,6 +394,35 @@ static void a_run_does_not_go_on_with_other_settings(void **state) {
     train_whole(&c);
 }
 
+/* Stopped at step 6 of 12, of which the last 5 decay; then 30 steps long, to the bits of a run that was so from the first. */
+static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("wsd-long");
+    struct ltm_config stopped = tiny("wsd-stopped");
+    char said[4096];
+    whole.slow.schedule = stopped.slow.schedule = LTM_SLOW_WSD;
+    const int64_t tokens = whole.run.tokens;
+    whole.run.tokens = 30 * tokens / STEPS;
+    train_whole(&whole);
+    assert_int_equal(train(&stopped, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
+    stopped.run.tokens = 7 * tokens / STEPS; /* its decay would have begun at step 4 */
+    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    stopped.run.tokens = whole.run.tokens;
+    train_whole(&stopped);
+    resume_check(&whole, &stopped);
+
+    stopped = tiny("wsd-decaying");
+    stopped.slow.schedule = LTM_SLOW_WSD;
+    assert_int_equal(train(&stopped, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
+    stopped.run.tokens = whole.run.tokens;
+    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said,
+                           "run.tokens = 2880, now it is 7200, and at slow step 9 its rate already depends on that "
+                           "(it may change up to step 7)"));
+    stopped.run.tokens = tokens;
+    train_whole(&stopped);
+}
+
 static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
     (void)state;
     const struct ltm_config whole = tiny("corpus-whole");
@@ -470,6 +499,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_checkpoint_is_named_and_the_one_before_it_used),
         cmocka_unit_test(a_disk_that_fills_up_leaves_what_was_saved),
         cmocka_unit_test(a_run_does_not_go_on_with_other_settings),
+        cmocka_unit_test(a_run_stopped_in_its_stable_part_may_become_longer),
         cmocka_unit_test(a_run_goes_on_with_its_own_corpus_wherever_that_lies),
         cmocka_unit_test(what_cannot_be_trained_is_said_in_a_sentence),
         cmocka_unit_test(without_latents_the_plain_decoder_trains),
