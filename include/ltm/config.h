@@ -72,6 +72,7 @@ struct ltm_slow_config {
     double weight_decay, beta1, beta2;
     double matrix_lr; /* muon: peak rate of the matrices of hidden layers, under the schedule of lr */
     double momentum;  /* … and what of its running mean of gradients a step keeps */
+    double ema;       /* decay of a running average of the weights, which is scored and kept beside them; 0 = none */
     double clip;      /* largest global norm of the gradient; 0 = none */
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */

@@ -75,6 +75,9 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
+    if (s->ema >= 1)
+        return fail(error, LTM_INVALID,
+                    "slow.ema = 1 would never take a weight in; use a number below 1, such as 0.99");
     ltm_status status = optimiser_check(c, error);
     if (status == LTM_OK) status = objective_check(c, error);
     if (status != LTM_OK) return status;

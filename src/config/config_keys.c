@@ -75,6 +75,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.matrix_lr", slow.matrix_lr, REAL(0, 100), "0.02",                                                          \
       "muon: highest rate of matrices, under the schedule of slow.lr; all else has slow.lr")                           \
     X("slow.momentum", slow.momentum, REAL(0, 1), "0.95", "muon: what its mean of gradients keeps from step to step")  \
+    X("slow.ema", slow.ema, REAL(0, 1), "0",                                                                           \
+      "decay of an average of the weights, scored beside them and served where it is better; such as 0.99; 0 = none")  \
     X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                              \
     X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \

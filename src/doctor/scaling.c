@@ -71,7 +71,7 @@ static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struc
     const double P = (double)plan.table.size;
     const double states = states_of(c, (double)c->model.vocab * c->model.dim / P);
     const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
-    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + within) +
+    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + within + (c->slow.ema > 0)) +
              (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
              (double)workers_bytes(&plan, &c->fast, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
     plan_free(&plan);

@@ -51,11 +51,17 @@ ltm_status weights_read(float *array, const struct weight_table *table, const ch
 
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error) {
+    return model_file_write_weights(path, decoder->weights, &decoder->plan.table, config, step, digest, error);
+}
+
+ltm_status model_file_write_weights(const char *path, const float *weights, const struct weight_table *table,
+                                    const struct ltm_config *config, int64_t step, const char *digest,
+                                    struct ltm_error *error) {
     ltm_status status = LTM_OK;
     size_t keys;
     size_t pairs = 0;
     const struct ltm_config_key *key = ltm_config_keys(&keys);
-    const size_t tensors = (size_t)decoder->plan.table.count;
+    const size_t tensors = (size_t)table->count;
     struct safetensors_pair *metadata = NULL;
     char(*values)[LTM_PATH_MAX] = NULL;
     char(*names)[64] = NULL;
@@ -73,7 +79,7 @@ ltm_status model_file_write(const char *path, const struct decoder *decoder, con
         TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
         metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
     }
-    weights_describe(tensor, names, &decoder->plan.table, "", decoder->weights);
+    weights_describe(tensor, names, table, "", weights);
     TRY(safetensors_write(path, tensor, tensors, metadata, pairs, error));
 cleanup:
     free(metadata);

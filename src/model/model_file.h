@@ -15,6 +15,11 @@ struct safetensors_tensor;
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error);
 
+/* The same with other weights in place of the decoder's. */
+ltm_status model_file_write_weights(const char *path, const float *weights, const struct weight_table *table,
+                                    const struct ltm_config *config, int64_t step, const char *digest,
+                                    struct ltm_error *error);
+
 /* Read configuration and weights into a new decoder. digest gets the tokenizer's, or "". LTM_CORRUPT for a file that is not
  * ours or whose tensors do not fit its configuration. */
 ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,

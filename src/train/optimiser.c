@@ -52,6 +52,7 @@ size_t optimiser_bytes(const struct ltm_slow_config *config, const struct weight
     const struct optimiser_kind *kind = optimiser_kind_of(config);
     size_t floats = (size_t)threads * scratch_floats(kind, table);
     for (int k = 0; k < kind->states; k++) floats += state_floats(kind, k, shards);
+    if (config->ema > 0) floats += table->size;
     return floats * sizeof(float);
 }
 
@@ -64,6 +65,7 @@ ltm_status optimiser_create(struct optimiser *optimiser, const struct ltm_slow_c
     *optimiser = (struct optimiser){.kind = kind, .shards = shards, .room = scratch_floats(kind, table)};
     for (int k = 0; k < kind->states; k++)
         TRY(NEW_ARRAY(optimiser->state[k], state_floats(kind, k, shards), what, error));
+    if (config->ema > 0) TRY(NEW_ARRAY(optimiser->average, table->size, "an average of the weights", error));
     if (optimiser->room) TRY(NEW_ARRAY(optimiser->scratch, (size_t)threads * optimiser->room, what, error));
     if (shards->processes > 1) TRY(NEW_ARRAY(optimiser->slice, shards->largest, what, error));
     return LTM_OK;
@@ -76,7 +78,17 @@ void optimiser_free(struct optimiser *optimiser) {
     for (int k = 0; k < OPTIMISER_STATES; k++) free(optimiser->state[k]);
     free(optimiser->slice);
     free(optimiser->scratch);
+    free(optimiser->average);
     *optimiser = (struct optimiser){0};
+}
+
+void optimiser_average(struct optimiser *optimiser, const float *weights, size_t n,
+                       const struct ltm_slow_config *config, int threads) {
+    const double updates = (double)(optimiser->count - optimiser->skipped);
+    const float take = (float)(1 - fmin(config->ema, (1 + updates) / (10 + updates)));
+    float *average = optimiser->average;
+#pragma omp parallel for simd schedule(static) num_threads(threads)
+    for (size_t i = 0; i < n; i++) average[i] += take * (weights[i] - average[i]);
 }
 
 void gradient_squares(double *sums, const float *gradient, const struct optimiser_shards *shards, int threads) {

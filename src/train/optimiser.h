@@ -63,6 +63,7 @@ struct optimiser {
     int64_t count;                  /* slow steps gone through … */
     int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
     const struct optimiser_shards *shards;
+    float *average; /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
     float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
     float *scratch; /* (threads, room): of the kind's step */
     size_t room;
@@ -85,6 +86,11 @@ void optimiser_free(struct optimiser *optimiser);
  * zero for the next. */
 void optimiser_update(struct optimiser *optimiser, float *weights, float *gradient, const struct weight_table *table,
                       const struct ltm_slow_config *config, double lr, double scale, int threads);
+
+/* Take the weights, all of them up to date, into their average, with a decay of min(slow.ema, (1 + u)/(10 + u)) at the u-th update:
+ * an average that began with a fixed decay would hold the initial weights for 1 / (1 - decay) steps, which a short run has not. */
+void optimiser_average(struct optimiser *optimiser, const float *weights, size_t n,
+                       const struct ltm_slow_config *config, int threads);
 
 /* Sums of squares of the own slices' grains into sums (shards->grains), zero where a grain is another process's. */
 void gradient_squares(double *sums, const float *gradient, const struct optimiser_shards *shards, int threads);

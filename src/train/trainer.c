@@ -207,6 +207,9 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total,
                      &trainer->decoder->plan.table, c, done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
+    if (status == LTM_OK && trainer->optimiser.average)
+        optimiser_average(&trainer->optimiser, trainer->decoder->weights, trainer->decoder->plan.table.size, c,
+                          threads);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
 }
 

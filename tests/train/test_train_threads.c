@@ -3,6 +3,7 @@
  * Every training runs in a child process of its own, as a user's would: it can be killed, and OpenMP starts afresh. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 
 #include "base/files.h"
 #include "ltm/train.h"
+#include "train/checkpoint.h"
 
 enum { VOCAB = 40, STEPS = 12 };
 
@@ -148,15 +150,15 @@ static void same_file(const char *a, const char *b, const char *name) {
 }
 
 /* The data of a model file behind its header, which tells threads and folder. */
-static void same_weights(const char *a, const char *b) {
+static void same_data(const char *a, const char *b, const char *name) {
     char path_a[1100];
     char path_b[1100];
     struct file_map map_a;
     struct file_map map_b;
     uint64_t header_a;
     uint64_t header_b;
-    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/model.safetensors", a);
-    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/model.safetensors", b);
+    snprintf(path_a, sizeof path_a, "%s/checkpoints/last/%s", a, name);
+    snprintf(path_b, sizeof path_b, "%s/checkpoints/last/%s", b, name);
     assert_int_equal(file_map(&map_a, path_a, NULL), LTM_OK);
     assert_int_equal(file_map(&map_b, path_b, NULL), LTM_OK);
     memcpy(&header_a, map_a.data, 8);
@@ -166,6 +168,8 @@ static void same_weights(const char *a, const char *b) {
     file_unmap(&map_a);
     file_unmap(&map_b);
 }
+
+static void same_weights(const char *a, const char *b) { same_data(a, b, "model.safetensors"); }
 
 static void resume_check(const struct ltm_config *a, const struct ltm_config *b) {
     char *log_a = log_of(a->run.dir);
@@ -221,6 +225,57 @@ static void with_muon_bits_depend_neither_on_threads_nor_on_kills(void **state) 
     one.slow.optimiser = LTM_OPTIMISER_ADAMW;
     assert_int_equal(train(&one, (struct child){0}, said, sizeof said), LTM_MISMATCH);
     assert_non_null(strstr(said, "began with slow.optimizer = muon, now it is adamw"));
+}
+
+/* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
+static void an_average_has_the_bits_of_an_undisturbed_run(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("ema");
+    struct ltm_config killed = tiny("ema-killed");
+    const struct ltm_config without = tiny("ema-off");
+    char path[1100];
+    char found[1100];
+    whole.slow.ema = killed.slow.ema = 0.9;
+    whole.run.threads = 1;
+    train_whole(&whole);
+    assert_int_equal(train(&killed, (struct child){.kill_at = 6}, NULL, 0), -1);
+    train_whole(&killed);
+    resume_check(&whole, &killed);
+    same_data(whole.run.dir, killed.run.dir, "ema.safetensors");
+    train_whole(&without);
+    same_weights(whole.run.dir, without.run.dir); /* it changes nothing of the training */
+    same_file(whole.run.dir, without.run.dir, "optimizer.safetensors");
+
+    snprintf(path, sizeof path, "%s/log.jsonl", whole.run.dir);
+    char *text;
+    size_t bytes;
+    double best = INFINITY;
+    double average = 0;
+    double raw = 0;
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    char *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *record = json_loads(line, 0, NULL);
+        if (json_object_get(record, "heldout")) {
+            average = json_number_value(json_object_get(record, "ema_bound"));
+            raw = json_number_value(json_object_get(record, "bound"));
+            assert_true(average > 0 && average != raw);
+            best = fmin(best, fmin(average, raw));
+        }
+        json_decref(record);
+    }
+    free(text);
+    snprintf(path, sizeof path, "%s/checkpoints/last/state.json", whole.run.dir);
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    json_t *root = json_loads(text, 0, NULL);
+    free(text);
+    assert_true(json_number_value(json_object_get(root, "best_bound")) == best);
+    assert_int_equal(json_is_true(json_object_get(root, "averaged")), average < raw);
+    json_decref(root);
+    snprintf(path, sizeof path, "%s/checkpoints/last", whole.run.dir);
+    assert_int_equal(checkpoint_served(found, sizeof found, path, NULL), LTM_OK);
+    assert_non_null(strstr(found, average < raw ? "/ema.safetensors" : "/model.safetensors"));
+    assert_int_equal(checkpoint_verify(path, true, NULL), LTM_OK);
 }
 
 /* Trains in bf16, or skips the test where that is said not to be possible. */
@@ -283,14 +338,14 @@ static void without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence(void **s
     (void)state;
     struct ltm_config fp32 = tiny("plain-fp32");
     struct ltm_config automatic = tiny("plain-auto");
-    struct ltm_config bf16 = tiny("plain-bf16");
+    struct ltm_config in_bf16 = tiny("plain-bf16");
     char said[4096];
     fp32.run.precision = LTM_PRECISION_FP32;
     train_whole(&fp32);
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
     train_whole(&automatic);
-    bf16.run.precision = LTM_PRECISION_BF16;
-    assert_int_equal(train(&bf16, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
+    in_bf16.run.precision = LTM_PRECISION_BF16;
+    assert_int_equal(train(&in_bf16, (struct child){0}, said, sizeof said), LTM_UNSUPPORTED);
     unsetenv("ONEDNN_MAX_CPU_ISA");
     assert_non_null(strstr(said, "run.precision = bf16"));
     resume_check(&fp32, &automatic);
@@ -490,6 +545,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
         cmocka_unit_test(a_resumed_run_keeps_its_precision),
         cmocka_unit_test(without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence),
