@@ -27,7 +27,8 @@ enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
-enum ltm_optimiser { LTM_OPTIMISER_ADAMW };
+enum ltm_optimiser { LTM_OPTIMISER_ADAMW, LTM_OPTIMISER_MUON };
+enum ltm_slow_schedule { LTM_SLOW_COSINE, LTM_SLOW_LINEAR, LTM_SLOW_WSD };
 enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
@@ -64,9 +65,14 @@ struct ltm_slow_config {
     int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
     int parts;         /* into which a batch's groups are cut for sums over processes; 0 = each group is one */
     int optimiser;     /* enum ltm_optimiser ([slow] optimizer) */
-    double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 */
+    double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 with the cosine, else 0 */
+    int schedule;      /* enum ltm_slow_schedule, behind the warm-up */
+    double decay;      /* wsd: share of all slow steps in which the rate falls */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
+    double matrix_lr; /* muon: peak rate of the matrices of hidden layers, under the schedule of lr */
+    double momentum;  /* … and what of its running mean of gradients a step keeps */
+    double ema;       /* decay of a running average of the weights, which is scored and kept beside them; 0 = none */
     double clip;      /* largest global norm of the gradient; 0 = none */
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */
@@ -133,7 +139,7 @@ ltm_status ltm_config_override(struct ltm_config *config, const char *assignment
 /* Check every value against its own range and against the others, naming the key, the value and the rule. */
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
 
-/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens but batch / 8 at most, lr_min = lr / 10, threads = the cores this
+/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens but batch / 8 at most, lr_min = the schedule's own, threads = the cores this
  * process may use, fast.lr = the method's own rate, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
 void ltm_config_resolve(struct ltm_config *config);
 

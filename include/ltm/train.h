@@ -33,6 +33,7 @@ struct ltm_train_record {
     int64_t tokens;         /* training tokens seen */
     double recon, kl, loss; /* means over the batch; loss is what the slow step minimised */
     double bound;           /* recon + kl under noise that the fit has not seen: only where heldout is true */
+    double ema_bound;       /* of the average of the weights, where slow.ema makes one; else 0 */
     double bound_error;     /* its standard error over sequences */
     bool heldout;           /* a held-out scoring, not a training step */
     double lr, grad_norm;

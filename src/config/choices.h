@@ -20,7 +20,12 @@ ltm_status fast_method_check(const struct ltm_config *config, struct ltm_error *
 struct choice objective_choice(int i);
 ltm_status objective_check(const struct ltm_config *config, struct ltm_error *error);
 
+/* slow.schedule, in train/schedule.c. */
+struct choice slow_schedule_choice(int i);
+double slow_schedule_least(const struct ltm_slow_config *config); /* what slow.lr_min = auto stands for */
+
 /* slow.optimizer, in train/optimiser.c. */
 struct choice optimiser_choice(int i);
+ltm_status optimiser_check(const struct ltm_config *config, struct ltm_error *error);
 
 #endif

@@ -70,12 +70,16 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
 static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error) {
     const struct ltm_slow_config *s = &c->slow;
     if (s->lr_min != LTM_AUTO && s->lr_min > s->lr)
-        return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, a tenth of it", s->lr_min,
+        return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, or at most that", s->lr_min,
                     s->lr);
     if (s->beta1 >= 1 || s->beta2 >= 1)
         return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
-    const ltm_status status = objective_check(c, error);
+    if (s->ema >= 1)
+        return fail(error, LTM_INVALID,
+                    "slow.ema = 1 would never take a weight in; use a number below 1, such as 0.99");
+    ltm_status status = optimiser_check(c, error);
+    if (status == LTM_OK) status = objective_check(c, error);
     if (status != LTM_OK) return status;
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
@@ -142,7 +146,7 @@ cleanup:
 void ltm_config_resolve(struct ltm_config *config) {
     if (config->model.kv_heads == LTM_AUTO) config->model.kv_heads = config->model.heads;
     config->slow.group = slow_group(config);
-    if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = config->slow.lr / 10;
+    if (config->slow.lr_min == LTM_AUTO) config->slow.lr_min = slow_schedule_least(&config->slow);
     if (config->run.threads == LTM_AUTO) config->run.threads = processes_threads();
     if (config->fast.lr == LTM_AUTO) config->fast.lr = fast_method_rate(&config->fast);
     if (config->eval.fast_steps == LTM_AUTO) config->eval.fast_steps = config->fast.steps;

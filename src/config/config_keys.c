@@ -65,11 +65,18 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "parts of a batch that processes send the gradient's sums of: fewer send less; 0 = each group is one")           \
     X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "what steps the decoder's weights")         \
     X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
-    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10")                      \
+    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10, or 0 if not cosine")  \
+    X("slow.schedule", slow.schedule, CHOICE(slow_schedule_choice), "cosine", "of that rate, behind the warm-up")      \
+    X("slow.decay", slow.decay, REAL(0, 1), "0.4", "wsd: share of all slow steps in which the rate falls")             \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
     X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                         \
     X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \
     X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                           \
+    X("slow.matrix_lr", slow.matrix_lr, REAL(0, 100), "0.02",                                                          \
+      "muon: highest rate of matrices, under the schedule of slow.lr; all else has slow.lr")                           \
+    X("slow.momentum", slow.momentum, REAL(0, 1), "0.95", "muon: what its mean of gradients keeps from step to step")  \
+    X("slow.ema", slow.ema, REAL(0, 1), "0",                                                                           \
+      "decay of an average of the weights, scored beside them and served where it is better; such as 0.99; 0 = none")  \
     X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                              \
     X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \

@@ -11,8 +11,15 @@
 
 enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
 
-/* Arrays of the size of the weights that the optimiser keeps: a step reads and writes them, weights and gradient. */
-static double states_of(const struct ltm_config *c) { return optimiser_kind_of(&c->slow)->states; }
+/* Arrays of the size of the weights that the optimiser keeps: a step reads and writes them, weights and gradient. Where some are of
+ * matrices alone and some of the rest, the rest is nearly all embedding. */
+static double states_of(const struct ltm_config *c, double embedding) {
+    const struct optimiser_kind *kind = optimiser_kind_of(&c->slow);
+    double states = 0;
+    for (int k = 0; k < kind->states; k++)
+        states += !kind->whole_matrices ? 1 : kind->of_matrices[k] ? 1 - embedding : embedding;
+    return states;
+}
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
@@ -46,7 +53,8 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
     s->compute = rounds * round;
     s->exposed = fmax(traffic * embedding, sums * traffic - (sums - 1) * hidden - backward);
     s->share = n > 1 ? away / o->bandwidth + ceil(pieces / SHARE_WINDOW) * o->latency * log2(n) : 0;
-    s->update = o->memory_bandwidth > 0 ? ((16 + 8 * states_of(c)) * P / n + 8 * P) / o->memory_bandwidth : 0;
+    s->update =
+        o->memory_bandwidth > 0 ? ((16 + 8 * states_of(c, embedding)) * P / n + 8 * P) / o->memory_bandwidth : 0;
     s->sent = (part_share + 1) * away;
     s->seconds = s->compute + s->exposed + s->share + s->update;
     return s->seconds;
@@ -61,9 +69,9 @@ static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struc
     ltm_status status = plan_create(&plan, &c->model, error);
     if (status != LTM_OK) return status;
     const double P = (double)plan.table.size;
-    const double states = states_of(c);
+    const double states = states_of(c, (double)c->model.vocab * c->model.dim / P);
     const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
-    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + within) +
+    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + within + (c->slow.ema > 0)) +
              (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
              (double)workers_bytes(&plan, &c->fast, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
     plan_free(&plan);

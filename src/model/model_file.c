@@ -10,17 +10,22 @@
 
 static const char format_name[] = "ltm-1";
 
+void weight_describe(struct safetensors_tensor *tensor, char name[64], const struct weight *w, const char *prefix,
+                     const float *data) {
+    snprintf(name, 64, "%s%s", prefix, w->name);
+    *tensor = (struct safetensors_tensor){.name = name,
+                                          .type = SAFETENSORS_F32,
+                                          .rank = w->rank,
+                                          .shape = {w->rows, w->columns},
+                                          .bytes = weight_size(w) * sizeof(float),
+                                          .data = data};
+}
+
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array) {
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        snprintf(names[i], sizeof names[i], "%s%s", prefix, w->name);
-        tensors[i] = (struct safetensors_tensor){.name = names[i],
-                                                 .type = SAFETENSORS_F32,
-                                                 .rank = w->rank,
-                                                 .shape = {w->rows, w->columns},
-                                                 .bytes = weight_size(w) * sizeof(float),
-                                                 .data = array ? array + w->offset : NULL};
+        weight_describe(&tensors[i], names[i], w, prefix, array + w->offset);
     }
 }
 
@@ -46,11 +51,17 @@ ltm_status weights_read(float *array, const struct weight_table *table, const ch
 
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error) {
+    return model_file_write_weights(path, decoder->weights, &decoder->plan.table, config, step, digest, error);
+}
+
+ltm_status model_file_write_weights(const char *path, const float *weights, const struct weight_table *table,
+                                    const struct ltm_config *config, int64_t step, const char *digest,
+                                    struct ltm_error *error) {
     ltm_status status = LTM_OK;
     size_t keys;
     size_t pairs = 0;
     const struct ltm_config_key *key = ltm_config_keys(&keys);
-    const size_t tensors = (size_t)decoder->plan.table.count;
+    const size_t tensors = (size_t)table->count;
     struct safetensors_pair *metadata = NULL;
     char(*values)[LTM_PATH_MAX] = NULL;
     char(*names)[64] = NULL;
@@ -68,7 +79,7 @@ ltm_status model_file_write(const char *path, const struct decoder *decoder, con
         TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
         metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
     }
-    weights_describe(tensor, names, &decoder->plan.table, "", decoder->weights);
+    weights_describe(tensor, names, table, "", weights);
     TRY(safetensors_write(path, tensor, tensors, metadata, pairs, error));
 cleanup:
     free(metadata);

@@ -15,6 +15,11 @@ struct safetensors_tensor;
 ltm_status model_file_write(const char *path, const struct decoder *decoder, const struct ltm_config *config,
                             int64_t step, const char *digest, struct ltm_error *error);
 
+/* The same with other weights in place of the decoder's. */
+ltm_status model_file_write_weights(const char *path, const float *weights, const struct weight_table *table,
+                                    const struct ltm_config *config, int64_t step, const char *digest,
+                                    struct ltm_error *error);
+
 /* Read configuration and weights into a new decoder. digest gets the tokenizer's, or "". LTM_CORRUPT for a file that is not
  * ours or whose tensors do not fit its configuration. */
 ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
@@ -24,7 +29,10 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
 ltm_status model_file_config(struct ltm_config *config, const struct safetensors *file, const char *path,
                              struct ltm_error *error);
 
-/* An array laid out as the weights (moments, say) under PREFIX + each weight's name: for writing, and for reading back. */
+/* An array laid out as the weights (moments, say) under PREFIX + each weight's name: for writing, and for reading back. data may be
+ * NULL where it comes later. */
+void weight_describe(struct safetensors_tensor *tensor, char name[64], const struct weight *w, const char *prefix,
+                     const float *data);
 void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
                       const char *prefix, const float *array);
 ltm_status weight_data(const void **data, const struct weight *w, const char *prefix, const struct safetensors *file,

@@ -18,8 +18,9 @@
 
 enum { NAME_SIZE = 32 };
 
-enum { MODEL, OPTIMIZER, TOKENIZER, FILES };
-static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model"};
+enum { MODEL, OPTIMIZER, TOKENIZER, EMA, FILES };
+static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model",
+                                         "ema.safetensors"};
 
 static void step_name(char name[NAME_SIZE], int64_t step) { snprintf(name, NAME_SIZE, "step-%08" PRId64, step); }
 
@@ -30,14 +31,18 @@ static ltm_status checkpoints_folder(char *folder, size_t size, const char *run,
 /* ---- Writing ---- */
 
 /* The model; nothing of the other processes is needed for it. */
-static ltm_status begin_folder(const char *folder, const struct decoder *decoder, const struct ltm_config *config,
-                               const struct checkpoint_state *state, const char *digest, struct ltm_error *error) {
+static ltm_status begin_folder(const char *folder, const struct decoder *decoder, const struct optimiser *optimiser,
+                               const struct ltm_config *config, const struct checkpoint_state *state,
+                               const char *digest, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     if (folder_exists(folder)) TRY(folder_remove(folder, error));
     TRY(folder_create(folder, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(model_file_write(path, decoder, config, state->step, digest, error));
+    if (!optimiser->average) return LTM_OK;
+    TRY(path_join(path, sizeof path, folder, files[EMA], error));
+    TRY(model_file_write_weights(path, optimiser->average, &decoder->plan.table, config, state->step, digest, error));
 cleanup:
     return status;
 }
@@ -132,7 +137,7 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
     if (status == LTM_OK) status = path_join(path, sizeof path, draft, files[OPTIMIZER], error);
     const bool named = status == LTM_OK;
-    if (named) status = begin_folder(draft, decoder, config, state, digest, error);
+    if (named) status = begin_folder(draft, decoder, optimiser, config, state, digest, error);
     if (status == LTM_OK)
         status = moments_write(path, optimiser, &decoder->plan.table, error);
     else
@@ -162,7 +167,8 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
         const char *expected = checkpoint_state_sum(root, files[i]);
         ltm_status status = path_join(path, sizeof path, folder, files[i], error);
         if (status != LTM_OK) return status;
-        if (!expected && i != TOKENIZER)
+        const bool wanted = i == EMA ? json_is_true(json_object_get(root, "averaged")) : i != TOKENIZER;
+        if (!expected && wanted)
             return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
         if (!expected) continue;
         status = checksum_file(hex, path, error);
@@ -172,6 +178,16 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
                         hex, expected);
     }
     return LTM_OK;
+}
+
+ltm_status checkpoint_served(char *file, size_t size, const char *folder, struct ltm_error *error) {
+    json_t *root;
+    ltm_status status = checkpoint_state_read(&root, folder, error);
+    if (status == LTM_OK)
+        status =
+            path_join(file, size, folder, files[json_is_true(json_object_get(root, "averaged")) ? EMA : MODEL], error);
+    json_decref(root);
+    return status;
 }
 
 ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *error) {
@@ -215,16 +231,22 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
     json_t *root = NULL;
     struct safetensors *weights = NULL;
     struct safetensors *moments = NULL;
+    struct safetensors *average = NULL;
     TRY(checkpoint_state_read(&root, folder, error));
     TRY(verify(root, folder, true, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
-    TRY(resume_check(&before, config, error));
+    TRY(resume_check(&before, config, json_integer_value(json_object_get(root, "step")), error));
     TRY(check_step(root, weights, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
     TRY(safetensors_open(&moments, path, error));
+    if (optimiser->average) {
+        TRY(path_join(path, sizeof path, folder, files[EMA], error));
+        TRY(safetensors_open(&average, path, error));
+        TRY(weights_read(optimiser->average, &decoder->plan.table, "", average, error));
+    }
     TRY(weights_read(decoder->weights, &decoder->plan.table, "", weights, error));
     TRY(moments_read(optimiser, &decoder->plan.table, moments, error));
     checkpoint_state_take(state, root);
@@ -233,6 +255,7 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
 cleanup:
     json_decref(root);
     safetensors_close(weights);
+    safetensors_close(average);
     safetensors_close(moments);
     return status;
 }
@@ -288,6 +311,8 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct opt
     optimiser->skipped = state->skipped;
     if (state->step == 0) return LTM_OK;
     TRY(processes_broadcast(decoder->weights, decoder->plan.table.size * sizeof(float), error));
+    if (optimiser->average)
+        TRY(processes_broadcast(optimiser->average, decoder->plan.table.size * sizeof(float), error));
     if (processes_rank() == 0) {
         status = path_join(path, sizeof path, folder, files[OPTIMIZER], error);
         if (status == LTM_OK) status = safetensors_open(&moments, path, error);

@@ -1,7 +1,7 @@
 /* Checkpoints: a run's folder holds checkpoints/step-00000100/ … and two links, `best` and `last`.
  *
- * Each is complete: model.safetensors, optimizer.safetensors (first.NAME and second.NAME, the moments), tokenizer.model where there
- * is one, and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
+ * Each is complete: model.safetensors, optimizer.safetensors (train/moments_file.h), tokenizer.model where there
+ * is one, ema.safetensors where slow.ema averages the weights, and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
  * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum.
  *
  * Process 0 alone reads and writes them; the others take part in checkpoint_write and checkpoint_read_newest, by which weights and
@@ -35,6 +35,9 @@ ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, stru
 /* Check a checkpoint folder's files against the checksums of its state.json: the model and its tokenizer, or with `all` those
  * that only a resume reads too. */
 ltm_status checkpoint_verify(const char *folder, bool all, struct ltm_error *error);
+
+/* The file of a checkpoint's weights that its scores are of: model.safetensors, or their average. */
+ltm_status checkpoint_served(char *file, size_t size, const char *folder, struct ltm_error *error);
 
 /* The checkpoint folder that a user's path means: itself, or checkpoints/best or /last of a run's folder. */
 ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error);

@@ -33,6 +33,7 @@ static json_t *state_json(const struct checkpoint_state *state) {
     json_object_set_new(root, "loss_variance", json_real(state->loss.variance));
     json_object_set_new(root, "loss_count", json_integer(state->loss.count));
     if (state->heldout_due) json_object_set_new(root, "heldout_due", json_true());
+    if (state->averaged) json_object_set_new(root, "averaged", json_true());
     return root;
 }
 
@@ -183,6 +184,7 @@ void checkpoint_state_take(struct checkpoint_state *state, const json_t *root) {
     state->diverged = count_of(root, "diverged");
     state->spikes = count_of(root, "spikes");
     state->heldout_due = json_is_true(json_object_get(root, "heldout_due"));
+    state->averaged = json_is_true(json_object_get(root, "averaged"));
     state->loss = (struct loss_average){number_of(root, "loss_mean"), number_of(root, "loss_variance"),
                                         count_of(root, "loss_count")};
 }

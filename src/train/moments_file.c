@@ -18,6 +18,15 @@ struct gathering {
     bool done;
 };
 
+/* Whether a piece has the k-th state; and where it lies in it. */
+static bool keeps(const struct optimiser *optimiser, int k, int piece) {
+    return optimiser->kind->of_matrices[k] == optimiser->shards->pieces[piece].whole;
+}
+
+static float *own_slice(const struct optimiser *optimiser, int k, int piece) {
+    return optimiser->state[k] + optimiser->shards->pieces[piece].at_alike;
+}
+
 static size_t bytes_of(struct range range) { return (range.end - range.begin) * sizeof(float); }
 
 /* In the order of the weights: slice `turn` of piece p is process (turn + p) mod n's (shards.h). A draft that cannot be written any
@@ -31,10 +40,10 @@ static ltm_status gather(void *user, struct file_draft *draft, struct ltm_error 
     g->done = true;
     for (int k = 0; k < o->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
-            for (int turn = 0; turn < n; turn++) {
+            for (int turn = 0; turn < n && keeps(o, k, p); turn++) {
                 const int owner = (turn + p) % n;
                 const size_t bytes = bytes_of(optimiser_shards_slice(shards, p, owner));
-                const float *data = owner == 0 ? o->state[k] + shards->pieces[p].at : o->slice;
+                const float *data = owner == 0 ? own_slice(o, k, p) : o->slice;
                 if (bytes && owner > 0) {
                     ltm_status received = processes_receive(owner, o->slice, bytes, error);
                     if (received != LTM_OK) return received;
@@ -50,8 +59,8 @@ static ltm_status send_own(const struct optimiser *optimiser, struct ltm_error *
     const struct optimiser_shards *shards = optimiser->shards;
     for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
-            const struct piece *piece = &shards->pieces[p];
-            ltm_status status = processes_send(0, optimiser->state[k] + piece->at, bytes_of(piece->own), error);
+            if (!keeps(optimiser, k, p)) continue;
+            ltm_status status = processes_send(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error);
             if (status != LTM_OK) return status;
         }
     }
@@ -62,17 +71,21 @@ ltm_status moments_write(const char *path, const struct optimiser *optimiser, co
                          struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct optimiser_kind *kind = optimiser->kind;
-    const size_t n = (size_t)table->count;
-    const size_t all = n * (size_t)kind->states;
+    const size_t most = (size_t)table->count * (size_t)kind->states;
+    size_t all = 0;
     static const struct safetensors_pair metadata = {"format", "ltm-1"};
     char(*names)[64] = NULL;
     struct safetensors_tensor *tensors = NULL;
     struct gathering g = {.optimiser = optimiser};
     if (optimiser->shards->rank > 0) return send_own(optimiser, error);
-    TRY(NEW_ARRAY(names, all, "metadata", error));
-    TRY(NEW_ARRAY(tensors, all, "metadata", error));
+    TRY(NEW_ARRAY(names, most, "metadata", error));
+    TRY(NEW_ARRAY(tensors, most, "metadata", error));
     for (int k = 0; k < kind->states; k++)
-        weights_describe(tensors + (size_t)k * n, names + (size_t)k * n, table, kind->prefixes[k], NULL);
+        for (int i = 0; i < table->count; i++)
+            if (optimiser_keeps(kind, k, &table->weights[i])) {
+                weight_describe(&tensors[all], names[all], &table->weights[i], kind->prefixes[k], NULL);
+                all++;
+            }
     if (path) TRY(safetensors_write_data(path, tensors, all, &metadata, 1, gather, &g, error));
 cleanup:
     if (!g.done) gather(&g, NULL, NULL);
@@ -97,10 +110,12 @@ ltm_status moments_read(struct optimiser *optimiser, const struct weight_table *
     for (int k = 0; k < optimiser->kind->states; k++) {
         for (int i = 0; i < table->count; i++) {
             const void *data;
+            if (!optimiser_keeps(optimiser->kind, k, &table->weights[i])) continue;
             ltm_status status = weight_data(&data, &table->weights[i], optimiser->kind->prefixes[k], file, error);
             if (status != LTM_OK) return status;
             for (int p = 0; p < shards->count; p++)
-                copy_part(optimiser->state[k] + shards->pieces[p].at, shards->pieces[p].own, &table->weights[i], data);
+                if (keeps(optimiser, k, p))
+                    copy_part(own_slice(optimiser, k, p), shards->pieces[p].own, &table->weights[i], data);
         }
     }
     return LTM_OK;
@@ -126,9 +141,9 @@ ltm_status moments_spread(struct optimiser *optimiser, const struct weight_table
     ltm_status status = LTM_OK;
     for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
-            const struct piece *piece = &shards->pieces[p];
+            if (!keeps(optimiser, k, p)) continue;
             if (shards->rank > 0)
-                TRY(processes_receive(0, optimiser->state[k] + piece->at, bytes_of(piece->own), error));
+                TRY(processes_receive(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error));
             for (int r = 1; shards->rank == 0 && r < shards->processes; r++)
                 TRY(send_slice(r, optimiser_shards_slice(shards, p, r), optimiser->kind->prefixes[k], optimiser->slice,
                                table, file, error));

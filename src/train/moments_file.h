@@ -1,5 +1,5 @@
-/* optimizer.safetensors: the optimiser's state of every weight (adamw: first.NAME and second.NAME, its moments), as one file whatever the number of processes
- * that keep them. Process 0 alone reads and writes it, a slice at a time, and exchanges the slices with their owners. */
+/* optimizer.safetensors: the optimiser's states of every weight (adamw: first.NAME and second.NAME, its moments; muon: momentum.NAME
+ * of matrices, those two of the rest), as one file whatever the number of processes that keep them. Process 0 alone reads and writes it, a slice at a time, and exchanges the slices with their owners. */
 #ifndef TRAIN_MOMENTS_FILE_H
 #define TRAIN_MOMENTS_FILE_H
 

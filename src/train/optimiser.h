@@ -1,4 +1,4 @@
-/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm, the rate.
+/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm.
  *
  * To add one: copy optimiser_adamw.c to optimiser_NAME.c, name its row below and in optimiser.c, and give it a constant in
  * enum ltm_optimiser (ltm/config.h). Its name is then a value of slow.optimizer; nothing else knows it.
@@ -31,8 +31,9 @@ struct optimiser_part {
     const struct weight *weight;
     size_t n;
     float *w, *g;
-    float *state[OPTIMISER_STATES];
-    float lr_scale; /* the weight's rate in units of the step's */
+    float *state[OPTIMISER_STATES]; /* NULL where the weight has none */
+    float *scratch;                 /* this thread's */
+    float lr_scale;                 /* the weight's rate in units of the step's */
     bool decays;
 };
 
@@ -40,27 +41,45 @@ struct optimiser_kind {
     const char *name, *help;
     int states;
     const char *prefixes[OPTIMISER_STATES]; /* of their tensors in optimizer.safetensors: PREFIX + the weight's name */
+    /* Weights of WEIGHT_MATRIX come as wholes, each to one process: a part is all of such a weight. Those alone have the states that
+     * are of_matrices, the others alone the rest. */
+    bool whole_matrices;
+    bool of_matrices[OPTIMISER_STATES];
+    size_t (*scratch)(int rows, int columns); /* floats that the step of such a matrix needs; NULL for none */
     /* Step the part and leave its gradient at zero. All threads of a team call it, each for its share of the part. */
     void (*step)(const struct optimiser_part *part, const struct optimiser_step *step);
+    ltm_status (*check)(const struct ltm_slow_config *config, struct ltm_error *error); /* its keys; NULL: any go */
 };
 
 extern const struct optimiser_kind optimiser_adamw;
+extern const struct optimiser_kind optimiser_muon;
 
 /* The row of slow.optimizer. */
 const struct optimiser_kind *optimiser_kind_of(const struct ltm_slow_config *config);
 
 struct optimiser {
     const struct optimiser_kind *kind;
-    float *state[OPTIMISER_STATES]; /* of the own slices (shards->own), zero at first; NULL beyond the kind's */
+    float *state[OPTIMISER_STATES]; /* of the own slices (shards->own_alike), zero at first; NULL beyond the kind's */
     int64_t count;                  /* slow steps gone through … */
     int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
     const struct optimiser_shards *shards;
-    float *slice; /* (PIECE): another process's, on the way to or from a file; NULL for a process that is alone */
+    float *average; /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
+    float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
+    float *scratch; /* (threads, room): of the kind's step */
+    size_t room;
 };
 
-/* Borrows shards. */
+/* Borrows shards, made for the kind's whole_matrices. optimiser_update may have up to `threads` threads. */
 ltm_status optimiser_create(struct optimiser *optimiser, const struct ltm_slow_config *config,
-                            const struct optimiser_shards *shards, struct ltm_error *error);
+                            const struct weight_table *table, const struct optimiser_shards *shards, int threads,
+                            struct ltm_error *error);
+
+/* What optimiser_create allocates for states and steps, in bytes. */
+size_t optimiser_bytes(const struct ltm_slow_config *config, const struct weight_table *table,
+                       const struct optimiser_shards *shards, int threads);
+
+/* Whether a weight has the kind's k-th state. */
+bool optimiser_keeps(const struct optimiser_kind *kind, int k, const struct weight *weight);
 void optimiser_free(struct optimiser *optimiser);
 
 /* One step of the own slices of `weights`, with the gradient (shards->own) times `scale` (of clipping); leaves the gradient at
@@ -68,13 +87,15 @@ void optimiser_free(struct optimiser *optimiser);
 void optimiser_update(struct optimiser *optimiser, float *weights, float *gradient, const struct weight_table *table,
                       const struct ltm_slow_config *config, double lr, double scale, int threads);
 
+/* Take the weights, all of them up to date, into their average, with a decay of min(slow.ema, (1 + u)/(10 + u)) at the u-th update:
+ * an average that began with a fixed decay would hold the initial weights for 1 / (1 - decay) steps, which a short run has not. */
+void optimiser_average(struct optimiser *optimiser, const float *weights, size_t n,
+                       const struct ltm_slow_config *config, int threads);
+
 /* Sums of squares of the own slices' grains into sums (shards->grains), zero where a grain is another process's. */
 void gradient_squares(double *sums, const float *gradient, const struct optimiser_shards *shards, int threads);
 
 /* Global 2-norm out of every grain's sum, in order. */
 double gradient_norm(const double *sums, const struct optimiser_shards *shards);
-
-/* Rate of slow step `step` (from 0) of `steps`: linear warm-up, then cosine from lr to lr_min. */
-double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps);
 
 #endif

@@ -5,10 +5,15 @@
  * owns its slice of every piece: it alone keeps their moments and sums their gradients. Which slice of a piece is whose turns from
  * piece to piece, so that small pieces do not all fall to one process. With one process a slice is the whole piece.
  *
- * State arrays hold the own slices one behind the other, each from a multiple of 64 bytes, in the order of the weights. */
+ * For an optimiser that steps whole matrices each of those (WEIGHT_MATRIX) is a piece by itself, whatever its size, and one slice;
+ * what lies between them is cut as above. Either way the pieces, and so the order of the norm's sum, depend on no process.
+ *
+ * State arrays hold the own slices one behind the other, each from a multiple of 64 bytes, in the order of the weights: the
+ * gradient those of all pieces, the optimiser's states those of whole matrices alone or those of the others alone. */
 #ifndef TRAIN_OPTIMISER_SHARDS_H
 #define TRAIN_OPTIMISER_SHARDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -22,7 +27,9 @@ struct range {
 
 struct piece {
     struct range all, own; /* own may be empty */
-    size_t at;             /* where the own slice lies in state arrays */
+    bool whole;            /* a matrix that one process steps */
+    size_t at;             /* where the own slice lies in arrays of all pieces */
+    size_t at_alike;       /* … and in those of pieces that are whole as it is, or not */
     size_t grain;          /* grains of all pieces before it */
 };
 
@@ -31,13 +38,15 @@ struct optimiser_shards {
     struct piece *pieces; /* in the order of the weights */
     int count;
     int blocks;
-    int *first;    /* [blocks + 1] first piece of each block */
-    size_t own;    /* floats of a state array */
-    size_t grains; /* of all pieces */
+    int *first;          /* [blocks + 1] first piece of each block */
+    size_t own;          /* floats of an array of all pieces */
+    size_t own_alike[2]; /* … of those that are not whole, and of those that are */
+    size_t largest;      /* floats of a piece */
+    size_t grains;       /* of all pieces */
 };
 
-ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table, int processes,
-                                   int rank, struct ltm_error *error);
+ltm_status optimiser_shards_create(struct optimiser_shards *shards, const struct weight_table *table,
+                                   bool whole_matrices, int processes, int rank, struct ltm_error *error);
 void optimiser_shards_free(struct optimiser_shards *shards);
 
 /* Which floats of a piece are a process's. */

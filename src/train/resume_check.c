@@ -9,18 +9,35 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "ltm.h"
+#include "train/schedule.h"
+#include "train/trainer.h"
 
 /* Keys that change no bit of the result; paths, since a corpus is known by its content; and what is chosen once a step has failed. */
 static bool may_change(const char *key) {
-    static const char *const free_keys[] = {"run.dir",        "run.threads",          "run.eval_sequences",
-                                            "run.eval_every", "run.checkpoint_every", "run.on_nonfinite",
-                                            "data.corpus",    "data.tokenizer"};
+    static const char *const free_keys[] = {
+        "run.dir",          "run.threads", "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.on_nonfinite", "data.corpus", "data.tokenizer",     "run.tokens" /* by check_tokens */};
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
         if (strcmp(key, free_keys[i]) == 0) return true;
     return strncmp(key, "eval.", 5) == 0;
 }
 
-ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, struct ltm_error *error) {
+/* Whether a run of other length would have come to this step with the same bits; only then can it go on as one. */
+static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_config *is, int64_t step,
+                               struct ltm_error *error) {
+    const int64_t before = slow_steady_steps(&was->slow, trainer_steps(was));
+    const int64_t now = slow_steady_steps(&is->slow, trainer_steps(is));
+    const int64_t steady = before < now ? before : now;
+    if (was->run.tokens == is->run.tokens || step <= steady) return LTM_OK;
+    return fail(error, LTM_MISMATCH,
+                "the run in %s began with run.tokens = %lld, now it is %lld, and at slow step %lld its rate already "
+                "depends on that (it may change up to step %lld); set it back to go on, or set another run.dir to "
+                "begin anew",
+                is->run.dir, (long long)was->run.tokens, (long long)is->run.tokens, (long long)step, (long long)steady);
+}
+
+ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, int64_t step,
+                        struct ltm_error *error) {
     size_t count;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     for (size_t i = 0; i < count; i++) {
@@ -37,7 +54,7 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
                         "run.dir to begin anew",
                         is->run.dir, keys[i].name, before, now);
     }
-    return LTM_OK;
+    return check_tokens(was, is, step, error);
 }
 
 static bool may_differ(const char *key, bool scores) {

@@ -154,6 +154,33 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
     return report(s, &record, error);
 }
 
+/* Twice brings them back. */
+static ltm_status exchange_average(struct session *s, struct ltm_error *error) {
+    float *weights = s->decoder->weights;
+    float *average = s->trainer.optimiser.average;
+    for (size_t i = 0; i < s->decoder->plan.table.size; i++) {
+        const float weight = weights[i];
+        weights[i] = average[i];
+        average[i] = weight;
+    }
+    return decoder_pack(s->decoder, s->config.run.threads, error);
+}
+
+/* *bound of the averaged weights, INFINITY where they have none. */
+static ltm_status score_average(struct session *s, const struct score_options *options, double *bound,
+                                struct ltm_error *error) {
+    const struct sequence_source *source = &s->heldout_windows.source;
+    struct ltm_error second;
+    *bound = INFINITY;
+    ltm_status status = exchange_average(s, error);
+    if (status == LTM_OK) status = score_sequences(s->heldout_scores, &s->trainer.workers, source, options, error);
+    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count, s->config.model.sequence).bound;
+    if (status == LTM_NUMERIC) status = LTM_OK;
+    const ltm_status back = exchange_average(s, &second);
+    if (status == LTM_OK && back != LTM_OK) *error = second;
+    return status == LTM_OK ? back : status;
+}
+
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {
@@ -173,8 +200,18 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.bound = score.bound;
     record.bound_error = score.bound_error;
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
-    if (score.bound < s->state.best_bound) {
-        s->state.best_bound = score.bound;
+    double bound = score.bound;
+    if (s->trainer.optimiser.average) {
+        status = score_average(s, &options, &bound, error);
+        if (status != LTM_OK) return status;
+        if (isfinite(bound)) record.ema_bound = bound;
+        session_say(s, "slow step %lld of %lld: held-out bound %.4f with the averaged weights", (long long)record.step,
+                    (long long)record.steps, bound);
+        s->state.averaged = bound < score.bound;
+        if (!s->state.averaged) bound = score.bound;
+    }
+    if (bound < s->state.best_bound) {
+        s->state.best_bound = bound;
         s->state.best_step = record.step;
     }
     return report(s, &record, error);

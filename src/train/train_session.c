@@ -169,13 +169,20 @@ static ltm_status open_log(struct session *s, struct ltm_error *error) {
     return status;
 }
 
+static void begin(struct session *s) {
+    const struct weight_table *table = &s->decoder->plan.table;
+    weights_initialise(s->decoder->weights, table, s->config.latent_init_scale, s->config.run.seed);
+    if (s->trainer.optimiser.average)
+        memcpy(s->trainer.optimiser.average, s->decoder->weights, table->size * sizeof(float));
+}
+
 /* Weights, moments and log as the newest whole checkpoint has them, or new. */
 static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct ltm_config *c = &s->config;
     TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.optimiser, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
-        weights_initialise(s->decoder->weights, &s->decoder->plan.table, c->latent_init_scale, c->run.seed);
+        begin(s);
     else
         session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
                     (long long)s->trainer.steps);

@@ -38,7 +38,7 @@ ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm
     TRY(checkpoint_find(folder, sizeof folder, path, error));
     TRY(checkpoint_verify(folder, false, error));
     TRY(NEW_ARRAY(made, 1, "a model", error));
-    TRY(path_join(file, sizeof file, folder, "model.safetensors", error));
+    TRY(checkpoint_served(file, sizeof file, folder, error));
     TRY(model_file_read(file, &made->decoder, &made->config, &made->step, made->digest, error));
     TRY(open_tokenizer(made, folder, error));
     /* What was settled for the machine and the scores of the training is no part of the model. */

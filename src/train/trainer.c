@@ -16,6 +16,7 @@
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
 #include "train/objective.h"
+#include "train/schedule.h"
 
 int64_t trainer_steps(const struct ltm_config *config) {
     const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
@@ -39,15 +40,21 @@ enum { PROGRAM_BYTES = 20000000 };
 /* With other processes a block's gradient is still read while the next one is made. */
 int trainer_gradients(void) { return processes_count() > 1 ? 2 : 1; }
 
+static ltm_status create_shards(struct optimiser_shards *shards, const struct ltm_config *config,
+                                const struct weight_table *table, struct ltm_error *error) {
+    return optimiser_shards_create(shards, table, optimiser_kind_of(&config->slow)->whole_matrices, processes_count(),
+                                   processes_rank(), error);
+}
+
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error) {
     const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
     const size_t weights = plan->table.size;
-    const size_t states = (size_t)optimiser_kind_of(&config->slow)->states;
     struct optimiser_shards shards;
-    ltm_status status = optimiser_shards_create(&shards, &plan->table, processes_count(), processes_rank(), error);
+    ltm_status status = create_shards(&shards, config, &plan->table, error);
     if (status != LTM_OK) return status;
-    *bytes = PROGRAM_BYTES + (weights + states * shards.own) * sizeof(float) +
+    *bytes = PROGRAM_BYTES + weights * sizeof(float) +
+             optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
              gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
              workers_bytes(plan, &config->fast, trainer_threads(config), config->slow.group, config->model.sequence,
                            trainer_gradients(), in_bf16);
@@ -65,10 +72,11 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
     TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
-    TRY(optimiser_shards_create(&trainer->state, &decoder->plan.table, processes_count(), processes_rank(), error));
+    TRY(create_shards(&trainer->state, config, &decoder->plan.table, error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
-    TRY(optimiser_create(&trainer->optimiser, &config->slow, &trainer->state, error));
+    TRY(optimiser_create(&trainer->optimiser, &config->slow, &decoder->plan.table, &trainer->state, config->run.threads,
+                         error));
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
     TRY(workers_create(&trainer->workers, decoder, &config->fast, trainer_threads(config), config->slow.group,
                        config->model.sequence, trainer_gradients(), error));
@@ -199,6 +207,9 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total,
                      &trainer->decoder->plan.table, c, done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
+    if (status == LTM_OK && trainer->optimiser.average)
+        optimiser_average(&trainer->optimiser, trainer->decoder->weights, trainer->decoder->plan.table.size, c,
+                          threads);
     return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
 }
 

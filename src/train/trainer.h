@@ -1,6 +1,6 @@
 /* The slow step: fit the posteriors of a batch, then one step of the decoder's weights (paper, algorithm 1).
  *
- * Memory with P weights, in floats: weights, gradient and the optimiser's state (two moments), 4 P; in bf16 one more P, the weights packed twice;
+ * Memory with P weights, in floats (with slow.ema P more, the average): weights, gradient and the optimiser's state (adamw: two moments), 4 P; in bf16 one more P, the weights packed twice;
  * and for each thread a workspace that holds the gradients of one layer and of the embedding, less than one more P.
  *
  * Processes divide the batch's groups, and the optimiser's state: each of n sums the gradient of its share of the weights,

@@ -167,11 +167,11 @@ static void time_update(struct rig *rig, double *optimiser, double *packing) {
     struct ltm_config c;
     struct ltm_error error;
     struct optimiser_shards shards;
-    must(optimiser_shards_create(&shards, &rig->decoder->plan.table, 1, 0, &error), &error);
+    must(optimiser_shards_create(&shards, &rig->decoder->plan.table, false, 1, 0, &error), &error);
     float *gradient = calloc(shards.own, sizeof(float));
     struct optimiser slow;
     ltm_config_defaults(&c);
-    must(optimiser_create(&slow, &c.slow, &shards, &error), &error);
+    must(optimiser_create(&slow, &c.slow, &rig->decoder->plan.table, &shards, rig->threads, &error), &error);
     for (int warm = 0; warm < 2; warm++) {
         const double began = seconds_now();
         optimiser_update(&slow, rig->decoder->weights, gradient, &rig->decoder->plan.table, &c.slow, 1e-9, 1,

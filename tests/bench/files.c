@@ -72,8 +72,9 @@ static double checkpoint_seconds(const char *run, const struct ltm_config *confi
     double seconds = 0;
     must(decoder_create(&decoder, &config->model, &error), &error);
     weights_initialise(decoder->weights, &decoder->plan.table, 1, 1);
-    must(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error), &error);
-    must(optimiser_create(&optimiser, &config->slow, &shards, &error), &error);
+    must(optimiser_shards_create(&shards, &decoder->plan.table, false, 1, 0, &error), &error);
+    must(optimiser_create(&optimiser, &config->slow, &decoder->plan.table, &shards, config->run.threads, &error),
+         &error);
     must(folder_create(run, &error), &error);
     for (int i = 1; i <= ROUNDS; i++) {
         const struct checkpoint_state state = {.step = i, .best_bound = INFINITY};

@@ -45,7 +45,7 @@ static void choices_are_those_that_can_be_set(void **state) {
         const char *key;
         int count;
         bool explained; /* value by value: a row of a table */
-    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 1, true},
+    } choices[] = {{"fast.method", 3, true},    {"slow.objective", 2, true}, {"slow.optimizer", 2, true}, {"slow.schedule", 3, true},
                    {"fast.schedule", 2, false}, {"run.precision", 3, false}, {"fast.steps", 0, false},
                    {"no.key", 0, false}};
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
@@ -175,7 +175,8 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("fast.method=sgd", "use adam or natural or langevin");
     assert_refused("fast.noise=old", "use fresh or fixed");
     assert_refused("slow.objective=map", "use elbo or iwae");
-    assert_refused("slow.optimizer=sgd", "use adamw");
+    assert_refused("slow.optimizer=sgd", "use adamw or muon");
+    assert_refused("slow.schedule=constant", "use cosine or linear or wsd");
     assert_refused("data.corpus=a\nb", "a control character");
     assert_refused("data.corpus= a", "a space");
     assert_refused("data.corpus=a ;b", "comment");
@@ -210,6 +211,10 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");
     assert_check("slow.lr_min=1", "slow.lr_min = 1 is above slow.lr");
     assert_check("slow.beta2=1", "slow.beta2 = 1");
+    assert_check("slow.ema=1", "slow.ema = 1 would never take a weight in");
+    assert_check("slow.optimizer=muon slow.momentum=1", "slow.momentum = 1 would never take a gradient in");
+    assert_check("slow.optimizer=muon slow.lr=0", "under the schedule of slow.lr, which is 0");
+    assert_check("slow.momentum=1 slow.matrix_lr=0", NULL); /* adamw has neither */
     assert_check("slow.group=17", "slow.group = 17 is more than slow.batch = 16");
     assert_check("eval.split=test", "use heldout or train");
     assert_check("latent.count=0 model.kv_heads=1 model.window=1 fast.steps=0", NULL);
@@ -235,6 +240,10 @@ static void auto_resolves(void **state) {
     assert_int_equal(config.slow.group, 2); /* eight groups of the batch's 16, fewer than 1,000 tokens each */
     assert_true(config.slow.lr_min == config.slow.lr / 10);
     assert_true(config.run.threads >= 1);
+    config.slow.schedule = LTM_SLOW_LINEAR;
+    config.slow.lr_min = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_true(config.slow.lr_min == 0);
     assert_int_equal(config.eval.fast_steps, 4);
     assert_true(config.fast.lr == 0.5 && config.eval.fast_lr == config.fast.lr);
     config = defaults();

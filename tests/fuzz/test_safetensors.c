@@ -40,9 +40,9 @@ static void read_moments(const struct safetensors *file, const struct decoder *d
     struct ltm_error error = {0};
     struct optimiser_shards shards;
     const struct ltm_slow_config slow = {.optimiser = LTM_OPTIMISER_ADAMW};
-    FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->plan.table, 1, 0, &error) == LTM_OK);
+    FUZZ_CHECK(optimiser_shards_create(&shards, &decoder->plan.table, false, 1, 0, &error) == LTM_OK);
     struct optimiser optimiser;
-    FUZZ_CHECK(optimiser_create(&optimiser, &slow, &shards, &error) == LTM_OK);
+    FUZZ_CHECK(optimiser_create(&optimiser, &slow, &decoder->plan.table, &shards, 1, &error) == LTM_OK);
     fuzz_ok(moments_read(&optimiser, &decoder->plan.table, file, &error), &error);
     optimiser_free(&optimiser);
     optimiser_shards_free(&shards);

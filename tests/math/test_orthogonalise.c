@@ -2,39 +2,9 @@
 #include <math.h>
 
 #include "support/gradients.h"
+#include "support/orthogonalise.h"
 
 #include "math/orthogonalise.h"
-
-/* The same iteration in double, with plain loops; x (rows, columns), rows <= columns. */
-static void plain(double *x, int rows, int columns) {
-    const size_t n = (size_t)rows * (size_t)columns;
-    double *a = malloc(sizeof *a * (size_t)(rows * rows));
-    double *b = malloc(sizeof *b * (size_t)(rows * rows));
-    double *y = malloc(sizeof *y * n);
-    double norm = 0;
-    for (size_t i = 0; i < n; i++) norm += x[i] * x[i];
-    for (size_t i = 0; i < n; i++) x[i] /= sqrt(norm) + 1e-7;
-    for (int turn = 0; turn < 5; turn++) {
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < rows; j++) {
-                a[i * rows + j] = 0;
-                for (int k = 0; k < columns; k++) a[i * rows + j] += x[i * columns + k] * x[j * columns + k];
-            }
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < rows; j++) {
-                double square = 0;
-                for (int k = 0; k < rows; k++) square += a[i * rows + k] * a[k * rows + j];
-                b[i * rows + j] = -4.7750 * a[i * rows + j] + 2.0315 * square;
-            }
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < columns; j++) {
-                y[i * columns + j] = 3.4445 * x[i * columns + j];
-                for (int k = 0; k < rows; k++) y[i * columns + j] += b[i * rows + k] * x[k * columns + j];
-            }
-        memcpy(x, y, n * sizeof *x);
-    }
-    free(a), free(b), free(y);
-}
 
 /* Against the twin, also of the transpose. A few roundings of 2^-24 of sums of `columns` terms grow at most 3.4^5 times. */
 static void check(int rows, int columns) {
@@ -46,7 +16,7 @@ static void check(int rows, int columns) {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) turned[j * rows + i] = x[i * columns + j];
     for (size_t i = 0; i < n; i++) expected[i] = (double)x[i];
-    plain(expected, rows, columns);
+    test_orthogonalise(expected, rows, columns);
     orthogonalise(x, rows, columns, scratch);
     orthogonalise(turned, columns, rows, scratch);
     for (int i = 0; i < rows; i++)

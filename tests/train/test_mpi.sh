@@ -27,14 +27,17 @@ on() { # processes, then a command
 train=("$LTM" train tiny.ini model.dim=128 model.layers=2 latent.count=4 slow.group=1 run.precision=fp32)
 
 log() { jq -c 'del(.seconds, .tokens_per_second, .utilisation)' "$1/log.jsonl"; }
-weights() { # the model's data: its header tells threads and folder
-    local header
-    header=$(od -An -t u8 -N 8 "$1/checkpoints/last/model.safetensors")
-    tail -c "+$((header + 9))" "$1/checkpoints/last/model.safetensors"
+weights() { # run, file (model): the data, since the header tells threads and folder
+    local header file=$1/checkpoints/last/${2:-model}.safetensors
+    header=$(od -An -t u8 -N 8 "$file")
+    tail -c "+$((header + 9))" "$file"
+}
+same_average() { # where there is one
+    [ ! -e "$1/checkpoints/last/ema.safetensors" ] || cmp <(weights "$1" ema) <(weights "$2" ema)
 }
 same() { # two runs, to the bit
     cmp "$1/checkpoints/last/optimizer.safetensors" "$2/checkpoints/last/optimizer.safetensors" &&
-        cmp <(weights "$1") <(weights "$2") && diff <(log "$1") <(log "$2") &&
+        cmp <(weights "$1") <(weights "$2") && same_average "$1" "$2" && diff <(log "$1") <(log "$2") &&
         [ "$(readlink "$1/checkpoints/best")" = "$(readlink "$2/checkpoints/best")" ]
 }
 
@@ -51,6 +54,18 @@ holds 'only the first process prints' test "$(grep -c 'held-out bound' out) $(gr
 holds 'four processes: the bits of one' alike 4 1 one
 holds 'parts of several groups, over two processes: the bits of one' alike 2 2 one-parts slow.parts=3
 holds 'parts of several groups, over three processes: the bits of one' alike 3 1 one-parts slow.parts=3
+
+muon=(slow.optimizer=muon slow.ema=0.9)
+"${train[@]}" "${muon[@]}" run.dir=one-muon >/dev/null 2>&1
+holds 'muon over two processes: the bits of one' alike 2 2 one-muon "${muon[@]}"
+holds 'muon over three processes: the bits of one' alike 3 1 one-muon "${muon[@]}"
+resumed_muon() { # the checkpoint before the last, gone on with by three processes
+    cp -r one-muon muon-resumed
+    rm -r muon-resumed/checkpoints/step-00000008
+    run on 3 "${train[@]}" "${muon[@]}" run.dir=muon-resumed
+    [ "$code" = 0 ] && grep -q 'resuming .* at slow step 4' err && same one-muon muon-resumed || { cat err; return 1; }
+}
+holds 'three processes go on with what one began with muon, to the same bits' resumed_muon
 
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits

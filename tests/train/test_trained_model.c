@@ -65,6 +65,33 @@ static void another_tokenizer_is_refused(void **state) {
     assert_says("is not the tokenizer that the model was trained with");
 }
 
+/* The weights that a checkpoint's scores are of are opened: their average where that did better. */
+static void what_did_better_is_served(void **state) {
+    (void)state;
+    for (int averaged = 0; averaged <= 1; averaged++) {
+        struct ltm_config c = tiny();
+        const struct checkpoint_state done = {.step = 1, .best_step = 1, .averaged = averaged};
+        const char *run = at(averaged ? "averaged" : "raw");
+        struct ltm_model *model;
+        struct rig rig;
+        char path[700];
+        c.slow.ema = 0.5;
+        open_rig(&rig, &c);
+        const size_t n = rig.decoder->plan.table.size;
+        for (size_t i = 0; i < n; i++) rig.trainer.optimiser.average[i] = 2 * rig.decoder->weights[i];
+        assert_ok(folder_create(run, &error));
+        assert_ok(checkpoint_write(run, rig.decoder, &rig.trainer.optimiser, &c, &done, NULL, "", &error));
+        assert_ok(ltm_model_open(&model, run, &error));
+        assert_memory_equal(model->decoder->weights, averaged ? rig.trainer.optimiser.average : rig.decoder->weights,
+                            n * sizeof(float));
+        ltm_model_close(model);
+        close_rig(&rig);
+        snprintf(path, sizeof path, "%s/checkpoints/step-00000001/ema.safetensors", run);
+        assert_int_equal(remove(path), 0);
+        assert_int_equal(ltm_model_open(&model, run, &error) == LTM_OK, false);
+    }
+}
+
 /* Replaces what stands behind `key` in the checkpoint's state.json, and leaves out its own checksum, as before there was one. */
 static void write_state(const char *run, const char *key, const char *value) {
     char path[600];
@@ -152,6 +179,7 @@ int main(void) {
         cmocka_unit_test(a_tokenizer_of_as_many_pieces_or_fewer_serves),
         cmocka_unit_test(a_tokenizer_with_tokens_that_the_model_lacks_is_refused),
         cmocka_unit_test(another_tokenizer_is_refused),
+        cmocka_unit_test(what_did_better_is_served),
         cmocka_unit_test(a_state_that_no_run_has_is_refused),
         cmocka_unit_test(a_state_with_a_wrong_byte_is_refused),
     };

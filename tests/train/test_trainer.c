@@ -243,6 +243,30 @@ static void test_latent_lr_slows_the_cross_attention_alone(void **state) {
     close_rig(&rig);
 }
 
+/* Against its closed form: Σ of the weights after each update, by what later decays leave of them. */
+static void test_the_average_is_its_closed_form(void **state) {
+    (void)state;
+    enum { UPDATES = 6 };
+    struct ltm_config c = tiny();
+    struct rig rig;
+    struct slow_step done;
+    c.slow.ema = 0.3; /* reached at the third update: 2/11, 3/12, 4/13 */
+    open_rig(&rig, &c);
+    const size_t n = rig.decoder->plan.table.size;
+    double *sum = calloc(n, sizeof *sum);
+    memcpy(rig.trainer.optimiser.average, rig.decoder->weights, n * sizeof(float));
+    const double decays[UPDATES] = {2.0 / 11, 3.0 / 12, 0.3, 0.3, 0.3, 0.3};
+    for (int u = 0; u <= UPDATES; u++) {
+        double left = u ? 1 - decays[u - 1] : 1;
+        for (int later = u; later < UPDATES; later++) left *= decays[later];
+        if (u) assert_int_equal(trainer_step(&rig.trainer, &done, NULL), LTM_OK);
+        for (size_t i = 0; i < n; i++) sum[i] += left * (double)rig.decoder->weights[i];
+    }
+    for (size_t i = 0; i < n; i++) assert_true(fabs((double)rig.trainer.optimiser.average[i] - sum[i]) < 1e-6);
+    free(sum);
+    close_rig(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_gradient_is_the_derivative_of_the_loss),
@@ -252,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_iwae_lies_below_the_draws_mean),
         cmocka_unit_test(test_kl_warmup),
         cmocka_unit_test(test_any_number_of_threads),
+        cmocka_unit_test(test_the_average_is_its_closed_form),
         cmocka_unit_test(test_latent_lr_slows_the_cross_attention_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
