@@ -105,7 +105,7 @@ hostile_names() { # in gnuplot's script, the pictures and the page they are text
     [ "$code" = 0 ] && [ ! -e ran ] && balanced hostile/report.html && balanced other.html &&
         lacks -q '<svg onload' hostile/report.html other.html || { cat err; return 1; }
     drawn || return 0
-    lacks -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 other/*.svg >/dev/null || return 1
+    lacks -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 -t UTF-8 other/*.svg >/dev/null || return 1
     ! command -v xmllint >/dev/null || xmllint --noout hostile/report/*.svg other/*.svg
 }
 holds 'hostile names of scores, corpora and cells are only text' hostile_names
