@@ -61,10 +61,15 @@ void documents_close(struct documents *documents) {
     free(documents);
 }
 
-void documents_tell_repeats(const struct documents *documents, const struct ltm_watch *watch) {
+void documents_tell_files(const struct documents *documents, const struct ltm_watch *watch) {
     const struct text_files *files = &documents->files;
-    if (files->repeated == 0) return;
     char more[48] = "";
+    if (files->left_out > 1) snprintf(more, sizeof more, " and %zu more", files->left_out - 1);
+    if (files->left_out > 0)
+        watch_message(watch, "only .txt, .txt.gz, .jsonl and .jsonl.gz files are read: %s%s %s left out", files->left,
+                      more, files->left_out == 1 ? "is" : "are");
+    more[0] = 0;
+    if (files->repeated == 0) return;
     if (files->repeated > 1) snprintf(more, sizeof more, ", and %zu more", files->repeated - 1);
     const bool same = strcmp(files->repeat, files->first) == 0;
     watch_message(watch, "each file is read once: %s is %s%s", files->repeat, same ? "named again" : files->first,
