@@ -197,17 +197,13 @@ static int set_assignment(struct request *r, char *assignment) {
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number) {
-    (void)number;
+    if (stop && number == SIGXCPU) return;
     if (stop) _exit(CLI_INTERRUPTED);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
 }
 
 /* Where a person types, an interrupt must end the wait for the next line. */
-static void catch_signals(bool restart) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = restart ? SA_RESTART : 0};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
+static void catch_signals(bool restart) { cli_catch_stops(on_signal, restart ? SA_RESTART : 0); }
 
 /* The configuration that a model was trained with, as the command line changes it. */
 static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, struct fast_keys *keys,

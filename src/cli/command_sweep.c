@@ -67,17 +67,12 @@ struct arguments {
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number) {
-    (void)number;
+    if (stop && number == SIGXCPU) return;
     if (stop) _exit(CLI_INTERRUPTED); /* cells see their standard input end, and stop */
     stop = 1;
 }
 
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
+static void catch_signals(void) { cli_catch_stops(on_signal, SA_RESTART); }
 
 /* ---- One cell ---- */
 

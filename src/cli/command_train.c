@@ -26,9 +26,9 @@ static const char usage[] =
     "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"
     "\n"
     "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
-    "with it where it was stopped, to the same result. An interrupt (Ctrl-C) finishes the slow step, writes a\n"
-    "checkpoint and exits with 130; a second one exits at once. At its end report.html in the run's folder shows it\n"
-    "(ltm report).\n"
+    "with it where it was stopped, to the same result. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU finishes the\n"
+    "slow step, breaks off a scoring of held-out text, writes a checkpoint and exits with 130; a second one exits at\n"
+    "once. At its end report.html in the run's folder shows it (ltm report).\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
     "                         parameters (as many, by wider SwiGLU layers), compute (and as much compute, by more\n"
     "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
@@ -48,7 +48,7 @@ static volatile sig_atomic_t stop;
 
 static void on_signal(int number) {
     static const char line[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
-    (void)number;
+    if (stop && number == SIGXCPU) return; /* which comes each second from then on */
     if (stop) _exit(CLI_INTERRUPTED);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
     if (ltm_processes_rank() > 0) return;
@@ -59,9 +59,8 @@ static void on_signal(int number) {
 /* SA_RESTART: writes under way go on. */
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    cli_catch_stops(on_signal, SA_RESTART);
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
 }
 

@@ -1,6 +1,7 @@
 #include "terminal.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,4 +244,14 @@ struct ltm_watch cli_watch(struct cli_bar *bar) {
     *bar = (struct cli_bar){.draw_every = 0.1, .lines_every = 10};
     bar->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
     return (struct ltm_watch){.user = bar, .progress = watch_progress, .message = watch_message};
+}
+
+void cli_catch_stops(void (*handler)(int number), int flags) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    struct sigaction before = {0};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGXCPU, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }

@@ -30,6 +30,10 @@ void cli_be_quiet(void);
 void cli_print_line(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What asks a command to stop: SIGINT, SIGTERM, SIGXCPU (the soft limit of processor time, which comes each second from then on), and
+ * SIGHUP unless it is ignored (nohup). `flags` as sigaction's. */
+void cli_catch_stops(void (*handler)(int number), int flags);
+
 /* Print `ltm: SENTENCE` and return the exit code: CLI_INTERRUPTED for LTM_INTERRUPTED, else CLI_FAILED. */
 int cli_fail(const struct ltm_error *error);
 int cli_no_memory(void);
