@@ -178,6 +178,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
     TRY(prepare(&build, threads, watch, error));
     TRY(encode_all(&build, threads, error));
     progress_end(&build.pace);
+    documents_tell_separators(build.documents, watch);
     TRY(finish(&build, error));
     if (info) *info = build.info;
 cleanup:

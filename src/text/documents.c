@@ -18,6 +18,7 @@ struct documents {
     bool open;               /* a file is */
     char *field, *separator; /* separator NULL = a file is a document */
     size_t separator_bytes;
+    int64_t separators; /* found */
     int64_t document; /* the current document */
     bool begun;       /* it has text already */
     bool line_start;  /* .txt: the window begins with a line */
@@ -74,6 +75,12 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
     const bool same = strcmp(files->repeat, files->first) == 0;
     watch_message(watch, "each file is read once: %s is %s%s", files->repeat, same ? "named again" : files->first,
                   more);
+}
+
+void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch) {
+    if (!documents->separator || documents->separators > 0) return;
+    watch_message(watch, "no line of the text is the separator \"%s\": each .txt file is one document",
+                  documents->separator);
 }
 
 int64_t documents_size(const struct documents *documents) { return documents->files.size; }
@@ -146,6 +153,7 @@ static ltm_status next_text(struct documents *documents, struct text_block *bloc
     if (found && from <= TEXT_BLOCK) {
         *any = hand_out(documents, block, text, without_newline(text, from), true);
         take = to;
+        documents->separators++;
         documents->line_start = true;
     } else if (window->bytes > TEXT_BLOCK) {
         take = utf8_cut(text, window->bytes, TEXT_BLOCK);

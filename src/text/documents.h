@@ -33,6 +33,9 @@ void documents_close(struct documents *documents);
  * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
 
+/* When all has been read: says so where a separator was given and no line is one. */
+void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch);
+
 /* Says which files in folders are no text by their names, and which were named or linked a second time, since each is read once. */
 void documents_tell_files(const struct documents *documents, const struct ltm_watch *watch);
 
