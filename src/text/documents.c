@@ -19,11 +19,11 @@ struct documents {
     char *field, *separator; /* separator NULL = a file is a document */
     size_t separator_bytes;
     int64_t separators; /* found */
-    int64_t document; /* the current document */
-    bool begun;       /* it has text already */
-    bool line_start;  /* .txt: the window begins with a line */
-    int64_t line;     /* .jsonl: lines read */
-    json_t *json;     /* .jsonl: the line whose text is being handed out */
+    int64_t document;   /* the current document */
+    bool begun;         /* it has text already */
+    bool line_start;    /* .txt: the window begins with a line */
+    int64_t line;       /* .jsonl: lines read */
+    json_t *json;       /* .jsonl: the line whose text is being handed out */
     const char *rest;
     size_t rest_bytes;
 };

@@ -104,7 +104,9 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
         size_t before = files->count;
         ltm_status status = add_folder(files, path, &info, NULL, error);
         if (status == LTM_OK && files->count == before)
-            status = fail(error, LTM_INVALID, "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read)", path);
+            status =
+                fail(error, LTM_INVALID,
+                     "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read)", path);
         return status;
     }
     if (!S_ISREG(info.st_mode))

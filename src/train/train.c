@@ -156,8 +156,11 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
 
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
-    const struct score_options options = {
-        .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch, .stop = s->hooks->stop};
+    const struct score_options options = {.fast = s->config.fast,
+                                          .samples = 1,
+                                          .seed = s->config.run.seed,
+                                          .watch = &s->hooks->watch,
+                                          .stop = s->hooks->stop};
     const int64_t sequences = s->heldout_windows.source.count;
     s->state.heldout_due = false;
     ltm_status status =

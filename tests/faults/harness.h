@@ -103,7 +103,8 @@ static inline _Noreturn void become_ltm(const struct launch *l) {
     for (int i = 0; i < 3 && l->fault[i][0]; i++) putenv((char *)(uintptr_t)l->fault[i]);
     limit(RLIMIT_FSIZE, l->file_limit);
     limit(RLIMIT_AS, l->memory_limit);
-    if (l->memory_limit) limit(RLIMIT_CPU, SECONDS_MOST); /* of work, whatever else the machine does: what spins is ended */
+    if (l->memory_limit)
+        limit(RLIMIT_CPU, SECONDS_MOST); /* of work, whatever else the machine does: what spins is ended */
     execv(ltm_path, arguments);
     _exit(98);
 }
