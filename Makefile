@@ -222,15 +222,18 @@ fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (O
 	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -Wno-pass-failed -DLTM_LIBFUZZER'
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(ONLY)
 
-DEST = $(DESTDIR)$(PREFIX)
+# Of the shell: a path may hold blanks and quotes. And of sed: what its replacement takes for its own.
+to = $(call quote,$(DESTDIR)$(PREFIX)$1)
+literally = $(subst &,\&,$(subst $(comma),\$(comma),$(subst \,\\,$1)))
+comma = ,
 install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
-	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/ltm
-	install $(BUILD)/ltm $(DEST)/bin/
-	install -m 644 $(BUILD)/libltm.a $(DEST)/lib/
-	install -m 644 include/ltm.h $(DEST)/include/
-	install -m 644 include/ltm/*.h $(DEST)/include/ltm/
-	sed 's,@PREFIX@,$(PREFIX),; s,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' .ci/ltm.pc.in \
-	    >$(DEST)/lib/pkgconfig/ltm.pc
+	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm)
+	install $(BUILD)/ltm $(call to,/bin/)
+	install -m 644 $(BUILD)/libltm.a $(call to,/lib/)
+	install -m 644 include/ltm.h $(call to,/include/)
+	install -m 644 include/ltm/*.h $(call to,/include/ltm/)
+	sed $(call quote,s$(comma)@PREFIX@$(comma)$(call literally,$(PREFIX))$(comma)) .ci/ltm.pc.in | \
+	    sed 's,@LIBS@,$(LIBS) $(OPENMP),; s,@VERSION@,$(VERSION),' >$(call to,/lib/pkgconfig/ltm.pc)
 VERSION = $(shell sed -n 's/.*LTM_VERSION "\(.*\)"/\1/p' include/ltm.h)
 OPENMP  = $(if $(findstring clang,$(CC)),-L$(realpath $(shell $(CC) -print-resource-dir)/../..) -lomp,-lgomp)
 
@@ -238,7 +241,7 @@ bench: deps $(BUILD)/tests/bench/bench ## how fast the loops run against the mac
 	@$(BUILD)/tests/bench/bench $(ONLY)
 
 uninstall: ## what install put there
-	rm -rf $(DEST)/bin/ltm $(DEST)/lib/libltm.a $(DEST)/lib/pkgconfig/ltm.pc $(DEST)/include/ltm.h $(DEST)/include/ltm
+	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm)
 
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*

@@ -24,14 +24,6 @@ static void begin_sample(struct generate_output *output, const struct ltm_sample
     if (prompt) print_text(output, prompt, strlen(prompt));
 }
 
-bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
-    struct generate_output *output = user;
-    if (!output->begun) begin_sample(output, sample);
-    print_text(output, sample->text + sample->bytes - fresh, fresh);
-    fflush(stdout);
-    return !ferror(stdout);
-}
-
 /* A young model spells bytes that are no text; JSON, and a judge, must have text: U+FFFD for each. */
 static char *clean_text(const char *text, size_t bytes, size_t *used) {
     char *clean = malloc(3 * bytes + 1);
@@ -49,6 +41,20 @@ static char *clean_text(const char *text, size_t bytes, size_t *used) {
     return clean;
 }
 
+/* What of the text is not printed yet, as clean text: all of it, or up to a character that may be only begun. */
+static bool print_fresh(struct generate_output *output, const struct ltm_sample *sample, bool all) {
+    const char *fresh = sample->text + output->printed;
+    size_t bytes = sample->bytes - output->printed;
+    size_t used;
+    if (!all) bytes -= utf8_unfinished(fresh, bytes);
+    char *clean = clean_text(fresh, bytes, &used);
+    if (!clean) return false;
+    print_text(output, clean, used);
+    free(clean);
+    output->printed += bytes;
+    return true;
+}
+
 static bool fail_output(struct generate_output *output, const char *problem) {
     if (!*output->problem) snprintf(output->problem, sizeof output->problem, "%s", problem);
     return false;
@@ -58,6 +64,15 @@ static bool fail_file(struct generate_output *output, const char *why) {
     char problem[sizeof output->problem];
     snprintf(problem, sizeof problem, "cannot write %s: %s", output->path ? output->path : "the result", why);
     return fail_output(output, problem);
+}
+
+bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
+    struct generate_output *output = user;
+    (void)fresh;
+    if (!output->begun) begin_sample(output, sample);
+    if (!print_fresh(output, sample, false)) return fail_output(output, "out of memory for a sample");
+    fflush(stdout);
+    return !ferror(stdout);
 }
 
 /* A device or a pipe may be given, as /dev/stdout is; but a pipe that nobody reads is refused, not waited for. */
@@ -116,7 +131,8 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample) {
     output->log_p += sample->log_p;
     if (!output->path && !output->json) {
         if (!output->streams || !output->begun) begin_sample(output, sample);
-        if (!output->streams) print_text(output, sample->text, sample->bytes);
+        if (!print_fresh(output, sample, true)) return fail_output(output, "out of memory for a sample");
+        output->printed = 0;
         if (!output->at_line_begin) print_text(output, "\n", 1);
         fflush(stdout);
         if (ferror(stdout)) return fail_file(output, strerror(errno));

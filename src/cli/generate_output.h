@@ -19,6 +19,7 @@ struct generate_output {
     bool json;        /* JSON lines on stdout, not text */
     bool keeps;       /* samples are kept in `texts` */
     bool streams;     /* a single sample is printed as it comes */
+    size_t printed;   /* bytes of that one's text */
     int64_t begun, written;
     bool at_line_begin;
     struct ltm_text *texts; /* clean UTF-8; their prompts are the options' */

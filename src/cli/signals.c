@@ -101,7 +101,7 @@ void cli_explain_fatal_signals(void) {
 }
 
 static void on_interrupt(int number) {
-    (void)number;
+    if (stop && number == SIGXCPU) return; /* which comes each second from then on */
     if (stop) _exit(CLI_INTERRUPTED);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
     if (!said_at_stop) return;
@@ -111,10 +111,13 @@ static void on_interrupt(int number) {
 
 volatile sig_atomic_t *cli_catch_interrupts(const char *said, bool restart) {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = restart ? SA_RESTART : 0};
+    struct sigaction before = {0};
     said_at_stop = said;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGXCPU, &action, NULL);
     sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
     return &stop;
 }

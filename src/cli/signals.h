@@ -11,7 +11,7 @@
  * - SentencePiece's threads end the program when they get no memory. */
 void cli_explain_fatal_signals(void);
 
-/* From now on SIGINT, SIGTERM and SIGUSR1 set the flag that is returned, and print `said` (NULL = nothing); a second one exits at once with
+/* From now on SIGINT, SIGTERM, SIGXCPU, SIGUSR1 and, unless it is ignored as by nohup, SIGHUP set the flag that is returned, and print `said` (NULL = nothing); a second one exits at once with
  * CLI_INTERRUPTED. `restart`: reading and writing under way go on; where a person types, an interrupt must end the wait. */
 volatile sig_atomic_t *cli_catch_interrupts(const char *said, bool restart);
 

@@ -18,18 +18,23 @@ enum { WIDTH = 760, HEIGHT = 400, HEIGHT_SMALL = 280 };
 /* ---- The script ---- */
 
 /* Text as gnuplot's: all but the plainest of ASCII as octal numbers, so that no quote, backquote or backslash is left to end a
- * string, run a command or be misread (gnuplot takes a doubled quote at a string's beginning for its end). */
+ * string, run a command or be misread (gnuplot takes a doubled quote at a string's beginning for its end). It reads a number's digits
+ * for as long as there are any, so a digit behind a number is written as one too. */
 static void put_quoted(FILE *f, const char *text) {
+    bool numbered = false;
     fputc('"', f);
     while (*text) {
         const int bytes = html_character_bytes(text);
         const unsigned char c = (unsigned char)*text;
+        const bool plain = bytes > 1 || isalnum(c) || strchr(" .,-_", c);
+        const bool number = bytes == 1 && (!plain || (numbered && isdigit(c)));
         if (bytes == 0)
             fputs(c < 0x80 ? " " : "\357\277\275", f); /* U+FFFD */
-        else if (bytes > 1 || isalnum(c) || strchr(" .,-_", c))
-            fwrite(text, 1, (size_t)bytes, f);
-        else
+        else if (number)
             fprintf(f, "\\%03o", isspace(c) ? ' ' : c);
+        else
+            fwrite(text, 1, (size_t)bytes, f);
+        numbered = number;
         text += bytes ? bytes : 1;
     }
     fputc('"', f);

@@ -235,6 +235,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
     const int64_t processes = processes_count();
     int64_t done = 0;
     atomic_bool foreign = false;
+    atomic_bool stopped = false;
     struct log_mean *means = NULL;
     ltm_status status = NEW_ARRAY(means, (size_t)workers->threads * (size_t)group, "scores", error);
     status = processes_agree(status, error);
@@ -245,6 +246,8 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         const int me = omp_get_thread_num();
 #pragma omp for schedule(dynamic, 1)
         for (int64_t i = processes_rank(); i < groups; i += processes) {
+            if (options->stop && __atomic_load_n(options->stop, __ATOMIC_RELAXED)) stopped = true;
+            if (stopped) continue;
             const int64_t first = i * group;
             const int here = (int)(count - first < group ? count - first : group);
             const struct group_scoring s = {.w = &workers->each[me],
@@ -266,6 +269,10 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
     }
     if (processes_any(foreign)) {
         status = workers_fail_vocabulary(workers, error);
+        goto cleanup;
+    }
+    if (processes_any(stopped)) {
+        status = fail(error, LTM_INTERRUPTED, "stopped before all of %lld sequences were scored", (long long)count);
         goto cleanup;
     }
     TRY(processes_agree(workers_status(workers, error), error));

@@ -12,6 +12,8 @@
 #ifndef LATENT_SCORE_H
 #define LATENT_SCORE_H
 
+#include <signal.h>
+
 #include <stdint.h>
 
 #include "latent/workers.h"
@@ -43,6 +45,8 @@ struct score_options {
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */
     const struct ltm_watch *watch; /* or NULL */
+    const volatile sig_atomic_t
+        *stop; /* or NULL: when it becomes nonzero no further group is begun: LTM_INTERRUPTED, unless all were */
 };
 
 /* Score all sequences of the source, workers->length tokens each; scores (count). A sequence whose fit diverges is scored under the prior, which

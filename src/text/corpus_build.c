@@ -158,7 +158,7 @@ static ltm_status prepare(struct build *build, int threads, const struct ltm_wat
     if (build->plan.tail_from >= 0)
         watch_message(watch, "there is one document only: its last %g %% is held out", 100 * options->heldout);
     TRY(documents_open(&build->documents, &options->input, error));
-    documents_tell_repeats(build->documents, watch);
+    documents_tell_files(build->documents, watch);
     TRY(corpus_draft_create(&build->draft, options->output, error));
     build->writers[0] = shard_writer_begin(build->draft.draft, "train", options->shard_tokens);
     build->writers[1] = shard_writer_begin(build->draft.draft, "heldout", options->shard_tokens);
@@ -178,6 +178,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
     TRY(prepare(&build, threads, watch, error));
     TRY(encode_all(&build, threads, error));
     progress_end(&build.pace);
+    documents_tell_separators(build.documents, watch);
     TRY(finish(&build, error));
     if (info) *info = build.info;
 cleanup:

@@ -18,11 +18,12 @@ struct documents {
     bool open;               /* a file is */
     char *field, *separator; /* separator NULL = a file is a document */
     size_t separator_bytes;
-    int64_t document; /* the current document */
-    bool begun;       /* it has text already */
-    bool line_start;  /* .txt: the window begins with a line */
-    int64_t line;     /* .jsonl: lines read */
-    json_t *json;     /* .jsonl: the line whose text is being handed out */
+    int64_t separators; /* found */
+    int64_t document;   /* the current document */
+    bool begun;         /* it has text already */
+    bool line_start;    /* .txt: the window begins with a line */
+    int64_t line;       /* .jsonl: lines read */
+    json_t *json;       /* .jsonl: the line whose text is being handed out */
     const char *rest;
     size_t rest_bytes;
 };
@@ -61,14 +62,25 @@ void documents_close(struct documents *documents) {
     free(documents);
 }
 
-void documents_tell_repeats(const struct documents *documents, const struct ltm_watch *watch) {
+void documents_tell_files(const struct documents *documents, const struct ltm_watch *watch) {
     const struct text_files *files = &documents->files;
-    if (files->repeated == 0) return;
     char more[48] = "";
+    if (files->left_out > 1) snprintf(more, sizeof more, " and %zu more", files->left_out - 1);
+    if (files->left_out > 0)
+        watch_message(watch, "only .txt, .txt.gz, .jsonl and .jsonl.gz files are read: %s%s %s left out", files->left,
+                      more, files->left_out == 1 ? "is" : "are");
+    more[0] = 0;
+    if (files->repeated == 0) return;
     if (files->repeated > 1) snprintf(more, sizeof more, ", and %zu more", files->repeated - 1);
     const bool same = strcmp(files->repeat, files->first) == 0;
     watch_message(watch, "each file is read once: %s is %s%s", files->repeat, same ? "named again" : files->first,
                   more);
+}
+
+void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch) {
+    if (!documents->separator || documents->separators > 0) return;
+    watch_message(watch, "no line of the text is the separator \"%s\": each .txt file is one document",
+                  documents->separator);
 }
 
 int64_t documents_size(const struct documents *documents) { return documents->files.size; }
@@ -141,6 +153,7 @@ static ltm_status next_text(struct documents *documents, struct text_block *bloc
     if (found && from <= TEXT_BLOCK) {
         *any = hand_out(documents, block, text, without_newline(text, from), true);
         take = to;
+        documents->separators++;
         documents->line_start = true;
     } else if (window->bytes > TEXT_BLOCK) {
         take = utf8_cut(text, window->bytes, TEXT_BLOCK);

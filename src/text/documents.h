@@ -33,8 +33,11 @@ void documents_close(struct documents *documents);
  * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
 
-/* Says which files were named or linked a second time, since each is read once. */
-void documents_tell_repeats(const struct documents *documents, const struct ltm_watch *watch);
+/* When all has been read: says so where a separator was given and no line is one. */
+void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch);
+
+/* Says which files in folders are no text by their names, and which were named or linked a second time, since each is read once. */
+void documents_tell_files(const struct documents *documents, const struct ltm_watch *watch);
 
 /* Bytes on disk read so far, and in all. */
 int64_t documents_done(const struct documents *documents);

@@ -51,7 +51,14 @@ static ltm_status add_file(struct text_files *files, const char *path, const str
     return LTM_OK;
 }
 
-/* What lies in a folder, folders in it too. */
+/* In a folder: what is not read there is counted, and the first named. */
+static ltm_status leave_out(struct text_files *files, const char *path, struct ltm_error *error) {
+    if (files->left_out++ > 0) return LTM_OK;
+    files->left = strdup(path);
+    return files->left ? LTM_OK : fail_memory(error, strlen(path), "a path");
+}
+
+/* What lies in a folder, folders in it too. Hidden ones are a program's: copies that an editor keeps, what a system notes of a file. */
 static ltm_status add_folder(struct text_files *files, const char *folder, const struct stat *seen,
                              const struct place *parent, struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -70,14 +77,19 @@ static ltm_status add_folder(struct text_files *files, const char *folder, const
         char path[4096];
         bool json, gzip;
         struct stat info;
+        if (names[i][0] == '.') continue;
         TRY(path_join(path, sizeof path, folder, names[i], error));
         if (stat(path, &info) != 0) {
             if (!kind_of(path, &json, &gzip)) continue; /* a dead link to something else */
             status = fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
             goto cleanup;
         }
-        if (S_ISDIR(info.st_mode)) TRY(add_folder(files, path, &info, &here, error));
-        if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip)) TRY(add_file(files, path, &info, error));
+        if (S_ISDIR(info.st_mode))
+            TRY(add_folder(files, path, &info, &here, error));
+        else if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip))
+            TRY(add_file(files, path, &info, error));
+        else
+            TRY(leave_out(files, path, error));
     }
 cleanup:
     folder_list_free(names, count);
@@ -92,7 +104,9 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
         size_t before = files->count;
         ltm_status status = add_folder(files, path, &info, NULL, error);
         if (status == LTM_OK && files->count == before)
-            status = fail(error, LTM_INVALID, "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file", path);
+            status =
+                fail(error, LTM_INVALID,
+                     "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read)", path);
         return status;
     }
     if (!S_ISREG(info.st_mode))
@@ -181,6 +195,7 @@ ltm_status text_files_keep(const struct ltm_text_input *input, const char *outpu
 void text_files_free(struct text_files *files) {
     for (size_t i = 0; i < files->count; i++) free(files->all[i].path);
     free(files->repeat);
+    free(files->left);
     free(files->all);
     *files = (struct text_files){0};
 }

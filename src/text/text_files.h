@@ -25,9 +25,11 @@ struct text_files {
     int64_t size;         /* of all */
     size_t repeated;      /* files that were named or linked a second time, and left out */
     char *repeat, *first; /* the first of them, and as what it is in the list; NULL without any */
+    size_t left_out;      /* files in folders that are no text by their names */
+    char *left;           /* the first of them; NULL without any */
 };
 
-/* Folders are searched to any depth, in order of name; other files in them are passed over. A file is taken once, by
+/* Folders are searched to any depth, in order of name; what is hidden in them (.name) is passed over, other files are counted. A file is taken once, by
  * whatever names it is there: text that is trained on must not be held out. LTM_IO for a path that is not there, LTM_INVALID for one of
  * another kind, a folder without text files, and a link to a folder that it lies in. */
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);

@@ -103,7 +103,7 @@ ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_in
     int64_t number = 0;
     *sample = (struct text_sample){.bar = (uint64_t)1 << 32};
     TRY(documents_open(&documents, input, error));
-    documents_tell_repeats(documents, watch);
+    documents_tell_files(documents, watch);
     struct progress pace = progress_begin(watch, "reading", (double)documents_size(documents));
     for (;;) {
         TRY(documents_next(documents, &block, &more, error));

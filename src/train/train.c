@@ -183,8 +183,11 @@ static ltm_status score_average(struct session *s, const struct score_options *o
 
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
-    const struct score_options options = {
-        .fast = s->config.fast, .samples = 1, .seed = s->config.run.seed, .watch = &s->hooks->watch};
+    const struct score_options options = {.fast = s->config.fast,
+                                          .samples = 1,
+                                          .seed = s->config.run.seed,
+                                          .watch = &s->hooks->watch,
+                                          .stop = s->hooks->stop};
     const int64_t sequences = s->heldout_windows.source.count;
     s->state.heldout_due = false;
     ltm_status status =
@@ -224,12 +227,26 @@ static bool is_stopped(const struct session *s) {
 
 static bool due(int64_t step, int every) { return every > 0 && step % every == 0; }
 
+/* A score that is stopped is taken anew by the resume: heldout_due is then true. */
+static ltm_status score_until_stopped(struct session *s, struct ltm_error *error) {
+    const ltm_status status = processes_agree(score_heldout(s, error), error);
+    if (status != LTM_INTERRUPTED) return status;
+    s->state.heldout_due = true;
+    return LTM_OK;
+}
+
+static ltm_status fail_stopped(const struct session *s, struct ltm_error *error) {
+    return fail(error, LTM_INTERRUPTED, "stopped after slow step %lld of %lld; the same command goes on from there",
+                (long long)s->trainer.optimiser.count, (long long)s->trainer.steps);
+}
+
 static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     s->began = seconds_now();
     if (s->state.heldout_due) {
-        ltm_status status = processes_agree(score_heldout(s, error), error);
+        ltm_status status = score_until_stopped(s, error);
         if (status == LTM_OK) status = save(s, error);
+        if (status == LTM_OK && s->state.heldout_due) status = fail_stopped(s, error);
         if (status != LTM_OK) return status;
     }
     while (s->trainer.optimiser.count < s->trainer.steps) {
@@ -237,15 +254,12 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        const bool stop = processes_any(is_stopped(s)) && !last;
-        if (last || due(step, c->run.eval_every)) status = processes_agree(score_heldout(s, error), error);
+        if (last || due(step, c->run.eval_every)) status = score_until_stopped(s, error);
+        const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);
         if (status != LTM_OK) return status;
-        if (stop)
-            return fail(error, LTM_INTERRUPTED,
-                        "stopped after slow step %lld of %lld; the same command goes on from there", (long long)step,
-                        (long long)s->trainer.steps);
+        if (stop) return fail_stopped(s, error);
     }
     return LTM_OK;
 }

@@ -50,6 +50,16 @@ pipes() {
 }
 holds 'a pipe is written to where somebody reads, and not waited for' pipes
 
+whole_characters() { # a hot model spells bytes that are no text, and a length ends amid characters
+    local seed
+    for seed in 1 2 3 4; do
+        "$LTM" generate run --temperature 50 --top-p 1 --length 20 --seed "$seed" >streamed &&
+            "$LTM" generate run --temperature 50 --top-p 1 --length 20 --seed "$seed" --count 2 >two &&
+            iconv -f UTF-8 -t UTF-8 streamed two >/dev/null && head -n "$(wc -l <streamed)" two | cmp - streamed || return 1
+    done
+}
+holds 'plain text is whole characters, streamed or not' whole_characters
+
 statistics() {
     run "$LTM" generate run --count 8 -o samples.jsonl --judge plain
     [ "$code" = 0 ] && [ "$(wc -l <samples.jsonl)" = 8 ] && grep -q '^8 samples: [0-9]* tokens' out && grep -q '^distinct-4 ' out &&

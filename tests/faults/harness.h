@@ -24,7 +24,7 @@
 #include "base/files.h"
 #include "base/random.h"
 
-enum { KILLED = -1, SAID = 16384 };
+enum { KILLED = -1, SAID = 16384, SECONDS_MOST = 120 };
 
 struct launch {
     const char *in;      /* folder to start in, within the test's own */
@@ -35,6 +35,7 @@ struct launch {
     int signal;
     bool logged;                     /* the seconds begin when run/log.jsonl has grown */
     rlim_t file_limit, memory_limit; /* bytes; 0 = none */
+    const char *threads;             /* of OpenBLAS; NULL = "1" */
     const char *out;                 /* file in that folder for stdout; NULL = /dev/null */
 };
 
@@ -87,7 +88,7 @@ static inline _Noreturn void become_ltm(const struct launch *l) {
         dup2(out, STDOUT_FILENO) < 0)
         _exit(99);
     setenv("PATH", "/nowhere", 1);
-    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    setenv("OPENBLAS_NUM_THREADS", l->threads ? l->threads : "1", 1);
     if (l->library) {
         snprintf(library, sizeof library, "%s/%s.so", library_folder, l->library);
         setenv("LD_PRELOAD", library, 1);
@@ -98,6 +99,8 @@ static inline _Noreturn void become_ltm(const struct launch *l) {
     for (int i = 0; i < 3 && l->fault[i][0]; i++) putenv((char *)(uintptr_t)l->fault[i]);
     limit(RLIMIT_FSIZE, l->file_limit);
     limit(RLIMIT_AS, l->memory_limit);
+    if (l->memory_limit)
+        limit(RLIMIT_CPU, SECONDS_MOST); /* of work, whatever else the machine does: what spins is ended */
     execv(ltm_path, arguments);
     _exit(98);
 }

@@ -141,6 +141,8 @@ static void stopped_by_signals(void **state) {
     must_do(&whole);
     stopped_by(SIGTERM, true);
     stopped_by(SIGINT, false);
+    stopped_by(SIGHUP, false);
+    stopped_by(SIGXCPU, false);
 }
 
 int main(void) {

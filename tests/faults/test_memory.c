@@ -77,7 +77,24 @@ static void a_run_survives_failing_allocations(void **state) {
     print_message("# train: %ld of %ld allocations failed, %ld times it was refused\n", tried, calls, refused);
 }
 
-/* Below 200 MB or so the libraries that ltm needs do not load, or hang before main (OpenBLAS): not ours to mend. */
+/* OpenBLAS asks for its threads' buffers for ever where there is no room for them: it is told before it can. Where not even libraries
+ * load, the loader says so. */
+static void too_little_address_space_for_openblas_is_told(void **state) {
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("the sanitizer needs more address space than any limit leaves\n");
+    skip();
+#endif
+    struct launch limited = {.in = "cut", .command = "--version", .threads = "2"};
+    for (rlim_t megabytes = 40; megabytes <= 400; megabytes += 40) {
+        limited.memory_limit = megabytes << 20;
+        const struct ended ended = run_ltm(&limited);
+        if (ended.signal) fail_msg("%d MB: signal %d", (int)megabytes, ended.signal);
+        if (ended.code != 0 && ended.code != 127 && !names_memory(last_line(&ended)))
+            fail_msg("%d MB: no word of memory\n%s", (int)megabytes, ended.said);
+    }
+}
+
 static void limited_address_space_ends_in_a_sentence(void **state) {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
@@ -116,6 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_survives_failing_allocations),
         cmocka_unit_test(every_command_survives_failing_allocations),
+        cmocka_unit_test(too_little_address_space_for_openblas_is_told),
         cmocka_unit_test(limited_address_space_ends_in_a_sentence),
     };
     return cmocka_run_group_tests(tests, set_up_memory, NULL);

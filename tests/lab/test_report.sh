@@ -87,6 +87,15 @@ run_beyond_axes() {
     [ "$code" = 0 ] && grep -q '2 points are left out of the picture' wild/report.html && grep -q '1 point is left out' wild/report.html
 }
 holds "as a run's are" run_beyond_axes
+names_with_digits() { # behind a sign that gnuplot is told by its number, digits are digits
+    drawn || return 0
+    mkdir -p signs
+    { echo 'cell,status,latent.count,model.dim,parameters,training_flops,"loss(4x)=1e+18"'
+      for i in 1 2 3 4; do echo "c$i,done,$((4 * (i % 2))),8,$((1000 * i)),${i}e17,$((9 - i))"; done; } >signs/results.csv
+    run "$LTM" report signs --resamples 0 --score 'loss(4x)=1e+18'
+    [ "$code" = 0 ] && grep -q '>2e+17<' signs/report/*.svg && grep -q '>loss(4x)=1e+18<' signs/report/*.svg
+}
+holds 'exponents, brackets and equals signs in pictures read as they are' names_with_digits
 hostile_names() { # in gnuplot's script, the pictures and the page they are text: no end of a string, command or element
     mkdir -p hostile
     local -a name=("'\"\`touch ran\`" "'; system('touch ran'); '" $'a\nsystem("touch ran")' 'END]]></style><svg onload=alert(1)>' \
@@ -105,7 +114,7 @@ hostile_names() { # in gnuplot's script, the pictures and the page they are text
     [ "$code" = 0 ] && [ ! -e ran ] && balanced hostile/report.html && balanced other.html &&
         lacks -q '<svg onload' hostile/report.html other.html || { cat err; return 1; }
     drawn || return 0
-    lacks -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 other/*.svg >/dev/null || return 1
+    lacks -l ']]>' hostile/report/*.svg other/*.svg && iconv -f UTF-8 -t UTF-8 other/*.svg >/dev/null || return 1
     ! command -v xmllint >/dev/null || xmllint --noout hostile/report/*.svg other/*.svg
 }
 holds 'hostile names of scores, corpora and cells are only text' hostile_names

@@ -4,9 +4,19 @@ set -euo pipefail
 [ -n "${MAKELEVEL:-}" ] || exit 77 # only make knows with which flags $BUILD was built
 unset MAKEFLAGS MFLAGS             # this is no part of that make's work; its variables are in the environment
 
-make install "BUILD=$BUILD" "DESTDIR=$TMPDIR/package" "PREFIX=$TMPDIR/installed"
-mv "$TMPDIR/package$TMPDIR/installed" "$TMPDIR/installed"
-"$TMPDIR/installed/bin/ltm" --version
+# Blanks, a quote and what sed reads as its own: of the user's folders only what is ltm's goes, and none is made by accident.
+stage="$TMPDIR/a package" prefix="$TMPDIR/it's installed, & well"
+mkdir -p "$TMPDIR/a" "$stage$prefix/bin"
+touch "$TMPDIR/a/kept" "$stage$prefix/bin/kept"
+find . -maxdepth 1 | sort >"$TMPDIR/before"
+make install "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
+make uninstall "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
+[ -e "$TMPDIR/a/kept" ] && [ -e "$stage$prefix/bin/kept" ]
+[ "$(find "$stage" -type f | wc -l)" = 1 ] && [ ! -e "$stage$prefix/include/ltm" ]
+make install "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
+find . -maxdepth 1 | sort | cmp - "$TMPDIR/before"
+mv "$stage$prefix" "$prefix"
+"$prefix/bin/ltm" --version
 
 cat >"$TMPDIR/program.c" <<'C'
 #include <ltm.h>
@@ -23,7 +33,9 @@ int main(void) {
 }
 C
 # What `pkg-config --cflags --libs ltm` prints, without needing it.
-pc=$TMPDIR/installed/lib/pkgconfig/ltm.pc
-flags=$(sed -n 's/^Cflags: //p; s/^Libs: //p' "$pc" | sed "s,\${prefix},$TMPDIR/installed,g" | tr '\n' ' ')
-# shellcheck disable=SC2086 # lists of words
-(cd / && ${CC:-gcc} ${CFLAGS:-} "$TMPDIR/program.c" $flags -o "$TMPDIR/program" && "$TMPDIR/program")
+pc=$prefix/lib/pkgconfig/ltm.pc
+grep -qxF "prefix=$prefix" "$pc"
+flags=$(sed -n 's/^Cflags: //p; s/^Libs: //p' "$pc" | tr '\n' ' ') # "${prefix}" in quotes, as the shell wants it too
+cd /
+eval "${CC:-gcc} ${CFLAGS:-} \"\$TMPDIR/program.c\" $flags -o \"\$TMPDIR/program\""
+"$TMPDIR/program"

@@ -50,6 +50,14 @@ holds 'nothing was left behind' test ! -e new -a ! -e new.building
 json() { run build -o keyed --field txt --json keys.jsonl text.txt && jq -e '.train.documents == 1 and .heldout.documents == 1' out; }
 command -v jq >/dev/null && holds 'another field, and the result as JSON' json
 
+no_separator() { # one that is nowhere is told, one that is there is not
+    run build -o parted --separator '=====' text.txt
+    [ "$code" = 0 ] && grep -q 'no line of the text is the separator "=====": each .txt file is one document' err || return 1
+    run build -o parted --separator --- text.txt
+    [ "$code" = 0 ] && ! grep -q 'is the separator' err
+}
+holds 'a separator that is nowhere in the text is told' no_separator
+
 cp -r corpus before
 killed() {
     yes 'a line of text that is repeated very often' | head -n 2000000 >large.txt

@@ -167,6 +167,39 @@ static void folders_are_read_in_order_of_name(void **state) {
 static void message_of(void *user, const char *line) { snprintf(user, 1024, "%s", line); }
 
 /* Text that is trained on must not be held out because it goes by two names. */
+static void keep_line(void *user, const char *line) { snprintf(user, 200, "%s", line); }
+
+static void hidden_files_are_no_text_and_others_are_named(void **state) {
+    (void)state;
+    char said[200] = "";
+    struct ltm_watch watch = {.user = said, .message = keep_line};
+    struct documents *documents;
+    assert_ok(folder_create(at("notes"), &error));
+    assert_ok(folder_create(at("notes/.ipynb_checkpoints"), &error));
+    put_text("notes/a.txt", "text");
+    put_text("notes/._a.txt", "\377");
+    put_text("notes/.ipynb_checkpoints/a-checkpoint.txt", "text");
+    const char *path = at("notes");
+    struct ltm_text_input input = {.paths = &path, .count = 1};
+    int blocks;
+    for (int others = 0; others < 3; others++) {
+        if (others > 0) put_text(others == 1 ? "notes/b.md" : "notes/c.parquet", "text");
+        char *text = read_paths(&path, 1, NULL, NULL, &blocks);
+        assert_string_equal(text, "text|");
+        free(text);
+        assert_ok(documents_open(&documents, &input, &error));
+        documents_tell_files(documents, &watch);
+        documents_close(documents);
+        if (others == 0) assert_string_equal(said, "");
+        if (others == 1) assert_non_null(strstr(said, "notes/b.md is left out"));
+        if (others == 2) assert_non_null(strstr(said, "notes/b.md and 1 more are left out"));
+    }
+    path = at("notes/.ipynb_checkpoints/a-checkpoint.txt"); /* named by the user, it is read */
+    char *text = read_paths(&path, 1, NULL, NULL, &blocks);
+    assert_string_equal(text, "text|");
+    free(text);
+}
+
 static void a_file_is_read_once(void **state) {
     (void)state;
     char line[1024] = "";
@@ -186,7 +219,7 @@ static void a_file_is_read_once(void **state) {
     const struct ltm_text_input input = {.paths = paths, .count = 3};
     assert_ok(documents_open(&documents, &input, &error));
     assert_int_equal(documents_size(documents), 3);
-    documents_tell_repeats(documents, &watch);
+    documents_tell_files(documents, &watch);
     snprintf(expected, sizeof expected, "each file is read once: %s is named again, and 3 more", at("twice/b/x.txt"));
     assert_string_equal(line, expected);
     documents_close(documents);
@@ -353,6 +386,7 @@ int main(void) {
         cmocka_unit_test(a_json_document_larger_than_a_block_is_whole),
         cmocka_unit_test(nul_characters_stay),
         cmocka_unit_test(folders_are_read_in_order_of_name),
+        cmocka_unit_test(hidden_files_are_no_text_and_others_are_named),
         cmocka_unit_test(a_file_is_read_once),
         cmocka_unit_test(a_folder_within_itself_is_refused),
         cmocka_unit_test(gzip_members_follow_one_another_and_nothing_else),
