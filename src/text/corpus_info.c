@@ -92,6 +92,7 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
                     &train, "heldout", &held) != 0 ||
         !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || vocab < 1 ||
         vocab > CORPUS_VOCAB_MOST || strlen(digest) >= sizeof info->tokenizer_digest) {
+        TRY(json_memory("a corpus's description", error)); /* which json_unpack needs too */
         status = fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path);
         goto cleanup;
     }
