@@ -1,6 +1,7 @@
 /* The whole decoder's backward pass against finite differences, to z and to every weight; and what its workspace must not
  * change. */
 #include "support/gradients.h"
+#include "support/model_keys.h"
 
 #include "ltm/model.h"
 #include "model/decoder.h"
@@ -113,6 +114,21 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
     check_weights(&top);
 }
 
+static void gradients_with_each_key_are_those_of_the_nll(void **state) {
+    (void)state;
+    struct ltm_model_config plain = grouped;
+    const struct ltm_model_config upper_two = upper(1);
+    plain.latents = 0;
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with[3] = {model_with_key(grouped, i), model_with_key(plain, i),
+                                                 model_with_key(upper_two, i)};
+        for (int k = 0; k < 3; k++) {
+            check_weights(&with[k]);
+            if (with[k].latents) check_latents(&with[k]);
+        }
+    }
+}
+
 /* Of all sizes, and every third one 0. */
 static void fill_weights(float *weights) {
     for (int i = 0; i < TOKENS; i++) weights[i] = i % 3 ? 0.25f * (float)(i % 7) : 0.0f;
@@ -212,6 +228,10 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     const struct ltm_model_config top = upper(2);
     check_left_alone(&grouped);
     check_left_alone(&top);
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with[2] = {model_with_key(grouped, i), model_with_key(top, i)};
+        for (int k = 0; k < 2; k++) check_left_alone(&with[k]);
+    }
 }
 
 static void layer_weights_stand_side_by_side(void **state) {
@@ -264,6 +284,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
+        cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
         cmocka_unit_test(tokens_count_by_their_weights),
         cmocka_unit_test(weights_of_one_change_no_bit),
         cmocka_unit_test(a_masked_target_changes_no_bit_of_a_gradient),

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "support/model_keys.h"
 #include "support/small_config.h"
 #include "support/unit.h"
 
@@ -54,6 +55,28 @@ static void what_is_written_reads_back(void **state) {
     if (read_back(&decoder) != LTM_OK) fail_msg("%s", error.message);
     assert_true(decoder->weights[decoder->plan.table.size - 1] == (float)(decoder->plan.table.size - 1));
     decoder_free(decoder);
+}
+
+/* The configuration, and every weight under its name. */
+static void what_is_written_with_each_key_reads_back(void **state) {
+    (void)state;
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        struct ltm_config c = tiny();
+        struct ltm_config found;
+        struct decoder *decoder;
+        struct decoder *back;
+        int64_t step;
+        char digest[20];
+        c.model = model_with_key(c.model, i);
+        assert_int_equal(decoder_create(&decoder, &c.model, &error), LTM_OK);
+        for (size_t j = 0; j < decoder->plan.table.size; j++) decoder->weights[j] = (float)j;
+        assert_int_equal(model_file_write(path, decoder, &c, 7, "0123456789abcdef", &error), LTM_OK);
+        if (model_file_read(path, &back, &found, &step, digest, &error) != LTM_OK) fail_msg("%s", error.message);
+        assert_memory_equal(&found.model, &c.model, sizeof c.model);
+        assert_int_equal(back->plan.table.count, decoder->plan.table.count);
+        assert_memory_equal(back->weights, decoder->weights, decoder->plan.table.size * sizeof(float));
+        decoder_free(decoder), decoder_free(back);
+    }
 }
 
 static void a_larger_shape_than_the_weights_is_refused(void **state) {
@@ -113,6 +136,7 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(what_is_written_with_each_key_reads_back),
         cmocka_unit_test(a_larger_shape_than_the_weights_is_refused),
         cmocka_unit_test(a_hundred_bytes_cannot_ask_for_terabytes),
         cmocka_unit_test(a_sequence_is_in_proportion_to_the_weights),

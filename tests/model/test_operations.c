@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "support/gradients.h"
+#include "support/model_keys.h"
 
 #include <cblas.h>
 
@@ -69,7 +70,8 @@ static struct counted count(const struct ltm_model_config *config) {
 }
 
 static void equal(const char *what, double got, double expected) {
-    if (!(fabs(got - expected) <= 1e-9 * expected)) fail_msg("%s: %.1f operations a token, not %.1f", what, got, expected);
+    if (!(fabs(got - expected) <= 1e-9 * expected))
+        fail_msg("%s: %.1f operations a token, not %.1f", what, got, expected);
 }
 
 /* With one block of 64 queries all 64 · 64 pairs are computed, where a token sees (64 + 1) / 2 on average; its backward pass makes the
@@ -101,6 +103,10 @@ static void operation_counts_are_those_of_the_products_that_run(void **state) {
     config.latent_from = 1;
     config.latents = 2 * 16;
     check(&config);
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with = model_with_key(config, i);
+        check(&with);
+    }
 }
 
 static void parameters_are_those_of_the_table(void **state) {
