@@ -24,6 +24,8 @@ extern "C" {
 #define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
 
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
+enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
+enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -38,7 +40,9 @@ struct ltm_model_config {
     int layers;       /* L */
     int heads;        /* H, query heads; dim / heads is even */
     int kv_heads;     /* K, divides heads; auto = heads */
-    int ffn_multiple; /* m: the SwiGLU width is m · ceil(floor(8d/3) / m) */
+    int ffn_multiple; /* m: the feed-forward width is m · ceil(floor(8d/3) / m), with relu2 m · ceil(4d / m) */
+    int ffn;          /* enum ltm_ffn */
+    int qk_norm;      /* enum ltm_qk_norm */
     int sequence;     /* T_max, tokens */
     int window;       /* tokens a position attends to, itself included */
     int vocab;        /* V; auto = the tokenizer's */

@@ -17,7 +17,7 @@ extern "C" {
 /* A latent thought model trains with (2 T_fast + 3) forward passes a token, a plain one with 3: equal compute is either more
  * tokens or a larger model. */
 enum ltm_twin {
-    LTM_TWIN_PARAMETERS, /* as many parameters, the same tokens: what the cross-attention had goes to the SwiGLU layers, which
+    LTM_TWIN_PARAMETERS, /* as many parameters, the same tokens: what the cross-attention had goes to the feed-forward layers, which
                             become wider through model.ffn_multiple; off by at most 3/2 · width · layers weights */
     LTM_TWIN_COMPUTE, /* as many parameters and as much training compute: that decoder on more tokens, to a slow step */
     LTM_TWIN_WIDTH,   /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU

@@ -29,7 +29,7 @@ static const char usage[] =
     "slow step, breaks off a scoring of held-out text, writes a checkpoint and exits with 130; a second one exits at\n"
     "once. At its end report.html in the run's folder shows it (ltm report).\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
-    "                         parameters (as many, by wider SwiGLU layers), compute (and as much compute, by more\n"
+    "                         parameters (as many, by wider feed-forward layers), compute (and as much compute, by more\n"
     "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
     "  --dry-run              print the configuration instead of training\n"
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"

@@ -14,6 +14,8 @@
         return (struct choice){names[i], NULL};                 \
     }
 
+NAMES(ffn_choice, "swiglu", "relu2")
+NAMES(qk_norm_choice, "none", "rms")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -33,7 +35,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.layers", model.layers, INT(1, 1000), "3", "layers")                                                       \
     X("model.heads", model.heads, INT(1, 1 << 15), "4", "query heads")                                                 \
     X("model.kv_heads", model.kv_heads, INT_OR_AUTO(1, 1 << 15), "auto", "key and value heads; auto = heads")          \
-    X("model.ffn_multiple", model.ffn_multiple, INT(1, 1 << 16), "32", "the SwiGLU width is a multiple of this")       \
+    X("model.ffn_multiple", model.ffn_multiple, INT(1, 1 << 16), "32", "the feed-forward width is a multiple of this") \
+    X("model.ffn", model.ffn, CHOICE(ffn_choice), "swiglu",                                                            \
+      "feed-forward layers: swiglu (three matrices, width 8/3 d), or relu2 (max(x, 0) squared; two, 4 d)")             \
+    X("model.qk_norm", model.qk_norm, CHOICE(qk_norm_choice), "none",                                                  \
+      "rms: self-attention's queries and keys are normed, with a learned scale a query head")                          \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \

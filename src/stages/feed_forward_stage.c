@@ -1,20 +1,37 @@
-/* out = in + W2 SwiGLU(W1 x, W3 x), x = RMSNorm(in)   (Shazeer, 2020). */
+/* out = in + W2 f(x), x = RMSNorm(in). model.ffn says f: SwiGLU(W1 x, W3 x) (Shazeer, 2020) or ReLU²(W1 x)
+ * (So et al., 2021). */
 #include <string.h>
 
+#include "nn/relu_squared.h"
 #include "nn/rmsnorm.h"
 #include "nn/swiglu.h"
 #include "stages/model_shape.h"
 #include "stages/stage.h"
 
-enum { NORM, W1, W3, W2 };
+enum { NORM, W1 }; /* then W3, where f has two inputs, and W2 */
 enum { W13_PRODUCT, W2_PRODUCT };
+
+/* A row for each value of model.ffn. `inputs` of width F each lie side by side in ab; dab may be ab. */
+struct activation {
+    int inputs;
+    void (*forward)(float *s, const float *ab, int rows, int width);
+    void (*backward)(float *dab, const float *ds, const float *ab, int rows, int width);
+};
+
+static const struct activation activations[] = {
+    [LTM_FFN_SWIGLU] = {2, swiglu_forward, swiglu_backward},
+    [LTM_FFN_RELU2] = {1, relu_squared_forward, relu_squared_backward},
+};
+
+static const struct activation *activation(const struct ltm_model_config *c) { return &activations[c->ffn]; }
+static int w2_row(const struct ltm_model_config *c) { return W1 + activation(c)->inputs; }
 
 struct state {
     float *r;  /* (R): RMSNorm's factor */
-    float *ab; /* (R, 2F): SwiGLU's inputs; the backward pass leaves their gradients here */
+    float *ab; /* (R, inputs F): f's inputs; the backward pass leaves their gradients here */
     float *x;  /* scratch (R, d): RMSNorm(in) */
     float *dx; /* scratch (R, d) */
-    float *s;  /* scratch (R, F): SwiGLU's product */
+    float *s;  /* scratch (R, F): f */
     float *ds; /* scratch (R, F) */
     struct linear_call w13;
     struct linear_call w2;
@@ -24,18 +41,21 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     const int F = model_ffn_width(c);
     weights_add(table, weight_gain("ffn_norm", c->dim), WEIGHT_ALONE);
     weights_add(table, weight_matrix("feed_forward.w1", F, c->dim, WEIGHT_STD), WEIGHT_PRODUCT);
-    weights_add(table, weight_matrix("feed_forward.w3", F, c->dim, WEIGHT_STD), WEIGHT_STACKED);
+    if (activation(c)->inputs == 2)
+        weights_add(table, weight_matrix("feed_forward.w3", F, c->dim, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("feed_forward.w2", c->dim, F, weight_residual_std(c->layers)), WEIGHT_PRODUCT);
 }
 
-static double flops(const struct ltm_model_config *c) { return 2.0 * 3.0 * c->dim * model_ffn_width(c); }
+static double flops(const struct ltm_model_config *c) {
+    return 2.0 * model_ffn_matrices(c) * c->dim * model_ffn_width(c);
+}
 
 static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
     struct state *s = state;
     const size_t R = (size_t)shape_rows(shape);
     const size_t F = (size_t)model_ffn_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
-    s->ab = ARENA_TAKE(kept, float, 2 * R * F);
+    s->ab = ARENA_TAKE(kept, float, (size_t)activation(shape->config)->inputs *R *F);
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->dx = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->s = ARENA_TAKE(scratch, float, (R * F));
@@ -55,7 +75,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     const int R = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, io->shape.config->dim);
     linear_forward(&s->w13, s->ab, s->x);
-    swiglu_forward(s->s, s->ab, R, s->w2.w->in);
+    activation(io->shape.config)->forward(s->s, s->ab, R, s->w2.w->in);
     memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
     linear_forward(&s->w2, io->out, s->s);
 }
@@ -63,11 +83,12 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
     const struct state *s = state;
     const int R = shape_rows(&io->shape);
-    const int d = io->shape.config->dim;
+    const struct ltm_model_config *c = io->shape.config;
+    const int d = c->dim;
     const int F = s->w2.w->in;
-    if (dw) swiglu_forward(s->s, s->ab, R, F);
-    linear_backward(&s->w2, s->ds, stage_gradient(w, dw, W2), io->dh, s->s);
-    swiglu_backward(s->ab, s->ds, s->ab, R, F);
+    if (dw) activation(c)->forward(s->s, s->ab, R, F);
+    linear_backward(&s->w2, s->ds, stage_gradient(w, dw, w2_row(c)), io->dh, s->s);
+    activation(c)->backward(s->ab, s->ds, s->ab, R, F);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, stage_weight(w, NORM), R, d);
     linear_backward(&s->w13, s->dx, stage_gradient(w, dw, W1), s->ab, s->x);
     rmsnorm_backward(io->dh, stage_gradient(w, dw, NORM), s->dx, io->in, s->r, stage_weight(w, NORM), R, d);
@@ -77,7 +98,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
 
 struct buffers {
     float *x;  /* (rows, d) */
-    float *ab; /* (rows, 2F) */
+    float *ab; /* (rows, inputs F) */
     float *s;  /* (rows, F) */
 };
 
@@ -87,19 +108,20 @@ static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_
     struct buffers *b = buffers;
     const size_t F = (size_t)model_ffn_width(c);
     b->x = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
-    b->ab = ARENA_TAKE(scratch, float, (size_t)rows * 2 * F);
+    b->ab = ARENA_TAKE(scratch, float, (size_t)(rows * activation(c)->inputs) * F);
     b->s = ARENA_TAKE(scratch, float, (size_t)rows *F);
 }
 
 static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
     (void)caches;
     const struct buffers *b = buffers;
+    const struct activation *f = activation(io->config);
     const struct stage_share mine = stage_share(io->rows);
     const int F = w->row_products[W2_PRODUCT].in;
     const size_t at = (size_t)mine.from * (size_t)F;
     stage_norm(io, b->x, stage_weight(w, NORM));
     stage_product(io, b->ab, b->x, &w->row_products[W13_PRODUCT], false);
-    swiglu_forward(b->s + at, b->ab + 2 * at, mine.to - mine.from, F);
+    f->forward(b->s + at, b->ab + (size_t)f->inputs * at, mine.to - mine.from, F);
     stage_meet();
     stage_product(io, io->h, b->s, &w->row_products[W2_PRODUCT], true);
 }

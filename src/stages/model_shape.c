@@ -6,8 +6,12 @@ int model_kv_heads(const struct ltm_model_config *config) {
     return config->kv_heads == LTM_AUTO ? config->heads : config->kv_heads;
 }
 
+int model_ffn_matrices(const struct ltm_model_config *config) { return config->ffn == LTM_FFN_RELU2 ? 2 : 3; }
+
+int model_ffn_usual(const struct ltm_model_config *config) { return 8 * config->dim / model_ffn_matrices(config); }
+
 int model_ffn_width(const struct ltm_model_config *config) {
-    const int width = 8 * config->dim / 3;
+    const int width = model_ffn_usual(config);
     const int m = config->ffn_multiple;
     return (width + m - 1) / m * m;
 }

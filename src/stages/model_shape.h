@@ -10,6 +10,10 @@ int model_head_dim(const struct ltm_model_config *config);  /* h */
 int model_kv_heads(const struct ltm_model_config *config);  /* K, also where the configuration says auto */
 int model_ffn_width(const struct ltm_model_config *config); /* F */
 
+/* A layer's feed-forward matrices, each d · F: what F is chosen by, so that they have about 8d² weights. And F before it is rounded. */
+int model_ffn_matrices(const struct ltm_model_config *config);
+int model_ffn_usual(const struct ltm_model_config *config);
+
 /* Whether layer l reads latents; how many layers do; how many latents each of them has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_reading_layers(const struct ltm_model_config *config);

@@ -1,22 +1,27 @@
-/* out = in + SelfAttn(x) Woᵀ, x = RMSNorm(in): rotary positions, a sliding window, grouped heads (nn/self_attention.h). */
+/* out = in + SelfAttn(x) Woᵀ, x = RMSNorm(in): rotary positions, a sliding window, grouped heads (nn/self_attention.h).
+ *
+ * model.qk_norm = rms: q and k of each head are RMS-normed before they turn. q has a learned scale a query head, so that heads can be
+ * as sharp as they need; one of k would only multiply it. */
 #include <math.h>
 #include <string.h>
 
 #include <omp.h>
 
 #include "math/vector.h"
+#include "nn/head_norm.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "nn/self_attention.h"
 #include "stages/model_shape.h"
 #include "stages/stage.h"
 
-enum { NORM, WQ, WK, WV, WO };
+enum { NORM, WQ, WK, WV, WO, Q_SCALE }; /* the last with model.qk_norm = rms */
 enum { QKV_PRODUCT, WO_PRODUCT };
 
 struct state {
     float *r;         /* (R): RMSNorm's factor */
     float *qkv;       /* (R, (H + 2K) h): q and k rotated */
+    float *raw;       /* (R, (H + K) h): q and k before their norm, where they have one */
     float *att;       /* (R, H h): before Wo */
     float *lse;       /* (R, H) */
     float *x;         /* scratch (R, d): RMSNorm(in) */
@@ -28,6 +33,8 @@ struct state {
     struct linear_call wo;
 };
 
+static bool norms_qk(const struct ltm_model_config *c) { return c->qk_norm == LTM_QK_NORM_RMS; }
+
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
     const int kv = model_kv_heads(c) * model_head_dim(c);
@@ -36,6 +43,7 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, weight_matrix("attention.wk", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wv", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wo", d, d, weight_residual_std(c->layers)), WEIGHT_PRODUCT);
+    if (norms_qk(c)) weights_add(table, weight_gain("attention.q_scale", c->heads), WEIGHT_ALONE);
 }
 
 /* A pair of positions takes 2 · 2 · d operations for scores and values; early positions see fewer than `window`. */
@@ -48,6 +56,7 @@ static double flops(const struct ltm_model_config *c) {
 }
 
 static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * c->kv_heads * model_head_dim(c); }
+static int qk_width(const struct ltm_model_config *c) { return c->dim + c->kv_heads * model_head_dim(c); }
 
 static struct attention_shape attention_shape(const struct stage_shape *shape) {
     const struct ltm_model_config *c = shape->config;
@@ -62,6 +71,7 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     const size_t width = (size_t)qkv_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
     s->qkv = ARENA_TAKE(kept, float, (R * width));
+    s->raw = norms_qk(shape->config) ? ARENA_TAKE(kept, float, (R * (size_t)qk_width(shape->config))) : NULL;
     s->att = ARENA_TAKE(kept, float, shape_floats(shape));
     s->lse = ARENA_TAKE(kept, float, R *(size_t)shape->config->heads);
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
@@ -79,6 +89,23 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
 }
 
+/* Of whole sequences, q and k as they were kept in `raw`. */
+static void norm_qk(const struct state *s, const struct ltm_model_config *c, const float *scale, int R) {
+    const int h = model_head_dim(c);
+    const size_t width = (size_t)qk_width(c);
+    for (int i = 0; i < R; i++)
+        memcpy(s->raw + (size_t)i * width, s->qkv + (size_t)i * (size_t)qkv_width(c), sizeof(float) * width);
+    head_norm_forward(s->qkv, qkv_width(c), scale, R, c->heads, h);
+    head_norm_forward(s->qkv + c->dim, qkv_width(c), NULL, R, c->kv_heads, h);
+}
+
+static void norm_qk_backward(const struct state *s, const struct ltm_model_config *c, const float *scale, float *dscale,
+                             int R) {
+    const int h = model_head_dim(c);
+    head_norm_backward(s->dqkv, qkv_width(c), dscale, s->raw, qk_width(c), scale, R, c->heads, h);
+    head_norm_backward(s->dqkv + c->dim, qkv_width(c), NULL, s->raw + c->dim, qk_width(c), NULL, R, c->kv_heads, h);
+}
+
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
@@ -86,6 +113,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     const int R = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
+    if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), R);
     rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
     memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
@@ -101,6 +129,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), io->dh, s->att);
     self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
     rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    if (norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
     linear_backward(&s->wqkv, s->dx, stage_gradient(w, dw, WQ), s->dqkv, s->x);
     rmsnorm_backward(io->dh, stage_gradient(w, dw, NORM), s->dx, io->in, s->r, gain, R, c->dim);
@@ -184,7 +213,8 @@ static void weighted_mean(float *restrict o, const float *p, const float *v, int
 
 /* o = softmax(q kᵀ / sqrt(h)) v over the cached positions, for the query heads of one key/value head of a row; its new key and
  * value go to the cache first. */
-static void attend(const struct stage_step *io, const struct buffers *b, char *caches, int row, int head) {
+static void attend(const struct stage_step *io, const struct stage_weights *w, const struct buffers *b, char *caches,
+                   int row, int head) {
     const struct ltm_model_config *c = io->config;
     const struct cache *cache = (const struct cache *)(void *)caches + io->slots[row];
     const int h = model_head_dim(c);
@@ -197,6 +227,10 @@ static void attend(const struct stage_step *io, const struct buffers *b, char *c
     float *qkv = b->qkv + (size_t)row * (size_t)qkv_width(c);
     float *q = qkv + head * group * h;
     float *scores = b->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)c->window;
+    if (norms_qk(c)) {
+        head_norm_forward(q, c->dim, stage_weight(w, Q_SCALE) + head * group, 1, group, h);
+        head_norm_forward(qkv + c->dim + head * h, c->dim, NULL, 1, 1, h);
+    }
     rope_forward(q, c->dim, 1, 1, group, h, turn);
     rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
     store(cache, qkv + c->dim, c, head, t);
@@ -216,7 +250,7 @@ static void step(const struct stage_step *io, const struct stage_weights *w, voi
     stage_norm(io, b->x, stage_weight(w, NORM));
     stage_product(io, b->qkv, b->x, &w->row_products[QKV_PRODUCT], false);
     const struct stage_share mine = stage_share(io->rows * heads);
-    for (int i = mine.from; i < mine.to; i++) attend(io, b, caches, i / heads, i % heads);
+    for (int i = mine.from; i < mine.to; i++) attend(io, w, b, caches, i / heads, i % heads);
     stage_meet();
     stage_product(io, io->h, b->att, &w->row_products[WO_PRODUCT], true);
 }

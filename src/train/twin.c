@@ -17,18 +17,18 @@ const char *ltm_twin_name(int kind) {
     return kind >= 0 && kind < 3 ? names[kind] : NULL;
 }
 
-/* A SwiGLU width of at least the usual floor(8d/3) can be had exactly: as the one multiple of itself. */
+/* A feed-forward width of at least the usual one can be had exactly: as the one multiple of itself. */
 static void set_ffn_width(struct ltm_model_config *m, double width) {
-    const int usual = (int)floor(8.0 * m->dim / 3);
+    const int usual = model_ffn_usual(m);
     const double clamped = fmin(fmax(round(width), usual), FFN_MOST);
     m->ffn_multiple = clamped < 1 ? 1 : (int)clamped;
 }
 
-/* Three matrices a layer of the SwiGLU's width by dim take the weights of the cross-attention. */
+/* The feed-forward matrices of each layer, width by dim, take the weights of the cross-attention. */
 static void match_parameters(struct ltm_model_config *m, int64_t parameters) {
     const int width = model_ffn_width(m);
     const double missing = (double)(parameters - ltm_parameter_count(m));
-    set_ffn_width(m, width + missing / (3.0 * m->dim * m->layers));
+    set_ffn_width(m, width + missing / ((double)model_ffn_matrices(m) * m->dim * m->layers));
 }
 
 /* The tokens that whole slow steps of equal compute make. */
@@ -44,7 +44,7 @@ static ltm_status match_tokens(struct ltm_config *twin, double flops, struct ltm
     return LTM_OK;
 }
 
-/* The most heads of the same size that cost no more than `flops` a token, and then the SwiGLU's width. */
+/* The most heads of the same size that cost no more than `flops` a token, and then the feed-forward width. */
 static void match_width(struct ltm_config *twin, double flops) {
     struct ltm_model_config *m = &twin->model;
     struct ltm_model_config wider = *m;
@@ -63,7 +63,7 @@ static void match_width(struct ltm_config *twin, double flops) {
     }
     /* A forward pass has two operations a weight, training three passes. */
     const double missing = flops - ltm_training_flops(twin);
-    set_ffn_width(m, model_ffn_width(m) + missing / (3 * 2 * 3.0 * m->dim * m->layers));
+    set_ffn_width(m, model_ffn_width(m) + missing / (3.0 * 2 * model_ffn_matrices(m) * m->dim * m->layers));
 }
 
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,

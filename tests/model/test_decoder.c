@@ -1,8 +1,12 @@
 /* The whole decoder's backward pass against finite differences, to z and to every weight; and what its workspace must not
  * change. */
+#include <math.h>
+
 #include "support/gradients.h"
+#include "support/model_keys.h"
 
 #include "ltm/model.h"
+#include "math/vector.h"
 #include "model/decoder.h"
 
 enum { SEQUENCES = 2, LENGTH = 11, TOKENS = SEQUENCES * LENGTH };
@@ -87,6 +91,13 @@ static void gradient_to_latents_is_that_of_the_nll(void **state) {
     check_latents(&top);
 }
 
+/* A step that moves the loss about as much whatever the size of its gradient: where that is small, the loss must rise above its
+ * rounding; where it is large, the loss is curved too (a normed key that is near 0, say). */
+static float step_of(const struct weight *w, const float *gradient) {
+    const double size = sqrt(vector_sum_squares(gradient + w->offset, weight_size(w)));
+    return (float)fmin(fmax(3e-3 / size, 3e-4), 2e-2);
+}
+
 static void check_weights(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
     float *gradient = test_zeros(s.decoder->plan.table.size);
@@ -95,7 +106,7 @@ static void check_weights(const struct ltm_model_config *config) {
     for (int i = 0; i < s.decoder->plan.table.count; i++) {
         const struct weight *w = &s.decoder->plan.table.weights[i];
         check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset,
-                       (size_t)w->rows * (size_t)w->columns, w->rank == 1 ? 1e-2f : 2e-3f, total_nll, &s);
+                       (size_t)w->rows * (size_t)w->columns, step_of(w, gradient), total_nll, &s);
     }
     free(gradient);
     tear_down(&s);
@@ -111,6 +122,21 @@ static void gradient_to_every_weight_is_that_of_the_nll(void **state) {
     const struct ltm_model_config top = upper(2);
     check_weights(&upper_two);
     check_weights(&top);
+}
+
+static void gradients_with_each_key_are_those_of_the_nll(void **state) {
+    (void)state;
+    struct ltm_model_config plain = grouped;
+    const struct ltm_model_config upper_two = upper(1);
+    plain.latents = 0;
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with[3] = {model_with_key(grouped, i), model_with_key(plain, i),
+                                                 model_with_key(upper_two, i)};
+        for (int k = 0; k < 3; k++) {
+            check_weights(&with[k]);
+            if (with[k].latents) check_latents(&with[k]);
+        }
+    }
 }
 
 /* Of all sizes, and every third one 0. */
@@ -212,6 +238,10 @@ static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     const struct ltm_model_config top = upper(2);
     check_left_alone(&grouped);
     check_left_alone(&top);
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with[2] = {model_with_key(grouped, i), model_with_key(top, i)};
+        for (int k = 0; k < 2; k++) check_left_alone(&with[k]);
+    }
 }
 
 static void layer_weights_stand_side_by_side(void **state) {
@@ -264,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
+        cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
         cmocka_unit_test(tokens_count_by_their_weights),
         cmocka_unit_test(weights_of_one_change_no_bit),
         cmocka_unit_test(a_masked_target_changes_no_bit_of_a_gradient),

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "support/gradients.h"
+#include "support/model_keys.h"
 
 #include "ltm/model.h"
 #include "model/decoder_stream.h"
@@ -105,6 +106,19 @@ static void stream_sees_what_a_pass_sees(void **state) {
     check_against_pass(&odd, true, 7, 0.3);
 }
 
+static void stream_sees_what_a_pass_sees_with_each_key(void **state) {
+    (void)state;
+    struct ltm_model_config plain = odd;
+    plain.latents = 0;
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with[2] = {model_with_key(odd, i), model_with_key(plain, i)};
+        check_against_pass(&with[0], false, 0, 1e-4);
+        check_against_pass(&with[0], false, 7, 1e-4);
+        check_against_pass(&with[1], false, 0, 1e-4);
+        check_against_pass(&with[0], true, 7, 0.3);
+    }
+}
+
 /* With so many latents that a pass computes the plain form; a stream always folds. */
 static void stream_sees_what_a_pass_that_does_not_fold_sees(void **state) {
     (void)state;
@@ -175,11 +189,16 @@ static void logits_depend_on_their_own_sequence_alone(void **state) {
     check_independence(&odd, true);
     check_independence(&even, false);
     check_independence(&plain, false);
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with = model_with_key(odd, i);
+        check_independence(&with, false);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_sees_what_a_pass_sees),
+        cmocka_unit_test(stream_sees_what_a_pass_sees_with_each_key),
         cmocka_unit_test(stream_sees_what_a_pass_that_does_not_fold_sees),
         cmocka_unit_test(logits_depend_on_their_own_sequence_alone),
     };

@@ -1,6 +1,9 @@
 /* A model's file that promises more than it holds is refused before memory is asked for. */
+#include <stdlib.h>
+
 #include "support/error.h"
 #include "support/files.h"
+#include "support/model_keys.h"
 #include "support/small_config.h"
 
 #include "base/files.h"
@@ -53,6 +56,28 @@ static void what_is_written_reads_back(void **state) {
     decoder_free(decoder);
 }
 
+/* The configuration, and every weight under its name. */
+static void what_is_written_with_each_key_reads_back(void **state) {
+    (void)state;
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        struct ltm_config c = tiny();
+        struct ltm_config found;
+        struct decoder *decoder;
+        struct decoder *back;
+        int64_t step;
+        char digest[20];
+        c.model = model_with_key(c.model, i);
+        assert_int_equal(decoder_create(&decoder, &c.model, &error), LTM_OK);
+        for (size_t j = 0; j < decoder->plan.table.size; j++) decoder->weights[j] = (float)j;
+        assert_int_equal(model_file_write(path, decoder, &c, 7, "0123456789abcdef", &error), LTM_OK);
+        if (model_file_read(path, &back, &found, &step, digest, &error) != LTM_OK) fail_msg("%s", error.message);
+        assert_memory_equal(&found.model, &c.model, sizeof c.model);
+        assert_int_equal(back->plan.table.count, decoder->plan.table.count);
+        assert_memory_equal(back->weights, decoder->weights, decoder->plan.table.size * sizeof(float));
+        decoder_free(decoder), decoder_free(back);
+    }
+}
+
 static void a_larger_shape_than_the_weights_is_refused(void **state) {
     (void)state;
     struct ltm_config c = tiny();
@@ -100,6 +125,7 @@ int main(void) {
     path = test_path("model.safetensors");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(what_is_written_with_each_key_reads_back),
         cmocka_unit_test(a_larger_shape_than_the_weights_is_refused),
         cmocka_unit_test(a_hundred_bytes_cannot_ask_for_terabytes),
         cmocka_unit_test(a_sequence_is_in_proportion_to_the_weights),

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "support/gradients.h"
+#include "support/model_keys.h"
 
 #include <cblas.h>
 
@@ -102,6 +103,10 @@ static void operation_counts_are_those_of_the_products_that_run(void **state) {
     config.latent_from = 1;
     config.latents = 2 * 16;
     check(&config);
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const struct ltm_model_config with = model_with_key(config, i);
+        check(&with);
+    }
 }
 
 static void parameters_are_those_of_the_table(void **state) {

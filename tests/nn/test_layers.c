@@ -4,8 +4,10 @@
 #include "math/matmul.h"
 #include "nn/cross_attention.h"
 #include "nn/embedding.h"
+#include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/output_loss.h"
+#include "nn/relu_squared.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "nn/self_attention.h"
@@ -90,6 +92,58 @@ static void swiglu_backward_is_its_gradient(void **state) {
     swiglu_backward(l.in[0], l.w, l.in[0], ROWS, DIM);
     assert_memory_equal(l.in[0], dab, sizeof(float) * 2 * N);
     free(l.in[0]), free(l.out), free(l.w), free(dab);
+}
+
+static void relu_squared(struct layer *l) { relu_squared_forward(l->out, l->in[0], ROWS, DIM); }
+
+static void relu_squared_backward_is_its_gradient(void **state) {
+    (void)state;
+    enum { N = ROWS * DIM };
+    struct layer l = {.in = {test_normal(N, 1, 1)},
+                      .out = test_zeros(N),
+                      .w = test_normal(N, 2, 1),
+                      .count = N,
+                      .forward = relu_squared};
+    float *da = test_zeros(N);
+    relu_squared_backward(da, l.w, l.in[0], ROWS, DIM);
+    check_gradient("relu_squared", l.in[0], da, N, 1e-2f, layer_loss, &l);
+    relu_squared_backward(l.in[0], l.w, l.in[0], ROWS, DIM);
+    assert_memory_equal(l.in[0], da, sizeof(float) * N);
+    l.in[0][0] = -3, l.in[0][1] = 3, l.in[0][2] = NAN;
+    relu_squared_forward(l.out, l.in[0], 1, 3);
+    assert_true(l.out[0] == 0 && l.out[1] == 9 && isnan(l.out[2]));
+    free(l.in[0]), free(l.out), free(l.w), free(da);
+}
+
+enum { NORM_HEADS = 3, NORM_WIDTH = 5, NORM_LD = NORM_HEADS * NORM_WIDTH + 4 };
+
+static void head_norm(struct layer *l) {
+    memcpy(l->out, l->in[0], sizeof(float) * l->count);
+    head_norm_forward(l->out, NORM_LD, l->in[1], ROWS, NORM_HEADS, NORM_WIDTH);
+}
+
+/* Columns behind the heads pass through. */
+static void head_norm_backward_is_its_gradient(void **state) {
+    (void)state;
+    enum { N = ROWS * NORM_LD };
+    struct layer l = {.in = {test_normal(N, 1, 1), test_normal(NORM_HEADS, 2, 1)},
+                      .out = test_zeros(N),
+                      .w = test_normal(N, 3, 1),
+                      .count = N,
+                      .forward = head_norm};
+    float *dx = test_zeros(N);
+    float *ds = test_zeros(NORM_HEADS);
+    memcpy(dx, l.w, sizeof(float) * N);
+    head_norm_backward(dx, NORM_LD, ds, l.in[0], NORM_LD, l.in[1], ROWS, NORM_HEADS, NORM_WIDTH);
+    check_gradient("head_norm", l.in[0], dx, N, 1e-2f, layer_loss, &l);
+    check_gradient("head_norm's scale", l.in[1], ds, NORM_HEADS, 1e-2f, layer_loss, &l);
+    for (int k = 0; k < NORM_HEADS; k++) {
+        double squares = 0;
+        head_norm(&l);
+        for (int j = 0; j < NORM_WIDTH; j++) squares += pow((double)l.out[k * NORM_WIDTH + j] / l.in[1][k], 2);
+        assert_true(fabs(squares / NORM_WIDTH - 1) < 1e-3);
+    }
+    free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(ds);
 }
 
 static void rope_turns_by_position_and_back(void **state) {
@@ -350,6 +404,8 @@ int main(void) {
         cmocka_unit_test(rmsnorm_backward_is_its_gradient),
         cmocka_unit_test(linear_backward_is_its_gradient),
         cmocka_unit_test(swiglu_backward_is_its_gradient),
+        cmocka_unit_test(relu_squared_backward_is_its_gradient),
+        cmocka_unit_test(head_norm_backward_is_its_gradient),
         cmocka_unit_test(rope_turns_by_position_and_back),
         cmocka_unit_test(self_attention_is_the_plain_one_and_differentiates),
         cmocka_unit_test(cross_attention_is_the_plain_one_and_differentiates),

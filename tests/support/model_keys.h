@@ -1,0 +1,16 @@
+/* Each key of [model] that changes the decoder and is off by default, alone, and then all of them at once. */
+#ifndef SUPPORT_MODEL_KEYS_H
+#define SUPPORT_MODEL_KEYS_H
+
+#include "ltm/config.h"
+
+enum { MODEL_KEYS = 3 }; /* variants */
+
+static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
+    const int all = MODEL_KEYS - 1;
+    if (variant == 0 || variant == all) c.ffn = LTM_FFN_RELU2;
+    if (variant == 1 || variant == all) c.qk_norm = LTM_QK_NORM_RMS;
+    return c;
+}
+
+#endif
