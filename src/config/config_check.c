@@ -92,7 +92,7 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
 
 /* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
  * threads find work. Not by the number of threads: sums are taken in the order of groups. */
-int slow_group(const struct ltm_config *config) {
+static int slow_group(const struct ltm_config *config) {
     const int sequence = config->model.sequence;
     const int most = (1000 + sequence / 2) / sequence;
     const int share = config->slow.batch / 8;

@@ -4,8 +4,7 @@
 
 #include "ltm/config.h"
 
-/* Sequences of a group, also where slow.group is auto; groups of a batch, of which the last may be smaller. */
-int slow_group(const struct ltm_config *config);
+/* Groups of a batch, of which the last may be smaller; also where slow.group is auto. */
 int slow_groups(const struct ltm_config *config);
 
 #endif

@@ -16,7 +16,4 @@ size_t orthogonalise_scratch(int rows, int columns);
 /* x (rows, columns), in place. A matrix of zeros stays one. */
 void orthogonalise(float *x, int rows, int columns, float *scratch);
 
-/* Floating-point operations of one call. */
-double orthogonalise_flops(int rows, int columns);
-
 #endif

@@ -44,16 +44,10 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     }
 }
 
-/* Where the pointers of a state go while only sizes are learnt. */
-union unused_state {
-    char bytes[STAGE_STATE_MOST];
-    max_align_t aligned;
-};
-
 static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *shape) {
     size_t most = 0;
     for (int a = 0; a < plan->count; a++) {
-        union unused_state unused;
+        union stage_unused unused;
         struct arena kept = {0};
         struct arena scratch = {0};
         if (plan->applications[a].kind->lay_out) plan->applications[a].kind->lay_out(&unused, &kept, &scratch, shape);
@@ -70,7 +64,7 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
-        union unused_state unused;
+        union stage_unused unused;
         struct arena scratch = {.base = shared};
         char *state = ARENA_TAKE(arena, char, kind->state_size);
         float *in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;

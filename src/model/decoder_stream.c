@@ -24,16 +24,10 @@ static char *cache_of(const struct decoder_stream *stream, int application, int 
     return stream->caches[application] + (size_t)slot * size;
 }
 
-/* Where pointers go while only sizes are learnt. */
-union unused {
-    char bytes[STAGE_STATE_MOST];
-    max_align_t aligned;
-};
-
 static size_t scratch_bytes(const struct plan *plan, int slots, int threads) {
     size_t most = 0;
     for (int a = 0; a < plan->count; a++) {
-        union unused unused;
+        union stage_unused unused;
         struct arena scratch = {0};
         if (plan->applications[a].kind->lay_out_step)
             plan->applications[a].kind->lay_out_step(&unused, &scratch, &plan->config, slots, threads);
@@ -54,7 +48,7 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         struct arena scratch = {.base = shared};
-        union unused unused;
+        union stage_unused unused;
         char *buffers = ARENA_TAKE(arena, char, kind->step_size);
         char *caches = ARENA_TAKE(arena, char, slots * kind->cache_size);
         if (kind->lay_out_step)

@@ -21,14 +21,6 @@ void weight_describe(struct safetensors_tensor *tensor, char name[64], const str
                                           .data = data};
 }
 
-void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
-                      const char *prefix, const float *array) {
-    for (int i = 0; i < table->count; i++) {
-        const struct weight *w = &table->weights[i];
-        weight_describe(&tensors[i], names[i], w, prefix, array + w->offset);
-    }
-}
-
 ltm_status weight_data(const void **data, const struct weight *w, const char *prefix, const struct safetensors *file,
                        struct ltm_error *error) {
     const int64_t shape[2] = {w->rows, w->columns};
@@ -79,7 +71,8 @@ ltm_status model_file_write_weights(const char *path, const float *weights, cons
         TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
         metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
     }
-    weights_describe(tensor, names, table, "", weights);
+    for (size_t i = 0; i < tensors; i++)
+        weight_describe(&tensor[i], names[i], &table->weights[i], "", weights + table->weights[i].offset);
     TRY(safetensors_write(path, tensor, tensors, metadata, pairs, error));
 cleanup:
     free(metadata);

@@ -33,8 +33,6 @@ ltm_status model_file_config(struct ltm_config *config, const struct safetensors
  * NULL where it comes later. */
 void weight_describe(struct safetensors_tensor *tensor, char name[64], const struct weight *w, const char *prefix,
                      const float *data);
-void weights_describe(struct safetensors_tensor *tensors, char (*names)[64], const struct weight_table *table,
-                      const char *prefix, const float *array);
 ltm_status weight_data(const void **data, const struct weight *w, const char *prefix, const struct safetensors *file,
                        struct ltm_error *error);
 ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,

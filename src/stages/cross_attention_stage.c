@@ -30,6 +30,8 @@ struct state {
     struct linear_call wq;
 };
 
+_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
+
 /* A row that reads latents learns at its own rate. */
 static struct weight reading(struct weight w) {
     w.rate = WEIGHT_RATE_LATENT;

@@ -37,6 +37,8 @@ struct state {
     struct linear_call w2;
 };
 
+_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
+
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int F = model_ffn_width(c);
     weights_add(table, weight_gain("ffn_norm", c->dim), WEIGHT_ALONE);

@@ -20,10 +20,6 @@ bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
 }
 
-int model_reading_layers(const struct ltm_model_config *config) {
-    return config->latents > 0 ? config->layers - config->latent_from : 0;
-}
-
 int model_layer_latents(const struct ltm_model_config *config) {
-    return config->latents > 0 ? config->latents / model_reading_layers(config) : 0;
+    return config->latents > 0 ? config->latents / (config->layers - config->latent_from) : 0;
 }

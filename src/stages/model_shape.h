@@ -14,9 +14,8 @@ int model_ffn_width(const struct ltm_model_config *config); /* F */
 int model_ffn_matrices(const struct ltm_model_config *config);
 int model_ffn_usual(const struct ltm_model_config *config);
 
-/* Whether layer l reads latents; how many layers do; how many latents each of them has, M. */
+/* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
-int model_reading_layers(const struct ltm_model_config *config);
 int model_layer_latents(const struct ltm_model_config *config);
 
 #endif

@@ -33,6 +33,8 @@ struct state {
     struct linear_call wo;
 };
 
+_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
+
 static bool norms_qk(const struct ltm_model_config *c) { return c->qk_norm == LTM_QK_NORM_RMS; }
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {

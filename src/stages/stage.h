@@ -1,5 +1,5 @@
-/* A stage is one kind of part of the decoder: self-attention, cross-attention to the latents, feed-forward, … Each is a file and a row
- * of stage_kinds (stages/stage_kinds.c): what it declares, keeps, computes forward, backward and token by token. The plan
+/* A stage is one kind of part of the decoder: self-attention, cross-attention to the latents, feed-forward, … Each is a file that ends
+ * in a struct stage_kind: what it declares, keeps, computes forward, backward and token by token. The plan
  * (model/plan.h) says which stages run, on which weights, in which order. A stage sees what is handed to it here, never the
  * decoder's workspace.
  *
@@ -142,7 +142,13 @@ struct stage_kind {
 
 enum { STAGE_STATE_MOST = 512 };
 
-/* The kinds, in the order in which a layer runs those that it has. */
+/* Where a lay_out puts its pointers while only sizes are learnt. */
+union stage_unused {
+    char bytes[STAGE_STATE_MOST];
+    max_align_t aligned;
+};
+
+/* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind cross_attention_stage;
