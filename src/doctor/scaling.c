@@ -63,15 +63,13 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
 /* As trainer.h counts it; what the program itself takes is left out. */
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
     const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
-    const int groups = slow_groups(c);
-    const bool within = c->slow.parts && (c->slow.parts < groups || c->slow.samples > 1);
     struct plan plan;
     ltm_status status = plan_create(&plan, &c->model, error);
     if (status != LTM_OK) return status;
     const double P = (double)plan.table.size;
     const double states = states_of(c, (double)c->model.vocab * c->model.dim / P);
     const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
-    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + within + (c->slow.ema > 0)) +
+    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + gradient_parts_have_sums(c) + (c->slow.ema > 0)) +
              (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
              (double)workers_bytes(&plan, &c->fast, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
     plan_free(&plan);

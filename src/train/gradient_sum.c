@@ -11,8 +11,7 @@
 
 static int parts_of(const struct ltm_config *c) { return c->slow.parts ? c->slow.parts : slow_groups(c); }
 
-/* Has a part more gradients than one? */
-static bool is_within(const struct ltm_config *c) {
+bool gradient_parts_have_sums(const struct ltm_config *c) {
     return c->slow.parts && (c->slow.parts < slow_groups(c) || c->slow.samples > 1);
 }
 
@@ -31,7 +30,7 @@ int gradient_groups(const struct ltm_config *config, int processes, int rank) {
 size_t gradient_sum_bytes(const struct ltm_config *config, const struct optimiser_shards *shards, size_t weights) {
     const size_t own = shards->own * sizeof(float);
     return own + (shards->processes > 1 ? exchange_bytes(shards) : 0) +
-           (is_within(config) ? weights * sizeof(float) : 0);
+           (gradient_parts_have_sums(config) ? weights * sizeof(float) : 0);
 }
 
 ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config *config, const struct decoder *decoder,
@@ -39,7 +38,7 @@ ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config
     ltm_status status = LTM_OK;
     *sum = (struct gradient_sum){
         .shards = shards, .groups = slow_groups(config), .parts = parts_of(config), .draws = config->slow.samples};
-    const bool within = is_within(config);
+    const bool within = gradient_parts_have_sums(config);
     if (shards->processes > sum->parts)
         return fail(
             error, LTM_INVALID,

@@ -31,6 +31,9 @@ struct gradient_sum {
     int here;                  /* groups of this process */
 };
 
+/* Whether a part has more gradients than one, and so a sum of its own. */
+bool gradient_parts_have_sums(const struct ltm_config *config);
+
 /* Groups of the batch that process `rank` of `processes` computes. */
 int gradient_groups(const struct ltm_config *config, int processes, int rank);
 
