@@ -16,6 +16,7 @@
 
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
+NAMES(init_choice, "normal", "zero")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -40,6 +41,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "feed-forward layers: swiglu (three matrices, width 8/3 d), or relu2 (max(x, 0) squared; two, 4 d)")             \
     X("model.qk_norm", model.qk_norm, CHOICE(qk_norm_choice), "none",                                                  \
       "rms: self-attention's queries and keys are normed, with a learned scale a query head")                          \
+    X("model.init_projections", model.init_projections, CHOICE(init_choice), "normal",                                 \
+      "zero: output projections of self-attention and feed-forward layers start at 0, so that a layer begins as none") \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \

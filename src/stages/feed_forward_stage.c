@@ -45,7 +45,7 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, weight_matrix("feed_forward.w1", F, c->dim, WEIGHT_STD), WEIGHT_PRODUCT);
     if (activation(c)->inputs == 2)
         weights_add(table, weight_matrix("feed_forward.w3", F, c->dim, WEIGHT_STD), WEIGHT_STACKED);
-    weights_add(table, weight_matrix("feed_forward.w2", c->dim, F, weight_residual_std(c->layers)), WEIGHT_PRODUCT);
+    weights_add(table, weight_matrix("feed_forward.w2", c->dim, F, weight_projection_std(c)), WEIGHT_PRODUCT);
 }
 
 static double flops(const struct ltm_model_config *c) {

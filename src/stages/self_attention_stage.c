@@ -44,7 +44,7 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, weight_matrix("attention.wq", d, d, WEIGHT_STD), WEIGHT_PRODUCT);
     weights_add(table, weight_matrix("attention.wk", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wv", kv, d, WEIGHT_STD), WEIGHT_STACKED);
-    weights_add(table, weight_matrix("attention.wo", d, d, weight_residual_std(c->layers)), WEIGHT_PRODUCT);
+    weights_add(table, weight_matrix("attention.wo", d, d, weight_projection_std(c)), WEIGHT_PRODUCT);
     if (norms_qk(c)) weights_add(table, weight_gain("attention.q_scale", c->heads), WEIGHT_ALONE);
 }
 

@@ -17,12 +17,16 @@ struct weight weight_matrix(const char *name, int rows, int columns, float init_
 }
 
 struct weight weight_gain(const char *name, int rows) {
-    struct weight w = {.rank = 1, .rows = rows, .columns = 1};
+    struct weight w = {.rank = 1, .rows = rows, .columns = 1, .init_value = 1};
     snprintf(w.name, sizeof w.name, "%s", name);
     return w;
 }
 
 float weight_residual_std(int depth) { return (float)(0.02 / sqrt(2.0 * depth)); }
+
+float weight_projection_std(const struct ltm_model_config *config) {
+    return config->init_projections == LTM_INIT_ZERO ? 0 : weight_residual_std(config->layers);
+}
 
 void weights_begin_block(struct weight_table *table, const char *name) {
     if (table->blocks) {
@@ -106,6 +110,6 @@ void weights_initialise(float *weights, const struct weight_table *table, double
         if (w->init_std != 0)
             random_normal(at, weight_size(w),
                           (struct random_key){.seed = seed, .purpose = RANDOM_WEIGHTS, .sequence = (uint32_t)i});
-        for (size_t j = 0; j < weight_size(w); j++) at[j] = w->init_std != 0 ? at[j] * std : 1.0f;
+        for (size_t j = 0; j < weight_size(w); j++) at[j] = w->init_std != 0 ? at[j] * std : w->init_value;
     }
 }

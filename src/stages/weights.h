@@ -32,7 +32,8 @@ struct weight {
     int rank;      /* 2: a matrix (rows, columns); 1: a gain (rows) */
     int rows;
     int columns;      /* 1 for a gain */
-    float init_std;   /* of the initial normal numbers; 0: all ones */
+    float init_std;   /* of the initial normal numbers; 0: all are … */
+    float init_value; /* … this */
     bool init_latent; /* … times latent.init_scale: writes into the residual stream what was read of the latents */
     enum weight_rate rate;
     bool decays;
@@ -50,6 +51,9 @@ struct weight weight_gain(const char *name, int rows);
 /* Initial scales of matrices that read the residual stream, and of those that write into it from `depth` layers. */
 #define WEIGHT_STD 0.02f
 float weight_residual_std(int depth);
+
+/* The second, for the layers' own projections: 0 with model.init_projections = zero. */
+float weight_projection_std(const struct ltm_model_config *config);
 
 /* Weights that one matrix product takes together: (out, in) at `offset`. */
 struct weight_product {
@@ -99,7 +103,7 @@ const struct weight *weights_find(const struct weight_table *table, const char *
 /* The first weight that holds something not finite, or -1. */
 int weights_find_nonfinite(const float *weights, const struct weight_table *table);
 
-/* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; gains 1. */
+/* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; init_value where init_std is 0. */
 void weights_initialise(float *weights, const struct weight_table *table, double latent_scale, uint64_t seed);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "support/gradients.h"
 
+#include "math/vector.h"
 #include "model/decoder.h"
 #include "stages/model_shape.h"
 
@@ -103,6 +104,28 @@ static void a_block_listed_again_is_a_layer_applied_again(void **state) {
     check_repeated_block(2);
 }
 
+/* The latents' own projection has latent.init_scale, and all else starts as it does without the key. */
+static void layers_projections_start_at_zero_by_their_key(void **state) {
+    (void)state;
+    struct ltm_model_config zero = shape;
+    struct decoder *decoder[2];
+    zero.init_projections = LTM_INIT_ZERO;
+    assert_int_equal(decoder_create(&decoder[0], &shape, NULL), LTM_OK);
+    assert_int_equal(decoder_create(&decoder[1], &zero, NULL), LTM_OK);
+    const struct weight_table *table = &decoder[0]->plan.table;
+    for (int i = 0; i < 2; i++) weights_initialise(decoder[i]->weights, &decoder[i]->plan.table, 1, 3);
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        const float *at = decoder[1]->weights + w->offset;
+        if (strstr(w->name, ".attention.wo") || strstr(w->name, "feed_forward.w2"))
+            assert_true(vector_sum_squares(at, weight_size(w)) == 0);
+        else
+            assert_memory_equal(at, decoder[0]->weights + w->offset, weight_size(w) * sizeof *at);
+        if (w->rank == 1) assert_true(at[0] == 1 && at[w->rows - 1] == 1);
+    }
+    for (int i = 0; i < 2; i++) decoder_free(decoder[i]);
+}
+
 static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
     (void)state;
     struct setting s = set_up(false, 2);
@@ -123,6 +146,7 @@ static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
+        cmocka_unit_test(layers_projections_start_at_zero_by_their_key),
         cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
