@@ -46,7 +46,9 @@ struct ltm_model_config {
     int qk_norm;      /* enum ltm_qk_norm */
     int sequence;     /* T_max, tokens */
     int window;       /* tokens a position attends to, itself included */
-    int vocab;        /* V; auto = the tokenizer's */
+    double
+        dropout; /* share of what self-attention and feed-forward add to the stream that training leaves out; 0 = none */
+    int vocab;   /* V; auto = the tokenizer's */
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
     int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 

@@ -30,6 +30,16 @@ void random_normal(float *out, size_t n, struct random_key key) {
     }
 }
 
+float random_mask(uint8_t *mask, size_t n, double p, struct random_key key) {
+    const uint32_t dropped = (uint32_t)lround(p * 65536); /* of the values of 16 bits */
+    for (size_t i = 0; i < n; i += 8) {
+        const philox4x32_ctr_t bits = draw_block(key, (uint32_t)(i / 8));
+        for (size_t j = i; j < n && j < i + 8; j++)
+            mask[j] = ((bits.v[(j - i) / 2] >> (j % 2 * 16)) & 0xFFFF) >= dropped;
+    }
+    return 65536.0f / (float)(65536 - dropped);
+}
+
 uint32_t random_bits(struct random_key key, uint32_t i) { return draw_block(key, i / 4).v[i % 4]; }
 
 double random_uniform(struct random_key key, uint32_t i) { return random_bits(key, i) * 0x1p-32; }

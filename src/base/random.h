@@ -22,7 +22,8 @@ enum random_purpose {
     RANDOM_BOOTSTRAP = 10,  /* which cells a resample has: step = resample */
     RANDOM_SHOTS = 11,      /* which training items stand before an item: sequence = item */
     RANDOM_SYNTH = 16,      /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
-    RANDOM_PROBE = 17       /* the bootstrap of a probe: step = resample */
+    RANDOM_PROBE = 17,      /* the bootstrap of a probe: step = resample */
+    RANDOM_DROPOUT = 18     /* what dropout keeps: slow step, sequence of the batch, fast = application of the plan */
 };
 
 struct random_key {
@@ -33,6 +34,9 @@ struct random_key {
 
 /* n standard normal numbers (Box–Muller). */
 void random_normal(float *out, size_t n, struct random_key key);
+
+/* n times 0 with probability p, to within 2^-17, or else 1. Returns 1 / the share that is kept. */
+float random_mask(uint8_t *mask, size_t n, double p, struct random_key key);
 
 /* The i-th uniform number of a key: 32 bits, or a double in [0, 1) with 32 bits. */
 uint32_t random_bits(struct random_key key, uint32_t i);

@@ -45,6 +45,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "zero: output projections of self-attention and feed-forward layers start at 0, so that a layer begins as none") \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
+    X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
+      "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
@@ -78,7 +80,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.schedule", slow.schedule, CHOICE(slow_schedule_choice), "cosine", "of that rate, behind the warm-up")      \
     X("slow.decay", slow.decay, REAL(0, 1), "0.4", "wsd: share of all slow steps in which the rate falls")             \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
-    X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1", "weight decay of matrices")                         \
+    X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1",                                                     \
+      "decoupled decay of matrices: a step takes this share, times their rate, with muon too; more for text read "     \
+      "often")                                                                                                         \
     X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \
     X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                           \
     X("slow.matrix_lr", slow.matrix_lr, REAL(0, 100), "0.02",                                                          \

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/random.h"
 #include "ltm/config.h"
 #include "model/plan.h"
 #include "nn/linear.h"
@@ -63,6 +64,16 @@ size_t decoder_pass_bytes(const struct plan *plan, int sequences, int length, in
 
 /* Gradients of blocks that such a workspace has room for. */
 int decoder_pass_gradients(const struct plan *plan, int gradients);
+
+/* From the next decoder_begin on the passes drop out by model.dropout, until this is called again: the same entries in all passes
+ * over a group, by the key's seed and slow step and each sequence's number. NULL, as at first: not at all. Only a workspace that
+ * was made for gradients has room for it. */
+struct decoder_dropout {
+    uint64_t seed;
+    uint32_t step;
+    const uint32_t *sequences; /* (G), borrowed */
+};
+void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *dropout);
 
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);

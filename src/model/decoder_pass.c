@@ -59,6 +59,7 @@ static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *s
 /* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
 static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
                     const struct stage_shape *shape) {
+    const bool drops = pass->gradients && plan->config.dropout > 0;
     char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
     pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
@@ -68,10 +69,12 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
         struct arena scratch = {.base = shared};
         char *state = ARENA_TAKE(arena, char, kind->state_size);
         float *in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+        uint8_t *kept = drops && kind->drops_out ? ARENA_TAKE(arena, uint8_t, shape_floats(shape)) : NULL;
         if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, arena, &scratch, shape);
         if (arena->base)
             pass->applied[a] = (struct applied){.state = state,
                                                 .in = in,
+                                                .kept = kept,
                                                 .first = plan_begins_block(plan, a),
                                                 .last = plan_ends_block(plan, a),
                                                 .adds_dz = plan_part_read_later(plan, a)};
@@ -168,6 +171,8 @@ static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
     const struct plan *plan = &pass->decoder->plan;
     pass->io.in = pass->applied[a].in;
     pass->io.out = a + 1 < plan->count ? pass->applied[a + 1].in : NULL;
+    pass->io.kept = pass->dropout.sequences ? pass->applied[a].kept : NULL;
+    pass->io.kept_scale = pass->kept_scale;
     pass->io.part = plan->applications[a].part;
     pass->io.adds_dz = pass->applied[a].adds_dz;
     return decoder_stage_weights(pass->decoder, a);
@@ -192,6 +197,26 @@ static void forward_below(struct decoder_pass *pass) {
     pass->begun = true;
 }
 
+void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *dropout) {
+    const bool drops = dropout && pass->gradients && pass->decoder->plan.config.dropout > 0;
+    pass->dropout = drops ? *dropout : (struct decoder_dropout){0};
+}
+
+/* What dropout keeps in the group's sequences. */
+static void draw_kept(struct decoder_pass *pass) {
+    const struct decoder_dropout *dropout = &pass->dropout;
+    const struct plan *plan = &pass->decoder->plan;
+    const size_t size = (size_t)pass->io.shape.length * (size_t)plan->config.dim;
+    for (int a = 0; dropout->sequences && a < plan->count; a++)
+        for (int g = 0; pass->applied[a].kept && g < pass->io.shape.sequences; g++)
+            pass->kept_scale = random_mask(pass->applied[a].kept + (size_t)g * size, size, plan->config.dropout,
+                                           (struct random_key){.seed = dropout->seed,
+                                                               .purpose = RANDOM_DROPOUT,
+                                                               .step = dropout->step,
+                                                               .sequence = dropout->sequences[g],
+                                                               .fast = (uint32_t)a});
+}
+
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
                    int length) {
     struct ltm_error error = {0};
@@ -200,9 +225,10 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     pass->ready = 0;
     pass->begun = false;
     pass->well = decoder_prepare(pass, sequences, length, &error) == LTM_OK;
-    if (pass->well)
+    if (pass->well) {
+        draw_kept(pass);
         forward_below(pass);
-    else if (pass->failed.code == LTM_OK)
+    } else if (pass->failed.code == LTM_OK)
         pass->failed = error;
 }
 

@@ -6,24 +6,27 @@
 
 /* An application at work. */
 struct applied {
-    void *state;  /* the kind's */
-    float *in;    /* (R, d): the residual stream on entry; the next one's is what this one leaves */
-    float *dw;    /* its block's gradient, while that is made */
-    bool first;   /* of its block: then the gradient is whole */
-    bool last;    /* of its block: there it begins */
-    bool adds_dz; /* a later application has the same part of dz */
+    void *state;   /* the kind's */
+    float *in;     /* (R, d): the residual stream on entry; the next one's is what this one leaves */
+    uint8_t *kept; /* (R, d): by dropout; NULL where there is none */
+    float *dw;     /* its block's gradient, while that is made */
+    bool first;    /* of its block: then the gradient is whole */
+    bool last;     /* of its block: there it begins */
+    bool adds_dz;  /* a later application has the same part of dz */
 };
 
 struct decoder_pass {
     const struct decoder *decoder;
     void *block; /* all buffers below */
     int gradients;
-    struct stage_io io;      /* of the present group */
-    struct applied *applied; /* [plan.count] */
-    int below;               /* applications in which z has no say; what they leave serves many z */
-    int ready;               /* of these, how many are as the forward pass left them … */
-    bool begun;              /* … and whether the first of the others has begun */
-    int prepared_sequences;  /* what products are ready for */
+    struct stage_io io;             /* of the present group */
+    struct applied *applied;        /* [plan.count] */
+    struct decoder_dropout dropout; /* sequences NULL: none */
+    float kept_scale;
+    int below;              /* applications in which z has no say; what they leave serves many z */
+    int ready;              /* of these, how many are as the forward pass left them … */
+    bool begun;             /* … and whether the first of the others has begun */
+    int prepared_sequences; /* what products are ready for */
     int prepared_length;
     bool well;               /* the present group could be begun */
     struct ltm_error failed; /* the first that could not; its code is LTM_OK where there was none */

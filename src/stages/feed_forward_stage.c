@@ -1,7 +1,5 @@
 /* out = in + W2 f(x), x = RMSNorm(in). model.ffn says f: SwiGLU(W1 x, W3 x) (Shazeer, 2020) or ReLU²(W1 x)
  * (So et al., 2021). */
-#include <string.h>
-
 #include "nn/relu_squared.h"
 #include "nn/rmsnorm.h"
 #include "nn/swiglu.h"
@@ -78,8 +76,9 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, io->shape.config->dim);
     linear_forward(&s->w13, s->ab, s->x);
     activation(io->shape.config)->forward(s->s, s->ab, R, s->w2.w->in);
-    memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
+    stage_begin_sum(io);
     linear_forward(&s->w2, io->out, s->s);
+    stage_end_sum(io);
 }
 
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
@@ -89,7 +88,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     const int d = c->dim;
     const int F = s->w2.w->in;
     if (dw) activation(c)->forward(s->s, s->ab, R, F);
-    linear_backward(&s->w2, s->ds, stage_gradient(w, dw, w2_row(c)), io->dh, s->s);
+    linear_backward(&s->w2, s->ds, stage_gradient(w, dw, w2_row(c)), stage_sum_gradient(io, s->dx), s->s);
     activation(c)->backward(s->ab, s->ds, s->ab, R, F);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, stage_weight(w, NORM), R, d);
     linear_backward(&s->w13, s->dx, stage_gradient(w, dw, W1), s->ab, s->x);
@@ -129,6 +128,7 @@ static void step(const struct stage_step *io, const struct stage_weights *w, voi
 }
 
 const struct stage_kind feed_forward_stage = {.name = "feed-forward",
+                                              .drops_out = true,
                                               .spoils_state = true,
                                               .state_size = sizeof(struct state),
                                               .step_size = sizeof(struct buffers),

@@ -118,8 +118,9 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), R);
     rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
-    memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
+    stage_begin_sum(io);
     linear_forward(&s->wo, io->out, s->att);
+    stage_end_sum(io);
 }
 
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
@@ -128,7 +129,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     const struct attention_shape shape = attention_shape(&io->shape);
     const int R = shape_rows(&io->shape);
     const float *gain = stage_weight(w, NORM);
-    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), io->dh, s->att);
+    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
     self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
     rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     if (norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
@@ -258,6 +259,7 @@ static void step(const struct stage_step *io, const struct stage_weights *w, voi
 }
 
 const struct stage_kind self_attention_stage = {.name = "self-attention",
+                                                .drops_out = true,
                                                 .state_size = sizeof(struct state),
                                                 .cache_size = sizeof(struct cache),
                                                 .step_size = sizeof(struct buffers),

@@ -1,8 +1,33 @@
 #include "stages/stage.h"
 
+#include <string.h>
+
 #include <omp.h>
 
 #include "nn/rmsnorm.h"
+
+void stage_begin_sum(const struct stage_io *io) {
+    const size_t bytes = shape_floats(&io->shape) * sizeof(float);
+    if (io->kept)
+        memset(io->out, 0, bytes);
+    else
+        memcpy(io->out, io->in, bytes);
+}
+
+void stage_end_sum(const struct stage_io *io) {
+    const size_t n = shape_floats(&io->shape);
+    if (!io->kept) return;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) io->out[i] = io->in[i] + io->kept_scale * (float)io->kept[i] * io->out[i];
+}
+
+const float *stage_sum_gradient(const struct stage_io *io, float *scratch) {
+    const size_t n = shape_floats(&io->shape);
+    if (!io->kept) return io->dh;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) scratch[i] = io->kept_scale * (float)io->kept[i] * io->dh[i];
+    return scratch;
+}
 
 struct stage_share stage_share(int count) {
     const int64_t me = omp_get_thread_num();

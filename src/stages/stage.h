@@ -62,6 +62,8 @@ struct stage_io {
     const float *in;          /* (R, d), kept until the backward pass */
     float *out;               /* (R, d) */
     float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
+    const uint8_t *kept;      /* (R, d): 0 where dropout cuts what the stage adds, else 1; NULL = all 1 */
+    float kept_scale;         /* of what is kept */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
@@ -69,6 +71,12 @@ struct stage_io {
     bool adds_dz;             /* another application has written this part of dz already */
     int part;                 /* of the latents: those of this application */
 };
+
+/* A stage adds y, what it makes of the stream, under model.dropout: out = in + scale · kept ⊙ y. It begins out, adds y to it and
+ * ends it; behind it dy = scale · kept ⊙ dh, in `scratch` (R, d) where that is not dh itself. */
+void stage_begin_sum(const struct stage_io *io);
+void stage_end_sum(const struct stage_io *io);
+const float *stage_sum_gradient(const struct stage_io *io, float *scratch);
 
 /* ---- Token by token ---- */
 
@@ -102,6 +110,7 @@ void stage_norm(const struct stage_step *io, float *x, const float *gain);
 struct stage_kind {
     const char *name;
     bool reads_latents; /* `forward` depends on z */
+    bool drops_out;     /* what it adds to the stream is under model.dropout */
     bool spoils_state;  /* `backward` overwrites what `forward` kept */
     size_t state_size;  /* of the struct that holds an application's pointers, at most STAGE_STATE_MOST */
     size_t cache_size;  /* of the struct that holds an application's cache of one slot, likewise; 0 = none */

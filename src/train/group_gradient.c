@@ -32,6 +32,8 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
                                      w->numbers};
     struct sequence_score *scores = trainer->scores + first;
+    const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
+    decoder_drop_out(w->pass, &dropout);
     worker_begin(w, trainer->source, trainer->first + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
     w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->optimiser.count);
@@ -46,4 +48,5 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
         decoder_give_weight_gradient(w->pass, w->loop.z, w->scaled, w->loop.nll, &taker);
         for (int g = 0; g < count; g++) scores[g].recon += fast_loop_nll(&w->loop, g, 0, T) / S;
     }
+    decoder_drop_out(w->pass, NULL);
 }

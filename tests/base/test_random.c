@@ -51,6 +51,25 @@ static void normal_numbers_have_the_normal_moments(void **state) {
     free(x);
 }
 
+/* A hundred thousand: the share that is kept is off by 1.5/1000 (one standard error). */
+static void a_mask_keeps_its_share(void **state) {
+    (void)state;
+    enum { N = 100003 };
+    static uint8_t mask[N];
+    static uint8_t shorter[N];
+    int kept = 0;
+    const float scale = random_mask(mask, N, 0.3, (struct random_key){.seed = 5, .purpose = 1});
+    assert_true(fabsf(scale - 1 / 0.7f) < 1e-4f);
+    for (int i = 0; i < N; i++) {
+        assert_true(mask[i] <= 1);
+        kept += mask[i];
+    }
+    assert_true(abs(kept - 7 * N / 10) < 600);
+    random_mask(shorter, 13, 0.3, (struct random_key){.seed = 5, .purpose = 1});
+    assert_memory_equal(shorter, mask, 13);
+    assert_int_equal(shorter[13], 0);
+}
+
 static void uniform_numbers_fill_the_interval(void **state) {
     (void)state;
     double least = 1;
@@ -70,6 +89,7 @@ int main(void) {
         cmocka_unit_test(numbers_depend_on_every_part_of_the_key),
         cmocka_unit_test(a_longer_draw_begins_with_the_shorter_one),
         cmocka_unit_test(normal_numbers_have_the_normal_moments),
+        cmocka_unit_test(a_mask_keeps_its_share),
         cmocka_unit_test(uniform_numbers_fill_the_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,11 +36,14 @@ struct setting {
     size_t latents; /* of all sequences */
 };
 
+static const uint32_t numbers[SEQUENCES] = {7, 8};
+
 /* Weights far larger than initial ones, so that every path carries a gradient worth checking. */
 static struct setting set_up(const struct ltm_model_config *config) {
     struct setting s = {0};
     assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, true, NULL), LTM_OK);
+    decoder_drop_out(s.pass, &(struct decoder_dropout){.seed = 3, .step = 5, .sequences = numbers});
     float *random = test_normal(s.decoder->plan.table.size, 1, 0.2f);
     for (int i = 0; i < s.decoder->plan.table.count; i++) {
         const struct weight *w = &s.decoder->plan.table.weights[i];
@@ -137,6 +140,61 @@ static void gradients_with_each_key_are_those_of_the_nll(void **state) {
             if (with[k].latents) check_latents(&with[k]);
         }
     }
+}
+
+static struct ltm_model_config dropping(struct ltm_model_config c) {
+    c.dropout = 0.3;
+    return c;
+}
+
+static void gradients_under_dropout_are_those_of_the_nll(void **state) {
+    (void)state;
+    struct ltm_model_config plain = grouped;
+    plain.latents = 0;
+    const struct ltm_model_config with[3] = {dropping(grouped), dropping(plain), dropping(upper(1))};
+    for (int k = 0; k < 3; k++) {
+        check_weights(&with[k]);
+        if (with[k].latents) check_latents(&with[k]);
+    }
+}
+
+/* What a sequence drops depends on its number and the slow step alone, and ends with training. */
+static void dropout_is_of_a_sequence_and_a_slow_step(void **state) {
+    (void)state;
+    const struct ltm_model_config config = dropping(grouped);
+    struct setting s = set_up(&config);
+    struct setting without = set_up(&grouped);
+    const struct decoder_dropout swapped = {.seed = 3, .step = 5, .sequences = (const uint32_t[]){8, 7}};
+    const struct decoder_dropout later = {.seed = 3, .step = 6, .sequences = numbers};
+    float first[TOKENS];
+    float second[TOKENS];
+    float whole[TOKENS];
+    for (int i = 0; i < LENGTH; i++) {
+        s.tokens[LENGTH + i] = s.tokens[i];
+        s.targets[LENGTH + i] = s.targets[i];
+    }
+    memcpy(without.tokens, s.tokens, sizeof s.tokens);
+    memcpy(without.targets, s.targets, sizeof s.targets);
+    memcpy(s.z + s.latents / SEQUENCES, s.z, s.latents / SEQUENCES * sizeof *s.z);
+    memcpy(without.z, s.z, s.latents * sizeof *s.z);
+    total_nll(&s);
+    memcpy(first, s.nll, sizeof first);
+    for (int i = 0; i < LENGTH; i++) assert_true(fabsf(first[i] - first[LENGTH + i]) > 1e-3f);
+    decoder_drop_out(s.pass, &swapped);
+    total_nll(&s);
+    memcpy(second, s.nll, sizeof second);
+    for (int i = 0; i < TOKENS; i++) /* a product's rounding depends on where in it a row stands */
+        assert_true(fabsf(first[i] - second[(i + LENGTH) % TOKENS]) < 1e-4f * first[i]);
+    decoder_drop_out(s.pass, &later);
+    total_nll(&s);
+    assert_memory_not_equal(first, s.nll, sizeof first);
+    decoder_drop_out(s.pass, NULL);
+    total_nll(&s);
+    total_nll(&without);
+    memcpy(whole, without.nll, sizeof whole);
+    assert_memory_equal(whole, s.nll, sizeof whole);
+    tear_down(&s);
+    tear_down(&without);
 }
 
 /* Of all sizes, and every third one 0. */
@@ -295,6 +353,8 @@ int main(void) {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
         cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
+        cmocka_unit_test(gradients_under_dropout_are_those_of_the_nll),
+        cmocka_unit_test(dropout_is_of_a_sequence_and_a_slow_step),
         cmocka_unit_test(tokens_count_by_their_weights),
         cmocka_unit_test(weights_of_one_change_no_bit),
         cmocka_unit_test(a_masked_target_changes_no_bit_of_a_gradient),

@@ -184,6 +184,29 @@ static void with_muon_bits_depend_neither_on_threads_nor_on_kills(void **state) 
     assert_non_null(strstr(said, "began with slow.optimizer = muon, now it is adamw"));
 }
 
+/* What a setting of training makes of a run: as many bits on one thread as on three that are killed on their way. */
+static void check_bits(const char *name, void (*set)(struct ltm_config *config)) {
+    char killed[64];
+    struct ltm_config one = tiny(name);
+    snprintf(killed, sizeof killed, "%s-killed", name);
+    struct ltm_config three = tiny(killed);
+    set(&one);
+    set(&three);
+    one.run.threads = 1;
+    three.run.threads = 3;
+    train_whole(&one);
+    assert_int_equal(train(&three, (struct child){.kill_at = 6}, NULL, 0), -1);
+    train_whole(&three);
+    same_runs(&one, &three);
+}
+
+static void drop_out(struct ltm_config *config) { config->model.dropout = 0.25; }
+
+static void with_dropout_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+    (void)state;
+    check_bits("dropout", drop_out);
+}
+
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
 static void an_average_has_the_bits_of_an_undisturbed_run(void **state) {
     (void)state;
@@ -503,6 +526,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(with_dropout_bits_depend_neither_on_threads_nor_on_kills),
         cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
         cmocka_unit_test(a_resumed_run_keeps_its_precision),
