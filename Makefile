@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture memcheck golden bench,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture memcheck golden bench race,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -240,10 +240,14 @@ OPENMP  = $(if $(findstring clang,$(CC)),-L$(realpath $(shell $(CC) -print-resou
 bench: deps $(BUILD)/tests/bench/bench ## how fast the loops run against the machine's matrix peak, as JSON (ONLY='A B' for those)
 	@$(BUILD)/tests/bench/bench $(ONLY)
 
+race: deps ## held-out bits a byte after RACE_SECONDS (600): ltm with latents, plain, as published, PyTorch (ONLY='plain pytorch')
+	@$(MAKE) all
+	@LTM='$(BUILD)/ltm' runs/race.sh $(ONLY)
+
 uninstall: ## what install put there
 	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm)
 
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race install uninstall clean FORCE

@@ -37,7 +37,7 @@ struct ltm_train_record {
     double bound_error;     /* its standard error over sequences */
     bool heldout;           /* a held-out scoring, not a training step */
     double lr, grad_norm;
-    double seconds;           /* trained for, over all resumes */
+    double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
     /* In the log only where there is something to mark: */

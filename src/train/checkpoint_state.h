@@ -14,7 +14,7 @@
 /* Where a run stands. Random numbers and the place in the data follow from seed and step. */
 struct checkpoint_state {
     int64_t step;
-    double seconds;    /* trained for */
+    double seconds;    /* of its slow steps */
     double best_bound; /* best held-out bound, INFINITY before there is one */
     int64_t best_step;
     char corpus[64];   /* what the corpus is known by (train.c), so that a resume meets the same one */

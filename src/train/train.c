@@ -9,8 +9,6 @@
 #include "train/nonfinite.h"
 #include "train/train_session.h"
 
-static double trained_seconds(const struct session *s) { return s->before + seconds_now() - s->began; }
-
 static ltm_status report(struct session *s, const struct ltm_train_record *record, struct ltm_error *error) {
     if (processes_rank() > 0) return LTM_OK;
     ltm_status status = run_log_append(&s->log, record, error);
@@ -23,12 +21,11 @@ static struct ltm_train_record new_record(const struct session *s) {
     return (struct ltm_train_record){.step = step,
                                      .steps = s->trainer.steps,
                                      .tokens = step * s->config.slow.batch * s->config.model.sequence,
-                                     .seconds = trained_seconds(s)};
+                                     .seconds = s->state.seconds};
 }
 
 static ltm_status save(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.optimiser.count;
-    s->state.seconds = trained_seconds(s);
     ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
     status = processes_agree(status, error);
     if (status != LTM_OK) return status;
@@ -111,7 +108,9 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     struct slow_step done;
     ltm_status status = trainer_step(&s->trainer, &done, error);
     if (status != LTM_OK) return status;
-    const double rate = tokens / (seconds_now() - began);
+    const double took = seconds_now() - began;
+    const double rate = tokens / took;
+    s->state.seconds += took;
     s->rate = s->rate > 0 ? 0.9 * s->rate + 0.1 * rate : rate;
     struct ltm_train_record record = new_record(s);
     record.recon = done.recon;
@@ -242,7 +241,6 @@ static ltm_status fail_stopped(const struct session *s, struct ltm_error *error)
 
 static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    s->began = seconds_now();
     if (s->state.heldout_due) {
         ltm_status status = score_until_stopped(s, error);
         if (status == LTM_OK) status = save(s, error);

@@ -187,7 +187,6 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
         session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
                     (long long)s->trainer.steps);
     if (processes_rank() == 0) status = open_log(s, error);
-    s->before = s->state.seconds;
 cleanup:
     return status;
 }

@@ -18,9 +18,9 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
-    double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
-    double rate;                /* tokens a second, of late */
-    int lock;                   /* keeps two processes from training in one folder */
+    double peak; /* flop/s */
+    double rate; /* tokens a second, of late */
+    int lock;    /* keeps two processes from training in one folder */
 };
 
 /* With `config` and `hooks` in it, lock = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be

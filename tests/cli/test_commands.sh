@@ -28,6 +28,11 @@ trains() {
         [ -f runs/tiny/config.ini ] && [ -s runs/tiny/log.jsonl ] && [ -L runs/tiny/checkpoints/best ]
 }
 holds 'train makes a run in runs/NAME' trains
+scoring_is_not_training() {
+    jq -se '[range(1; length) as $i | select(.[$i].heldout) | .[$i].seconds == .[$i - 1].seconds] | length > 1 and all' \
+        runs/tiny/log.jsonl
+}
+holds 'the seconds of the log are those of training steps alone' scoring_is_not_training
 goes_on() {
     cp runs/tiny/log.jsonl log.before
     run "$LTM" train tiny.ini --json
