@@ -9,9 +9,8 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/tokenizer.h"
-#include "tasks/prompt.h"
 
-/* What may follow a prompt: each choice, or the one answer, behind the delimiter. */
+/* What may follow a prompt: each choice, or the one answer, behind the delimiter, which stands also behind an empty prompt. */
 struct answers {
     const char *const *texts;
     int count, gold;
@@ -19,8 +18,7 @@ struct answers {
 };
 
 static struct answers answers_of(const struct task *task, const struct task_item *item) {
-    struct answers answers = {(const char *const *)item->choices, item->count, item->gold,
-                              prompt_delimiter(task, item)};
+    struct answers answers = {(const char *const *)item->choices, item->count, item->gold, task->delimiter};
     if (!item->choices) {
         answers.texts = (const char *const *)&item->answer;
         answers.count = 1;

@@ -240,6 +240,30 @@ static void accuracies_follow_from_the_log_likelihoods(void **state) {
     }
 }
 
+/* "arguments" of an item's first request, as JSON. */
+static void assert_asked(const char *ini, const char *items, int shots, const char *expected) {
+    struct taken t;
+    take(&t, ini, items, shots);
+    char *asked = json_dumps(json_array_get(json_object_get(t.record.shared, "arguments"), 0), JSON_COMPACT);
+    assert_string_equal(asked, expected);
+    free(asked);
+    drop(&t);
+}
+
+/* BLiMP and its like: lm-evaluation-harness scores " Who …" behind an empty context. */
+static void the_delimiter_stands_behind_an_empty_context(void **state) {
+    (void)state;
+    assert_asked("[task]\nname=x\nformat=blimp\nitems=one.jsonl\n",
+                 "{\"sentence_good\": \"Who sat?\", \"sentence_bad\": \"Sat who?\"}", 0, "[\"\",\" Who sat?\"]");
+    assert_asked("[task]\nname=x\nkind=choices\nitems=one.jsonl\n",
+                 "{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"gold\": 1}", 0, "[\"\",\" a\"]");
+    assert_asked("[task]\nname=x\nkind=lastword\nitems=one.jsonl\n", "{\"context\": \"\", \"answer\": \"cat\"}", 0,
+                 "[\"\",\" cat\"]");
+    assert_asked("[task]\nname=x\nkind=pairs\nitems=one.jsonl\nshots=one.jsonl\n",
+                 "{\"good\": \"A.\", \"bad\": \"B.\"}\n{\"good\": \"C.\", \"bad\": \"D.\"}", 1,
+                 "[\" C.\\n\\n\",\" A.\"]");
+}
+
 static void prompts_are_shots_and_question(void **state) {
     (void)state;
     struct task *task;
@@ -304,6 +328,7 @@ int main(void) {
         cmocka_unit_test(scores_are_those_of_the_whole_text),
         cmocka_unit_test(greedy_is_what_would_be_written),
         cmocka_unit_test(accuracies_follow_from_the_log_likelihoods),
+        cmocka_unit_test(the_delimiter_stands_behind_an_empty_context),
         cmocka_unit_test(prompts_are_shots_and_question),
         cmocka_unit_test(too_long_an_answer_is_refused),
     };
