@@ -21,12 +21,12 @@
  * there is none to take):
  *
  *     acc, acc_norm, acc_bytes   the gold choice has the largest log-likelihood; per character; per byte
- *     exact_match                choices: the gold choice is what greedy decoding writes; generate: the first sample's answer
- *                                is the gold one
+ *     exact_match                choices: the gold choice is what greedy decoding writes; generate: the share of samples whose
+ *                                answer is the gold one, which is pass@1 too
  *     pass@k                     1 - C(n-c, k) / C(n, k) from n samples of which c are right, without bias
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
- * and what a family of synthetic tasks measures besides. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
+ * and what a family of synthetic tasks measures besides; its acc@… are acc, or exact_match of the first filter, of some items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
 #ifndef LTM_FEWSHOT_H
 #define LTM_FEWSHOT_H
 

@@ -157,8 +157,10 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
     TRY(add_metrics(outcome, kind, &answers, logs, is_greedy, scaled, error));
     TRY(keep(record, run, worker, number, prompt, &answers, logs, greedy, error));
     if (kind != TASK_LASTWORD) {
-        char *chosen = (char *)answers.texts[largest(logs, answers.count)];
-        TRY(measure_family(outcome, record, run, number, &chosen, 1, error));
+        const int best = largest(logs, answers.count);
+        const bool right = best == answers.gold;
+        char *chosen = (char *)answers.texts[best];
+        TRY(measure_family(outcome, record, run, number, &chosen, &right, 1, error));
     }
 cleanup:
     for (size_t i = 0; continuations && i < n; i++) free(continuations[i].ids);

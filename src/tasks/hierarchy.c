@@ -146,7 +146,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 /* acc stands beside `optimum` in the same mean: what belief propagation, which nothing can beat, would get. */
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
+    (void)right;
     metric_add(list, json_real_value(json_object_get(item, "optimum")), "optimum");
     metric_add(list, strcmp(output + strspn(output, " "), item_text(item, "best")) == 0, "agrees_with_optimum");
 }
