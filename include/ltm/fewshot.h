@@ -14,19 +14,19 @@
  *     log p(answer | prompt) = log 1/K Σ_k p(answer | prompt, z_k),   z_k ~ q(z|prompt), K = `draws`,
  *
  * and written under a z ~ q(z|prompt) for each sample. Without latents (latent.count = 0) both are the plain decoder's; an
- * empty prompt leaves z to the prior. Of a prompt that does not fit before its answer the end is kept, and counted (`cut`);
- * what is kept does not depend on the answer.
+ * empty prompt leaves z to the prior. Of a prompt that does not fit before an answer the end is kept, of each answer as much as
+ * fits before it, as in the harness; items with such an answer are counted (`cut`). What z is fitted on does not depend on answers.
  *
  * Metrics follow EleutherAI's lm-evaluation-harness, each with the filter that took the answer from the text ("none" where
  * there is none to take):
  *
  *     acc, acc_norm, acc_bytes   the gold choice has the largest log-likelihood; per character; per byte
- *     exact_match                choices: the gold choice is what greedy decoding writes; generate: the first sample's answer
- *                                is the gold one
+ *     exact_match                choices: the gold choice is what greedy decoding writes; generate: the share of samples whose
+ *                                answer is the gold one, which is pass@1 too
  *     pass@k                     1 - C(n-c, k) / C(n, k) from n samples of which c are right, without bias
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
- * and what a family of synthetic tasks measures besides. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
+ * and what a family of synthetic tasks measures besides; its acc@… are acc, or exact_match of the first filter, of some items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
 #ifndef LTM_FEWSHOT_H
 #define LTM_FEWSHOT_H
 
@@ -75,7 +75,7 @@ struct ltm_fewshot_result {
     char task[64];
     int shots;
     int64_t items, items_in_all; /* taken; in the task's file */
-    int64_t cut;                 /* items whose prompt was too long */
+    int64_t cut;                 /* items whose prompt was too long, for one of the answers at least */
     int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */
     int64_t resumed;             /* items that `output` already held */
     struct ltm_fewshot_metric *metrics; /* [count] */

@@ -6,7 +6,8 @@
  *     options.family = "stories", options.output = "stories", options.vocab = 512;
  *     ltm_synth(&options, NULL, &info, &error);
  *
- * writes into the folder: text.jsonl (training documents), train.jsonl and test.jsonl (items; shots come from the first),
+ * writes into the folder: text.jsonl (training documents), train.jsonl and test.jsonl (items; shots come from the first, no two of
+ * the second ask the same),
  * task.ini (what `ltm fewshot` and `ltm probe` take); with a vocabulary or tokenizer also tokenizer.model and corpus/. */
 #ifndef LTM_SYNTH_H
 #define LTM_SYNTH_H
@@ -54,7 +55,8 @@ struct ltm_synth_options {
 };
 
 struct ltm_synth_info {
-    int64_t documents, bytes, items, train_items;
+    int64_t documents, bytes, items,
+        train_items; /* items: fewer than asked for where the family has no more different ones */
     int has_corpus;
     struct ltm_corpus_info corpus;
 };

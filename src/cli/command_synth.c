@@ -16,7 +16,7 @@ static const char usage[] =
     "ltm fewshot and ltm probe take. With --vocab-size or --tokenizer it also gets corpus/, to train a model on.\n"
     "  -o, --output DIR       the folder; what an earlier call made there is replaced\n"
     "  --documents N          training documents (20000)\n"
-    "  --items N              test items (500)\n"
+    "  --items N              test items, no two of which ask the same (500, or as many as there are)\n"
     "  --train-items N        items for shots and for fitting probes (2000)\n"
     "  --seed N               (1)\n"
     "  --difficulty 1|2|3     where the task's knobs start from (1)\n"
@@ -57,8 +57,9 @@ static void print_result(const struct ltm_synth_options *options, const struct l
         puts("}");
         return;
     }
-    printf("documents %lld, %lld bytes\nitems     %lld to test, %lld to train\n", (long long)info->documents,
-           (long long)info->bytes, (long long)info->items, (long long)info->train_items);
+    printf("documents %lld, %lld bytes\nitems     %lld to test%s, %lld to train\n", (long long)info->documents,
+           (long long)info->bytes, (long long)info->items,
+           info->items < options->items ? " (there are no more different ones)" : "", (long long)info->train_items);
     if (info->has_corpus)
         cli_print_line(stdout, "corpus    %s/corpus: %lld tokens to train, %lld held out, vocabulary %d",
                        options->output, (long long)train->tokens, (long long)heldout->tokens, info->corpus.vocab);

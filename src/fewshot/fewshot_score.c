@@ -9,9 +9,8 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/tokenizer.h"
-#include "tasks/prompt.h"
 
-/* What may follow a prompt: each choice, or the one answer, behind the delimiter. */
+/* What may follow a prompt: each choice, or the one answer, behind the delimiter, which stands also behind an empty prompt. */
 struct answers {
     const char *const *texts;
     int count, gold;
@@ -19,8 +18,7 @@ struct answers {
 };
 
 static struct answers answers_of(const struct task *task, const struct task_item *item) {
-    struct answers answers = {(const char *const *)item->choices, item->count, item->gold,
-                              prompt_delimiter(task, item)};
+    struct answers answers = {(const char *const *)item->choices, item->count, item->gold, task->delimiter};
     if (!item->choices) {
         answers.texts = (const char *const *)&item->answer;
         answers.count = 1;
@@ -159,8 +157,10 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
     TRY(add_metrics(outcome, kind, &answers, logs, is_greedy, scaled, error));
     TRY(keep(record, run, worker, number, prompt, &answers, logs, greedy, error));
     if (kind != TASK_LASTWORD) {
-        char *chosen = (char *)answers.texts[largest(logs, answers.count)];
-        TRY(measure_family(outcome, record, run, number, &chosen, 1, error));
+        const int best = largest(logs, answers.count);
+        const bool right = best == answers.gold;
+        char *chosen = (char *)answers.texts[best];
+        TRY(measure_family(outcome, record, run, number, &chosen, &right, 1, error));
     }
 cleanup:
     for (size_t i = 0; continuations && i < n; i++) free(continuations[i].ids);

@@ -38,19 +38,20 @@ static ltm_status check_options(const struct ltm_fewshot_options *o, struct ltm_
     return check_pass(o, error);
 }
 
-/* Tokens kept free behind a prompt: what is written, or enough for the answers of most tasks; never by an item's own answer. */
+/* Tokens kept free behind a prompt that is fitted, never by an item's own answer. As in the harness a context is cut by each answer
+ * that is scored behind it, and to model.sequence - length tokens where text is written. */
 static ltm_status settle_room(struct fewshot_run *run, struct ltm_error *error) {
     const int T = run->sequence;
     const int quarter = T / 4 < LENGTH_MOST ? T / 4 : LENGTH_MOST;
     struct ltm_fewshot_options *o = &run->options;
     if (run->task->kind != TASK_GENERATE) {
-        run->room = T / 16 > 0 ? T / 16 : 1;
+        run->room = 1;
         return T > 1 ? LTM_OK : fail(error, LTM_INVALID, "model.sequence = %d has no room for a prompt", T);
     }
     if (o->length == 0) o->length = run->task->length;
     if (o->length == 0) o->length = quarter > 0 ? quarter : 1;
-    run->room = o->length;
-    if (run->room < T) return LTM_OK;
+    run->room = o->length + 1;
+    if (o->length < T) return LTM_OK;
     return fail(error, LTM_INVALID, "length = %d leaves no room for a prompt in model.sequence = %d; ask for less",
                 o->length, T);
 }

@@ -91,30 +91,29 @@ cleanup:
     return status;
 }
 
-/* exact_match and pass@k of one filter. */
+/* exact_match, the share of samples that are right, and pass@k of one filter; right (samples). */
 static ltm_status measure(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                          int64_t number, const struct answer_filter *filter, char *const *texts,
+                          int64_t number, const struct answer_filter *filter, char *const *texts, bool *right,
                           struct ltm_error *error) {
     const struct ltm_fewshot_options *o = &run->options;
     const char *gold = run->task->items.all[number].answer;
     json_t *taken = json_array();
     ltm_status status = LTM_OK;
-    int right = 0;
+    int count = 0;
     for (int s = 0; s < o->samples; s++) {
         char *answer;
-        bool is_right = false;
         TRY(answer_extract(&answer, filter, texts[s], error));
         json_array_append_new(taken, json_string(answer));
-        status = answer_is_right(&is_right, &run->task->rules, filter, gold, answer, error);
+        status = answer_is_right(&right[s], &run->task->rules, filter, gold, answer, error);
         free(answer);
         if (status != LTM_OK) goto cleanup;
-        right += is_right;
-        if (s == 0) TRY(outcome_add(outcome, "exact_match", filter->name, is_right, error));
+        count += right[s];
     }
+    TRY(outcome_add(outcome, "exact_match", filter->name, pass_at_k(o->samples, count, 1), error));
     for (int i = 0; i < o->passes; i++) {
         char name[METRIC_NAME];
         snprintf(name, sizeof name, "pass@%d", o->pass[i]);
-        TRY(outcome_add(outcome, name, filter->name, pass_at_k(o->samples, right, o->pass[i]), error));
+        TRY(outcome_add(outcome, name, filter->name, pass_at_k(o->samples, count, o->pass[i]), error));
     }
     return record_filter(record, filter->name, taken, error);
 cleanup:
@@ -128,18 +127,22 @@ ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *recor
     const int samples = run->options.samples;
     ltm_status status = LTM_OK;
     char **texts = NULL;
+    bool *right = NULL; /* [filters][samples] */
     json_t *responses = json_array();
     TRY(NEW_ARRAY(texts, (size_t)samples, "samples", error));
+    TRY(NEW_ARRAY(right, (size_t)samples * (size_t)rules->filter_count, "samples", error));
     TRY(write_samples(texts, run, worker, number, prompt, error));
     for (int s = 0; s < samples; s++) json_array_append_new(responses, json_string(texts[s]));
     status = record_make(record, run, number, worker->prompted.cut, json_pack("[[s]]", prompt),
                          json_pack("[O]", responses), error);
     for (int f = 0; status == LTM_OK && f < rules->filter_count; f++)
-        status = measure(outcome, record, run, number, &rules->filters[f], texts, error);
-    if (status == LTM_OK) status = measure_family(outcome, record, run, number, texts, samples, error);
+        status = measure(outcome, record, run, number, &rules->filters[f], texts, right + (size_t)f * (size_t)samples,
+                         error);
+    if (status == LTM_OK) status = measure_family(outcome, record, run, number, texts, right, samples, error);
 cleanup:
     for (int s = 0; texts && s < samples; s++) free(texts[s]);
     free(texts);
+    free(right);
     json_decref(responses);
     return status;
 }

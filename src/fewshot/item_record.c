@@ -45,7 +45,7 @@ static int average(struct family_metric *all, int *counts, int have, const struc
 }
 
 ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                          int64_t number, char *const *outputs, int count, struct ltm_error *error) {
+                          int64_t number, char *const *outputs, const bool *right, int count, struct ltm_error *error) {
     struct family_metric all[FAMILY_METRICS_MOST];
     struct family_metric one[FAMILY_METRICS_MOST];
     int counts[FAMILY_METRICS_MOST];
@@ -53,8 +53,8 @@ ltm_status measure_family(struct item_outcome *outcome, struct item_record *reco
     ltm_status status = LTM_OK;
     if (!*run->task->family) return LTM_OK;
     for (int i = 0; i < count; i++) {
-        const int measured =
-            family_measure(run->task->family, run->task->items.all[number].json, outputs[i], one, FAMILY_METRICS_MOST);
+        const int measured = family_measure(run->task->family, run->task->items.all[number].json, outputs[i], right[i],
+                                            one, FAMILY_METRICS_MOST);
         have = average(all, counts, have, one, measured);
     }
     for (int i = 0; i < have; i++) {

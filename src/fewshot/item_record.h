@@ -36,8 +36,9 @@ ltm_status record_make(struct item_record *record, const struct fewshot_run *run
 /* What `filter` took. Takes `taken`; NULL is LTM_MEMORY. */
 ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error);
 
-/* What the task's family measures of some outputs, means over those that have a metric, into outcome and record. */
+/* What the task's family measures of some outputs, of which right[i] are, means over those that have a metric, into outcome and
+ * record. */
 ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
-                          int64_t number, char *const *outputs, int count, struct ltm_error *error);
+                          int64_t number, char *const *outputs, const bool *right, int count, struct ltm_error *error);
 
 #endif

@@ -141,14 +141,20 @@ static void score_side_by_side(struct prompted *p, const struct continuation *co
     }
 }
 
-/* Every continuation but `skip` under the k-th draw. */
+/* Where the prompt begins before a continuation: as late as that needs to fit. */
+static int start_before(const struct prompted *p, const struct continuation *c) {
+    const int over = p->inputs + (int)c->count - p->decoder->plan.config.sequence;
+    return over > 0 ? over : 0;
+}
+
+/* Under the k-th draw every continuation but `skip` before which the prompt begins at `from`. */
 static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
                          int from) {
     const struct continuation *some[PROMPTED_SLOTS];
     double *logs[PROMPTED_SLOTS];
     int count = 0;
     for (int i = 0; i < n; i++) {
-        if (i != skip) {
+        if (i != skip && start_before(p, &continuations[i]) == from) {
             some[count] = &continuations[i];
             logs[count++] = &p->logs[(size_t)i * (size_t)p->draws + (size_t)k];
         }
@@ -197,13 +203,7 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
                           bool *greedy, struct ltm_error *error) {
     const size_t K = (size_t)p->draws;
     const size_t need = K * (size_t)n;
-    const int length = p->decoder->plan.config.sequence;
     const int apart = greedy ? gold : -1;
-    int from = 0;
-    for (int i = 0; i < n; i++) {
-        const int over = p->inputs + (int)continuations[i].count - length;
-        if (over > from) from = over;
-    }
     if (need > p->log_room) {
         free(p->logs);
         p->log_room = 0;
@@ -211,10 +211,16 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
         if (status != LTM_OK) return status;
         p->log_room = need;
     }
-    for (int k = 0; k < p->draws; k++) {
-        draw(p, k, from);
-        if (greedy) stand_behind(p, k, from);
-        score_others(p, continuations, n, apart, k, from);
+    for (int i = 0; i < n; i++) {
+        const int from = start_before(p, &continuations[i]);
+        bool done = false;
+        for (int before = 0; before < i; before++) done = done || start_before(p, &continuations[before]) == from;
+        p->cut = p->cut || from > 0;
+        for (int k = 0; k < p->draws && !done; k++) {
+            draw(p, k, from);
+            if (greedy && start_before(p, &continuations[gold]) == from) stand_behind(p, k, from);
+            score_others(p, continuations, n, apart, k, from);
+        }
     }
     for (int i = 0; i < n; i++)
         logs[i] =

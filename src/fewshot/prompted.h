@@ -35,7 +35,7 @@ struct prompted {
     int32_t next[PROMPTED_SLOTS]; /* tokens that it reads */
     int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
     int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
-    bool cut;                     /* the prompt's beginning was dropped */
+    bool cut;                     /* the prompt's beginning was dropped, before one continuation at least */
     bool diverged;                /* the fit was no use: z comes from the prior (latent/fast_loop.h) */
     uint32_t number;
     double *weights;    /* [K] */
@@ -64,7 +64,7 @@ struct continuation {
 
 /* logs (n) = log p(continuation | prompt) in nats. greedy, unless NULL: whether each token of the gold continuation is the
  * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored behind as much of the
- * prompt's end as fits; z stays as it was fitted. */
+ * prompt's end as fits before it, whatever the others are; z stays as it was fitted. */
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
 

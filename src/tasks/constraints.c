@@ -146,7 +146,8 @@ static void score(const struct dispatch *d, const int *x, const int *optimum, co
     if (x && met == all && best > 0) metric_add(list, (double)dispatch_cost(d, x) / best - 1, "gap%s", of);
 }
 
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
+    (void)right;
     struct dispatch d = {.demand = item_integer(item, "demand")};
     int x[DISPATCH_UNITS];
     int optimum[DISPATCH_UNITS];

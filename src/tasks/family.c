@@ -20,11 +20,11 @@ const struct synth_family *family_find(const char *name) {
     return NULL;
 }
 
-int family_measure(const char *family, const json_t *item, const char *output, struct family_metric *metrics,
-                   int most) {
+int family_measure(const char *family, const json_t *item, const char *output, bool right,
+                   struct family_metric *metrics, int most) {
     const struct synth_family *f = family_find(family);
     struct metric_list list = {.metrics = metrics, .most = most};
-    if (f && f->measure) f->measure(item, output, &list);
+    if (f && f->measure) f->measure(item, output, right, &list);
     return list.count;
 }
 

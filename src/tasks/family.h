@@ -13,9 +13,11 @@
 const struct synth_family *family_find(const char *name);
 
 /* The figures of one item, at most `most`: `item` is its JSON object as the items' file has it, `output` the choice that was
- * taken or the text that was written, up to where it stopped. Returns how many were written; 0 for a family that measures
+ * taken or the text that was written, up to where it stopped, `right` whether that is right by the task's own rules: the one
+ * definition of it, so that figures behind an @ average to acc or exact_match. Returns how many were written; 0 for a family that measures
  * nothing more. Called from several threads at once. */
-int family_measure(const char *family, const json_t *item, const char *output, struct family_metric *metrics, int most);
+int family_measure(const char *family, const json_t *item, const char *output, bool right,
+                   struct family_metric *metrics, int most);
 
 /* LTM_INVALID, naming the nearest, for a family that there is not. */
 ltm_status family_check(const char *family, struct ltm_error *error);

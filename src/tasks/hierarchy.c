@@ -6,7 +6,7 @@
  * nobody can pass) and "best". Its factors are the class and the hidden symbols below it; "swapped" is the same document with one
  * of its lowest tuples, not the last, exchanged for a synonym: ltm probe takes from it how sensitive z is to such a swap.
  *
- * Held out: all of a string but its last symbol (with the class), so that what is known of the last one stays exact.
+ * Held out: all of a string but its last symbol (with the class where it is shown), so that what is known of the last one stays exact.
  * Difficulty: symbols, productions, levels, and whether the class is shown (label).
  *
  * Source: see rule_hierarchy.h; learning from tokens needs about v·m^(L+1) strings (arXiv 2605.27734). */
@@ -39,13 +39,15 @@ static const struct ltm_synth_knob knobs[] = {
     {"heldout", "share of strings that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
 };
 
+/* By what an item shows and nothing else: the exact posterior is then also that of held-out items. */
 static bool is_held_out(const struct synth *synth, const struct hierarchy_tree *tree) {
     const struct rule_hierarchy *g = synth->world;
     unsigned char key[HIERARCHY_LEAVES];
+    const bool label = synth_knob(synth, KNOB_LABEL);
     const int leaves = hierarchy_leaves(g);
     memcpy(key, tree->nodes + hierarchy_first(g, g->depth), (size_t)leaves);
     key[leaves - 1] = tree->nodes[0];
-    return synth_held_out(synth, 0, key, (size_t)leaves, synth->knobs[KNOB_HELDOUT]);
+    return synth_held_out(synth, 0, key, (size_t)(label ? leaves : leaves - 1), synth->knobs[KNOB_HELDOUT]);
 }
 
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
@@ -146,7 +148,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 }
 
 /* acc stands beside `optimum` in the same mean: what belief propagation, which nothing can beat, would get. */
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
+    (void)right;
     metric_add(list, json_real_value(json_object_get(item, "optimum")), "optimum");
     metric_add(list, strcmp(output + strspn(output, " "), item_text(item, "best")) == 0, "agrees_with_optimum");
 }

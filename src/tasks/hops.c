@@ -91,8 +91,9 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
                                   (char[]){(char)('a' + symbols[length - 1]), 0}));
 }
 
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    metric_add(list, item_right(item, output), "acc@hops=%d", item_integer(item, "hops"));
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
+    (void)output;
+    metric_add(list, right, "acc@hops=%d", item_integer(item, "hops"));
 }
 
 const struct synth_family family_hops = {

@@ -162,7 +162,7 @@ static bool last_number(const char *text, double *number) {
     return found;
 }
 
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
     const json_t *iterates = json_object_get(item, "iterates");
     const int steps = item_integer(item, "steps");
     const double solution = json_real_value(json_object_get(item, "solution"));
@@ -174,7 +174,6 @@ static void measure(const json_t *item, const char *output, struct metric_list *
         const double from = fabs(number - json_real_value(json_array_get(iterates, (size_t)i)));
         if (from < distance) nearest = i, distance = from;
     }
-    const double right = has && fabs(number - json_real_value(json_array_get(iterates, (size_t)steps))) < 0.005;
     metric_add(list, right, "acc@steps=%d", steps);
     metric_add(list, right, "acc@method=%s", item_text(item, "method"));
     metric_add(list, has, "is_number");

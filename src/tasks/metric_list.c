@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "ltm/printable.h"
 
@@ -31,15 +30,3 @@ int item_number(const json_t *value) {
 }
 
 int item_integer(const json_t *item, const char *key) { return item_number(json_object_get(item, key)); }
-
-bool item_right(const json_t *item, const char *output) {
-    static const char blanks[] = " \n\t";
-    const json_t *choices = json_object_get(item, "choices");
-    const char *gold = choices ? json_string_value(json_array_get(choices, (size_t)item_integer(item, "gold")))
-                               : item_text(item, "answer");
-    if (!gold) return false;
-    output += strspn(output, blanks);
-    size_t bytes = strlen(output);
-    while (bytes && strchr(blanks, output[bytes - 1])) bytes--;
-    return strlen(gold) == bytes && memcmp(gold, output, bytes) == 0;
-}

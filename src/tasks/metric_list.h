@@ -3,7 +3,6 @@
 #define TASKS_METRIC_LIST_H
 
 #include <jansson.h>
-#include <stdbool.h>
 
 struct family_metric {
     char name[48];
@@ -17,9 +16,6 @@ struct metric_list {
 
 /* What there is no room for is left out. */
 void metric_add(struct metric_list *list, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* Whether the output is the item's gold choice, or its answer but for blanks around it. */
-bool item_right(const json_t *item, const char *output);
 
 const char *item_text(const json_t *item, const char *key); /* "" where there is none */
 int item_integer(const json_t *item, const char *key);      /* 0 where there is none */

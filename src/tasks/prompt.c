@@ -8,10 +8,6 @@
 #include "base/memory_stream.h"
 #include "base/random.h"
 
-const char *prompt_delimiter(const struct task *task, const struct task_item *item) {
-    return *item->context ? task->delimiter : "";
-}
-
 /* Places of the first `shots` of a random order of the training items that are not the item itself (Fisher and Yates). */
 static ltm_status draw_shots(int32_t *drawn, const struct task *task, int64_t item, int shots, uint64_t seed,
                              struct ltm_error *error) {
@@ -48,7 +44,7 @@ ltm_status prompt_make(char **text, const struct task *task, int64_t item, int s
     memory_stream_open(&out);
     for (int i = 0; out.stream && i < shots; i++) {
         const struct task_item *shot = &task->shots.all[drawn[i]];
-        fprintf(out.stream, "%s%s%s%s", shot->context, prompt_delimiter(task, shot), shot->answer, task->separator);
+        fprintf(out.stream, "%s%s%s%s", shot->context, task->delimiter, shot->answer, task->separator);
     }
     if (out.stream) fputs(asked->context, out.stream);
     *text = memory_stream_close(&out);

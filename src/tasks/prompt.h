@@ -4,9 +4,6 @@
 
 #include "tasks/task.h"
 
-/* What stands between a context and what follows it: the task's delimiter, nothing where there is no context. */
-const char *prompt_delimiter(const struct task *task, const struct task_item *item);
-
 /* `shots` solved items of the training split, each followed by the separator, then the item's context. Which shots and in what
  * order follows from (seed, item), fewer being the first of more; never the item itself. The caller frees *text. LTM_INVALID
  * where there are not enough. */

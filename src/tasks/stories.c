@@ -269,8 +269,8 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     json_object_set_new(p->facts, "form", json_string("verdict"));
 }
 
-static void measure(const json_t *item, const char *output, struct metric_list *list) {
-    const double right = item_right(item, output);
+static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
+    (void)output;
     metric_add(list, right, "acc@form=%s", item_text(item, "form"));
     if (*item_text(item, "factor")) metric_add(list, right, "acc@factor=%s", item_text(item, "factor"));
 }

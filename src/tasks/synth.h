@@ -42,7 +42,8 @@ struct synth_family {
     const char *extract, *stop; /* of a written answer: a regular expression, and where the output ends; or NULL */
     ltm_status (*prepare)(struct synth *synth, struct ltm_error *error); /* check knobs against each other; or NULL */
     void (*problem)(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *problem);
-    void (*measure)(const json_t *item, const char *output, struct metric_list *list); /* tasks/family.h; or NULL */
+    void (*measure)(const json_t *item, const char *output, bool right,
+                    struct metric_list *list); /* tasks/family.h; or NULL */
 };
 
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "ltm/config.h"
 #include "ltm/tokenizer.h"
@@ -14,6 +15,7 @@
 #include "text/corpus_install.h"
 
 enum { DEFAULT_DOCUMENTS = 20000, DEFAULT_ITEMS = 500, DEFAULT_TRAIN_ITEMS = 2000, PATH_SIZE = LTM_PATH_MAX };
+enum { IN_VAIN_MOST = 5000 }; /* draws in sequence that ask what was asked, before a family is taken to have no more */
 
 #define MADE_BY "# ltm corpus synth " /* how task.ini begins */
 
@@ -67,20 +69,57 @@ cleanup:
     return status;
 }
 
-static ltm_status write_items(struct writing *writing, const char *path, enum synth_side side, int64_t count,
+/* What items ask, as hashes: 0 is a free place. */
+struct asked {
+    uint64_t *hashes;
+    size_t room; /* a power of two, more than there are items */
+};
+
+/* Whether a question, its choices included, is there for the first time. */
+static ltm_status ask(struct asked *asked, const json_t *item, bool *is_new, struct ltm_error *error) {
+    const char *context = json_string_value(json_object_get(item, "context"));
+    const json_t *choices = json_object_get(item, "choices");
+    char *text = choices ? json_text(choices, 0) : NULL;
+    if (choices && !text) return json_fail_memory("choices", error);
+    const uint64_t hash = hash_bytes(context, strlen(context), text ? hash_bytes(text, strlen(text), 1) : 0) | 1;
+    free(text);
+    size_t at = (size_t)(hash >> 1);
+    while (asked->hashes[at & (asked->room - 1)] && asked->hashes[at & (asked->room - 1)] != hash) at++;
+    *is_new = !asked->hashes[at & (asked->room - 1)];
+    asked->hashes[at & (asked->room - 1)] = hash;
+    return LTM_OK;
+}
+
+/* Training items as they are drawn. Of test items no two ask the same, so that each counts once in a mean and its standard error: a
+ * family that comes to an end of them gives fewer than *count, which says how many then. */
+static ltm_status write_items(struct writing *writing, const char *path, enum synth_side side, int64_t *count,
                               struct ltm_error *error) {
+    struct asked asked = {.room = 2};
     struct file_draft draft;
-    ltm_status status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
-    for (int64_t i = 0; i < count && status == LTM_OK; i++) {
+    int64_t written = 0;
+    int in_vain = 0;
+    while (asked.room < 2 * (size_t)*count) asked.room *= 2;
+    ltm_status status = NEW_ARRAY(asked.hashes, asked.room, "items", error);
+    if (status == LTM_OK) status = file_create(&draft, path, error);
+    if (status != LTM_OK) goto cleanup;
+    for (uint64_t i = 0; written < *count && in_vain < IN_VAIN_MOST && status == LTM_OK; i++) {
         json_t *item = NULL;
-        status = synth_item(writing->synth, side, (uint64_t)i, &item, error);
-        if (status == LTM_OK) status = write_line(&draft, item, error);
+        bool is_new = true;
+        status = synth_item(writing->synth, side, i, &item, error);
+        if (status == LTM_OK && side == SYNTH_TEST) status = ask(&asked, item, &is_new, error);
+        if (status == LTM_OK && is_new) status = write_line(&draft, item, error);
         json_decref(item);
-        report(writing, "writing items", i + 1, count);
+        written += is_new;
+        in_vain = is_new ? 0 : in_vain + 1;
+        if (is_new) report(writing, "writing items", written, *count);
     }
-    if (status == LTM_OK) return file_commit(&draft, error);
-    file_discard(&draft);
+    *count = written;
+    if (status == LTM_OK)
+        status = file_commit(&draft, error);
+    else
+        file_discard(&draft);
+cleanup:
+    free(asked.hashes);
     return status;
 }
 
@@ -174,8 +213,8 @@ static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
     TRY(folder_create(options->output, error));
     TRY(write_task(writing, task, error)); /* first, since it says whose the other files are */
     TRY(write_documents(writing, documents, error));
-    TRY(write_items(writing, train, SYNTH_TRAIN, options->train_items, error));
-    TRY(write_items(writing, test, SYNTH_TEST, options->items, error));
+    TRY(write_items(writing, train, SYNTH_TRAIN, &writing->info.train_items, error));
+    TRY(write_items(writing, test, SYNTH_TEST, &writing->info.items, error));
     if (options->vocab || options->tokenizer) TRY(build_corpus(writing, documents, options->output, error));
 cleanup:
     return status;
@@ -199,10 +238,10 @@ ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_w
     TRY(check_options(options, error));
     TRY(family_check(options->family, error));
     TRY(synth_open(&synth, family, options->difficulty, options->knobs, options->knob_count, options->seed, error));
-    TRY(write_all(&writing, error));
     writing.info.documents = options->documents;
     writing.info.items = options->items;
     writing.info.train_items = options->train_items;
+    TRY(write_all(&writing, error));
     if (info) *info = writing.info;
 cleanup:
     synth_close(&synth);

@@ -7,7 +7,7 @@
  *     shots = train.jsonl                where shots are drawn from; without it there are none
  *     format = gsm8k                     own (default) | gsm8k | lambada | blimp: files that others publish, as they are
  *     family = hops                      a synthetic family, which measures more of each item (tasks/family.h)
- *     delimiter = " "                    between a context and what follows it (a blank); quotes keep blanks
+ *     delimiter = " "                    between a context, also an empty one, and what follows it (a blank); quotes keep blanks
  *     separator = "\n\n"                 between shots (a blank line)
  *     stop = \n\n                        generate: text ends before this; by default at the separator
  *     extract = the answer is ([0-9]+)   generate: the answer is its first group (default: the whole text)

@@ -92,6 +92,41 @@ static void any_number_of_threads_gives_the_same(void **state) {
     }
 }
 
+static const struct ltm_fewshot_metric *metric_of(const struct ltm_fewshot_result *result, const char *name) {
+    for (int i = 0; i < result->count; i++)
+        if (strcmp(result->metrics[i].name, name) == 0) return &result->metrics[i];
+    fail_msg("no metric %s", name);
+    return NULL;
+}
+
+/* Of several samples: exact_match, pass@1 and the family's figures of parts of the items say the same. */
+static void there_is_one_definition_of_right(void **state) {
+    (void)state;
+    char items[2000] = "";
+    char output[1024];
+    for (int i = 0; i < 8; i++)
+        snprintf(items + strlen(items), sizeof items - strlen(items),
+                 "{\"context\": \"the cat %d\", \"answer\": \"a\", \"steps\": %d}\n", i, i % 3 + 1);
+    fixture_put("parts.jsonl", items);
+    fixture_put("parts.ini", "[task]\nname=parts\nkind=generate\nfamily=arithmetic\nitems=parts.jsonl\nlength=6\n"
+                             "extract=[a-z]\nignore=[a-m]\n"); /* right: the first letter is one of a to m */
+    struct ltm_fewshot_options options = options_for(1, output, "parts");
+    options.shots = 0;
+    struct ltm_fewshot_result result = take("parts.ini", &options);
+    const double right = metric_of(&result, "exact_match")->value;
+    double sum = 0;
+    for (int steps = 1; steps <= 3; steps++) {
+        char name[40];
+        snprintf(name, sizeof name, "acc@steps=%d", steps);
+        const struct ltm_fewshot_metric *part = metric_of(&result, name);
+        sum += part->value * (double)part->items;
+    }
+    assert_true(right > 0.1 && right < 0.9);
+    assert_true(metric_of(&result, "pass@1")->value == right);
+    assert_true(fabs(sum / 8 - right) < 1e-12);
+    ltm_fewshot_result_free(&result);
+}
+
 /* A file cut at any byte goes on to the same bytes, and repeats no item that it holds whole. */
 static void a_cut_run_goes_on(void **state) {
     (void)state;
@@ -222,6 +257,7 @@ int main(void) {
     write_tasks();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads_gives_the_same),
+        cmocka_unit_test(there_is_one_definition_of_right),
         cmocka_unit_test(a_cut_run_goes_on),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(options_out_of_range_are_refused),

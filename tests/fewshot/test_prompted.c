@@ -117,7 +117,7 @@ static void scores_are(int draws, int prompt_tokens, int room) {
         double most = -INFINITY;
         double sum = 0;
         int32_t tokens[MOST];
-        const int over = p.inputs + 6 - model->config.model.sequence;
+        const int over = p.inputs + (int)continuations[c].count - model->config.model.sequence;
         const int from = over > 0 ? over : 0;
         const int inputs = p.inputs - from + (int)continuations[c].count;
         memcpy(tokens, p.tokens + from, sizeof *tokens * (size_t)(p.inputs - from + 1));
@@ -150,6 +150,8 @@ static void scores_are_those_of_the_whole_text(void **state) {
     scores_are(3, 0, 4); /* an empty prompt: z from the prior */
     scores_are(3, 1, 4);
     scores_are(3, 100, 4); /* longer than the model's 64: its end, and less of that behind a longer answer */
+    scores_are(3, 100, 1);
+    scores_are(3, 60, 1); /* room for one of them */
     struct ltm_model *with = model;
     struct stream_weights *with_weights = weights;
     model = fixture_model(0, 64);
@@ -160,6 +162,35 @@ static void scores_are_those_of_the_whole_text(void **state) {
     ltm_model_close(model);
     model = with;
     weights = with_weights;
+}
+
+static double score_of(const int32_t *prompt, size_t tokens, struct continuation *answers, int n, bool *cut) {
+    const struct prompted_options options = {.fast = model->config.fast, .draws = 2, .seed = 3, .begin = 2};
+    struct prompted p;
+    double logs[2];
+    assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
+    prompted_begin(&p, prompt, tokens, 1, 5);
+    assert_int_equal(prompted_score(&p, answers, n, 0, logs, NULL, NULL), LTM_OK);
+    *cut = p.cut;
+    prompted_free(&p);
+    return logs[0];
+}
+
+/* lm-evaluation-harness cuts each request by its own length: T - n + 1 tokens are kept before an answer of n. */
+static void a_long_answer_cuts_no_other(void **state) {
+    (void)state;
+    int32_t prompt[70];
+    int32_t long_ids[] = {41, 57, 99, 123, 7, 200};
+    int32_t short_ids[] = {80};
+    struct continuation both[] = {{short_ids, 1}, {long_ids, 6}};
+    bool cut;
+    for (int i = 0; i < 70; i++) prompt[i] = 10 + 37 * i % 250;
+    for (size_t tokens = 50; tokens <= 70; tokens++) {
+        const double alone = score_of(prompt, tokens, both, 1, &cut);
+        assert_int_equal(cut, tokens + 1 > 64); /* the id that begins a document is one of them */
+        assert_true(fabs(score_of(prompt, tokens, both, 2, &cut) - alone) < 1e-5 * fabs(alone)); /* other products */
+        assert_int_equal(cut, tokens + 1 > 64 - 5);
+    }
 }
 
 struct written {
@@ -240,6 +271,30 @@ static void accuracies_follow_from_the_log_likelihoods(void **state) {
     }
 }
 
+/* "arguments" of an item's first request, as JSON. */
+static void assert_asked(const char *ini, const char *items, int shots, const char *expected) {
+    struct taken t;
+    take(&t, ini, items, shots);
+    char *asked = json_dumps(json_array_get(json_object_get(t.record.shared, "arguments"), 0), JSON_COMPACT);
+    assert_string_equal(asked, expected);
+    free(asked);
+    drop(&t);
+}
+
+/* BLiMP and its like: lm-evaluation-harness scores " Who …" behind an empty context. */
+static void the_delimiter_stands_behind_an_empty_context(void **state) {
+    (void)state;
+    assert_asked("[task]\nname=x\nformat=blimp\nitems=one.jsonl\n",
+                 "{\"sentence_good\": \"Who sat?\", \"sentence_bad\": \"Sat who?\"}", 0, "[\"\",\" Who sat?\"]");
+    assert_asked("[task]\nname=x\nkind=choices\nitems=one.jsonl\n",
+                 "{\"context\": \"\", \"choices\": [\"a\", \"b\"], \"gold\": 1}", 0, "[\"\",\" a\"]");
+    assert_asked("[task]\nname=x\nkind=lastword\nitems=one.jsonl\n", "{\"context\": \"\", \"answer\": \"cat\"}", 0,
+                 "[\"\",\" cat\"]");
+    assert_asked("[task]\nname=x\nkind=pairs\nitems=one.jsonl\nshots=one.jsonl\n",
+                 "{\"good\": \"A.\", \"bad\": \"B.\"}\n{\"good\": \"C.\", \"bad\": \"D.\"}", 1,
+                 "[\" C.\\n\\n\",\" A.\"]");
+}
+
 static void prompts_are_shots_and_question(void **state) {
     (void)state;
     struct task *task;
@@ -302,8 +357,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_posterior_does_not_know_the_answer),
         cmocka_unit_test(scores_are_those_of_the_whole_text),
+        cmocka_unit_test(a_long_answer_cuts_no_other),
         cmocka_unit_test(greedy_is_what_would_be_written),
         cmocka_unit_test(accuracies_follow_from_the_log_likelihoods),
+        cmocka_unit_test(the_delimiter_stands_behind_an_empty_context),
         cmocka_unit_test(prompts_are_shots_and_question),
         cmocka_unit_test(too_long_an_answer_is_refused),
     };

@@ -12,7 +12,7 @@ static void measure(const struct task *task, const struct task_item *item) {
     struct family_metric metrics[32];
     const char *const outputs[] = {item->answer, item->context, "A 4, B 6", "1 + 1 = 2. #### 2", "-0.50"};
     for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
-        const int count = family_measure(task->family, item->json, outputs[i], metrics, 32);
+        const int count = family_measure(task->family, item->json, outputs[i], i % 2, metrics, 32);
         FUZZ_CHECK(count >= 0 && count <= 32);
         for (int m = 0; m < count; m++) {
             char shown[sizeof metrics->name];

@@ -37,10 +37,22 @@ static inline int integer_of(const json_t *item, const char *key) {
     return (int)json_integer_value(value);
 }
 
+/* Whether an output is the item's gold choice, or its answer but for blanks around it. */
+static inline bool is_right(const json_t *item, const char *output) {
+    static const char blanks[] = " \n";
+    const json_t *choices = json_object_get(item, "choices");
+    const char *gold = choices ? json_string_value(json_array_get(choices, (size_t)integer_of(item, "gold")))
+                               : string_of(item, "answer");
+    output += strspn(output, blanks);
+    size_t bytes = strlen(output);
+    while (bytes && strchr(blanks, output[bytes - 1])) bytes--;
+    return strlen(gold) == bytes && memcmp(gold, output, bytes) == 0;
+}
+
 /* What the item's family measures of an output under a name; -1 where it does not. */
 static inline double measured(const char *family, const json_t *item, const char *output, const char *name) {
     struct family_metric metrics[32];
-    const int count = family_measure(family, item, output, metrics, 32);
+    const int count = family_measure(family, item, output, is_right(item, output), metrics, 32);
     for (int i = 0; i < count; i++)
         if (strcmp(metrics[i].name, name) == 0) return metrics[i].value;
     return -1;

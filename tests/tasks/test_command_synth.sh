@@ -22,6 +22,19 @@ makes_files() {
 }
 holds 'every task makes documents, items and a task file' makes_files
 
+distinct() {
+    local task
+    for task in embers compose arithmetic 'hierarchy label=0'; do
+        # shellcheck disable=SC2086 # a list of words
+        run "$LTM" corpus synth $task -o many --documents 3 --train-items 3
+        [ "$code" = 0 ] && [ "$(jq -c '[.context, .choices]' many/test.jsonl | sort -u | wc -l)" = 500 ] || { cat out err; return 1; }
+    done
+    run "$LTM" corpus synth compose depth=1 functions=3 letters=2 alphabet=4 -o few --documents 3
+    [ "$code" = 0 ] && [ "$(sort -u few/test.jsonl | wc -l)" = "$(wc -l <few/test.jsonl)" ] && [ -s few/test.jsonl ] &&
+        grep -q "^items     $(wc -l <few/test.jsonl) to test (there are no more different ones), 2000" out
+}
+holds 'no two test items ask the same, or there are fewer' distinct
+
 repeats() {
     "$LTM" corpus synth stories -o again --documents 30 --items 7 --train-items 9 >out 2>err && diff -r stories again &&
         "$LTM" corpus synth stories -o other --documents 30 --items 7 --train-items 9 --seed 2 >out 2>err &&

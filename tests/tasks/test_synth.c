@@ -65,45 +65,35 @@ static void items_have_what_their_kind_needs(void **state) {
     each_family(check_item);
 }
 
-/* A context with its answer, as documents have it; the caller frees it. */
-static char *whole(const struct synth *synth, const json_t *item) {
-    struct text text = {0};
-    const char *answer =
-        synth->family->choices
-            ? json_string_value(json_array_get(json_object_get(item, "choices"), (size_t)integer_of(item, "gold")))
-            : string_of(item, "answer");
-    text_add(&text, string_of(item, "context"));
-    text_add(&text, " ");
-    text_add(&text, answer);
-    return text.data;
-}
-
 struct looking {
-    char *wanted[LOOK];
+    json_t *items[LOOK];
     const char *name;
 };
 
+/* Whatever the answer is. */
 static void look(const char *problem, void *user) {
     const struct looking *looking = user;
-    for (int i = 0; i < LOOK; i++)
-        if (strcmp(problem, looking->wanted[i]) == 0) fail_msg("%s: in training too: %s", looking->name, problem);
+    for (int i = 0; i < LOOK; i++) {
+        const char *context = string_of(looking->items[i], "context");
+        if (strncmp(problem, context, strlen(context)) == 0)
+            fail_msg("%s: in training too: %s", looking->name, problem);
+    }
 }
 
 static void check_held_out(const struct synth *synth, const char *name, int difficulty) {
     (void)difficulty;
     struct looking looking = {.name = name};
-    for (int i = 0; i < LOOK; i++) {
-        json_t *item = item_of(synth, SYNTH_TEST, (uint64_t)i);
-        looking.wanted[i] = whole(synth, item);
-        json_decref(item);
-    }
+    for (int i = 0; i < LOOK; i++) looking.items[i] = item_of(synth, SYNTH_TEST, (uint64_t)i);
     each_problem(synth, 1000, look, &looking);
-    for (int i = 0; i < LOOK; i++) free(looking.wanted[i]);
+    for (int i = 0; i < LOOK; i++) json_decref(looking.items[i]);
 }
 
 static void no_test_item_is_in_training(void **state) {
     (void)state;
     each_family(check_held_out);
+    struct synth hidden = open_family("hierarchy", 1, 7, (const char *const[]){"label=0", NULL});
+    check_held_out(&hidden, "hierarchy, label = 0", 1);
+    synth_close(&hidden);
 }
 
 static void wrong_knobs_are_refused_by_name(void **state) {
