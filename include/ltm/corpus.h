@@ -7,6 +7,7 @@
 #ifndef LTM_CORPUS_H
 #define LTM_CORPUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ltm/status.h"
@@ -23,6 +24,7 @@ struct ltm_corpus_build_options {
     struct ltm_text_input input;
     double heldout;       /* share of the documents that are held out, 0 … 1 */
     uint64_t seed;        /* which documents those are */
+    bool dedupe;          /* leave out a document whose text is that of an earlier one */
     int64_t shard_tokens; /* tokens a shard at most */
     int threads;          /* 0 = one a core */
 };
@@ -34,6 +36,7 @@ struct ltm_corpus_split_info {
 
 struct ltm_corpus_info {
     struct ltm_corpus_split_info train, heldout;
+    int64_t copies; /* documents whose text is that of an earlier one; set by ltm_corpus_build only */
     int vocab;
     char tokenizer_digest[20];
 };
@@ -41,7 +44,7 @@ struct ltm_corpus_info {
 /* heldout 0.05, seed 1, 100,000,000 tokens a shard, all cores. */
 struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
 
-/* Memory does not grow with the input; the result does not depend on the number of threads. LTM_INVALID for
+/* A document and its exact copies are in one split. The input is read twice; memory grows with it by 16 bytes a document; the result does not depend on the number of threads. LTM_INVALID for
  * text that is not UTF-8 (file and byte named), for no text at all, for a vocabulary above 65,536, for an output
  * folder that holds anything but a corpus (one such file named; nothing is touched); LTM_IO; LTM_CORRUPT. */
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,

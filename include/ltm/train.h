@@ -48,11 +48,12 @@ struct ltm_train_record {
 };
 
 struct ltm_train_hooks {
-    struct ltm_watch watch; /* messages, and progress of loading and scoring */
+    struct ltm_watch watch; /* messages, and progress of loading, within a slow step, and of scoring */
     void *user;
     void (*on_step)(void *user, const struct ltm_train_record *record); /* after each slow step and each scoring */
-    const volatile sig_atomic_t
-        *stop; /* when it becomes nonzero: finish the slow step, checkpoint, return LTM_INTERRUPTED */
+    const volatile sig_atomic_t *
+        stop; /* when it becomes nonzero: begin no further group of sequences (of several processes: finish the slow step),
+                   checkpoint, return LTM_INTERRUPTED */
 };
 
 struct ltm_train_result {

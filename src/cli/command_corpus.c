@@ -19,7 +19,8 @@ static const char usage[] =
     "                         a folder that holds anything else is refused\n"
     "  --tokenizer FILE       the SentencePiece model (ltm tokenizer train makes one)\n"
     "  --heldout SHARE        share of the documents that are held out; of a single document, its tail (0.05)\n"
-    "  --seed N               which documents those are (1)\n"
+    "  --seed N               which documents those are (1); exact copies of a document are in one split\n"
+    "  --dedupe               leave the copies out\n"
     "  --shard-tokens N       tokens a shard at most (100000000)\n"
     "  --field NAME           JSON key of a line's text (text)\n"
     "  --separator LINE       in .txt: a line equal to this ends a document\n"
@@ -45,7 +46,8 @@ static void print_result(const struct ltm_corpus_info *info, const char *output,
         cli_print_line(stdout, "corpus   %s", output);
         return;
     }
-    printf("{\"vocab\": %d, \"tokenizer_digest\": \"%s\", ", info->vocab, info->tokenizer_digest);
+    printf("{\"vocab\": %d, \"tokenizer_digest\": \"%s\", \"copies\": %lld, ", info->vocab, info->tokenizer_digest,
+           (long long)info->copies);
     print_json_split("train", &info->train);
     printf(", ");
     print_json_split("heldout", &info->heldout);
@@ -61,6 +63,7 @@ static int build(int argc, char **argv) {
                                          {"tokenizer", .text = &o.tokenizer},
                                          {"heldout", .real = &o.heldout, .least = 0, .most = 1},
                                          {"seed", .seed = &o.seed},
+                                         {"dedupe", .on = &o.dedupe},
                                          {"shard-tokens", .large = &o.shard_tokens, .least = 1, .most = INT32_MAX},
                                          {"field", .text = &o.input.field},
                                          {"separator", .text = &o.input.separator},

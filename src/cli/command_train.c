@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "arguments.h"
+#include "base/numbers.h"
 #include "commands.h"
 #include "json_output.h"
 #include "ltm/model.h"
@@ -25,15 +26,15 @@ static const char usage[] =
     "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"
     "\n"
     "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
-    "with it where it was stopped, to the same result. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU finishes the\n"
-    "slow step, breaks off a scoring of held-out text, writes a checkpoint and exits with 130; a second one exits at\n"
-    "once. At its end report.html in the run's folder shows it (ltm report).\n"
+    "with it where it was stopped, to the same result. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU breaks off\n"
+    "the slow step (which the next call takes anew) or a scoring of held-out text, writes a checkpoint and exits with\n"
+    "130; a second one exits at once. At its end report.html in the run's folder shows it (ltm report).\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
     "                         parameters (as many, by wider feed-forward layers), compute (and as much compute, by more\n"
     "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
     "  --dry-run              print the configuration instead of training\n"
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
-    "much they send); only the first prints and writes. SIGUSR1 stops them all as an interrupt stops one.\n"
+    "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
     "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard "
     "deviations\n"
@@ -48,6 +49,7 @@ struct display {
     struct cli_bar bar;
     struct ltm_watch loading; /* draws on the bar until the first step is done */
     int64_t steps, step;      /* in all, done */
+    double part;              /* of the step under way */
     double seconds;
     double bound; /* of the last held-out scoring; NAN before there is one */
     char figures[128];
@@ -57,7 +59,7 @@ struct display {
 static void draw(struct display *display, const char *also) {
     const char *detail = also[0] ? also : display->figures;
     cli_bar_progress(&display->bar, &(struct ltm_progress){.what = "train",
-                                                           .done = (double)display->step,
+                                                           .done = (double)display->step + display->part,
                                                            .total = (double)display->steps,
                                                            .detail = detail});
 }
@@ -67,6 +69,7 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     display->step = record->step;
     display->steps = record->steps;
     display->seconds = record->seconds;
+    display->part = 0;
     if (record->nonfinite) return; /* said in a message */
     if (record->heldout) {
         display->bound = record->bound;
@@ -93,7 +96,9 @@ static void on_progress(void *user, const struct ltm_progress *progress) {
         return;
     }
     char also[64] = "";
-    if (progress->total > 0)
+    if (strcmp(progress->what, "slow step") == 0)
+        display->part = progress->done / progress->total;
+    else if (progress->total > 0)
         snprintf(also, sizeof also, "%.30s %d%%", progress->what, (int)(100 * progress->done / progress->total));
     draw(display, also);
 }
@@ -182,23 +187,35 @@ static void print_config(const struct ltm_config *config) {
     }
 }
 
+static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
+    char tokens[3][32];
+    const double a_step = (double)c->slow.batch * c->model.sequence;
+    const double all = training_tokens(c);
+    cli_quantity(tokens[0], sizeof tokens[0], all);
+    cli_quantity(tokens[1], sizeof tokens[1], (double)c->run.tokens);
+    cli_quantity(tokens[2], sizeof tokens[2], a_step);
+    cli_bar_line(bar, "%s tokens in %.0f slow step%s of %d sequence%s at rate %g", tokens[0], all / a_step,
+                 plural((int64_t)(all / a_step)), c->slow.batch, plural(c->slow.batch), c->slow.lr);
+    if (all > 2.0 * (double)c->run.tokens)
+        cli_bar_line(bar,
+                     "that is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
+                     "lower slow.batch for fewer",
+                     all / (double)c->run.tokens, tokens[1], tokens[2]);
+}
+
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
-    char tokens[32];
     char method[32] = "";
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
-    double step_tokens = (double)c->slow.batch * c->model.sequence;
-    cli_quantity(tokens, sizeof tokens, (double)c->run.tokens);
     cli_bar_line(bar, "%s: %d layers of width %d, %d heads, sequences of %d tokens, window %d", c->run.dir,
                  c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
     if (c->model.latents)
-        cli_bar_line(bar, "%d latents a sequence, %d fast steps of %s at rate %g", c->model.latents, c->fast.steps,
-                     method, c->fast.lr);
+        cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
+                     plural(c->model.latents), c->fast.steps, plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
-    cli_bar_line(bar, "%s tokens of %s in %.0f slow steps of %d sequences at rate %g", tokens, c->data.corpus,
-                 ceil((double)c->run.tokens / step_tokens), c->slow.batch, c->slow.lr);
+    print_amount(c, bar);
 }
 
 static ltm_status print_json(const struct ltm_train_result *result) {
@@ -244,7 +261,7 @@ static void write_report(const struct ltm_config *config, struct cli_bar *bar) {
 }
 
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
-    static const char said[] = "\nltm: finishing this slow step, then a checkpoint; once more to stop at once\n";
+    static const char said[] = "\nltm: writing a checkpoint; once more to stop at once\n";
     volatile sig_atomic_t *stop = cli_catch_interrupts(ltm_processes_rank() > 0 ? NULL : said, true);
     struct display display = {.bound = NAN};
     display.loading = cli_watch(&display.bar);

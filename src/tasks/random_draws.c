@@ -1,5 +1,7 @@
 #include "tasks/random_draws.h"
 
+#include "base/hash.h"
+
 uint32_t draw_below(struct draw *draw, uint32_t n) {
     return (uint32_t)((uint64_t)random_bits(draw->key, draw->at++) * n >> 32);
 }
@@ -21,9 +23,7 @@ void draw_shuffle(struct draw *draw, int *values, int n) {
 
 /* FNV-1a, then the finaliser of splitmix64, since FNV's low bits alone are weak. */
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed) {
-    const unsigned char *at = data;
-    uint64_t hash = 0xcbf29ce484222325u ^ (seed * 0x9e3779b97f4a7c15u);
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ at[i]) * 0x100000001b3u;
+    uint64_t hash = hash_more(HASH_BEGIN ^ (seed * 0x9e3779b97f4a7c15u), data, bytes);
     hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
     hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
     return hash ^ (hash >> 31);

@@ -20,7 +20,7 @@ struct build {
     struct corpus_draft draft;
     struct corpus_plan plan;
     struct documents *documents;
-    int64_t offset; /* bytes of document 0 so far */
+    int64_t offset; /* bytes so far of a document whose tail is held out */
     bool ended;     /* all documents have been read */
     struct batch batches[2];
     size_t batch_bytes;
@@ -59,8 +59,18 @@ static ltm_status add_cut(struct build *build, struct batch *batch, const struct
         TRY(batch_add(batch, block->text, cut, false, true, error));
     }
     TRY(batch_add(batch, block->text + cut, block->bytes - cut, true, block->last, error));
+    if (block->last) build->offset = 0;
 cleanup:
     return status;
+}
+
+/* A block of a document that is not left out. */
+static ltm_status add_block(struct build *build, struct batch *batch, const struct text_block *block,
+                            struct ltm_error *error) {
+    if (build->options->dedupe && corpus_plan_first(&build->plan, block->document) != block->document) return LTM_OK;
+    if (build->plan.tail_from >= 0) return add_cut(build, batch, block, error);
+    return batch_add(batch, block->text, block->bytes, corpus_plan_holds_out(&build->plan, block->document),
+                     block->last, error);
 }
 
 /* Fill a batch. Its size does not reach the result: each block is encoded by itself. */
@@ -73,11 +83,7 @@ static ltm_status read_batch(struct build *build, struct batch *batch, struct lt
         TRY(documents_next(build->documents, &block, &more, error));
         build->ended = !more;
         if (!more) break;
-        if (build->plan.tail_from >= 0)
-            TRY(add_cut(build, batch, &block, error));
-        else
-            TRY(batch_add(batch, block.text, block.bytes, corpus_plan_holds_out(&build->plan, block.document),
-                          block.last, error));
+        TRY(add_block(build, batch, &block, error));
     }
 cleanup:
     return status;
@@ -142,6 +148,18 @@ cleanup:
     return status;
 }
 
+static void tell_plan(const struct build *build, const struct ltm_watch *watch) {
+    const struct corpus_plan *plan = &build->plan;
+    const size_t copies = plan->copy_count;
+    if (copies > 0)
+        watch_message(watch, "%zu of the %lld documents %s of another: %s", copies, (long long)plan->documents,
+                      copies == 1 ? "is an exact copy" : "are exact copies",
+                      build->options->dedupe ? "left out"
+                                             : "each is in the same split as that one (--dedupe leaves copies out)");
+    if (plan->tail_from >= 0)
+        watch_message(watch, "there is one document only: its last %g %% is held out", 100 * build->options->heldout);
+}
+
 static ltm_status prepare(struct build *build, int threads, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct ltm_corpus_build_options *options = build->options;
@@ -155,8 +173,8 @@ static ltm_status prepare(struct build *build, int threads, const struct ltm_wat
         return fail(error, LTM_INVALID, "%s has %d pieces; a shard's 16-bit tokens can name %d", options->tokenizer,
                     build->info.vocab, VOCAB_MOST);
     TRY(corpus_plan_make(&build->plan, &options->input, options->heldout, options->seed, watch, error));
-    if (build->plan.tail_from >= 0)
-        watch_message(watch, "there is one document only: its last %g %% is held out", 100 * options->heldout);
+    build->info.copies = (int64_t)build->plan.copy_count;
+    tell_plan(build, watch);
     TRY(documents_open(&build->documents, &options->input, error));
     documents_tell_files(build->documents, watch);
     TRY(corpus_draft_create(&build->draft, options->output, error));
@@ -187,6 +205,7 @@ cleanup:
         batch_free(&build.batches[i]);
     }
     if (status != LTM_OK) corpus_draft_discard(&build.draft);
+    corpus_plan_free(&build.plan);
     documents_close(build.documents);
     ltm_tokenizer_close(build.tokenizer);
     return status;

@@ -1,28 +1,41 @@
 /* Which documents of a corpus are held out.
  *
- * A document is held out when a number drawn from (seed, its number) is below the share. Where that leaves a split empty,
- * the document with the smallest (or largest) number moves into it, so that two documents are enough for both splits. Of a
- * single document, the last share of its bytes is held out. */
+ * A document is held out when a number drawn from (seed, the number of the first document that equals it) is below the share: what is there
+ * several times stays on one side. Where that leaves a split empty, the documents with the smallest (or largest) number move into it, so that two
+ * different ones are enough for both splits. Of a single document, the last share of its bytes is held out. */
 #ifndef TEXT_CORPUS_PLAN_H
 #define TEXT_CORPUS_PLAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
+/* A document whose text is that of an earlier one. */
+struct document_copy {
+    int64_t document, first;
+};
+
 struct corpus_plan {
     double heldout;
     uint64_t seed;
-    int64_t moved;     /* the document that changes its split, or -1 */
-    int64_t tail_from; /* byte of document 0 at which the held-out part begins, or -1 */
+    int64_t documents;
+    int64_t moved;     /* the document that changes its split, with its copies, or -1 */
+    int64_t tail_from; /* byte at which the held-out part of the only document begins, and of its copies; or -1 */
+    struct document_copy *copies;
+    size_t copy_count;
 };
 
-/* Reads documents until both splits have one: a few for most inputs. LTM_INVALID when there is no text. */
+/* Reads all documents; takes 16 bytes of memory for each meanwhile. LTM_INVALID when there is no text. */
 ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_input *input, double heldout, uint64_t seed,
                             const struct ltm_watch *watch, struct ltm_error *error);
+void corpus_plan_free(struct corpus_plan *plan);
+
+/* The first document with the same text. */
+int64_t corpus_plan_first(const struct corpus_plan *plan, int64_t document);
 
 bool corpus_plan_holds_out(const struct corpus_plan *plan, int64_t document);
 

@@ -235,6 +235,9 @@ static ltm_status score_until_stopped(struct session *s, struct ltm_error *error
 }
 
 static ltm_status fail_stopped(const struct session *s, struct ltm_error *error) {
+    if (s->trainer.optimiser.count == 0)
+        return fail(error, LTM_INTERRUPTED, "stopped within the first of %lld slow steps; the same command begins anew",
+                    (long long)s->trainer.steps);
     return fail(error, LTM_INTERRUPTED, "stopped after slow step %lld of %lld; the same command goes on from there",
                 (long long)s->trainer.optimiser.count, (long long)s->trainer.steps);
 }
@@ -249,6 +252,10 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
     }
     while (s->trainer.optimiser.count < s->trainer.steps) {
         ltm_status status = processes_agree(slow_step(s, error), error);
+        if (status == LTM_INTERRUPTED) { /* within the step, which a resume takes anew */
+            status = s->trainer.optimiser.count > s->state.step ? save(s, error) : LTM_OK;
+            if (status == LTM_OK) status = fail_stopped(s, error);
+        }
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "train/exchange.h"
@@ -117,6 +118,11 @@ static void train_group(struct trainer *trainer, struct worker *w, int i) {
     group_gradient(&group, &(struct draw_takers){&ticket, sum_taker});
 }
 
+/* Other processes would wait for what this one does not send. */
+static bool is_stopped(const struct trainer *trainer) {
+    return trainer->stop && __atomic_load_n(trainer->stop, __ATOMIC_RELAXED) && processes_count() == 1;
+}
+
 /* All groups of the batch that are this process's, handed out in increasing order as sums ask. Ids are checked beforehand: a
  * group that gave up would leave the others waiting for its turn. With other processes the first thread makes the transfers. */
 static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) {
@@ -125,6 +131,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     const int transfers = gradient->exchange ? 1 : 0;
     ltm_status status = LTM_OK;
     atomic_int next = 0;
+    struct progress pace = progress_begin(trainer->watch, "slow step", gradient->here);
     trainer->first = trainer->optimiser.count * batch;
     memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
     TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, trainer->first, batch, error));
@@ -136,8 +143,14 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     {
         const int me = omp_get_thread_num() - transfers;
         if (me < 0) status = exchange_run(gradient->exchange, error);
-        for (int i; me >= 0 && (i = atomic_fetch_add(&next, 1)) < gradient->here;)
+        for (int i; me >= 0 && !is_stopped(trainer) && (i = atomic_fetch_add(&next, 1)) < gradient->here;) {
             train_group(trainer, &trainer->workers.each[me], i);
+            if (me == 0) progress_at(&pace, i + 1);
+        }
+    }
+    if (next < gradient->here) {
+        memset(gradient->total, 0, trainer->state.own * sizeof *gradient->total);
+        return fail(error, LTM_INTERRUPTED, "stopped within a slow step");
     }
 cleanup:
     return status;

@@ -40,8 +40,8 @@ struct slow_step {
  * no gradient goes through the fast loop. */
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
-/* Take the slow step after trainer->optimiser.count of them, with all processes. With a fault in `done` it was not taken:
- * weights, moments and count are as they were. */
+/* Take the slow step after trainer->optimiser.count of them, with all processes. With a fault in `done`, and where trainer->stop broke it
+ * off (LTM_INTERRUPTED), it was not taken: weights, moments and count are as they were. */
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
 /* Go on to the next slow step and leave out this one's update, of which the moments shall know nothing. */

@@ -2,6 +2,8 @@
 #ifndef TRAIN_TRAINER_STATE_H
 #define TRAIN_TRAINER_STATE_H
 
+#include <signal.h>
+
 #include "latent/score.h"
 #include "latent/workers.h"
 #include "ltm/config.h"
@@ -25,6 +27,9 @@ struct trainer {
     int64_t first;                 /* of the batch, in the source */
     int64_t steps;                 /* in all */
     const struct sequence_source *source;
+    const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
+    const volatile sig_atomic_t
+        *stop; /* or NULL: when it becomes nonzero no further group is begun, where this is the only process */
 };
 
 /* What was not finite in a slow step, if anything (train/nonfinite.h). */

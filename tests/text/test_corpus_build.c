@@ -196,6 +196,92 @@ static void a_single_document_gives_its_tail(void **state) {
     }
 }
 
+/* Each of `different` documents so many times, a long one among them (blocks are cut in other places in another kind of file). */
+static void put_copies(const char *name, bool json, int different, int times) {
+    struct words all = {0};
+    struct words lengthy = make_words(400000, 6);
+    for (size_t i = 0; i < lengthy.bytes; i++)
+        if (lengthy.text[i] == '\n') lengthy.text[i] = ' ';
+    for (int i = 0; i < different * times; i++) {
+        char head[64];
+        int length = snprintf(head, sizeof head, "%sdocument %d%s", json ? "{\"text\": \"" : "", i % different,
+                              i % different == 3 ? " " : "");
+        words_add(&all, head, (size_t)length);
+        if (i % different == 3) words_add(&all, lengthy.text, lengthy.bytes);
+        words_add(&all, json ? "\"}\n" : "\n---\n", json ? 3 : 5);
+    }
+    put(name, all.text, all.bytes);
+    free(all.text);
+    free(lengthy.text);
+}
+
+/* Text that is learned must not be scored as if it were new. */
+static void copies_are_in_one_split(void **state) {
+    (void)state;
+    put_copies("copies.jsonl", true, 40, 2);
+    put_copies("copies.txt", false, 40, 1);
+    put_copies("once.jsonl", true, 40, 1);
+    const char *const paths[] = {at("copies.jsonl"), at("copies.txt"), at("once.jsonl")};
+    struct ltm_corpus_build_options options = options_for(at("once"), &paths[2]);
+    struct ltm_corpus_info once;
+    struct ltm_corpus_info info;
+    char line[256] = "";
+    struct ltm_watch watch = {.user = line, .message = message_of};
+    options.heldout = 0.3;
+    assert_ok(ltm_corpus_build(&options, NULL, &once, &error));
+    assert_int_equal(once.copies, 0);
+    options = options_for(at("thrice"), paths);
+    options.input.count = 2;
+    options.input.separator = "---";
+    options.heldout = 0.3;
+    assert_ok(ltm_corpus_build(&options, &watch, &info, &error));
+    assert_int_equal(info.copies, 80);
+    assert_string_equal(line, "80 of the 120 documents are exact copies of another: each is in the same split as that "
+                              "one (--dedupe leaves copies out)");
+    assert_int_equal(info.heldout.documents, 3 * once.heldout.documents);
+    assert_int_equal(info.train.bytes, 3 * once.train.bytes);
+    options.dedupe = true; /* what is left is the corpus of the first ones, to the bit */
+    assert_ok(ltm_corpus_build(&options, &watch, &info, &error));
+    assert_non_null(strstr(line, "left out"));
+    assert_int_equal(info.copies, 80);
+    assert_int_equal(info.train.documents + info.heldout.documents, 40);
+    for (int i = 0; i < 2; i++) {
+        char *first = split_text(at("once"), i ? "train" : "heldout");
+        char *left = split_text(at("thrice"), i ? "train" : "heldout");
+        assert_string_equal(first, left);
+        free(first);
+        free(left);
+    }
+}
+
+static void copies_of_one_document_give_their_tails(void **state) {
+    (void)state;
+    put_copies("same.jsonl", true, 1, 3);
+    const char *const path = at("same.jsonl");
+    struct ltm_corpus_build_options options = options_for(at("same"), &path);
+    options.heldout = 0.5;
+    assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
+    char *train = split_text(at("same"), "train");
+    char *held = split_text(at("same"), "heldout");
+    assert_int_equal(strlen(train), strlen(held) - 3 * 10 % 2);
+    assert_memory_equal(train, "docum|docum|docum|", 18);
+    free(train);
+    free(held);
+}
+
+/* The split is a function of the seed and a document's number: old corpora can be built again. */
+static void the_split_is_what_it_was(void **state) {
+    (void)state;
+    put_copies("once.jsonl", true, 40, 1);
+    const char *const path = at("once.jsonl");
+    struct ltm_corpus_build_options options = options_for(at("was"), &path);
+    options.heldout = 0.1;
+    assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
+    char *held = split_text(at("was"), "heldout");
+    assert_string_equal(held, "document 2|document 14|document 23|"); /* of the program before it knew copies */
+    free(held);
+}
+
 static void a_share_of_nothing_or_all_gives_one_split(void **state) {
     (void)state;
     const char *input = put_text("two.jsonl", "{\"text\": \"first one\"}\n{\"text\": \"second one\"}\n");
@@ -387,6 +473,9 @@ int main(void) {
         cmocka_unit_test(threads_do_not_reach_the_result),
         cmocka_unit_test(two_documents_fill_both_splits),
         cmocka_unit_test(a_single_document_gives_its_tail),
+        cmocka_unit_test(copies_are_in_one_split),
+        cmocka_unit_test(copies_of_one_document_give_their_tails),
+        cmocka_unit_test(the_split_is_what_it_was),
         cmocka_unit_test(a_share_of_nothing_or_all_gives_one_split),
         cmocka_unit_test(failures_leave_the_old_corpus),
         cmocka_unit_test(leftovers_of_a_killed_build_are_no_hindrance),

@@ -92,7 +92,7 @@ holds 'the death of one process ends the job' killed
 survivor() {
     local rank
     for rank in 0 1; do [ -s "pid.$rank" ] && [ ! -e "/proc/$(cat "pid.$rank")/exe" ] || return 1; done
-    [ ! -s out ] && lacks '^ltm: ' <(grep -v '^ltm: finishing this slow step, then a checkpoint' err) || return 1
+    [ ! -s out ] && lacks '^ltm: ' <(grep -v '^ltm: writing a checkpoint' err) || return 1
     [ "$(jq -s 'last | .step >= 6' killed/log.jsonl)" = true ] || return 1
     run "$LTM" inspect killed --json
     [ "$code" = 0 ] && jq -e '.checkpoints | all(.whole)' out

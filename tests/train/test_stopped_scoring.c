@@ -1,4 +1,5 @@
-/* A stop that comes while held-out text is scored is heeded at once; the resume takes the score anew, to the same figures. */
+/* A stop that comes within a slow step, or while held-out text is scored, is heeded at once; the resume takes the step or the score anew, to
+ * the same figures. */
 #include <jansson.h>
 
 #include "support/shards.h"
@@ -35,9 +36,10 @@ static struct ltm_config tiny(const char *run) {
     return c;
 }
 
-/* What is stopped at: the training step `step`, or when `scored` held-out sequences are scored after it. */
+/* What is stopped at: the training step `step`, or when `scored` held-out sequences are scored after it, or `groups` of the next one are
+ * done. */
 struct plan_of_stop {
-    int64_t step, scored, now, most;
+    int64_t step, scored, now, most, groups;
 };
 
 static volatile sig_atomic_t stop;
@@ -45,11 +47,16 @@ static volatile sig_atomic_t stop;
 static void on_step(void *user, const struct ltm_train_record *record) {
     struct plan_of_stop *p = user;
     if (!record->heldout) p->now = record->step;
-    if (!record->heldout && record->step == p->step && p->scored == 0) stop = 1;
+    if (!record->heldout && record->step == p->step && p->scored + p->groups == 0) stop = 1;
 }
 
 static void on_progress(void *user, const struct ltm_progress *progress) {
     struct plan_of_stop *p = user;
+    if (strcmp(progress->what, "slow step") == 0 && p->groups > 0 && p->now == p->step &&
+        progress->done >= (double)p->groups) {
+        assert_true(progress->total == BATCH / 2);
+        stop = 1;
+    }
     if (strcmp(progress->what, "scoring") != 0 || p->now != p->step) return;
     p->most = (int64_t)progress->done;
     if (p->scored > 0 && p->most >= p->scored) stop = 1;
@@ -110,7 +117,29 @@ static void a_stop_breaks_off_the_scoring(void **state) {
         }
 }
 
+static void a_stop_breaks_off_the_slow_step(void **state) {
+    (void)state;
+    struct ltm_error error;
+    double whole[2 * STEPS + 1];
+    double cut[2 * STEPS + 1];
+    struct ltm_config c = tiny("unbroken");
+    assert_int_equal(train(&c, &(struct plan_of_stop){0}, &error), LTM_OK);
+    assert_int_equal(figures(whole, &c), 2 * STEPS);
+    for (int64_t step = 0; step < STEPS; step++) {
+        char name[40];
+        snprintf(name, sizeof name, "broken-%d", (int)step);
+        c = tiny(name);
+        assert_int_equal(train(&c, &(struct plan_of_stop){.step = step, .groups = 1}, &error), LTM_INTERRUPTED);
+        assert_non_null(strstr(error.message, step ? "stopped after slow step" : "within the first of 3 slow steps"));
+        assert_int_equal(figures(cut, &c), 2 * step);
+        assert_int_equal(train(&c, &(struct plan_of_stop){0}, &error), LTM_OK);
+        assert_int_equal(figures(cut, &c), 2 * STEPS);
+        assert_memory_equal(cut, whole, 2 * STEPS * sizeof *whole);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_stop_breaks_off_the_scoring)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_stop_breaks_off_the_scoring),
+                                       cmocka_unit_test(a_stop_breaks_off_the_slow_step)};
     return cmocka_run_group_tests(tests, make_corpus, NULL);
 }
