@@ -253,8 +253,7 @@ static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
     double plain[LTM_FIT_PARAMETERS];
     double value[LTM_FIT_PARAMETERS];
     double *values = NULL;
-    ltm_status status = NEW_ARRAY(values, count * LTM_FIT_PARAMETERS, "intervals", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(values, count * LTM_FIT_PARAMETERS, "intervals", error));
     plain_parameters(fit, fit->at, value);
     for (size_t i = 0; i < count; i++) {
         plain_parameters(fit, fit->sample[i], plain);

@@ -90,10 +90,9 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
     char path[LTM_PATH_MAX];
     const char *inside = strchr(svg, '>');
     snprintf(name, sizeof name, "%s.svg", picture->id);
-    ltm_status status = path_join(path, sizeof path, report->pictures, name, error);
-    if (status == LTM_OK) status = folder_create(report->pictures, error);
-    if (status == LTM_OK) status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(path, sizeof path, report->pictures, name, error));
+    PASS_UP(folder_create(report->pictures, error));
+    PASS_UP(file_create(&draft, path, error));
     fwrite(svg, 1, (size_t)(inside + 1 - svg), draft.stream);
     html_svg_style(draft.stream);
     fputs(inside + 1, draft.stream);

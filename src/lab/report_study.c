@@ -62,14 +62,13 @@ static ltm_status one_cell(struct report *report, const struct study_table *t, s
                            struct ltm_error *error) {
     struct run_curve c;
     char prefix[32];
-    ltm_status status = run_curve_read(&c, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(run_curve_read(&c, path, error));
     run_curve_thin(&c, CELL_POINTS);
     snprintf(prefix, sizeof prefix, "cell%zu-", row + 1);
     fputs("<details><summary>", report->out);
     html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name)));
     fputs("</summary>\n", report->out);
-    status = report_curves(report, &c, prefix, false, error);
+    ltm_status status = report_curves(report, &c, prefix, false, error);
     fputs("</details>\n", report->out);
     run_curve_free(&c);
     return status;
@@ -170,8 +169,7 @@ static ltm_status take_scores(struct study_score scores[LTM_REPORT_SCORES], int 
     for (int i = 0; i < (asked ? asked : 2); i++) {
         const char *name = asked ? report->options->score[i] : usual[i];
         if (!asked && i > 0 && !study_table_has(t, name)) continue;
-        ltm_status status = study_score_take(&scores[*count], t, name, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(study_score_take(&scores[*count], t, name, error));
         ++*count;
     }
     return LTM_OK;

@@ -74,8 +74,7 @@ static int by_rank(const void *a, const void *b) {
 /* The cells of the shard. Large ones first, so that none is left alone at the end. */
 static ltm_status make_tasks(struct sweep *w, struct ltm_error *error) {
     struct ltm_study *s = w->study;
-    ltm_status status = NEW_ARRAY(w->tasks, s->cell_count, "cells", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(w->tasks, s->cell_count, "cells", error));
     for (size_t i = 0; i < s->cell_count; i++) {
         struct study_cell *cell = &s->cells[i];
         if (!study_in_shard(cell, w->options)) continue;
@@ -131,10 +130,9 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
     size_t count = 0;
     char **argv = NULL;
     while (w->options->command[count]) count++;
-    ltm_status status = folder_create(task->cell->config.run.dir, error);
-    if (status == LTM_OK) status = study_cell_path(output, task->cell, "output.txt", error);
-    if (status == LTM_OK) status = NEW_ARRAY(argv, count + 3, "a command", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(folder_create(task->cell->config.run.dir, error));
+    PASS_UP(study_cell_path(output, task->cell, "output.txt", error));
+    PASS_UP(NEW_ARRAY(argv, count + 3, "a command", error));
     for (size_t i = 0; i < count; i++) argv[i] = (char *)w->options->command[i];
     argv[count] = cell_option;
     argv[count + 1] = task->cell->name;
@@ -179,8 +177,7 @@ static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
         if (place == w->job_count) return LTM_OK;
         for (int j = 0; j < w->job_count; j++) ours = ours || w->jobs[j].task == task;
         if (ours || task->cell->status != LTM_CELL_WAITING || task->look_at > now) continue;
-        ltm_status status = study_cell_refresh(task->cell, w->study, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(study_cell_refresh(task->cell, w->study, error));
         task->elsewhere = false;
         if (task->cell->status != LTM_CELL_WAITING) {
             tell_end(w, task->cell);
@@ -191,8 +188,7 @@ static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
             task->look_at = now + 1;
             continue;
         }
-        status = spawn(w, &w->jobs[place], task, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(spawn(w, &w->jobs[place], task, error));
     }
     return LTM_OK;
 }
@@ -237,8 +233,7 @@ static ltm_status reap(struct sweep *w, struct ltm_error *error) {
     for (int j = 0; j < w->job_count; j++) {
         int how;
         if (!w->jobs[j].task || waitpid(w->jobs[j].pid, &how, WNOHANG) != w->jobs[j].pid) continue;
-        ltm_status status = end_cell(w, &w->jobs[j], how, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(end_cell(w, &w->jobs[j], how, error));
     }
     return LTM_OK;
 }
@@ -298,21 +293,18 @@ static void stop_cells(struct sweep *w) {
 }
 
 static ltm_status run(struct sweep *w, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     double in_all;
     w->began = seconds_now();
     w->before = work_done(w, &in_all);
-    TRY(study_results_write(w->study, error));
+    PASS_UP(study_results_write(w->study, error));
     while (!is_over(w)) {
         if (!w->stopping && w->hooks->stop && *w->hooks->stop) stop_cells(w);
-        TRY(reap(w, error));
-        TRY(start_cells(w, error));
+        PASS_UP(reap(w, error));
+        PASS_UP(start_cells(w, error));
         show(w);
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
-    TRY(study_results_write(w->study, error));
-cleanup:
-    return status;
+    return study_results_write(w->study, error);
 }
 
 /* After a failure of the sweep itself: its cells stop with their checkpoints. */

@@ -59,8 +59,7 @@ ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_inpu
                             const struct ltm_watch *watch, struct ltm_error *error) {
     struct survey survey = {0};
     *plan = (struct corpus_plan){.heldout = heldout, .seed = seed, .moved = -1, .tail_from = -1};
-    ltm_status status = look_through(&survey, plan, input, watch, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(look_through(&survey, plan, input, watch, error));
     if (survey.documents == 0)
         return fail(error, LTM_INVALID, "there is no text in %s%s", input->paths[0],
                     input->count > 1 ? " and the other inputs" : "");

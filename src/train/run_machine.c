@@ -34,9 +34,8 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
     size_t all_bytes;
     size_t alone_bytes;
     alone.run.threads = 1;
-    ltm_status status = trainer_bytes(&all_bytes, c, plan, error);
-    if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, plan, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(trainer_bytes(&all_bytes, c, plan, error));
+    PASS_UP(trainer_bytes(&alone_bytes, &alone, plan, error));
     const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     const double all = (double)all_bytes;
     const double available = (double)limits->available;

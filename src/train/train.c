@@ -30,8 +30,7 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.optimiser.count;
     s->state.seconds = trained_seconds(s);
     ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
-    status = processes_agree(status, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(processes_agree(status, error));
     return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
 }
@@ -109,8 +108,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const double tokens = (double)c->slow.batch * c->model.sequence;
     const double began = seconds_now();
     struct slow_step done;
-    ltm_status status = trainer_step(&s->trainer, &done, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(trainer_step(&s->trainer, &done, error));
     const double rate = tokens / (seconds_now() - began);
     s->rate = s->rate > 0 ? 0.9 * s->rate + 0.1 * rate : rate;
     struct ltm_train_record record = new_record(s);
@@ -205,8 +203,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
     double bound = score.bound;
     if (s->trainer.optimiser.average) {
-        status = score_average(s, &options, &bound, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(score_average(s, &options, &bound, error));
         if (isfinite(bound)) record.ema_bound = bound;
         session_say(s, "slow step %lld of %lld: held-out bound %.4f with the averaged weights", (long long)record.step,
                     (long long)record.steps, bound);

@@ -36,8 +36,8 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     struct ltm_corpus_info info = {0};
     struct ltm_tokenizer *tokenizer = NULL;
     bool known;
-    ltm_status status = corpus_info_find(&info, &known, c->data.corpus, error);
-    if (status != LTM_OK) return status;
+    ltm_status status = LTM_OK;
+    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
     if (c->data.tokenizer[0])
         snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
     else if (folder_exists(c->data.corpus)) {
@@ -47,13 +47,11 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     if (s->tokenizer[0]) {
         TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
         snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
-        if (known && strcmp(s->digest, info.tokenizer_digest) != 0) {
-            status = fail(error, LTM_MISMATCH,
-                          "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
-                          "or leave it out",
-                          c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest);
-            goto cleanup;
-        }
+        if (known && strcmp(s->digest, info.tokenizer_digest) != 0)
+            TRY(fail(error, LTM_MISMATCH,
+                     "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
+                     "or leave it out",
+                     c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest));
     }
     const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
     if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
@@ -70,30 +68,24 @@ cleanup:
 
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    ltm_status status = LTM_OK;
     if (!c->data.corpus[0])
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
-    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
-        status = fail(error, LTM_INVALID,
-                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
-                      "with both splits",
-                      c->data.corpus);
-        goto cleanup;
-    }
-    TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
-    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
-    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    TRY(find_tokenizer(s, error));
-cleanup:
-    return status;
+    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
+        return fail(error, LTM_INVALID,
+                    "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
+                    "with both splits",
+                    c->data.corpus);
+    PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
+    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
+    PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+    return find_tokenizer(s, error);
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    ltm_status status = folder_create(s->config.run.dir, error);
-    if (status == LTM_OK) status = path_join(path, sizeof path, s->config.run.dir, ".lock", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(folder_create(s->config.run.dir, error));
+    PASS_UP(path_join(path, sizeof path, s->config.run.dir, ".lock", error));
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (s->lock < 0)
         return fail(error, LTM_IO, "cannot write in the run's folder %s: %s", s->config.run.dir, strerror(errno));
@@ -119,13 +111,11 @@ static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
         ltm_config_defaults(&before);
         before.run.precision = UNSAID;
         TRY(ltm_config_load(&before, path, error));
-        if (before.run.precision == UNSAID) {
-            status = fail(error, LTM_CORRUPT,
-                          "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
-                          "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
-                          path, checkpoints);
-            goto cleanup;
-        }
+        if (before.run.precision == UNSAID)
+            TRY(fail(error, LTM_CORRUPT,
+                     "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
+                     "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
+                     path, checkpoints));
         *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
     } else if (*precision == LTM_PRECISION_AUTO)
         *precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
@@ -162,11 +152,10 @@ static ltm_status clear_drafts(const char *run, struct ltm_error *error) {
 static ltm_status open_log(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     const struct ltm_config *c = &s->config;
-    ltm_status status = clear_drafts(c->run.dir, error);
-    if (status == LTM_OK) status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
-    if (status == LTM_OK) status = ltm_config_write(c, path, error);
-    if (status == LTM_OK) status = run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
-    return status;
+    PASS_UP(clear_drafts(c->run.dir, error));
+    PASS_UP(path_join(path, sizeof path, c->run.dir, "config.ini", error));
+    PASS_UP(ltm_config_write(c, path, error));
+    return run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
 }
 
 static void begin(struct session *s) {
@@ -194,15 +183,12 @@ cleanup:
 
 /* What every process looks at for itself. */
 static ltm_status set_up_alone(struct session *s, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    TRY(matmul_start(error));
-    TRY(ltm_config_check(&s->config, error));
+    PASS_UP(matmul_start(error));
+    PASS_UP(ltm_config_check(&s->config, error));
     ltm_config_resolve(&s->config);
-    TRY(open_corpus(s, error));
+    PASS_UP(open_corpus(s, error));
     if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
-    TRY(name_corpus(s, error));
-cleanup:
-    return status;
+    return name_corpus(s, error);
 }
 
 /* The run's folder is process 0's. */
@@ -226,24 +212,21 @@ static ltm_status check_sequence(const struct ltm_model_config *model, struct lt
 }
 
 static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     struct memory_limits memory;
     size_t bytes;
     memory_limits_read(&memory, "");
     if (memory.available > 0) memory.available /= processes_here();
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
-    TRY(run_machine_check(&s->config, &memory, error));
-    TRY(check_sequence(&s->config.model, error));
-    TRY(decoder_create(&s->decoder, &s->config.model, error));
-    if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
-    TRY(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
+    PASS_UP(run_machine_check(&s->config, &memory, error));
+    PASS_UP(check_sequence(&s->config.model, error));
+    PASS_UP(decoder_create(&s->decoder, &s->config.model, error));
+    if (in_bf16) PASS_UP(decoder_use_bf16(s->decoder, error));
+    PASS_UP(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
     session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
                 (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
-    TRY(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
-    TRY(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
-cleanup:
-    return status;
+    PASS_UP(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
+    return trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error);
 }
 
 ltm_status session_open(struct session *s, struct ltm_error *error) {
