@@ -7,9 +7,7 @@
 
 #include <jansson.h>
 
-#include "arguments.h"
 #include "commands.h"
-#include "json_output.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/processes.h"
