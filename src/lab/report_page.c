@@ -42,12 +42,6 @@ void report_without_pictures(struct report *report) {
           report->out);
 }
 
-void report_progress(const struct report *report, const char *what, double done, double total) {
-    if (report->watch && report->watch->progress)
-        report->watch->progress(report->watch->user,
-                                &(struct ltm_progress){.what = what, .done = done, .total = total});
-}
-
 /* ---- A picture ---- */
 
 static bool has_errors(const struct picture *picture) {
@@ -99,7 +93,7 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
     return file_commit(&draft, error);
 }
 
-ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
+static ltm_status put_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
     char *svg = NULL;
     ltm_status status = picture_whole(picture, error);
     const size_t shown = picture_shown(picture);
@@ -126,5 +120,11 @@ ltm_status report_picture(struct report *report, const struct picture *picture, 
     put_points(report->out, picture);
     fputs("</figure>\n", report->out);
     free(svg);
+    return status;
+}
+
+ltm_status report_picture(struct report *report, struct picture *picture, struct ltm_error *error) {
+    ltm_status status = put_picture(report, picture, error);
+    picture_free(picture);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/progress.h"
 #include "lab/picture.h"
 #include "ltm/report.h"
 
@@ -17,8 +18,8 @@ struct report {
 };
 
 /* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Nothing where there is nothing to
- * draw, the table alone where there is no gnuplot. */
-ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error);
+ * draw, the table alone where there is no gnuplot. Then it is freed. */
+ltm_status report_picture(struct report *report, struct picture *picture, struct ltm_error *error);
 
 /* The page's beginning, named after the folder. */
 void report_begin(struct report *report, const char *kind);
@@ -32,7 +33,5 @@ void report_heading(struct report *report, const char *id, const char *text);
 /* A key figure within <dl class="figures">. */
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-void report_progress(const struct report *report, const char *what, double done, double total);
 
 #endif

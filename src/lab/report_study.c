@@ -85,7 +85,7 @@ static ltm_status training(struct report *report, const struct study_table *t, s
     fprintf(report->out, "<h3>Each cell</h3>\n");
     for (size_t r = 0; status == LTM_OK && r < t->csv.rows && shown < CELLS_WITH_CURVES; r++) {
         if (!cell_log(path, report, t, r)) continue;
-        report_progress(report, "drawing cells", (double)shown++, (double)with);
+        watch_progress(report->watch, "drawing cells", (double)shown++, (double)with);
         status = one_cell(report, t, r, path, error);
     }
     if (with > shown)

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "lab/cell_log.h"
 #include "lab/format_numbers.h"
 #include "lab/study_estimate.h"
@@ -50,18 +50,6 @@ struct sweep {
     bool stopping;
     double began, before; /* when; operations done by then */
 };
-
-static void say(const struct sweep *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const struct sweep *w, const char *format, ...) {
-    char line[2048];
-    va_list arguments;
-    if (!w->hooks->watch.message) return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    w->hooks->watch.message(w->hooks->watch.user, line);
-}
 
 /* ---- Setting up ---- */
 
@@ -156,14 +144,15 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
 }
 
 static void tell_end(const struct sweep *w, const struct study_cell *cell) {
-    if (cell->status == LTM_CELL_FAILED) say(w, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
+    if (cell->status == LTM_CELL_FAILED)
+        watch_message(&w->hooks->watch, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
     const json_t *columns = json_object_get(cell->result, "columns");
     char bound[FORMAT_NUMBER];
     char error[FORMAT_NUMBER];
-    say(w, "%s done: bound %s ± %s nats a token", cell->name,
-        format_score(bound, json_number_value(json_object_get(columns, "bound"))),
-        format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
+    watch_message(&w->hooks->watch, "%s done: bound %s ± %s nats a token", cell->name,
+                  format_score(bound, json_number_value(json_object_get(columns, "bound"))),
+                  format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
 }
 
 /* Begin cells in free places, passing over those that another process has. */

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "base/safetensors.h"
 #include "config/config_keys.h"
 #include "model/model_file.h"
@@ -264,7 +265,6 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
                               struct checkpoint_state *state, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char checkpoints[LTM_PATH_MAX];
-    char line[2048];
     char **names = NULL;
     size_t count = 0;
     bool passed_over = false;
@@ -278,8 +278,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
         if (status == LTM_OK) status = tidy(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;
-        snprintf(line, sizeof line, "%s; trying the checkpoint before it", error ? error->message : folder);
-        if (watch && watch->message) watch->message(watch->user, line);
+        watch_message(watch, "%s; trying the checkpoint before it", error ? error->message : folder);
     }
     if (passed_over)
         status = fail(error, LTM_CORRUPT, "no checkpoint in %s is whole; remove the folder to begin anew", checkpoints);

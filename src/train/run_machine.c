@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "latent/workers.h"
 #include "train/trainer.h"
 
@@ -80,7 +81,6 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     ltm_status status = LTM_OK;
     char name[64];
     char kept[LTM_PATH_MAX];
-    char line[1024];
     char *before = NULL;
     size_t bytes;
     json_t *was = NULL;
@@ -94,12 +94,11 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     snprintf(name, sizeof name, "machine-until-%08lld.json", (long long)step);
     TRY(path_join(kept, sizeof kept, config->run.dir, name, error));
     TRY(file_write_text(kept, before, error));
-    snprintf(
-        line, sizeof line,
+    watch_message(
+        watch,
         "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run that stays "
         "where it began (%s and machine.json have all)",
         key, value_of(was, key), value_of(is, key), name);
-    if (watch->message) watch->message(watch->user, line);
 cleanup:
     json_decref(was);
     json_decref(is);
@@ -114,8 +113,8 @@ ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, doubl
     char *text = NULL;
     ltm_status status;
     ltm_doctor(&(struct ltm_doctor_options){.threads = config->run.threads}, &machine);
-    for (int i = 0; watch->message && i < machine.findings; i++)
-        if (machine.finding[i].kind != LTM_FINDING_NOTE) watch->message(watch->user, machine.finding[i].text);
+    for (int i = 0; i < machine.findings; i++)
+        if (machine.finding[i].kind != LTM_FINDING_NOTE) watch_message(watch, "%s", machine.finding[i].text);
     if (config->run.precision == LTM_PRECISION_FP32)
         machine.fp32.all = speed;
     else

@@ -38,8 +38,8 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 /* Told the first time alone: a bad rate may make it happen in every step. */
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
-        session_say(
-            s,
+        watch_message(
+            &s->hooks->watch,
             "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such a fit, and "
             "the "
             "log counts them; a lower fast.lr may mend it",
@@ -83,7 +83,8 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP || fault->kind == FAULT_WEIGHT ||
         s->state.in_a_row + 1 >= LTM_SKIPPED_MOST)
         return stop_nonfinite(s, fault, &record, error);
-    session_say(s, "slow step %lld of %lld is skipped: %s", (long long)record.step, (long long)record.steps, text);
+    watch_message(&s->hooks->watch, "slow step %lld of %lld is skipped: %s", (long long)record.step,
+                  (long long)record.steps, text);
     trainer_skip(&s->trainer);
     count_diverged(s, &record);
     s->state.skipped++;
@@ -96,8 +97,8 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
-    session_say(
-        s,
+    watch_message(
+        &s->hooks->watch,
         "slow step %lld of %lld: the loss %.4g is a spike, %.1f running standard deviations above its running mean "
         "%.4g",
         (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
@@ -148,7 +149,7 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
                     "run.on_nonfinite = skip goes on without it",
                     (long long)record.step, (long long)record.steps, (long long)record.step, why);
     }
-    session_say(s, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
+    watch_message(&s->hooks->watch, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
     return report(s, &record, error);
 }
 
@@ -205,8 +206,8 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     if (s->trainer.optimiser.average) {
         PASS_UP(score_average(s, &options, &bound, error));
         if (isfinite(bound)) record.ema_bound = bound;
-        session_say(s, "slow step %lld of %lld: held-out bound %.4f with the averaged weights", (long long)record.step,
-                    (long long)record.steps, bound);
+        watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
+                      (long long)record.step, (long long)record.steps, bound);
         s->state.averaged = bound < score.bound;
         if (!s->state.averaged) bound = score.bound;
     }

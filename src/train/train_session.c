@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +18,6 @@
 #include "text/corpus_info.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
-
-void session_say(const struct session *s, const char *format, ...) {
-    char line[2048];
-    va_list arguments;
-    if (!s->hooks->watch.message) return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    s->hooks->watch.message(s->hooks->watch.user, line);
-}
 
 /* Which tokenizer the corpus was made with, and so the vocabulary. */
 static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
@@ -173,8 +162,8 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     if (s->state.step == 0)
         begin(s);
     else
-        session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
-                    (long long)s->trainer.steps);
+        watch_message(&s->hooks->watch, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
+                      (long long)s->trainer.steps);
     if (processes_rank() == 0) status = open_log(s, error);
     s->before = s->state.seconds;
 cleanup:
@@ -222,9 +211,10 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     PASS_UP(decoder_create(&s->decoder, &s->config.model, error));
     if (in_bf16) PASS_UP(decoder_use_bf16(s->decoder, error));
     PASS_UP(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
-    session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
-                (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
-                (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
+    watch_message(&s->hooks->watch,
+                  "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
+                  (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
+                  (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
     PASS_UP(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
     return trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error);
 }
@@ -235,8 +225,8 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
     TRY(processes_check_config(&s->config, s->state.corpus, false, error));
     TRY(take_folder(s, error));
     if (processes_count() > 1)
-        session_say(s, "%d processes, %d on this machine, %d threads in the first", processes_count(), processes_here(),
-                    s->config.run.threads);
+        watch_message(&s->hooks->watch, "%d processes, %d on this machine, %d threads in the first", processes_count(),
+                      processes_here(), s->config.run.threads);
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
     TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
