@@ -5,8 +5,7 @@
 
 #include "base/files.h"
 #include "lab/gnuplot.h"
-#include "lab/report_run.h"
-#include "lab/report_study.h"
+#include "lab/report_page.h"
 
 void ltm_report_options_defaults(struct ltm_report_options *options) {
     *options = (struct ltm_report_options){0};

@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 #include "lab/html.h"
-#include "lab/picture_svg.h"
 
 void report_heading(struct report *report, const char *id, const char *text) {
     fprintf(report->out, "<h2 id=\"%s\">", id);

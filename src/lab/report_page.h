@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "lab/picture.h"
+#include "lab/run_curve.h"
 #include "ltm/report.h"
 
 struct report {
@@ -33,5 +34,15 @@ void report_heading(struct report *report, const char *id, const char *text);
 /* A key figure within <dl class="figures">. */
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- The two kinds of page (report_run.c, report_study.c) ---- */
+
+ltm_status report_run(struct report *report, struct ltm_error *error);
+ltm_status report_study(struct report *report, struct ltm_error *error);
+
+/* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
+ * rates and speed too. */
+ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
+                         struct ltm_error *error);
 
 #endif

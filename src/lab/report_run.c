@@ -1,4 +1,4 @@
-#include "lab/report_run.h"
+#include "lab/report_page.h"
 
 #include <math.h>
 #include <stdlib.h>

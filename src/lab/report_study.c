@@ -1,4 +1,4 @@
-#include "lab/report_study.h"
+#include "lab/report_page.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 #include "base/files.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
-#include "lab/report_run.h"
 #include "lab/study_columns.h"
 #include "lab/study_fit.h"
 #include "lab/study_pictures.h"

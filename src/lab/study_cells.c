@@ -1,5 +1,5 @@
-#include "lab/study_cells.h"
-
+/* A study opened: what its file says, its cells (all combinations of its axes, budgets and seeds, each run once), and how they
+ * stand. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "config/config_keys.h"
-#include "lab/study_estimate.h"
+#include "lab/study_file.h"
+#include "lab/study_folder.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "text/corpus_info.h"
@@ -308,7 +309,7 @@ static ltm_status rank_cells(struct ltm_study *s, struct ltm_error *error) {
     return LTM_OK;
 }
 
-ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
+static ltm_status make_cells(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = default_budget(s, error);
     size_t grid = 1;
     char(*keys)[17] = NULL;
@@ -336,4 +337,33 @@ ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
 cleanup:
     free(keys);
     return status;
+}
+
+/* ---- Opening ---- */
+
+static ltm_status load(struct ltm_study *s, const char *path, const char *const *settings, size_t count,
+                       struct ltm_error *error) {
+    ltm_status status = study_read(s, path, settings, count, error);
+    if (status == LTM_OK) status = make_cells(s, error);
+    for (size_t i = 0; i < s->cell_count && status == LTM_OK; i++) status = study_cell_refresh(&s->cells[i], s, error);
+    return status;
+}
+
+ltm_status ltm_study_open(struct ltm_study **study, const char *path, const char *const *settings, size_t count,
+                          struct ltm_error *error) {
+    struct ltm_study *made = NULL;
+    *study = NULL;
+    ltm_status status = NEW_ARRAY(made, 1, "a study", error);
+    if (status == LTM_OK) status = load(made, path, settings, count, error);
+    if (status == LTM_OK)
+        *study = made;
+    else
+        ltm_study_close(made);
+    return status;
+}
+
+void ltm_study_close(struct ltm_study *study) {
+    if (!study) return;
+    study_clear(study);
+    free(study);
 }

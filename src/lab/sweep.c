@@ -18,7 +18,6 @@
 #include "base/progress.h"
 #include "lab/cell_log.h"
 #include "lab/format_numbers.h"
-#include "lab/study_estimate.h"
 #include "lab/study_folder.h"
 #include "lab/study_results.h"
 
