@@ -29,4 +29,11 @@ ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what);
         if ((status = (call)) != LTM_OK) goto cleanup; \
     } while (0)
 
+/* The same from one that has nothing to release. */
+#define PASS_UP(call)                              \
+    do {                                           \
+        const ltm_status passed_up = (call);       \
+        if (passed_up != LTM_OK) return passed_up; \
+    } while (0)
+
 #endif

@@ -147,28 +147,20 @@ ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t m
     off_t size;
     *text = NULL;
     *bytes = 0;
-    ltm_status status = open_regular(&descriptor, &size, path, error);
-    if (status != LTM_OK) return status;
+    ltm_status status = LTM_OK;
+    PASS_UP(open_regular(&descriptor, &size, path, error));
     char *buffer = NULL;
     size_t have = 0;
     size_t room = (size_t)size;
-    if ((uintmax_t)size > most) {
-        status = fail(error, LTM_INVALID, "%s is too large: %jd bytes, and at most %zu were expected", path,
-                      (intmax_t)size, most);
-        goto cleanup;
-    }
+    if ((uintmax_t)size > most)
+        TRY(fail(error, LTM_INVALID, "%s is too large: %jd bytes, and at most %zu were expected", path, (intmax_t)size,
+                 most));
     buffer = malloc(room + 1);
-    if (!buffer) {
-        status = fail_memory(error, room + 1, path);
-        goto cleanup;
-    }
+    if (!buffer) TRY(fail_memory(error, room + 1, path));
     while (have < room) {
         ssize_t got = read(descriptor, buffer + have, room - have);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) {
-            status = fail_errno(error, "read", path, errno);
-            goto cleanup;
-        }
+        if (got < 0) TRY(fail_errno(error, "read", path, errno));
         if (got == 0) break;
         have += (size_t)got;
     }
@@ -185,9 +177,8 @@ cleanup:
 /* Write `bytes` bytes in one piece. */
 static ltm_status write_whole(const char *path, const void *data, size_t bytes, struct ltm_error *error) {
     struct file_draft draft;
-    ltm_status status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
-    status = file_write(&draft, data, bytes, error);
+    PASS_UP(file_create(&draft, path, error));
+    ltm_status status = file_write(&draft, data, bytes, error);
     if (status != LTM_OK) {
         file_discard(&draft);
         return status;
@@ -201,9 +192,8 @@ ltm_status file_write_text(const char *path, const char *text, struct ltm_error 
 
 ltm_status file_copy(const char *from, const char *to, struct ltm_error *error) {
     struct file_map map;
-    ltm_status status = file_map(&map, from, error);
-    if (status != LTM_OK) return status;
-    status = write_whole(to, map.data, map.size, error);
+    PASS_UP(file_map(&map, from, error));
+    ltm_status status = write_whole(to, map.data, map.size, error);
     file_unmap(&map);
     return status;
 }

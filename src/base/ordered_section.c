@@ -15,9 +15,8 @@ struct ordered_section {
 ltm_status ordered_section_create(struct ordered_section **section, int stages, struct ltm_error *error) {
     struct ordered_section *made = NULL;
     *section = NULL;
-    ltm_status status = NEW_ARRAY(made, 1, "an ordered section", error);
-    if (status != LTM_OK) return status;
-    status = NEW_ARRAY(made->next, (size_t)stages, "an ordered section", error);
+    PASS_UP(NEW_ARRAY(made, 1, "an ordered section", error));
+    ltm_status status = NEW_ARRAY(made->next, (size_t)stages, "an ordered section", error);
     if (status != LTM_OK) {
         free(made);
         return status;

@@ -55,11 +55,10 @@ static int share_of_cores(MPI_Comm machine) {
 }
 
 static ltm_status look_around(struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     MPI_Comm machine;
-    TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "begin", error));
-    TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &job.count), "count processes", error));
-    TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &job.rank), "count processes", error));
+    PASS_UP(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "begin", error));
+    PASS_UP(check(MPI_Comm_size(MPI_COMM_WORLD, &job.count), "count processes", error));
+    PASS_UP(check(MPI_Comm_rank(MPI_COMM_WORLD, &job.rank), "count processes", error));
     if (job.count != launched_count()) {
         const int count = job.count;
         job.count = 1; /* each for itself */
@@ -71,27 +70,25 @@ static ltm_status look_around(struct ltm_error *error) {
             "srun --mpi (srun --mpi=list shows them)",
             launched_count(), count, processes_library());
     }
-    TRY(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
-              "count processes of this machine", error));
-    TRY(check(MPI_Comm_size(machine, &job.here), "count processes of this machine", error));
+    PASS_UP(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
+                  "count processes of this machine", error));
+    PASS_UP(check(MPI_Comm_size(machine, &job.here), "count processes of this machine", error));
     const int threads = share_of_cores(machine);
     job.threads = threads < 1 ? 1 : threads;
-    TRY(check(MPI_Comm_free(&machine), "count processes of this machine", error));
+    PASS_UP(check(MPI_Comm_free(&machine), "count processes of this machine", error));
     for (int i = 0; i < SHARES; i++) {
         job.share[i] = MPI_REQUEST_NULL;
-        TRY(NEW_ARRAY(job.layout[i], 2 * (size_t)job.count, "processes", error));
+        PASS_UP(NEW_ARRAY(job.layout[i], 2 * (size_t)job.count, "processes", error));
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status processes_start(struct ltm_error *error) {
     int level;
     if (job.started || launched_count() == 1) return LTM_OK;
-    ltm_status status = check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level), "begin", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level), "begin", error));
     job.started = true;
-    status = look_around(error);
+    ltm_status status = look_around(error);
     if (status == LTM_OK && level < MPI_THREAD_FUNNELED)
         status = fail(error, LTM_UNSUPPORTED, "this MPI library (%.60s) does not bear threads; use another build of it",
                       processes_library());
@@ -213,10 +210,7 @@ ltm_status processes_share_end(struct ltm_error *error) {
 
 ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error) {
     if (job.count == 1) return LTM_OK;
-    if (job.shares == SHARES) {
-        ltm_status status = processes_share_end(error);
-        if (status != LTM_OK) return status;
-    }
+    if (job.shares == SHARES) PASS_UP(processes_share_end(error));
     int *counts = job.layout[job.shares];
     int *displacements = counts + job.count;
     for (int r = 0; r < job.count; r++) {
@@ -276,16 +270,14 @@ static ltm_status next_request(MPI_Request **request, struct transfers *t, int i
 ltm_status transfers_send(struct transfers *transfers, int id, int to, int tag, const float *data, size_t count,
                           struct ltm_error *error) {
     MPI_Request *request = NULL;
-    ltm_status status = next_request(&request, transfers, id, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(next_request(&request, transfers, id, error));
     return check(MPI_Isend(data, (int)count, MPI_FLOAT, to, tag, MPI_COMM_WORLD, request), "send", error);
 }
 
 ltm_status transfers_receive(struct transfers *transfers, int id, int from, int tag, float *data, size_t count,
                              struct ltm_error *error) {
     MPI_Request *request = NULL;
-    ltm_status status = next_request(&request, transfers, id, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(next_request(&request, transfers, id, error));
     return check(MPI_Irecv(data, (int)count, MPI_FLOAT, from, tag, MPI_COMM_WORLD, request), "receive", error);
 }
 

@@ -26,7 +26,7 @@ void watch_progress(const struct ltm_watch *watch, const char *what, double done
 }
 
 void watch_message(const struct ltm_watch *watch, const char *format, ...) {
-    char line[512];
+    char line[2048];
     if (!watch || !watch->message) return;
     va_list arguments;
     va_start(arguments, format);

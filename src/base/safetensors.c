@@ -103,8 +103,7 @@ static ltm_status read_tensor(struct safetensors_tensor *tensor, const char *nam
         return fail(error, LTM_UNSUPPORTED, "%s: tensor \"%.100s\" has the unknown dtype \"%.20s\"", file->path, name,
                     type);
     tensor->type = dtype->type;
-    ltm_status status = read_shape(tensor, json_object_get(entry, "shape"), file, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(read_shape(tensor, json_object_get(entry, "shape"), file, error));
     const json_t *from = json_array_get(offsets, 0);
     const json_t *to = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
@@ -322,10 +321,9 @@ static ltm_status write_header(struct file_draft *draft, const char *text, struc
     size_t length = strlen(text);
     size_t padding = (64 - (8 + length) % 64) % 64;
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)(length + padding) >> (8 * i));
-    ltm_status status = file_write(draft, prefix, sizeof prefix, error);
-    if (status == LTM_OK) status = file_write(draft, text, length, error);
-    if (status == LTM_OK) status = file_write(draft, spaces, padding, error);
-    return status;
+    PASS_UP(file_write(draft, prefix, sizeof prefix, error));
+    PASS_UP(file_write(draft, text, length, error));
+    return file_write(draft, spaces, padding, error);
 }
 
 static ltm_status build_header(char **text, const char *path, const struct safetensors_tensor *tensors, size_t count,

@@ -4,15 +4,14 @@
 
 #include <jansson.h>
 
-#include "arguments.h"
 #include "commands.h"
 #include "eval_print.h"
-#include "json_output.h"
 #include "ltm/eval.h"
 #include "ltm/processes.h"
 #include "options.h"
 #include "setting_grid.h"
 #include "terminal.h"
+#include "text_io.h"
 
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"

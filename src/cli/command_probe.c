@@ -5,12 +5,11 @@
 
 #include <jansson.h>
 
-#include "arguments.h"
 #include "commands.h"
-#include "json_output.h"
 #include "ltm/probe.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_io.h"
 
 static const char usage[] =
     "usage: ltm probe CHECKPOINT TASK [option …] [section.key=value …]\n"

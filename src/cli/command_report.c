@@ -7,10 +7,10 @@
 #include <jansson.h>
 
 #include "commands.h"
-#include "json_output.h"
 #include "ltm/report.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_io.h"
 
 static const char usage[] =
     "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--json]\n"

@@ -3,21 +3,19 @@
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
-#include "arguments.h"
 #include "commands.h"
-#include "json_output.h"
+#include "ltm/printable.h"
 #include "ltm/processes.h"
 #include "ltm/sweep.h"
 #include "options.h"
 #include "signals.h"
-#include "sweep_display.h"
 #include "terminal.h"
+#include "text_io.h"
 
 static const char usage[] =
     "usage: ltm sweep STUDY.ini [section.key=value …] [--shard I/N] [--jobs N] [--dry-run] [--json]\n"
@@ -55,6 +53,90 @@ static const char usage[] =
     "  eval.iwae = 16\n"
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
     "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
+
+struct sweep_display {
+    bool terminal;
+    int drawn;    /* lines that stand there */
+    double shown; /* when; 0 = not yet */
+};
+
+enum { LINE = 512, NAME_WIDTH = 44 };
+
+/* Take the lines away, before other output follows. */
+static void sweep_display_end(struct sweep_display *display) {
+    if (display->drawn) fprintf(stderr, "\x1b[%dA\r\x1b[J", display->drawn);
+    display->drawn = 0;
+    fflush(stderr);
+}
+
+static void sweep_display_message(void *user, const char *line) {
+    struct sweep_display *display = user;
+    sweep_display_end(display);
+    cli_print_line(stderr, "%s", line);
+    display->shown = display->terminal ? 0 : display->shown; /* draw again at once */
+}
+
+static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
+    char rate[32];
+    char number[3][CLI_NUMBER];
+    char bound[CLI_NUMBER + 8] = "";
+    if (r->scoring) {
+        snprintf(line, LINE, "  %-*s taking its scores", NAME_WIDTH, r->name);
+        return;
+    }
+    if (r->step == 0) {
+        snprintf(line, LINE, "  %-*s beginning", NAME_WIDTH, r->name);
+        return;
+    }
+    if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, r->bound));
+    cli_quantity(rate, sizeof rate, r->tokens_per_second);
+    snprintf(line, LINE, "  %-*s %3d%%  recon %s  KL %s%s  %s tokens/s", NAME_WIDTH, r->name,
+             r->steps > 0 ? (int)fmax(0, fmin(100, 100.0 * (double)r->step / (double)r->steps)) : 0,
+             cli_fixed(number[1], 3, r->recon), cli_fixed(number[2], 3, r->kl), bound, rate);
+}
+
+static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
+    char left[64] = "";
+    char time[32];
+    char failed[48] = "";
+    char elsewhere[64] = "";
+    const int share = p->flops > 0 ? (int)(100 * fmin(p->flops_done / p->flops, 1)) : 100;
+    if (isfinite(p->seconds_left) && !p->stopping) {
+        cli_duration(time, sizeof time, p->seconds_left);
+        snprintf(left, sizeof left, ", about %s left", time);
+    }
+    if (p->failed) snprintf(failed, sizeof failed, ", %zu failed", p->failed);
+    if (p->elsewhere) snprintf(elsewhere, sizeof elsewhere, ", %zu run by another process", p->elsewhere);
+    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cells done%s%s%s", p->stopping ? "stopping" : "sweep", share,
+             p->done, p->cells, failed, elsewhere, p->stopping ? ", waiting for checkpoints" : left);
+}
+
+static void put_line(struct sweep_display *display, const char *line) {
+    char shown[LINE];
+    ltm_printable(shown, sizeof shown, line);
+    if (display->terminal) cli_cut_to_width(shown, cli_columns() - 1);
+    fprintf(stderr, "%s\n", shown);
+    if (display->terminal) display->drawn++;
+}
+
+/* For struct ltm_sweep_hooks; `user` is the display. */
+static void sweep_display_progress(void *user, const struct ltm_sweep_progress *progress) {
+    struct sweep_display *display = user;
+    const double time = cli_seconds();
+    const double every = display->terminal ? 0.2 : 30;
+    char line[LINE];
+    if (display->shown == 0 && !display->terminal) display->shown = time; /* short work makes no lines */
+    if (time - display->shown < every) return;
+    display->shown = time;
+    sweep_display_end(display);
+    for (size_t i = 0; i < progress->running_count; i++) {
+        format_cell(line, &progress->running[i]);
+        put_line(display, line);
+    }
+    format_whole(line, progress);
+    put_line(display, line);
+    fflush(stderr);
+}
 
 struct arguments {
     const char *study, *cell;
@@ -207,7 +289,7 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     struct ltm_study_estimate estimate;
     struct ltm_sweep_result result;
     char snapshot[LTM_PATH_MAX + 16];
-    struct sweep_display display = sweep_display_new();
+    struct sweep_display display = {.terminal = cli_on_terminal()};
     const struct ltm_sweep_hooks hooks = {.watch = {.user = &display, .message = sweep_display_message},
                                           .user = &display,
                                           .on_progress = sweep_display_progress,

@@ -7,10 +7,8 @@
 
 #include <jansson.h>
 
-#include "arguments.h"
 #include "base/numbers.h"
 #include "commands.h"
-#include "json_output.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "ltm/processes.h"

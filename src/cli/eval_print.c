@@ -197,17 +197,11 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "continuation", &r->continuation);
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);
     eval_add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
-    json_object_set_new(json, "sequences", json_integer(r->sequences));
-    json_object_set_new(json, "tokens", json_integer(r->tokens));
-    json_object_set_new(json, "bytes", json_integer(r->bytes));
-    json_object_set_new(json, "diverged", json_integer(r->diverged));
-    json_object_set_new(json, "first_part", json_integer(r->first_part));
-    json_object_set_new(json, "samples", json_integer(r->samples));
-    json_object_set_new(json, "iwae_samples", json_integer(r->iwae_samples));
-    json_object_set_new(json, "prior_samples", json_integer(r->prior_samples));
-    json_object_set_new(json, "fast_method", json_string(method));
-    json_object_set_new(json, "fast_steps", json_integer(r->fast_steps));
-    json_object_set_new(json, "fast_lr", json_real(r->fast_lr));
-    json_object_set_new(json, "seconds", json_real(r->seconds));
+    json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:i, s:f, s:f}", "sequences",
+                                           (json_int_t)r->sequences, "tokens", (json_int_t)r->tokens, "bytes",
+                                           (json_int_t)r->bytes, "diverged", (json_int_t)r->diverged, "first_part",
+                                           r->first_part, "samples", r->samples, "iwae_samples", r->iwae_samples,
+                                           "prior_samples", r->prior_samples, "fast_method", method, "fast_steps",
+                                           r->fast_steps, "fast_lr", r->fast_lr, "seconds", r->seconds));
     return json;
 }

@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ltm/config.h"
+#include "ltm/model.h"
+
 enum { OPTION_THREADS_MOST = 4096 };
 
 /* One of the pointers says what the option takes, and where it goes. */
@@ -55,5 +58,28 @@ int options_read_all(const struct command_line *line, int argc, char **argv, str
 int option_number(const char *command, const char *name, const char *text, double least, double most, int64_t *value);
 int option_real(const char *command, const char *name, const char *text, double least, double most, double *value);
 int option_seed(const char *command, const char *text, uint64_t *value);
+
+/* ---- Settings, and help on what keys there are ---- */
+
+/* Whether an argument is a setting, `name=value`, a name being letters, digits, dots, dashes and underscores; a path is not. */
+bool argument_is_setting(const char *argument);
+
+/* Move the paths among the arguments to the front, each kind in its order, and return how many they are. */
+int arguments_paths_first(char **arguments, int count);
+
+/* Set every setting, in order. LTM_INVALID as ltm_config_override. */
+ltm_status arguments_override(struct ltm_config *config, char **settings, int count, struct ltm_error *error);
+
+/* The same, then the whole configuration checked and resolved. */
+ltm_status arguments_configure(struct ltm_config *config, char **settings, int count, struct ltm_error *error);
+
+/* What the checkpoint was trained with, but for what belonged to that machine or that call; what was auto is so again. */
+struct ltm_config arguments_checkpoint_config(const struct ltm_model *model);
+
+/* Whether a key, or a setting of one, begins with one of the `prefixes` (a NULL at their end). */
+bool arguments_key_wanted(const char *name, const char *const *prefixes);
+
+/* Print the keys that do. */
+void arguments_print_keys(const char *const *prefixes);
 
 #endif

@@ -115,7 +115,7 @@ void cli_quantity(char *text, size_t size, double value) {
     snprintf(text, size, "%.*f%s", digits, value, suffixes[step]);
 }
 
-static double now(void) {
+double cli_seconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
@@ -197,7 +197,7 @@ static void format_progress(const struct cli_bar *bar, const struct ltm_progress
 
 void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) {
     if (quiet) return;
-    double time = now();
+    double time = cli_seconds();
     bool fresh = strncmp(bar->what, progress->what, sizeof bar->what - 1) != 0 || progress->done < bar->last_done;
     if (fresh) {
         snprintf(bar->what, sizeof bar->what, "%s", progress->what);
@@ -239,9 +239,12 @@ static void watch_progress(void *user, const struct ltm_progress *progress) { cl
 
 static void watch_message(void *user, const char *line) { cli_bar_line(user, "%s", line); }
 
-struct ltm_watch cli_watch(struct cli_bar *bar) {
+bool cli_on_terminal(void) {
     const char *term = getenv("TERM");
-    *bar = (struct cli_bar){.draw_every = 0.1, .lines_every = 10};
-    bar->terminal = isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+struct ltm_watch cli_watch(struct cli_bar *bar) {
+    *bar = (struct cli_bar){.terminal = cli_on_terminal(), .draw_every = 0.1, .lines_every = 10};
     return (struct ltm_watch){.user = bar, .progress = watch_progress, .message = watch_message};
 }

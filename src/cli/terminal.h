@@ -61,8 +61,11 @@ void cli_bar_line(struct cli_bar *bar, const char *format, ...) __attribute__((f
 /* Take the bar away, before other output follows. */
 void cli_bar_end(struct cli_bar *bar);
 
-/* Columns of the terminal that stderr is; 80 where it does not say. */
+/* Whether stderr is a terminal, and not a dumb one; its columns, 80 where it does not say. */
+bool cli_on_terminal(void);
 int cli_columns(void);
+
+double cli_seconds(void); /* of a clock that is never set back */
 
 /* End `text` before it passes `width` columns, never within a UTF-8 character (all of ours are one wide). */
 void cli_cut_to_width(char *text, int width);

@@ -66,8 +66,7 @@ ltm_status ltm_config_get(const struct ltm_config *config, const char *name, cha
                           struct ltm_error *error) {
     char text[LTM_PATH_MAX];
     const struct config_key *key;
-    ltm_status status = find_key(&key, name, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(find_key(&key, name, error));
     config_key_print(config, key, text);
     if (strlen(text) >= size)
         return fail(error, LTM_INVALID, "the value of %s needs %zu bytes, not %zu", name, strlen(text) + 1, size);
@@ -95,12 +94,9 @@ ltm_status ltm_config_write(const struct ltm_config *config, const char *path, s
     size_t length = 0;
     const struct config_key *keys = config_key_table(&count);
     const char *section = "";
-    for (size_t i = 0; i < count; i++) {
-        ltm_status status = config_key_check(config, &keys[i], error); /* or it could not be read again */
-        if (status != LTM_OK) return status;
-    }
-    ltm_status status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
+    for (size_t i = 0; i < count; i++)
+        PASS_UP(config_key_check(config, &keys[i], error)); /* or it could not be read again */
+    PASS_UP(file_create(&draft, path, error));
     for (size_t i = 0; i < count; i++) {
         char text[LTM_PATH_MAX];
         const char *name = keys[i].name;

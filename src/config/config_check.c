@@ -78,9 +78,8 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->ema >= 1)
         return fail(error, LTM_INVALID,
                     "slow.ema = 1 would never take a weight in; use a number below 1, such as 0.99");
-    ltm_status status = optimiser_check(c, error);
-    if (status == LTM_OK) status = objective_check(c, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(optimiser_check(c, error));
+    PASS_UP(objective_check(c, error));
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
                     s->samples);
@@ -127,20 +126,18 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     const struct ltm_model_config *m = &config->model;
     size_t count;
     const struct config_key *keys = config_key_table(&count);
-    ltm_status status = LTM_OK;
-    for (size_t i = 0; i < count; i++) TRY(config_key_check(config, &keys[i], error));
-    TRY(check_heads(m, error));
-    TRY(check_latents(m, error));
-    TRY(check_slow(config, error));
-    TRY(check_parts(config, error));
-    TRY(check_fast(config, error));
+    for (size_t i = 0; i < count; i++) PASS_UP(config_key_check(config, &keys[i], error));
+    PASS_UP(check_heads(m, error));
+    PASS_UP(check_latents(m, error));
+    PASS_UP(check_slow(config, error));
+    PASS_UP(check_parts(config, error));
+    PASS_UP(check_fast(config, error));
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
     if (strcmp(config->eval.split, "heldout") != 0 && strcmp(config->eval.split, "train") != 0)
         return fail(error, LTM_INVALID, "eval.split = \"%s\" is not known; use heldout or train", config->eval.split);
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 void ltm_config_resolve(struct ltm_config *config) {

@@ -104,15 +104,9 @@ ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm
     ltm_status status;
     TRY(file_read_text(&text, &bytes, path, INI_LARGEST, error));
     ini = calloc(1, sizeof *ini);
-    if (!ini) {
-        status = fail_memory(error, sizeof *ini, path);
-        goto cleanup;
-    }
+    if (!ini) TRY(fail_memory(error, sizeof *ini, path));
     *ini = (struct ini_reading){.take = take, .user = user, .path = path, .next = text, .error = error};
-    if (strlen(text) != bytes) {
-        status = fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path);
-        goto cleanup;
-    }
+    if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path));
     int bad = ini_parse_stream(next_line, ini, take_value, ini);
     if (ini->status == LTM_OK && bad) {
         ini->line = bad;

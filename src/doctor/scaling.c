@@ -64,8 +64,7 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
     const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     struct plan plan;
-    ltm_status status = plan_create(&plan, &c->model, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(plan_create(&plan, &c->model, error));
     const double P = (double)plan.table.size;
     const double states = states_of(c, (double)c->model.vocab * c->model.dim / P);
     const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
@@ -81,8 +80,7 @@ ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_s
     struct ltm_config c = *config;
     struct ltm_scaling alone;
     *scaling = (struct ltm_scaling){0};
-    ltm_status status = ltm_config_check(&c, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_config_check(&c, error));
     ltm_config_resolve(&c);
     if (c.model.vocab == LTM_AUTO)
         return fail(error, LTM_INVALID, "model.vocab = auto is not known before there is a tokenizer; set a number");

@@ -30,14 +30,11 @@ static bool put(void *user, const struct ltm_sample *sample) {
 /* Process r's samples to process 0; a negative number ends them. */
 static ltm_status send(const struct shelf *shelf, struct ltm_error *error) {
     const struct ltm_sample end = {.number = -1};
-    ltm_status status = LTM_OK;
     for (int64_t i = 0; i < shelf->count; i++) {
-        TRY(processes_send(0, &shelf->samples[i], sizeof *shelf->samples, error));
-        TRY(processes_send(0, shelf->samples[i].text, shelf->samples[i].bytes + 1, error));
+        PASS_UP(processes_send(0, &shelf->samples[i], sizeof *shelf->samples, error));
+        PASS_UP(processes_send(0, shelf->samples[i].text, shelf->samples[i].bytes + 1, error));
     }
-    TRY(processes_send(0, &end, sizeof end, error));
-cleanup:
-    return status;
+    return processes_send(0, &end, sizeof end, error);
 }
 
 /* All of another process's samples to the hook, while *more says that it wants them. */

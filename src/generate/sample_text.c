@@ -10,8 +10,7 @@ ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokeniz
     char *piece = NULL;
     size_t bytes = 0;
     if (token >= ltm_tokenizer_vocab(tokenizer)) return LTM_OK;
-    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &piece, &bytes, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_tokenizer_decode(tokenizer, &token, 1, &piece, &bytes, error));
     const size_t needed = text->bytes + bytes + 1;
     if (needed > text->room) {
         char *grown = realloc(text->text, 2 * needed);

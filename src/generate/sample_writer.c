@@ -14,18 +14,16 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     const struct ltm_generate_options *o = shared->options;
     const struct decoder *decoder = shared->model->decoder;
     const int longest = shared->longest;
-    ltm_status status = LTM_OK;
     *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1};
-    TRY(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
-    TRY(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
-    TRY(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
-    TRY(decoder_stream_create(&writer->stream, weights, slots, threads, error));
-    TRY(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
-    TRY(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
-    if (longest) TRY(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
+    PASS_UP(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
+    PASS_UP(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
+    PASS_UP(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
+    PASS_UP(decoder_stream_create(&writer->stream, weights, slots, threads, error));
+    PASS_UP(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
+    PASS_UP(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
+    if (longest) PASS_UP(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
     for (int i = 0; i < slots; i++) writer->order[i] = i;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 void sample_writer_free(struct sample_writer *writer) {
@@ -70,8 +68,7 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
     const uint32_t sequence = (uint32_t)number;
     const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
     struct sample_slot *s = &w->slot[slot];
-    ltm_status status = fit(w, prompt, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(fit(w, prompt, error));
     fast_loop_draw(&w->loop, &noise, 1, 0);
     posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
     if (p->count) {

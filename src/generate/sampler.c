@@ -19,10 +19,9 @@ struct sampler_bucket {
 ltm_status sampler_create(struct sampler *sampler, int vocab, double temperature, int top_k, double top_p,
                           struct ltm_error *error) {
     *sampler = (struct sampler){.vocab = vocab, .top_k = top_k, .temperature = temperature, .top_p = top_p};
-    ltm_status status = NEW_ARRAY(sampler->buckets, BUCKETS, "sampling", error);
-    if (status == LTM_OK) status = NEW_ARRAY(sampler->p, (size_t)vocab, "sampling", error);
-    if (status == LTM_OK) status = NEW_ARRAY(sampler->border, (size_t)vocab, "sampling", error);
-    return status;
+    PASS_UP(NEW_ARRAY(sampler->buckets, BUCKETS, "sampling", error));
+    PASS_UP(NEW_ARRAY(sampler->p, (size_t)vocab, "sampling", error));
+    return NEW_ARRAY(sampler->border, (size_t)vocab, "sampling", error);
 }
 
 void sampler_free(struct sampler *sampler) {

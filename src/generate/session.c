@@ -118,8 +118,7 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     size_t n = 0;
     size_t from = 0;
     *slid = 0;
-    ltm_status status = ltm_tokenizer_encode(s->model->tokenizer, text, strlen(text), &ids, &n, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_tokenizer_encode(s->model->tokenizer, text, strlen(text), &ids, &n, error));
     const bool slides = (size_t)s->count + n > (size_t)T;
     if (slides) { /* half of the sequence stays free for what comes */
         const int most = T / 2 > 0 ? T / 2 : 1;
@@ -189,8 +188,7 @@ static ltm_status check_latents(const struct ltm_session *s, struct ltm_error *e
 }
 
 ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
-    ltm_status status = check_latents(s, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(check_latents(s, error));
     if (s->count == 0) return fail(error, LTM_INVALID, "nothing has been said yet that z could be fitted on");
     const uint32_t number = s->fits++;
     const struct noise_source noise = {{.seed = s->options.seed, .purpose = RANDOM_SCORE_FIT}, &number};

@@ -37,22 +37,20 @@ static bool next_word(const struct ltm_text *text, size_t *at, uint64_t *hash) {
 }
 
 static ltm_status split(struct words *words, const struct ltm_text *texts, size_t count, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     uint64_t hash;
     words->texts = count;
     for (size_t i = 0; i < count; i++)
         for (size_t at = 0; next_word(&texts[i], &at, &hash);) words->count++;
-    TRY(NEW_ARRAY(words->hash, words->count, "words", error));
-    TRY(NEW_ARRAY(words->scratch, words->count, "words", error));
-    TRY(NEW_ARRAY(words->first, count + 1, "words", error));
+    PASS_UP(NEW_ARRAY(words->hash, words->count, "words", error));
+    PASS_UP(NEW_ARRAY(words->scratch, words->count, "words", error));
+    PASS_UP(NEW_ARRAY(words->first, count + 1, "words", error));
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         words->first[i] = used;
         for (size_t at = 0; next_word(&texts[i], &at, &hash);) words->hash[used++] = hash;
     }
     words->first[count] = used;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* The n-grams of one text into `to`; how many. */

@@ -106,17 +106,16 @@ static ltm_status load_config(struct ltm_config *config, const char *path, struc
 
 static ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
     struct ltm_config config;
-    ltm_status status = load_config(&config, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(load_config(&config, path, error));
     put_config(out, &config);
     put_steps(out, &config);
     ltm_config_resolve(&config);
-    if ((status = vocabulary_find(&config, error)) != LTM_OK) return status;
+    PASS_UP(vocabulary_find(&config, error));
     if (config.model.vocab == LTM_AUTO) {
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
     }
-    if ((status = put_model(out, &config.model, error)) != LTM_OK) return status;
+    PASS_UP(put_model(out, &config.model, error));
     json_object_set_new(out, "training_flops",
                         json_real(ltm_training_flops(&config) * (double)trainer_steps(&config) * config.slow.batch *
                                   config.model.sequence));
@@ -211,10 +210,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         TRY(path_join(folder, sizeof folder, checkpoints, names[i], error));
         const bool whole =
             checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
-        if (wrong.code == LTM_MEMORY) {
-            status = fail_with(error, &wrong);
-            goto cleanup;
-        }
+        if (wrong.code == LTM_MEMORY) TRY(fail_with(error, &wrong));
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");
@@ -243,8 +239,7 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
     json_t *heldout = NULL;
     ltm_status status = path_join(path, sizeof path, run, "log.jsonl", error);
     if (status != LTM_OK || !file_exists(path)) return status;
-    status = file_map(&map, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(file_map(&map, path, error));
     const char *text = map.data ? (const char *)map.data : "";
     const char *end = text + map.size;
     for (const char *next; text < end; text = next + 1) {
@@ -270,17 +265,14 @@ static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error)
 static ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error *error) {
     struct ltm_config config;
     char path[LTM_PATH_MAX];
-    ltm_status status = LTM_OK;
-    TRY(path_join(path, sizeof path, folder, "config.ini", error));
-    TRY(load_config(&config, path, error));
+    PASS_UP(path_join(path, sizeof path, folder, "config.ini", error));
+    PASS_UP(load_config(&config, path, error));
     put_config(out, &config);
     put_steps(out, &config);
-    TRY(vocabulary_find(&config, error));
-    if (config.model.vocab != LTM_AUTO) TRY(put_model(out, &config.model, error));
-    TRY(put_checkpoints(out, folder, error));
-    TRY(put_log(out, folder, error));
-cleanup:
-    return status;
+    PASS_UP(vocabulary_find(&config, error));
+    if (config.model.vocab != LTM_AUTO) PASS_UP(put_model(out, &config.model, error));
+    PASS_UP(put_checkpoints(out, folder, error));
+    return put_log(out, folder, error);
 }
 
 /* ---- What a path is ---- */
@@ -338,8 +330,7 @@ static const struct kind *kind_of_folder(const char *path) {
 /* By the name's end; shards and safetensors also by how they begin. */
 static ltm_status kind_of_file(const struct kind **kind, const char *path, struct ltm_error *error) {
     struct file_map map;
-    ltm_status status = file_map(&map, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(file_map(&map, path, error));
     int32_t magic = 0;
     if (map.size >= sizeof magic) memcpy(&magic, map.data, sizeof magic);
     const bool begins_like_safetensors = map.size > 9 && map.data[8] == '{' && map.data[7] == 0;
@@ -361,19 +352,15 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
         kind = kind_of_folder(path);
     else
         TRY(kind_of_file(&kind, path, error));
-    if (!kind && holds_checkpoints(path)) {
-        status = fail(error, LTM_INVALID,
-                      "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path,
-                      path, path);
-        goto cleanup;
-    }
-    if (!kind) {
-        status = fail(error, LTM_INVALID,
-                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
-                      "safetensors file",
-                      path);
-        goto cleanup;
-    }
+    if (!kind && holds_checkpoints(path))
+        TRY(fail(error, LTM_INVALID,
+                 "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path, path,
+                 path));
+    if (!kind)
+        TRY(fail(error, LTM_INVALID,
+                 "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
+                 "safetensors file",
+                 path));
     json_object_set_new(out, "kind", json_string(kind->name));
     json_object_set_new(out, "path", json_string(path));
     TRY(kind->inspect(out, path, error));

@@ -22,9 +22,8 @@ ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *
     char *text = NULL;
     size_t bytes;
     *json = NULL;
-    ltm_status status = file_read_text(&text, &bytes, path, JSON_MOST, error);
-    if (status != LTM_OK) return status;
-    status = json_read(json, text, bytes, JSON_REJECT_DUPLICATES, error);
+    PASS_UP(file_read_text(&text, &bytes, path, JSON_MOST, error));
+    ltm_status status = json_read(json, text, bytes, JSON_REJECT_DUPLICATES, error);
     free(text);
     return status == LTM_CORRUPT ? fail_within(error, status, "%s is damaged", path) : status;
 }
@@ -48,8 +47,7 @@ static ltm_status count_documents(json_t *out, const struct token_stream *stream
     const int64_t tokens = token_stream_count(stream);
     int64_t documents = 0;
     int32_t *chunk;
-    ltm_status status = NEW_ARRAY(chunk, COUNTED_AT_ONCE, "tokens", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(chunk, COUNTED_AT_ONCE, "tokens", error));
     for (int64_t from = 0; from < tokens; from += COUNTED_AT_ONCE) {
         const size_t count = (size_t)(tokens - from < COUNTED_AT_ONCE ? tokens - from : COUNTED_AT_ONCE);
         token_stream_read(stream, from, count, chunk);
@@ -105,9 +103,8 @@ static ltm_status verify_shards(const json_t *split, const char *folder, struct 
         char hex[17];
         if (!name || !expected || strchr(name, '/'))
             return fail(error, LTM_CORRUPT, "%s/corpus.json is damaged: a shard lacks its name or checksum", folder);
-        ltm_status status = path_join(path, sizeof path, folder, name, error);
-        if (status == LTM_OK) status = checksum_file(hex, path, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(path_join(path, sizeof path, folder, name, error));
+        PASS_UP(checksum_file(hex, path, error));
         if (strcmp(hex, expected) != 0)
             return fail(error, LTM_CORRUPT, "%s is damaged: its checksum is %s, not %s; build the corpus again", path,
                         hex, expected);
@@ -143,13 +140,11 @@ cleanup:
 ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *error) {
     static const char *const splits[] = {"train", "heldout"};
     char path[LTM_PATH_MAX];
-    ltm_status status = path_join(path, sizeof path, folder, "corpus.json", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(path, sizeof path, folder, "corpus.json", error));
     if (file_exists(path)) return inspect_our_corpus(out, folder, error);
     for (int i = 0; i < 2; i++) {
         struct token_stream *stream;
-        status = token_stream_open(&stream, folder, splits[i], error);
-        if (status != LTM_OK) return status;
+        PASS_UP(token_stream_open(&stream, folder, splits[i], error));
         json_object_set_new(out, splits[i], json_pack("{s:I}", "tokens", (json_int_t)token_stream_count(stream)));
         token_stream_close(stream);
     }
@@ -160,8 +155,7 @@ ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *err
 
 ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *error) {
     struct ltm_tokenizer *tokenizer;
-    ltm_status status = ltm_tokenizer_open(&tokenizer, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_tokenizer_open(&tokenizer, path, error));
     put_integer(out, "vocab", ltm_tokenizer_vocab(tokenizer));
     put_integer(out, "end", ltm_tokenizer_end(tokenizer));
     json_object_set_new(out, "digest", json_string(ltm_tokenizer_digest(tokenizer)));
@@ -175,8 +169,7 @@ static void put_metadata(void *user, const char *key, const char *value) {
 
 ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *error) {
     struct safetensors *file;
-    ltm_status status = safetensors_open(&file, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(safetensors_open(&file, path, error));
     json_t *tensors = json_array();
     json_t *metadata = json_object();
     int64_t numbers = 0;

@@ -59,8 +59,7 @@ static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *err
             continue;
         }
         do {
-            ltm_status status = next_field(&p, &csv->field[fields++], error);
-            if (status != LTM_OK) return status;
+            PASS_UP(next_field(&p, &csv->field[fields++], error));
             in_row++;
         } while (!p.last && *p.at);
         if (!p.last) { /* the file ends with a comma: an empty field follows it */

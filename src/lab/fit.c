@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/random.h"
 
 enum { FOLDS_ALL = 40, FOLDS_FEW = 10 }; /* cells up to which each is held out alone; folds of more */
@@ -150,8 +151,7 @@ static ltm_status fit_all(struct ltm_fit *fit, struct candidate *c, int count, c
         TRY(NEW_ARRAY(c[i].heldout, fit->rows.count, "held-out errors", error));
         TRY(fit_candidate(fit, &c[i], i ? &c[0].minima : NULL, fold, error));
         describe(fit, &c[i], &fit->info.candidate[i]);
-        if (watch && watch->progress)
-            watch->progress(watch->user, &(struct ltm_progress){.what = "trying forms", .done = i + 1, .total = count});
+        watch_progress(watch, "trying forms", i + 1, count);
     }
     fit->info.candidates = count;
     fit->info.chosen = choose(fit, c, count);
@@ -210,9 +210,7 @@ static ltm_status bootstrap(struct ltm_fit *fit, const struct fit_minima *minima
 #pragma omp critical(fit_failed)
             status = fail_with(error, &mine);
         }
-        if (watch && watch->progress)
-            watch->progress(watch->user,
-                            &(struct ltm_progress){.what = "resampling", .done = last, .total = options->resamples});
+        watch_progress(watch, "resampling", last, options->resamples);
     }
     fit->info.resamples = options->resamples;
     return status;
@@ -253,8 +251,7 @@ static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
     double plain[LTM_FIT_PARAMETERS];
     double value[LTM_FIT_PARAMETERS];
     double *values = NULL;
-    ltm_status status = NEW_ARRAY(values, count * LTM_FIT_PARAMETERS, "intervals", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(values, count * LTM_FIT_PARAMETERS, "intervals", error));
     plain_parameters(fit, fit->at, value);
     for (size_t i = 0; i < count; i++) {
         plain_parameters(fit, fit->sample[i], plain);

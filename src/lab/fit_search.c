@@ -76,8 +76,7 @@ static ltm_status make_starts(struct start **starts, size_t *count, const struct
     size_t combinations = 1;
     for (int i = 0; i < vary; i++) combinations *= (size_t)start_values(list[i], &values);
     *count = combinations * (size_t)(from ? from->count : 1);
-    ltm_status status = NEW_ARRAY(*starts, *count, "the starts of a fit", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(*starts, *count, "the starts of a fit", error));
     for (size_t s = 0; s < *count; s++) {
         struct start *start = &(*starts)[s];
         size_t rest = s % combinations;
@@ -146,8 +145,7 @@ ltm_status fit_improve(double at[LTM_FIT_PARAMETERS], const struct fit_objective
     for (int m = 0; m < from->count; m++) {
         struct start start = {.place = m};
         for (int p = 0; p < LTM_FIT_PARAMETERS; p++) start.at[p] = from->at[m][p];
-        ltm_status status = descend(&start, objective, LONG, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(descend(&start, objective, LONG, error));
         if (start.value >= lowest) continue;
         lowest = start.value;
         for (int p = 0; p < LTM_FIT_PARAMETERS; p++) at[p] = start.at[p];

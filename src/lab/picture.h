@@ -67,4 +67,8 @@ bool picture_takes(const struct picture *picture, const struct picture_point *po
 size_t picture_shown(const struct picture *picture);
 size_t picture_left_out(const struct picture *picture);
 
+/* An svg element, for a page: its ids begin with the picture's, its colours are classes of html_style. LTM_UNSUPPORTED
+ * where there is no gnuplot, LTM_EXTERNAL where it fails; the caller frees. */
+ltm_status picture_svg(const struct picture *picture, char **svg, struct ltm_error *error);
+
 #endif

@@ -1,6 +1,6 @@
 /* A picture through gnuplot. Its SVG comes back with colours that stand for classes, and is made fit for a page: classes in
  * place of colours, ids of its own, a title and a description; what gnuplot writes for nothing is left out. */
-#include "lab/picture_svg.h"
+#include "lab/picture.h"
 
 #include <ctype.h>
 #include <math.h>

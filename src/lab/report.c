@@ -5,8 +5,7 @@
 
 #include "base/files.h"
 #include "lab/gnuplot.h"
-#include "lab/report_run.h"
-#include "lab/report_study.h"
+#include "lab/report_page.h"
 
 void ltm_report_options_defaults(struct ltm_report_options *options) {
     *options = (struct ltm_report_options){0};
@@ -42,10 +41,8 @@ static ltm_status drop_old_pictures(const struct report *report, struct ltm_erro
         const char *end = strrchr(names[i], '.');
         if (!end || strcmp(end, ".svg") != 0) continue;
         TRY(path_join(path, sizeof path, report->pictures, names[i], error));
-        if (remove(path) != 0) {
-            status = fail(error, LTM_IO, "cannot remove %s, a picture of an earlier report: %s", path, strerror(errno));
-            goto cleanup;
-        }
+        if (remove(path) != 0)
+            TRY(fail(error, LTM_IO, "cannot remove %s, a picture of an earlier report: %s", path, strerror(errno)));
     }
 cleanup:
     folder_list_free(names, count);
@@ -67,12 +64,11 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
     if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is no folder; name a run's, or a study's", path);
     if (!result->study && !holds(path, "log.jsonl"))
         return fail(error, LTM_INVALID, "%s holds neither results.csv of a study nor log.jsonl of a run", path);
-    ltm_status status = name_output(&report, error);
-    if (status == LTM_OK) status = drop_old_pictures(&report, error);
-    if (status == LTM_OK) status = file_create(&draft, result->path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(name_output(&report, error));
+    PASS_UP(drop_old_pictures(&report, error));
+    PASS_UP(file_create(&draft, result->path, error));
     report.out = draft.stream;
-    status = result->study ? report_study(&report, error) : report_run(&report, error);
+    ltm_status status = result->study ? report_study(&report, error) : report_run(&report, error);
     if (status == LTM_OK) return file_commit(&draft, error);
     file_discard(&draft);
     return status;

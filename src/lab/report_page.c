@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 #include "lab/html.h"
-#include "lab/picture_svg.h"
 
 void report_heading(struct report *report, const char *id, const char *text) {
     fprintf(report->out, "<h2 id=\"%s\">", id);
@@ -40,12 +39,6 @@ void report_without_pictures(struct report *report) {
           "and run "
           "<code>ltm report</code> again. The tables are complete.</p>\n",
           report->out);
-}
-
-void report_progress(const struct report *report, const char *what, double done, double total) {
-    if (report->watch && report->watch->progress)
-        report->watch->progress(report->watch->user,
-                                &(struct ltm_progress){.what = what, .done = done, .total = total});
 }
 
 /* ---- A picture ---- */
@@ -90,17 +83,16 @@ static ltm_status write_svg(const struct report *report, const struct picture *p
     char path[LTM_PATH_MAX];
     const char *inside = strchr(svg, '>');
     snprintf(name, sizeof name, "%s.svg", picture->id);
-    ltm_status status = path_join(path, sizeof path, report->pictures, name, error);
-    if (status == LTM_OK) status = folder_create(report->pictures, error);
-    if (status == LTM_OK) status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(path, sizeof path, report->pictures, name, error));
+    PASS_UP(folder_create(report->pictures, error));
+    PASS_UP(file_create(&draft, path, error));
     fwrite(svg, 1, (size_t)(inside + 1 - svg), draft.stream);
     html_svg_style(draft.stream);
     fputs(inside + 1, draft.stream);
     return file_commit(&draft, error);
 }
 
-ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
+static ltm_status put_picture(struct report *report, const struct picture *picture, struct ltm_error *error) {
     char *svg = NULL;
     ltm_status status = picture_whole(picture, error);
     const size_t shown = picture_shown(picture);
@@ -127,5 +119,11 @@ ltm_status report_picture(struct report *report, const struct picture *picture, 
     put_points(report->out, picture);
     fputs("</figure>\n", report->out);
     free(svg);
+    return status;
+}
+
+ltm_status report_picture(struct report *report, struct picture *picture, struct ltm_error *error) {
+    ltm_status status = put_picture(report, picture, error);
+    picture_free(picture);
     return status;
 }

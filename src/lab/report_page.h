@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "base/progress.h"
 #include "lab/picture.h"
+#include "lab/run_curve.h"
 #include "ltm/report.h"
 
 struct report {
@@ -17,8 +19,8 @@ struct report {
 };
 
 /* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Nothing where there is nothing to
- * draw, the table alone where there is no gnuplot. */
-ltm_status report_picture(struct report *report, const struct picture *picture, struct ltm_error *error);
+ * draw, the table alone where there is no gnuplot. Then it is freed. */
+ltm_status report_picture(struct report *report, struct picture *picture, struct ltm_error *error);
 
 /* The page's beginning, named after the folder. */
 void report_begin(struct report *report, const char *kind);
@@ -33,6 +35,14 @@ void report_heading(struct report *report, const char *id, const char *text);
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-void report_progress(const struct report *report, const char *what, double done, double total);
+/* ---- The two kinds of page (report_run.c, report_study.c) ---- */
+
+ltm_status report_run(struct report *report, struct ltm_error *error);
+ltm_status report_study(struct report *report, struct ltm_error *error);
+
+/* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
+ * rates and speed too. */
+ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
+                         struct ltm_error *error);
 
 #endif

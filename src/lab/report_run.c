@@ -1,4 +1,4 @@
-#include "lab/report_run.h"
+#include "lab/report_page.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,9 +40,7 @@ static ltm_status loss_picture(struct report *report, const struct run_curve *c,
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "training loss");
     for (size_t i = 0; i < c->steps; i++) picture_point(s, c->step[i].tokens, c->step[i].loss, NAN);
     if (c->scores) add_heldout(&p, c);
-    ltm_status status = report_picture(report, &p, error);
-    picture_free(&p);
-    return status;
+    return report_picture(report, &p, error);
 }
 
 /* One quantity of the steps over tokens. */
@@ -65,9 +63,7 @@ static ltm_status step_picture(struct report *report, const struct run_curve *c,
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "%s", q->label);
     for (size_t i = 0; i < c->steps; i++)
         picture_point(s, c->step[i].tokens, q->scale * *(const double *)((const char *)&c->step[i] + q->offset), NAN);
-    ltm_status status = report_picture(report, &p, error);
-    picture_free(&p);
-    return status;
+    return report_picture(report, &p, error);
 }
 
 ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,

@@ -1,4 +1,4 @@
-#include "lab/report_study.h"
+#include "lab/report_page.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 #include "base/files.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
-#include "lab/report_run.h"
 #include "lab/study_columns.h"
 #include "lab/study_fit.h"
 #include "lab/study_pictures.h"
@@ -62,14 +61,13 @@ static ltm_status one_cell(struct report *report, const struct study_table *t, s
                            struct ltm_error *error) {
     struct run_curve c;
     char prefix[32];
-    ltm_status status = run_curve_read(&c, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(run_curve_read(&c, path, error));
     run_curve_thin(&c, CELL_POINTS);
     snprintf(prefix, sizeof prefix, "cell%zu-", row + 1);
     fputs("<details><summary>", report->out);
     html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name)));
     fputs("</summary>\n", report->out);
-    status = report_curves(report, &c, prefix, false, error);
+    ltm_status status = report_curves(report, &c, prefix, false, error);
     fputs("</details>\n", report->out);
     run_curve_free(&c);
     return status;
@@ -86,7 +84,7 @@ static ltm_status training(struct report *report, const struct study_table *t, s
     fprintf(report->out, "<h3>Each cell</h3>\n");
     for (size_t r = 0; status == LTM_OK && r < t->csv.rows && shown < CELLS_WITH_CURVES; r++) {
         if (!cell_log(path, report, t, r)) continue;
-        report_progress(report, "drawing cells", (double)shown++, (double)with);
+        watch_progress(report->watch, "drawing cells", (double)shown++, (double)with);
         status = one_cell(report, t, r, path, error);
     }
     if (with > shown)
@@ -170,8 +168,7 @@ static ltm_status take_scores(struct study_score scores[LTM_REPORT_SCORES], int 
     for (int i = 0; i < (asked ? asked : 2); i++) {
         const char *name = asked ? report->options->score[i] : usual[i];
         if (!asked && i > 0 && !study_table_has(t, name)) continue;
-        ltm_status status = study_score_take(&scores[*count], t, name, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(study_score_take(&scores[*count], t, name, error));
         ++*count;
     }
     return LTM_OK;

@@ -1,10 +1,86 @@
 #include "lab/study.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <omp.h>
+
 #include "base/files.h"
 #include "ltm/model.h"
+#include "math/bf16.h"
+#include "math/matmul.h"
+
+int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *options) {
+    const int cores = omp_get_num_procs() / s->threads;
+    if (options->jobs > 0) return options->jobs;
+    if (s->jobs != LTM_AUTO) return s->jobs;
+    return cores > 0 ? cores : 1;
+}
+
+/* Dealt to and fro in the order of work: 1 2 3 3 2 1 1 2 3 … */
+static bool in_shard(size_t rank, const struct ltm_sweep_options *o) {
+    if (o->shards <= 0) return true;
+    const size_t n = (size_t)o->shards;
+    const size_t place = rank % n;
+    return (rank / n % 2 ? n - 1 - place : place) == (size_t)o->shard - 1;
+}
+
+bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *options) {
+    return in_shard(cell->rank, options);
+}
+
+bool ltm_cell_in_shard(const struct ltm_cell *cell, const struct ltm_sweep_options *options) {
+    return in_shard(cell->rank, options);
+}
+
+double study_cell_work(const struct study_cell *cell) {
+    return cell->flops_per_token * (double)cell->tokens + cell->scoring_flops;
+}
+
+/* Operations a second of all jobs together, were they as fast as the cells that are done; 0 when none is. */
+static double finished_speed(const struct ltm_study *s, int jobs) {
+    double work = 0;
+    double seconds = 0;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const json_t *result = s->cells[i].result;
+        const double took = json_number_value(json_object_get(result, "training_seconds")) +
+                            json_number_value(json_object_get(result, "scoring_seconds"));
+        if (!result || !(took > 0)) continue;
+        work += study_cell_work(&s->cells[i]);
+        seconds += took;
+    }
+    return seconds > 0 ? jobs * work / seconds : 0;
+}
+
+static double machine_speed(const struct ltm_study *s, int threads) {
+    const bool in_bf16 = s->base.run.precision != LTM_PRECISION_FP32 && !bf16_missing();
+    if (matmul_start(NULL) != LTM_OK) return 0;
+    return in_bf16 ? bf16_peak(threads, 0.2) : matmul_peak(threads, 0.2);
+}
+
+void ltm_study_estimate(const struct ltm_study *s, const struct ltm_sweep_options *options,
+                        struct ltm_study_estimate *e) {
+    double longest = 0;
+    *e = (struct ltm_study_estimate){.jobs = study_jobs(s, options), .threads = s->threads};
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const struct study_cell *cell = &s->cells[i];
+        if (!study_in_shard(cell, options)) continue;
+        e->cells++;
+        e->done += cell->status == LTM_CELL_DONE;
+        if (cell->status == LTM_CELL_DONE) continue;
+        e->left++;
+        e->training_flops += cell->flops_per_token * (double)cell->tokens;
+        e->scoring_flops += cell->scoring_flops;
+        longest = fmax(longest, study_cell_work(cell));
+    }
+    double speed = finished_speed(s, e->jobs);
+    e->from_finished = speed > 0;
+    if (!e->from_finished && e->left) speed = machine_speed(s, e->jobs * e->threads) / 3;
+    /* No sooner than its largest cell, which one job does alone. */
+    const double work = fmax(e->training_flops + e->scoring_flops, longest * e->jobs);
+    e->seconds = e->left == 0 ? 0 : speed > 0 ? work / speed : NAN;
+}
 
 ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error) {
     if (!*value || strlen(value) >= LTM_PATH_MAX - 300)

@@ -74,4 +74,12 @@ ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *
 ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
                            struct ltm_error *error);
 
+/* ---- What a study costs, and how its work is divided ---- */
+
+int study_jobs(const struct ltm_study *study, const struct ltm_sweep_options *options);
+bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *options);
+
+/* Floating-point operations of a cell, scores included. */
+double study_cell_work(const struct study_cell *cell);
+
 #endif

@@ -37,9 +37,8 @@ static ltm_status fail_no_cell(const struct ltm_study *s, const char *name, stru
 /* The claim goes with the open file: with this process, however it ends. */
 static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *busy, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    ltm_status status = folder_create(cell->config.run.dir, error);
-    if (status == LTM_OK) status = study_cell_path(path, cell, ".claim", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(folder_create(cell->config.run.dir, error));
+    PASS_UP(study_cell_path(path, cell, ".claim", error));
     *claim = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*claim < 0) return fail(error, LTM_IO, "cannot write %.900s: %s", path, strerror(errno));
     if (flock(*claim, LOCK_EX | LOCK_NB) == 0) return LTM_OK;

@@ -1,5 +1,5 @@
-#include "lab/study_cells.h"
-
+/* A study opened: what its file says, its cells (all combinations of its axes, budgets and seeds, each run once), and how they
+ * stand. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "config/config_keys.h"
-#include "lab/study_estimate.h"
+#include "lab/study_file.h"
+#include "lab/study_folder.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "text/corpus_info.h"
@@ -34,8 +35,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
                     cell->blank[a] = cell->blank[a] || k == 0;
                     continue;
                 }
-                ltm_status status = ltm_config_set(&cell->config, axis->keys[k], part, error);
-                if (status != LTM_OK) return status;
+                PASS_UP(ltm_config_set(&cell->config, axis->keys[k], part, error));
             }
         }
     }
@@ -62,10 +62,9 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
     snprintf(data->corpus, sizeof data->corpus, "%s", c->data.corpus);
     snprintf(data->tokenizer, sizeof data->tokenizer, "%s", c->data.tokenizer);
     probe.model.vocab = LTM_AUTO;
-    ltm_status status = vocabulary_find(&probe, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(vocabulary_find(&probe, error));
     data->vocab = probe.model.vocab;
-    status = corpus_info_find(&info, &there, c->data.corpus, error);
+    ltm_status status = corpus_info_find(&info, &there, c->data.corpus, error);
     if (status == LTM_OK && there) data->heldout_tokens = info.heldout.tokens;
     data->known = status == LTM_OK;
     return status;
@@ -151,8 +150,7 @@ static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, 
     for (int a = 0; a < s->axis_count && used < CELL_NAME; a++) {
         char value[LTM_PATH_MAX];
         if (cell->blank[a]) continue;
-        ltm_status status = ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error));
         if (!first_tells(&s->axes[a], value))
             snprintf(value, sizeof value, "%s", s->axes[a].values.values[cell->value[a]]);
         used += (size_t)snprintf(name + used, sizeof name - used, "%s%.200s-", short_key(s, s->axes[a].keys[0]), value);
@@ -185,14 +183,13 @@ static ltm_status fail_cell(const struct study_cell *cell, struct ltm_error *err
 }
 
 static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
-    ltm_status status = set_axes(s, cell, error);
-    if (status == LTM_OK) status = name_cell(s, cell, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(set_axes(s, cell, error));
+    PASS_UP(name_cell(s, cell, error));
     struct ltm_config *c = &cell->config;
     c->run.threads = s->threads;
     if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
     ltm_config_resolve(c);
-    if ((status = find_data(s, c, error)) != LTM_OK) return status;
+    PASS_UP(find_data(s, c, error));
     if (c->model.vocab == LTM_AUTO) c->model.vocab = s->data.vocab;
     if (c->model.vocab == LTM_AUTO) {
         if (!c->data.corpus[0])
@@ -212,7 +209,7 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
         return fail_cell(cell, error);
     }
     c->run.tokens = cell->tokens = (int64_t)tokens;
-    status = find_scoring_flops(s, cell, error);
+    ltm_status status = find_scoring_flops(s, cell, error);
     char folder[LTM_PATH_MAX];
     if (status == LTM_OK) status = path_join(folder, sizeof folder, s->dir, "cells", error);
     if (status == LTM_OK) status = path_join(c->run.dir, sizeof c->run.dir, folder, cell->name, error);
@@ -231,8 +228,7 @@ static ltm_status run_key(char key[17], const struct study_cell *cell, struct lt
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
         if (cell->config.model.latents == 0 && of_fast_loop(keys[i].name)) continue;
-        ltm_status status = ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
     }
     checksum_hex(key, text, used < sizeof text ? used : sizeof text);
@@ -252,9 +248,8 @@ static ltm_status add_cell(struct ltm_study *s, char (*keys)[17], const struct s
     if (s->cell_count == most) return fail(error, LTM_INVALID, "a study has at most %zu cells", most);
     *cell = *pattern;
     cell->config.run.seed = seed;
-    ltm_status status = finish_cell(s, cell, error);
-    if (status == LTM_OK) status = run_key(keys[s->cell_count], cell, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(finish_cell(s, cell, error));
+    PASS_UP(run_key(keys[s->cell_count], cell, error));
     for (size_t i = 0; i < s->cell_count; i++) {
         if (strcmp(keys[i], keys[s->cell_count]) == 0) return LTM_OK;
         if (strcmp(s->cells[i].name, cell->name) == 0)
@@ -306,8 +301,7 @@ static int larger_first(const void *a, const void *b) {
 
 static ltm_status rank_cells(struct ltm_study *s, struct ltm_error *error) {
     struct ranked *order = NULL;
-    ltm_status status = NEW_ARRAY(order, s->cell_count, "cells", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(order, s->cell_count, "cells", error));
     for (size_t i = 0; i < s->cell_count; i++) order[i] = (struct ranked){study_cell_work(&s->cells[i]), &s->cells[i]};
     qsort(order, s->cell_count, sizeof *order, larger_first);
     for (size_t i = 0; i < s->cell_count; i++) order[i].cell->rank = i;
@@ -315,7 +309,7 @@ static ltm_status rank_cells(struct ltm_study *s, struct ltm_error *error) {
     return LTM_OK;
 }
 
-ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
+static ltm_status make_cells(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = default_budget(s, error);
     size_t grid = 1;
     char(*keys)[17] = NULL;
@@ -343,4 +337,33 @@ ltm_status study_make_cells(struct ltm_study *s, struct ltm_error *error) {
 cleanup:
     free(keys);
     return status;
+}
+
+/* ---- Opening ---- */
+
+static ltm_status load(struct ltm_study *s, const char *path, const char *const *settings, size_t count,
+                       struct ltm_error *error) {
+    ltm_status status = study_read(s, path, settings, count, error);
+    if (status == LTM_OK) status = make_cells(s, error);
+    for (size_t i = 0; i < s->cell_count && status == LTM_OK; i++) status = study_cell_refresh(&s->cells[i], s, error);
+    return status;
+}
+
+ltm_status ltm_study_open(struct ltm_study **study, const char *path, const char *const *settings, size_t count,
+                          struct ltm_error *error) {
+    struct ltm_study *made = NULL;
+    *study = NULL;
+    ltm_status status = NEW_ARRAY(made, 1, "a study", error);
+    if (status == LTM_OK) status = load(made, path, settings, count, error);
+    if (status == LTM_OK)
+        *study = made;
+    else
+        ltm_study_close(made);
+    return status;
+}
+
+void ltm_study_close(struct ltm_study *study) {
+    if (!study) return;
+    study_clear(study);
+    free(study);
 }

@@ -53,11 +53,9 @@ static ltm_status take_flops(struct value_list *list, const char *name, const ch
         int64_t integer;
         const bool whole = number_parse_integer(words.values[i], &integer);
         if (whole) number = (double)integer;
-        if ((!whole && !number_parse_real(words.values[i], &number)) || !(number >= 1)) {
-            status = fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a number of operations such as 2e13",
-                          name, words.values[i]);
-            goto cleanup;
-        }
+        if ((!whole && !number_parse_real(words.values[i], &number)) || !(number >= 1))
+            TRY(fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a number of operations such as 2e13", name,
+                     words.values[i]));
         number_print_real(text, number);
         if (!value_list_has(list, text)) TRY(value_list_add(list, text, error));
     }
@@ -165,10 +163,7 @@ static ltm_status set_value(struct ltm_config *config, const struct study_axis *
     if (split_linked(parts, value) != axis->linked)
         return fail(error, LTM_INVALID, "axes.%.100s has \"%.100s\", which is not %d values with / between them",
                     axis->name, value, axis->linked);
-    for (int k = 0; k < axis->linked; k++) {
-        ltm_status status = ltm_config_set(config, axis->keys[k], parts[k], error);
-        if (status != LTM_OK) return status;
-    }
+    for (int k = 0; k < axis->linked; k++) PASS_UP(ltm_config_set(config, axis->keys[k], parts[k], error));
     return LTM_OK;
 }
 
@@ -191,9 +186,8 @@ static ltm_status take_values(struct study_axis *axis, const char *text, struct 
         }
         length += strlen(all) + 1;
         if (length > 1900) { /* a line of a file must hold them */
-            status = fail(error, LTM_INVALID, "the values of axes.%.100s are too many for one line; shorten the list",
-                          axis->name);
-            goto cleanup;
+            TRY(fail(error, LTM_INVALID, "the values of axes.%.100s are too many for one line; shorten the list",
+                     axis->name));
         }
         if (!value_list_has(&axis->values, all)) TRY(value_list_add(&axis->values, all, error));
     }
@@ -211,8 +205,7 @@ static ltm_status check_axis_key(const struct ltm_study *s, const struct study_a
     struct ltm_config scratch;
     char value[LTM_PATH_MAX];
     ltm_config_defaults(&scratch);
-    ltm_status status = ltm_config_get(&scratch, key, value, sizeof value, error); /* names the nearest key */
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_config_get(&scratch, key, value, sizeof value, error)); /* names the nearest key */
     for (size_t i = 0; i < sizeof set_elsewhere / sizeof *set_elsewhere; i++)
         if (strcmp(key, set_elsewhere[i][0]) == 0)
             return fail(error, LTM_INVALID, "%s is no axis; a study has it as %s", key, set_elsewhere[i][1]);
@@ -240,10 +233,7 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
         if (axis->linked == 0)
             return fail(error, LTM_INVALID, "axes.%.100s is not a key, nor up to %d keys with / between them", name,
                         STUDY_LINKED);
-        for (int k = 0; k < axis->linked; k++) {
-            ltm_status status = check_axis_key(s, axis, axis->keys[k], error);
-            if (status != LTM_OK) return status;
-        }
+        for (int k = 0; k < axis->linked; k++) PASS_UP(check_axis_key(s, axis, axis->keys[k], error));
         s->axis_count++;
     }
     value_list_free(&axis->values);
@@ -315,33 +305,27 @@ static void default_dir(char dir[LTM_PATH_MAX], const char *path) {
 
 ltm_status study_read(struct ltm_study *s, const char *path, const char *const *settings, size_t count,
                       struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     char base[LTM_PATH_MAX];
     char seed[NUMBER_TEXT];
     *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO, .limit = LTM_AUTO, .draws = LTM_AUTO, .samples = LTM_AUTO};
     if (strlen(path) >= LTM_PATH_MAX - 300) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     strcpy(s->path, path);
-    TRY(ini_file_read(path, take, s, error));
-    TRY(take_settings(s, settings, count, false, error));
-    if (!s->base_path[0]) {
-        status = fail(error, LTM_INVALID, "%.300s does not name its base; add base = CONFIG.ini to [study]", path);
-        goto cleanup;
-    }
-    TRY(beside(base, path, s->base_path, error));
+    PASS_UP(ini_file_read(path, take, s, error));
+    PASS_UP(take_settings(s, settings, count, false, error));
+    if (!s->base_path[0])
+        return fail(error, LTM_INVALID, "%.300s does not name its base; add base = CONFIG.ini to [study]", path);
+    PASS_UP(beside(base, path, s->base_path, error));
     strcpy(s->base_path, base);
     if (!s->dir[0]) default_dir(s->dir, path);
     ltm_config_defaults(&s->base);
-    if (!file_exists(base)) {
-        status = fail(error, LTM_IO,
-                      "there is no file %.300s, which study.base of %.300s names (relative to that file)", base, path);
-        goto cleanup;
-    }
-    TRY(ltm_config_load(&s->base, base, error));
-    TRY(take_settings(s, settings, count, true, error));
+    if (!file_exists(base))
+        return fail(error, LTM_IO, "there is no file %.300s, which study.base of %.300s names (relative to that file)",
+                    base, path);
+    PASS_UP(ltm_config_load(&s->base, base, error));
+    PASS_UP(take_settings(s, settings, count, true, error));
     if (s->seeds.count == 0) {
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->base.run.seed);
-        TRY(value_list_add(&s->seeds, seed, error));
+        PASS_UP(value_list_add(&s->seeds, seed, error));
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }

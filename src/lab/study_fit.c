@@ -131,9 +131,7 @@ static ltm_status residuals(struct report *report, const struct study_table *t, 
             of_colour[colour] = picture_add(&p, PICTURE_POINTS, colour, "%s", study_latents(name, latents));
         picture_point(of_colour[colour], predicted, 100 * (runs->point[i].loss / predicted - 1), NAN);
     }
-    ltm_status status = report_picture(report, &p, error);
-    picture_free(&p);
-    return status;
+    return report_picture(report, &p, error);
 }
 
 /* Loss of each measured shape if it were trained with one compute: where the minimum lies says how large a model should be. */
@@ -177,9 +175,7 @@ static ltm_status equal_compute(struct report *report, const struct study_table 
             picture_sort(s);
         }
     (void)t;
-    ltm_status status = report_picture(report, &p, error);
-    picture_free(&p);
-    return status;
+    return report_picture(report, &p, error);
 }
 
 static ltm_status answers(struct report *report, const struct ltm_fit *fit, const struct runs *runs,

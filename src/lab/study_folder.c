@@ -29,8 +29,7 @@ int study_lock(const char *path) {
 
 static ltm_status write_study(const struct ltm_study *s, const char *path, struct ltm_error *error) {
     struct file_draft draft;
-    ltm_status status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(file_create(&draft, path, error));
     study_print(draft.stream, s);
     return file_commit(&draft, error);
 }
@@ -54,9 +53,8 @@ static ltm_status same_base(const struct ltm_study *was, const struct ltm_study 
     for (size_t i = 0; i < count; i++) {
         char before[LTM_PATH_MAX];
         char now[LTM_PATH_MAX];
-        ltm_status status = ltm_config_get(&was->base, keys[i].name, before, sizeof before, error);
-        if (status == LTM_OK) status = ltm_config_get(&is->base, keys[i].name, now, sizeof now, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(ltm_config_get(&was->base, keys[i].name, before, sizeof before, error));
+        PASS_UP(ltm_config_get(&is->base, keys[i].name, now, sizeof now, error));
         if (strcmp(before, now) != 0 && !base_key_is_free(is, keys[i].name))
             return fail(
                 error, LTM_MISMATCH,
@@ -145,10 +143,7 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     TRY(folder_create(path, error));
     TRY(path_join(path, sizeof path, s->dir, ".lock", error));
     lock = study_lock(path);
-    if (lock < 0) {
-        status = fail(error, LTM_IO, "cannot write in the study's folder %.300s: %s", s->dir, strerror(errno));
-        goto cleanup;
-    }
+    if (lock < 0) TRY(fail(error, LTM_IO, "cannot write in the study's folder %.300s: %s", s->dir, strerror(errno)));
     TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
     TRY(path_join(base, sizeof base, s->dir, STUDY_BASE, error));
     TRY(settle(s, path, error));
@@ -174,10 +169,7 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
     if (status != LTM_OK || !file_exists(path)) return status;
     TRY(file_read_text(&text, &bytes, path, RESULT_LARGEST, error));
     scores = study_scores_text(s);
-    if (!scores) {
-        status = fail_memory(error, bytes, path);
-        goto cleanup;
-    }
+    if (!scores) TRY(fail_memory(error, bytes, path));
     status = json_read(&result, text, bytes, 0, error);
     if (status == LTM_CORRUPT) status = LTM_OK; /* it is taken again */
     if (status != LTM_OK) goto cleanup;

@@ -106,14 +106,6 @@ static void add_curve(struct picture *p, const struct curve *c, double by, int c
     picture_sort(line);
 }
 
-static void add_curves_by_latents(struct picture *p, const struct curve *c) {
-    const struct distinct sizes = distinct_of(c, latents_of);
-    char name[64];
-    for (int i = 0; i < sizes.count; i++)
-        add_curve(p, c, sizes.value[i], study_colour(c->table, sizes.value[i]), study_latents(name, sizes.value[i]));
-    if (sizes.count == 0) add_curve(p, c, NAN, 1, "all cells");
-}
-
 /* ---- The pictures ---- */
 
 /* "bound-by-tokens": letters, digits and dashes, whatever a column is called; its number where that may not tell it apart. */
@@ -155,71 +147,6 @@ static void begin(struct picture *p, const struct curve *c, int which, const cha
     picture_begin(p, full_id, title, x_label, c->score->name);
 }
 
-static ltm_status finish(struct report *report, struct picture *p, struct ltm_error *error) {
-    ltm_status status = report_picture(report, p, error);
-    picture_free(p);
-    return status;
-}
-
-static const char best_line[] =
-    "The line joins the best of the other axes at each place, with standard errors; faint points are the rest.";
-
-static ltm_status against_parameters(struct report *report, struct curve c, int which, struct ltm_error *error) {
-    struct picture p;
-    c.x = parameters_of;
-    c.by = latents_of;
-    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
-    begin(&p, &c, which, "by-parameters", "parameters, for each latent size", "parameters, embeddings included");
-    p.log_x = true;
-    snprintf(p.caption, sizeof p.caption, "%s", best_line);
-    add_curves_by_latents(&p, &c);
-    return finish(report, &p, error);
-}
-
-/* Curves by width; by parameters where the table does not tell widths. */
-static ltm_status against_latents(struct report *report, struct curve c, int which, struct ltm_error *error) {
-    struct picture p;
-    c.x = latents_of;
-    c.by = dim_of;
-    const struct distinct widths = distinct_of(&c, dim_of);
-    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
-    begin(&p, &c, which, "by-latents", "latents, for each width", "latents of a sequence, N_z");
-    snprintf(p.caption, sizeof p.caption, "%s", best_line);
-    for (int i = 0; i < widths.count; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "width %g", widths.value[i]);
-        add_curve(&p, &c, widths.value[i], 1 + i, name);
-    }
-    if (widths.count == 0) add_curve(&p, &c, NAN, 1, "all cells");
-    return finish(report, &p, error);
-}
-
-static ltm_status against_steps(struct report *report, struct curve c, int which, struct ltm_error *error) {
-    struct picture p;
-    c.x = steps_of;
-    c.by = latents_of;
-    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
-    begin(&p, &c, which, "by-steps", "fast steps, for each latent size", "fast steps, T_fast");
-    p.log_x = true;
-    snprintf(p.caption, sizeof p.caption, "%s Cells without latents have no fast steps.", best_line);
-    add_curves_by_latents(&p, &c);
-    return finish(report, &p, error);
-}
-
-static ltm_status against_tokens(struct report *report, struct curve c, int which, struct ltm_error *error) {
-    struct picture p;
-    c.x = tokens_of;
-    c.by = latents_of;
-    c.budget = -1;
-    const struct distinct tokens = distinct_of(&c, c.x);
-    if (tokens.count < 2 || tokens.value[tokens.count - 1] < 1.05 * tokens.value[0]) return LTM_OK;
-    begin(&p, &c, which, "by-tokens", "training tokens, for each latent size", "training tokens");
-    p.log_x = true;
-    snprintf(p.caption, sizeof p.caption, "%s", best_line);
-    add_curves_by_latents(&p, &c);
-    return finish(report, &p, error);
-}
-
 /* Points of a curve that no cheaper one beats. */
 static void add_frontier(struct picture *p, const struct curve *c, double by, int colour, const char *name) {
     struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", name);
@@ -237,24 +164,54 @@ static void add_frontier(struct picture *p, const struct curve *c, double by, in
     }
 }
 
-static ltm_status frontier(struct report *report, struct curve c, int which, struct ltm_error *error) {
+/* A score against one quantity, a curve for each value of another. */
+struct view {
+    const char *id, *against, *x_label, *caption;
+    quantity x, by; /* by: latents, or widths where a table tells them */
+    void (*add)(struct picture *picture, const struct curve *curve, double by, int colour, const char *name);
+    bool log_x;
+    double spread; /* nothing to see where the largest x is less than so many times the smallest */
+};
+
+#define BEST_LINE \
+    "The line joins the best of the other axes at each place, with standard errors; faint points are the rest."
+
+static const struct view views[] = {
+    {"frontier", "training compute", "training compute, FLOPs",
+     "The frontier: every cell, and for each latent size a line through those that no cheaper one of that size beats.",
+     flops_of, latents_of, add_frontier, true, 1},
+    {"by-tokens", "training tokens, for each latent size", "training tokens", BEST_LINE, tokens_of, latents_of,
+     add_curve, true, 1.05},
+    {"by-parameters", "parameters, for each latent size", "parameters, embeddings included", BEST_LINE, parameters_of,
+     latents_of, add_curve, true, 1},
+    {"by-latents", "latents, for each width", "latents of a sequence, N_z", BEST_LINE, latents_of, dim_of, add_curve,
+     false, 1},
+    {"by-steps", "fast steps, for each latent size", "fast steps, T_fast",
+     BEST_LINE " Cells without latents have no fast steps.", steps_of, latents_of, add_curve, true, 1},
+};
+
+enum { VIEWS = sizeof views / sizeof views[0], OF_ALL_BUDGETS = 2 /* the first views */ };
+
+static ltm_status draw_view(struct report *report, struct curve c, const struct view *v, int which,
+                            struct ltm_error *error) {
     struct picture p;
-    char name[64];
-    c.x = flops_of;
-    c.by = latents_of;
-    c.budget = -1;
-    const struct distinct sizes = distinct_of(&c, latents_of);
-    if (distinct_of(&c, c.x).count < 2) return LTM_OK;
-    begin(&p, &c, which, "frontier", "training compute", "training compute, FLOPs");
-    p.log_x = true;
-    snprintf(p.caption, sizeof p.caption,
-             "The frontier: every cell, and for each latent size a line through those that no cheaper one of that size "
-             "beats.");
-    for (int i = 0; i < sizes.count; i++)
-        add_frontier(&p, &c, sizes.value[i], study_colour(c.table, sizes.value[i]),
-                     study_latents(name, sizes.value[i]));
-    if (sizes.count == 0) add_frontier(&p, &c, NAN, 1, "all cells");
-    return finish(report, &p, error);
+    c.x = v->x;
+    c.by = v->by;
+    const struct distinct x = distinct_of(&c, v->x);
+    const struct distinct each = distinct_of(&c, v->by);
+    if (x.count < 2 || x.value[x.count - 1] < v->spread * x.value[0]) return LTM_OK;
+    begin(&p, &c, which, v->id, v->against, v->x_label);
+    p.log_x = v->log_x;
+    snprintf(p.caption, sizeof p.caption, "%s", v->caption);
+    for (int i = 0; i < each.count; i++) {
+        char name[64];
+        const bool widths = v->by == dim_of;
+        if (widths) snprintf(name, sizeof name, "width %g", each.value[i]);
+        v->add(&p, &c, each.value[i], widths ? 1 + i : study_colour(c.table, each.value[i]),
+               widths ? name : study_latents(name, each.value[i]));
+    }
+    if (each.count == 0) v->add(&p, &c, NAN, 1, "all cells");
+    return report_picture(report, &p, error);
 }
 
 /* ---- What latents change: each cell against its like without them ---- */
@@ -299,24 +256,25 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
         }
         picture_sort(s);
     }
-    return finish(report, &p, error);
+    return report_picture(report, &p, error);
 }
 
 ltm_status study_pictures(struct report *report, const struct study_table *table, const struct study_score *score,
                           int which, struct ltm_error *error) {
-    typedef ltm_status (*draw)(struct report *, struct curve, int, struct ltm_error *);
-    static const draw each_budget[] = {against_parameters, against_latents, against_steps, difference};
+    enum { EACH = VIEWS - OF_ALL_BUDGETS + 1 };
     const int rounds = table->corpora * table->budgets;
     struct curve c = {.table = table, .score = score};
     ltm_status status = LTM_OK;
     for (c.corpus = 0; status == LTM_OK && c.corpus < table->corpora; c.corpus++) {
         c.budget = -1;
-        status = frontier(report, c, which, error);
-        if (status == LTM_OK) status = against_tokens(report, c, which, error);
+        for (int i = 0; status == LTM_OK && i < OF_ALL_BUDGETS; i++)
+            status = draw_view(report, c, &views[i], which, error);
         for (c.budget = 0; c.budget < table->budgets; c.budget++)
-            for (size_t i = 0; status == LTM_OK && i < sizeof each_budget / sizeof each_budget[0]; i++) {
-                report_progress(report, "drawing", (c.corpus * table->budgets + c.budget) * 4 + (int)i, rounds * 4);
-                status = each_budget[i](report, c, which, error);
+            for (int i = 0; status == LTM_OK && i < EACH; i++) {
+                watch_progress(report->watch, "drawing", (c.corpus * table->budgets + c.budget) * EACH + i,
+                               rounds * EACH);
+                status = i + 1 < EACH ? draw_view(report, c, &views[OF_ALL_BUDGETS + i], which, error)
+                                      : difference(report, c, which, error);
             }
     }
     return status;

@@ -46,8 +46,7 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
         for (int k = 0; k < s->axes[a].linked; k++) {
             const char *key = s->axes[a].keys[k];
             char value[LTM_PATH_MAX];
-            ltm_status status = ltm_config_get(&cell->config, key, value, sizeof value, error);
-            if (status != LTM_OK) return status;
+            PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
             if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
         }
@@ -58,20 +57,18 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
 static ltm_status put_row(FILE *f, const struct ltm_study *s, size_t index, const struct value_list *scores,
                           struct ltm_error *error) {
     struct study_row row = {.from = &s->cells[index]};
-    ltm_status status = LTM_OK;
     ltm_study_cell(s, index, &row.cell);
     for (int c = 0; c < STUDY_COLUMNS; c++) {
         if (c) fputc(',', f);
         study_columns[c].put(f, &row);
-        if (c == COLUMN_SEED) TRY(put_axes(f, s, row.from, error));
+        if (c == COLUMN_SEED) PASS_UP(put_axes(f, s, row.from, error));
     }
     for (size_t i = 0; i < scores->count; i++) {
         fputc(',', f);
         study_put_json(f, json_object_get(json_object_get(row.from->result, "columns"), scores->values[i]));
     }
     fputc('\n', f);
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 static ltm_status write_results(const struct ltm_study *s, struct ltm_error *error) {
@@ -99,9 +96,8 @@ static ltm_status write_timings(const struct ltm_study *s, struct ltm_error *err
     enum { TIMINGS = sizeof timings / sizeof *timings };
     struct file_draft draft;
     char path[LTM_PATH_MAX];
-    ltm_status status = path_join(path, sizeof path, s->dir, "timings.csv", error);
-    if (status == LTM_OK) status = file_create(&draft, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(path, sizeof path, s->dir, "timings.csv", error));
+    PASS_UP(file_create(&draft, path, error));
     FILE *f = draft.stream;
     fputs("cell", f);
     for (size_t k = 0; k < TIMINGS; k++) fprintf(f, ",%s", timings[k]);

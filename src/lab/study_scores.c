@@ -64,9 +64,8 @@ ltm_status study_take_score(struct ltm_study *s, const char *key, const char *va
     ltm_config_defaults(&scratch);
     if (strncmp(key, "corpus.", 7) == 0) return take_corpus(s, key + 7, value, error);
     if (strncmp(key, "fewshot.", 8) == 0) return take_fewshot(s, key + 8, value, error);
-    ltm_status status = ltm_config_set(&scratch, key, value, error);
-    if (status == LTM_OK) status = ltm_config_get(&scratch, key, printed, sizeof printed, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_config_set(&scratch, key, value, error));
+    PASS_UP(ltm_config_get(&scratch, key, printed, sizeof printed, error));
     if (strncmp(key, "eval.", 5) != 0 || strcmp(key, "eval.dump") == 0)
         return fail(error, LTM_INVALID,
                     "%s is no key of [scores]; those are eval.* (but eval.dump), corpus.NAME and fewshot.*", key);
@@ -145,8 +144,7 @@ static void put_score(json_t *columns, const char *prefix, const char *name, str
 static ltm_status score(json_t *columns, const char *prefix, const struct ltm_model *model, const char *corpus,
                         const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_error *error) {
     struct ltm_eval_result r;
-    ltm_status status = ltm_eval(model, corpus, config, watch, &r, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_eval(model, corpus, config, watch, &r, error));
     for (int i = 0; i < STUDY_SCORES; i++) {
         struct ltm_score one;
         memcpy(&one, (const char *)&r + study_score_columns[i].offset, sizeof one);
@@ -178,7 +176,6 @@ static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const s
     char output[LTM_PATH_MAX];
     char *settings = NULL;
     char sum[17];
-    ltm_status status = LTM_OK;
     if (s->tasks.count == 0) return LTM_OK;
     /* Other scores go into another folder: a folder's items hold to their settings. */
     settings = study_scores_text(s);
@@ -187,20 +184,19 @@ static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const s
     free(settings);
     char name[32];
     snprintf(name, sizeof name, "fewshot-%s", sum);
-    TRY(study_cell_path(output, cell, name, error));
-    TRY(folder_create(output, error));
+    PASS_UP(study_cell_path(output, cell, name, error));
+    PASS_UP(folder_create(output, error));
     options.output = output;
     for (size_t t = 0; t < s->tasks.count; t++) {
         for (size_t n = 0; n < s->shots.count || n == 0; n++) {
             struct ltm_fewshot_result r;
             options.shots = s->shots.count ? atoi(s->shots.values[n]) : 0;
-            TRY(ltm_fewshot(model, s->tasks.values[t], &options, watch, &r, error));
+            PASS_UP(ltm_fewshot(model, s->tasks.values[t], &options, watch, &r, error));
             put_metrics(columns, s, &r);
             ltm_fewshot_result_free(&r);
         }
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* As `ltm eval` would: what the cell was trained with, and the keys of [scores]. */

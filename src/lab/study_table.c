@@ -97,16 +97,12 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     *table = (struct study_table){0};
     TRY(path_join(path, sizeof path, folder, "results.csv", error));
     TRY(csv_read(&table->csv, path, error));
-    if (table->csv.rows > STUDY_CELLS) {
-        status = fail(error, LTM_INVALID, "%s has %zu rows, and a study has at most %d cells", path, table->csv.rows,
-                      STUDY_CELLS);
-        goto cleanup;
-    }
+    if (table->csv.rows > STUDY_CELLS)
+        TRY(fail(error, LTM_INVALID, "%s has %zu rows, and a study has at most %d cells", path, table->csv.rows,
+                 STUDY_CELLS));
     const int state = csv_column(&table->csv, study_columns[COLUMN_STATUS].name);
-    if (csv_column(&table->csv, study_columns[COLUMN_CELL].name) < 0) {
-        status = fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path);
-        goto cleanup;
-    }
+    if (csv_column(&table->csv, study_columns[COLUMN_CELL].name) < 0)
+        TRY(fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path));
     TRY(NEW_ARRAY(table->group_of, table->csv.rows, "a study's cells", error));
     TRY(NEW_ARRAY(table->group, table->csv.rows, "a study's cells", error));
     TRY(path_join(path, sizeof path, folder, "base.ini", error));

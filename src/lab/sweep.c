@@ -4,7 +4,6 @@
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "lab/cell_log.h"
 #include "lab/format_numbers.h"
-#include "lab/study_estimate.h"
 #include "lab/study_folder.h"
 #include "lab/study_results.h"
 
@@ -51,18 +50,6 @@ struct sweep {
     double began, before; /* when; operations done by then */
 };
 
-static void say(const struct sweep *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const struct sweep *w, const char *format, ...) {
-    char line[2048];
-    va_list arguments;
-    if (!w->hooks->watch.message) return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    w->hooks->watch.message(w->hooks->watch.user, line);
-}
-
 /* ---- Setting up ---- */
 
 static int by_rank(const void *a, const void *b) {
@@ -74,8 +61,7 @@ static int by_rank(const void *a, const void *b) {
 /* The cells of the shard. Large ones first, so that none is left alone at the end. */
 static ltm_status make_tasks(struct sweep *w, struct ltm_error *error) {
     struct ltm_study *s = w->study;
-    ltm_status status = NEW_ARRAY(w->tasks, s->cell_count, "cells", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(w->tasks, s->cell_count, "cells", error));
     for (size_t i = 0; i < s->cell_count; i++) {
         struct study_cell *cell = &s->cells[i];
         if (!study_in_shard(cell, w->options)) continue;
@@ -131,10 +117,9 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
     size_t count = 0;
     char **argv = NULL;
     while (w->options->command[count]) count++;
-    ltm_status status = folder_create(task->cell->config.run.dir, error);
-    if (status == LTM_OK) status = study_cell_path(output, task->cell, "output.txt", error);
-    if (status == LTM_OK) status = NEW_ARRAY(argv, count + 3, "a command", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(folder_create(task->cell->config.run.dir, error));
+    PASS_UP(study_cell_path(output, task->cell, "output.txt", error));
+    PASS_UP(NEW_ARRAY(argv, count + 3, "a command", error));
     for (size_t i = 0; i < count; i++) argv[i] = (char *)w->options->command[i];
     argv[count] = cell_option;
     argv[count + 1] = task->cell->name;
@@ -158,14 +143,15 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
 }
 
 static void tell_end(const struct sweep *w, const struct study_cell *cell) {
-    if (cell->status == LTM_CELL_FAILED) say(w, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
+    if (cell->status == LTM_CELL_FAILED)
+        watch_message(&w->hooks->watch, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
     const json_t *columns = json_object_get(cell->result, "columns");
     char bound[FORMAT_NUMBER];
     char error[FORMAT_NUMBER];
-    say(w, "%s done: bound %s ± %s nats a token", cell->name,
-        format_score(bound, json_number_value(json_object_get(columns, "bound"))),
-        format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
+    watch_message(&w->hooks->watch, "%s done: bound %s ± %s nats a token", cell->name,
+                  format_score(bound, json_number_value(json_object_get(columns, "bound"))),
+                  format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
 }
 
 /* Begin cells in free places, passing over those that another process has. */
@@ -179,8 +165,7 @@ static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
         if (place == w->job_count) return LTM_OK;
         for (int j = 0; j < w->job_count; j++) ours = ours || w->jobs[j].task == task;
         if (ours || task->cell->status != LTM_CELL_WAITING || task->look_at > now) continue;
-        ltm_status status = study_cell_refresh(task->cell, w->study, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(study_cell_refresh(task->cell, w->study, error));
         task->elsewhere = false;
         if (task->cell->status != LTM_CELL_WAITING) {
             tell_end(w, task->cell);
@@ -191,8 +176,7 @@ static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
             task->look_at = now + 1;
             continue;
         }
-        status = spawn(w, &w->jobs[place], task, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(spawn(w, &w->jobs[place], task, error));
     }
     return LTM_OK;
 }
@@ -237,8 +221,7 @@ static ltm_status reap(struct sweep *w, struct ltm_error *error) {
     for (int j = 0; j < w->job_count; j++) {
         int how;
         if (!w->jobs[j].task || waitpid(w->jobs[j].pid, &how, WNOHANG) != w->jobs[j].pid) continue;
-        ltm_status status = end_cell(w, &w->jobs[j], how, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(end_cell(w, &w->jobs[j], how, error));
     }
     return LTM_OK;
 }
@@ -298,21 +281,18 @@ static void stop_cells(struct sweep *w) {
 }
 
 static ltm_status run(struct sweep *w, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     double in_all;
     w->began = seconds_now();
     w->before = work_done(w, &in_all);
-    TRY(study_results_write(w->study, error));
+    PASS_UP(study_results_write(w->study, error));
     while (!is_over(w)) {
         if (!w->stopping && w->hooks->stop && *w->hooks->stop) stop_cells(w);
-        TRY(reap(w, error));
-        TRY(start_cells(w, error));
+        PASS_UP(reap(w, error));
+        PASS_UP(start_cells(w, error));
         show(w);
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
-    TRY(study_results_write(w->study, error));
-cleanup:
-    return status;
+    return study_results_write(w->study, error);
 }
 
 /* After a failure of the sweep itself: its cells stop with their checkpoints. */

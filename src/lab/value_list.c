@@ -87,8 +87,7 @@ static ltm_status add_range(struct value_list *list, const char *name, const cha
         /* 0.1 + 2 · 0.1 is meant to be 0.3. */
         snprintf(shorter, sizeof shorter, "%.12g", value);
         if (value != floor(value) && number_parse_real(shorter, &same)) print_number(text, same);
-        ltm_status status = value_list_add(list, text, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(value_list_add(list, text, error));
     }
 }
 
@@ -100,10 +99,8 @@ ltm_status value_list_parse(struct value_list *list, const char *name, const cha
     if (!copy) return fail_memory(error, strlen(text) + 1, name);
     for (const char *word = strtok_r(copy, " \t,", &rest); word; word = strtok_r(NULL, " \t,", &rest)) {
         struct range range;
-        if (list->count >= VALUE_LIST_MOST) {
-            status = fail(error, LTM_INVALID, "%s has more than %d values; shorten it", name, VALUE_LIST_MOST);
-            goto cleanup;
-        }
+        if (list->count >= VALUE_LIST_MOST)
+            TRY(fail(error, LTM_INVALID, "%s has more than %d values; shorten it", name, VALUE_LIST_MOST));
         if (read_range(word, &range))
             TRY(add_range(list, name, word, range, error));
         else
@@ -126,11 +123,9 @@ ltm_status value_list_integers(struct value_list *list, const char *name, const 
     for (size_t i = 0; i < words.count; i++) {
         char text[NUMBER_TEXT];
         int64_t number;
-        if (!number_parse_integer(words.values[i], &number) || number < least || number > 1000000000000000000) {
-            status = fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a whole number from %lld on", name,
-                          words.values[i], (long long)least);
-            goto cleanup;
-        }
+        if (!number_parse_integer(words.values[i], &number) || number < least || number > 1000000000000000000)
+            TRY(fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a whole number from %lld on", name,
+                     words.values[i], (long long)least));
         snprintf(text, sizeof text, "%lld", (long long)number);
         if (!value_list_has(list, text)) TRY(value_list_add(list, text, error));
     }

@@ -123,8 +123,7 @@ static ltm_status check_address_space(struct ltm_error *error) {
 ltm_status matmul_start(struct ltm_error *error) {
     static atomic_bool checked; /* later OpenBLAS has its memory */
     if (!atomic_load(&checked)) {
-        ltm_status status = check_address_space(error);
-        if (status != LTM_OK) return status;
+        PASS_UP(check_address_space(error));
         atomic_store(&checked, true);
     }
     const struct openblas_state *state = matmul_openblas();

@@ -110,8 +110,7 @@ ltm_status ridge_predict(const struct ridge *r, const double *w, const float *x,
     const size_t p = (size_t)r->columns;
     const size_t t = (size_t)r->targets;
     double *standard = NULL;
-    ltm_status status = NEW_ARRAY(standard, n * p, "a regression", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(standard, n * p, "a regression", error));
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < p; j++) standard[i * p + j] = (x[i * stride + j] - r->mean[j]) * r->scale[j];
         memcpy(out + i * t, r->level, t * sizeof *out);

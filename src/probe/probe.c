@@ -51,8 +51,7 @@ static int at_most(int64_t limit, int64_t count) { return (int)(limit > 0 && lim
 
 static ltm_status open_task(struct probing *p, const char *path, struct ltm_error *error) {
     const struct ltm_probe_options *o = p->options;
-    ltm_status status = task_load(&p->task, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(task_load(&p->task, path, error));
     if (!p->task->shots.count)
         return fail(error, LTM_INVALID, "the task %s has no shots to fit a probe on: give its INI shots = FILE",
                     p->task->name);
@@ -77,26 +76,23 @@ static ltm_status add_document(struct probing *p, const struct ltm_model *model,
     if (own) return probe_features_set(&p->features, i, model, own, error);
     const size_t bytes = strlen(item->context) + strlen(p->task->delimiter) + strlen(item->answer) + 1;
     char *joined = NULL;
-    ltm_status status = NEW_ARRAY(joined, bytes, "a document", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(joined, bytes, "a document", error));
     snprintf(joined, bytes, "%s%s%s", item->context, p->task->delimiter, item->answer);
-    status = probe_features_set(&p->features, i, model, joined, error);
+    ltm_status status = probe_features_set(&p->features, i, model, joined, error);
     free(joined);
     return status;
 }
 
 static ltm_status add_documents(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const int all = p->train + p->test;
     if (!ltm_model_tokenizer(model))
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
-    TRY(probe_features_create(&p->features, model, all + p->swapped, error));
-    for (int i = 0; i < all; i++) TRY(add_document(p, model, i, "document", item_at(p, i), error));
+    PASS_UP(probe_features_create(&p->features, model, all + p->swapped, error));
+    for (int i = 0; i < all; i++) PASS_UP(add_document(p, model, i, "document", item_at(p, i), error));
     for (int i = 0; i < p->swapped; i++)
-        TRY(add_document(p, model, all + i, "swapped", item_at(p, p->train + i), error));
-cleanup:
-    return status;
+        PASS_UP(add_document(p, model, all + i, "swapped", item_at(p, p->train + i), error));
+    return LTM_OK;
 }
 
 /* The number of a factor's value, or of a new one. */
@@ -153,8 +149,7 @@ static ltm_status lay_out(struct probing *p, struct ltm_error *error) {
                             p->task->name, p->factors[f].name, (i < p->train ? i : i - p->train) + 1,
                             i < p->train ? "the shots" : "the items", p->classes[f] ? "text" : "number");
             if (!p->classes[f]) continue;
-            ltm_status status = class_of(&class, p, f, json_string_value(value), error);
-            if (status != LTM_OK) return status;
+            PASS_UP(class_of(&class, p, f, json_string_value(value), error));
         }
         if (p->factors[f].classes == 1)
             return fail(error, LTM_INVALID, "the factor %s of %s is the same in all items: there is nothing to tell",
@@ -166,12 +161,11 @@ static ltm_status lay_out(struct probing *p, struct ltm_error *error) {
 }
 
 static ltm_status set_targets(struct probing *p, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     struct probe_data *d = &p->data;
-    TRY(name_factors(p, error));
-    TRY(lay_out(p, error));
+    PASS_UP(name_factors(p, error));
+    PASS_UP(lay_out(p, error));
     const int rows = p->train + p->test;
-    TRY(NEW_ARRAY(d->targets, (size_t)rows * (size_t)d->columns, "factors", error));
+    PASS_UP(NEW_ARRAY(d->targets, (size_t)rows * (size_t)d->columns, "factors", error));
     for (int i = 0; i < rows; i++)
         for (int f = 0; f < d->factor_count; f++) {
             const json_t *value = value_at(p, i, f);
@@ -185,8 +179,7 @@ static ltm_status set_targets(struct probing *p, struct ltm_error *error) {
     d->test = p->test;
     d->factors = p->factors;
     d->seed = p->options->seed;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 static ltm_status name_places(struct probing *p, const struct ltm_model *model, struct ltm_error *error) {
@@ -195,8 +188,7 @@ static ltm_status name_places(struct probing *p, const struct ltm_model *model, 
     const int reading = c->latents ? c->layers - c->latent_from : 1;
     const int part = f->latents / reading;
     const int layers = reading > 1 ? reading : 0;
-    ltm_status status = NEW_ARRAY(p->places, (size_t)layers + 3, "places", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(p->places, (size_t)layers + 3, "places", error));
     struct place *at = p->places;
     if (f->latents) *at++ = (struct place){"mu", 0, f->latents};
     for (int l = 0; l < layers && f->latents; l++, at++) {

@@ -80,8 +80,7 @@ struct look {
 
 static ltm_status make_groups(struct look *look, int most, struct ltm_error *error) {
     const int64_t n = look->features->documents;
-    ltm_status status = NEW_ARRAY(look->groups, (size_t)n + 1, "groups", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(look->groups, (size_t)n + 1, "groups", error));
     for (int64_t i = 0; i < n; i++) {
         const int64_t begin = look->group_count ? look->groups[look->group_count - 1] : 0;
         if (i == 0 || look->order[i].tokens != look->order[begin].tokens || i - begin == most)

@@ -50,18 +50,15 @@ static ltm_status check_corpus(const struct ltm_model *model, const char *corpus
 }
 
 static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const size_t n = (size_t)e->count;
     const size_t tokens = n * (size_t)e->config.model.sequence;
     const size_t numbers = n * (size_t)e->config.model.latents * (size_t)e->config.model.dim;
-    TRY(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
-    TRY(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
-    TRY(NEW_ARRAY(e->dump.nll, tokens, "the dump", error));
-    TRY(NEW_ARRAY(e->dump.mu, numbers, "the dump", error));
-    TRY(NEW_ARRAY(e->dump.logvar, numbers, "the dump", error));
-    TRY(NEW_ARRAY(e->dump.noise, numbers, "the dump", error));
-cleanup:
-    return status;
+    PASS_UP(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
+    PASS_UP(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
+    PASS_UP(NEW_ARRAY(e->dump.nll, tokens, "the dump", error));
+    PASS_UP(NEW_ARRAY(e->dump.mu, numbers, "the dump", error));
+    PASS_UP(NEW_ARRAY(e->dump.logvar, numbers, "the dump", error));
+    return NEW_ARRAY(e->dump.noise, numbers, "the dump", error);
 }
 
 static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error) {
@@ -104,29 +101,27 @@ static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
 }
 
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const int T = e->config.model.sequence;
-    TRY(matmul_start(error));
-    TRY(ltm_config_check(&e->config, error));
+    PASS_UP(matmul_start(error));
+    PASS_UP(ltm_config_check(&e->config, error));
     ltm_config_resolve(&e->config);
-    TRY(check_dump_place(e->config.eval.dump, error));
-    TRY(check_corpus(e->model, corpus, error));
-    TRY(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
-    TRY(heldout_windows(&e->windows, e->stream, T, e->config.eval.sequences, error));
+    PASS_UP(check_dump_place(e->config.eval.dump, error));
+    PASS_UP(check_corpus(e->model, corpus, error));
+    PASS_UP(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
+    PASS_UP(heldout_windows(&e->windows, e->stream, T, e->config.eval.sequences, error));
     e->count = e->windows.source.count;
-    TRY(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
-    TRY(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
+    PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
+    PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
-    TRY(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
+    PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
         struct file_draft probe; /* better found out now than when all is scored */
-        TRY(file_create(&probe, e->config.eval.dump, error));
+        PASS_UP(file_create(&probe, e->config.eval.dump, error));
         file_discard(&probe);
-        TRY(new_dump(e, error));
+        PASS_UP(new_dump(e, error));
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* Bytes of text that the targets of each sequence stand for, from target `from` on. */

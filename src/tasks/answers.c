@@ -78,10 +78,9 @@ ltm_status answer_rules_gsm8k(struct answer_rules *rules, struct ltm_error *erro
                                              .stop = "Question:|</s>|<\\|im_end\\|>",
                                              .ignore = ".*#### |,|\\$|\\.$",
                                              .ignore_case = true};
-    ltm_status status = answer_rules_create(rules, &patterns, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(answer_rules_create(rules, &patterns, error));
     strcpy(rules->filters[0].name, "strict-match");
-    status = add_filter(rules, "flexible-extract", "(-?[$0-9.,]{2,})|(-?[0-9]+)", true, error);
+    ltm_status status = add_filter(rules, "flexible-extract", "(-?[$0-9.,]{2,})|(-?[0-9]+)", true, error);
     if (status != LTM_OK) answer_rules_free(rules);
     return status;
 }

@@ -54,8 +54,7 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     static const char vowels[] = "aeiou";
     struct lexicon *lexicon = NULL;
     struct draw draw = synth_world_draw(synth->seed);
-    ltm_status status = NEW_ARRAY(lexicon, 1, "a lexicon", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(lexicon, 1, "a lexicon", error));
     double sum = 0;
     for (int w = 0; w < LEXICON;) {
         const int letters = draw_between(&draw, 3, synth_knob(synth, KNOB_LETTERS));

@@ -53,10 +53,9 @@ static bool is_held_out(const struct synth *synth, const struct hierarchy_tree *
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     struct rule_hierarchy *grammar = NULL;
     struct draw draw = synth_world_draw(synth->seed);
-    ltm_status status = hierarchy_create(&grammar, synth_knob(synth, KNOB_SYMBOLS), synth_knob(synth, KNOB_PRODUCTIONS),
-                                         synth_knob(synth, KNOB_CHILDREN), synth_knob(synth, KNOB_LEVELS),
-                                         synth_knob(synth, KNOB_CLASSES), &draw, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(hierarchy_create(&grammar, synth_knob(synth, KNOB_SYMBOLS), synth_knob(synth, KNOB_PRODUCTIONS),
+                             synth_knob(synth, KNOB_CHILDREN), synth_knob(synth, KNOB_LEVELS),
+                             synth_knob(synth, KNOB_CLASSES), &draw, error));
     synth->world = grammar;
     int out = 0;
     const int tries = 2000;

@@ -33,8 +33,7 @@ static ltm_status next_line(struct json_lines *lines, size_t *bytes, bool *more,
         if (looked >= LINE_MOST)
             return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB", (long long)lines->line + 1,
                         window->file->path, LINE_MOST >> 20);
-        ltm_status status = text_window_fill(window, looked ? 2 * looked : READ_FIRST, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(text_window_fill(window, looked ? 2 * looked : READ_FIRST, error));
     }
 }
 

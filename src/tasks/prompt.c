@@ -18,8 +18,7 @@ static ltm_status draw_shots(int32_t *drawn, const struct task *task, int64_t it
     uint32_t turn = 0;
     int taken = 0;
     int32_t *order = NULL;
-    ltm_status status = NEW_ARRAY(order, (size_t)left, "shots", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(order, (size_t)left, "shots", error));
     for (int64_t i = 0; i < left; i++) order[i] = (int32_t)i;
     while (taken < shots && left > 0) {
         const int64_t at = (int64_t)(((uint64_t)random_bits(key, turn++) * (uint64_t)left) >> 32);

@@ -64,10 +64,7 @@ ltm_status synth_open(struct synth *synth, const struct synth_family *family, in
         return fail(error, LTM_INVALID, "difficulty = %d is outside 1 … %d", difficulty, LTM_SYNTH_LEVELS);
     for (int i = 0; i < family->public.knob_count; i++)
         synth->knobs[i] = family->public.knobs[i].levels[difficulty - 1];
-    for (size_t i = 0; i < knob_count; i++) {
-        ltm_status status = set_knob(synth, knobs[i], error);
-        if (status != LTM_OK) return status;
-    }
+    for (size_t i = 0; i < knob_count; i++) PASS_UP(set_knob(synth, knobs[i], error));
     return family->prepare ? family->prepare(synth, error) : LTM_OK;
 }
 

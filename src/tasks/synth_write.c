@@ -144,14 +144,13 @@ static ltm_status write_task(const struct writing *writing, const char *path, st
 
 static ltm_status build_corpus(struct writing *writing, const char *documents, const char *folder,
                                struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const struct ltm_synth_options *options = writing->options;
     struct ltm_tokenizer_train_options train = ltm_tokenizer_train_defaults();
     struct ltm_corpus_build_options build = ltm_corpus_build_defaults();
     char tokenizer[PATH_SIZE];
     char corpus[PATH_SIZE];
-    TRY(path_join(tokenizer, sizeof tokenizer, folder, "tokenizer.model", error));
-    TRY(path_join(corpus, sizeof corpus, folder, "corpus", error));
+    PASS_UP(path_join(tokenizer, sizeof tokenizer, folder, "tokenizer.model", error));
+    PASS_UP(path_join(corpus, sizeof corpus, folder, "corpus", error));
     build.output = corpus;
     build.tokenizer = options->tokenizer ? options->tokenizer : tokenizer;
     build.input = train.input = (struct ltm_text_input){.paths = &documents, .count = 1};
@@ -160,23 +159,21 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     if (options->vocab) {
         train.output = tokenizer;
         train.vocab = options->vocab;
-        TRY(ltm_tokenizer_train(&train, writing->watch, error));
+        PASS_UP(ltm_tokenizer_train(&train, writing->watch, error));
     }
-    TRY(ltm_corpus_build(&build, writing->watch, &writing->info.corpus, error));
+    PASS_UP(ltm_corpus_build(&build, writing->watch, &writing->info.corpus, error));
     writing->info.has_corpus = 1;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* Files of the same names that no synth made are not replaced: others, too, call theirs train.jsonl. */
 static ltm_status check_place(const struct ltm_synth_options *options, struct ltm_error *error) {
     static const char *const names[] = {"task.ini", "text.jsonl", "train.jsonl", "test.jsonl", "tokenizer.model"};
-    ltm_status status = LTM_OK;
     const char *folder = options->output;
     const size_t written = sizeof names / sizeof *names - (options->vocab ? 0 : 1);
     char path[PATH_SIZE];
     char first[sizeof MADE_BY] = "";
-    TRY(path_join(path, sizeof path, folder, names[0], error));
+    PASS_UP(path_join(path, sizeof path, folder, names[0], error));
     FILE *task = file_exists(path) ? fopen(path, "r") : NULL;
     if (task) {
         const size_t bytes = fread(first, 1, sizeof first - 1, task);
@@ -184,7 +181,7 @@ static ltm_status check_place(const struct ltm_synth_options *options, struct lt
         first[bytes] = 0;
     }
     for (size_t i = 0; i < written && strcmp(first, MADE_BY) != 0; i++) {
-        TRY(path_join(path, sizeof path, folder, names[i], error));
+        PASS_UP(path_join(path, sizeof path, folder, names[i], error));
         if (access(path, F_OK) == 0)
             return fail(error, LTM_INVALID,
                         "%s is there and would be lost: no task.ini of ltm corpus synth stands in that folder; "
@@ -192,32 +189,28 @@ static ltm_status check_place(const struct ltm_synth_options *options, struct lt
                         path);
     }
     if (!options->vocab && !options->tokenizer) return LTM_OK;
-    TRY(path_join(path, sizeof path, folder, "corpus", error));
-    TRY(corpus_place_check(path, error));
-cleanup:
-    return status;
+    PASS_UP(path_join(path, sizeof path, folder, "corpus", error));
+    return corpus_place_check(path, error);
 }
 
 static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const struct ltm_synth_options *options = writing->options;
     char documents[PATH_SIZE];
     char train[PATH_SIZE];
     char test[PATH_SIZE];
     char task[PATH_SIZE];
-    TRY(path_join(documents, sizeof documents, options->output, "text.jsonl", error));
-    TRY(path_join(train, sizeof train, options->output, "train.jsonl", error));
-    TRY(path_join(test, sizeof test, options->output, "test.jsonl", error));
-    TRY(path_join(task, sizeof task, options->output, "task.ini", error));
-    TRY(check_place(options, error));
-    TRY(folder_create(options->output, error));
-    TRY(write_task(writing, task, error)); /* first, since it says whose the other files are */
-    TRY(write_documents(writing, documents, error));
-    TRY(write_items(writing, train, SYNTH_TRAIN, &writing->info.train_items, error));
-    TRY(write_items(writing, test, SYNTH_TEST, &writing->info.items, error));
-    if (options->vocab || options->tokenizer) TRY(build_corpus(writing, documents, options->output, error));
-cleanup:
-    return status;
+    PASS_UP(path_join(documents, sizeof documents, options->output, "text.jsonl", error));
+    PASS_UP(path_join(train, sizeof train, options->output, "train.jsonl", error));
+    PASS_UP(path_join(test, sizeof test, options->output, "test.jsonl", error));
+    PASS_UP(path_join(task, sizeof task, options->output, "task.ini", error));
+    PASS_UP(check_place(options, error));
+    PASS_UP(folder_create(options->output, error));
+    PASS_UP(write_task(writing, task, error)); /* first, since it says whose the other files are */
+    PASS_UP(write_documents(writing, documents, error));
+    PASS_UP(write_items(writing, train, SYNTH_TRAIN, &writing->info.train_items, error));
+    PASS_UP(write_items(writing, test, SYNTH_TEST, &writing->info.items, error));
+    if (options->vocab || options->tokenizer) PASS_UP(build_corpus(writing, documents, options->output, error));
+    return LTM_OK;
 }
 
 static ltm_status check_options(const struct ltm_synth_options *options, struct ltm_error *error) {

@@ -29,15 +29,13 @@ static ltm_status take_text(char **text, const json_t *object, const char *key, 
 static ltm_status take_choices(struct task_item *item, const json_t *object, struct ltm_error *error) {
     const json_t *choices = json_object_get(object, "choices");
     const json_t *gold = json_object_get(object, "gold");
-    ltm_status status = take_text(&item->context, object, "context", true, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(take_text(&item->context, object, "context", true, error));
     if (!json_is_array(choices) || json_array_size(choices) < 2)
         return fail(error, LTM_INVALID, "\"choices\" is no list of two texts or more");
     const size_t count = json_array_size(choices);
     if (!json_is_integer(gold) || json_integer_value(gold) < 0 || json_integer_value(gold) >= (json_int_t)count)
         return fail(error, LTM_INVALID, "\"gold\" is not the place of a choice, 0 to %zu", count - 1);
-    status = NEW_ARRAY(item->choices, count, "choices", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(item->choices, count, "choices", error));
     item->count = (int)count;
     item->gold = (int)json_integer_value(gold);
     for (size_t i = 0; i < count; i++) {
@@ -51,10 +49,9 @@ static ltm_status take_choices(struct task_item *item, const json_t *object, str
 }
 
 static ltm_status take_pair(struct task_item *item, const json_t *object, bool blimp, struct ltm_error *error) {
-    ltm_status status = NEW_ARRAY(item->choices, 2, "sentences", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(item->choices, 2, "sentences", error));
     item->count = 2;
-    status = take_text(&item->choices[0], object, blimp ? "sentence_good" : "good", false, error);
+    ltm_status status = take_text(&item->choices[0], object, blimp ? "sentence_good" : "good", false, error);
     if (status == LTM_OK) status = take_text(&item->choices[1], object, blimp ? "sentence_bad" : "bad", false, error);
     if (status == LTM_OK && !(item->context = strdup(""))) status = fail_memory(error, 1, "an item");
     return status;
@@ -70,10 +67,7 @@ static ltm_status take_last_word(struct task_item *item, const json_t *object, s
     while (end > 0 && strchr(blanks, text[end - 1])) end--;
     size_t word = end;
     while (word > 0 && !strchr(blanks, text[word - 1])) word--;
-    if (word == 0) {
-        status = fail(error, LTM_INVALID, "\"text\" has fewer than two words");
-        goto cleanup;
-    }
+    if (word == 0) TRY(fail(error, LTM_INVALID, "\"text\" has fewer than two words"));
     item->context = strndup(text, word - 1);
     item->answer = strndup(text + word, end - word);
     if (!item->context || !item->answer) status = fail_memory(error, end, "an item");

@@ -47,7 +47,6 @@ static ltm_status check_options(const struct ltm_corpus_build_options *options, 
 /* A single document: what lies before the held-out tail, then the tail, each with an end. */
 static ltm_status add_cut(struct build *build, struct batch *batch, const struct text_block *block,
                           struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     int64_t before = build->plan.tail_from - build->offset;
     size_t cut = before <= 0 ? 0 : (size_t)before;
     build->offset += (int64_t)block->bytes;
@@ -56,12 +55,11 @@ static ltm_status add_cut(struct build *build, struct batch *batch, const struct
     if (before >= (int64_t)block->bytes) cut = block->bytes > 0 ? block->bytes - 1 : 0; /* a document of one letter */
     if (before >= 0) {
         if (cut > 0) cut = utf8_cut(block->text, block->bytes, cut);
-        TRY(batch_add(batch, block->text, cut, false, true, error));
+        PASS_UP(batch_add(batch, block->text, cut, false, true, error));
     }
-    TRY(batch_add(batch, block->text + cut, block->bytes - cut, true, block->last, error));
+    PASS_UP(batch_add(batch, block->text + cut, block->bytes - cut, true, block->last, error));
     if (block->last) build->offset = 0;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* A block of a document that is not left out. */
@@ -75,18 +73,16 @@ static ltm_status add_block(struct build *build, struct batch *batch, const stru
 
 /* Fill a batch. Its size does not reach the result: each block is encoded by itself. */
 static ltm_status read_batch(struct build *build, struct batch *batch, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     struct text_block block;
     batch_clear(batch);
     while (!build->ended && batch->bytes < build->batch_bytes && batch->count < BATCH_ITEMS) {
         bool more;
-        TRY(documents_next(build->documents, &block, &more, error));
+        PASS_UP(documents_next(build->documents, &block, &more, error));
         build->ended = !more;
         if (!more) break;
-        TRY(add_block(build, batch, &block, error));
+        PASS_UP(add_block(build, batch, &block, error));
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 static ltm_status write_batch(struct build *build, const struct batch *batch, struct ltm_error *error) {
@@ -134,18 +130,15 @@ cleanup:
 }
 
 static ltm_status finish(struct build *build, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     char path[SHARD_PATH_MAX];
-    for (int i = 0; i < 2; i++) TRY(shard_writer_end(&build->writers[i], error));
+    for (int i = 0; i < 2; i++) PASS_UP(shard_writer_end(&build->writers[i], error));
     build->info.train.shards = build->writers[0].shards;
     build->info.heldout.shards = build->writers[1].shards;
-    TRY(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
-    TRY(file_copy(build->options->tokenizer, path, error));
-    TRY(corpus_info_write(build->draft.draft, &build->info, &build->writers[0], &build->writers[1],
-                          build->options->heldout, build->options->seed, error));
-    TRY(corpus_draft_commit(&build->draft, error));
-cleanup:
-    return status;
+    PASS_UP(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
+    PASS_UP(file_copy(build->options->tokenizer, path, error));
+    PASS_UP(corpus_info_write(build->draft.draft, &build->info, &build->writers[0], &build->writers[1],
+                              build->options->heldout, build->options->seed, error));
+    return corpus_draft_commit(&build->draft, error);
 }
 
 static void tell_plan(const struct build *build, const struct ltm_watch *watch) {
@@ -161,31 +154,29 @@ static void tell_plan(const struct build *build, const struct ltm_watch *watch) 
 }
 
 static ltm_status prepare(struct build *build, int threads, const struct ltm_watch *watch, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     const struct ltm_corpus_build_options *options = build->options;
-    TRY(check_options(options, error));
-    TRY(corpus_place_check(options->output, error));
-    TRY(ltm_tokenizer_open(&build->tokenizer, options->tokenizer, error));
+    PASS_UP(check_options(options, error));
+    PASS_UP(corpus_place_check(options->output, error));
+    PASS_UP(ltm_tokenizer_open(&build->tokenizer, options->tokenizer, error));
     build->info.vocab = ltm_tokenizer_vocab(build->tokenizer);
     snprintf(build->info.tokenizer_digest, sizeof build->info.tokenizer_digest, "%s",
              ltm_tokenizer_digest(build->tokenizer));
     if (build->info.vocab > VOCAB_MOST)
         return fail(error, LTM_INVALID, "%s has %d pieces; a shard's 16-bit tokens can name %d", options->tokenizer,
                     build->info.vocab, VOCAB_MOST);
-    TRY(corpus_plan_make(&build->plan, &options->input, options->heldout, options->seed, watch, error));
+    PASS_UP(corpus_plan_make(&build->plan, &options->input, options->heldout, options->seed, watch, error));
     build->info.copies = (int64_t)build->plan.copy_count;
     tell_plan(build, watch);
-    TRY(documents_open(&build->documents, &options->input, error));
+    PASS_UP(documents_open(&build->documents, &options->input, error));
     documents_tell_files(build->documents, watch);
-    TRY(corpus_draft_create(&build->draft, options->output, error));
+    PASS_UP(corpus_draft_create(&build->draft, options->output, error));
     build->writers[0] = shard_writer_begin(build->draft.draft, "train", options->shard_tokens);
     build->writers[1] = shard_writer_begin(build->draft.draft, "heldout", options->shard_tokens);
     build->batch_bytes = (size_t)threads << 20;
     if (build->batch_bytes < BATCH_LEAST) build->batch_bytes = BATCH_LEAST;
     if (build->batch_bytes > BATCH_MOST) build->batch_bytes = BATCH_MOST;
     build->pace = progress_begin(watch, "tokenising", (double)documents_size(build->documents));
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,

@@ -38,10 +38,7 @@ ltm_status corpus_info_write(const char *folder, const struct ltm_corpus_info *i
                     info->tokenizer_digest, "heldout_share", heldout, "seed", seed_text, "train", train_json, "heldout",
                     held_json);
     text = all ? json_text(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
-    if (!text) {
-        status = json_fail_memory(CORPUS_INFO_NAME, error);
-        goto cleanup;
-    }
+    if (!text) TRY(json_fail_memory(CORPUS_INFO_NAME, error));
     TRY(path_join(path, sizeof path, folder, CORPUS_INFO_NAME, error));
     TRY(file_write_text(path, text, error));
 cleanup:
@@ -84,17 +81,14 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
     status = json_read(&json, text, bytes, JSON_REJECT_DUPLICATES, error);
     if (status == LTM_CORRUPT) fail_within(error, status, "%s is damaged", path);
     if (status != LTM_OK) goto cleanup;
-    if (json_unpack(json, "{si}", "format", &format) == 0 && format != CORPUS_FORMAT) {
-        status = fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT);
-        goto cleanup;
-    }
+    if (json_unpack(json, "{si}", "format", &format) == 0 && format != CORPUS_FORMAT)
+        TRY(fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT));
     if (json_unpack(json, "{si sI ss so so}", "format", &format, "vocab", &vocab, "tokenizer_digest", &digest, "train",
                     &train, "heldout", &held) != 0 ||
         !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || vocab < 1 ||
         vocab > CORPUS_VOCAB_MOST || strlen(digest) >= sizeof info->tokenizer_digest) {
         TRY(json_memory("a corpus's description", error)); /* which json_unpack needs too */
-        status = fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path);
-        goto cleanup;
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path));
     }
     info->vocab = (int)vocab;
     snprintf(info->tokenizer_digest, sizeof info->tokenizer_digest, "%s", digest);

@@ -162,8 +162,7 @@ ltm_status corpus_draft_commit(struct corpus_draft *draft, struct ltm_error *err
         unlock_draft(draft);
         return LTM_OK;
     }
-    status = swap(draft, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(swap(draft, error));
     unlock_draft(draft);
     (void)remove_draft(draft, foreign, sizeof foreign); /* the old one */
     draft->draft[0] = 0;

@@ -52,16 +52,10 @@ ltm_status packed_file_open(struct packed_file **file, const char *path, struct 
     new->path = path;
     new->stream.next_in = new->buffer;
     new->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (new->descriptor < 0) {
-        status = fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
-        goto cleanup;
-    }
+    if (new->descriptor < 0) TRY(fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno)));
     while (new->stream.avail_in < sizeof magic && !new->ended) TRY(refill(new, error));
     if (new->stream.avail_in >= sizeof magic && memcmp(new->buffer, magic, sizeof magic) == 0) {
-        if (inflateInit2(&new->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
-            status = fail_memory(error, 1 << MAX_WBITS, path);
-            goto cleanup;
-        }
+        if (inflateInit2(&new->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) TRY(fail_memory(error, 1 << MAX_WBITS, path));
         new->packed = new->begun = true;
     }
     *file = new;
@@ -97,19 +91,18 @@ static ltm_status begin_next(struct packed_file *file, struct ltm_error *error) 
 }
 
 static ltm_status unpack(struct packed_file *file, void *bytes, size_t room, size_t *got, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     z_stream *stream = &file->stream;
     stream->next_out = bytes;
     stream->avail_out = room < UINT_MAX ? (unsigned)room : UINT_MAX;
     const unsigned all = stream->avail_out;
     while (stream->avail_out > 0) {
         if (stream->avail_in < sizeof magic && !file->ended) {
-            TRY(refill(file, error));
+            PASS_UP(refill(file, error));
             continue;
         }
         if (!file->begun) {
             if (stream->avail_in == 0) break;
-            TRY(begin_next(file, error));
+            PASS_UP(begin_next(file, error));
             continue;
         }
         const int code = inflate(stream, Z_NO_FLUSH);
@@ -123,19 +116,17 @@ static ltm_status unpack(struct packed_file *file, void *bytes, size_t room, siz
             return damaged(file, stream->msg ? stream->msg : "it is not gzip's", error);
     }
     *got = all - stream->avail_out;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status packed_file_read(struct packed_file *file, void *bytes, size_t room, size_t *got, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     *got = 0;
     if (file->packed) return unpack(file, bytes, room, got, error);
     while (*got < room) {
         size_t now = file->stream.avail_in < room - *got ? file->stream.avail_in : room - *got;
         if (now == 0 && file->ended) break;
         if (now == 0) {
-            TRY(refill(file, error));
+            PASS_UP(refill(file, error));
             continue;
         }
         memcpy((char *)bytes + *got, file->stream.next_in, now);
@@ -143,6 +134,5 @@ ltm_status packed_file_read(struct packed_file *file, void *bytes, size_t room, 
         file->stream.avail_in -= (unsigned)now;
         *got += now;
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }

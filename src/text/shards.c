@@ -23,9 +23,8 @@ static ltm_status open_shard(struct shard_writer *writer, struct ltm_error *erro
     void *checksums = realloc(writer->checksums, (size_t)(writer->shards + 1) * sizeof *writer->checksums);
     if (!checksums) return fail_memory(error, sizeof *writer->checksums, "the checksums of shards");
     writer->checksums = checksums;
-    ltm_status status = path_join(path, sizeof path, writer->folder, name, error);
-    if (status == LTM_OK) status = file_create(&writer->draft, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(path, sizeof path, writer->folder, name, error));
+    PASS_UP(file_create(&writer->draft, path, error));
     writer->open = true;
     writer->shards++;
     writer->held = 0;
@@ -48,8 +47,7 @@ static void keep_checksum(struct shard_writer *writer) {
 static ltm_status close_shard(struct shard_writer *writer, struct ltm_error *error) {
     if (fseek(writer->draft.stream, 0, SEEK_SET) != 0)
         return fail(error, LTM_IO, "cannot write %s: %s", writer->draft.path, strerror(errno));
-    ltm_status status = write_header(writer, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(write_header(writer, error));
     keep_checksum(writer);
     writer->open = false; /* committed or not, the draft is gone */
     return file_commit(&writer->draft, error);
@@ -57,21 +55,19 @@ static ltm_status close_shard(struct shard_writer *writer, struct ltm_error *err
 
 ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count,
                             struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     while (count > 0) {
-        if (writer->open && writer->held == writer->limit) TRY(close_shard(writer, error));
-        if (!writer->open) TRY(open_shard(writer, error));
+        if (writer->open && writer->held == writer->limit) PASS_UP(close_shard(writer, error));
+        if (!writer->open) PASS_UP(open_shard(writer, error));
         size_t now = count;
         if ((int64_t)now > writer->limit - writer->held) now = (size_t)(writer->limit - writer->held);
-        TRY(file_write(&writer->draft, tokens, now * sizeof *tokens, error));
+        PASS_UP(file_write(&writer->draft, tokens, now * sizeof *tokens, error));
         writer->crc = crc32_z(writer->crc, (const unsigned char *)tokens, now * sizeof *tokens);
         writer->adler = adler32_z(writer->adler, (const unsigned char *)tokens, now * sizeof *tokens);
         writer->held += (int64_t)now;
         tokens += now;
         count -= now;
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error) {

@@ -81,8 +81,7 @@ static ltm_status add_folder(struct text_files *files, const char *folder, const
         TRY(path_join(path, sizeof path, folder, names[i], error));
         if (stat(path, &info) != 0) {
             if (!kind_of(path, &json, &gzip)) continue; /* a dead link to something else */
-            status = fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
-            goto cleanup;
+            TRY(fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno)));
         }
         if (S_ISDIR(info.st_mode))
             TRY(add_folder(files, path, &info, &here, error));

@@ -38,7 +38,6 @@ static void sift(struct text_sample *sample) {
 
 static ltm_status add_line(struct text_sample *sample, const char *text, size_t bytes, int64_t number, int64_t most,
                            uint64_t seed, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     struct random_key key = {.seed = seed,
                              .purpose = RANDOM_TEXT,
                              .step = (uint32_t)(number >> 32),
@@ -48,10 +47,10 @@ static ltm_status add_line(struct text_sample *sample, const char *text, size_t 
     sample->seen_bytes += (int64_t)bytes;
     if (chance >= sample->bar) return LTM_OK;
     void *block = sample->text;
-    TRY(grow(&block, &sample->text_room, sample->bytes + bytes, 1, error));
+    PASS_UP(grow(&block, &sample->text_room, sample->bytes + bytes, 1, error));
     sample->text = block;
     block = sample->lines;
-    TRY(grow(&block, &sample->line_room, sample->count + 1, sizeof *sample->lines, error));
+    PASS_UP(grow(&block, &sample->line_room, sample->count + 1, sizeof *sample->lines, error));
     sample->lines = block;
     memcpy(sample->text + sample->bytes, text, bytes);
     sample->lines[sample->count++] = (struct sample_line){chance, (uint32_t)bytes, sample->bytes};
@@ -60,8 +59,7 @@ static ltm_status add_line(struct text_sample *sample, const char *text, size_t 
         sample->bar -= sample->bar / 8 + 1;
         sift(sample);
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* The length of what ends a line here, or 0. */
@@ -77,7 +75,6 @@ static size_t line_end(const char *text, size_t bytes) {
 
 static ltm_status add_block(struct text_sample *sample, const char *text, size_t bytes, int64_t *number, int64_t most,
                             uint64_t seed, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     while (bytes > 0) {
         size_t length = 0;
         size_t end = 0;
@@ -85,13 +82,12 @@ static ltm_status add_block(struct text_sample *sample, const char *text, size_t
         for (size_t from = 0, cut; from < length; from += cut) {
             cut = length - from;
             if (cut > SAMPLE_LINE_MOST) cut = utf8_cut(text + from, cut, SAMPLE_LINE_MOST);
-            TRY(add_line(sample, text + from, cut, (*number)++, most, seed, error));
+            PASS_UP(add_line(sample, text + from, cut, (*number)++, most, seed, error));
         }
         text += length + end;
         bytes -= length + end;
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_input *input, int64_t most, uint64_t seed,

@@ -15,8 +15,7 @@ ltm_status text_window_open(struct text_window *window, const struct text_file *
     window->from = window->bytes = window->open = 0;
     window->offset = 0;
     window->ended = false;
-    ltm_status status = packed_file_open(&window->stream, file->path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(packed_file_open(&window->stream, file->path, error));
     if (file->gzip && !packed_file_is_packed(window->stream))
         return fail(error, LTM_CORRUPT, "%s is not gzip data, though its name ends in .gz", file->path);
     return LTM_OK;
@@ -85,25 +84,23 @@ static void skip_mark(struct text_window *window) {
 }
 
 ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     bool first = window->offset == 0 && window->bytes == 0 && window->open == 0;
     if (window->bytes >= bytes || window->ended) return LTM_OK;
-    TRY(make_room(window, bytes, error));
+    PASS_UP(make_room(window, bytes, error));
     while (window->bytes < bytes && !window->ended) {
         size_t held = window->bytes + window->open;
         size_t want = window->room - held;
         if (want > READ_AT_ONCE) want = READ_AT_ONCE;
         size_t got;
-        TRY(packed_file_read(window->stream, window->text + held, want, &got, error));
+        PASS_UP(packed_file_read(window->stream, window->text + held, want, &got, error));
         window->ended = got < want;
         window->open += got;
-        TRY(check_ratio(window, error));
-        TRY(check_text(window, error));
+        PASS_UP(check_ratio(window, error));
+        PASS_UP(check_text(window, error));
     }
     if (first) {
         skip_mark(window);
         return text_window_fill(window, bytes, error);
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }

@@ -28,8 +28,7 @@ static ltm_status add_shard(struct token_stream *stream, const char *path, struc
     stream->shards = shards;
     struct shard *shard = &shards[stream->count];
     *shard = (struct shard){.from = stream->tokens};
-    ltm_status status = file_map(&shard->map, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(file_map(&shard->map, path, error));
     stream->count++; /* from here on token_stream_close unmaps it */
 
     int32_t header[SHARD_HEADER_WORDS] = {0};

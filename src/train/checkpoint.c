@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/processes.h"
+#include "base/progress.h"
 #include "base/safetensors.h"
 #include "config/config_keys.h"
 #include "model/model_file.h"
@@ -49,16 +50,13 @@ cleanup:
 
 static ltm_status end_folder(const char *folder, const struct checkpoint_state *state, const char *tokenizer,
                              struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     if (tokenizer) {
-        TRY(path_join(path, sizeof path, folder, files[TOKENIZER], error));
-        TRY(file_copy(tokenizer, path, error));
+        PASS_UP(path_join(path, sizeof path, folder, files[TOKENIZER], error));
+        PASS_UP(file_copy(tokenizer, path, error));
     }
-    TRY(checkpoint_state_write(folder, state, files, FILES, error));
-    TRY(folder_sync(folder, error));
-cleanup:
-    return status;
+    PASS_UP(checkpoint_state_write(folder, state, files, FILES, error));
+    return folder_sync(folder, error);
 }
 
 /* Point the link checkpoints/NAME at a step's folder, in one step: a new link renamed over the old. */
@@ -67,9 +65,8 @@ static ltm_status point(const char *checkpoints, const char *name, const char *t
     char draft[LTM_PATH_MAX];
     char hidden[NAME_SIZE];
     snprintf(hidden, sizeof hidden, ".%s", name);
-    ltm_status status = path_join(link, sizeof link, checkpoints, name, error);
-    if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(path_join(link, sizeof link, checkpoints, name, error));
+    PASS_UP(path_join(draft, sizeof draft, checkpoints, hidden, error));
     unlink(draft);
     if (symlink(target, draft) != 0 || rename(draft, link) != 0)
         return fail(error, LTM_IO, "cannot point %s at %s: %m", link, target);
@@ -103,22 +100,16 @@ cleanup:
 /* Rename a whole draft into place and let the links follow. */
 static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state,
                           struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     char final[LTM_PATH_MAX];
     char name[NAME_SIZE];
     step_name(name, state->step);
-    TRY(path_join(final, sizeof final, checkpoints, name, error));
-    if (folder_exists(final)) TRY(folder_remove(final, error)); /* a damaged one that a resume passed over */
-    if (rename(draft, final) != 0) {
-        status = fail(error, LTM_IO, "cannot rename %s to %s: %m", draft, final);
-        goto cleanup;
-    }
-    TRY(point(checkpoints, "last", name, error));
-    if (state->best_step == state->step) TRY(point(checkpoints, "best", name, error));
-    TRY(folder_sync(checkpoints, error));
-    TRY(prune(checkpoints, state, error));
-cleanup:
-    return status;
+    PASS_UP(path_join(final, sizeof final, checkpoints, name, error));
+    if (folder_exists(final)) PASS_UP(folder_remove(final, error)); /* a damaged one that a resume passed over */
+    if (rename(draft, final) != 0) return fail(error, LTM_IO, "cannot rename %s to %s: %m", draft, final);
+    PASS_UP(point(checkpoints, "last", name, error));
+    if (state->best_step == state->step) PASS_UP(point(checkpoints, "best", name, error));
+    PASS_UP(folder_sync(checkpoints, error));
+    return prune(checkpoints, state, error);
 }
 
 /* Process 0's work. Once the paths are known it takes the others' moments, whatever fails: they are already sending. */
@@ -165,14 +156,12 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
         char path[LTM_PATH_MAX];
         char hex[17];
         const char *expected = checkpoint_state_sum(root, files[i]);
-        ltm_status status = path_join(path, sizeof path, folder, files[i], error);
-        if (status != LTM_OK) return status;
+        PASS_UP(path_join(path, sizeof path, folder, files[i], error));
         const bool wanted = i == EMA ? json_is_true(json_object_get(root, "averaged")) : i != TOKENIZER;
         if (!expected && wanted)
             return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
         if (!expected) continue;
-        status = checksum_file(hex, path, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(checksum_file(hex, path, error));
         if (strcmp(hex, expected) != 0)
             return fail(error, LTM_CORRUPT, "%s is damaged: its checksum is %s, not %s as when it was written", path,
                         hex, expected);
@@ -276,7 +265,6 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
                               struct checkpoint_state *state, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char checkpoints[LTM_PATH_MAX];
-    char line[2048];
     char **names = NULL;
     size_t count = 0;
     bool passed_over = false;
@@ -290,8 +278,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
         if (status == LTM_OK) status = tidy(checkpoints, state, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;
-        snprintf(line, sizeof line, "%s; trying the checkpoint before it", error ? error->message : folder);
-        if (watch && watch->message) watch->message(watch->user, line);
+        watch_message(watch, "%s; trying the checkpoint before it", error ? error->message : folder);
     }
     if (passed_over)
         status = fail(error, LTM_CORRUPT, "no checkpoint in %s is whole; remove the folder to begin anew", checkpoints);

@@ -170,7 +170,6 @@ static ltm_status advance(struct exchange *x, int number, struct ltm_error *erro
 static ltm_status send_slices(struct exchange *x, int number, struct ltm_error *error) {
     const struct optimiser_shards *shards = x->shards;
     struct offer *offer = &x->offers[number];
-    ltm_status status = LTM_OK;
     offer->pending = 1; /* until all are on their way */
     offer->sent = true;
     for (int p = shards->first[offer->block]; p < shards->first[offer->block + 1]; p++) {
@@ -179,16 +178,15 @@ static ltm_status send_slices(struct exchange *x, int number, struct ltm_error *
             const struct range slice = optimiser_shards_slice(shards, p, to);
             if (empty(slice)) continue;
             offer->pending++;
-            TRY(transfers_send(x->transfers, shards->count + number, to, p, slice_of(x, offer, slice),
-                               slice.end - slice.begin, error));
+            PASS_UP(transfers_send(x->transfers, shards->count + number, to, p, slice_of(x, offer, slice),
+                                   slice.end - slice.begin, error));
         }
         if (empty(shards->pieces[p].own)) continue;
         offer->pending++;
-        if (x->next[p] == offer->part) TRY(advance(x, p, error));
+        if (x->next[p] == offer->part) PASS_UP(advance(x, p, error));
     }
     arrived(x, number);
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 /* The part of this process after `part`. */

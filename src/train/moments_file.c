@@ -60,8 +60,7 @@ static ltm_status send_own(const struct optimiser *optimiser, struct ltm_error *
     for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
             if (!keeps(optimiser, k, p)) continue;
-            ltm_status status = processes_send(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error);
-            if (status != LTM_OK) return status;
+            PASS_UP(processes_send(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error));
         }
     }
     return LTM_OK;
@@ -111,8 +110,7 @@ ltm_status moments_read(struct optimiser *optimiser, const struct weight_table *
         for (int i = 0; i < table->count; i++) {
             const void *data;
             if (!optimiser_keeps(optimiser->kind, k, &table->weights[i])) continue;
-            ltm_status status = weight_data(&data, &table->weights[i], optimiser->kind->prefixes[k], file, error);
-            if (status != LTM_OK) return status;
+            PASS_UP(weight_data(&data, &table->weights[i], optimiser->kind->prefixes[k], file, error));
             for (int p = 0; p < shards->count; p++)
                 if (keeps(optimiser, k, p))
                     copy_part(own_slice(optimiser, k, p), shards->pieces[p].own, &table->weights[i], data);
@@ -138,17 +136,15 @@ static ltm_status send_slice(int to, struct range range, const char *prefix, flo
 ltm_status moments_spread(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                           struct ltm_error *error) {
     const struct optimiser_shards *shards = optimiser->shards;
-    ltm_status status = LTM_OK;
     for (int k = 0; k < optimiser->kind->states; k++) {
         for (int p = 0; p < shards->count; p++) {
             if (!keeps(optimiser, k, p)) continue;
             if (shards->rank > 0)
-                TRY(processes_receive(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error));
+                PASS_UP(processes_receive(0, own_slice(optimiser, k, p), bytes_of(shards->pieces[p].own), error));
             for (int r = 1; shards->rank == 0 && r < shards->processes; r++)
-                TRY(send_slice(r, optimiser_shards_slice(shards, p, r), optimiser->kind->prefixes[k], optimiser->slice,
-                               table, file, error));
+                PASS_UP(send_slice(r, optimiser_shards_slice(shards, p, r), optimiser->kind->prefixes[k],
+                                   optimiser->slice, table, file, error));
         }
     }
-cleanup:
-    return status;
+    return LTM_OK;
 }

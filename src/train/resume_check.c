@@ -43,9 +43,8 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
     for (size_t i = 0; i < count; i++) {
         char before[LTM_PATH_MAX];
         char now[LTM_PATH_MAX];
-        ltm_status status = ltm_config_get(was, keys[i].name, before, sizeof before, error);
-        if (status == LTM_OK) status = ltm_config_get(is, keys[i].name, now, sizeof now, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(ltm_config_get(was, keys[i].name, before, sizeof before, error));
+        PASS_UP(ltm_config_get(is, keys[i].name, now, sizeof now, error));
         /* Before there was bf16, auto was written as it stood and meant fp32. */
         if (strcmp(keys[i].name, "run.precision") == 0 && strcmp(before, "auto") == 0) strcpy(before, "fp32");
         if (strcmp(before, now) != 0 && !may_change(keys[i].name))
@@ -77,8 +76,7 @@ static ltm_status compare(const struct start *first, const struct ltm_config *co
         return fail(error, LTM_MISMATCH, "this is ltm %s, process 0 is %s; start the same program everywhere",
                     LTM_VERSION, first->version);
     for (size_t i = 0; i < count; i++) {
-        ltm_status status = ltm_config_get(config, keys[i].name, value, sizeof value, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(ltm_config_get(config, keys[i].name, value, sizeof value, error));
         if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name, scores))
             return fail(error, LTM_MISMATCH,
                         "%s = %.200s here, %.200s in process 0; start all processes with the same configuration",

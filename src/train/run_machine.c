@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "latent/workers.h"
 #include "train/trainer.h"
 
@@ -34,9 +35,8 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
     size_t all_bytes;
     size_t alone_bytes;
     alone.run.threads = 1;
-    ltm_status status = trainer_bytes(&all_bytes, c, plan, error);
-    if (status == LTM_OK) status = trainer_bytes(&alone_bytes, &alone, plan, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(trainer_bytes(&all_bytes, c, plan, error));
+    PASS_UP(trainer_bytes(&alone_bytes, &alone, plan, error));
     const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     const double all = (double)all_bytes;
     const double available = (double)limits->available;
@@ -81,7 +81,6 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     ltm_status status = LTM_OK;
     char name[64];
     char kept[LTM_PATH_MAX];
-    char line[1024];
     char *before = NULL;
     size_t bytes;
     json_t *was = NULL;
@@ -95,12 +94,11 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     snprintf(name, sizeof name, "machine-until-%08lld.json", (long long)step);
     TRY(path_join(kept, sizeof kept, config->run.dir, name, error));
     TRY(file_write_text(kept, before, error));
-    snprintf(
-        line, sizeof line,
+    watch_message(
+        watch,
         "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run that stays "
         "where it began (%s and machine.json have all)",
         key, value_of(was, key), value_of(is, key), name);
-    if (watch->message) watch->message(watch->user, line);
 cleanup:
     json_decref(was);
     json_decref(is);
@@ -115,8 +113,8 @@ ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, doubl
     char *text = NULL;
     ltm_status status;
     ltm_doctor(&(struct ltm_doctor_options){.threads = config->run.threads}, &machine);
-    for (int i = 0; watch->message && i < machine.findings; i++)
-        if (machine.finding[i].kind != LTM_FINDING_NOTE) watch->message(watch->user, machine.finding[i].text);
+    for (int i = 0; i < machine.findings; i++)
+        if (machine.finding[i].kind != LTM_FINDING_NOTE) watch_message(watch, "%s", machine.finding[i].text);
     if (config->run.precision == LTM_PRECISION_FP32)
         machine.fp32.all = speed;
     else

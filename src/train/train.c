@@ -27,8 +27,7 @@ static struct ltm_train_record new_record(const struct session *s) {
 static ltm_status save(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.optimiser.count;
     ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
-    status = processes_agree(status, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(processes_agree(status, error));
     return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
 }
@@ -36,8 +35,8 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 /* Told the first time alone: a bad rate may make it happen in every step. */
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
-        session_say(
-            s,
+        watch_message(
+            &s->hooks->watch,
             "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such a fit, and "
             "the "
             "log counts them; a lower fast.lr may mend it",
@@ -81,7 +80,8 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP || fault->kind == FAULT_WEIGHT ||
         s->state.in_a_row + 1 >= LTM_SKIPPED_MOST)
         return stop_nonfinite(s, fault, &record, error);
-    session_say(s, "slow step %lld of %lld is skipped: %s", (long long)record.step, (long long)record.steps, text);
+    watch_message(&s->hooks->watch, "slow step %lld of %lld is skipped: %s", (long long)record.step,
+                  (long long)record.steps, text);
     trainer_skip(&s->trainer);
     count_diverged(s, &record);
     s->state.skipped++;
@@ -94,8 +94,8 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
-    session_say(
-        s,
+    watch_message(
+        &s->hooks->watch,
         "slow step %lld of %lld: the loss %.4g is a spike, %.1f running standard deviations above its running mean "
         "%.4g",
         (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
@@ -106,8 +106,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const double tokens = (double)c->slow.batch * c->model.sequence;
     const double began = seconds_now();
     struct slow_step done;
-    ltm_status status = trainer_step(&s->trainer, &done, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(trainer_step(&s->trainer, &done, error));
     const double took = seconds_now() - began;
     const double rate = tokens / took;
     s->state.seconds += took;
@@ -149,7 +148,7 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
                     "run.on_nonfinite = skip goes on without it",
                     (long long)record.step, (long long)record.steps, (long long)record.step, why);
     }
-    session_say(s, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
+    watch_message(&s->hooks->watch, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
     return report(s, &record, error);
 }
 
@@ -204,11 +203,10 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
     double bound = score.bound;
     if (s->trainer.optimiser.average) {
-        status = score_average(s, &options, &bound, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(score_average(s, &options, &bound, error));
         if (isfinite(bound)) record.ema_bound = bound;
-        session_say(s, "slow step %lld of %lld: held-out bound %.4f with the averaged weights", (long long)record.step,
-                    (long long)record.steps, bound);
+        watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
+                      (long long)record.step, (long long)record.steps, bound);
         s->state.averaged = bound < score.bound;
         if (!s->state.averaged) bound = score.bound;
     }

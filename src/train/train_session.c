@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,24 +20,14 @@
 #include "train/resume_check.h"
 #include "train/run_machine.h"
 
-void session_say(const struct session *s, const char *format, ...) {
-    char line[2048];
-    va_list arguments;
-    if (!s->hooks->watch.message) return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    s->hooks->watch.message(s->hooks->watch.user, line);
-}
-
 /* Which tokenizer the corpus was made with, and so the vocabulary. */
 static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     struct ltm_config *c = &s->config;
     struct ltm_corpus_info info = {0};
     struct ltm_tokenizer *tokenizer = NULL;
     bool known;
-    ltm_status status = corpus_info_find(&info, &known, c->data.corpus, error);
-    if (status != LTM_OK) return status;
+    ltm_status status = LTM_OK;
+    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
     if (c->data.tokenizer[0])
         snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
     else if (folder_exists(c->data.corpus)) {
@@ -48,13 +37,11 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     if (s->tokenizer[0]) {
         TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
         snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
-        if (known && strcmp(s->digest, info.tokenizer_digest) != 0) {
-            status = fail(error, LTM_MISMATCH,
-                          "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
-                          "or leave it out",
-                          c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest);
-            goto cleanup;
-        }
+        if (known && strcmp(s->digest, info.tokenizer_digest) != 0)
+            TRY(fail(error, LTM_MISMATCH,
+                     "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
+                     "or leave it out",
+                     c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest));
     }
     const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
     if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
@@ -71,30 +58,24 @@ cleanup:
 
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    ltm_status status = LTM_OK;
     if (!c->data.corpus[0])
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
-    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus)) {
-        status = fail(error, LTM_INVALID,
-                      "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
-                      "with both splits",
-                      c->data.corpus);
-        goto cleanup;
-    }
-    TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
-    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
-    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    TRY(find_tokenizer(s, error));
-cleanup:
-    return status;
+    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
+        return fail(error, LTM_INVALID,
+                    "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
+                    "with both splits",
+                    c->data.corpus);
+    PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
+    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
+    PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+    return find_tokenizer(s, error);
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    ltm_status status = folder_create(s->config.run.dir, error);
-    if (status == LTM_OK) status = path_join(path, sizeof path, s->config.run.dir, ".lock", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(folder_create(s->config.run.dir, error));
+    PASS_UP(path_join(path, sizeof path, s->config.run.dir, ".lock", error));
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (s->lock < 0)
         return fail(error, LTM_IO, "cannot write in the run's folder %s: %s", s->config.run.dir, strerror(errno));
@@ -120,13 +101,11 @@ static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
         ltm_config_defaults(&before);
         before.run.precision = UNSAID;
         TRY(ltm_config_load(&before, path, error));
-        if (before.run.precision == UNSAID) {
-            status = fail(error, LTM_CORRUPT,
-                          "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
-                          "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
-                          path, checkpoints);
-            goto cleanup;
-        }
+        if (before.run.precision == UNSAID)
+            TRY(fail(error, LTM_CORRUPT,
+                     "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
+                     "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
+                     path, checkpoints));
         *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
     } else if (*precision == LTM_PRECISION_AUTO)
         *precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
@@ -163,11 +142,10 @@ static ltm_status clear_drafts(const char *run, struct ltm_error *error) {
 static ltm_status open_log(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     const struct ltm_config *c = &s->config;
-    ltm_status status = clear_drafts(c->run.dir, error);
-    if (status == LTM_OK) status = path_join(path, sizeof path, c->run.dir, "config.ini", error);
-    if (status == LTM_OK) status = ltm_config_write(c, path, error);
-    if (status == LTM_OK) status = run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
-    return status;
+    PASS_UP(clear_drafts(c->run.dir, error));
+    PASS_UP(path_join(path, sizeof path, c->run.dir, "config.ini", error));
+    PASS_UP(ltm_config_write(c, path, error));
+    return run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
 }
 
 static void begin(struct session *s) {
@@ -185,8 +163,8 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     if (s->state.step == 0)
         begin(s);
     else
-        session_say(s, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
-                    (long long)s->trainer.steps);
+        watch_message(&s->hooks->watch, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
+                      (long long)s->trainer.steps);
     if (processes_rank() == 0) status = open_log(s, error);
 cleanup:
     return status;
@@ -194,15 +172,12 @@ cleanup:
 
 /* What every process looks at for itself. */
 static ltm_status set_up_alone(struct session *s, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    TRY(matmul_start(error));
-    TRY(ltm_config_check(&s->config, error));
+    PASS_UP(matmul_start(error));
+    PASS_UP(ltm_config_check(&s->config, error));
     ltm_config_resolve(&s->config);
-    TRY(open_corpus(s, error));
+    PASS_UP(open_corpus(s, error));
     if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
-    TRY(name_corpus(s, error));
-cleanup:
-    return status;
+    return name_corpus(s, error);
 }
 
 /* The run's folder is process 0's. */
@@ -226,31 +201,30 @@ static ltm_status check_sequence(const struct ltm_model_config *model, struct lt
 }
 
 static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
-    ltm_status status = LTM_OK;
     struct memory_limits memory;
     size_t bytes;
     memory_limits_read(&memory, "");
     if (memory.available > 0) memory.available /= processes_here();
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
-    TRY(run_machine_check(&s->config, &memory, error));
-    TRY(check_sequence(&s->config.model, error));
-    TRY(decoder_create(&s->decoder, &s->config.model, error));
-    if (in_bf16) TRY(decoder_use_bf16(s->decoder, error));
-    TRY(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
-    session_say(s, "%.2f M parameters, %d latent%s of %d numbers; %.0f MB of memory with %d thread%s, products in %s",
-                (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
-                plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
-                plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
+    PASS_UP(run_machine_check(&s->config, &memory, error));
+    PASS_UP(check_sequence(&s->config.model, error));
+    PASS_UP(decoder_create(&s->decoder, &s->config.model, error));
+    if (in_bf16) PASS_UP(decoder_use_bf16(s->decoder, error));
+    PASS_UP(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
+    watch_message(&s->hooks->watch,
+                  "%.2f M parameters, %d latent%s of %d numbers; %.0f MB of memory with %d thread%s, products in %s",
+                  (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
+                  plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
+                  plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
     const double passes = (double)(trainer_steps(&s->config) * s->config.slow.batch * s->config.model.sequence) /
                           (double)token_stream_count(s->train);
-    session_say(s, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
-                (long long)token_stream_count(s->train), s->config.data.corpus);
-    TRY(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
-    TRY(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
+    watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
+                  (long long)token_stream_count(s->train), s->config.data.corpus);
+    PASS_UP(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
+    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status session_open(struct session *s, struct ltm_error *error) {
@@ -259,8 +233,8 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
     TRY(processes_check_config(&s->config, s->state.corpus, false, error));
     TRY(take_folder(s, error));
     if (processes_count() > 1)
-        session_say(s, "%d processes, %d on this machine, %d thread%s in the first", processes_count(),
-                    processes_here(), s->config.run.threads, plural(s->config.run.threads));
+        watch_message(&s->hooks->watch, "%d processes, %d on this machine, %d thread%s in the first", processes_count(),
+                      processes_here(), s->config.run.threads, plural(s->config.run.threads));
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
     TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));

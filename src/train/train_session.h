@@ -2,6 +2,7 @@
 #ifndef TRAIN_TRAIN_SESSION_H
 #define TRAIN_TRAIN_SESSION_H
 
+#include "base/progress.h"
 #include "ltm/train.h"
 #include "train/checkpoint.h"
 #include "train/run_log.h"
@@ -27,8 +28,5 @@ struct session {
  * closed after a failure too. */
 ltm_status session_open(struct session *s, struct ltm_error *error);
 void session_close(struct session *s);
-
-/* A message to the user of the hooks. */
-void session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -14,8 +14,7 @@ static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, st
     char path[LTM_PATH_MAX];
     ltm_status status = path_join(path, sizeof path, folder, "tokenizer.model", error);
     if (status != LTM_OK || !file_exists(path)) return status;
-    status = ltm_tokenizer_open(&model->tokenizer, path, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_tokenizer_open(&model->tokenizer, path, error));
     if (strcmp(ltm_tokenizer_digest(model->tokenizer), model->digest) != 0)
         return fail(error, LTM_MISMATCH, "%s is not the tokenizer that the model was trained with (%s, not %s)", path,
                     ltm_tokenizer_digest(model->tokenizer), model->digest);

@@ -52,8 +52,7 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
     const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
     const size_t weights = plan->table.size;
     struct optimiser_shards shards;
-    ltm_status status = create_shards(&shards, config, &plan->table, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(create_shards(&shards, config, &plan->table, error));
     *bytes = PROGRAM_BYTES + weights * sizeof(float) +
              optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
              gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
@@ -162,7 +161,6 @@ static ltm_status share_weights(struct trainer *trainer, struct ltm_error *error
     const size_t n = (size_t)shards->processes;
     size_t *begin = trainer->slices;
     size_t *end = begin + n;
-    ltm_status status = LTM_OK;
     for (int p = 0; n > 1 && p < shards->count; p++) {
         const size_t from = shards->pieces[p].all.begin;
         for (size_t r = 0; r < n; r++) {
@@ -170,11 +168,9 @@ static ltm_status share_weights(struct trainer *trainer, struct ltm_error *error
             begin[r] = slice.begin - from;
             end[r] = slice.end - from;
         }
-        TRY(processes_share(trainer->decoder->weights + from, begin, end, error));
+        PASS_UP(processes_share(trainer->decoder->weights + from, begin, end, error));
     }
-    TRY(processes_share_end(error));
-cleanup:
-    return status;
+    return processes_share_end(error);
 }
 
 static double clip_scale(const struct ltm_slow_config *slow, double norm) {
@@ -190,12 +186,11 @@ static bool can_be_squared(const struct ltm_slow_config *slow, double norm) {
 
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
     const struct ltm_config *c = &trainer->config;
-    ltm_status status = train_batch(trainer, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(train_batch(trainer, error));
     const double tokens = trainer->batch_weight;
     gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
-    TRY(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
-    TRY(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));
+    PASS_UP(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
+    PASS_UP(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));
     *done = (struct slow_step){.lr = slow_rate(&c->slow, trainer->optimiser.count, trainer->steps)};
     for (int i = 0; i < c->slow.batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
@@ -206,10 +201,9 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     }
     done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
     if (isfinite(done->recon + done->kl + done->loss) && can_be_squared(&c->slow, done->grad_norm)) return LTM_OK;
-    TRY(nonfinite_find(trainer, &done->fault, error));
+    PASS_UP(nonfinite_find(trainer, &done->fault, error));
     memset(trainer->gradient.total, 0, trainer->state.own * sizeof *trainer->gradient.total);
-cleanup:
-    return status;
+    return LTM_OK;
 }
 
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {

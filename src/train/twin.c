@@ -69,12 +69,11 @@ static void match_width(struct ltm_config *twin, double flops) {
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
                            struct ltm_error *error) {
     struct ltm_config from = *config;
-    ltm_status status = ltm_config_check(config, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(ltm_config_check(config, error));
     if (from.model.latents == 0)
         return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
-    if ((status = vocabulary_find(&from, error)) != LTM_OK) return status;
+    PASS_UP(vocabulary_find(&from, error));
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
         return fail(
             error, LTM_INVALID,
@@ -87,8 +86,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     match_parameters(&twin->model, ltm_parameter_count(&from.model));
     if (kind == LTM_TWIN_COMPUTE) {
         const double a_step = (double)from.slow.batch * from.model.sequence;
-        status = match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step, error));
     }
     if (kind == LTM_TWIN_WIDTH) {
         twin->model = from.model;
