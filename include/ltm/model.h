@@ -20,8 +20,7 @@ extern "C" {
 
 struct ltm_model;
 
-/* LTM_IO, LTM_CORRUPT (a checksum, a missing or misshapen tensor), LTM_MISMATCH (the tokenizer is another
- * one). */
+/* LTM_IO, LTM_CORRUPT (a checksum, a missing or misshapen tensor), LTM_MISMATCH (the tokenizer is another one). */
 ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm_error *error);
 void ltm_model_close(struct ltm_model *model); /* NULL is fine */
 

@@ -40,9 +40,8 @@ struct ltm_tokenizer_train_options {
  * that in memory). */
 struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
 
-/* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same
- * text, options and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO,
- * LTM_EXTERNAL. */
+/* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same text, options
+ * and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO, LTM_EXTERNAL. */
 ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options, const struct ltm_watch *watch,
                                struct ltm_error *error);
 

@@ -33,11 +33,10 @@ static ltm_status check(int code, const char *doing, struct ltm_error *error) {
     if (code == MPI_SUCCESS) return LTM_OK;
     MPI_Error_string(code, text, &length);
     job.broken = true;
-    return fail(
-        error, LTM_EXTERNAL,
-        "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; the "
-        "last checkpoint is whole, and the same command goes on from it",
-        job.rank, job.count, doing, text);
+    return fail(error, LTM_EXTERNAL,
+                "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; "
+                "the last checkpoint is whole, and the same command goes on from it",
+                job.rank, job.count, doing, text);
 }
 
 /* Of cores that several processes on this machine may use, each takes its share. */
@@ -63,12 +62,11 @@ static ltm_status look_around(struct ltm_error *error) {
         const int count = job.count;
         job.count = 1; /* each for itself */
         job.rank = 0;
-        return fail(
-            error, LTM_UNSUPPORTED,
-            "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm was "
-            "built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm another "
-            "srun --mpi (srun --mpi=list shows them)",
-            launched_count(), count, processes_library());
+        return fail(error, LTM_UNSUPPORTED,
+                    "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm "
+                    "was built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm "
+                    "another srun --mpi (srun --mpi=list shows them)",
+                    launched_count(), count, processes_library());
     }
     PASS_UP(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
                   "count processes of this machine", error));

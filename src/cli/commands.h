@@ -1,6 +1,5 @@
-/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first,
- * writes results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to
- * answer. */
+/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first, writes
+ * results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to answer. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

@@ -370,11 +370,10 @@ static void put_body(FILE *f, const char *at, const char *id) {
 
 static void put_svg(FILE *f, const struct picture *picture, const char *drawn) {
     const char *body = strstr(drawn, "</defs>");
-    fprintf(
-        f,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\" "
-        "class=\"picture\" font-family=\"system-ui, sans-serif\">",
-        WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, picture->id, picture->id);
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t "
+            "%s-d\" class=\"picture\" font-family=\"system-ui, sans-serif\">",
+            WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, picture->id, picture->id);
     fprintf(f, "<title id=\"%s-t\">", picture->id);
     html_text(f, picture->title);
     fprintf(f, "</title><desc id=\"%s-d\">", picture->id);

@@ -36,8 +36,7 @@ void report_begin(struct report *report, const char *kind) {
 
 void report_without_pictures(struct report *report) {
     fputs("<p class=\"note\">There are no pictures, because gnuplot was not found; install it (Debian: gnuplot-nox) "
-          "and run "
-          "<code>ltm report</code> again. The tables are complete.</p>\n",
+          "and run <code>ltm report</code> again. The tables are complete.</p>\n",
           report->out);
 }
 
@@ -110,11 +109,10 @@ static ltm_status put_picture(struct report *report, const struct picture *pictu
     fputs("<figcaption>", report->out);
     html_text(report->out, picture->caption);
     if (left_out > 0)
-        fprintf(
-            report->out,
-            " <strong>%zu point%s left out of the picture</strong>: an axis holds numbers up to 1e100, a logarithmic "
-            "one from 1e-100.",
-            left_out, left_out == 1 ? " is" : "s are");
+        fprintf(report->out,
+                " <strong>%zu point%s left out of the picture</strong>: an axis holds numbers up to 1e100, a "
+                "logarithmic one from 1e-100.",
+                left_out, left_out == 1 ? " is" : "s are");
     fputs("</figcaption>\n", report->out);
     put_points(report->out, picture);
     fputs("</figure>\n", report->out);

@@ -68,12 +68,9 @@ static void put_form(FILE *f, const char *form) {
 static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
             "<div class=\"scroll wide\"><table><caption>Forms, and their mean |log residual|: over cells that the fit "
-            "had not seen "
-            "(%d folds), and over those it had</caption><thead><tr><th scope=\"col\" class=\"text\">form</th><th "
-            "scope=\"col\">"
-            "unknowns</th><th scope=\"col\">held out</th><th scope=\"col\">standard error</th><th "
-            "scope=\"col\">seen</th></tr>"
-            "</thead>\n<tbody>\n",
+            "had not seen (%d folds), and over those it had</caption><thead><tr><th scope=\"col\" "
+            "class=\"text\">form</th><th scope=\"col\">unknowns</th><th scope=\"col\">held out</th><th "
+            "scope=\"col\">standard error</th><th scope=\"col\">seen</th></tr></thead>\n<tbody>\n",
             info->folds);
     for (int i = 0; i < info->candidates; i++) {
         const struct ltm_fit_candidate *c = &info->candidate[i];
@@ -95,11 +92,9 @@ static double or_zero(double constant) { return fabs(constant) < 1e-9 ? 0 : cons
 
 static void put_constants(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
-            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f %% "
-            "of %d "
-            "resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
-            "scope=\"col\">value</th>"
-            "<th scope=\"col\">from</th><th scope=\"col\">to</th></tr></thead>\n<tbody>\n",
+            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f "
+            "%% of %d resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
+            "scope=\"col\">value</th><th scope=\"col\">from</th><th scope=\"col\">to</th></tr></thead>\n<tbody>\n",
             100 * info->share, info->resamples);
     for (int p = 0; p < LTM_FIT_PARAMETERS; p++) {
         if (isnan(info->parameter[p].value)) continue;
@@ -148,10 +143,9 @@ static ltm_status equal_compute(struct report *report, const struct study_table 
     if (!(most > 0)) return LTM_OK;
     picture_begin(&p, "iso-compute", "Equal compute", "parameters, embeddings included", "loss that the fit predicts");
     p.log_x = true;
-    snprintf(
-        p.caption, sizeof p.caption,
-        "Each curve spends one amount of training compute on the measured shapes, with as many tokens as it then buys: "
-        "dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
+    snprintf(p.caption, sizeof p.caption,
+             "Each curve spends one amount of training compute on the measured shapes, with as many tokens as it then "
+             "buys: dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
     for (int level = 0; level < 3; level++)
         for (int with = 0; with < 2; with++) {
             char number[FORMAT_NUMBER];
@@ -218,9 +212,8 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
         fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));
     if (!isnan(info->parameter[LTM_FIT_DELTA].value)) fputs(", S fast steps", f);
     fprintf(f,
-            "; %zu runs, %zu distinct cells. The form with the lowest error on held-out cells, or a simpler one within "
-            "a standard "
-            "error of it.</p>\n",
+            "; %zu runs, %zu distinct cells. The form with the lowest error on held-out cells, or a simpler one "
+            "within a standard error of it.</p>\n",
             info->points, info->cells);
     put_candidates(f, info);
     put_constants(f, info);
