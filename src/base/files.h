@@ -1,6 +1,5 @@
 /* Files: mapped for reading; written beside and renamed into place, so that a reader sees the old or the new, whole. */
-#ifndef BASE_FILES_H
-#define BASE_FILES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,5 +40,3 @@ bool file_exists(const char *path);
 /* crc32 and adler32 of the bytes (zlib), as 16 hexadecimal digits and a NUL. Tells damage and mix-ups, not attacks. */
 void checksum_hex(char hex[17], const void *data, size_t bytes);
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* Folders, and the paths in them. */
-#ifndef BASE_FOLDERS_H
-#define BASE_FOLDERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,5 +19,3 @@ void folder_list_free(char **names, size_t count);
 
 /* "folder/name" into out; LTM_INVALID when it does not fit. */
 ltm_status path_join(char *out, size_t size, const char *folder, const char *name, struct ltm_error *error);
-
-#endif

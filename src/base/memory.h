@@ -1,6 +1,5 @@
 /* Memory for arrays of numbers. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ struct arena {
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
 #define ARENA_TAKE(arena, type, count) ((type *)arena_take((arena), (count), sizeof(type)))
-
-#endif

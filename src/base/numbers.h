@@ -1,6 +1,5 @@
 /* Numbers as text, the same in every locale. */
-#ifndef BASE_NUMBERS_H
-#define BASE_NUMBERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +15,3 @@ enum { NUMBER_TEXT = 32 };
 
 /* As few digits as read back to the same number. */
 void number_print_real(char text[NUMBER_TEXT], double value);
-
-#endif

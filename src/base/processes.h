@@ -3,8 +3,7 @@
  * A process that was started by itself is alone: count 1, rank 0, every call below returns at once, and MPI is not even
  * initialised. Calls marked COLLECTIVE must be made by all processes in the same order. All calls must come from the thread that
  * made processes_start's. */
-#ifndef BASE_PROCESSES_H
-#define BASE_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,5 +73,3 @@ enum { TRANSFERS_MOST_TAGS = 32767 }; /* tags are below it: what MPI promises */
 
 /* What one of processes_mpi.c and processes_none.c defines besides. */
 const char *processes_library(void); /* "Open MPI v4.1.4 …", or "none" */
-
-#endif

@@ -1,7 +1,6 @@
 /* Writing a page: one file that asks nobody for anything, in the reader's colour scheme. Errors of the stream are looked at
  * when its file is committed. */
-#ifndef LAB_HTML_H
-#define LAB_HTML_H
+#pragma once
 
 #include <stdio.h>
 
@@ -21,5 +20,3 @@ void html_svg_style(FILE *f);
 /* A cell of a table: a number with so many significant digits, empty where it is not finite. */
 void html_number_cell(FILE *f, double value, int digits);
 void html_text_cell(FILE *f, const char *text);
-
-#endif

@@ -1,6 +1,5 @@
 /* Text that grows as it is written. */
-#ifndef TASKS_GROWING_TEXT_H
-#define TASKS_GROWING_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,5 +16,3 @@ void text_print(struct text *text, const char *format, ...) __attribute__((forma
 void text_clear(struct text *text);               /* keeps the memory */
 const char *text_string(const struct text *text); /* "" when empty */
 void text_free(struct text *text);
-
-#endif

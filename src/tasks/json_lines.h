@@ -1,6 +1,5 @@
 /* Lines of JSON objects, .jsonl or .jsonl.gz, one after the other. */
-#ifndef TASKS_JSON_LINES_H
-#define TASKS_JSON_LINES_H
+#pragma once
 
 #include <jansson.h>
 
@@ -12,5 +11,3 @@ typedef ltm_status (*json_line_fn)(void *user, json_t *object, int64_t line, str
 
 /* Blank lines are passed over. LTM_INVALID names the line that is no JSON object; LTM_CORRUPT a damaged .gz; LTM_IO. */
 ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* Prompts: shots, then the question. */
-#ifndef TASKS_PROMPT_H
-#define TASKS_PROMPT_H
+#pragma once
 
 #include "tasks/task.h"
 
@@ -12,5 +11,3 @@ const char *prompt_delimiter(const struct task *task, const struct task_item *it
  * where there are not enough. */
 ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
                        struct ltm_error *error);
-
-#endif

@@ -4,8 +4,7 @@
  * shots of a prompt stand; an item is one problem with what it takes to score it. Held out by construction: a problem has a
  * key (its numbers, its words, its combination of parts: the family says which), and a hash of the key says on which side
  * it is; documents and train.jsonl draw from one side, test.jsonl from the other. */
-#ifndef TASKS_SYNTH_H
-#define TASKS_SYNTH_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -75,5 +74,3 @@ struct draw synth_world_draw(uint64_t seed);
 enum { KNOB_PROBLEMS };
 
 #define SYNTH_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-#endif

@@ -1,6 +1,5 @@
 /* The items of a task's file, one a line, each checked and put as the task's kind and format say. */
-#ifndef TASKS_TASK_ITEMS_H
-#define TASKS_TASK_ITEMS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -30,5 +29,3 @@ struct task_items {
 ltm_status task_items_read(struct task_items *items, enum task_kind kind, enum task_format format, const char *path,
                            struct ltm_error *error);
 void task_items_free(struct task_items *items);
-
-#endif

@@ -3,8 +3,7 @@
  * A document is held out when a number drawn from (seed, its number) is below the share. Where that leaves a split empty,
  * the document with the smallest (or largest) number moves into it, so that two documents are enough for both splits. Of a
  * single document, the last share of its bytes is held out. */
-#ifndef TEXT_CORPUS_PLAN_H
-#define TEXT_CORPUS_PLAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_inpu
                             const struct ltm_watch *watch, struct ltm_error *error);
 
 bool corpus_plan_holds_out(const struct corpus_plan *plan, int64_t document);
-
-#endif

@@ -1,6 +1,5 @@
 /* The files behind a list of paths: each path itself, or every text file in the folder it names. */
-#ifndef TEXT_TEXT_FILES_H
-#define TEXT_TEXT_FILES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ ltm_status text_files_find(struct text_files *files, const struct ltm_text_input
 ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);
 
 void text_files_free(struct text_files *files);
-
-#endif

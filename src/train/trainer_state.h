@@ -1,6 +1,5 @@
 /* What a trainer keeps, and the parts of a slow step work on. */
-#ifndef TRAIN_TRAINER_STATE_H
-#define TRAIN_TRAINER_STATE_H
+#pragma once
 
 #include "latent/score.h"
 #include "latent/workers.h"
@@ -35,5 +34,3 @@ struct fault {
     int tensor;   /* of the table of weights: a weight, or its gradient; -1 = none in particular */
     int sequence; /* of the batch; -1 = none in particular */
 };
-
-#endif
