@@ -20,7 +20,7 @@ extern "C" {
 struct ltm_prompts {
     char **texts;
     int64_t count;
-    int64_t room; /* of the array */
+    size_t room; /* of the array */
 };
 
 /* field NULL = "prompt". LTM_INVALID names file and line; LTM_IO, LTM_CORRUPT (a damaged .gz). Free in any case. */

@@ -225,9 +225,10 @@ ltm_status processes_share(float *data, const size_t *begin, const size_t *end, 
 /* The requests under way stand at the front of `requests`, each one's id beside it. */
 struct transfers {
     MPI_Request *requests; /* [room] */
-    int *ids;              /* [room] */
+    int *ids;              /* [room_ids] */
     int *done;             /* [room_done] ids that the last test told of */
-    int count, room, room_done;
+    int count;
+    size_t room, room_ids, room_done;
 };
 
 ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error) {
@@ -243,23 +244,18 @@ void transfers_free(struct transfers *transfers) {
     free(transfers);
 }
 
-static ltm_status no_room(size_t room, struct ltm_error *error) {
+static ltm_status no_room(ltm_status status) {
     job.broken = true; /* the others wait for it */
-    return fail_memory(error, room * sizeof(MPI_Request), "transfers");
+    return status;
 }
 
 /* Room for one more: the request that is to be begun. */
 static ltm_status next_request(MPI_Request **request, struct transfers *t, int id, struct ltm_error *error) {
-    if (t->count == t->room) {
-        const size_t room = t->room ? 2 * (size_t)t->room : 64;
-        /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */
-        MPI_Request *requests = realloc(t->requests, room * sizeof *requests);
-        if (requests) t->requests = requests;
-        int *ids = realloc(t->ids, room * sizeof *ids);
-        if (ids) t->ids = ids;
-        if (!requests || !ids) return no_room(room, error);
-        t->room = (int)room;
-    }
+    const size_t need = (size_t)t->count + 1;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */
+    ltm_status status = GROW_ARRAY(t->requests, t->room, need, "transfers", error);
+    if (status == LTM_OK) status = GROW_ARRAY(t->ids, t->room_ids, need, "transfers", error);
+    if (status != LTM_OK) return no_room(status);
     t->ids[t->count] = id;
     *request = &t->requests[t->count++];
     return LTM_OK;
@@ -281,14 +277,9 @@ ltm_status transfers_receive(struct transfers *transfers, int id, int from, int 
 
 ltm_status transfers_test(struct transfers *t, const int **ids, int *count, struct ltm_error *error) {
     *count = 0;
-    if (t->room_done < t->room) {
-        int *done = realloc(t->done, (size_t)t->room * sizeof *done);
-        if (!done) return no_room((size_t)t->room, error);
-        t->done = done;
-        t->room_done = t->room;
-    }
-    ltm_status status =
-        check(MPI_Testsome(t->count, t->requests, count, t->done, MPI_STATUSES_IGNORE), "transfer", error);
+    ltm_status status = GROW_ARRAY(t->done, t->room_done, (size_t)t->count, "transfers", error);
+    if (status != LTM_OK) return no_room(status);
+    status = check(MPI_Testsome(t->count, t->requests, count, t->done, MPI_STATUSES_IGNORE), "transfer", error);
     if (status != LTM_OK || *count == MPI_UNDEFINED) *count = 0;
     for (int i = 0; i < *count; i++) t->done[i] = t->ids[t->done[i]];
     *ids = t->done;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/samples.h"
 #include "tasks/json_lines.h"
@@ -17,13 +18,7 @@ static ltm_status add(struct ltm_prompts *prompts, const char *text, size_t byte
     if (bytes > PROMPT_MOST)
         return fail(error, LTM_INVALID, "a prompt of %zu bytes is longer than 1 MiB, more than a sequence holds",
                     bytes);
-    if (prompts->count == prompts->room) {
-        const int64_t room = prompts->room ? 2 * prompts->room : 64;
-        char **grown = realloc(prompts->texts, (size_t)room * sizeof *grown);
-        if (!grown) return fail_memory(error, (size_t)room * sizeof *grown, "prompts");
-        prompts->texts = grown;
-        prompts->room = room;
-    }
+    PASS_UP(GROW_ARRAY(prompts->texts, prompts->room, (size_t)prompts->count + 1, "prompts", error));
     char *copy = malloc(bytes + 1);
     if (!copy) return fail_memory(error, bytes + 1, "a prompt");
     memcpy(copy, text, bytes);

@@ -5,20 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool text_reserve(struct text *text, size_t more) {
-    if (text->failed) return false;
-    if (text->data && text->bytes + more < text->room) return true;
-    const size_t room = 2 * (text->bytes + more) + 256;
-    char *grown = realloc(text->data, room);
-    text->failed = !grown;
-    if (!grown) return false;
-    text->data = grown;
-    text->room = room;
-    return true;
-}
+#include "base/memory.h"
 
 static void text_append(struct text *text, const char *words, size_t bytes) {
-    if (!text_reserve(text, bytes)) return;
+    if (text->failed) return;
+    text->failed = GROW_ARRAY(text->data, text->room, text->bytes + bytes + 1, "a text", NULL) != LTM_OK;
+    if (text->failed) return;
     memcpy(text->data + text->bytes, words, bytes);
     text->bytes += bytes;
     text->data[text->bytes] = 0;

@@ -22,7 +22,8 @@ struct task_item {
 
 struct task_items {
     struct task_item *all;
-    int64_t count, room;
+    int64_t count;
+    size_t room;
 };
 
 /* Read the items of `path`. LTM_INVALID for none, or one that is not of the task's form, naming line and key. */

@@ -3,22 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 ltm_status batch_add(struct batch *batch, const char *text, size_t bytes, bool heldout, bool last,
                      struct ltm_error *error) {
-    if (batch->bytes + bytes > batch->text_room) {
-        size_t room = batch->bytes + bytes + batch->text_room / 2;
-        char *grown = realloc(batch->text, room);
-        if (!grown) return fail_memory(error, room, "a batch of text");
-        batch->text = grown;
-        batch->text_room = room;
-    }
-    if (batch->count == batch->item_room) {
-        size_t room = batch->item_room ? 2 * batch->item_room : 256;
-        struct batch_item *grown = realloc(batch->items, room * sizeof *grown);
-        if (!grown) return fail_memory(error, room * sizeof *grown, "a batch of text");
-        batch->items = grown;
-        batch->item_room = room;
-    }
+    PASS_UP(GROW_ARRAY(batch->text, batch->text_room, batch->bytes + bytes, "a batch of text", error));
+    PASS_UP(GROW_ARRAY(batch->items, batch->item_room, batch->count + 1, "a batch of text", error));
     if (bytes > 0) memcpy(batch->text + batch->bytes, text, bytes);
     batch->items[batch->count++] =
         (struct batch_item){.from = batch->bytes, .bytes = bytes, .heldout = heldout, .last = last};

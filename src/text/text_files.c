@@ -34,13 +34,7 @@ static bool kind_of(const char *path, bool *json, bool *gzip) {
 
 static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,
                            struct ltm_error *error) {
-    if (files->count == files->room) {
-        size_t room = files->room ? 2 * files->room : 64;
-        struct text_file *all = realloc(files->all, room * sizeof *all);
-        if (!all) return fail_memory(error, room * sizeof *all, "the list of text files");
-        files->all = all;
-        files->room = room;
-    }
+    PASS_UP(GROW_ARRAY(files->all, files->room, files->count + 1, "the list of text files", error));
     struct text_file *file = &files->all[files->count];
     *file =
         (struct text_file){.path = strdup(path), .size = info->st_size, .device = info->st_dev, .inode = info->st_ino};
