@@ -19,6 +19,10 @@ int64_t trainer_steps(const struct ltm_config *config);
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error);
 
+/* The same of one of so many processes. */
+ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
+                               int rank, struct ltm_error *error);
+
 /* Gradient buffers of each thread's workspace (decoder_pass_create). */
 int trainer_gradients(void);
 
