@@ -11,6 +11,11 @@
 
 #include "base/error.h"
 
+/* What the launcher's environment says, with MPI and without, also before processes_start: 1 and 0 for a process that was started by
+ * itself. */
+int launched_count(void);
+int launched_rank(void);
+
 /* Join the other processes, if the environment says that there are any. LTM_UNSUPPORTED where there are and this build is
  * without MPI, or the launcher and the MPI library do not know each other. Calls after the first do nothing. */
 ltm_status processes_start(struct ltm_error *error);

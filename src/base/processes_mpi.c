@@ -13,7 +13,6 @@
 #include <mpi.h>
 #include <omp.h>
 
-#include "base/launcher.h"
 #include "base/memory.h"
 
 enum { SHARES = 16 }; /* under way at a time */

@@ -38,6 +38,8 @@ static const char usage[] =
     "  --latency T            of the network (20us)\n"
     "  --speed F              operations of useful work a second of one machine (0.7 of its matrix speed, measured)\n";
 
+/* ---- --scaling: what the model of ltm/scaling.h says of a configuration ---- */
+
 struct scaling_request {
     const char *config; /* a configuration's path, NULL = not asked for */
     char **settings;
@@ -233,6 +235,8 @@ static int doctor_scaling(const struct scaling_request *r) {
     }
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
+
+/* ---- The machine ---- */
 
 static void print_bytes(const char *name, int64_t bytes) {
     if (bytes >= 0)

@@ -50,6 +50,8 @@ static const char usage[] =
 
 static const char command[] = "generate";
 
+/* ---- Statistics of samples, as a table or as JSON ---- */
+
 struct generate_stats {
     struct ltm_text_statistics texts;
     int64_t tokens; /* the model's own, and their log p */
@@ -113,6 +115,8 @@ static json_t *generate_stats_json(const struct generate_stats *stats) {
     }
     return json;
 }
+
+/* ---- Samples ---- */
 
 struct request {
     const char *prompt, *prompts, *field, *output, *judge;

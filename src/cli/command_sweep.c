@@ -54,6 +54,8 @@ static const char usage[] =
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
     "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
 
+/* ---- On stderr: a line a running cell and one for the whole, drawn in place on a terminal, as plain lines every half minute elsewhere ---- */
+
 struct sweep_display {
     bool terminal;
     int drawn;    /* lines that stand there */

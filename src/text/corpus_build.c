@@ -1,16 +1,178 @@
-#include <omp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <omp.h>
+
+#include "base/error.h"
+#include "base/memory.h"
 #include "base/progress.h"
+#include "base/random.h"
 #include "base/utf8.h"
 #include "ltm/corpus.h"
+#include "ltm/text_input.h"
 #include "ltm/tokenizer.h"
-#include "text/corpus_batch.h"
+#include "ltm/watch.h"
 #include "text/corpus_info.h"
 #include "text/corpus_install.h"
-#include "text/corpus_plan.h"
 #include "text/documents.h"
+
+/* ---- Which documents are held out ----
+ *
+ * A document is held out when a number drawn from (seed, its number) is below the share. Where that leaves a split empty,
+ * the document with the smallest (or largest) number moves into it, so that two documents are enough for both splits. Of a
+ * single document, the last share of its bytes is held out. */
+
+struct corpus_plan {
+    double heldout;
+    uint64_t seed;
+    int64_t moved;     /* the document that changes its split, or -1 */
+    int64_t tail_from; /* byte of document 0 at which the held-out part begins, or -1 */
+};
+
+static double chance(uint64_t seed, int64_t document) {
+    struct random_key key = {
+        .seed = seed, .purpose = RANDOM_TEXT, .step = (uint32_t)(document >> 32), .sequence = (uint32_t)document};
+    return random_uniform(key, 0);
+}
+
+static bool corpus_plan_holds_out(const struct corpus_plan *plan, int64_t document) {
+    bool held = chance(plan->seed, document) < plan->heldout;
+    return document == plan->moved ? !held : held;
+}
+
+struct survey {
+    int64_t documents, bytes; /* bytes: of document 0 */
+    int64_t lowest, highest;  /* documents with the smallest and the largest chance */
+    bool train, heldout;      /* the split has a document */
+};
+
+static void count_document(struct survey *survey, const struct corpus_plan *plan, int64_t document) {
+    double now = chance(plan->seed, document);
+    bool held = now < plan->heldout;
+    if (now < chance(plan->seed, survey->lowest)) survey->lowest = document;
+    if (now > chance(plan->seed, survey->highest)) survey->highest = document;
+    survey->documents++;
+    survey->heldout |= held;
+    survey->train |= !held;
+}
+
+/* Read until it is known that no split stays empty, or to the end. */
+static ltm_status look_through(struct survey *survey, const struct corpus_plan *plan,
+                               const struct ltm_text_input *input, const struct ltm_watch *watch,
+                               struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    struct documents *documents = NULL;
+    struct text_block block;
+    bool more;
+    bool one_split = plan->heldout <= 0 || plan->heldout >= 1;
+    TRY(documents_open(&documents, input, error));
+    struct progress pace = progress_begin(watch, "looking through", (double)documents_size(documents));
+    for (;;) {
+        TRY(documents_next(documents, &block, &more, error));
+        if (!more) break;
+        if (block.document == 0) survey->bytes += (int64_t)block.bytes;
+        if (block.document == survey->documents) count_document(survey, plan, block.document);
+        progress_at(&pace, (double)documents_done(documents));
+        if (one_split || (survey->train && survey->heldout)) break;
+    }
+cleanup:
+    documents_close(documents);
+    return status;
+}
+
+/* Reads documents until both splits have one: a few for most inputs. LTM_INVALID when there is no text. */
+static ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_input *input, double heldout,
+                                   uint64_t seed, const struct ltm_watch *watch, struct ltm_error *error) {
+    struct survey survey = {0};
+    *plan = (struct corpus_plan){.heldout = heldout, .seed = seed, .moved = -1, .tail_from = -1};
+    PASS_UP(look_through(&survey, plan, input, watch, error));
+    if (survey.documents == 0)
+        return fail(error, LTM_INVALID, "there is no text in %s%s", input->paths[0],
+                    input->count > 1 ? " and the other inputs" : "");
+    if (heldout <= 0 || heldout >= 1 || (survey.train && survey.heldout)) return LTM_OK;
+    if (survey.documents == 1)
+        plan->tail_from = (int64_t)((double)survey.bytes * (1 - heldout));
+    else
+        plan->moved = survey.heldout ? survey.highest : survey.lowest;
+    return LTM_OK;
+}
+
+/* ---- A batch of text blocks, encoded in parallel and kept in order: the result does not depend on who encoded what ---- */
+
+struct batch_item {
+    size_t from, bytes; /* in the batch's text */
+    bool heldout, last; /* last: an end-of-sequence id follows */
+    uint16_t *tokens;   /* what batch_encode made; batch_clear frees it */
+    size_t count;
+};
+
+struct batch {
+    char *text;
+    struct batch_item *items;
+    size_t bytes, count, text_room, item_room;
+    ltm_status status; /* of the first item that could not be encoded */
+    struct ltm_error error;
+};
+
+static ltm_status batch_add(struct batch *batch, const char *text, size_t bytes, bool heldout, bool last,
+                            struct ltm_error *error) {
+    PASS_UP(GROW_ARRAY(batch->text, batch->text_room, batch->bytes + bytes, "a batch of text", error));
+    PASS_UP(GROW_ARRAY(batch->items, batch->item_room, batch->count + 1, "a batch of text", error));
+    if (bytes > 0) memcpy(batch->text + batch->bytes, text, bytes);
+    batch->items[batch->count++] =
+        (struct batch_item){.from = batch->bytes, .bytes = bytes, .heldout = heldout, .last = last};
+    batch->bytes += bytes;
+    return LTM_OK;
+}
+
+static ltm_status encode(struct batch_item *item, const char *text, const struct ltm_tokenizer *tokenizer,
+                         struct ltm_error *error) {
+    int32_t *ids = NULL;
+    size_t count = 0;
+    ltm_status status = ltm_tokenizer_encode(tokenizer, text, item->bytes, &ids, &count, error);
+    if (status != LTM_OK) return status;
+    item->tokens = malloc((count + 1) * sizeof *item->tokens);
+    if (item->tokens) {
+        for (size_t i = 0; i < count; i++) item->tokens[i] = (uint16_t)ids[i];
+        if (item->last) item->tokens[count++] = (uint16_t)ltm_tokenizer_end(tokenizer);
+        item->count = count;
+    } else {
+        status = fail_memory(error, (count + 1) * sizeof *item->tokens, "tokens");
+    }
+    free(ids);
+    return status;
+}
+
+/* Encode item i. Items may be encoded by several threads at once. */
+static void batch_encode(struct batch *batch, size_t i, const struct ltm_tokenizer *tokenizer) {
+    struct ltm_error error;
+    struct batch_item *item = &batch->items[i];
+    ltm_status status = encode(item, batch->text + item->from, tokenizer, &error);
+    if (status == LTM_OK) return;
+#pragma omp critical(batch_failure)
+    if (batch->status == LTM_OK) {
+        batch->status = status;
+        batch->error = error;
+    }
+}
+
+static void batch_clear(struct batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) free(batch->items[i].tokens);
+    batch->bytes = batch->count = 0;
+}
+
+static void batch_free(struct batch *batch) {
+    batch_clear(batch);
+    free(batch->text);
+    free(batch->items);
+    *batch = (struct batch){0};
+}
+
+/* ---- The build ---- */
 
 enum { VOCAB_MOST = 65536, SHARD_LEAST = 1000, BATCH_ITEMS = 65536, BATCH_LEAST = 4 << 20, BATCH_MOST = 64 << 20 };
 
