@@ -12,9 +12,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_corpus_build_options {
     const char *output;    /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
@@ -46,8 +44,6 @@ struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
                             struct ltm_corpus_info *info, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -22,9 +22,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* A mean over sequences and its standard error (NaN for a single sequence). */
 struct ltm_score {
@@ -56,8 +54,6 @@ struct ltm_eval_result {
 ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
                     const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -14,9 +14,7 @@
 #include "ltm/status.h"
 #include "ltm/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_model;
 
@@ -39,8 +37,6 @@ int64_t ltm_parameter_count(const struct ltm_model_config *config);
  * attention). A fast step is worth 2 of these, a slow step 3. */
 double ltm_forward_flops(const struct ltm_model_config *config);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

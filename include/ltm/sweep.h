@@ -56,9 +56,7 @@
 #include "ltm/train.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_study;
 
@@ -175,8 +173,6 @@ struct ltm_study_estimate {
 void ltm_study_estimate(const struct ltm_study *study, const struct ltm_sweep_options *options,
                         struct ltm_study_estimate *estimate);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

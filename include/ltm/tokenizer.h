@@ -17,9 +17,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_tokenizer;
 
@@ -72,8 +70,6 @@ ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int
  * divide by. */
 size_t ltm_tokenizer_piece_bytes(const struct ltm_tokenizer *tokenizer, int32_t id);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif
