@@ -13,8 +13,7 @@
 #include "text_io.h"
 
 static const char help[] =
-    "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is "
-    "typed,\n"
+    "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is typed,\n"
     "behind a newline where something stands before it; // begins a line with one slash. z is kept from turn to turn.\n"
     "  /refit    fit z on what has been said so far, and draw it from that posterior\n"
     "  /z        what z is: the norm of each latent, KL from its posterior to the prior\n"
