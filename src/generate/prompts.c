@@ -64,16 +64,10 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
     return status;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t have = strlen(text);
-    const size_t want = strlen(end);
-    return have > want && strcmp(text + have - want, end) == 0;
-}
-
 ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const char *field, struct ltm_error *error) {
     struct reading reading = {prompts, field ? field : "prompt"};
     *prompts = (struct ltm_prompts){0};
-    const bool json = ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz");
+    const bool json = json_lines_named(path);
     if (!json && field)
         return fail(error, LTM_INVALID, "%s is a text file, each line a prompt; a field is for .jsonl files", path);
     ltm_status status = json ? json_lines_read(path, on_object, &reading, error) : read_lines(prompts, path, error);

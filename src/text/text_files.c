@@ -19,7 +19,7 @@ struct place {
     int depth;
 };
 
-static bool ends_with(const char *text, const char *end) {
+bool text_ends_with(const char *text, const char *end) {
     size_t have = strlen(text);
     size_t want = strlen(end);
     return have > want && strcmp(text + have - want, end) == 0;
@@ -27,9 +27,9 @@ static bool ends_with(const char *text, const char *end) {
 
 /* True when the name says that the file is one of the four kinds. */
 static bool kind_of(const char *path, bool *json, bool *gzip) {
-    *gzip = ends_with(path, ".gz");
-    *json = ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
-    return *json || ends_with(path, *gzip ? ".txt.gz" : ".txt");
+    *gzip = text_ends_with(path, ".gz");
+    *json = text_ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
+    return *json || text_ends_with(path, *gzip ? ".txt.gz" : ".txt");
 }
 
 static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,

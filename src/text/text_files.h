@@ -35,4 +35,6 @@ ltm_status text_files_find(struct text_files *files, const struct ltm_text_input
 /* LTM_INVALID when one of the input's files is what `output` would replace. */
 ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);
 
+bool text_ends_with(const char *text, const char *end); /* and does not only consist of it */
+
 void text_files_free(struct text_files *files);
