@@ -22,7 +22,6 @@
 #define LTM_SCALING_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "ltm/config.h"
 #include "ltm/status.h"

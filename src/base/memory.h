@@ -1,7 +1,6 @@
 /* Memory for arrays of numbers. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* 1000, 1_000, 1e3, 1k, 0.5M, 2G (thousands); false for anything else, a fraction or more than 63 bits. */

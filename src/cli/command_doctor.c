@@ -8,7 +8,6 @@
 #include <jansson.h>
 
 #include "commands.h"
-#include "ltm.h"
 #include "ltm/doctor.h"
 #include "ltm/scaling.h"
 #include "options.h"

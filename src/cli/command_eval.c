@@ -1,5 +1,4 @@
 /* ltm eval */
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>

@@ -1,6 +1,5 @@
 /* ltm probe */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>

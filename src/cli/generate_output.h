@@ -5,8 +5,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "ltm/generate.h"
 #include "ltm/samples.h"
 

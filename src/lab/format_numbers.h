@@ -1,8 +1,6 @@
 /* Numbers as people read them. */
 #pragma once
 
-#include <stddef.h>
-
 enum { FORMAT_NUMBER = 32 };
 
 /* 1234567 → "1.23 M" (k, M, G, T, then powers of ten; three digits); "—" for what is not finite. Returns text. */

@@ -1,7 +1,6 @@
 #include "lab/report_page.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"

@@ -1,10 +1,7 @@
 #include "lab/study_pictures.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "lab/format_numbers.h"
 
 enum { SIZES = 32 };
 

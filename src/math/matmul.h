@@ -6,8 +6,6 @@
  * matmul_start compare it with. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "base/error.h"
 #include "math/openblas.h"
 

@@ -1,7 +1,6 @@
 /* From features to factors: ridge regression, its λ, its score on documents it has not seen. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"

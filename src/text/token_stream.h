@@ -1,7 +1,6 @@
 /* One split of a corpus as one run of tokens: its shards, mapped, end to end. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

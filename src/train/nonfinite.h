@@ -5,8 +5,6 @@
  * alone, and the tensor that the backward pass came to first; at last a sum over the batch of which every part was finite. */
 #pragma once
 
-#include <stddef.h>
-
 #include "train/trainer_state.h"
 
 /* After a slow step's sums, with all processes, all of which find the same. What the step left in trainer->gradient.total is
