@@ -1,7 +1,9 @@
 #include "lab/html.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/numbers.h"
 #include "base/utf8.h"
@@ -31,6 +33,17 @@ void html_text(FILE *f, const char *text) {
             fputs("\xef\xbf\xbd", f);
         at += bytes ? bytes : 1;
     }
+}
+
+void html_print(FILE *f, const char *format, ...) {
+    va_list texts;
+    va_start(texts, format);
+    for (const char *at; (at = strstr(format, "%s")); format = at + 2) {
+        fwrite(format, 1, (size_t)(at - format), f);
+        html_text(f, va_arg(texts, const char *));
+    }
+    fputs(format, f);
+    va_end(texts);
 }
 
 /* After Okabe and Ito, for eyes that see few colours: darker on white, lighter on black. The first is neutral. */
@@ -127,11 +140,8 @@ void html_begin(FILE *f, const char *title, const char *kind) {
     put_picture_rules(f, &schemes[1]);
     fputs("}\n", f);
     fputs(rules, f);
-    fputs("</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"kind\">", f);
-    html_text(f, kind);
-    fputs("</p>\n<h1>", f);
-    html_text(f, title);
-    fputs("</h1>\n</header>\n", f);
+    html_print(f, "</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"kind\">%s</p>\n<h1>%s</h1>\n</header>\n",
+               kind, title);
 }
 
 void html_end(FILE *f) { fputs("</main>\n</body>\n</html>\n", f); }
@@ -145,8 +155,4 @@ void html_number_cell(FILE *f, double value, int digits) {
     fprintf(f, "<td>%s</td>", text);
 }
 
-void html_text_cell(FILE *f, const char *text) {
-    fputs("<td class=\"text\">", f);
-    html_text(f, text);
-    fputs("</td>", f);
-}
+void html_text_cell(FILE *f, const char *text) { html_print(f, "<td class=\"text\">%s</td>", text); }

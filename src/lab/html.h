@@ -7,6 +7,9 @@
 /* Text, as it may stand between tags and in attributes. What is no UTF-8, or a control character, becomes U+FFFD. */
 void html_text(FILE *f, const char *text);
 
+/* The format, in which %s alone stands for such texts. */
+void html_print(FILE *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Bytes of the character at `text` if it is well-formed UTF-8 that a page may hold, else 0. */
 int html_character_bytes(const char *text);
 

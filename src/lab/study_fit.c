@@ -46,12 +46,6 @@ cleanup:
     return status;
 }
 
-static void put_paragraph(FILE *f, const char *class_name, const char *text) {
-    fprintf(f, "<p%s%s%s>", class_name ? " class=\"" : "", class_name ? class_name : "", class_name ? "\"" : "");
-    html_text(f, text);
-    fputs("</p>\n", f);
-}
-
 /* A / N^α with its exponents raised. Forms are ours: nothing to escape. */
 static void put_form(FILE *f, const char *form) {
     for (; *form; form++) {
@@ -186,9 +180,9 @@ static ltm_status answers(struct report *report, const struct ltm_fit *fit, cons
         struct ltm_error why = {0};
         status = ltm_fit_answer(fit, budgets[i], &result->answer[result->answers], &why);
         if (status == LTM_OK)
-            put_paragraph(report->out, NULL, result->answer[result->answers++].words);
+            html_print(report->out, "<p>%s</p>\n", result->answer[result->answers++].words);
         else if (status == LTM_INVALID)
-            put_paragraph(report->out, "note", why.message);
+            html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
         else
             return fail_with(error, &why);
     }
@@ -203,7 +197,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs("<div class=\"answer\">\n", f);
     ltm_status status = answers(report, fit, runs, error);
     fputs("</div>\n", f);
-    for (int i = 0; i < info->notes; i++) put_paragraph(f, "note", info->note[i]);
+    for (int i = 0; i < info->notes; i++) html_print(f, "<p class=\"note\">%s</p>\n", info->note[i]);
     fputs("<p>Fitted: L = ", f);
     put_form(f, info->candidate[info->chosen].form);
     fputs(", N parameters", f);
@@ -247,7 +241,7 @@ ltm_status study_fit(struct report *report, const struct study_table *table, con
         status = put_fit(report, table, &runs, fit, error);
     } else if (status == LTM_INVALID || status == LTM_UNSUPPORTED) {
         snprintf(report->result->no_fit, sizeof report->result->no_fit, "%.500s", why.message);
-        put_paragraph(report->out, "note", why.message);
+        html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
         status = LTM_OK;
     } else
         fail_with(error, &why);
