@@ -1,9 +1,8 @@
 /* Corpora: text → token shards, a training and a held-out split by document.
  *
- * A corpus is a folder: train-00000.bin … and heldout-00000.bin … (the layout that llm.c made common: 256
- * int32 header words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document
- * ends with the end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's
- * digest). */
+ * A corpus is a folder: train-00000.bin … and heldout-00000.bin … (the layout that llm.c made common: 256 int32 header
+ * words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document ends with the
+ * end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's digest). */
 #ifndef LTM_CORPUS_H
 #define LTM_CORPUS_H
 
@@ -14,9 +13,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_corpus_build_options {
     const char *output;    /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
@@ -50,8 +47,6 @@ struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
                             struct ltm_corpus_info *info, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -13,9 +13,7 @@
 
 #include "ltm/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_doctor_options {
     int threads;  /* how many a run would take; 0 = one a core */
@@ -74,8 +72,6 @@ void ltm_doctor(const struct ltm_doctor_options *options, struct ltm_machine *ma
 /* *json becomes an indented JSON object that the caller frees; what is not known is null. LTM_MEMORY. */
 ltm_status ltm_machine_json(const struct ltm_machine *machine, char **json, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -22,9 +22,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* A mean over sequences and its standard error (NaN for a single sequence). */
 struct ltm_score {
@@ -51,14 +49,11 @@ struct ltm_eval_result {
     double seconds;
 };
 
-/* Score model on a corpus folder as config->eval and config->fast say (start from ltm_model_config and change
- * what you like; the model's shape is the checkpoint's). LTM_MISMATCH when the corpus was made with another
- * tokenizer. */
+/* Score model on a corpus folder as config->eval and config->fast say (start from ltm_model_config and change what you
+ * like; the model's shape is the checkpoint's). LTM_MISMATCH when the corpus was made with another tokenizer. */
 ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
                     const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

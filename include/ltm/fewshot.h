@@ -37,9 +37,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 enum { LTM_FEWSHOT_PASS_MOST = 8 };
 
@@ -102,8 +100,6 @@ ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, co
  * versions, n-shot, n-samples …); the caller frees it. LTM_INVALID when two tasks have one name. */
 ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

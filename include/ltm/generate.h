@@ -19,9 +19,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_generate_options {
     const char *const
@@ -71,8 +69,6 @@ struct ltm_generate_hooks {
 ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
                         const struct ltm_generate_hooks *hooks, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

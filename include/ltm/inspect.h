@@ -4,17 +4,13 @@
 
 #include "ltm/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* *json becomes an indented JSON object (key "kind": "checkpoint", "shard", "corpus", "run", "tokenizer",
  * "configuration" or "safetensors") that the caller frees. Checksums are verified. LTM_INVALID when the path
  * is nothing that ltm writes. */
 ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

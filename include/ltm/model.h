@@ -14,14 +14,11 @@
 #include "ltm/status.h"
 #include "ltm/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_model;
 
-/* LTM_IO, LTM_CORRUPT (a checksum, a missing or misshapen tensor), LTM_MISMATCH (the tokenizer is another
- * one). */
+/* LTM_IO, LTM_CORRUPT (a checksum, a missing or misshapen tensor), LTM_MISMATCH (the tokenizer is another one). */
 ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm_error *error);
 void ltm_model_close(struct ltm_model *model); /* NULL is fine */
 
@@ -40,8 +37,6 @@ int64_t ltm_parameter_count(const struct ltm_model_config *config);
  * attention). A fast step is worth 2 of these, a slow step 3. */
 double ltm_forward_flops(const struct ltm_model_config *config);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "ltm/status.h"
+
+LTM_C_BEGIN
 
 /* How many letters must be put in, left out, changed or swapped with their neighbour to make one name of the
  * other; upper and lower case count as the same. */
@@ -15,8 +15,6 @@ size_t ltm_name_distance(const char *a, const char *b);
 /* The name nearest to `word`, the first of equals, or NULL when none is near enough to be worth a guess. */
 const char *ltm_nearest_name(const char *word, const char *const *names, size_t count);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -19,9 +19,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_probe_options {
     int64_t train_items, items;         /* from the first on; 0 = all */
@@ -70,8 +68,6 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
                      const struct ltm_watch *watch, struct ltm_probe_result *result, struct ltm_error *error);
 void ltm_probe_result_free(struct ltm_probe_result *result);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

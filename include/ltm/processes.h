@@ -13,9 +13,7 @@
 
 #include "ltm/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* Join the other processes that the environment tells of. LTM_UNSUPPORTED where there are others and the library was built
  * without MPI, or the launcher does not belong to its MPI. */
@@ -40,8 +38,6 @@ ltm_status ltm_processes_agree(ltm_status status, struct ltm_error *error);
 /* A transfer has failed: this process's error is its own, the others do not know of it. */
 bool ltm_processes_broken(void);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -15,9 +15,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 enum { LTM_REPORT_SCORES = 8, LTM_REPORT_BUDGETS = 8 };
 
@@ -51,8 +49,6 @@ struct ltm_report_result {
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
                       struct ltm_report_result *result, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -11,16 +11,14 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* Prompts: each line of a text file, or with a name that ends in .jsonl (.jsonl.gz) the string under `field` of each line's
  * object. Blank lines are passed over. */
 struct ltm_prompts {
     char **texts;
     int64_t count;
-    int64_t room; /* of the array */
+    size_t room; /* of the array */
 };
 
 /* field NULL = "prompt". LTM_INVALID names file and line; LTM_IO, LTM_CORRUPT (a damaged .gz). Free in any case. */
@@ -62,8 +60,6 @@ ltm_status ltm_judge(const struct ltm_model *judge, const struct ltm_text *texts
                      const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_judgement *judgement,
                      struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

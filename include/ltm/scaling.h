@@ -22,14 +22,11 @@
 #define LTM_SCALING_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "ltm/config.h"
 #include "ltm/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_scaling_options {
     double speed;            /* of one process, all threads: operations of useful work a second */
@@ -50,8 +47,6 @@ struct ltm_scaling {
 ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_scaling_options *options, int processes,
                              struct ltm_scaling *scaling, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -13,9 +13,7 @@
 
 #include "ltm/generate.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_session;
 
@@ -59,8 +57,6 @@ void ltm_session_state(const struct ltm_session *session, struct ltm_session_sta
 /* |z| of each latent of a layer; norms (latents / layers). A draw from the prior has about the square root of dim. */
 void ltm_session_norms(const struct ltm_session *session, int layer, double *norms);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

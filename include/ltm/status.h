@@ -10,9 +10,16 @@
 #ifndef LTM_STATUS_H
 #define LTM_STATUS_H
 
+/* Between these stands what C++ is to know as C. */
 #ifdef __cplusplus
-extern "C" {
+#define LTM_C_BEGIN extern "C" {
+#define LTM_C_END }
+#else
+#define LTM_C_BEGIN
+#define LTM_C_END
 #endif
+
+LTM_C_BEGIN
 
 #define LTM_STATUS_LIST(X)                               \
     X(LTM_OK, "ok")                                      \
@@ -40,8 +47,6 @@ struct ltm_error {
 /* A few words for a code, for messages and logs. Static storage. */
 const char *ltm_status_text(ltm_status code);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

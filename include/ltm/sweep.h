@@ -5,30 +5,9 @@
  *     ltm_sweep(study, &(struct ltm_sweep_options){.command = command}, NULL, &result, &error);   → runs/width/results.csv
  *     ltm_study_close(study);
  *
- * A study's file is INI. Only `base`, and a list in [axes], [budget] or seeds that makes more than one cell, matter to begin:
- *
- *     [study]
- *     base = micro.ini             the configuration that every cell starts from; relative to this file
- *     dir = runs/width             the study's folder (runs/NAME of this file)
- *     seeds = 1                    run.seed of every cell (the base's)
- *     corner_seeds = 1 2           of cells where every axis has its first or last value (= seeds)
- *     keep = best                  scores are those of the checkpoint with the best held-out bound, or of the last
- *     threads = 1                  of a cell
- *     jobs = auto                  cells at once; auto = the cores by threads
- *
- *     [budget]                     of each cell; both make cells for each value of either. Neither: the base's run.tokens
- *     tokens = 1M 4M
- *     flops = 2e13                 floating-point operations of training: the nearest whole number of slow steps
- *
- *     [axes]                       keys of the configuration; the cells are all combinations
- *     model.dim/model.heads = 64/2 128/4      keys that go together
- *     latent.count = 0 8 24 48
- *     fast.steps = 1..16*2                    1 2 4 8 16; a..b+s and a..b (by 1) are ranges too
- *
- *     [scores]                     how ltm eval scores each cell
- *     eval.iwae = 16               its keys eval.*
- *     corpus.wiki = PATH           held-out text of another corpus: columns wiki:bound …
- *     fewshot.tasks = PATH …       tasks of ltm/fewshot.h, and fewshot.shots (a list), limit, draws, samples
+ * A study's file is INI, with sections study (its base, seeds, folder), budget, axes (the cells are all combinations of their values) and
+ * scores; ltm sweep --help shows every key. [budget] makes cells for each value of either of tokens and flops; without it they have the
+ * base's run.tokens. Ranges are a..b (by 1), a..b+s and a..b*s; keys that go together stand as model.dim/model.heads = 64/2 128/4.
  *
  * Paths other than `base` mean what they mean in configurations. Cells that are the same run are made once: without latents no
  * key of [fast] matters, and such a cell has no value for them.
@@ -77,9 +56,7 @@
 #include "ltm/train.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_study;
 
@@ -196,8 +173,6 @@ struct ltm_study_estimate {
 void ltm_study_estimate(const struct ltm_study *study, const struct ltm_sweep_options *options,
                         struct ltm_study_estimate *estimate);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -19,9 +19,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 enum { LTM_SYNTH_LEVELS = 3 };
 
@@ -70,8 +68,6 @@ struct ltm_synth_options ltm_synth_defaults(void);
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -17,9 +17,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 struct ltm_tokenizer;
 
@@ -40,9 +38,8 @@ struct ltm_tokenizer_train_options {
  * that in memory). */
 struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
 
-/* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same
- * text, options and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO,
- * LTM_EXTERNAL. */
+/* Train a model and write it in one piece: an existing file is replaced only by a whole new one. The same text, options
+ * and seed give the same file. LTM_INVALID when the text holds too little for `vocab`, LTM_IO, LTM_EXTERNAL. */
 ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options, const struct ltm_watch *watch,
                                struct ltm_error *error);
 
@@ -73,8 +70,6 @@ ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int
  * divide by. */
 size_t ltm_tokenizer_piece_bytes(const struct ltm_tokenizer *tokenizer, int32_t id);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

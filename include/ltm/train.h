@@ -20,9 +20,7 @@
 #include "ltm/status.h"
 #include "ltm/watch.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 enum { LTM_SKIPPED_MOST = 10 };
 
@@ -74,8 +72,6 @@ double ltm_training_flops(const struct ltm_config *config);
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,
                      struct ltm_train_result *result, struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

@@ -10,9 +10,7 @@
 #include "ltm/config.h"
 #include "ltm/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+LTM_C_BEGIN
 
 /* A latent thought model trains with (2 T_fast + 3) forward passes a token, a plain one with 3: equal compute is either more
  * tokens or a larger model. */
@@ -33,8 +31,6 @@ const char *ltm_twin_name(int kind);
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
                            struct ltm_error *error);
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

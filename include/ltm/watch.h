@@ -2,9 +2,9 @@
 #ifndef LTM_WATCH_H
 #define LTM_WATCH_H
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "ltm/status.h"
+
+LTM_C_BEGIN
 
 struct ltm_progress {
     const char *what;   /* "reading", "scoring", … */
@@ -20,8 +20,6 @@ struct ltm_watch {
     void (*message)(void *user, const char *line); /* something worth telling, one sentence, no newline */
 };
 
-#ifdef __cplusplus
-}
-#endif
+LTM_C_END
 
 #endif

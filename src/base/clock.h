@@ -1,6 +1,5 @@
 /* Time for measuring: seconds of a clock that is never set back. */
-#ifndef BASE_CLOCK_H
-#define BASE_CLOCK_H
+#pragma once
 
 #include <time.h>
 
@@ -11,5 +10,3 @@ static inline double seconds_of(clockid_t clock) {
 }
 
 static inline double seconds_now(void) { return seconds_of(CLOCK_MONOTONIC); }
-
-#endif

@@ -1,6 +1,5 @@
 /* Filling the caller's error record. */
-#ifndef BASE_ERROR_H
-#define BASE_ERROR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -35,5 +34,3 @@ ltm_status fail_memory(struct ltm_error *error, size_t bytes, const char *what);
         const ltm_status passed_up = (call);       \
         if (passed_up != LTM_OK) return passed_up; \
     } while (0)
-
-#endif

@@ -1,15 +1,11 @@
-/* Files: mapped for reading; written beside and renamed into place, so that a reader sees the old or the new,
- * whole. */
-#ifndef BASE_FILES_H
-#define BASE_FILES_H
+/* Files: mapped for reading; written beside and renamed into place, so that a reader sees the old or the new, whole. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/folders.h"
 
 struct file_map {
     const unsigned char *data; /* NULL when the file is empty */
@@ -39,9 +35,22 @@ ltm_status file_copy(const char *from, const char *to, struct ltm_error *error);
 
 bool file_exists(const char *path);
 
-/* crc32 and adler32 of the bytes (zlib), as 16 hexadecimal digits and a NUL. Tells damage and mix-ups, not
- * attacks. */
+/* crc32 and adler32 of the bytes (zlib), as 16 hexadecimal digits and a NUL. Tells damage and mix-ups, not attacks. */
 void checksum_hex(char hex[17], const void *data, size_t bytes);
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error);
 
-#endif
+/* ---- Folders (folders.c), and the paths in them ---- */
+
+bool folder_exists(const char *path);
+ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it is there */
+ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */
+/* Remove the drafts of files in it that processes of this machine left when they were killed. */
+ltm_status folder_clear_drafts(const char *path, struct ltm_error *error);
+ltm_status folder_sync(const char *path, struct ltm_error *error); /* fsync */
+
+/* Names in a folder (without . and ..), sorted; the caller frees with folder_list_free. */
+ltm_status folder_list(char ***names, size_t *count, const char *path, struct ltm_error *error);
+void folder_list_free(char **names, size_t count);
+
+/* "folder/name" into out; LTM_INVALID when it does not fit. */
+ltm_status path_join(char *out, size_t size, const char *folder, const char *name, struct ltm_error *error);

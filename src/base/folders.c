@@ -1,4 +1,4 @@
-#include "base/folders.h"
+#include "base/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/memory.h"
 
 bool folder_exists(const char *path) {
     struct stat info;
@@ -117,14 +119,7 @@ static int compare_names(const void *a, const void *b) { return strcmp(*(char *c
 
 /* Append a copy of name, growing the list by doubling. */
 static bool append_name(char ***names, size_t *count, size_t *room, const char *name) {
-    if (*count == *room) {
-        size_t more = *room ? 2 * *room : 16;
-        char **grown = realloc(*names, more * sizeof *grown);
-        if (!grown) return false;
-        *names = grown;
-        *room = more;
-    }
-    char *copy = strdup(name);
+    char *copy = GROW_ARRAY(*names, *room, *count + 1, "names", NULL) == LTM_OK ? strdup(name) : NULL;
     if (!copy) return false;
     (*names)[(*count)++] = copy;
     return true;

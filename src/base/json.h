@@ -1,6 +1,5 @@
 /* JSON read from files, with a bound on what it takes in memory, and written whole or not at all. */
-#ifndef BASE_JSON_H
-#define BASE_JSON_H
+#pragma once
 
 #include <jansson.h>
 
@@ -23,5 +22,3 @@ ltm_status json_memory(const char *what, struct ltm_error *error);
 
 /* LTM_MEMORY, where a value that is missing tells. */
 ltm_status json_fail_memory(const char *what, struct ltm_error *error);
-
-#endif

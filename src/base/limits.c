@@ -1,6 +1,5 @@
 #include "base/limits.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

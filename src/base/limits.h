@@ -1,7 +1,6 @@
 /* What this process may use of the machine's memory and time: the machine's own, and what control groups (containers,
  * batch systems) leave of it. */
-#ifndef BASE_LIMITS_H
-#define BASE_LIMITS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -17,5 +16,3 @@ void memory_limits_read(struct memory_limits *limits, const char *root);
 
 /* Cores' worth of time that control groups grant; 0 = no limit. */
 double processor_quota(const char *root);
-
-#endif

@@ -30,6 +30,19 @@ ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *wh
     return LTM_OK;
 }
 
+ltm_status memory_grow(void **block, size_t *room, size_t need, size_t size, const char *what,
+                       struct ltm_error *error) {
+    enum { FIRST_BYTES = 1024 };
+    if (need <= *room) return LTM_OK;
+    size_t more = *room ? 2 * *room : FIRST_BYTES / size + 1;
+    if (more < need) more = need;
+    void *grown = more <= SIZE_MAX / size ? realloc(*block, more * size) : NULL;
+    if (!grown) return fail_memory(error, more * size, what);
+    *block = grown;
+    *room = more;
+    return LTM_OK;
+}
+
 void *arena_take(struct arena *arena, size_t count, size_t size) {
     char *taken = arena->base ? arena->base + arena->used : NULL;
     arena->used += round_up(count * size);

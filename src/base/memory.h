@@ -1,8 +1,6 @@
 /* Memory for arrays of numbers. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -15,6 +13,13 @@ ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *wh
 #define NEW_ARRAY(pointer, count, what, error) \
     memory_zeroed((void **)&(pointer), (count), sizeof *(pointer), (what), (error))
 
+/* Room for `need` items of `size` bytes in a block that has *room; it grows to twice that at least, and is the caller's still where memory
+ * is short. Free with free(). */
+ltm_status memory_grow(void **block, size_t *room, size_t need, size_t size, const char *what, struct ltm_error *error);
+
+#define GROW_ARRAY(pointer, room, need, what, error) \
+    memory_grow((void **)&(pointer), &(room), (need), sizeof *(pointer), (what), (error))
+
 /* An arena: one block from which a workspace's buffers are cut. Cut twice: first with base NULL to learn the
  * size, then from the block. */
 struct arena {
@@ -25,5 +30,3 @@ struct arena {
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
 #define ARENA_TAKE(arena, type, count) ((type *)arena_take((arena), (count), sizeof(type)))
-
-#endif

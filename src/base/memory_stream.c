@@ -5,16 +5,12 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "base/memory.h"
+
 /* What takes fewer bytes than it was given is an error of the stream, which it remembers. */
 static ssize_t take(void *cookie, const char *bytes, size_t count) {
     struct memory_stream *out = cookie;
-    if (out->bytes + count >= out->room) {
-        const size_t room = 2 * out->room + count + 1;
-        char *grown = realloc(out->text, room);
-        if (!grown) return 0;
-        out->text = grown;
-        out->room = room;
-    }
+    if (GROW_ARRAY(out->text, out->room, out->bytes + count + 1, "a text", NULL) != LTM_OK) return 0;
     memcpy(out->text + out->bytes, bytes, count);
     out->bytes += count;
     return (ssize_t)count;

@@ -6,8 +6,7 @@
  *     if (out.stream) fputs("…", out.stream);
  *     char *text = memory_stream_close(&out); // NULL: out of memory
  */
-#ifndef BASE_MEMORY_STREAM_H
-#define BASE_MEMORY_STREAM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdio.h>
@@ -23,5 +22,3 @@ void memory_stream_open(struct memory_stream *out);
 
 /* All that was written, with a NUL behind it, which the caller frees; NULL where some of it found no memory. */
 char *memory_stream_close(struct memory_stream *out);
-
-#endif

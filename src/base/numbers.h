@@ -1,9 +1,7 @@
 /* Numbers as text, the same in every locale. */
-#ifndef BASE_NUMBERS_H
-#define BASE_NUMBERS_H
+#pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* 1000, 1_000, 1e3, 1k, 0.5M, 2G (thousands); false for anything else, a fraction or more than 63 bits. */
@@ -19,5 +17,3 @@ enum { NUMBER_TEXT = 32 };
 
 /* As few digits as read back to the same number. */
 void number_print_real(char text[NUMBER_TEXT], double value);
-
-#endif

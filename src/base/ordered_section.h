@@ -2,8 +2,7 @@
  * are taken in one order, whatever the number of threads.
  *
  * No deadlock as long as tickets are handed out in increasing order: the lowest one at work never waits. */
-#ifndef BASE_ORDERED_SECTION_H
-#define BASE_ORDERED_SECTION_H
+#pragma once
 
 #include "base/error.h"
 
@@ -17,5 +16,3 @@ void ordered_section_reset(
 /* Between the two a thread is alone at the stage. A NULL section lets everybody pass. */
 void ordered_section_enter(struct ordered_section *section, int stage, int ticket);
 void ordered_section_leave(struct ordered_section *section, int stage);
-
-#endif

@@ -3,14 +3,17 @@
  * A process that was started by itself is alone: count 1, rank 0, every call below returns at once, and MPI is not even
  * initialised. Calls marked COLLECTIVE must be made by all processes in the same order. All calls must come from the thread that
  * made processes_start's. */
-#ifndef BASE_PROCESSES_H
-#define BASE_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/error.h"
+
+/* What the launcher's environment says, with MPI and without, also before processes_start: 1 and 0 for a process that was started by
+ * itself. */
+int launched_count(void);
+int launched_rank(void);
 
 /* Join the other processes, if the environment says that there are any. LTM_UNSUPPORTED where there are and this build is
  * without MPI, or the launcher and the MPI library do not know each other. Calls after the first do nothing. */
@@ -74,5 +77,3 @@ enum { TRANSFERS_MOST_TAGS = 32767 }; /* tags are below it: what MPI promises */
 
 /* What one of processes_mpi.c and processes_none.c defines besides. */
 const char *processes_library(void); /* "Open MPI v4.1.4 …", or "none" */
-
-#endif

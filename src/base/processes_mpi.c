@@ -8,12 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <mpi.h>
 #include <omp.h>
 
-#include "base/launcher.h"
 #include "base/memory.h"
 
 enum { SHARES = 16 }; /* under way at a time */
@@ -33,11 +31,10 @@ static ltm_status check(int code, const char *doing, struct ltm_error *error) {
     if (code == MPI_SUCCESS) return LTM_OK;
     MPI_Error_string(code, text, &length);
     job.broken = true;
-    return fail(
-        error, LTM_EXTERNAL,
-        "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; the "
-        "last checkpoint is whole, and the same command goes on from it",
-        job.rank, job.count, doing, text);
+    return fail(error, LTM_EXTERNAL,
+                "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; "
+                "the last checkpoint is whole, and the same command goes on from it",
+                job.rank, job.count, doing, text);
 }
 
 /* Of cores that several processes on this machine may use, each takes its share. */
@@ -63,12 +60,11 @@ static ltm_status look_around(struct ltm_error *error) {
         const int count = job.count;
         job.count = 1; /* each for itself */
         job.rank = 0;
-        return fail(
-            error, LTM_UNSUPPORTED,
-            "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm was "
-            "built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm another "
-            "srun --mpi (srun --mpi=list shows them)",
-            launched_count(), count, processes_library());
+        return fail(error, LTM_UNSUPPORTED,
+                    "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm "
+                    "was built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm "
+                    "another srun --mpi (srun --mpi=list shows them)",
+                    launched_count(), count, processes_library());
     }
     PASS_UP(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
                   "count processes of this machine", error));
@@ -227,9 +223,10 @@ ltm_status processes_share(float *data, const size_t *begin, const size_t *end, 
 /* The requests under way stand at the front of `requests`, each one's id beside it. */
 struct transfers {
     MPI_Request *requests; /* [room] */
-    int *ids;              /* [room] */
+    int *ids;              /* [room_ids] */
     int *done;             /* [room_done] ids that the last test told of */
-    int count, room, room_done;
+    int count;
+    size_t room, room_ids, room_done;
 };
 
 ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error) {
@@ -245,23 +242,18 @@ void transfers_free(struct transfers *transfers) {
     free(transfers);
 }
 
-static ltm_status no_room(size_t room, struct ltm_error *error) {
+static ltm_status no_room(ltm_status status) {
     job.broken = true; /* the others wait for it */
-    return fail_memory(error, room * sizeof(MPI_Request), "transfers");
+    return status;
 }
 
 /* Room for one more: the request that is to be begun. */
 static ltm_status next_request(MPI_Request **request, struct transfers *t, int id, struct ltm_error *error) {
-    if (t->count == t->room) {
-        const size_t room = t->room ? 2 * (size_t)t->room : 64;
-        /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */
-        MPI_Request *requests = realloc(t->requests, room * sizeof *requests);
-        if (requests) t->requests = requests;
-        int *ids = realloc(t->ids, room * sizeof *ids);
-        if (ids) t->ids = ids;
-        if (!requests || !ids) return no_room(room, error);
-        t->room = (int)room;
-    }
+    const size_t need = (size_t)t->count + 1;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */
+    ltm_status status = GROW_ARRAY(t->requests, t->room, need, "transfers", error);
+    if (status == LTM_OK) status = GROW_ARRAY(t->ids, t->room_ids, need, "transfers", error);
+    if (status != LTM_OK) return no_room(status);
     t->ids[t->count] = id;
     *request = &t->requests[t->count++];
     return LTM_OK;
@@ -283,14 +275,9 @@ ltm_status transfers_receive(struct transfers *transfers, int id, int from, int 
 
 ltm_status transfers_test(struct transfers *t, const int **ids, int *count, struct ltm_error *error) {
     *count = 0;
-    if (t->room_done < t->room) {
-        int *done = realloc(t->done, (size_t)t->room * sizeof *done);
-        if (!done) return no_room((size_t)t->room, error);
-        t->done = done;
-        t->room_done = t->room;
-    }
-    ltm_status status =
-        check(MPI_Testsome(t->count, t->requests, count, t->done, MPI_STATUSES_IGNORE), "transfer", error);
+    ltm_status status = GROW_ARRAY(t->done, t->room_done, (size_t)t->count, "transfers", error);
+    if (status != LTM_OK) return no_room(status);
+    status = check(MPI_Testsome(t->count, t->requests, count, t->done, MPI_STATUSES_IGNORE), "transfer", error);
     if (status != LTM_OK || *count == MPI_UNDEFINED) *count = 0;
     for (int i = 0; i < *count; i++) t->done[i] = t->ids[t->done[i]];
     *ids = t->done;

@@ -3,9 +3,9 @@
 
 #if !LTM_MPI
 
-#include <omp.h>
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 
-#include "base/launcher.h"
+#include <omp.h>
 
 ltm_status processes_start(struct ltm_error *error) {
     if (launched_count() == 1) return LTM_OK;
@@ -29,48 +29,29 @@ bool processes_broken(void) { return false; }
 
 void processes_give_up(void) {}
 
-ltm_status processes_agree(ltm_status status, struct ltm_error *error) {
-    (void)error;
-    return status;
-}
+ltm_status processes_agree(ltm_status status, struct ltm_error *error) { return status; }
 
 bool processes_any(bool here) { return here; }
 
 double processes_sum(double here) { return here; }
 
-ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error) {
-    (void)data, (void)bytes, (void)error;
-    return LTM_OK;
-}
+ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error) { return LTM_OK; }
 
-ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error) {
-    (void)data, (void)bytes, (void)error;
-    return LTM_OK;
-}
+ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error) { return LTM_OK; }
 
 static ltm_status alone(struct ltm_error *error) {
     return fail(error, LTM_UNSUPPORTED, "there is no other process: this build of ltm is without MPI");
 }
 
-ltm_status processes_send(int to, const void *data, size_t bytes, struct ltm_error *error) {
-    (void)to, (void)data, (void)bytes;
-    return alone(error);
-}
+ltm_status processes_send(int to, const void *data, size_t bytes, struct ltm_error *error) { return alone(error); }
 
-ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_error *error) {
-    (void)from, (void)data, (void)bytes;
-    return alone(error);
-}
+ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_error *error) { return alone(error); }
 
 ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error) {
-    (void)data, (void)begin, (void)end, (void)error;
     return LTM_OK;
 }
 
-ltm_status processes_share_end(struct ltm_error *error) {
-    (void)error;
-    return LTM_OK;
-}
+ltm_status processes_share_end(struct ltm_error *error) { return LTM_OK; }
 
 ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error) {
     *transfers = NULL;
@@ -81,18 +62,15 @@ void transfers_free(struct transfers *transfers) { (void)transfers; }
 
 ltm_status transfers_send(struct transfers *transfers, int id, int to, int tag, const float *data, size_t count,
                           struct ltm_error *error) {
-    (void)transfers, (void)id, (void)to, (void)tag, (void)data, (void)count;
     return alone(error);
 }
 
 ltm_status transfers_receive(struct transfers *transfers, int id, int from, int tag, float *data, size_t count,
                              struct ltm_error *error) {
-    (void)transfers, (void)id, (void)from, (void)tag, (void)data, (void)count;
     return alone(error);
 }
 
 ltm_status transfers_test(struct transfers *transfers, const int **ids, int *count, struct ltm_error *error) {
-    (void)transfers, (void)ids;
     *count = 0;
     return alone(error);
 }

@@ -1,6 +1,5 @@
 /* What the processor at hand can do, as far as the speed of matrix products depends on it. */
-#ifndef BASE_PROCESSOR_H
-#define BASE_PROCESSOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,5 +23,3 @@ void processor_instructions(char *text, size_t size, const struct processor *pro
 
 /* Does it multiply bf16 faster than fp32? */
 bool processor_has_bf16(const struct processor *processor);
-
-#endif

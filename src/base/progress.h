@@ -1,6 +1,5 @@
 /* Progress at a pace that a caller can bear: see ltm/watch.h. */
-#ifndef BASE_PROGRESS_H
-#define BASE_PROGRESS_H
+#pragma once
 
 #include "ltm/watch.h"
 
@@ -17,5 +16,3 @@ void progress_end(struct progress *pace);             /* tells it that all is do
 /* To a watch that may be NULL, or lack what would hear it. */
 void watch_progress(const struct ltm_watch *watch, const char *what, double done, double total);
 void watch_message(const struct ltm_watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

@@ -2,8 +2,7 @@
  * not depend on threads, on order, or on where a run was interrupted.
  *
  * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
-#ifndef BASE_RANDOM_H
-#define BASE_RANDOM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ float random_mask(uint8_t *mask, size_t n, double p, struct random_key key);
 /* The i-th uniform number of a key: 32 bits, or a double in [0, 1) with 32 bits. */
 uint32_t random_bits(struct random_key key, uint32_t i);
 double random_uniform(struct random_key key, uint32_t i);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Reading maps the file and checks every count, shape and offset before use: a file that lies is LTM_CORRUPT.
  */
-#ifndef BASE_SAFETENSORS_H
-#define BASE_SAFETENSORS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ typedef ltm_status (*safetensors_data_fn)(void *user, struct file_draft *draft, 
 ltm_status safetensors_write_data(const char *path, const struct safetensors_tensor *tensors, size_t count,
                                   const struct safetensors_pair *metadata, size_t pairs, safetensors_data_fn write,
                                   void *user, struct ltm_error *error);
-
-#endif

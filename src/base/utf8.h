@@ -1,6 +1,5 @@
 /* UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
-#ifndef BASE_UTF8_H
-#define BASE_UTF8_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +26,3 @@ size_t utf8_valid(const char *text, size_t bytes, bool *open);
  * piece of our tokenizers spans such a place: text cut before a newline gives the same tokens as text left whole, and
  * text cut before a space but for near ties between spellings. */
 size_t utf8_cut(const char *text, size_t bytes, size_t most);
-
-#endif

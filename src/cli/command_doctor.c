@@ -8,7 +8,6 @@
 #include <jansson.h>
 
 #include "commands.h"
-#include "ltm.h"
 #include "ltm/doctor.h"
 #include "ltm/scaling.h"
 #include "options.h"
@@ -18,10 +17,8 @@
 static const char usage[] =
     "usage: ltm doctor [--threads N] [--json]\n"
     "\n"
-    "Shows the machine as training meets it: processor, memory, the libraries that multiply matrices and how fast "
-    "they\n"
-    "do it here, whether their results are right, and what is wrong and how to mend it. Takes about three seconds; "
-    "other\n"
+    "Shows the machine as training meets it: processor, memory, the libraries that multiply matrices and how fast they\n"
+    "do it here, whether their results are right, and what is wrong and how to mend it. Takes about three seconds; other\n"
     "programs that run meanwhile lower the figures. Exits with 1 when a library computes wrong results.\n"
     "  --threads N            as many as a run would take (default: one a core)\n"
     "  --json                 print all of it as JSON\n"
@@ -29,14 +26,14 @@ static const char usage[] =
     "       ltm doctor --scaling CONFIG.ini [section.key=value …] [--machines 8,64,512] [--bandwidth 10G]\n"
     "                  [--latency 20us] [--speed F] [--json]\n"
     "\n"
-    "Foretells how long a slow step of that configuration takes on so many machines like this one "
-    "(include/ltm/scaling.h\n"
-    "says how), and from how many fast steps, or from which batch with slow.parts = machines, 90 % of their time is of "
-    "use.\n"
+    "Foretells how long a slow step of that configuration takes on so many machines like this one (include/ltm/scaling.h\n"
+    "says how), and from how many fast steps, or from which batch with slow.parts = machines, 90 % of their time is of use.\n"
     "  --machines N,…         (1,8,64,512)\n"
     "  --bandwidth B          of the network, bits a second (10G)\n"
     "  --latency T            of the network (20us)\n"
     "  --speed F              operations of useful work a second of one machine (0.7 of its matrix speed, measured)\n";
+
+/* ---- --scaling: what the model of ltm/scaling.h says of a configuration ---- */
 
 struct scaling_request {
     const char *config; /* a configuration's path, NULL = not asked for */
@@ -233,6 +230,8 @@ static int doctor_scaling(const struct scaling_request *r) {
     }
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
+
+/* ---- The machine ---- */
 
 static void print_bytes(const char *name, int64_t bytes) {
     if (bytes >= 0)

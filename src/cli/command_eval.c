@@ -1,5 +1,4 @@
 /* ltm eval */
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -16,8 +15,7 @@
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
     "\n"
-    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior "
-    "q(z|x)\n"
+    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior q(z|x)\n"
     "is fitted; all scores but the last are taken with noise that the fit never saw. With standard errors over\n"
     "sequences, in nats a token, bits a byte and perplexity:\n"
     "  recon, KL, bound   E_q[-log p(x|z)], KL(q to the prior), and their sum: on average at least -log p(x)\n"

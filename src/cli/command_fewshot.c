@@ -47,6 +47,9 @@ static const char usage[] =
 static const char command[] = "fewshot";
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
 
+/* ---- Results: for each task a row a number of shots; then the metrics of bins (those with a "name=value"), a row each and a column a
+ * number of shots ---- */
+
 enum { CELL = 2 * CLI_NUMBER + 8, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
 
 static bool is_bin(const struct ltm_fewshot_metric *metric) { return strchr(metric->name, '=') != NULL; }

@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,6 +48,8 @@ static const char usage[] =
     "Keys that set how prompts are fitted (and their defaults; those of [fast] are the checkpoint's):\n";
 
 static const char command[] = "generate";
+
+/* ---- Statistics of samples, as a table or as JSON ---- */
 
 struct generate_stats {
     struct ltm_text_statistics texts;
@@ -113,6 +114,8 @@ static json_t *generate_stats_json(const struct generate_stats *stats) {
     }
     return json;
 }
+
+/* ---- Samples ---- */
 
 struct request {
     const char *prompt, *prompts, *field, *output, *judge;

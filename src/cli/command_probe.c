@@ -1,6 +1,5 @@
 /* ltm probe */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -14,16 +13,14 @@
 static const char usage[] =
     "usage: ltm probe CHECKPOINT TASK [option …] [section.key=value …]\n"
     "\n"
-    "What thoughts hold: for each item of TASK (what ltm corpus synth made: its folder or task.ini) a posterior is "
-    "fitted\n"
+    "What thoughts hold: for each item of TASK (what ltm corpus synth made: its folder or task.ini) a posterior is fitted\n"
     "on the item's document, and ridge regression reads the known factors off its mean. Fitted on the task's training\n"
     "items, scored on its test items: accuracy for classes, R² for numbers, with standard errors.\n"
     "  mu, mu 1 …   all of the posterior's mean, and each layer's part\n"
     "  states       the decoder's states before the output layer, mean over tokens, under z = mu\n"
     "  states z=0   the same under the prior's mean: what the window alone sees\n"
     "  chance       the commonest class of training (R²: 0)\n"
-    "Items with a document in which a synonym is exchanged (hierarchy) also tell how sensitive each is to such a "
-    "swap:\n"
+    "Items with a document in which a synonym is exchanged (hierarchy) also tell how sensitive each is to such a swap:\n"
     "0 does not see it, 1 as to another text.\n"
     "  --train-items N        items to fit on; 0 = all (0)\n"
     "  --items N              items to score; 0 = all (0)\n"

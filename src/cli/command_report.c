@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <jansson.h>
 

@@ -26,8 +26,7 @@ static const char usage[] =
     "result, values may be added to axes. An interrupt (Ctrl-C) ends every cell with a checkpoint.\n"
     "  --dry-run              say how many cells, how much compute and about how long, list them, and stop\n"
     "  --jobs N               cells at once (study.jobs)\n"
-    "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share "
-    "its\n"
+    "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share its\n"
     "                         folder. Without it, too, no two processes run the same cell; the file system must\n"
     "                         keep flock between the machines (NFS does; Lustre mounted with flock does)\n"
     "  --cell NAME            run this cell alone, here and now (what sweep starts for each)\n"
@@ -53,6 +52,8 @@ static const char usage[] =
     "  eval.iwae = 16\n"
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
     "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
+
+/* ---- On stderr: a line a running cell and one for the whole, drawn in place on a terminal, as plain lines every half minute elsewhere ---- */
 
 struct sweep_display {
     bool terminal;

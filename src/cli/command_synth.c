@@ -1,6 +1,5 @@
 /* ltm corpus synth */
 #include <stdio.h>
-#include <string.h>
 
 #include "commands.h"
 #include "ltm/synth.h"

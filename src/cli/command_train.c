@@ -34,10 +34,8 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
-    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard "
-    "deviations\n"
-    "above its running mean of about 100 steps), diverged (sequences whose fast loop did: the prior stands in for "
-    "their\n"
+    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard deviations\n"
+    "above its running mean of about 100 steps), diverged (sequences whose fast loop did: the prior stands in for their\n"
     "fit), nonfinite (what was NaN or infinite: that step changed no weight, see run.on_nonfinite).\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";

@@ -1,8 +1,6 @@
-/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first,
- * writes results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to
- * answer. */
-#ifndef CLI_COMMANDS_H
-#define CLI_COMMANDS_H
+/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first, writes
+ * results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to answer. */
+#pragma once
 
 int command_tokenizer(int argc, char **argv);
 int command_corpus(int argc, char **argv);
@@ -16,5 +14,3 @@ int command_sweep(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_doctor(int argc, char **argv);
-
-#endif

@@ -1,6 +1,5 @@
 /* Scores as `ltm eval` shows them: a block for a single result, a table for several, JSON for machines. */
-#ifndef CLI_EVAL_PRINT_H
-#define CLI_EVAL_PRINT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -25,5 +24,3 @@ void eval_print_row(const struct eval_table *table, const char *corpus, int row,
 
 json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, const struct ltm_config *config,
                   const struct ltm_eval_result *result);
-
-#endif

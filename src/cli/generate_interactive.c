@@ -13,8 +13,7 @@
 #include "text_io.h"
 
 static const char help[] =
-    "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is "
-    "typed,\n"
+    "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is typed,\n"
     "behind a newline where something stands before it; // begins a line with one slash. z is kept from turn to turn.\n"
     "  /refit    fit z on what has been said so far, and draw it from that posterior\n"
     "  /z        what z is: the norm of each latent, KL from its posterior to the prior\n"
@@ -44,11 +43,10 @@ static void tell_slid(const struct conversation *c, int slid) {
     struct ltm_session_state state;
     if (slid == 0) return;
     ltm_session_state(c->session, &state);
-    fprintf(
-        stderr,
-        "(the text grew past the model's %d tokens: the oldest %d are forgotten, z stays; /refit fits it on what is "
-        "left)\n",
-        state.room, slid);
+    fprintf(stderr,
+            "(the text grew past the model's %d tokens: the oldest %d are forgotten, z stays; /refit fits it on what "
+            "is left)\n",
+            state.room, slid);
 }
 
 static ltm_status take_turn(struct conversation *c, const char *line, struct ltm_error *error) {

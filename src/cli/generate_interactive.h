@@ -1,6 +1,5 @@
 /* ltm generate --interactive: text and commands, line by line, from a terminal or a pipe. */
-#ifndef CLI_GENERATE_INTERACTIVE_H
-#define CLI_GENERATE_INTERACTIVE_H
+#pragma once
 
 #include <signal.h>
 
@@ -9,5 +8,3 @@
 /* Until the input ends, or /quit. `stop` is set by an interrupt: it ends a turn, or at the prompt the session. */
 int generate_interactive(const struct ltm_model *model, const struct ltm_generate_options *options, const char *prompt,
                          volatile sig_atomic_t *stop);
-
-#endif

@@ -1,12 +1,9 @@
 /* Where samples go: text or JSON lines on stdout, JSON lines in a file; and into memory for what compares them. */
-#ifndef CLI_GENERATE_OUTPUT_H
-#define CLI_GENERATE_OUTPUT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-#include <jansson.h>
 
 #include "ltm/generate.h"
 #include "ltm/samples.h"
@@ -35,5 +32,3 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample);
 /* False where something went wrong, then or before. */
 bool generate_output_close(struct generate_output *output);
 void generate_output_free(struct generate_output *output);
-
-#endif

@@ -9,8 +9,7 @@
  *     if (code != CLI_GO_ON) return code;
  *
  * What is wrong is printed, and CLI_USAGE returned. */
-#ifndef CLI_OPTIONS_H
-#define CLI_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,5 +80,3 @@ bool arguments_key_wanted(const char *name, const char *const *prefixes);
 
 /* Print the keys that do. */
 void arguments_print_keys(const char *const *prefixes);
-
-#endif

@@ -5,8 +5,7 @@
  *     for (int i = 0; i < grid.rows; i++) { struct ltm_config one = config; status = grid_apply(&grid, i, &one, &error); … }
  *     grid_free(&grid);
  */
-#ifndef CLI_SETTING_GRID_H
-#define CLI_SETTING_GRID_H
+#pragma once
 
 #include "ltm/config.h"
 
@@ -38,5 +37,3 @@ const char *grid_value(const struct setting_grid *grid, int i, int axis);
 
 /* Whether a key is one of the lists. */
 bool grid_has(const struct setting_grid *grid, const char *name);
-
-#endif

@@ -1,6 +1,5 @@
 /* What becomes of signals: an interrupt asks the work to end, and what nothing can go on from ends with a sentence. */
-#ifndef CLI_SIGNALS_H
-#define CLI_SIGNALS_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -14,5 +13,3 @@ void cli_explain_fatal_signals(void);
 /* From now on SIGINT, SIGTERM, SIGXCPU, SIGUSR1 and, unless it is ignored as by nohup, SIGHUP set the flag that is returned, and print `said` (NULL = nothing); a second one exits at once with
  * CLI_INTERRUPTED. `restart`: reading and writing under way go on; where a person types, an interrupt must end the wait. */
 volatile sig_atomic_t *cli_catch_interrupts(const char *said, bool restart);
-
-#endif

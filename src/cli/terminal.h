@@ -6,8 +6,7 @@
  *     cli_bar_end(&bar);
  *     if (status != LTM_OK) return cli_fail(&error);
  */
-#ifndef CLI_TERMINAL_H
-#define CLI_TERMINAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,5 +79,3 @@ void cli_quantity(char *text, size_t size, double value);
 
 /* So many digits behind the point, and from 1e15 on, as out of a file, a power of ten. Returns text. */
 const char *cli_fixed(char text[CLI_NUMBER], int digits, double value);
-
-#endif

@@ -1,6 +1,5 @@
 /* Lines from a stream that may be anybody's; text to one that may be a terminal; results as JSON. */
-#ifndef CLI_TEXT_IO_H
-#define CLI_TEXT_IO_H
+#pragma once
 
 #include <stdio.h>
 #include <sys/types.h>
@@ -27,5 +26,3 @@ ltm_status cli_print_json(json_t *json, int digits);
 
 /* The same on one line. */
 ltm_status cli_print_json_line(json_t *json, int digits);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the configuration asks of the tables whose rows are the values of a key. The tables lie above it, so it includes none of
  * them: it declares here what it needs, and each function stands beside its table. */
-#ifndef CONFIG_CHOICES_H
-#define CONFIG_CHOICES_H
+#pragma once
 
 #include "base/error.h"
 #include "ltm/config.h"
@@ -27,5 +26,3 @@ double slow_schedule_least(const struct ltm_slow_config *config); /* what slow.l
 /* slow.optimizer, in train/optimiser.c. */
 struct choice optimiser_choice(int i);
 ltm_status optimiser_check(const struct ltm_config *config, struct ltm_error *error);
-
-#endif

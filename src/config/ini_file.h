@@ -1,6 +1,5 @@
 /* INI files as people write them, read through inih: indentation, comments behind values, long lines. */
-#ifndef CONFIG_INI_FILE_H
-#define CONFIG_INI_FILE_H
+#pragma once
 
 #include "base/error.h"
 
@@ -10,5 +9,3 @@ typedef ltm_status (*ini_take)(void *user, const char *section, const char *key,
 
 /* LTM_IO, or LTM_INVALID with "FILE, line N: " and what is wrong there, which may be what `take` said. */
 ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm_error *error);
-
-#endif

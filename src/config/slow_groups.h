@@ -1,10 +1,7 @@
 /* The groups that a batch is cut into: what a thread takes at a time, and what sums are made of. */
-#ifndef CONFIG_SLOW_GROUPS_H
-#define CONFIG_SLOW_GROUPS_H
+#pragma once
 
 #include "ltm/config.h"
 
 /* Groups of a batch, of which the last may be smaller; also where slow.group is auto. */
 int slow_groups(const struct ltm_config *config);
-
-#endif

@@ -1,6 +1,5 @@
 /* How fast memory is read and written. */
-#ifndef DOCTOR_BANDWIDTH_H
-#define DOCTOR_BANDWIDTH_H
+#pragma once
 
 #include <stddef.h>
 
@@ -8,5 +7,3 @@
  * written; what the processor reads before it overwrites is not counted), each on arrays of its own that together take
  * about `bytes`; takes about `seconds`. 0 when memory is short. */
 double bandwidth_triad(int threads, size_t bytes, double seconds);
-
-#endif

@@ -48,8 +48,7 @@ static void find_openblas(struct ltm_machine *m, const struct openblas_state *st
     else if (*state->better && !state->wrong_first)
         add(m, LTM_FINDING_ADVICE,
             "OpenBLAS uses its kernel '%s' though the processor could run '%s', and this build of it has no such "
-            "kernel "
-            "or does not let it be chosen. Try OPENBLAS_CORETYPE=%s, or a newer OpenBLAS.",
+            "kernel or does not let it be chosen. Try OPENBLAS_CORETYPE=%s, or a newer OpenBLAS.",
             state->kernel, state->better, state->better);
 }
 
@@ -64,14 +63,12 @@ static void find_bf16(struct ltm_machine *m, const struct doctor_facts *facts) {
     if (strcmp(m->onednn, "none") == 0)
         add(m, LTM_FINDING_ADVICE,
             "the processor has instructions for bf16, many times faster than fp32 with AMX, and %s. Install it "
-            "(apt-get "
-            "install libdnnl-dev) and build again.",
+            "(apt-get install libdnnl-dev) and build again.",
             m->bf16.missing);
     else if (facts->onednn_limited)
         add(m, LTM_FINDING_ADVICE,
             "bf16 is not possible, because %s; the environment's ONEDNN_MAX_CPU_ISA or DNNL_MAX_CPU_ISA may be the "
-            "cause. "
-            "Unset it.",
+            "cause. Unset it.",
             m->bf16.missing);
     else
         add(m, LTM_FINDING_FAULT,
@@ -94,14 +91,12 @@ static void find_threads(struct ltm_machine *m, const struct doctor_facts *facts
     if (m->quota > 0 && m->quota < 0.95 * (m->threads < m->cores ? m->threads : m->cores))
         add(m, LTM_FINDING_ADVICE,
             "a control group grants this process %.2g cores' worth of time: %d threads would be held up again and "
-            "again. "
-            "Set run.threads = %d, or ask for more.",
+            "again. Set run.threads = %d, or ask for more.",
             m->quota, m->threads, m->quota < 1 ? 1 : (int)m->quota);
     if (facts->omp_threads > m->cores)
         add(m, LTM_FINDING_ADVICE,
             "the environment's OMP_NUM_THREADS=%d is more than the %d core%s that can be used; ltm goes by "
-            "run.threads, "
-            "other programs would be slow. Set it to %d or unset it.",
+            "run.threads, other programs would be slow. Set it to %d or unset it.",
             facts->omp_threads, m->cores, m->cores == 1 ? "" : "s", m->cores);
     if (facts->omp_limit > 0 && facts->omp_limit < m->threads)
         add(m, LTM_FINDING_ADVICE,
@@ -115,14 +110,12 @@ static void find_speed(struct ltm_machine *m, const struct doctor_facts *facts) 
     if (facts->share < 0.9)
         add(m, LTM_FINDING_ADVICE,
             "other programs took %.0f %% of the processor meanwhile: it can do more than was measured. Run doctor "
-            "again "
-            "when they are done.",
+            "again when they are done.",
             100 - 100 * facts->share);
     else if (threads > 1 && m->fp32.all < 0.7 * threads * m->fp32.one)
         add(m, LTM_FINDING_ADVICE,
             "%d threads together are %.1f times as fast as one: some cores share their arithmetic units, or the "
-            "machine is "
-            "shared. Compare run.threads = %d.",
+            "machine is shared. Compare run.threads = %d.",
             m->threads, m->fp32.all / m->fp32.one, threads / 2);
 }
 
@@ -138,8 +131,7 @@ static void find_memory(struct ltm_machine *m) {
     if (m->memory_available >= 0 && m->memory_available < little)
         add(m, LTM_FINDING_ADVICE,
             "%.0f MB of memory are available: enough for small models only. End other programs%s; ltm inspect "
-            "CONFIG.ini "
-            "says what a run needs.",
+            "CONFIG.ini says what a run needs.",
             (double)m->memory_available / 1e6, m->memory_limit > 0 ? " or ask for a higher limit" : "");
 }
 

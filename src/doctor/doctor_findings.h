@@ -1,6 +1,5 @@
 /* What is wrong with a machine, from what is known of it: no measuring, no looking. */
-#ifndef DOCTOR_DOCTOR_FINDINGS_H
-#define DOCTOR_DOCTOR_FINDINGS_H
+#pragma once
 
 #include "base/processor.h"
 #include "ltm/doctor.h"
@@ -20,5 +19,3 @@ struct doctor_facts {
 
 /* Fills machine->finding from all else in it. */
 void doctor_find(struct ltm_machine *machine, const struct doctor_facts *facts);
-
-#endif

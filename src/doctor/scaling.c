@@ -3,11 +3,9 @@
 #include <math.h>
 
 #include "config/slow_groups.h"
-#include "latent/workers.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
-#include "train/gradient_sum.h"
-#include "train/optimiser.h"
+#include "train/trainer.h"
 
 enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
 
@@ -60,19 +58,14 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
     return s->seconds;
 }
 
-/* As trainer.h counts it; what the program itself takes is left out. */
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
-    const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     struct plan plan;
-    PASS_UP(plan_create(&plan, &c->model, error));
-    const double P = (double)plan.table.size;
-    const double states = states_of(c, (double)c->model.vocab * c->model.dim / P);
-    const int threads = smaller(c->run.threads, gradient_groups(c, n, 0));
-    *bytes = 4 * P * (1 + (n > 1 ? (2 + states) / n : 1 + states) + gradient_parts_have_sums(c) + (c->slow.ema > 0)) +
-             (in_bf16 ? (double)decoder_packed_bytes(&plan) : 0) +
-             (double)workers_bytes(&plan, &c->fast, threads, c->slow.group, c->model.sequence, n > 1 ? 2 : 1, in_bf16);
+    size_t whole = 0;
+    ltm_status status = plan_create(&plan, &c->model, error);
+    if (status == LTM_OK) status = trainer_bytes_among(&whole, c, &plan, n, 0, error);
+    *bytes = (double)whole;
     plan_free(&plan);
-    return LTM_OK;
+    return status;
 }
 
 ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_scaling_options *options, int processes,

@@ -1,11 +1,8 @@
 /* Samples written by this process alone: what ltm_generate divides over processes. */
-#ifndef GENERATE_GENERATE_H
-#define GENERATE_GENERATE_H
+#pragma once
 
 #include "ltm/generate.h"
 
 /* As ltm_generate, of samples options->first … options->last - 1 here. */
 ltm_status generate_samples(const struct ltm_model *model, const struct ltm_generate_options *options,
                             const struct ltm_generate_hooks *hooks, struct ltm_error *error);
-
-#endif

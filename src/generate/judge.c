@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,13 +53,7 @@ cleanup:
 static ltm_status cut(struct judging *j, const int32_t *ids, size_t count, struct ltm_error *error) {
     const size_t T = (size_t)j->model->config.model.sequence;
     for (size_t at = 0; at < count; at += T) {
-        if (j->count == j->room) {
-            const size_t room = j->room ? 2 * j->room : 64;
-            struct judged *grown = realloc(j->parts, room * sizeof *grown);
-            if (!grown) return fail_memory(error, room * sizeof *grown, "samples");
-            j->parts = grown;
-            j->room = room;
-        }
+        PASS_UP(GROW_ARRAY(j->parts, j->room, j->count + 1, "samples", error));
         j->parts[j->count++] = (struct judged){ids + at, (int)(count - at < T ? count - at : T)};
     }
     return LTM_OK;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/samples.h"
 #include "tasks/json_lines.h"
@@ -17,13 +18,7 @@ static ltm_status add(struct ltm_prompts *prompts, const char *text, size_t byte
     if (bytes > PROMPT_MOST)
         return fail(error, LTM_INVALID, "a prompt of %zu bytes is longer than 1 MiB, more than a sequence holds",
                     bytes);
-    if (prompts->count == prompts->room) {
-        const int64_t room = prompts->room ? 2 * prompts->room : 64;
-        char **grown = realloc(prompts->texts, (size_t)room * sizeof *grown);
-        if (!grown) return fail_memory(error, (size_t)room * sizeof *grown, "prompts");
-        prompts->texts = grown;
-        prompts->room = room;
-    }
+    PASS_UP(GROW_ARRAY(prompts->texts, prompts->room, (size_t)prompts->count + 1, "prompts", error));
     char *copy = malloc(bytes + 1);
     if (!copy) return fail_memory(error, bytes + 1, "a prompt");
     memcpy(copy, text, bytes);
@@ -69,16 +64,10 @@ static ltm_status read_lines(struct ltm_prompts *prompts, const char *path, stru
     return status;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t have = strlen(text);
-    const size_t want = strlen(end);
-    return have > want && strcmp(text + have - want, end) == 0;
-}
-
 ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const char *field, struct ltm_error *error) {
     struct reading reading = {prompts, field ? field : "prompt"};
     *prompts = (struct ltm_prompts){0};
-    const bool json = ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz");
+    const bool json = json_lines_named(path);
     if (!json && field)
         return fail(error, LTM_INVALID, "%s is a text file, each line a prompt; a field is for .jsonl files", path);
     ltm_status status = json ? json_lines_read(path, on_object, &reading, error) : read_lines(prompts, path, error);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokenizer *tokenizer, int32_t token,
@@ -11,20 +12,13 @@ ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokeniz
     size_t bytes = 0;
     if (token >= ltm_tokenizer_vocab(tokenizer)) return LTM_OK;
     PASS_UP(ltm_tokenizer_decode(tokenizer, &token, 1, &piece, &bytes, error));
-    const size_t needed = text->bytes + bytes + 1;
-    if (needed > text->room) {
-        char *grown = realloc(text->text, 2 * needed);
-        if (!grown) {
-            free(piece);
-            return fail_memory(error, 2 * needed, "a sample's text");
-        }
-        text->text = grown;
-        text->room = 2 * needed;
+    const ltm_status status = GROW_ARRAY(text->text, text->room, text->bytes + bytes + 1, "a sample's text", error);
+    if (status == LTM_OK) {
+        memcpy(text->text + text->bytes, piece, bytes + 1);
+        text->bytes += bytes;
     }
-    memcpy(text->text + text->bytes, piece, bytes + 1);
-    text->bytes += bytes;
     free(piece);
-    return LTM_OK;
+    return status;
 }
 
 size_t sample_text_whole(const struct sample_text *text) {

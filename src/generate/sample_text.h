@@ -1,6 +1,5 @@
 /* Text that grows token by token. */
-#ifndef GENERATE_SAMPLE_TEXT_H
-#define GENERATE_SAMPLE_TEXT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,5 +18,3 @@ ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokeniz
 
 /* How many of its bytes end a character, so that the rest may wait for what completes it. */
 size_t sample_text_whole(const struct sample_text *text);
-
-#endif

@@ -1,7 +1,6 @@
 /* One thread that writes samples: a stream with slots, in each a sample under way. A slot whose sample is done takes the next
  * one, so that a step always has as many rows as there are samples left to write. */
-#ifndef GENERATE_SAMPLE_WRITER_H
-#define GENERATE_SAMPLE_WRITER_H
+#pragma once
 
 #include "generate/sample_text.h"
 #include "generate/sampler.h"
@@ -61,5 +60,3 @@ void sample_writer_free(struct sample_writer *writer);
 
 /* Write samples until none is left or the writing has been stopped; an error goes into `shared`. */
 void sample_writer_run(struct sample_writer *writer);
-
-#endif

@@ -1,6 +1,5 @@
 /* Drawing a token from logits: temperature, then the k likeliest, then the fewest whose probabilities reach p. */
-#ifndef GENERATE_SAMPLER_H
-#define GENERATE_SAMPLER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -23,5 +22,3 @@ int32_t sampler_pick(struct sampler *sampler, const float *logits, double unifor
 
 /* log p of a token, nats: at temperature 1, of all tokens. Not finite where a logit is not. */
 double sampler_log_p(const struct sampler *sampler, const float *logits, int32_t token);
-
-#endif

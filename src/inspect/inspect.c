@@ -2,7 +2,6 @@
  * from in inspect_data.c. */
 #include "ltm/inspect.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -1,6 +1,5 @@
 /* What ltm_inspect shows of data: each adds what it found to `out`, an object that already has "kind" and "path". */
-#ifndef INSPECT_INSPECT_DATA_H
-#define INSPECT_INSPECT_DATA_H
+#pragma once
 
 #include <jansson.h>
 
@@ -14,5 +13,3 @@ ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *
 
 /* The JSON of a small file; LTM_CORRUPT when it is none. */
 ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* How far a running cell is: its log.jsonl, read as it grows. */
-#ifndef LAB_CELL_LOG_H
-#define LAB_CELL_LOG_H
+#pragma once
 
 #include "lab/study.h"
 
@@ -16,5 +15,3 @@ void cell_log_begin(struct cell_log *log, const struct study_cell *cell);
 
 /* Bring log->running up to what the cell has written, if it is time to look. */
 void cell_log_follow(struct cell_log *log);
-
-#endif

@@ -1,8 +1,7 @@
 /* Tables of comma-separated values (RFC 4180; lines may end with LF), the first line naming the columns.
  *
  * Text from a file that may be anybody's: of any bytes, never to be trusted as a path, as HTML or as a command. */
-#ifndef LAB_CSV_H
-#define LAB_CSV_H
+#pragma once
 
 #include <stddef.h>
 #include <stdio.h>
@@ -33,5 +32,3 @@ double csv_number(const struct csv *csv, size_t row, int column);
 /* A field: text, quoted where it holds a comma, a quote or a line's end; a number, empty where it is not finite. */
 void csv_put_text(FILE *f, const char *text);
 void csv_put_real(FILE *f, double value);
-
-#endif

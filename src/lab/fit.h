@@ -1,6 +1,5 @@
 /* A fit as it is kept, for what is asked of it. */
-#ifndef LAB_FIT_H
-#define LAB_FIT_H
+#pragma once
 
 #include "lab/fit_rows.h"
 #include "lab/fit_search.h"
@@ -16,5 +15,3 @@ struct ltm_fit {
 
 /* The percentile interval of values that it sorts; low and high NaN where there are fewer than 2. */
 struct ltm_fit_interval fit_interval(double value, double *values, size_t count, double share);
-
-#endif

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #define N (1u << FEATURE_N)
 #define D (1u << FEATURE_D)

@@ -3,8 +3,7 @@
  * In logarithms a term is affine in its parameters, log t = c - Σ exponent_j x_j with features x = (ln N, ln D, ln m, ln S),
  * and a form is LSE over its terms, whose gradient is a softmax. Features are centred, so that coefficients and exponents
  * are nearly independent: L-BFGS then needs few steps. */
-#ifndef LAB_FIT_FORM_H
-#define LAB_FIT_FORM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ void fit_form_gather(const struct fit_form *form, const double at[LTM_FIT_PARAME
 static inline enum ltm_fit_parameter fit_exponent(enum fit_feature feature) {
     return (enum ltm_fit_parameter)(LTM_FIT_ALPHA + (int)feature);
 }
-
-#endif

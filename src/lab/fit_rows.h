@@ -1,6 +1,5 @@
 /* Runs as the fit sees them: features, cells, and what the runs cannot tell apart. */
-#ifndef LAB_FIT_ROWS_H
-#define LAB_FIT_ROWS_H
+#pragma once
 
 #include "lab/fit_form.h"
 
@@ -20,5 +19,3 @@ void fit_rows_free(struct fit_rows *rows);
 
 /* The row of a point that need not be among them. */
 struct fit_row fit_row_of(const struct fit_rows *rows, const struct ltm_fit_point *point);
-
-#endif

@@ -1,6 +1,5 @@
 /* The minima of a form's objective: found from a grid of starts, improved from known ones. */
-#ifndef LAB_FIT_SEARCH_H
-#define LAB_FIT_SEARCH_H
+#pragma once
 
 #include "lab/fit_form.h"
 
@@ -25,5 +24,3 @@ ltm_status fit_improve(double at[LTM_FIT_PARAMETERS], const struct fit_objective
 /* Coefficients for centred features ↔ for plain ones: c' = c - Σ exponent_j mean_j; sign +1 leads back. */
 void fit_recentre(const struct fit_form *form, const double mean[FIT_FEATURES], double sign,
                   double at[LTM_FIT_PARAMETERS]);
-
-#endif

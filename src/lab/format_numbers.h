@@ -1,8 +1,5 @@
 /* Numbers as people read them. */
-#ifndef LAB_FORMAT_NUMBERS_H
-#define LAB_FORMAT_NUMBERS_H
-
-#include <stddef.h>
+#pragma once
 
 enum { FORMAT_NUMBER = 32 };
 
@@ -11,5 +8,3 @@ const char *format_quantity(char text[FORMAT_NUMBER], double value);
 
 /* 3.14159 → "3.1416"; five digits and a power of ten from 1e9 on; "—" for what is not finite. Returns text. */
 const char *format_score(char text[FORMAT_NUMBER], double value);
-
-#endif

@@ -1,6 +1,5 @@
 /* gnuplot, run as a program. */
-#ifndef LAB_GNUPLOT_H
-#define LAB_GNUPLOT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -12,5 +11,3 @@ bool gnuplot_available(void);
 /* What it writes when it reads `script`, which must name no file and take no text from anybody but us. LTM_UNSUPPORTED where
  * there is none, LTM_EXTERNAL with its first complaint where it fails; the caller frees. */
 ltm_status gnuplot_run(const char *script, char **output, struct ltm_error *error);
-
-#endif

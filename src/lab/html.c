@@ -1,6 +1,7 @@
 #include "lab/html.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -32,6 +33,17 @@ void html_text(FILE *f, const char *text) {
             fputs("\xef\xbf\xbd", f);
         at += bytes ? bytes : 1;
     }
+}
+
+void html_print(FILE *f, const char *format, ...) {
+    va_list texts;
+    va_start(texts, format);
+    for (const char *at; (at = strstr(format, "%s")); format = at + 2) {
+        fwrite(format, 1, (size_t)(at - format), f);
+        html_text(f, va_arg(texts, const char *));
+    }
+    fputs(format, f);
+    va_end(texts);
 }
 
 /* After Okabe and Ito, for eyes that see few colours: darker on white, lighter on black. The first is neutral. */
@@ -75,8 +87,7 @@ void html_svg_style(FILE *f) {
 
 static const char rules[] =
     "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,'Segoe "
-    "UI',sans-serif}\n"
+    "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,'Segoe UI',sans-serif}\n"
     "main{max-width:62rem;margin:0 auto;padding:2.5rem 1.25rem 5rem}\n"
     "header{margin-bottom:2rem}\n"
     ".kind{margin:0;color:var(--muted);font-size:.8rem;letter-spacing:.08em;text-transform:uppercase}\n"
@@ -86,14 +97,12 @@ static const char rules[] =
     "p{max-width:46rem;margin:.5em 0}\n"
     "a{color:var(--accent)}\n"
     "nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.8rem 0 0;padding:0;list-style:none}\n"
-    ".answer{margin:1.2rem 0;padding:1rem 1.3rem;background:var(--card);border-left:4px solid "
-    "var(--accent);border-radius:0 8px 8px 0}\n"
+    ".answer{margin:1.2rem 0;padding:1rem 1.3rem;background:var(--card);border-left:4px solid var(--accent);border-radius:0 8px 8px 0}\n"
     ".answer p{max-width:52rem}\n"
     ".figures{display:flex;flex-wrap:wrap;gap:1rem 2.6rem;margin:1.4rem 0}\n"
     ".figures dt{color:var(--muted);font-size:.82rem}\n"
     ".figures dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\n"
-    "figure{margin:1.4rem 0;padding:1.1rem 1.3rem .9rem;background:var(--card);border:1px solid "
-    "var(--grid);border-radius:8px}\n"
+    "figure{margin:1.4rem 0;padding:1.1rem 1.3rem .9rem;background:var(--card);border:1px solid var(--grid);border-radius:8px}\n"
     "figcaption{margin:.3rem 0 .2rem;color:var(--muted);font-size:.9rem;max-width:50rem}\n"
     "svg.picture{display:block;width:100%;height:auto}\n"
     ".picture .faint{opacity:.4}\n"
@@ -131,11 +140,8 @@ void html_begin(FILE *f, const char *title, const char *kind) {
     put_picture_rules(f, &schemes[1]);
     fputs("}\n", f);
     fputs(rules, f);
-    fputs("</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"kind\">", f);
-    html_text(f, kind);
-    fputs("</p>\n<h1>", f);
-    html_text(f, title);
-    fputs("</h1>\n</header>\n", f);
+    html_print(f, "</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"kind\">%s</p>\n<h1>%s</h1>\n</header>\n",
+               kind, title);
 }
 
 void html_end(FILE *f) { fputs("</main>\n</body>\n</html>\n", f); }
@@ -149,8 +155,4 @@ void html_number_cell(FILE *f, double value, int digits) {
     fprintf(f, "<td>%s</td>", text);
 }
 
-void html_text_cell(FILE *f, const char *text) {
-    fputs("<td class=\"text\">", f);
-    html_text(f, text);
-    fputs("</td>", f);
-}
+void html_text_cell(FILE *f, const char *text) { html_print(f, "<td class=\"text\">%s</td>", text); }

@@ -1,12 +1,14 @@
 /* Writing a page: one file that asks nobody for anything, in the reader's colour scheme. Errors of the stream are looked at
  * when its file is committed. */
-#ifndef LAB_HTML_H
-#define LAB_HTML_H
+#pragma once
 
 #include <stdio.h>
 
 /* Text, as it may stand between tags and in attributes. What is no UTF-8, or a control character, becomes U+FFFD. */
 void html_text(FILE *f, const char *text);
+
+/* The format, in which %s alone stands for such texts. */
+void html_print(FILE *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Bytes of the character at `text` if it is well-formed UTF-8 that a page may hold, else 0. */
 int html_character_bytes(const char *text);
@@ -21,5 +23,3 @@ void html_svg_style(FILE *f);
 /* A cell of a table: a number with so many significant digits, empty where it is not finite. */
 void html_number_cell(FILE *f, double value, int digits);
 void html_text_cell(FILE *f, const char *text);
-
-#endif

@@ -1,6 +1,5 @@
 /* Minimising a smooth function: L-BFGS, by liblbfgs where the build has it. */
-#ifndef LAB_MINIMISE_H
-#define LAB_MINIMISE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -17,5 +16,3 @@ bool minimise_available(void);
 /* From x, at most `iterations`; x and *value become the best point found. A start from which no step leads down stays. */
 ltm_status minimise(minimise_function function, const void *context, double *x, int count, int iterations,
                     double *value, struct ltm_error *error);
-
-#endif

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void picture_begin(struct picture *picture, const char *id, const char *title, const char *x_label,
                    const char *y_label) {
     *picture = (struct picture){0};
@@ -34,15 +36,8 @@ struct picture_series *picture_add(struct picture *picture, enum picture_style s
 
 void picture_point(struct picture_series *series, double x, double y, double error) {
     if (!series || isnan(x) || isnan(y) || series->failed) return;
-    if (series->count == series->room) {
-        const size_t room = series->room ? 2 * series->room : 16;
-        struct picture_point *point = realloc(series->point, room * sizeof *point);
-        series->failed = !point;
-        if (!point) return;
-        series->point = point;
-        series->room = room;
-    }
-    series->point[series->count++] = (struct picture_point){x, y, error};
+    series->failed = GROW_ARRAY(series->point, series->room, series->count + 1, "a picture's points", NULL) != LTM_OK;
+    if (!series->failed) series->point[series->count++] = (struct picture_point){x, y, error};
 }
 
 static int by_x(const void *a, const void *b) {

@@ -8,8 +8,7 @@
  *     picture_free(&picture);
  *
  * An allocation that fails on the way is told by picture_whole and picture_svg. */
-#ifndef LAB_PICTURE_H
-#define LAB_PICTURE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,5 +69,3 @@ size_t picture_left_out(const struct picture *picture);
 /* An svg element, for a page: its ids begin with the picture's, its colours are classes of html_style. LTM_UNSUPPORTED
  * where there is no gnuplot, LTM_EXTERNAL where it fails; the caller frees. */
 ltm_status picture_svg(const struct picture *picture, char **svg, struct ltm_error *error);
-
-#endif

@@ -40,6 +40,11 @@ static void put_quoted(FILE *f, const char *text) {
     fputc('"', f);
 }
 
+static void put_title(FILE *f, const char *name) {
+    fputs(*name ? "title " : "notitle", f);
+    if (*name) put_quoted(f, name);
+}
+
 static void put_number(FILE *f, double value) {
     char text[NUMBER_TEXT];
     number_print_real(text, value);
@@ -91,24 +96,14 @@ static void put_plot(FILE *f, const struct picture *picture) {
             fprintf(f, "%s$d%d using 1:2 with lines lw %s dt %s lc rgb '#0100%02x' ", before, i, s->faint ? "1" : "2",
                     s->style == PICTURE_DASHES ? "2" : "1", colour);
             before = ", \\\n     ";
-            if (s->style == PICTURE_LINES_POINTS || !s->name[0])
-                fputs("notitle", f);
-            else {
-                fputs("title ", f);
-                put_quoted(f, s->name);
-            }
+            put_title(f, s->style == PICTURE_LINES_POINTS ? "" : s->name);
         }
         if (s->style == PICTURE_POINTS || s->style == PICTURE_LINES_POINTS) {
             fprintf(f, "%s$d%d using 1:2 with %s pt %d ps %s lw 2 lc rgb '#0100%02x' ", before, i,
                     s->style == PICTURE_LINES_POINTS ? "linespoints" : "points", marker[s->colour],
                     s->faint ? "0.45" : "0.8", colour);
             before = ", \\\n     ";
-            if (!s->name[0])
-                fputs("notitle", f);
-            else {
-                fputs("title ", f);
-                put_quoted(f, s->name);
-            }
+            put_title(f, s->name);
         }
     }
     fputc('\n', f);
@@ -370,16 +365,12 @@ static void put_body(FILE *f, const char *at, const char *id) {
 
 static void put_svg(FILE *f, const struct picture *picture, const char *drawn) {
     const char *body = strstr(drawn, "</defs>");
-    fprintf(
-        f,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t %s-d\" "
-        "class=\"picture\" font-family=\"system-ui, sans-serif\">",
-        WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, picture->id, picture->id);
-    fprintf(f, "<title id=\"%s-t\">", picture->id);
-    html_text(f, picture->title);
-    fprintf(f, "</title><desc id=\"%s-d\">", picture->id);
-    html_text(f, picture->caption);
-    fputs("</desc>", f);
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t "
+            "%s-d\" class=\"picture\" font-family=\"system-ui, sans-serif\">",
+            WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, picture->id, picture->id);
+    html_print(f, "<title id=\"%s-t\">%s</title><desc id=\"%s-d\">%s</desc>", picture->id, picture->title, picture->id,
+               picture->caption);
     put_markers(f, drawn, picture->id);
     fputs("<g>", f); /* gnuplot's canvas, whose opening stands before its definitions */
     put_body(f, body ? body + strlen("</defs>") : "</g></svg>", picture->id);

@@ -9,9 +9,7 @@
 #include "lab/html.h"
 
 void report_heading(struct report *report, const char *id, const char *text) {
-    fprintf(report->out, "<h2 id=\"%s\">", id);
-    html_text(report->out, text);
-    fputs("</h2>\n", report->out);
+    html_print(report->out, "<h2 id=\"%s\">%s</h2>\n", id, text);
 }
 
 void report_figure(struct report *report, const char *name, const char *format, ...) {
@@ -20,11 +18,7 @@ void report_figure(struct report *report, const char *name, const char *format, 
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputs("<div><dt>", report->out);
-    html_text(report->out, name);
-    fputs("</dt><dd>", report->out);
-    html_text(report->out, text);
-    fputs("</dd></div>\n", report->out);
+    html_print(report->out, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, text);
 }
 
 void report_begin(struct report *report, const char *kind) {
@@ -36,8 +30,7 @@ void report_begin(struct report *report, const char *kind) {
 
 void report_without_pictures(struct report *report) {
     fputs("<p class=\"note\">There are no pictures, because gnuplot was not found; install it (Debian: gnuplot-nox) "
-          "and run "
-          "<code>ltm report</code> again. The tables are complete.</p>\n",
+          "and run <code>ltm report</code> again. The tables are complete.</p>\n",
           report->out);
 }
 
@@ -52,12 +45,10 @@ static bool has_errors(const struct picture *picture) {
 
 static void put_points(FILE *f, const struct picture *picture) {
     const bool errors = has_errors(picture);
-    fputs("<details><summary>The same as a table</summary>\n<div class=\"scroll\"><table><caption>", f);
-    html_text(f, picture->title);
-    fputs("</caption><thead><tr><th scope=\"col\" class=\"text\">curve</th><th scope=\"col\">", f);
-    html_text(f, picture->x_label);
-    fputs("</th><th scope=\"col\">", f);
-    html_text(f, picture->y_label);
+    html_print(f,
+               "<details><summary>The same as a table</summary>\n<div class=\"scroll\"><table><caption>%s</caption>"
+               "<thead><tr><th scope=\"col\" class=\"text\">curve</th><th scope=\"col\">%s</th><th scope=\"col\">%s",
+               picture->title, picture->x_label, picture->y_label);
     fputs(errors ? "</th><th scope=\"col\">standard error</th></tr></thead>\n<tbody>\n"
                  : "</th></tr></thead>\n<tbody>\n",
           f);
@@ -103,18 +94,14 @@ static ltm_status put_picture(struct report *report, const struct picture *pictu
         status = write_svg(report, picture, svg, error);
         report->result->pictures++;
     }
-    fputs("<figure>\n<h3>", report->out);
-    html_text(report->out, picture->title);
-    fputs("</h3>\n", report->out);
+    html_print(report->out, "<figure>\n<h3>%s</h3>\n", picture->title);
     if (svg) fprintf(report->out, "%s\n", svg);
-    fputs("<figcaption>", report->out);
-    html_text(report->out, picture->caption);
+    html_print(report->out, "<figcaption>%s", picture->caption);
     if (left_out > 0)
-        fprintf(
-            report->out,
-            " <strong>%zu point%s left out of the picture</strong>: an axis holds numbers up to 1e100, a logarithmic "
-            "one from 1e-100.",
-            left_out, left_out == 1 ? " is" : "s are");
+        fprintf(report->out,
+                " <strong>%zu point%s left out of the picture</strong>: an axis holds numbers up to 1e100, a "
+                "logarithmic one from 1e-100.",
+                left_out, left_out == 1 ? " is" : "s are");
     fputs("</figcaption>\n", report->out);
     put_points(report->out, picture);
     fputs("</figure>\n", report->out);

@@ -1,6 +1,5 @@
 /* What the pages of a run and of a study are made of. */
-#ifndef LAB_REPORT_PAGE_H
-#define LAB_REPORT_PAGE_H
+#pragma once
 
 #include <stdio.h>
 
@@ -44,5 +43,3 @@ ltm_status report_study(struct report *report, struct ltm_error *error);
  * rates and speed too. */
 ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
                          struct ltm_error *error);
-
-#endif

@@ -91,8 +91,7 @@ static void put_configuration(struct report *report, const json_t *configuration
     json_t *value;
     report_heading(report, "configuration", "Configuration");
     fputs("<div class=\"scroll wide\"><table><thead><tr><th scope=\"col\" class=\"text\">key</th><th scope=\"col\" "
-          "class=\"text\">value</th>"
-          "</tr></thead>\n<tbody>\n",
+          "class=\"text\">value</th></tr></thead>\n<tbody>\n",
           report->out);
     json_object_foreach((json_t *)configuration, key, value) {
         fputs("<tr>", report->out);

@@ -1,7 +1,6 @@
 #include "lab/report_page.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
@@ -64,9 +63,8 @@ static ltm_status one_cell(struct report *report, const struct study_table *t, s
     PASS_UP(run_curve_read(&c, path, error));
     run_curve_thin(&c, CELL_POINTS);
     snprintf(prefix, sizeof prefix, "cell%zu-", row + 1);
-    fputs("<details><summary>", report->out);
-    html_text(report->out, csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name)));
-    fputs("</summary>\n", report->out);
+    html_print(report->out, "<details><summary>%s</summary>\n",
+               csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name)));
     ltm_status status = report_curves(report, &c, prefix, false, error);
     fputs("</details>\n", report->out);
     run_curve_free(&c);
@@ -101,9 +99,7 @@ static void put_table(struct report *report, const struct csv *csv) {
     fputs("<p class=\"note\">What <code>results.csv</code> holds.</p>\n<div class=\"scroll wide\"><table><thead><tr>",
           f);
     for (size_t c = 0; c < csv->columns; c++) {
-        fputs(c ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"text\">", f);
-        html_text(f, csv_name(csv, c));
-        fputs("</th>", f);
+        html_print(f, c ? "<th scope=\"col\">%s</th>" : "<th scope=\"col\" class=\"text\">%s</th>", csv_name(csv, c));
     }
     fputs("</tr></thead>\n<tbody>\n", f);
     for (size_t r = 0; r < csv->rows; r++) {

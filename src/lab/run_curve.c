@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/memory.h"
 
 enum { LINE_MOST = 1 << 16 }; /* bytes; a line of ours is far shorter */
 
@@ -16,28 +17,15 @@ static double number(const json_t *line, const char *key) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* Room for one more of `size` bytes. */
-static ltm_status grow(void **array, size_t count, size_t *room, size_t size, struct ltm_error *error) {
-    if (count < *room) return LTM_OK;
-    const size_t more = *room ? 2 * *room : 256;
-    void *grown = realloc(*array, more * size);
-    if (!grown) return fail_memory(error, more * size, "training curves");
-    *array = grown;
-    *room = more;
-    return LTM_OK;
-}
-
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
-    ltm_status status;
     if (json_is_true(json_object_get(line, "heldout"))) {
-        if ((status = grow((void **)&c->score, c->scores, &c->score_room, sizeof *c->score, error)) != LTM_OK)
-            return status;
+        PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
         c->score[c->scores++] = (struct curve_score){
             number(line, "step"), number(line, "tokens"), number(line, "seconds"),    number(line, "recon"),
             number(line, "kl"),   number(line, "bound"),  number(line, "bound_error")};
         return LTM_OK;
     }
-    if ((status = grow((void **)&c->step, c->steps, &c->step_room, sizeof *c->step, error)) != LTM_OK) return status;
+    PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));
     c->step[c->steps++] =
         (struct curve_step){number(line, "step"),       number(line, "tokens"),    number(line, "seconds"),
                             number(line, "loss"),       number(line, "recon"),     number(line, "kl"),

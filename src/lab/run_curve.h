@@ -1,6 +1,5 @@
 /* log.jsonl of a run (train/run_log.h), as curves. */
-#ifndef LAB_RUN_CURVE_H
-#define LAB_RUN_CURVE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -28,5 +27,3 @@ void run_curve_free(struct run_curve *curve);
 
 /* At most `most` steps: means over neighbours of equal number (at place and time of the last of them). */
 void run_curve_thin(struct run_curve *curve, size_t most);
-
-#endif

@@ -1,6 +1,5 @@
 /* A study in memory. */
-#ifndef LAB_STUDY_H
-#define LAB_STUDY_H
+#pragma once
 
 #include <time.h>
 
@@ -81,5 +80,3 @@ bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_option
 
 /* Floating-point operations of a cell, scores included. */
 double study_cell_work(const struct study_cell *cell);
-
-#endif

@@ -165,9 +165,8 @@ static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, 
                                  (unsigned long long)cell->config.run.seed);
     if (used >= CELL_NAME)
         return fail(error, LTM_INVALID,
-                    "the name of the cell %.80s… is longer than %d bytes; use shorter values or "
-                    "fewer axes",
-                    name, CELL_NAME - 1);
+                    "the name of the cell %.80s… is longer than %d bytes; use shorter values or fewer axes", name,
+                    CELL_NAME - 1);
     for (char *c = name; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", *c)) *c = '_';
     snprintf(cell->name, sizeof cell->name, "%.*s", CELL_NAME - 1, name);
@@ -195,11 +194,10 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
         if (!c->data.corpus[0])
             return fail(error, LTM_INVALID,
                         "data.corpus is not set in %.300s; name a folder that ltm corpus build made", s->base_path);
-        return fail(
-            error, LTM_INVALID,
-            "the corpus %.300s is not there, or does not say its vocabulary; build it, or set data.tokenizer or "
-            "model.vocab",
-            c->data.corpus);
+        return fail(error, LTM_INVALID,
+                    "the corpus %.300s is not there, or does not say its vocabulary; build it, or set data.tokenizer "
+                    "or model.vocab",
+                    c->data.corpus);
     }
     cell->forward_flops = ltm_forward_flops(&c->model);
     cell->flops_per_token = ltm_training_flops(c);

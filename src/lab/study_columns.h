@@ -1,6 +1,5 @@
 /* The columns of results.csv: what ltm sweep writes and ltm report reads. */
-#ifndef LAB_STUDY_COLUMNS_H
-#define LAB_STUDY_COLUMNS_H
+#pragma once
 
 #include <stdio.h>
 
@@ -51,5 +50,3 @@ extern const struct study_score_column study_score_columns[STUDY_SCORES];
 
 /* A number out of result.json; nothing where it is none. */
 void study_put_json(FILE *file, const json_t *value);
-
-#endif

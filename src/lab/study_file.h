@@ -1,6 +1,5 @@
 /* A study's file and the settings over it. */
-#ifndef LAB_STUDY_FILE_H
-#define LAB_STUDY_FILE_H
+#pragma once
 
 #include <stdio.h>
 
@@ -13,5 +12,3 @@ ltm_status study_read(struct ltm_study *study, const char *path, const char *con
 /* The same as a file whose base stands beside it as STUDY_BASE. */
 #define STUDY_BASE "base.ini"
 void study_print(FILE *file, const struct ltm_study *study);
-
-#endif

@@ -46,12 +46,6 @@ cleanup:
     return status;
 }
 
-static void put_paragraph(FILE *f, const char *class_name, const char *text) {
-    fprintf(f, "<p%s%s%s>", class_name ? " class=\"" : "", class_name ? class_name : "", class_name ? "\"" : "");
-    html_text(f, text);
-    fputs("</p>\n", f);
-}
-
 /* A / N^α with its exponents raised. Forms are ours: nothing to escape. */
 static void put_form(FILE *f, const char *form) {
     for (; *form; form++) {
@@ -68,12 +62,9 @@ static void put_form(FILE *f, const char *form) {
 static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
             "<div class=\"scroll wide\"><table><caption>Forms, and their mean |log residual|: over cells that the fit "
-            "had not seen "
-            "(%d folds), and over those it had</caption><thead><tr><th scope=\"col\" class=\"text\">form</th><th "
-            "scope=\"col\">"
-            "unknowns</th><th scope=\"col\">held out</th><th scope=\"col\">standard error</th><th "
-            "scope=\"col\">seen</th></tr>"
-            "</thead>\n<tbody>\n",
+            "had not seen (%d folds), and over those it had</caption><thead><tr><th scope=\"col\" "
+            "class=\"text\">form</th><th scope=\"col\">unknowns</th><th scope=\"col\">held out</th><th "
+            "scope=\"col\">standard error</th><th scope=\"col\">seen</th></tr></thead>\n<tbody>\n",
             info->folds);
     for (int i = 0; i < info->candidates; i++) {
         const struct ltm_fit_candidate *c = &info->candidate[i];
@@ -95,11 +86,9 @@ static double or_zero(double constant) { return fabs(constant) < 1e-9 ? 0 : cons
 
 static void put_constants(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
-            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f %% "
-            "of %d "
-            "resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
-            "scope=\"col\">value</th>"
-            "<th scope=\"col\">from</th><th scope=\"col\">to</th></tr></thead>\n<tbody>\n",
+            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f "
+            "%% of %d resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
+            "scope=\"col\">value</th><th scope=\"col\">from</th><th scope=\"col\">to</th></tr></thead>\n<tbody>\n",
             100 * info->share, info->resamples);
     for (int p = 0; p < LTM_FIT_PARAMETERS; p++) {
         if (isnan(info->parameter[p].value)) continue;
@@ -148,10 +137,9 @@ static ltm_status equal_compute(struct report *report, const struct study_table 
     if (!(most > 0)) return LTM_OK;
     picture_begin(&p, "iso-compute", "Equal compute", "parameters, embeddings included", "loss that the fit predicts");
     p.log_x = true;
-    snprintf(
-        p.caption, sizeof p.caption,
-        "Each curve spends one amount of training compute on the measured shapes, with as many tokens as it then buys: "
-        "dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
+    snprintf(p.caption, sizeof p.caption,
+             "Each curve spends one amount of training compute on the measured shapes, with as many tokens as it then "
+             "buys: dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
     for (int level = 0; level < 3; level++)
         for (int with = 0; with < 2; with++) {
             char number[FORMAT_NUMBER];
@@ -192,9 +180,9 @@ static ltm_status answers(struct report *report, const struct ltm_fit *fit, cons
         struct ltm_error why = {0};
         status = ltm_fit_answer(fit, budgets[i], &result->answer[result->answers], &why);
         if (status == LTM_OK)
-            put_paragraph(report->out, NULL, result->answer[result->answers++].words);
+            html_print(report->out, "<p>%s</p>\n", result->answer[result->answers++].words);
         else if (status == LTM_INVALID)
-            put_paragraph(report->out, "note", why.message);
+            html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
         else
             return fail_with(error, &why);
     }
@@ -209,7 +197,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs("<div class=\"answer\">\n", f);
     ltm_status status = answers(report, fit, runs, error);
     fputs("</div>\n", f);
-    for (int i = 0; i < info->notes; i++) put_paragraph(f, "note", info->note[i]);
+    for (int i = 0; i < info->notes; i++) html_print(f, "<p class=\"note\">%s</p>\n", info->note[i]);
     fputs("<p>Fitted: L = ", f);
     put_form(f, info->candidate[info->chosen].form);
     fputs(", N parameters", f);
@@ -218,9 +206,8 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
         fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));
     if (!isnan(info->parameter[LTM_FIT_DELTA].value)) fputs(", S fast steps", f);
     fprintf(f,
-            "; %zu runs, %zu distinct cells. The form with the lowest error on held-out cells, or a simpler one within "
-            "a standard "
-            "error of it.</p>\n",
+            "; %zu runs, %zu distinct cells. The form with the lowest error on held-out cells, or a simpler one "
+            "within a standard error of it.</p>\n",
             info->points, info->cells);
     put_candidates(f, info);
     put_constants(f, info);
@@ -254,7 +241,7 @@ ltm_status study_fit(struct report *report, const struct study_table *table, con
         status = put_fit(report, table, &runs, fit, error);
     } else if (status == LTM_INVALID || status == LTM_UNSUPPORTED) {
         snprintf(report->result->no_fit, sizeof report->result->no_fit, "%.500s", why.message);
-        put_paragraph(report->out, "note", why.message);
+        html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
         status = LTM_OK;
     } else
         fail_with(error, &why);

@@ -1,6 +1,5 @@
 /* The fit of a study's scores, on its page. */
-#ifndef LAB_STUDY_FIT_H
-#define LAB_STUDY_FIT_H
+#pragma once
 
 #include "lab/report_page.h"
 #include "lab/study_table.h"
@@ -9,5 +8,3 @@
  * said on the page. */
 ltm_status study_fit(struct report *report, const struct study_table *table, const struct study_score *score,
                      struct ltm_error *error);
-
-#endif

@@ -56,11 +56,10 @@ static ltm_status same_base(const struct ltm_study *was, const struct ltm_study 
         PASS_UP(ltm_config_get(&was->base, keys[i].name, before, sizeof before, error));
         PASS_UP(ltm_config_get(&is->base, keys[i].name, now, sizeof now, error));
         if (strcmp(before, now) != 0 && !base_key_is_free(is, keys[i].name))
-            return fail(
-                error, LTM_MISMATCH,
-                "the study in %.300s began with %s = %.100s in its base, now it is %.100s; set it back to go on, "
-                "or set another study.dir",
-                is->dir, keys[i].name, before, now);
+            return fail(error, LTM_MISMATCH,
+                        "the study in %.300s began with %s = %.100s in its base, now it is %.100s; set it back to go "
+                        "on, or set another study.dir",
+                        is->dir, keys[i].name, before, now);
     }
     return LTM_OK;
 }

@@ -1,6 +1,5 @@
 /* A study's folder: what the study is, and how its cells stand. */
-#ifndef LAB_STUDY_FOLDER_H
-#define LAB_STUDY_FOLDER_H
+#pragma once
 
 #include "lab/study.h"
 
@@ -19,5 +18,3 @@ void study_corpus_sum(char sum[17], const char *corpus);
 
 /* Wait for and hold a lock file; -1 where the file system has no locks, and then there is none. close() it. */
 int study_lock(const char *path);
-
-#endif

@@ -1,10 +1,7 @@
 #include "lab/study_pictures.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "lab/format_numbers.h"
 
 enum { SIZES = 32 };
 
@@ -236,11 +233,10 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
     const struct distinct widths = distinct_of(&c, dim_of);
     begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
     snprintf(p.y_label, sizeof p.y_label, "%.60s, difference", c.score->name);
-    snprintf(
-        p.caption, sizeof p.caption,
-        "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for each "
-        "number of fast steps; errors of both scores together.",
-        c.score->lower ? "below" : "above");
+    snprintf(p.caption, sizeof p.caption,
+             "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for "
+             "each number of fast steps; errors of both scores together.",
+             c.score->lower ? "below" : "above");
     p.zero = true;
     for (int w = 0; w < widths.count; w++) {
         struct picture_series *s = picture_add(&p, PICTURE_POINTS, 1 + w, "width %g", widths.value[w]);

@@ -1,6 +1,5 @@
 /* The pictures of a study's page. */
-#ifndef LAB_STUDY_PICTURES_H
-#define LAB_STUDY_PICTURES_H
+#pragma once
 
 #include "lab/report_page.h"
 #include "lab/study_table.h"
@@ -14,5 +13,3 @@ int study_colour(const struct study_table *table, double latents);
 
 /* "no latents", "24 latents" */
 const char *study_latents(char text[64], double latents);
-
-#endif

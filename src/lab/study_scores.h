@@ -1,6 +1,5 @@
 /* The scores of a study: what [scores] asks for, and taking it of a trained cell. */
-#ifndef LAB_STUDY_SCORES_H
-#define LAB_STUDY_SCORES_H
+#pragma once
 
 #include <stdio.h>
 
@@ -21,5 +20,3 @@ ltm_status study_check_tasks(const struct ltm_study *study, struct ltm_error *er
 /* Score a trained cell: "columns", "step", "scored_tokens" and "scoring_seconds" of `result`. */
 ltm_status study_take_scores(json_t *result, const struct ltm_study *study, const struct study_cell *cell,
                              const struct ltm_watch *watch, struct ltm_error *error);
-
-#endif

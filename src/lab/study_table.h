@@ -1,7 +1,6 @@
 /* results.csv of a study (ltm/sweep.h), for its report: cells, those that differ in their seed alone put together, and their
  * scores. Columns that are not known are kept for the page's table. */
-#ifndef LAB_STUDY_TABLE_H
-#define LAB_STUDY_TABLE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -56,5 +55,3 @@ bool study_table_has(const struct study_table *table, const char *name);
 /* Of two groups: alike in all that `key` says of the table's columns, where it says true for columns to look at. */
 bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column));
 bool study_is_axis(const char *column); /* section.key */
-
-#endif

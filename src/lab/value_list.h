@@ -1,6 +1,5 @@
 /* Lists of values as a study's file has them: "64 128 192", "1, 2", "1..4", "0..96+24", "1..16*2". */
-#ifndef LAB_VALUE_LIST_H
-#define LAB_VALUE_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +26,3 @@ void value_list_free(struct value_list *list);
 
 bool value_list_has(const struct value_list *list, const char *value);
 ltm_status value_list_add(struct value_list *list, const char *value, struct ltm_error *error); /* a copy */
-
-#endif

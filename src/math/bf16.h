@@ -13,8 +13,7 @@
  *
  * A product runs on the thread that calls it and its bits depend on nothing but its operands and its shape. The backend is
  * oneDNN, where the build found it (the Makefile's ONEDNN) and the processor has instructions for bf16. */
-#ifndef MATH_BF16_H
-#define MATH_BF16_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,5 +88,3 @@ void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *
 /* As matmul_peak: floating-point operations a second that `threads` threads reach together, each on its own products in
  * bf16. 0 where there are none. */
 double bf16_peak(int threads, double seconds);
-
-#endif

@@ -4,7 +4,6 @@
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -129,11 +128,10 @@ ltm_status matmul_start(struct ltm_error *error) {
     const struct openblas_state *state = matmul_openblas();
     if (state->correct) return LTM_OK;
     if (*state->setting)
-        return fail(
-            error, LTM_EXTERNAL,
-            "OpenBLAS's kernel '%s' computes wrong products on this processor; it was chosen by the environment "
-            "variable OPENBLAS_CORETYPE=%s: unset it",
-            state->kernel, state->setting);
+        return fail(error, LTM_EXTERNAL,
+                    "OpenBLAS's kernel '%s' computes wrong products on this processor; it was chosen by the "
+                    "environment variable OPENBLAS_CORETYPE=%s: unset it",
+                    state->kernel, state->setting);
     return fail(error, LTM_EXTERNAL,
                 "OpenBLAS's kernel '%s' computes wrong products on this processor, and so does every other that was "
                 "tried; install another version of OpenBLAS (ltm doctor says more)",

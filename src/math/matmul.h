@@ -4,10 +4,7 @@
  *
  * ld is the distance between rows in memory. Products go through OpenBLAS; `plain` twins are what tests and
  * matmul_start compare it with. */
-#ifndef MATH_MATMUL_H
-#define MATH_MATMUL_H
-
-#include <stdbool.h>
+#pragma once
 
 #include "base/error.h"
 #include "math/openblas.h"
@@ -41,5 +38,3 @@ const struct openblas_state *matmul_openblas(void);
 /* Floating-point operations a second that `threads` threads reach together, each on a product of its own that stays in
  * its cache's reach; takes about `seconds`. The denominator of every utilisation that the program prints. */
 double matmul_peak(int threads, double seconds);
-
-#endif

@@ -7,8 +7,7 @@
  * build of OpenBLAS that has more than one kernel; where they are missing, nothing is changed.
  *
  * What the user asked for with OPENBLAS_CORETYPE stays. */
-#ifndef MATH_OPENBLAS_H
-#define MATH_OPENBLAS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,5 +35,3 @@ void openblas_settle(struct openblas_state *state, const struct processor *proce
 
 /* Its own account of how it was built: "OpenBLAS 0.3.21 DYNAMIC_ARCH …". */
 const char *openblas_config(void);
-
-#endif

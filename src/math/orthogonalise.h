@@ -5,8 +5,7 @@
  * a quintic Newton–Schulz iteration whose coefficients make small singular values grow fastest: those above about .002 of the norm end
  * between .68 and 1.13 (Jordan et al., "Muon", 2024). A is taken of X's smaller side. Single-threaded, by the products of
  * math/matmul.h: the bits depend on X and its shape alone. */
-#ifndef MATH_ORTHOGONALISE_H
-#define MATH_ORTHOGONALISE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -15,5 +14,3 @@ size_t orthogonalise_scratch(int rows, int columns);
 
 /* x (rows, columns), in place. A matrix of zeros stays one. */
 void orthogonalise(float *x, int rows, int columns, float *scratch);
-
-#endif

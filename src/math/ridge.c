@@ -1,6 +1,7 @@
 #include "math/ridge.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,9 +94,7 @@ ltm_status ridge_solve(struct ridge *r, double lambda, double *w, struct ltm_err
     dposv_("U", &size, &t, r->matrix, &size, r->solution, &size, &info, 1);
     if (info != 0)
         return fail(error, LTM_NUMERIC,
-                    "the regression's equations cannot be solved with lambda = %g: are all features "
-                    "finite?",
-                    lambda);
+                    "the regression's equations cannot be solved with lambda = %g: are all features finite?", lambda);
     if (dual) /* w (p, t) = Xᵀ solutionᵀ */
         cblas_dgemm(CblasRowMajor, CblasTrans, CblasTrans, p, t, n, 1, r->x, p, r->solution, n, 0, w, t);
     else

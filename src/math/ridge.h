@@ -4,8 +4,7 @@
  *     W = (XᵀX + n λ I)⁻¹ XᵀY = Xᵀ (X Xᵀ + n λ I)⁻¹ Y
  *
  * Source: Hoerl and Kennard, Technometrics 12 (1970). */
-#ifndef MATH_RIDGE_H
-#define MATH_RIDGE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -32,5 +31,3 @@ ltm_status ridge_solve(struct ridge *ridge, double lambda, double *w, struct ltm
 /* out (rows, targets) = what w predicts of other rows. */
 ltm_status ridge_predict(const struct ridge *ridge, const double *w, const float *x, size_t stride, int rows,
                          double *out, struct ltm_error *error);
-
-#endif

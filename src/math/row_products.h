@@ -6,8 +6,7 @@
  * An entry's bits follow from its row of X and its row of W alone, never from how many rows there are, where a row stands,
  * or how many threads share the work: sums run over a fixed number of lanes in a fixed order. (A library's product gives no
  * such promise.) So a sample's text does not depend on what is generated beside it. The plain twin is matmul_plain_nt. */
-#ifndef MATH_ROW_PRODUCTS_H
-#define MATH_ROW_PRODUCTS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -25,5 +24,3 @@ struct row_weight {
  * product take a part each; 0 of 1 is all of it. */
 void row_product(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, int rows, bool add, int part,
                  int parts);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * `omp simd` with a reduction lets it reorder that one sum; the rest of the program keeps strict arithmetic, so a NaN stays
  * a NaN. The order is fixed by the binary, so results repeat to the bit. */
-#ifndef MATH_VECTOR_H
-#define MATH_VECTOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ void vector_add(float *y, const float *x, size_t n);   /* y += x */
 void vector_scale(float *y, float factor, size_t n);   /* y *= factor */
 float vector_exp_sum(float *x, float shift, size_t n); /* x = e^(x - shift), returns their sum */
 void vector_exp(float *x, float shift, size_t n);      /* x = e^(x - shift) */
-
-#endif

@@ -1,6 +1,5 @@
 /* What a probe looks at: for each document the μ fitted on it, and the decoder's states. */
-#ifndef PROBE_PROBE_FEATURES_H
-#define PROBE_PROBE_FEATURES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -36,5 +35,3 @@ struct decoder;
 ltm_status probe_features_compute(struct probe_features *features, const struct decoder *decoder,
                                   const struct ltm_fast_config *fast, uint64_t seed, int threads,
                                   const struct ltm_watch *watch, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,7 @@
 #include "probe/probe_fit.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

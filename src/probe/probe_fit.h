@@ -1,8 +1,6 @@
 /* From features to factors: ridge regression, its λ, its score on documents it has not seen. */
-#ifndef PROBE_PROBE_FIT_H
-#define PROBE_PROBE_FIT_H
+#pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -30,5 +28,3 @@ struct probe_score {
 /* scores (factor_count): from the features x (train + test, width), `stride` floats from row to row. */
 ltm_status probe_fit(struct probe_score *scores, const struct probe_data *data, const float *x, int width,
                      size_t stride, struct ltm_error *error);
-
-#endif

@@ -42,11 +42,10 @@ static ltm_status check_corpus(const struct ltm_model *model, const char *corpus
     const ltm_status status = corpus_info_find(&info, &known, corpus, error);
     if (status != LTM_OK || !known || !model->digest[0]) return status;
     if (strcmp(info.tokenizer_digest, model->digest) == 0) return LTM_OK;
-    return fail(
-        error, LTM_MISMATCH,
-        "the corpus %s was made with tokenizer %s, the model was trained with %s; build it again with the model's "
-        "tokenizer.model",
-        corpus, info.tokenizer_digest, model->digest);
+    return fail(error, LTM_MISMATCH,
+                "the corpus %s was made with tokenizer %s, the model was trained with %s; build it again with the "
+                "model's tokenizer.model",
+                corpus, info.tokenizer_digest, model->digest);
 }
 
 static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {

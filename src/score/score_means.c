@@ -1,7 +1,6 @@
 #include "score/score_means.h"
 
 #include <math.h>
-#include <stddef.h>
 
 const struct ltm_measure no_measure = {{NAN, NAN}, {NAN, NAN}, {NAN, NAN}};
 

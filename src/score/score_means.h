@@ -1,6 +1,5 @@
 /* Means over sequences with their standard errors. */
-#ifndef SCORE_SCORE_MEANS_H
-#define SCORE_SCORE_MEANS_H
+#pragma once
 
 #include "ltm/eval.h"
 
@@ -10,5 +9,3 @@ extern const struct ltm_measure no_measure;
 /* Of values in nats, one a sequence: a token (each[i] of them, or `tokens` where that is NULL), and a byte where bytes are
  * known. */
 struct ltm_measure score_means(const double *values, const double *bytes, const double *each, int tokens, int64_t n);
-
-#endif

@@ -4,8 +4,7 @@
  * lm-evaluation-harness an answer is what the first group that took part in a match holds (the whole match without groups),
  * taken from the first match or the last; "[invalid]" where nothing matches. Both sides are then freed of every match of
  * `ignore` and of blanks around them, and compared. */
-#ifndef TASKS_ANSWERS_H
-#define TASKS_ANSWERS_H
+#pragma once
 
 #include <regex.h>
 #include <stdbool.h>
@@ -53,5 +52,3 @@ ltm_status answer_extract(char **answer, const struct answer_filter *filter, con
  * solution) and all where it does not. */
 ltm_status answer_is_right(bool *right, const struct answer_rules *rules, const struct answer_filter *filter,
                            const char *gold, const char *answer, struct ltm_error *error);
-
-#endif

@@ -7,7 +7,6 @@
  * the same items. Held out: problems, whole. Difficulty: units, their size, lines.
  *
  * Source: after arXiv 2603.23004 (optimal power flow: language models stay at 55 to 60 % of constraints met); merit order. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

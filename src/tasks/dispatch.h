@@ -5,8 +5,7 @@
  * A unit is on one line at most. Then merit order is exact: from the minima up, the cheapest unit first, each as far as its own
  * limit, its line and the demand allow (the feasible set is the base of a polymatroid, on which the greedy rule is optimal:
  * Edmonds 1970). */
-#ifndef TASKS_DISPATCH_H
-#define TASKS_DISPATCH_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -31,5 +30,3 @@ long dispatch_cost(const struct dispatch *dispatch, const int *x);
 /* How many constraints hold: one for each unit's limits, one for the demand, one for each line. */
 int dispatch_met(const struct dispatch *dispatch, const int *x);
 int dispatch_constraints(const struct dispatch *dispatch);
-
-#endif

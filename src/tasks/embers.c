@@ -13,7 +13,6 @@
  *
  * Source: McCoy et al., "Embers of autoregression", arXiv 2309.13638 (PNAS 2024). */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

@@ -2,8 +2,7 @@
  *
  * A family's figures are named in the field's words; one that holds for some items alone carries them behind an @:
  * "acc@frequency=high" comes with those items only, and its mean is taken over the items that have it. */
-#ifndef TASKS_FAMILY_H
-#define TASKS_FAMILY_H
+#pragma once
 
 #include "base/error.h"
 #include "tasks/metric_list.h"
@@ -21,5 +20,3 @@ int family_measure(const char *family, const json_t *item, const char *output, b
 
 /* LTM_INVALID, naming the nearest, for a family that there is not. */
 ltm_status family_check(const char *family, struct ltm_error *error);
-
-#endif

@@ -13,9 +13,7 @@
  * Source: textbook methods (Press et al., "Numerical Recipes", chapters 9 and 10); iterating against guessing as in Saunshi et al.,
  * "Reasoning with latent thoughts", arXiv 2502.17416, who ask how depth is used. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tasks/iterate.h"
 #include "tasks/metric_list.h"

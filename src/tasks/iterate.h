@@ -1,7 +1,6 @@
 /* The iterations that the task `iterate` asks about: f(x) = a x² + b x - c, its positive root (a = 1) or, for gradient descent,
  * its minimum. */
-#ifndef TASKS_ITERATE_H
-#define TASKS_ITERATE_H
+#pragma once
 
 enum { ITERATE_BISECTION, ITERATE_NEWTON, ITERATE_DESCENT, ITERATE_METHODS };
 enum { ITERATE_STEPS = 12 };
@@ -15,5 +14,3 @@ struct iteration {
 void iterate_run(const struct iteration *iteration, int steps, double *x);
 
 double iterate_solution(const struct iteration *iteration);
-
-#endif

@@ -58,18 +58,14 @@ static ltm_status take_line(const struct json_lines *lines, const char *line, si
     return fail_within(error, status, "line %lld of %s", (long long)lines->line, path);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t have = strlen(text);
-    const size_t want = strlen(end);
-    return have > want && strcmp(text + have - want, end) == 0;
-}
+bool json_lines_named(const char *path) { return text_ends_with(path, ".jsonl") || text_ends_with(path, ".jsonl.gz"); }
 
 ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, struct ltm_error *error) {
     const struct ltm_text_input input = {.paths = &path, .count = 1};
     struct json_lines lines = {.on_line = on_line, .user = user};
     struct text_files files = {0};
     ltm_status status = LTM_OK;
-    if (!ends_with(path, ".jsonl") && !ends_with(path, ".jsonl.gz"))
+    if (!json_lines_named(path))
         return fail(error, LTM_INVALID, "%s is no file of JSON lines by its name: it must end in .jsonl or .jsonl.gz",
                     path);
     if (folder_exists(path)) return fail(error, LTM_IO, "cannot read %s: it is a folder, not a file", path);

@@ -1,6 +1,7 @@
 /* Lines of JSON objects, .jsonl or .jsonl.gz, one after the other. */
-#ifndef TASKS_JSON_LINES_H
-#define TASKS_JSON_LINES_H
+#pragma once
+
+#include <stdbool.h>
 
 #include <jansson.h>
 
@@ -10,7 +11,8 @@
  * the reading; it need not name file and line. */
 typedef ltm_status (*json_line_fn)(void *user, json_t *object, int64_t line, struct ltm_error *error);
 
+/* Whether a path is called as such a file is. */
+bool json_lines_named(const char *path);
+
 /* Blank lines are passed over. LTM_INVALID names the line that is no JSON object; LTM_CORRUPT a damaged .gz; LTM_IO. */
 ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, struct ltm_error *error);
-
-#endif

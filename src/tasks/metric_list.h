@@ -1,6 +1,5 @@
 /* What families measure outputs with. */
-#ifndef TASKS_METRIC_LIST_H
-#define TASKS_METRIC_LIST_H
+#pragma once
 
 #include <jansson.h>
 
@@ -20,5 +19,3 @@ void metric_add(struct metric_list *list, double value, const char *format, ...)
 const char *item_text(const json_t *item, const char *key); /* "" where there is none */
 int item_integer(const json_t *item, const char *key);      /* 0 where there is none */
 int item_number(const json_t *value); /* kept within a million, so that sums of some do not overflow */
-
-#endif

@@ -1,6 +1,5 @@
 /* Prompts: shots, then the question. */
-#ifndef TASKS_PROMPT_H
-#define TASKS_PROMPT_H
+#pragma once
 
 #include "tasks/task.h"
 
@@ -9,5 +8,3 @@
  * where there are not enough. */
 ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
                        struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* Numbers drawn one after the other under one key, which synthetic texts are made from. */
-#ifndef TASKS_RANDOM_DRAWS_H
-#define TASKS_RANDOM_DRAWS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,5 +19,3 @@ void draw_shuffle(struct draw *draw, int *values, int n);
 
 /* 64 bits that depend on every byte: splits what there is into what is held out and what is not. */
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Source: Cagnetta et al., "How deep neural networks learn compositional data: the random hierarchy model", Phys. Rev. X
  * 14 (2024), arXiv 2307.02129. Belief propagation: Pearl; on this model, Garnier-Brun et al., arXiv 2408.15138. */
-#ifndef TASKS_RULE_HIERARCHY_H
-#define TASKS_RULE_HIERARCHY_H
+#pragma once
 
 #include "base/error.h"
 #include "tasks/random_draws.h"
@@ -42,5 +41,3 @@ void hierarchy_swap(const struct rule_hierarchy *grammar, struct draw *draw, str
  * the leaves, and down to the last one. */
 void hierarchy_posterior(const struct rule_hierarchy *grammar, const unsigned char *leaves, int class,
                          double *posterior);
-
-#endif

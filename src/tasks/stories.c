@@ -12,7 +12,6 @@
  *
  * Source: this project's own, after the factor-ruled corpora with which probes of representations are tested (Hewitt and
  * Liang, "Designing and interpreting probes with control tasks", EMNLP 2019). */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -4,17 +4,28 @@
  * shots of a prompt stand; an item is one problem with what it takes to score it. Held out by construction: a problem has a
  * key (its numbers, its words, its combination of parts: the family says which), and a hash of the key says on which side
  * it is; documents and train.jsonl draw from one side, test.jsonl from the other. */
-#ifndef TASKS_SYNTH_H
-#define TASKS_SYNTH_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
 
 #include "ltm/synth.h"
-#include "tasks/growing_text.h"
 #include "tasks/random_draws.h"
 
 struct metric_list;
+
+/* Text that grows as it is written. An allocation that failed empties the text for good and sets `failed`, which is asked for once, at the end. */
+struct text {
+    char *data; /* ends in NUL; NULL before the first addition */
+    size_t bytes, room;
+    bool failed;
+};
+
+void text_add(struct text *text, const char *words);
+void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_clear(struct text *text);               /* keeps the memory */
+const char *text_string(const struct text *text); /* "" when empty */
+void text_free(struct text *text);
 
 enum synth_side { SYNTH_TRAIN, SYNTH_TEST };
 
@@ -76,5 +87,3 @@ struct draw synth_world_draw(uint64_t seed);
 enum { KNOB_PROBLEMS };
 
 #define SYNTH_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-#endif

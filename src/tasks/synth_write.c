@@ -1,6 +1,5 @@
 /* ltm corpus synth: a family's documents and items as files, and the corpus made from them. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

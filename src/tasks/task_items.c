@@ -143,13 +143,7 @@ static ltm_status on_line(void *user, json_t *object, int64_t line, struct ltm_e
     (void)line;
     if (items->count == TASK_ITEMS_MOST)
         return fail(error, LTM_INVALID, "there are more than %d items", TASK_ITEMS_MOST);
-    if (items->count == items->room) {
-        const int64_t room = items->room ? 2 * items->room : 256;
-        struct task_item *all = realloc(items->all, (size_t)room * sizeof *all);
-        if (!all) return fail_memory(error, (size_t)room * sizeof *all, "items");
-        items->all = all;
-        items->room = room;
-    }
+    PASS_UP(GROW_ARRAY(items->all, items->room, (size_t)items->count + 1, "items", error));
     struct task_item *item = &items->all[items->count];
     *item = (struct task_item){.json = json_incref(object)};
     ltm_status status = take_item(item, reading->kind, reading->format, object, error);

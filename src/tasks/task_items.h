@@ -1,6 +1,5 @@
 /* The items of a task's file, one a line, each checked and put as the task's kind and format say. */
-#ifndef TASKS_TASK_ITEMS_H
-#define TASKS_TASK_ITEMS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -23,12 +22,11 @@ struct task_item {
 
 struct task_items {
     struct task_item *all;
-    int64_t count, room;
+    int64_t count;
+    size_t room;
 };
 
 /* Read the items of `path`. LTM_INVALID for none, or one that is not of the task's form, naming line and key. */
 ltm_status task_items_read(struct task_items *items, enum task_kind kind, enum task_format format, const char *path,
                            struct ltm_error *error);
 void task_items_free(struct task_items *items);
-
-#endif

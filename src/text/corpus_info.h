@@ -1,6 +1,5 @@
 /* corpus.json: what a corpus holds. */
-#ifndef TEXT_CORPUS_INFO_H
-#define TEXT_CORPUS_INFO_H
+#pragma once
 
 #include "ltm/corpus.h"
 #include "text/shards.h"
@@ -18,5 +17,3 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
 
 /* The same; bare shards are no failure, but not *known. */
 ltm_status corpus_info_find(struct ltm_corpus_info *info, bool *known, const char *corpus, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* A corpus folder in the making: built beside, then put in the place of the old one. */
-#ifndef TEXT_CORPUS_INSTALL_H
-#define TEXT_CORPUS_INSTALL_H
+#pragma once
 
 #include "base/error.h"
 
@@ -22,5 +21,3 @@ ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, str
 /* The old corpus, if any, is there until the moment the new one is, whole. */
 ltm_status corpus_draft_commit(struct corpus_draft *draft, struct ltm_error *error);
 void corpus_draft_discard(struct corpus_draft *draft);
-
-#endif

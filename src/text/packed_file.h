@@ -1,7 +1,6 @@
 /* A file as bytes, unpacked where it begins like gzip. zlib's own reader (gzread) passes over what stands behind the packed data, so that
  * a file that was damaged there would lose its end without a word. */
-#ifndef TEXT_PACKED_FILE_H
-#define TEXT_PACKED_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,5 +20,3 @@ int64_t packed_file_offset(const struct packed_file *file); /* bytes on disk use
 /* Up to `room` bytes, fewer only at the end. LTM_CORRUPT for packed data that is damaged, ends early, or has something else than packed
  * data or zeros (tapes are filled up with them) behind it. */
 ltm_status packed_file_read(struct packed_file *file, void *bytes, size_t room, size_t *got, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* Where sequences come from: what training goes through, and what is scored. */
-#ifndef TEXT_SEQUENCE_SOURCE_H
-#define TEXT_SEQUENCE_SOURCE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ ltm_status training_windows(struct stream_windows *windows, const struct token_s
 /* At most `most` held-out sequences, 0 = all. Borrows stream. LTM_INVALID where there is none. */
 ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream, int length, int64_t most,
                            struct ltm_error *error);
-
-#endif

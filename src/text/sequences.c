@@ -11,11 +11,10 @@ ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int
                                      .length = length,
                                      .seed = seed};
     if (order->per_epoch > 0) return LTM_OK;
-    return fail(
-        error, LTM_INVALID,
-        "the training split has %lld tokens, and sequences of %d need at least %lld; use more text or a smaller "
-        "model.sequence",
-        (long long)tokens, length, 2ll * length);
+    return fail(error, LTM_INVALID,
+                "the training split has %lld tokens, and sequences of %d need at least %lld; use more text or a "
+                "smaller model.sequence",
+                (long long)tokens, length, 2ll * length);
 }
 
 /* 32 random bits for a value of 32 bits: key.fast tells the draws of an epoch apart. */

@@ -3,8 +3,7 @@
  * Training. An epoch cuts the tokens into chunks that begin T tokens apart, from an offset in [0, T) that changes with the
  * epoch, and takes every chunk once, in a pseudo-random order. Both come from the seed and the index alone, so that a
  * run's place in its data is one number, and memory does not grow with the corpus. */
-#ifndef TEXT_SEQUENCES_H
-#define TEXT_SEQUENCES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -28,5 +27,3 @@ ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct 
 
 /* The i-th of n sequences spread evenly over `count` (n <= count, i < n). */
 int64_t heldout_spread(int64_t i, int64_t n, int64_t count);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A shard is 256 int32 words — magic 20240520, version 1, token count, zeros — then uint16 tokens, little-endian (the
  * layout that llm.c made common). */
-#ifndef TEXT_SHARDS_H
-#define TEXT_SHARDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,5 +28,3 @@ struct shard_writer shard_writer_begin(const char *folder, const char *split, in
 ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, struct ltm_error *error);
 ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error);
 void shard_writer_drop(struct shard_writer *writer); /* always: discards a shard that did not come to its end */
-
-#endif

@@ -19,7 +19,7 @@ struct place {
     int depth;
 };
 
-static bool ends_with(const char *text, const char *end) {
+bool text_ends_with(const char *text, const char *end) {
     size_t have = strlen(text);
     size_t want = strlen(end);
     return have > want && strcmp(text + have - want, end) == 0;
@@ -27,20 +27,14 @@ static bool ends_with(const char *text, const char *end) {
 
 /* True when the name says that the file is one of the four kinds. */
 static bool kind_of(const char *path, bool *json, bool *gzip) {
-    *gzip = ends_with(path, ".gz");
-    *json = ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
-    return *json || ends_with(path, *gzip ? ".txt.gz" : ".txt");
+    *gzip = text_ends_with(path, ".gz");
+    *json = text_ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
+    return *json || text_ends_with(path, *gzip ? ".txt.gz" : ".txt");
 }
 
 static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,
                            struct ltm_error *error) {
-    if (files->count == files->room) {
-        size_t room = files->room ? 2 * files->room : 64;
-        struct text_file *all = realloc(files->all, room * sizeof *all);
-        if (!all) return fail_memory(error, room * sizeof *all, "the list of text files");
-        files->all = all;
-        files->room = room;
-    }
+    PASS_UP(GROW_ARRAY(files->all, files->room, files->count + 1, "the list of text files", error));
     struct text_file *file = &files->all[files->count];
     *file =
         (struct text_file){.path = strdup(path), .size = info->st_size, .device = info->st_dev, .inode = info->st_ino};

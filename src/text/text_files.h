@@ -1,6 +1,5 @@
 /* The files behind a list of paths: each path itself, or every text file in the folder it names. */
-#ifndef TEXT_TEXT_FILES_H
-#define TEXT_TEXT_FILES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +35,6 @@ ltm_status text_files_find(struct text_files *files, const struct ltm_text_input
 /* LTM_INVALID when one of the input's files is what `output` would replace. */
 ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);
 
-void text_files_free(struct text_files *files);
+bool text_ends_with(const char *text, const char *end); /* and does not only consist of it */
 
-#endif
+void text_files_free(struct text_files *files);

@@ -4,21 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/utf8.h"
 #include "text/documents.h"
 
-static ltm_status grow(void **block, size_t *room, size_t need, size_t size, struct ltm_error *error) {
-    if (need <= *room) return LTM_OK;
-    size_t more = *room + *room / 2;
-    if (more < need + 1024) more = need + 1024;
-    void *grown = realloc(*block, more * size);
-    if (!grown) return fail_memory(error, more * size, "the sample of text; draw a smaller one");
-    *block = grown;
-    *room = more;
-    return LTM_OK;
-}
+static const char sample_what[] = "the sample of text; draw a smaller one";
 
 /* Keep the lines below the bar, moved together. */
 static void sift(struct text_sample *sample) {
@@ -46,12 +38,8 @@ static ltm_status add_line(struct text_sample *sample, const char *text, size_t 
     uint32_t chance = random_bits(key, 0);
     sample->seen_bytes += (int64_t)bytes;
     if (chance >= sample->bar) return LTM_OK;
-    void *block = sample->text;
-    PASS_UP(grow(&block, &sample->text_room, sample->bytes + bytes, 1, error));
-    sample->text = block;
-    block = sample->lines;
-    PASS_UP(grow(&block, &sample->line_room, sample->count + 1, sizeof *sample->lines, error));
-    sample->lines = block;
+    PASS_UP(GROW_ARRAY(sample->text, sample->text_room, sample->bytes + bytes, sample_what, error));
+    PASS_UP(GROW_ARRAY(sample->lines, sample->line_room, sample->count + 1, sample_what, error));
     memcpy(sample->text + sample->bytes, text, bytes);
     sample->lines[sample->count++] = (struct sample_line){chance, (uint32_t)bytes, sample->bytes};
     sample->bytes += bytes;

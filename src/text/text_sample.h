@@ -1,6 +1,5 @@
 /* A sample of the lines of all documents, drawn evenly and kept in order: what a tokenizer is trained on. */
-#ifndef TEXT_TEXT_SAMPLE_H
-#define TEXT_TEXT_SAMPLE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,5 +32,3 @@ struct text_sample {
 ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_input *input, int64_t most, uint64_t seed,
                             const struct ltm_watch *watch, struct ltm_error *error);
 void text_sample_free(struct text_sample *sample);
-
-#endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4 };
@@ -45,12 +46,7 @@ static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm
     size_t held = window->bytes + window->open;
     if (window->from > 0) memmove(window->text, window->text + window->from, held);
     window->from = 0;
-    if (need <= window->room) return LTM_OK;
-    char *text = realloc(window->text, need);
-    if (!text) return fail_memory(error, need, "text");
-    window->text = text;
-    window->room = need;
-    return LTM_OK;
+    return GROW_ARRAY(window->text, window->room, need, "text", error);
 }
 
 /* Move bytes from `open` to `bytes` as far as they are whole valid characters. */

@@ -1,6 +1,5 @@
 /* A window that moves over the text of one file, unpacked and checked to be UTF-8. */
-#ifndef TEXT_TEXT_WINDOW_H
-#define TEXT_TEXT_WINDOW_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ static inline const char *text_window_text(const struct text_window *window) {
 
 /* Move past the first `bytes` bytes. */
 void text_window_take(struct text_window *window, size_t bytes);
-
-#endif

@@ -1,8 +1,6 @@
 /* One split of a corpus as one run of tokens: its shards, mapped, end to end. */
-#ifndef TEXT_TOKEN_STREAM_H
-#define TEXT_TOKEN_STREAM_H
+#pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +23,3 @@ void token_stream_read(const struct token_stream *stream, int64_t from, size_t c
 /* The largest token id in [from, from + count), -1 for an empty range: to check a shard against a vocabulary.
  */
 int32_t token_stream_largest(const struct token_stream *stream, int64_t from, int64_t count);
-
-#endif

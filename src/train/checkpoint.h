@@ -6,11 +6,9 @@
  *
  * Process 0 alone reads and writes them; the others take part in checkpoint_write and checkpoint_read_newest, by which weights and
  * moments come from and go to whichever processes there are: a run may go on with more or fewer. */
-#ifndef TRAIN_CHECKPOINT_H
-#define TRAIN_CHECKPOINT_H
+#pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "ltm/config.h"
 #include "ltm/watch.h"
@@ -41,5 +39,3 @@ ltm_status checkpoint_served(char *file, size_t size, const char *folder, struct
 
 /* The checkpoint folder that a user's path means: itself, or checkpoints/best or /last of a run's folder. */
 ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct ltm_error *error);
-
-#endif

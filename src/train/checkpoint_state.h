@@ -1,6 +1,5 @@
 /* state.json of a checkpoint: where the run stands, and a checksum of every file beside it and of itself. */
-#ifndef TRAIN_CHECKPOINT_STATE_H
-#define TRAIN_CHECKPOINT_STATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ void checkpoint_state_take(struct checkpoint_state *state, const json_t *root);
 
 /* The step that the name of a checkpoint's folder says, or -1. */
 int64_t checkpoint_step_of(const char *name);
-
-#endif

@@ -8,8 +8,7 @@
  * which sleeps while nothing moves.
  *
  * No deadlock as long as each process computes its parts in increasing order: the lowest part at work never waits. */
-#ifndef TRAIN_EXCHANGE_H
-#define TRAIN_EXCHANGE_H
+#pragma once
 
 #include "train/optimiser_shards.h"
 
@@ -33,5 +32,3 @@ void exchange_wait(struct exchange *exchange, const float *data);
 /* Main thread: transfer until every own slice has every part and everything offered has arrived. After a failure nobody waits
  * and nothing is taken any more: the exchange is of no further use. */
 ltm_status exchange_run(struct exchange *exchange, struct ltm_error *error);
-
-#endif

@@ -11,8 +11,7 @@
  *
  * With slow.samples = S a group has S gradients, one a draw. They are added as S groups of the same process would be; with parts
  * = 0 each is a part, and S times as much is sent. */
-#ifndef TRAIN_GRADIENT_SUM_H
-#define TRAIN_GRADIENT_SUM_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -57,5 +56,3 @@ struct gradient_ticket {
     int i, draw;
 };
 struct gradient_taker gradient_sum_taker(struct gradient_ticket *ticket);
-
-#endif

@@ -1,6 +1,5 @@
 /* One group of a batch, in a worker's hands, and its draws of z. */
-#ifndef TRAIN_GROUP_H
-#define TRAIN_GROUP_H
+#pragma once
 
 #include "train/trainer_state.h"
 
@@ -12,5 +11,3 @@ struct group {
 
 /* The sample-th draw of z = μ + σ ε, with noise that the fit has not seen, into the loop. */
 void group_draw(const struct group *group, int sample);
-
-#endif

@@ -1,7 +1,6 @@
 /* One group of a batch: its posteriors fitted, z drawn anew, and the gradient of the mean over the batch of -log p(x_t | x_<t, z)
  * (paper, algorithm 1). The fitted posteriors are taken as given: no gradient goes through the fast loop. */
-#ifndef TRAIN_GROUP_GRADIENT_H
-#define TRAIN_GROUP_GRADIENT_H
+#pragma once
 
 #include "train/group.h"
 
@@ -13,5 +12,3 @@ struct draw_takers {
 
 /* Of the slow step after trainer->optimiser.count of them. The group's part of trainer->scores is filled in. */
 void group_gradient(const struct group *group, const struct draw_takers *takers);
-
-#endif

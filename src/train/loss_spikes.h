@@ -7,8 +7,7 @@
  * the plain ones of all at first. A loss above m + LOSS_SPIKE_DEVIATIONS √v is a spike, once LOSS_SPIKE_FIRST losses have been
  * seen. A spike counts in the averages as that threshold, so that one does not hide the next, and a loss that stays high is soon
  * the mean. Checkpoints keep m, v and n, so that a resumed run sees the same spikes. */
-#ifndef TRAIN_LOSS_SPIKES_H
-#define TRAIN_LOSS_SPIKES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -22,5 +21,3 @@ struct loss_average {
 /* Take the next loss. How many running standard deviations it is above the running mean of those before it, where it is a
  * spike; else 0. */
 double loss_spike(struct loss_average *average, double loss);
-
-#endif

@@ -1,7 +1,6 @@
 #include "train/moments_file.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* optimizer.safetensors: the optimiser's states of every weight (adamw: first.NAME and second.NAME, its moments; muon: momentum.NAME
  * of matrices, those two of the rest), as one file whatever the number of processes that keep them. Process 0 alone reads and writes it, a slice at a time, and exchanges the slices with their owners. */
-#ifndef TRAIN_MOMENTS_FILE_H
-#define TRAIN_MOMENTS_FILE_H
+#pragma once
 
 #include "stages/weights.h"
 #include "train/optimiser.h"
@@ -19,5 +18,3 @@ ltm_status moments_read(struct optimiser *optimiser, const struct weight_table *
 /* Called by all processes: process 0 gives the others theirs, out of a file that is checked; elsewhere file is NULL. */
 ltm_status moments_spread(struct optimiser *optimiser, const struct weight_table *table, const struct safetensors *file,
                           struct ltm_error *error);
-
-#endif

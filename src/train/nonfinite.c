@@ -1,7 +1,6 @@
 #include "train/nonfinite.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 

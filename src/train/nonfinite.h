@@ -3,10 +3,7 @@
  *
  * The search goes from causes to effects: a weight; the loss of a sequence, which names it; a sequence's gradient, made again
  * alone, and the tensor that the backward pass came to first; at last a sum over the batch of which every part was finite. */
-#ifndef TRAIN_NONFINITE_H
-#define TRAIN_NONFINITE_H
-
-#include <stddef.h>
+#pragma once
 
 #include "train/trainer_state.h"
 
@@ -18,5 +15,3 @@ enum { FAULT_TEXT = 320 };
 
 /* "the gradient of layers.1.attention.wq.weight is not finite in sequence 5 of the batch (first token 1280)" */
 void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, const struct fault *fault);
-
-#endif

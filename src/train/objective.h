@@ -2,8 +2,7 @@
  *
  * To add one: copy objective_elbo.c to objective_NAME.c, name its row below and in objective.c, and give it a constant in
  * enum ltm_objective (ltm/config.h). Its name is then a value of slow.objective; nothing else knows it. */
-#ifndef TRAIN_OBJECTIVE_H
-#define TRAIN_OBJECTIVE_H
+#pragma once
 
 #include "train/group.h"
 
@@ -23,5 +22,3 @@ extern const struct objective objective_iwae;
 
 /* The row of slow.objective. */
 const struct objective *objective_of(const struct ltm_config *config);
-
-#endif

@@ -1,6 +1,5 @@
 /* May a run go on? Only with the configuration that it began with, save for what changes no result. */
-#ifndef TRAIN_RESUME_CHECK_H
-#define TRAIN_RESUME_CHECK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
  * made. Threads and where the corpus, eval.dump and a scored run lie may differ, and in training what only ltm eval asks for. */
 ltm_status processes_check_config(const struct ltm_config *config, const char *inputs, bool scores,
                                   struct ltm_error *error);
-
-#endif

@@ -1,8 +1,7 @@
 /* log.jsonl of a run: one JSON object a line, for each slow step and each held-out scoring.
  *
  * A checkpoint remembers how long the log was; a resume cuts it back to there, so that no line is lost and none stands twice. */
-#ifndef TRAIN_RUN_LOG_H
-#define TRAIN_RUN_LOG_H
+#pragma once
 
 #include <stdint.h>
 #include <stdio.h>
@@ -21,5 +20,3 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *re
 
 /* Bring it to the disk; *bytes becomes its length. */
 ltm_status run_log_sync(struct run_log *log, int64_t *bytes, struct ltm_error *error);
-
-#endif

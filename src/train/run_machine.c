@@ -94,11 +94,10 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     snprintf(name, sizeof name, "machine-until-%08lld.json", (long long)step);
     TRY(path_join(kept, sizeof kept, config->run.dir, name, error));
     TRY(file_write_text(kept, before, error));
-    watch_message(
-        watch,
-        "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run that stays "
-        "where it began (%s and machine.json have all)",
-        key, value_of(was, key), value_of(is, key), name);
+    watch_message(watch,
+                  "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run "
+                  "that stays where it began (%s and machine.json have all)",
+                  key, value_of(was, key), value_of(is, key), name);
 cleanup:
     json_decref(was);
     json_decref(is);

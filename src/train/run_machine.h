@@ -1,6 +1,5 @@
 /* A run and the machine that it is on: whether it fits, and an account of the machine in the run's folder. */
-#ifndef TRAIN_RUN_MACHINE_H
-#define TRAIN_RUN_MACHINE_H
+#pragma once
 
 #include "base/limits.h"
 #include "ltm/config.h"
@@ -17,5 +16,3 @@ ltm_status run_machine_check(const struct ltm_config *config, const struct memor
  * of before stays as machine-until-STEP.json. */
 ltm_status run_machine_keep(const struct ltm_config *config, int64_t step, double speed, const struct ltm_watch *watch,
                             struct ltm_error *error);
-
-#endif

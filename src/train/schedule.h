@@ -1,6 +1,5 @@
 /* slow.schedule: the rate of the slow steps. To add one: a row in schedule.c and a constant in enum ltm_slow_schedule (ltm/config.h). */
-#ifndef TRAIN_SCHEDULE_H
-#define TRAIN_SCHEDULE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -11,5 +10,3 @@ double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t ste
 
 /* So many first steps have rates that do not depend on how many there are in all. */
 int64_t slow_steady_steps(const struct ltm_slow_config *config, int64_t steps);
-
-#endif

@@ -35,12 +35,10 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 /* Told the first time alone: a bad rate may make it happen in every step. */
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
-        watch_message(
-            &s->hooks->watch,
-            "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such a fit, and "
-            "the "
-            "log counts them; a lower fast.lr may mend it",
-            (long long)record->step, (long long)record->diverged, s->config.slow.batch);
+        watch_message(&s->hooks->watch,
+                      "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such "
+                      "a fit, and the log counts them; a lower fast.lr may mend it",
+                      (long long)record->step, (long long)record->diverged, s->config.slow.batch);
     s->state.diverged += record->diverged;
 }
 
@@ -94,11 +92,10 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
-    watch_message(
-        &s->hooks->watch,
-        "slow step %lld of %lld: the loss %.4g is a spike, %.1f running standard deviations above its running mean "
-        "%.4g",
-        (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
+    watch_message(&s->hooks->watch,
+                  "slow step %lld of %lld: the loss %.4g is a spike, %.1f running standard deviations above its "
+                  "running mean %.4g",
+                  (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
 }
 
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {

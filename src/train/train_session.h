@@ -1,6 +1,5 @@
 /* What a training has open: its folder, corpus, model and log. Made by train_session.c, put to work by train.c. */
-#ifndef TRAIN_TRAIN_SESSION_H
-#define TRAIN_TRAIN_SESSION_H
+#pragma once
 
 #include "base/progress.h"
 #include "ltm/train.h"
@@ -28,5 +27,3 @@ struct session {
  * closed after a failure too. */
 ltm_status session_open(struct session *s, struct ltm_error *error);
 void session_close(struct session *s);
-
-#endif

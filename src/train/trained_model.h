@@ -1,6 +1,5 @@
 /* The inside of struct ltm_model (include/ltm/model.h). */
-#ifndef TRAIN_TRAINED_MODEL_H
-#define TRAIN_TRAINED_MODEL_H
+#pragma once
 
 #include "ltm/model.h"
 #include "model/decoder.h"
@@ -18,5 +17,3 @@ struct ltm_model {
  * what is faster today. LTM_UNSUPPORTED for bf16 where there is none. */
 ltm_status trained_model_decoder(struct decoder **decoder, const struct ltm_model *model, int precision, int threads,
                                  struct ltm_error *error);
-
-#endif

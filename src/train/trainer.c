@@ -30,8 +30,8 @@ double ltm_training_flops(const struct ltm_config *config) {
 }
 
 /* Of process 0, which has no fewer groups than another. */
-static int trainer_threads(const struct ltm_config *config) {
-    const int groups = gradient_groups(config, processes_count(), 0);
+static int trainer_threads(const struct ltm_config *config, int processes) {
+    const int groups = gradient_groups(config, processes, 0);
     return config->run.threads < groups ? config->run.threads : groups;
 }
 
@@ -39,27 +39,34 @@ static int trainer_threads(const struct ltm_config *config) {
 enum { PROGRAM_BYTES = 20000000 };
 
 /* With other processes a block's gradient is still read while the next one is made. */
-int trainer_gradients(void) { return processes_count() > 1 ? 2 : 1; }
+static int gradients_among(int processes) { return processes > 1 ? 2 : 1; }
+
+int trainer_gradients(void) { return gradients_among(processes_count()); }
 
 static ltm_status create_shards(struct optimiser_shards *shards, const struct ltm_config *config,
-                                const struct weight_table *table, struct ltm_error *error) {
-    return optimiser_shards_create(shards, table, optimiser_kind_of(&config->slow)->whole_matrices, processes_count(),
-                                   processes_rank(), error);
+                                const struct weight_table *table, int processes, int rank, struct ltm_error *error) {
+    return optimiser_shards_create(shards, table, optimiser_kind_of(&config->slow)->whole_matrices, processes, rank,
+                                   error);
+}
+
+ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
+                               int rank, struct ltm_error *error) {
+    const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
+    const size_t weights = plan->table.size;
+    struct optimiser_shards shards;
+    PASS_UP(create_shards(&shards, config, &plan->table, processes, rank, error));
+    *bytes = PROGRAM_BYTES + weights * sizeof(float) +
+             optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
+             gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
+             workers_bytes(plan, &config->fast, trainer_threads(config, processes), config->slow.group,
+                           config->model.sequence, gradients_among(processes), in_bf16);
+    optimiser_shards_free(&shards);
+    return LTM_OK;
 }
 
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error) {
-    const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
-    const size_t weights = plan->table.size;
-    struct optimiser_shards shards;
-    PASS_UP(create_shards(&shards, config, &plan->table, error));
-    *bytes = PROGRAM_BYTES + weights * sizeof(float) +
-             optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
-             gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
-             workers_bytes(plan, &config->fast, trainer_threads(config), config->slow.group, config->model.sequence,
-                           trainer_gradients(), in_bf16);
-    optimiser_shards_free(&shards);
-    return LTM_OK;
+    return trainer_bytes_among(bytes, config, plan, processes_count(), processes_rank(), error);
 }
 
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
@@ -72,14 +79,15 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
     TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
-    TRY(create_shards(&trainer->state, config, &decoder->plan.table, error));
+    const int threads = trainer_threads(config, processes_count());
+    TRY(create_shards(&trainer->state, config, &decoder->plan.table, processes_count(), processes_rank(), error));
     TRY(NEW_ARRAY(trainer->squares, trainer->state.grains, "gradients", error));
     TRY(NEW_ARRAY(trainer->slices, 2 * (size_t)trainer->state.processes, "processes", error));
     TRY(optimiser_create(&trainer->optimiser, &config->slow, &decoder->plan.table, &trainer->state, config->run.threads,
                          error));
-    TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, trainer_threads(config), error));
-    TRY(workers_create(&trainer->workers, decoder, &config->fast, trainer_threads(config), config->slow.group,
-                       config->model.sequence, trainer_gradients(), error));
+    TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, threads, error));
+    TRY(workers_create(&trainer->workers, decoder, &config->fast, threads, config->slow.group, config->model.sequence,
+                       trainer_gradients(), error));
     if (config->slow.batch % config->slow.group)
         TRY(workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error));
     return LTM_OK;

@@ -7,8 +7,7 @@
  * steps that share and gives it to the others. A process then keeps weights, P, and sum, two moments and what arrives, 4 P / n; a
  * thread's workspace one layer more. Beside its gradients (gradient_sum.h) it sends 4 P (n - 1)/n bytes of weights a step. Every
  * figure and every bit is the same for any number of threads and processes. */
-#ifndef TRAIN_TRAINER_H
-#define TRAIN_TRAINER_H
+#pragma once
 
 #include "train/trainer_state.h"
 
@@ -19,6 +18,10 @@ int64_t trainer_steps(const struct ltm_config *config);
  * 5 % of what was measured for widths of 128 and 512. LTM_MEMORY where there is none to reckon with. */
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error);
+
+/* The same of one of so many processes. */
+ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
+                               int rank, struct ltm_error *error);
 
 /* Gradient buffers of each thread's workspace (decoder_pass_create). */
 int trainer_gradients(void);
@@ -46,5 +49,3 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
 
 /* Go on to the next slow step and leave out this one's update, of which the moments shall know nothing. */
 void trainer_skip(struct trainer *trainer);
-
-#endif

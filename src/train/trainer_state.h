@@ -1,6 +1,5 @@
 /* What a trainer keeps, and the parts of a slow step work on. */
-#ifndef TRAIN_TRAINER_STATE_H
-#define TRAIN_TRAINER_STATE_H
+#pragma once
 
 #include <signal.h>
 
@@ -40,5 +39,3 @@ struct fault {
     int tensor;   /* of the table of weights: a weight, or its gradient; -1 = none in particular */
     int sequence; /* of the batch; -1 = none in particular */
 };
-
-#endif

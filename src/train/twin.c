@@ -75,11 +75,10 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
     PASS_UP(vocabulary_find(&from, error));
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
-        return fail(
-            error, LTM_INVALID,
-            "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; build "
-            "the corpus, or set model.vocab",
-            from.data.corpus);
+        return fail(error, LTM_INVALID,
+                    "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; "
+                    "build the corpus, or set model.vocab",
+                    from.data.corpus);
     const double flops = ltm_training_flops(&from); /* a token */
     *twin = from;
     twin->model.latents = 0;

@@ -3,148 +3,11 @@
  * Every training runs in a child process of its own, as a user's would: it can be killed, and OpenMP starts afresh. */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <jansson.h>
-
-#include "support/runs.h"
-#include "support/shards.h"
-#include "support/small_config.h"
-#include "support/unit.h"
+#include "support/child_runs.h"
 
 #include "base/files.h"
-#include "ltm/train.h"
 #include "train/checkpoint.h"
-
-enum { VOCAB = 40, STEPS = 12 };
-
-static char corpus[600];
-
-static int make_corpus(void **state) {
-    (void)state;
-    snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
-    test_write_corpus(corpus, 4000, 600, VOCAB);
-    return 0;
-}
-
-static struct ltm_config tiny(const char *run) {
-    struct ltm_config c = small_config(VOCAB, 24);
-    c.model.dim = 16;
-    c.fast.steps = 2;
-    c.fast.init_logvar = 0;
-    c.slow.batch = 10;
-    c.slow.group = 2;
-    c.slow.warmup = 3;
-    c.run.tokens = STEPS * 10 * 24;
-    c.run.eval_every = 5;
-    c.run.eval_sequences = 9;
-    c.run.checkpoint_every = 4;
-    c.run.threads = 2;
-    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", corpus);
-    snprintf(c.run.dir, sizeof c.run.dir, "%s/%s", test_folder(), run);
-    return c;
-}
-
-struct child {
-    int kill_at;       /* SIGKILL itself after this step; 0 = never */
-    int stop_at;       /* ask for a stop during this step; 0 = never */
-    long file_limit;   /* largest file in bytes, as a disk that fills up; 0 = none */
-    double kill_after; /* SIGKILL after so many seconds; 0 = never */
-};
-
-static volatile sig_atomic_t stop_flag;
-
-static void on_step(void *user, const struct ltm_train_record *record) {
-    const struct child *child = user;
-    if (child->kill_at && record->step == child->kill_at && !record->heldout) raise(SIGKILL);
-    if (child->stop_at && record->step == child->stop_at) stop_flag = 1;
-}
-
-static void tell(void *user, const char *line) {
-    (void)user;
-    fprintf(stderr, "%s\n", line);
-}
-
-/* Train in a child process. Returns its ltm_status, or -1 where it was killed; `said` gets its error sentence and messages. */
-static int train(const struct ltm_config *config, struct child child, char *said, size_t size) {
-    char path[700];
-    snprintf(path, sizeof path, "%s/said", test_folder());
-    fflush(NULL);
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (!freopen(path, "w", stderr)) _exit(99);
-        if (child.file_limit) {
-            signal(SIGXFSZ, SIG_IGN);
-            setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)child.file_limit, (rlim_t)child.file_limit});
-        }
-        struct ltm_error error = {0};
-        const struct ltm_train_hooks hooks = {
-            .watch = {.message = tell}, .user = &child, .on_step = on_step, .stop = &stop_flag};
-        const ltm_status status = ltm_train(config, &hooks, NULL, &error);
-        if (status != LTM_OK) fprintf(stderr, "%s\n", error.message);
-        fflush(stderr);
-        _exit((int)status);
-    }
-    if (child.kill_after > 0) {
-        nanosleep(&(struct timespec){0, (long)(child.kill_after * 1e9)}, NULL);
-        kill(pid, SIGKILL);
-    }
-    int how;
-    assert_int_equal(waitpid(pid, &how, 0), pid);
-    if (said) {
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        said[fread(said, 1, size - 1, file)] = 0;
-        fclose(file);
-    }
-    return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
-}
-
-static void train_whole(const struct ltm_config *config) {
-    char said[4096];
-    if (train(config, (struct child){0}, said, sizeof said) != LTM_OK) fail_msg("%s", said);
-}
-
-static const char *last_checkpoint(const struct ltm_config *c, const char *file) {
-    return test_path("%s/checkpoints/last/%s", strrchr(c->run.dir, '/') + 1, file);
-}
-
-/* Where the data of a model file begin, behind its header, which tells threads and folder. */
-static size_t data_at(const char *path) {
-    uint64_t header;
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fread(&header, sizeof header, 1, file), 1);
-    fclose(file);
-    return 8 + (size_t)header;
-}
-
-static void same_weights(const struct ltm_config *a, const struct ltm_config *b, const char *file) {
-    const char *weights_a = last_checkpoint(a, file);
-    const char *weights_b = last_checkpoint(b, file);
-    test_same_bytes(weights_a, weights_b, data_at(weights_a), data_at(weights_b));
-}
-
-static void same_optimiser(const struct ltm_config *a, const struct ltm_config *b) {
-    static const char file[] = "optimizer.safetensors";
-    test_same_bytes(last_checkpoint(a, file), last_checkpoint(b, file), 0, 0);
-}
-
-static void same_runs(const struct ltm_config *a, const struct ltm_config *b) {
-    char best_a[64] = {0};
-    char best_b[64] = {0};
-    test_same_logs(a->run.dir, b->run.dir);
-    same_weights(a, b, "model.safetensors");
-    same_optimiser(a, b);
-    assert_true(readlink(last_checkpoint(a, "../best"), best_a, sizeof best_a - 1) > 0);
-    assert_true(readlink(last_checkpoint(b, "../best"), best_b, sizeof best_b - 1) > 0);
-    assert_string_equal(best_a, best_b);
-}
 
 static void bits_do_not_depend_on_threads(void **state) {
     (void)state;
@@ -159,103 +22,6 @@ static void bits_do_not_depend_on_threads(void **state) {
         train_whole(&many);
         same_runs(&one, &many);
     }
-}
-
-/* What one thread takes alone, and whose state is of two kinds. */
-static void with_muon_bits_depend_neither_on_threads_nor_on_kills(void **state) {
-    (void)state;
-    struct ltm_config one = tiny("muon-one-thread");
-    char said[4096];
-    one.slow.optimiser = LTM_OPTIMISER_MUON;
-    one.run.threads = 1;
-    train_whole(&one);
-    for (int threads = 2; threads <= 4; threads++) {
-        char name[32];
-        snprintf(name, sizeof name, "muon-threads-%d", threads);
-        struct ltm_config many = tiny(name);
-        many.slow.optimiser = LTM_OPTIMISER_MUON;
-        many.run.threads = threads;
-        assert_int_equal(train(&many, (struct child){.kill_at = 2 + 2 * threads}, NULL, 0), -1);
-        train_whole(&many);
-        same_runs(&one, &many);
-    }
-    one.slow.optimiser = LTM_OPTIMISER_ADAMW;
-    assert_int_equal(train(&one, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    assert_non_null(strstr(said, "began with slow.optimizer = muon, now it is adamw"));
-}
-
-/* What a setting of training makes of a run: as many bits on one thread as on three that are killed on their way. */
-static void check_bits(const char *name, void (*set)(struct ltm_config *config)) {
-    char killed[64];
-    struct ltm_config one = tiny(name);
-    snprintf(killed, sizeof killed, "%s-killed", name);
-    struct ltm_config three = tiny(killed);
-    set(&one);
-    set(&three);
-    one.run.threads = 1;
-    three.run.threads = 3;
-    train_whole(&one);
-    assert_int_equal(train(&three, (struct child){.kill_at = 6}, NULL, 0), -1);
-    train_whole(&three);
-    same_runs(&one, &three);
-}
-
-static void drop_out(struct ltm_config *config) { config->model.dropout = 0.25; }
-
-static void with_dropout_bits_depend_neither_on_threads_nor_on_kills(void **state) {
-    (void)state;
-    check_bits("dropout", drop_out);
-}
-
-/* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
-static void an_average_has_the_bits_of_an_undisturbed_run(void **state) {
-    (void)state;
-    struct ltm_config whole = tiny("ema");
-    struct ltm_config killed = tiny("ema-killed");
-    const struct ltm_config without = tiny("ema-off");
-    char path[1100];
-    char found[1100];
-    whole.slow.ema = killed.slow.ema = 0.9;
-    whole.run.threads = 1;
-    train_whole(&whole);
-    assert_int_equal(train(&killed, (struct child){.kill_at = 6}, NULL, 0), -1);
-    train_whole(&killed);
-    same_runs(&whole, &killed);
-    same_weights(&whole, &killed, "ema.safetensors");
-    train_whole(&without);
-    same_weights(&whole, &without, "model.safetensors"); /* it changes nothing of the training */
-    same_optimiser(&whole, &without);
-
-    snprintf(path, sizeof path, "%s/log.jsonl", whole.run.dir);
-    char *text;
-    size_t bytes;
-    double best = INFINITY;
-    double average = 0;
-    double raw = 0;
-    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
-    char *rest;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *record = json_loads(line, 0, NULL);
-        if (json_object_get(record, "heldout")) {
-            average = json_number_value(json_object_get(record, "ema_bound"));
-            raw = json_number_value(json_object_get(record, "bound"));
-            assert_true(average > 0 && average != raw);
-            best = fmin(best, fmin(average, raw));
-        }
-        json_decref(record);
-    }
-    free(text);
-    snprintf(path, sizeof path, "%s/checkpoints/last/state.json", whole.run.dir);
-    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
-    json_t *root = json_loads(text, 0, NULL);
-    free(text);
-    assert_true(json_number_value(json_object_get(root, "best_bound")) == best);
-    assert_int_equal(json_is_true(json_object_get(root, "averaged")), average < raw);
-    json_decref(root);
-    snprintf(path, sizeof path, "%s/checkpoints/last", whole.run.dir);
-    assert_int_equal(checkpoint_served(found, sizeof found, path, NULL), LTM_OK);
-    assert_non_null(strstr(found, average < raw ? "/ema.safetensors" : "/model.safetensors"));
-    assert_int_equal(checkpoint_verify(path, true, NULL), LTM_OK);
 }
 
 /* Trains in bf16, or skips the test where that is said not to be possible. */
@@ -429,35 +195,6 @@ static void a_run_does_not_go_on_with_other_settings(void **state) {
     train_whole(&c);
 }
 
-/* Stopped at step 6 of 12, of which the last 5 decay; then 30 steps long, to the bits of a run that was so from the first. */
-static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
-    (void)state;
-    struct ltm_config whole = tiny("wsd-long");
-    struct ltm_config stopped = tiny("wsd-stopped");
-    char said[4096];
-    whole.slow.schedule = stopped.slow.schedule = LTM_SLOW_WSD;
-    const int64_t tokens = whole.run.tokens;
-    whole.run.tokens = 30 * tokens / STEPS;
-    train_whole(&whole);
-    assert_int_equal(train(&stopped, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
-    stopped.run.tokens = 7 * tokens / STEPS; /* its decay would have begun at step 4 */
-    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    stopped.run.tokens = whole.run.tokens;
-    train_whole(&stopped);
-    same_runs(&whole, &stopped);
-
-    stopped = tiny("wsd-decaying");
-    stopped.slow.schedule = LTM_SLOW_WSD;
-    assert_int_equal(train(&stopped, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
-    stopped.run.tokens = whole.run.tokens;
-    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    assert_non_null(strstr(said,
-                           "run.tokens = 2880, now it is 7200, and at slow step 9 its rate already depends on that "
-                           "(it may change up to step 7)"));
-    stopped.run.tokens = tokens;
-    train_whole(&stopped);
-}
-
 static void a_run_goes_on_with_its_own_corpus_wherever_that_lies(void **state) {
     (void)state;
     const struct ltm_config whole = tiny("corpus-whole");
@@ -525,9 +262,6 @@ static void without_latents_the_plain_decoder_trains(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
-        cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
-        cmocka_unit_test(with_dropout_bits_depend_neither_on_threads_nor_on_kills),
-        cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
         cmocka_unit_test(a_resumed_run_keeps_its_precision),
         cmocka_unit_test(without_bf16_auto_is_fp32_and_bf16_is_refused_in_a_sentence),
@@ -537,7 +271,6 @@ int main(void) {
         cmocka_unit_test(a_damaged_checkpoint_is_named_and_the_one_before_it_used),
         cmocka_unit_test(a_disk_that_fills_up_leaves_what_was_saved),
         cmocka_unit_test(a_run_does_not_go_on_with_other_settings),
-        cmocka_unit_test(a_run_stopped_in_its_stable_part_may_become_longer),
         cmocka_unit_test(a_run_goes_on_with_its_own_corpus_wherever_that_lies),
         cmocka_unit_test(what_cannot_be_trained_is_said_in_a_sentence),
         cmocka_unit_test(without_latents_the_plain_decoder_trains),

@@ -1,0 +1,145 @@
+/* The bits of runs with another optimiser, an average of the weights, or another schedule: over threads, kills and a change of length. */
+#include <math.h>
+
+#include <jansson.h>
+
+#include "support/child_runs.h"
+
+#include "base/files.h"
+#include "train/checkpoint.h"
+
+/* What one thread takes alone, and whose state is of two kinds. */
+static void with_muon_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+    (void)state;
+    struct ltm_config one = tiny("muon-one-thread");
+    char said[4096];
+    one.slow.optimiser = LTM_OPTIMISER_MUON;
+    one.run.threads = 1;
+    train_whole(&one);
+    for (int threads = 2; threads <= 4; threads++) {
+        char name[32];
+        snprintf(name, sizeof name, "muon-threads-%d", threads);
+        struct ltm_config many = tiny(name);
+        many.slow.optimiser = LTM_OPTIMISER_MUON;
+        many.run.threads = threads;
+        assert_int_equal(train(&many, (struct child){.kill_at = 2 + 2 * threads}, NULL, 0), -1);
+        train_whole(&many);
+        same_runs(&one, &many);
+    }
+    one.slow.optimiser = LTM_OPTIMISER_ADAMW;
+    assert_int_equal(train(&one, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "began with slow.optimizer = muon, now it is adamw"));
+}
+
+/* What a setting of training makes of a run: as many bits on one thread as on three that are killed on their way. */
+static void check_bits(const char *name, void (*set)(struct ltm_config *config)) {
+    char killed[64];
+    struct ltm_config one = tiny(name);
+    snprintf(killed, sizeof killed, "%s-killed", name);
+    struct ltm_config three = tiny(killed);
+    set(&one);
+    set(&three);
+    one.run.threads = 1;
+    three.run.threads = 3;
+    train_whole(&one);
+    assert_int_equal(train(&three, (struct child){.kill_at = 6}, NULL, 0), -1);
+    train_whole(&three);
+    same_runs(&one, &three);
+}
+
+static void drop_out(struct ltm_config *config) { config->model.dropout = 0.25; }
+
+static void with_dropout_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+    (void)state;
+    check_bits("dropout", drop_out);
+}
+
+/* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
+static void an_average_has_the_bits_of_an_undisturbed_run(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("ema");
+    struct ltm_config killed = tiny("ema-killed");
+    const struct ltm_config without = tiny("ema-off");
+    char path[1100];
+    char found[1100];
+    whole.slow.ema = killed.slow.ema = 0.9;
+    whole.run.threads = 1;
+    train_whole(&whole);
+    assert_int_equal(train(&killed, (struct child){.kill_at = 6}, NULL, 0), -1);
+    train_whole(&killed);
+    same_runs(&whole, &killed);
+    same_weights(&whole, &killed, "ema.safetensors");
+    train_whole(&without);
+    same_weights(&whole, &without, "model.safetensors"); /* it changes nothing of the training */
+    same_optimiser(&whole, &without);
+
+    snprintf(path, sizeof path, "%s/log.jsonl", whole.run.dir);
+    char *text;
+    size_t bytes;
+    double best = INFINITY;
+    double average = 0;
+    double raw = 0;
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    char *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *record = json_loads(line, 0, NULL);
+        if (json_object_get(record, "heldout")) {
+            average = json_number_value(json_object_get(record, "ema_bound"));
+            raw = json_number_value(json_object_get(record, "bound"));
+            assert_true(average > 0 && average != raw);
+            best = fmin(best, fmin(average, raw));
+        }
+        json_decref(record);
+    }
+    free(text);
+    snprintf(path, sizeof path, "%s/checkpoints/last/state.json", whole.run.dir);
+    assert_int_equal(file_read_text(&text, &bytes, path, 1 << 20, NULL), LTM_OK);
+    json_t *root = json_loads(text, 0, NULL);
+    free(text);
+    assert_true(json_number_value(json_object_get(root, "best_bound")) == best);
+    assert_int_equal(json_is_true(json_object_get(root, "averaged")), average < raw);
+    json_decref(root);
+    snprintf(path, sizeof path, "%s/checkpoints/last", whole.run.dir);
+    assert_int_equal(checkpoint_served(found, sizeof found, path, NULL), LTM_OK);
+    assert_non_null(strstr(found, average < raw ? "/ema.safetensors" : "/model.safetensors"));
+    assert_int_equal(checkpoint_verify(path, true, NULL), LTM_OK);
+}
+
+/* Stopped at step 6 of 12, of which the last 5 decay; then 30 steps long, to the bits of a run that was so from the first. */
+static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
+    (void)state;
+    struct ltm_config whole = tiny("wsd-long");
+    struct ltm_config stopped = tiny("wsd-stopped");
+    char said[4096];
+    whole.slow.schedule = stopped.slow.schedule = LTM_SLOW_WSD;
+    const int64_t tokens = whole.run.tokens;
+    whole.run.tokens = 30 * tokens / STEPS;
+    train_whole(&whole);
+    assert_int_equal(train(&stopped, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
+    stopped.run.tokens = 7 * tokens / STEPS; /* its decay would have begun at step 4 */
+    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    stopped.run.tokens = whole.run.tokens;
+    train_whole(&stopped);
+    same_runs(&whole, &stopped);
+
+    stopped = tiny("wsd-decaying");
+    stopped.slow.schedule = LTM_SLOW_WSD;
+    assert_int_equal(train(&stopped, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
+    stopped.run.tokens = whole.run.tokens;
+    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said,
+                           "run.tokens = 2880, now it is 7200, and at slow step 9 its rate already depends on that "
+                           "(it may change up to step 7)"));
+    stopped.run.tokens = tokens;
+    train_whole(&stopped);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(with_dropout_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
+        cmocka_unit_test(a_run_stopped_in_its_stable_part_may_become_longer),
+    };
+    return cmocka_run_group_tests(tests, make_corpus, NULL);
+}
