@@ -50,6 +50,7 @@ struct ltm_model_config {
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
     int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 
+    double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
 };
 

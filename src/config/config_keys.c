@@ -43,6 +43,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "rms: self-attention's queries and keys are normed, with a learned scale a query head")                          \
     X("model.init_projections", model.init_projections, CHOICE(init_choice), "normal",                                 \
       "zero: output projections of self-attention and feed-forward layers start at 0, so that a layer begins as none") \
+    X("model.softcap", model.softcap, REAL(0, 100), "0",                                                               \
+      "c: logits are soft-capped to c tanh(x / c), such as 15 to 30; 0 = as they are")                                 \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
