@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "ltm/model.h"
+#include "stages/model_shape.h"
 
 ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error) {
     if (!*value || strlen(value) >= LTM_PATH_MAX - 300)
@@ -47,7 +48,7 @@ void ltm_study_cell(const struct ltm_study *study, size_t index, struct ltm_cell
                               .config = from->config,
                               .tokens = from->tokens,
                               .parameters = parameters,
-                              .parameters_without_embeddings = parameters - (int64_t)m->vocab * m->dim,
+                              .parameters_without_embeddings = parameters - model_vocab_weights(m),
                               .forward_flops = from->forward_flops,
                               .training_flops = from->flops_per_token * (double)from->tokens,
                               .scoring_flops = from->scoring_flops,

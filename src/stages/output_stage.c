@@ -1,5 +1,6 @@
-/* nll = -log softmax(logits)[target], logits = in Eᵀ, or c tanh(in Eᵀ / c) with model.softcap = c; E the tied embedding: the
- * first row and product of its block. The logits of whole sequences never exist, so the loss and its gradient are made together, in the backward pass where one follows. */
+/* nll = -log softmax(logits)[target], logits = in Eᵀ, or c tanh(in Eᵀ / c) with model.softcap = c; E the tied embedding,
+ * or with model.output = own the stage's own matrix: the first row and product of its block. The logits of whole sequences never
+ * exist, so the loss and its gradient are made together, in the backward pass where one follows. */
 #include "math/vector.h"
 #include "nn/output_loss.h"
 #include "stages/stage.h"
@@ -10,6 +11,12 @@ struct state {
 };
 
 static float cap(const struct ltm_model_config *c) { return (float)c->softcap; }
+
+static void declare(struct weight_table *table, const struct ltm_model_config *c) {
+    struct weight e = weight_matrix("output", c->vocab, c->dim, WEIGHT_STD);
+    e.optimiser = WEIGHT_ELEMENTWISE;
+    weights_add(table, e, WEIGHT_PRODUCT);
+}
 
 static double flops(const struct ltm_model_config *c) { return 2.0 * c->vocab * c->dim; }
 
@@ -53,6 +60,7 @@ static void step(const struct stage_step *io, const struct stage_weights *w, voi
 
 const struct stage_kind output_stage = {.name = "output",
                                         .state_size = sizeof(struct state),
+                                        .declare = declare,
                                         .flops = flops,
                                         .lay_out = lay_out,
                                         .prepare = prepare,
