@@ -27,6 +27,7 @@ enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
+enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -52,7 +53,9 @@ struct ltm_model_config {
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
     int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 
+    double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
+    int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

@@ -29,8 +29,8 @@
  *     KEY …                        one column for each key of [axes], named as in configurations: model.dim, latent.count
  *     budget_tokens, budget_flops  what was asked; one of them
  *     tokens                       trained on: whole slow steps
- *     parameters                   weights, the tied embedding counted once
- *     parameters_without_embeddings
+ *     parameters                   weights, a tied embedding counted once
+ *     parameters_without_embeddings  (an output matrix of its own left out too)
  *     latent_numbers               N_z · d of a sequence
  *     forward_flops                F, of one token (ltm_forward_flops)
  *     training_flops_per_token     (2 T_fast + 3) F; 3 F without latents

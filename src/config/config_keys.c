@@ -17,6 +17,7 @@
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
+NAMES(output_choice, "tied", "own")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -43,6 +44,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "rms: self-attention's queries and keys are normed, with a learned scale a query head")                          \
     X("model.init_projections", model.init_projections, CHOICE(init_choice), "normal",                                 \
       "zero: output projections of self-attention and feed-forward layers start at 0, so that a layer begins as none") \
+    X("model.softcap", model.softcap, REAL(0, 100), "0",                                                               \
+      "c: logits are soft-capped to c tanh(x / c), such as 15 to 30; 0 = as they are")                                 \
+    X("model.output", model.output, CHOICE(output_choice), "tied",                                                     \
+      "the output layer's matrix: tied to the embedding, or its own, which starts as the embedding does")              \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \

@@ -5,17 +5,18 @@
 #include "config/slow_groups.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
+#include "stages/model_shape.h"
 #include "train/trainer.h"
 
 enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
 
 /* Arrays of the size of the weights that the optimiser keeps: a step reads and writes them, weights and gradient. Where some are of
- * matrices alone and some of the rest, the rest is nearly all embedding. */
-static double states_of(const struct ltm_config *c, double embedding) {
+ * matrices alone and some of the rest, the rest is nearly all embedding and output: the share `vocab`. */
+static double states_of(const struct ltm_config *c, double vocab) {
     const struct optimiser_kind *kind = optimiser_kind_of(&c->slow);
     double states = 0;
     for (int k = 0; k < kind->states; k++)
-        states += !kind->whole_matrices ? 1 : kind->of_matrices[k] ? 1 - embedding : embedding;
+        states += !kind->whole_matrices ? 1 : kind->of_matrices[k] ? 1 - vocab : vocab;
     return states;
 }
 
@@ -23,9 +24,9 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 
 /* Of a part's gradient, what can be on its way while the next group's fast loop runs: everything where there is a sum of the
  * part; else the two layers and the embedding that a thread has buffers for (model/decoder.h). */
-static double share_in_flight(const struct ltm_config *c, bool within, double P, double embedding) {
-    const double layer = (1 - embedding) * P / c->model.layers;
-    return within ? 1 : fmin(1, embedding + 2 * layer / P);
+static double share_in_flight(const struct ltm_config *c, bool within, double P, double vocab) {
+    const double layer = (1 - vocab) * P / c->model.layers;
+    return within ? 1 : fmin(1, vocab + 2 * layer / P);
 }
 
 static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_options *o, int n,
@@ -44,15 +45,15 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
     const double round = (double)c->slow.group * c->model.sequence * flops * c->run.threads / o->speed;
     const int sums = parts < groups ? smaller(part_share, rounds) : rounds;
     const double traffic = n > 1 ? part_share * (away / o->bandwidth + pieces * o->latency) / sums : 0;
-    const double embedding = (double)c->model.vocab * c->model.dim / P;
+    const double vocab = (double)model_vocab_weights(&c->model) / P;
+    const double embedding = (double)c->model.vocab * c->model.dim / P; /* comes last */
     const double backward = round * 2 * forward / flops;
     const double hidden =
-        fmin(traffic * share_in_flight(c, parts < groups, P, embedding), rounds * round / sums - backward) + backward;
+        fmin(traffic * share_in_flight(c, parts < groups, P, vocab), rounds * round / sums - backward) + backward;
     s->compute = rounds * round;
     s->exposed = fmax(traffic * embedding, sums * traffic - (sums - 1) * hidden - backward);
     s->share = n > 1 ? away / o->bandwidth + ceil(pieces / SHARE_WINDOW) * o->latency * log2(n) : 0;
-    s->update =
-        o->memory_bandwidth > 0 ? ((16 + 8 * states_of(c, embedding)) * P / n + 8 * P) / o->memory_bandwidth : 0;
+    s->update = o->memory_bandwidth > 0 ? ((16 + 8 * states_of(c, vocab)) * P / n + 8 * P) / o->memory_bandwidth : 0;
     s->sent = (part_share + 1) * away;
     s->seconds = s->compute + s->exposed + s->share + s->update;
     return s->seconds;

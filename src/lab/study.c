@@ -10,6 +10,7 @@
 #include "ltm/model.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
+#include "stages/model_shape.h"
 
 int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *options) {
     const int cores = omp_get_num_procs() / s->threads;
@@ -123,7 +124,7 @@ void ltm_study_cell(const struct ltm_study *study, size_t index, struct ltm_cell
                               .config = from->config,
                               .tokens = from->tokens,
                               .parameters = parameters,
-                              .parameters_without_embeddings = parameters - (int64_t)m->vocab * m->dim,
+                              .parameters_without_embeddings = parameters - model_vocab_weights(m),
                               .forward_flops = from->forward_flops,
                               .training_flops = from->flops_per_token * (double)from->tokens,
                               .scoring_flops = from->scoring_flops,

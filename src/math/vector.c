@@ -47,6 +47,11 @@ void vector_scale(float *y, float factor, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] *= factor;
 }
 
+void vector_multiply(float *y, const float *x, size_t n) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
 float vector_exp_sum(float *x, float shift, size_t n) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -61,4 +66,19 @@ float vector_exp_sum(float *x, float shift, size_t n) {
 void vector_exp(float *x, float shift, size_t n) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) x[i] = vector_exp1(x[i] - shift);
+}
+
+void vector_softcap(float *x, float *slope, float cap, size_t n) {
+    const float inverse = 1.0f / cap;
+    if (!slope) {
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) x[i] = cap * vector_tanh1(x[i] * inverse);
+        return;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < n; i++) {
+        const float t = vector_tanh1(x[i] * inverse);
+        x[i] = cap * t;
+        slope[i] = 1.0f - t * t;
+    }
 }

@@ -34,12 +34,18 @@ static inline float vector_exp1(float x) {
 }
 
 static inline float vector_sigmoid1(float x) { return 1.0f / (1.0f + vector_exp1(-x)); }
+static inline float vector_tanh1(float x) { return 2.0f * vector_sigmoid1(2.0f * x) - 1.0f; } /* error below 2e-7 */
 
 float vector_dot(const float *a, const float *b, size_t n);
 double vector_sum_squares(const float *a, size_t n); /* in double */
 bool vector_finite(const float *a, size_t n);        /* whether all are: no NaN, no infinity */
 float vector_max(const float *a, size_t n);
-void vector_add(float *y, const float *x, size_t n);   /* y += x */
-void vector_scale(float *y, float factor, size_t n);   /* y *= factor */
-float vector_exp_sum(float *x, float shift, size_t n); /* x = e^(x - shift), returns their sum */
-void vector_exp(float *x, float shift, size_t n);      /* x = e^(x - shift) */
+void vector_add(float *y, const float *x, size_t n);      /* y += x */
+void vector_scale(float *y, float factor, size_t n);      /* y *= factor */
+void vector_multiply(float *y, const float *x, size_t n); /* y *= x */
+float vector_exp_sum(float *x, float shift, size_t n);    /* x = e^(x - shift), returns their sum */
+void vector_exp(float *x, float shift, size_t n);         /* x = e^(x - shift) */
+
+/* x = cap · tanh(x / cap); slope = its derivative, unless NULL. */
+void vector_softcap(float *x, float *slope, float cap, size_t n);
+

@@ -16,7 +16,7 @@ static void add(struct plan *plan, const struct stage_kind *kind, int part) {
                                             .weight = plan->table.count,
                                             .product = plan->table.product_count,
                                             .part = part};
-    if (kind->declare) kind->declare(&plan->table, &plan->config);
+    kind->declare(&plan->table, &plan->config);
     if (plan->applications) {
         plan->applications[plan->count] = application;
         plan->applications[plan->count].products = plan->table.product_count - application.product;
@@ -54,7 +54,12 @@ static void build(struct plan *plan) {
     }
     weights_begin_block(&plan->table, "norm");
     add(plan, &final_norm_stage, -1);
-    add_again(plan, &output_stage, 0);
+    if (c->output == LTM_OUTPUT_TIED) {
+        add_again(plan, &output_stage, 0);
+    } else {
+        weights_begin_block(&plan->table, "output");
+        add(plan, &output_stage, -1);
+    }
 }
 
 /* Only counted: no rows, no list of applications. */

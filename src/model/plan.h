@@ -2,7 +2,7 @@
  * and backward passes, generation, sizes of workspaces, operation counts and `inspect` all walk this one list.
  *
  * A layer that is applied again is its block listed again: the gradient of a block is zeroed at its last application, which the
- * backward pass meets first, and handed on at its first. The tied embedding is such a block: the first application and the last. */
+ * backward pass meets first, and handed on at its first. A tied embedding is such a block: the first application and the last. */
 #ifndef MODEL_PLAN_H
 #define MODEL_PLAN_H
 

@@ -14,17 +14,20 @@ int output_loss_rows(int vocab) {
 
 size_t output_loss_scratch(int vocab, int rows) {
     int block = output_loss_rows(vocab);
-    return (size_t)(rows < block ? rows : block) * (size_t)vocab;
+    return (size_t)((rows < block ? rows : block) + 1) * (size_t)vocab;
 }
 
-/* One row of logits: returns nll, leaves weight · (softmax - onehot) in place when the gradient is wanted. */
-static float row_loss(float *logits, int target, int vocab, float weight, bool gradient) {
+/* One row of logits: returns nll, leaves weight · (softmax - onehot), times the cap's slope, in place when the gradient is
+ * wanted. */
+static float row_loss(float *logits, int target, int vocab, float weight, bool gradient, float cap, float *slope) {
+    if (cap != 0) vector_softcap(logits, gradient ? slope : NULL, cap, (size_t)vocab);
     const float most = vector_max(logits, (size_t)vocab);
     const float hit = logits[target];
     const float sum = vector_exp_sum(logits, most, (size_t)vocab);
     if (gradient) {
         vector_scale(logits, weight / sum, (size_t)vocab);
         logits[target] -= weight;
+        if (cap != 0) vector_multiply(logits, slope, (size_t)vocab);
     }
     return most + logf(sum) - hit;
 }
@@ -38,9 +41,10 @@ ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *wor
 }
 
 void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,
-                 const int32_t *targets, const float *weights, int rows, float *scratch) {
+                 const int32_t *targets, const float *weights, int rows, float cap, float *scratch) {
     const struct linear *e = calls->block.w;
     const int vocab = e->out;
+    float *slope = scratch + (size_t)calls->block.rows * (size_t)vocab;
     for (int from = 0, count; from < rows; from += count) {
         const size_t at = (size_t)from * (size_t)e->in;
         const struct linear_call *call = rows - from < calls->block.rows ? &calls->rest : &calls->block;
@@ -48,7 +52,7 @@ void output_loss(const struct output_calls *calls, float *nll, float *dx, float 
         linear_forward(call, scratch, x + at); /* logits = x Eᵀ : (count, V) */
         for (int i = 0; i < count; i++)
             nll[from + i] = row_loss(scratch + (size_t)i * (size_t)vocab, targets[from + i], vocab,
-                                     weights ? weights[from + i] : 1.0f, dx != NULL);
+                                     weights ? weights[from + i] : 1.0f, dx != NULL, cap, slope);
         /* dx = dlogits E;  dE += dlogitsᵀ x : (V, d) */
         if (dx) linear_backward(call, dx + at, de, scratch, x + at);
     }

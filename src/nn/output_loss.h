@@ -1,4 +1,5 @@
 /* The output layer and the cross-entropy in one: logits = x Eᵀ, nll = -log softmax(logits)[target].
+ * With a cap c, logits = c tanh(x Eᵀ / c).
  *
  * Runs in blocks of rows, so that a block's logits stay in cache and those of a whole sequence never exist; the gradient
  * with respect to the logits is formed in their place. */
@@ -10,7 +11,7 @@
 
 #include "nn/linear.h"
 
-/* Rows of a block, and the floats of scratch for its logits. */
+/* Rows of a block, and the floats of scratch for its logits and a row of slopes. */
 int output_loss_rows(int vocab);
 size_t output_loss_scratch(int vocab, int rows);
 
@@ -26,8 +27,8 @@ ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *wor
 
 /* x (rows, d), E (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
  * Σ_i weights[i] nll[i] (weights (rows); NULL: 1 each), and where de is not NULL too: de (V, d) += likewise. A row of weight 0 leaves
- * no trace in either gradient, to the bit. */
+ * no trace in either gradient, to the bit. cap: 0 = none. */
 void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,
-                 const int32_t *targets, const float *weights, int rows, float *scratch);
+                 const int32_t *targets, const float *weights, int rows, float cap, float *scratch);
 
 #endif

@@ -5,7 +5,7 @@
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     struct weight e = weight_matrix("tok_embeddings", c->vocab, c->dim, WEIGHT_STD);
     e.optimiser = WEIGHT_ELEMENTWISE;
-    weights_add(table, e, WEIGHT_PRODUCT); /* of the output layer, where it is tied */
+    weights_add(table, e, c->output == LTM_OUTPUT_TIED ? WEIGHT_PRODUCT : WEIGHT_ALONE); /* of the output layer */
 }
 
 static double flops(const struct ltm_model_config *c) {

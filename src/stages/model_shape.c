@@ -16,6 +16,10 @@ int model_ffn_width(const struct ltm_model_config *config) {
     return (width + m - 1) / m * m;
 }
 
+int64_t model_vocab_weights(const struct ltm_model_config *config) {
+    return (config->output == LTM_OUTPUT_OWN ? 2 : 1) * (int64_t)config->vocab * config->dim;
+}
+
 bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
 }

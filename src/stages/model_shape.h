@@ -3,6 +3,7 @@
 #define STAGES_MODEL_SHAPE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ltm/config.h"
 
@@ -13,6 +14,9 @@ int model_ffn_width(const struct ltm_model_config *config); /* F */
 /* A layer's feed-forward matrices, each d · F: what F is chosen by, so that they have about 8d² weights. And F before it is rounded. */
 int model_ffn_matrices(const struct ltm_model_config *config);
 int model_ffn_usual(const struct ltm_model_config *config);
+
+/* Weights of the embedding, and of an output matrix of its own. */
+int64_t model_vocab_weights(const struct ltm_model_config *config);
 
 /* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);

@@ -1,5 +1,7 @@
-/* nll = -log softmax(in Eᵀ)[target], E the tied embedding: the first row and product of its block. The logits of whole sequences never
+/* nll = -log softmax(logits)[target], logits = in Eᵀ, or c tanh(in Eᵀ / c) with model.softcap = c; E the tied embedding,
+ * or with model.output = own the stage's own matrix: the first row and product of its block. The logits of whole sequences never
  * exist, so the loss and its gradient are made together, in the backward pass where one follows. */
+#include "math/vector.h"
 #include "nn/output_loss.h"
 #include "stages/stage.h"
 
@@ -7,6 +9,14 @@ struct state {
     float *logits; /* scratch, of a block of rows */
     struct output_calls calls;
 };
+
+static float cap(const struct ltm_model_config *c) { return (float)c->softcap; }
+
+static void declare(struct weight_table *table, const struct ltm_model_config *c) {
+    struct weight e = weight_matrix("output", c->vocab, c->dim, WEIGHT_STD);
+    e.optimiser = WEIGHT_ELEMENTWISE;
+    weights_add(table, e, WEIGHT_PRODUCT);
+}
 
 static double flops(const struct ltm_model_config *c) { return 2.0 * c->vocab * c->dim; }
 
@@ -26,22 +36,31 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     (void)w;
     const struct state *s = state;
     if (io->gradient_follows) return;
-    output_loss(&s->calls, io->nll, NULL, NULL, io->in, io->targets, NULL, shape_rows(&io->shape), s->logits);
+    output_loss(&s->calls, io->nll, NULL, NULL, io->in, io->targets, NULL, shape_rows(&io->shape),
+                cap(io->shape.config), s->logits);
 }
 
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
     const struct state *s = state;
     output_loss(&s->calls, io->nll, io->dh, stage_gradient(w, dw, 0), io->in, io->targets, io->weights,
-                shape_rows(&io->shape), s->logits);
+                shape_rows(&io->shape), cap(io->shape.config), s->logits);
 }
 
 static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
     (void)buffers, (void)caches;
+    const struct ltm_model_config *c = io->config;
     stage_product(io, io->logits, io->h, &w->row_products[0], false);
+    if (c->softcap == 0) return;
+    const struct stage_share mine = stage_share(c->vocab);
+    for (int row = 0; row < io->rows; row++)
+        vector_softcap(io->logits + (size_t)row * (size_t)c->vocab + mine.from, NULL, cap(c),
+                       (size_t)(mine.to - mine.from));
+    stage_meet();
 }
 
 const struct stage_kind output_stage = {.name = "output",
                                         .state_size = sizeof(struct state),
+                                        .declare = declare,
                                         .flops = flops,
                                         .lay_out = lay_out,
                                         .prepare = prepare,

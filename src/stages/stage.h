@@ -116,7 +116,7 @@ struct stage_kind {
     size_t cache_size;  /* of the struct that holds an application's cache of one slot, likewise; 0 = none */
     size_t step_size;   /* of the struct that holds buffers of a step, likewise; 0 = none */
 
-    /* Add its weights to the block at hand, in an order of its own. NULL = it has none, and works with those of its block. */
+    /* Add its weights to the block at hand, in an order of its own. Not called where it works with those of a block that is there. */
     void (*declare)(struct weight_table *table, const struct ltm_model_config *config);
 
     /* Floating-point operations of useful work a token, forward: 2 for each weight that a token meets, and attention. */

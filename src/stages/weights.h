@@ -23,7 +23,7 @@ enum weight_rate {
 
 /* What an optimiser that steps whole matrices does with a weight. */
 enum weight_optimiser {
-    WEIGHT_ELEMENTWISE, /* embeddings and gains: steps each number by itself */
+    WEIGHT_ELEMENTWISE, /* embeddings, the output matrix and gains: steps each number by itself */
     WEIGHT_MATRIX       /* the matrices of hidden layers */
 };
 

@@ -127,6 +127,8 @@ static void parameters_are_those_of_the_table(void **state) {
     const int ffn = model_ffn_width(&config);
     assert_int_equal(sum, 37 * 24 + 2 * (2 * 4 * 24 * 24 + 3 * 24 * ffn + 3 * 24) + 24);
     assert_int_equal(ltm_parameter_count(&config), sum);
+    config.output = LTM_OUTPUT_OWN;
+    assert_int_equal(ltm_parameter_count(&config), sum + 37 * 24);
     plan_free(&plan);
 }
 

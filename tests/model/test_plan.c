@@ -143,10 +143,40 @@ static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
     tear_down(&s);
 }
 
+/* All else starts with the same bits, for the output comes last. */
+static void an_output_of_its_own_is_the_last_block(void **state) {
+    (void)state;
+    struct ltm_model_config own = shape;
+    struct plan plan[2];
+    own.output = LTM_OUTPUT_OWN;
+    assert_int_equal(plan_create(&plan[0], &shape, NULL), LTM_OK);
+    assert_int_equal(plan_create(&plan[1], &own, NULL), LTM_OK);
+    const struct weight_table *table = &plan[1].table;
+    const struct weight *w = weights_find(table, "output.weight");
+    assert_non_null(w);
+    assert_true(w->offset == plan[0].table.size && weight_size(w) == (size_t)shape.vocab * DIM);
+    assert_true(w->optimiser == WEIGHT_ELEMENTWISE && w->decays);
+    assert_int_equal(table->product_count, plan[0].table.product_count); /* the embedding is in none */
+    assert_int_equal(table->weights[0].product, -1);
+    assert_int_equal(decoder_pass_gradients(&plan[1], 2), 2);
+    assert_true(plan[1].flops == plan[0].flops);
+    assert_true((size_t)model_vocab_weights(&own) == 2 * weight_size(w));
+    float *start = test_zeros(plan[0].table.size);
+    float *with = test_zeros(table->size);
+    weights_initialise(start, &plan[0].table, 1, 3);
+    weights_initialise(with, table, 1, 3);
+    assert_memory_equal(with, start, plan[0].table.size * sizeof *start);
+    const double spread = sqrt(vector_sum_squares(with + w->offset, weight_size(w)) / (double)weight_size(w));
+    assert_true(fabs(spread - 0.02) < 0.003);
+    free(start), free(with);
+    for (int i = 0; i < 2; i++) plan_free(&plan[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
         cmocka_unit_test(layers_projections_start_at_zero_by_their_key),
+        cmocka_unit_test(an_output_of_its_own_is_the_last_block),
         cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

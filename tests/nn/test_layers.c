@@ -2,6 +2,7 @@
 #include "support/gradients.h"
 
 #include "math/matmul.h"
+#include "math/vector.h"
 #include "nn/cross_attention.h"
 #include "nn/embedding.h"
 #include "nn/head_norm.h"
@@ -330,6 +331,7 @@ static void cross_attention_is_the_plain_one_and_differentiates(void **state) {
 
 struct output_case {
     int rows, dim, vocab;
+    float cap;
     const int32_t *targets;
 };
 
@@ -338,13 +340,13 @@ static void output(struct layer *l) {
     const struct linear e = {l->in[1], c->vocab, c->dim, NULL};
     struct output_calls calls;
     assert_int_equal(output_loss_prepare(&calls, NULL, &e, c->rows, false, NULL), LTM_OK);
-    output_loss(&calls, l->out, NULL, NULL, l->in[0], c->targets, NULL, c->rows, l->in[2]);
+    output_loss(&calls, l->out, NULL, NULL, l->in[0], c->targets, NULL, c->rows, c->cap, l->in[2]);
 }
 
-static void check_output_loss(int rows, int dim, int vocab) {
+static void check_output_loss(int rows, int dim, int vocab, float cap) {
     int32_t *targets = malloc(sizeof *targets * (size_t)rows);
     for (int i = 0; i < rows; i++) targets[i] = (i * 31 + 5) % vocab;
-    struct output_case c = {rows, dim, vocab, targets};
+    struct output_case c = {rows, dim, vocab, cap, targets};
     const size_t xn = (size_t)rows * dim;
     const size_t en = (size_t)vocab * dim;
     struct layer l = {
@@ -361,7 +363,7 @@ static void check_output_loss(int rows, int dim, int vocab) {
     const struct linear e = {l.in[1], vocab, dim, NULL};
     struct output_calls calls;
     assert_int_equal(output_loss_prepare(&calls, NULL, &e, rows, true, NULL), LTM_OK);
-    output_loss(&calls, nll, dx, de, l.in[0], targets, l.w, rows, l.in[2]);
+    output_loss(&calls, nll, dx, de, l.in[0], targets, l.w, rows, cap, l.in[2]);
     output(&l);
     for (int i = 0; i < rows; i++) { /* -log softmax in double */
         double sum = 0;
@@ -369,6 +371,7 @@ static void check_output_loss(int rows, int dim, int vocab) {
         for (int v = 0; v < vocab; v++) {
             double dot = 0;
             for (int j = 0; j < dim; j++) dot += (double)l.in[0][i * dim + j] * l.in[1][v * dim + j];
+            if (cap != 0) dot = (double)cap * tanh(dot / (double)cap);
             sum += exp(dot);
             if (v == targets[i]) hit = dot;
         }
@@ -383,8 +386,37 @@ static void check_output_loss(int rows, int dim, int vocab) {
 
 static void output_loss_is_the_cross_entropy_and_differentiates(void **state) {
     (void)state;
-    check_output_loss(5, 7, 23);
-    check_output_loss(1100, 3, 11); /* more than one block of rows */
+    const float caps[] = {0, 1.5f, 30};
+    for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
+        check_output_loss(5, 7, 23, caps[i]);
+        check_output_loss(1100, 3, 11, caps[i]); /* more than one block of rows */
+    }
+}
+
+/* tanh comes of a sigmoid, so its error is that of numbers near 1, whatever its size: 2^-23, and e^x is off by 1e-7. */
+static void softcap_is_c_tanh_of_the_cth_and_differentiates(void **state) {
+    (void)state;
+    enum { HALF = 2000, N = 2 * HALF + 1 };
+    const float caps[] = {0.5f, 15, 100};
+    float x[N];
+    float alone[N];
+    float slope[N];
+    for (size_t k = 0; k < sizeof caps / sizeof *caps; k++) {
+        const double c = (double)caps[k];
+        for (int i = 0; i < N; i++) x[i] = alone[i] = caps[k] * 5e-3f * (float)(i - HALF);
+        x[0] = alone[0] = -INFINITY;
+        vector_softcap(x, slope, caps[k], N);
+        for (int i = 0; i < N; i++) {
+            const double t = i ? tanh((double)alone[i] / c) : -1;
+            assert_true(fabs((double)x[i] - c * t) < 3e-7 * c);
+            assert_true(fabs((double)slope[i] - (1 - t * t)) < 6e-7);
+        }
+        vector_softcap(alone, NULL, caps[k], N);
+        assert_memory_equal(alone, x, sizeof x);
+    }
+    x[0] = NAN;
+    vector_softcap(x, NULL, 1, 1);
+    assert_true(isnan(x[0]));
 }
 
 static void embedding_backward_adds_rows_of_the_same_token(void **state) {
@@ -410,6 +442,7 @@ int main(void) {
         cmocka_unit_test(self_attention_is_the_plain_one_and_differentiates),
         cmocka_unit_test(cross_attention_is_the_plain_one_and_differentiates),
         cmocka_unit_test(output_loss_is_the_cross_entropy_and_differentiates),
+        cmocka_unit_test(softcap_is_c_tanh_of_the_cth_and_differentiates),
         cmocka_unit_test(embedding_backward_adds_rows_of_the_same_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,13 +4,15 @@
 
 #include "ltm/config.h"
 
-enum { MODEL_KEYS = 4 }; /* variants */
+enum { MODEL_KEYS = 6 }; /* variants */
 
 static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
     const int all = MODEL_KEYS - 1;
     if (variant == 0 || variant == all) c.ffn = LTM_FFN_RELU2;
     if (variant == 1 || variant == all) c.qk_norm = LTM_QK_NORM_RMS;
     if (variant == 2 || variant == all) c.init_projections = LTM_INIT_ZERO; /* what is written and read back */
+    if (variant == 3 || variant == all) c.softcap = 1.5;
+    if (variant == 4 || variant == all) c.output = LTM_OUTPUT_OWN;
     return c;
 }
 
