@@ -26,6 +26,7 @@ extern "C" {
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
+enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -49,7 +50,9 @@ struct ltm_model_config {
         dropout; /* share of what self-attention and feed-forward add to the stream that training leaves out; 0 = none */
     int vocab;   /* V; auto = the tokenizer's */
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
-    int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int packing;      /* enum ltm_packing, of documents into sequences ([data] packing) */
+    int document_end; /* id that ends a document; auto = the tokenizer's ([data] document_end) */
+    int latent_from;  /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

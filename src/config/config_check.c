@@ -137,6 +137,9 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
+    if (m->vocab != LTM_AUTO && m->document_end >= m->vocab)
+        return fail(error, LTM_INVALID, "data.document_end = %d is no id of a vocabulary of %d", m->document_end,
+                    m->vocab);
     if (strcmp(config->eval.split, "heldout") != 0 && strcmp(config->eval.split, "train") != 0)
         return fail(error, LTM_INVALID, "eval.split = \"%s\" is not known; use heldout or train", config->eval.split);
 cleanup:

@@ -16,6 +16,7 @@
 
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
+NAMES(packing_choice, "packed", "masked", "document")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -96,6 +97,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
+    X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
+      "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
+      "of it, padded)")                                                                                                \
+    X("data.document_end", model.document_end, INT_OR_AUTO(0, 65535), "auto",                                          \
+      "masked, document: the id that ends a document; auto = the tokenizer's")                                         \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \

@@ -174,7 +174,7 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
     if (status == LTM_OK) status = score_sequences(s->heldout_scores, &s->trainer.workers, source, options, error);
-    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count, s->config.model.sequence).bound;
+    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count).bound;
     if (status == LTM_NUMERIC) status = LTM_OK;
     const ltm_status back = exchange_average(s, &second);
     if (status == LTM_OK && back != LTM_OK) *error = second;
@@ -194,7 +194,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         score_sequences(s->heldout_scores, &s->trainer.workers, &s->heldout_windows.source, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
-    const struct score_summary score = score_summarise(s->heldout_scores, sequences, s->config.model.sequence);
+    const struct score_summary score = score_summarise(s->heldout_scores, sequences);
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;

@@ -60,9 +60,16 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     if (c->model.vocab == LTM_AUTO)
         status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
                       c->data.corpus);
+    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO && !tokenizer)
+        status = fail(error, LTM_INVALID,
+                      "without a tokenizer nothing says where the documents of %s end; set data.document_end or "
+                      "data.tokenizer",
+                      c->data.corpus);
     else if (vocab != LTM_AUTO && c->model.vocab < vocab)
         status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
                       vocab);
+    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO)
+        c->model.document_end = ltm_tokenizer_end(tokenizer);
 cleanup:
     ltm_tokenizer_close(tokenizer);
     return status;
@@ -82,9 +89,9 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     }
     TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
     TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
-    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
     TRY(find_tokenizer(s, error));
+    TRY(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
+    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
 cleanup:
     return status;
 }
@@ -240,7 +247,10 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     session_say(s, "%.2f M parameters, %d latents of %d numbers; %.0f MB of memory with %d threads, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents, s->config.model.dim,
                 (double)bytes / 1e6, s->config.run.threads, in_bf16 ? "bf16" : "fp32");
-    TRY(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
+    TRY(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
+    if (s->train_windows.pieces)
+        session_say(s, "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
+                    (long long)s->train_windows.all, 100 * s->train_windows.fill);
     TRY(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
 cleanup:
     return status;
@@ -273,6 +283,8 @@ void session_close(struct session *s) {
     decoder_free(s->decoder);
     token_stream_close(s->train);
     token_stream_close(s->heldout);
+    stream_windows_free(&s->train_windows);
+    stream_windows_free(&s->heldout_windows);
     free(s->heldout_scores);
     if (s->lock >= 0) close(s->lock);
 }

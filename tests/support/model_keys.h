@@ -4,12 +4,16 @@
 
 #include "ltm/config.h"
 
-enum { MODEL_KEYS = 3 }; /* variants */
+enum { MODEL_KEYS = 4 }; /* variants */
 
 static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
     const int all = MODEL_KEYS - 1;
     if (variant == 0 || variant == all) c.ffn = LTM_FFN_RELU2;
     if (variant == 1 || variant == all) c.qk_norm = LTM_QK_NORM_RMS;
+    if (variant == 2 || variant == all) {
+        c.packing = LTM_PACKING_MASKED;
+        c.document_end = 1; /* which begins a document within some sequences of every test */
+    }
     return c;
 }
 

@@ -202,9 +202,21 @@ static void check_bits(const char *name, void (*set)(struct ltm_config *config))
 
 static void drop_out(struct ltm_config *config) { config->model.dropout = 0.25; }
 
-static void with_dropout_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+static void mask_documents(struct ltm_config *config) {
+    config->model.packing = LTM_PACKING_MASKED;
+    config->model.document_end = 5;
+}
+
+static void take_documents(struct ltm_config *config) {
+    config->model.packing = LTM_PACKING_DOCUMENT;
+    config->model.document_end = 5;
+}
+
+static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     (void)state;
     check_bits("dropout", drop_out);
+    check_bits("masked", mask_documents);
+    check_bits("document", take_documents);
 }
 
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
@@ -490,6 +502,15 @@ static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
     c.model.vocab = LTM_AUTO;
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
     assert_non_null(strstr(said, "model.vocab"));
+    c = tiny("documents");
+    c.model.packing = LTM_PACKING_DOCUMENT;
+    c.model.document_end = LTM_AUTO;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "nothing says where the documents"));
+    c.model.vocab = VOCAB + 2;
+    c.model.document_end = VOCAB + 1;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "no document that ends with id 41"));
     c = tiny("short");
     c.model.sequence = 4000;
     c.model.window = 100;
@@ -526,7 +547,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
-        cmocka_unit_test(with_dropout_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(with_each_key_bits_depend_neither_on_threads_nor_on_kills),
         cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(in_bf16_bits_do_not_depend_on_threads),
         cmocka_unit_test(a_resumed_run_keeps_its_precision),
