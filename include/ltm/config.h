@@ -70,7 +70,9 @@ struct ltm_fast_config {
 
 /* [slow]: the optimiser on the decoder's weights. */
 struct ltm_slow_config {
-    int batch; /* sequences a slow step */
+    int batch;                     /* sequences a slow step */
+    int batch_start, window_start; /* where the batch and model.window start to grow from; 0 = they are as they are … */
+    double growth;                 /* … and the share of run.tokens behind which they are full */
     int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
     int parts;         /* into which a batch's groups are cut for sums over processes; 0 = each group is one */
     int optimiser;     /* enum ltm_optimiser ([slow] optimizer) */

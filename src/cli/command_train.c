@@ -130,11 +130,6 @@ static ltm_status name_run(struct ltm_config *config, const char *path, int twin
     return ltm_config_set(config, "run.dir", folder, error);
 }
 
-static double training_tokens(const struct ltm_config *c) {
-    const double a_step = (double)c->slow.batch * c->model.sequence;
-    return ceil((double)c->run.tokens / a_step) * a_step;
-}
-
 /* How near the twin comes. */
 static void describe_twin(const struct ltm_config *config, const struct ltm_config *twin, int kind) {
     struct ltm_config from = *config;
@@ -142,10 +137,10 @@ static void describe_twin(const struct ltm_config *config, const struct ltm_conf
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
     fprintf(stderr, "twin of %s: width %d, %d heads, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
-            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, training_tokens(twin));
+            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, (double)ltm_training_tokens(twin));
     if (twin->model.vocab == LTM_AUTO) return;
-    const double flops = ltm_training_flops(&from) * training_tokens(&from);
-    const double twin_flops = ltm_training_flops(twin) * training_tokens(twin);
+    const double flops = ltm_training_flops(&from) * (double)ltm_training_tokens(&from);
+    const double twin_flops = ltm_training_flops(twin) * (double)ltm_training_tokens(twin);
     fprintf(stderr, "  parameters  %.0f against %.0f with latents: %+.3f %%\n", twins, parameters,
             100 * (twins / parameters - 1));
     fprintf(stderr, "  operations  %.4e against %.4e with latents: %+.3f %%\n", twin_flops, flops,
@@ -188,7 +183,6 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
-    double step_tokens = (double)c->slow.batch * c->model.sequence;
     cli_quantity(tokens, sizeof tokens, (double)c->run.tokens);
     cli_bar_line(bar, "%s: %d layers of width %d, %d heads, sequences of %d tokens, window %d", c->run.dir,
                  c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
@@ -197,8 +191,12 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                      method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
-    cli_bar_line(bar, "%s tokens of %s in %.0f slow steps of %d sequences at rate %g", tokens, c->data.corpus,
-                 ceil((double)c->run.tokens / step_tokens), c->slow.batch, c->slow.lr);
+    cli_bar_line(bar, "%s tokens of %s in %lld slow steps of %s%d sequences at rate %g", tokens, c->data.corpus,
+                 (long long)ltm_training_steps(c), c->slow.batch_start ? "up to " : "", c->slow.batch, c->slow.lr);
+    if (c->slow.batch_start || c->slow.window_start)
+        cli_bar_line(bar, "the first %g %% of the tokens from a batch of %d and a window of %d, growing",
+                     100 * c->slow.growth, c->slow.batch_start ? c->slow.batch_start : c->slow.batch,
+                     c->slow.window_start ? c->slow.window_start : c->model.window);
 }
 
 static ltm_status print_json(const struct ltm_train_result *result) {

@@ -84,6 +84,12 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
                     s->samples);
+    if (s->batch_start > s->batch)
+        return fail(error, LTM_INVALID, "slow.batch_start = %d is more than slow.batch = %d; use less, or 0",
+                    s->batch_start, s->batch);
+    if (s->window_start > c->model.window)
+        return fail(error, LTM_INVALID, "slow.window_start = %d is more than model.window = %d; use less, or 0",
+                    s->window_start, c->model.window);
     if (s->group > s->batch)
         return fail(error, LTM_INVALID, "slow.group = %d is more than slow.batch = %d; use auto, or at most %d",
                     s->group, s->batch, s->batch);

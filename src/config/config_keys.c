@@ -68,6 +68,12 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
     X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                     \
+    X("slow.batch_start", slow.batch_start, INT(0, 1 << 24), "0",                                                      \
+      "sequences of the first slow step, from which the batch grows to slow.batch; 0 = it does not grow")              \
+    X("slow.window_start", slow.window_start, INT(0, 1 << 20), "0",                                                    \
+      "tokens that a position attends to in the first slow step, growing to model.window; 0 = they do not")            \
+    X("slow.growth", slow.growth, REAL(0, 1), "0.5",                                                                   \
+      "share of run.tokens behind which batch and window are full; what counts slow steps then counts full batches")   \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
       "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
     X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \

@@ -219,6 +219,8 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("slow.momentum=1 slow.matrix_lr=0", NULL); /* adamw has neither */
     assert_check("slow.group=17", "slow.group = 17 is more than slow.batch = 16");
     assert_check("model.vocab=100 data.document_end=100", "data.document_end = 100 is no id of a vocabulary of 100");
+    assert_check("slow.batch_start=17", "slow.batch_start = 17 is more than slow.batch = 16");
+    assert_check("slow.window_start=65", "slow.window_start = 65 is more than model.window = 64");
     assert_check("eval.split=test", "use heldout or train");
     assert_check("latent.count=0 model.kv_heads=1 model.window=1 fast.steps=0", NULL);
     assert_check("latent.count=255 slow.lr_min=0.001", NULL);
