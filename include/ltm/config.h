@@ -28,6 +28,7 @@ enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
+enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -51,7 +52,9 @@ struct ltm_model_config {
         dropout; /* share of what self-attention and feed-forward add to the stream that training leaves out; 0 = none */
     int vocab;   /* V; auto = the tokenizer's */
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
-    int latent_from; /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int packing;      /* enum ltm_packing, of documents into sequences ([data] packing) */
+    int document_end; /* id that ends a document; auto = the tokenizer's ([data] document_end) */
+    int latent_from;  /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
@@ -73,7 +76,9 @@ struct ltm_fast_config {
 
 /* [slow]: the optimiser on the decoder's weights. */
 struct ltm_slow_config {
-    int batch; /* sequences a slow step */
+    int batch;                     /* sequences a slow step */
+    int batch_start, window_start; /* where the batch and model.window start to grow from; 0 = they are as they are … */
+    double growth;                 /* … and the share of run.tokens behind which they are full */
     int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
     int parts;         /* into which a batch's groups are cut for sums over processes; 0 = each group is one */
     int optimiser;     /* enum ltm_optimiser ([slow] optimizer) */

@@ -2,7 +2,8 @@
  *
  * A corpus is a folder: train-00000.bin … and heldout-00000.bin … (the layout that llm.c made common: 256 int32 header
  * words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document ends with the
- * end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's digest). */
+ * end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's digest). Documents follow one
+ * another without gaps; data.packing says how they are cut into sequences when the corpus is read (text/sequence_source.h). */
 #ifndef LTM_CORPUS_H
 #define LTM_CORPUS_H
 

@@ -50,7 +50,7 @@ struct ltm_eval_result {
 };
 
 /* Score model on a corpus folder as config->eval and config->fast say (start from ltm_model_config and change what you
- * like; the model's shape is the checkpoint's). LTM_MISMATCH when the corpus was made with another tokenizer. */
+ * like; the model's shape is the checkpoint's; data.packing may be packed or document for any model). LTM_MISMATCH when the corpus was made with another tokenizer. */
 ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
                     const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error);
 

@@ -35,6 +35,7 @@ struct ltm_train_record {
     double bound_error;     /* its standard error over sequences */
     bool heldout;           /* a held-out scoring, not a training step */
     double lr, grad_norm;
+    int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
@@ -64,7 +65,11 @@ struct ltm_train_result {
     int64_t diverged;        /* sequences, over all slow steps and resumes, whose fast loop did */
 };
 
-/* Floating-point operations of useful work that training takes a token: 3 forward passes (ltm_forward_flops) for each draw
+/* Slow steps that a run takes, and the tokens of all of them: run.tokens, rounded up to a whole batch. */
+int64_t ltm_training_steps(const struct ltm_config *config);
+int64_t ltm_training_tokens(const struct ltm_config *config);
+
+/* Floating-point operations of useful work that training takes a token, on average where the window grows: 3 forward passes (ltm_forward_flops) for each draw
  * of the slow step (4 where slow.objective = iwae must weigh them first) and 2 for each fast step, which there are only with
  * latents. model.vocab must not be auto. */
 double ltm_training_flops(const struct ltm_config *config);

@@ -88,7 +88,8 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
 }
 
 int command_eval(int argc, char **argv) {
-    static const char *const keys[] = {"eval.", "fast.", "run.threads", "run.seed", "run.precision", NULL};
+    static const char *const keys[] = {"eval.",       "fast.",    "data.packing",  "data.document_end",
+                                       "run.threads", "run.seed", "run.precision", NULL};
     bool json = false;
     const struct cli_option options[] = {{"json", .on = &json}, {0}};
     const struct command_line line = {"eval", usage, keys, options};

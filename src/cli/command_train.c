@@ -131,11 +131,6 @@ static ltm_status name_run(struct ltm_config *config, const char *path, int twin
     return ltm_config_set(config, "run.dir", folder, error);
 }
 
-static double training_tokens(const struct ltm_config *c) {
-    const double a_step = (double)c->slow.batch * c->model.sequence;
-    return ceil((double)c->run.tokens / a_step) * a_step;
-}
-
 /* How near the twin comes. */
 static void describe_twin(const struct ltm_config *config, const struct ltm_config *twin, int kind) {
     struct ltm_config from = *config;
@@ -143,10 +138,10 @@ static void describe_twin(const struct ltm_config *config, const struct ltm_conf
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
     fprintf(stderr, "twin of %s: width %d, %d heads, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
-            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, training_tokens(twin));
+            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, (double)ltm_training_tokens(twin));
     if (twin->model.vocab == LTM_AUTO) return;
-    const double flops = ltm_training_flops(&from) * training_tokens(&from);
-    const double twin_flops = ltm_training_flops(twin) * training_tokens(twin);
+    const double flops = ltm_training_flops(&from) * (double)ltm_training_tokens(&from);
+    const double twin_flops = ltm_training_flops(twin) * (double)ltm_training_tokens(twin);
     fprintf(stderr, "  parameters  %.0f against %.0f with latents: %+.3f %%\n", twins, parameters,
             100 * (twins / parameters - 1));
     fprintf(stderr, "  operations  %.4e against %.4e with latents: %+.3f %%\n", twin_flops, flops,
@@ -186,12 +181,13 @@ static void print_config(const struct ltm_config *config) {
 static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
     char tokens[3][32];
     const double a_step = (double)c->slow.batch * c->model.sequence;
-    const double all = training_tokens(c);
+    const double all = (double)ltm_training_tokens(c);
+    const long long steps = (long long)ltm_training_steps(c);
     cli_quantity(tokens[0], sizeof tokens[0], all);
     cli_quantity(tokens[1], sizeof tokens[1], (double)c->run.tokens);
     cli_quantity(tokens[2], sizeof tokens[2], a_step);
-    cli_bar_line(bar, "%s tokens in %.0f slow step%s of %d sequence%s at rate %g", tokens[0], all / a_step,
-                 plural((int64_t)(all / a_step)), c->slow.batch, plural(c->slow.batch), c->slow.lr);
+    cli_bar_line(bar, "%s tokens in %lld slow step%s of %s%d sequence%s at rate %g", tokens[0], steps, plural(steps),
+                 c->slow.batch_start ? "up to " : "", c->slow.batch, plural(c->slow.batch), c->slow.lr);
     if (all > 2.0 * (double)c->run.tokens)
         cli_bar_line(bar,
                      "that is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
@@ -212,6 +208,10 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     print_amount(c, bar);
+    if (c->slow.batch_start || c->slow.window_start)
+        cli_bar_line(bar, "the first %g %% of the tokens from a batch of %d and a window of %d, growing",
+                     100 * c->slow.growth, c->slow.batch_start ? c->slow.batch_start : c->slow.batch,
+                     c->slow.window_start ? c->slow.window_start : c->model.window);
 }
 
 static ltm_status print_json(const struct ltm_train_result *result) {

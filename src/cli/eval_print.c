@@ -46,8 +46,8 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     char bytes[64] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
     if (r->bytes) snprintf(bytes, sizeof bytes, ", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
-    cli_print_line(stdout, "%s: %lld sequences of %d tokens%s", corpus, (long long)r->sequences, config->model.sequence,
-                   bytes);
+    cli_print_line(stdout, "%s: %lld sequences of %s%d tokens%s", corpus, (long long)r->sequences,
+                   r->tokens < r->sequences * config->model.sequence ? "up to " : "", config->model.sequence, bytes);
     if (config->model.latents)
         printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, r->fast_steps == 1 ? "" : "s",
                method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");

@@ -83,6 +83,12 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
         return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
                     s->samples);
+    if (s->batch_start > s->batch)
+        return fail(error, LTM_INVALID, "slow.batch_start = %d is more than slow.batch = %d; use less, or 0",
+                    s->batch_start, s->batch);
+    if (s->window_start > c->model.window)
+        return fail(error, LTM_INVALID, "slow.window_start = %d is more than model.window = %d; use less, or 0",
+                    s->window_start, c->model.window);
     if (s->group > s->batch)
         return fail(error, LTM_INVALID, "slow.group = %d is more than slow.batch = %d; use auto, or at most %d",
                     s->group, s->batch, s->batch);
@@ -135,6 +141,9 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
+    if (m->vocab != LTM_AUTO && m->document_end >= m->vocab)
+        return fail(error, LTM_INVALID, "data.document_end = %d is no id of a vocabulary of %d", m->document_end,
+                    m->vocab);
     if (strcmp(config->eval.split, "heldout") != 0 && strcmp(config->eval.split, "train") != 0)
         return fail(error, LTM_INVALID, "eval.split = \"%s\" is not known; use heldout or train", config->eval.split);
     return LTM_OK;

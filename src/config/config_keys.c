@@ -18,6 +18,7 @@ NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
 NAMES(output_choice, "tied", "own")
+NAMES(packing_choice, "packed", "masked", "document")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -75,6 +76,12 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
     X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                     \
+    X("slow.batch_start", slow.batch_start, INT(0, 1 << 24), "0",                                                      \
+      "sequences of the first slow step, from which the batch grows to slow.batch; 0 = it does not grow")              \
+    X("slow.window_start", slow.window_start, INT(0, 1 << 20), "0",                                                    \
+      "tokens that a position attends to in the first slow step, growing to model.window; 0 = they do not")            \
+    X("slow.growth", slow.growth, REAL(0, 1), "0.5",                                                                   \
+      "share of run.tokens behind which batch and window are full; what counts slow steps then counts full batches")   \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
       "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
     X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \
@@ -104,6 +111,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
+    X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
+      "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
+      "of it, padded)")                                                                                                \
+    X("data.document_end", model.document_end, INT_OR_AUTO(0, 65535), "auto",                                          \
+      "masked, document: the id that ends a document; auto = the tokenizer's")                                         \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \

@@ -66,7 +66,7 @@ static ltm_status put_model(json_t *out, const struct ltm_model_config *model, s
 }
 
 static void put_steps(json_t *out, const struct ltm_config *config) {
-    json_object_set_new(out, "slow_steps", json_integer(trainer_steps(config)));
+    json_object_set_new(out, "slow_steps", json_integer(ltm_training_steps(config)));
 }
 
 /* The plain decoders to compare with, and how near they come. */
@@ -75,7 +75,7 @@ static void put_twins(json_t *out, const struct ltm_config *config) {
     for (int kind = 0; ltm_twin_name(kind); kind++) {
         struct ltm_config twin;
         if (ltm_config_twin(&twin, config, (enum ltm_twin)kind, NULL) != LTM_OK) continue;
-        const double tokens = (double)trainer_steps(&twin) * twin.slow.batch * twin.model.sequence;
+        const double tokens = (double)ltm_training_tokens(&twin);
         json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:f}", "twin", ltm_twin_name(kind), "dim",
                                              twin.model.dim, "heads", twin.model.heads, "ffn_multiple",
                                              twin.model.ffn_multiple, "parameters",
@@ -116,8 +116,7 @@ static ltm_status inspect_configuration(json_t *out, const char *path, struct lt
     }
     PASS_UP(put_model(out, &config.model, error));
     json_object_set_new(out, "training_flops",
-                        json_real(ltm_training_flops(&config) * (double)trainer_steps(&config) * config.slow.batch *
-                                  config.model.sequence));
+                        json_real(ltm_training_flops(&config) * (double)ltm_training_tokens(&config)));
     put_twins(out, &config);
     return put_memory(out, &config, error);
 }

@@ -6,13 +6,13 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "ltm/train.h"
 
 void cell_log_begin(struct cell_log *log, const struct study_cell *cell) {
     const struct ltm_config *c = &cell->config;
     *log = (struct cell_log){.cell = cell};
     if (study_cell_path(log->path, cell, "log.jsonl", NULL) != LTM_OK) log->path[0] = 0;
-    log->running = (struct ltm_sweep_running){
-        .name = cell->name, .steps = cell->tokens / ((int64_t)c->slow.batch * c->model.sequence), .bound = NAN};
+    log->running = (struct ltm_sweep_running){.name = cell->name, .steps = ltm_training_steps(c), .bound = NAN};
 }
 
 static void take_line(struct ltm_sweep_running *r, const char *line) {

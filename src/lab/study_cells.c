@@ -13,6 +13,7 @@
 #include "lab/study_folder.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
+#include "ltm/train.h"
 #include "text/corpus_info.h"
 #include "train/vocabulary.h"
 
@@ -84,7 +85,7 @@ static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cel
     const double T = c.model.sequence;
     const double F = cell->forward_flops;
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
-    const double steps = (double)cell->tokens / (c.slow.batch * T);
+    const double steps = (double)ltm_training_steps(&c);
     const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
     for (size_t i = 0; i < s->score_settings.count; i++) {
         const ltm_status status = ltm_config_override(&c, s->score_settings.values[i], error);
@@ -206,7 +207,9 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
         fail(error, LTM_INVALID, "its budget is %.2g training tokens, and %.0e are the most", tokens, RUN_TOKENS_MOST);
         return fail_cell(cell, error);
     }
-    c->run.tokens = cell->tokens = (int64_t)tokens;
+    c->run.tokens = (int64_t)tokens;
+    c->run.tokens = cell->tokens = ltm_training_tokens(c);
+    cell->flops_per_token = ltm_training_flops(c); /* of this length, where the window grows */
     ltm_status status = find_scoring_flops(s, cell, error);
     char folder[LTM_PATH_MAX];
     if (status == LTM_OK) status = path_join(folder, sizeof folder, s->dir, "cells", error);

@@ -13,6 +13,7 @@
 #include "ltm/model.h"
 #include "ltm/names.h"
 #include "tasks/task.h"
+#include "train/growth.h"
 
 /* ---- What the file says ---- */
 
@@ -230,8 +231,7 @@ ltm_status study_take_scores(json_t *result, const struct ltm_study *s, const st
     TRY(take_tasks(columns, s, cell, model, watch, error));
     const int64_t step = ltm_model_step(model);
     json_object_set_new(result, "step", json_integer(step));
-    json_object_set_new(result, "scored_tokens",
-                        json_integer(step * cell->config.slow.batch * cell->config.model.sequence));
+    json_object_set_new(result, "scored_tokens", json_integer(growth_tokens(&cell->config, step)));
     json_object_set_new(result, "scoring_seconds", json_real(seconds_now() - began));
 cleanup:
     ltm_model_close(model);

@@ -20,6 +20,8 @@ static void dump_group(const struct score_dump *dump, const struct worker *w, in
     memcpy(dump->tokens + at, w->tokens, tokens * sizeof *w->tokens);
     memcpy(dump->targets + at, w->targets, tokens * sizeof *w->targets);
     memcpy(dump->nll + at, w->loop.nll, tokens * sizeof(float));
+    for (size_t i = 0; w->loop.weights && i < tokens; i++)
+        if (w->loop.weights[i] == 0) dump->nll[at + i] = 0;
     memcpy(dump->mu + at_z, w->loop.mu, numbers * sizeof(float));
     memcpy(dump->logvar + at_z, w->loop.logvar, numbers * sizeof(float));
     memcpy(dump->noise + at_z, w->loop.noise, numbers * sizeof(float));
@@ -75,6 +77,15 @@ static void score_draw(const struct group_scoring *s, const struct noise_source 
 
 static double nll_from(const struct group_scoring *s, int g, int from) {
     return fast_loop_nll(&s->w->loop, g, from, s->length);
+}
+
+/* What the tokens from `from` on count. */
+static double tokens_from(const struct group_scoring *s, int g, int from) {
+    const float *weights = s->w->loop.weights;
+    double sum = 0;
+    if (!weights) return s->length - from;
+    for (int t = from; t < s->length; t++) sum += (double)weights[(size_t)g * (size_t)s->length + (size_t)t];
+    return sum;
 }
 
 static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
@@ -150,7 +161,9 @@ static bool score_group(const struct group_scoring *s, const struct sequence_sou
     const struct score_options *o = s->options;
     const uint32_t number = (uint32_t)first;
     if (!worker_begin(s->w, source, first, number, s->count, s->length)) return false;
-    memset(s->scores, 0, (size_t)s->count * sizeof *s->scores);
+    for (int g = 0; g < s->count; g++)
+        s->scores[g] = (struct sequence_score){.tokens = tokens_from(s, g, 0),
+                                               .rest_tokens = o->first_part ? tokens_from(s, g, o->first_part) : 0};
     if (s->w->loop.latents == 0) {
         score_plain(s, first);
         return true;
@@ -284,25 +297,33 @@ cleanup:
     return status;
 }
 
-static void mean_and_error(double *mean, double *error, double sum, double squares, int64_t n, int length) {
+/* Of a figure that is `value` in sequence i, where there are `length` tokens to a sequence, and to this one `tokens`: the ratio's
+ * residuals, which with equal lengths are the values' own. */
+static void mean_and_error(double *mean, double *error, const struct sequence_score *scores,
+                           double (*value)(const struct sequence_score *score), int64_t n, double length) {
+    double sum = 0;
+    double squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += value(&scores[i]);
     *mean = sum / (double)n / length;
+    for (int64_t i = 0; i < n; i++) {
+        const double even = value(&scores[i]) - *mean * (scores[i].tokens - length);
+        squares += even * even;
+    }
     const double variance = n > 1 ? (squares - sum * sum / (double)n) / (double)(n - 1) : NAN;
     *error = sqrt(variance > 0 ? variance / (double)n : n > 1 ? 0 : NAN) / length;
 }
 
-struct score_summary score_summarise(const struct sequence_score *scores, int64_t count, int length) {
-    double sum[3] = {0};
-    double squares[3] = {0};
-    for (int64_t i = 0; i < count; i++) {
-        const double value[3] = {scores[i].recon, scores[i].kl, scores[i].recon + scores[i].kl};
-        for (int k = 0; k < 3; k++) {
-            sum[k] += value[k];
-            squares[k] += value[k] * value[k];
-        }
-    }
+static double recon_of(const struct sequence_score *score) { return score->recon; }
+static double kl_of(const struct sequence_score *score) { return score->kl; }
+static double bound_of(const struct sequence_score *score) { return score->recon + score->kl; }
+
+struct score_summary score_summarise(const struct sequence_score *scores, int64_t count) {
     struct score_summary s;
-    mean_and_error(&s.recon, &s.recon_error, sum[0], squares[0], count, length);
-    mean_and_error(&s.kl, &s.kl_error, sum[1], squares[1], count, length);
-    mean_and_error(&s.bound, &s.bound_error, sum[2], squares[2], count, length);
+    double tokens = 0;
+    for (int64_t i = 0; i < count; i++) tokens += scores[i].tokens;
+    const double length = tokens / (double)count;
+    mean_and_error(&s.recon, &s.recon_error, scores, recon_of, count, length);
+    mean_and_error(&s.kl, &s.kl_error, scores, kl_of, count, length);
+    mean_and_error(&s.bound, &s.bound_error, scores, bound_of, count, length);
     return s;
 }

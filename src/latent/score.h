@@ -23,14 +23,16 @@
 struct sequence_score {
     double recon, kl, iwae, prior, fitted;
     double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
-    int64_t diverged;        /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
+    double tokens,
+        rest_tokens;  /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
+    int64_t diverged; /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
 };
 
 /* What the study of latents wants of each sequence; arrays of the caller's for all sequences, zero at first, or NULL. */
 struct score_dump {
     int32_t *tokens, *targets;  /* (count, T) */
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
-    float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample */
+    float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample; 0 where it is masked */
 };
 
 /* How many of `count` sequences have a fit that diverged; *first becomes the first of them. */
@@ -55,11 +57,11 @@ struct score_options {
 ltm_status score_sequences(struct sequence_score *scores, struct workers *workers, const struct sequence_source *source,
                            const struct score_options *options, struct ltm_error *error);
 
-/* Mean over sequences of recon, KL and their sum, in nats a token, and standard errors of the means. */
+/* recon, KL and their sum of all sequences over the tokens of all, and standard errors of these ratios. */
 struct score_summary {
     double recon, kl, bound, recon_error, kl_error, bound_error;
 };
 
-struct score_summary score_summarise(const struct sequence_score *scores, int64_t count, int length);
+struct score_summary score_summarise(const struct sequence_score *scores, int64_t count);
 
 #endif

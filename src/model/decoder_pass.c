@@ -79,6 +79,8 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
                                                 .last = plan_ends_block(plan, a),
                                                 .adds_dz = plan_part_read_later(plan, a)};
     }
+    if (plan->config.packing == LTM_PACKING_MASKED)
+        pass->starts = ARENA_TAKE(arena, int32_t, (size_t)shape_rows(shape));
     if (pass->gradients) lay_out_gradients(pass, plan, arena);
 }
 
@@ -202,6 +204,18 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
     pass->dropout = drops ? *dropout : (struct decoder_dropout){0};
 }
 
+/* A document begins with the end of the one before, of which alone its first word's score knows. */
+static void find_documents(struct decoder_pass *pass) {
+    const int length = pass->io.shape.length;
+    int32_t start = 0;
+    for (int i = 0; pass->starts && i < shape_rows(&pass->io.shape); i++) {
+        if (i % length == 0) start = 0;
+        if (pass->io.tokens[i] == pass->decoder->plan.config.document_end) start = i % length;
+        pass->starts[i] = start;
+    }
+    pass->io.starts = pass->starts;
+}
+
 /* What dropout keeps in the group's sequences. */
 static void draw_kept(struct decoder_pass *pass) {
     const struct decoder_dropout *dropout = &pass->dropout;
@@ -226,6 +240,7 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     pass->begun = false;
     pass->well = decoder_prepare(pass, sequences, length, &error) == LTM_OK;
     if (pass->well) {
+        find_documents(pass);
         draw_kept(pass);
         forward_below(pass);
     } else if (pass->failed.code == LTM_OK)

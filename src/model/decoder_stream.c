@@ -13,6 +13,7 @@ struct decoder_stream {
     int slots;
     int threads;
     int *positions; /* [slots] */
+    int *starts;    /* [slots]: where the present document began, if attention is masked, or else 0 */
     void **buffers; /* [plan.count]: an application's, for a step */
     char **caches;  /* [plan.count]: an application's of all slots */
     float *h;       /* (slots, d) */
@@ -41,6 +42,7 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     const size_t slots = (size_t)stream->slots;
     char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, stream->slots, stream->threads));
     stream->positions = ARENA_TAKE(arena, int, slots);
+    stream->starts = ARENA_TAKE(arena, int, slots);
     stream->buffers = ARENA_TAKE(arena, void *, (size_t)plan->count);
     stream->caches = ARENA_TAKE(arena, char *, (size_t)plan->count);
     stream->h = ARENA_TAKE(arena, float, slots *(size_t)c->dim);
@@ -103,7 +105,7 @@ static struct stage_weights weights_of(const struct decoder_stream *stream, int 
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
     const struct plan *plan = &stream->decoder->plan;
     const size_t part = (size_t)model_layer_latents(&plan->config) * (size_t)plan->config.dim;
-    stream->positions[slot] = 0;
+    stream->positions[slot] = stream->starts[slot] = 0;
     for (int a = 0; a < plan->count; a++) {
         const struct application *at = &plan->applications[a];
         const struct stage_weights w = weights_of(stream, a);
@@ -118,10 +120,11 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
     const struct plan *plan = &stream->decoder->plan;
     decoder_stream_begin(stream, slot, z);
     stream->positions[slot] = pass->io.shape.length;
+    if (pass->starts) stream->starts[slot] = pass->starts[pass->io.shape.length - 1];
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].kind->continue_cache)
             plan->applications[a].kind->continue_cache(cache_of(stream, a, slot), pass->applied[a].state,
-                                                       &pass->io.shape);
+                                                       &pass->io.shape, stream->starts[slot]);
 }
 
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count) {
@@ -132,8 +135,13 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
                                   .rows = count,
                                   .slots = slots,
                                   .positions = stream->positions,
+                                  .starts = stream->starts,
                                   .h = stream->h,
                                   .logits = stream->logits};
+    const struct ltm_model_config *c = io.config;
+    for (int i = 0; i < count; i++)
+        if (c->packing == LTM_PACKING_MASKED && tokens[i] == c->document_end)
+            stream->starts[slots[i]] = stream->positions[slots[i]];
 #pragma omp parallel num_threads(stream->threads)
     for (int a = 0; a < decoder->plan.count; a++) {
         const struct stage_weights w = weights_of(stream, a);

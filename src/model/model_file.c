@@ -94,6 +94,8 @@ ltm_status model_file_config(struct ltm_config *config, const struct safetensors
     }
     if (ltm_config_check(config, error) != LTM_OK) goto wrong;
     if (config->model.vocab == LTM_AUTO) return fail(error, LTM_CORRUPT, "%s does not say its model.vocab", path);
+    if (config->model.packing != LTM_PACKING_PACKED && config->model.document_end == LTM_AUTO)
+        return fail(error, LTM_CORRUPT, "%s does not say its data.document_end", path);
     return LTM_OK;
 wrong:
     return fail_within(error, LTM_CORRUPT, "%s holds a configuration that does not hold", path);

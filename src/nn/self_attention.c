@@ -22,10 +22,12 @@ static struct band band_at(int t0, const struct attention_shape *shape) {
     return b;
 }
 
-/* The keys [*first, *end) of the band that its query i sees. */
-static void visible(const struct band *b, int i, int window, int *first, int *end) {
+/* The keys [*first, *end) of the band that its query i sees, in sequence g. */
+static void visible(const struct band *b, int i, int g, const struct attention_shape *shape, int *first, int *end) {
     int t = b->t0 + i;
-    int lowest = t - window + 1;
+    int lowest = t - shape->window + 1;
+    const int32_t *starts = shape->starts ? shape->starts + (size_t)g * (size_t)shape->length : NULL;
+    if (starts && starts[t] > lowest) lowest = starts[t];
     *first = lowest > b->s0 ? lowest - b->s0 : 0;
     *end = t + 1 - b->s0;
 }
@@ -61,7 +63,7 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
                 for (int i = 0; i < b.queries; i++) {
                     int first;
                     int end;
-                    visible(&b, i, shape->window, &first, &end);
+                    visible(&b, i, g, shape, &first, &end);
                     float *row = p + (size_t)i * (size_t)b.keys;
                     const float most = vector_max(row + first, (size_t)(end - first));
                     const float sum = vector_exp_sum(row + first, most, (size_t)(end - first));
@@ -77,11 +79,11 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
 
 /* P from S and the saved log-sum-exp, dS = P ⊙ (dP - rowsum(do ⊙ o)) in place of dP, both zero where nothing is seen. */
 static void band_softmax_backward(float *p, float *dp, const struct band *b, const float *d_o, const float *o, int ldo,
-                                  const float *lse, const struct attention_shape *shape) {
+                                  const float *lse, int g, const struct attention_shape *shape) {
     for (int i = 0; i < b->queries; i++) {
         int first;
         int end;
-        visible(b, i, shape->window, &first, &end);
+        visible(b, i, g, shape, &first, &end);
         float *prow = p + (size_t)i * (size_t)b->keys;
         float *drow = dp + (size_t)i * (size_t)b->keys;
         const float shift = lse[(size_t)i * (size_t)shape->heads];
@@ -126,7 +128,8 @@ void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, co
                 const float *v = qkv + at_v;
                 matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);        /* S = q kᵀ / sqrt(h) */
                 matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0); /* dP = do vᵀ */
-                band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, shape);
+                band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, g,
+                                      shape);
                 matmul_tn(dqkv + at_v, ld, p, b.keys, d_o + at_o, ldo, b.keys, h, b.queries, 1, 1); /* dv += Pᵀ do */
                 matmul_nn(dqkv + at_q, ld, dp, b.keys, k, ld, b.queries, h, b.keys, scale, 0);      /* dq = dS k */
                 matmul_tn(dqkv + at_k, ld, dp, b.keys, q, ld, b.keys, h, b.queries, scale, 1);      /* dk += dSᵀ q */

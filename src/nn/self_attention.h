@@ -2,6 +2,8 @@
  *
  *     o_h = softmax(q_h k_hᵀ / sqrt(h)) v_h
  *
+ * Where a sequence holds several documents, a position sees none before its own document's start.
+ *
  * Works on bands: a block of queries meets only the keys that one of them can see, so cost and memory are linear in the
  * sequence length. Probabilities are not kept; the backward forms them again from the saved log-sum-exp
  * (Dao et al., FlashAttention, 2022). */
@@ -9,11 +11,13 @@
 #define NN_SELF_ATTENTION_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct attention_shape {
     int sequences, length;         /* G, T: rows = G · T, a sequence's rows together */
     int heads, kv_heads, head_dim; /* H, K, h */
     int window;
+    const int32_t *starts; /* (rows): where in its sequence a position's document begins; NULL = at 0 */
 };
 
 /* Floats of scratch that either function needs. */

@@ -99,6 +99,21 @@ static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
                        path);
 }
 
+/* Sequences may be cut otherwise than in training; attention is the model's own. */
+static ltm_status set_packing(struct evaluation *e, const struct ltm_model_config *asked, struct ltm_error *error) {
+    struct ltm_model_config *m = &e->config.model;
+    *m = e->model->config.model;
+    if (asked->packing == m->packing) return LTM_OK;
+    if (asked->packing == LTM_PACKING_MASKED)
+        return fail(error, LTM_INVALID,
+                    "data.packing = masked is for a model that was trained so; use packed or document");
+    m->packing = asked->packing;
+    if (m->document_end == LTM_AUTO) m->document_end = asked->document_end;
+    if (m->document_end == LTM_AUTO && e->model->tokenizer) m->document_end = ltm_tokenizer_end(e->model->tokenizer);
+    if (m->document_end != LTM_AUTO) return LTM_OK;
+    return fail(error, LTM_INVALID, "the model has no tokenizer that says where documents end; set data.document_end");
+}
+
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
     const int T = e->config.model.sequence;
     PASS_UP(matmul_start(error));
@@ -107,7 +122,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(check_dump_place(e->config.eval.dump, error));
     PASS_UP(check_corpus(e->model, corpus, error));
     PASS_UP(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
-    PASS_UP(heldout_windows(&e->windows, e->stream, T, e->config.eval.sequences, error));
+    PASS_UP(heldout_windows(&e->windows, e->stream, &e->config.model, e->config.eval.sequences, error));
     e->count = e->windows.source.count;
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
@@ -131,9 +146,9 @@ static void count_bytes(const struct evaluation *e, int from, double *bytes) {
     struct worker *w = &e->workers.each[0];
     for (int64_t i = 0; i < e->count; i++) {
         bytes[i] = 0;
-        source->read(source, i, T, w->tokens, w->targets, w->weights);
+        const bool weighted = source->read(source, i, T, w->tokens, w->targets, w->weights);
         for (int t = from; t < T; t++)
-            if (w->targets[t] < ltm_tokenizer_vocab(tokenizer))
+            if (w->targets[t] < ltm_tokenizer_vocab(tokenizer) && !(weighted && w->weights[t] == 0))
                 bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, w->targets[t]);
     }
 }
@@ -149,7 +164,6 @@ struct figure {
 
 static ltm_status measure_all(const struct evaluation *e, const struct score_options *options,
                               struct ltm_eval_result *r, struct ltm_error *error) {
-    const int T = e->config.model.sequence;
     const int P = options->first_part;
     const struct figure figures[] = {
         {&r->recon, AT(recon), 0, true, false},
@@ -165,7 +179,18 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
     double *values = NULL;
     double *bytes = NULL;
     double *rest_bytes = NULL;
+    double *tokens = NULL;
+    double *rest_tokens = NULL;
+    double all_rest = 0;
     TRY(NEW_ARRAY(values, (size_t)e->count, "scores", error));
+    TRY(NEW_ARRAY(tokens, (size_t)e->count, "scores", error));
+    TRY(NEW_ARRAY(rest_tokens, (size_t)e->count, "scores", error));
+    for (int64_t i = 0; i < e->count; i++) {
+        tokens[i] = e->scores[i].tokens;
+        rest_tokens[i] = e->scores[i].rest_tokens;
+        r->tokens += (int64_t)tokens[i];
+        all_rest += rest_tokens[i];
+    }
     if (e->model->tokenizer) {
         TRY(NEW_ARRAY(bytes, (size_t)e->count, "byte counts", error));
         TRY(NEW_ARRAY(rest_bytes, (size_t)e->count, "byte counts", error));
@@ -176,19 +201,22 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
     for (size_t f = 0; f < sizeof figures / sizeof *figures; f++) {
         const struct figure *from = &figures[f];
         *from->measure = no_measure;
-        if (!from->asked) continue;
+        if (!from->asked || (from->rest && all_rest == 0)) continue;
         for (int64_t i = 0; i < e->count; i++) {
             const char *score = (const char *)&e->scores[i];
             values[i] = *(const double *)(score + from->field);
             if (from->plus) values[i] += *(const double *)(score + from->plus);
         }
-        *from->measure = score_means(values, from->rest ? rest_bytes : bytes, NULL, from->rest ? T - P : T, e->count);
+        *from->measure =
+            score_means(values, from->rest ? rest_bytes : bytes, from->rest ? rest_tokens : tokens, 0, e->count);
     }
     r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
 cleanup:
     free(values);
     free(bytes);
     free(rest_bytes);
+    free(tokens);
+    free(rest_tokens);
     return status;
 }
 
@@ -233,13 +261,12 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
     const double began = seconds_now();
     const bool latents = model->config.model.latents > 0;
     int64_t first;
-    e.config.model = model->config.model;
+    TRY(processes_agree(set_packing(&e, &config->model, error), error));
     TRY(processes_agree(set_up(&e, corpus, error), error));
     TRY(compare_processes(&e, error));
     const struct score_options options = options_of(&e, watch);
     TRY(score_sequences(e.scores, &e.workers, &e.windows.source, &options, error));
     *result = (struct ltm_eval_result){.sequences = e.count,
-                                       .tokens = e.count * e.config.model.sequence,
                                        .diverged = score_diverged(e.scores, e.count, &first),
                                        .first_part = options.first_part,
                                        .samples = latents ? options.samples : 1,
@@ -254,6 +281,7 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
 cleanup:
     workers_free(&e.workers);
     decoder_free(e.decoder);
+    stream_windows_free(&e.windows);
     token_stream_close(e.stream);
     free(e.scores);
     free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);

@@ -62,8 +62,18 @@ static int qk_width(const struct ltm_model_config *c) { return c->dim + c->kv_he
 
 static struct attention_shape attention_shape(const struct stage_shape *shape) {
     const struct ltm_model_config *c = shape->config;
-    return (struct attention_shape){shape->sequences, shape->length,     c->heads,
-                                    c->kv_heads,      model_head_dim(c), c->window};
+    return (struct attention_shape){.sequences = shape->sequences,
+                                    .length = shape->length,
+                                    .heads = c->heads,
+                                    .kv_heads = c->kv_heads,
+                                    .head_dim = model_head_dim(c),
+                                    .window = c->window};
+}
+
+static struct attention_shape attention_of(const struct stage_io *io) {
+    struct attention_shape shape = attention_shape(&io->shape);
+    shape.starts = io->starts;
+    return shape;
 }
 
 static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
@@ -111,7 +121,7 @@ static void norm_qk_backward(const struct state *s, const struct ltm_model_confi
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
-    const struct attention_shape shape = attention_shape(&io->shape);
+    const struct attention_shape shape = attention_of(io);
     const int R = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
@@ -126,7 +136,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
-    const struct attention_shape shape = attention_shape(&io->shape);
+    const struct attention_shape shape = attention_of(io);
     const int R = shape_rows(&io->shape);
     const float *gain = stage_weight(w, NORM);
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
@@ -140,7 +150,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
 
 /* ---- Token by token ---- */
 
-/* Position t lies at t mod window. */
+/* The t-th position of the present document lies at t mod window. */
 struct cache {
     float *k; /* (K, window, h): a head's together */
     float *v;
@@ -170,7 +180,7 @@ static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_
     b->scores = ARENA_TAKE(scratch, float, (size_t)threads *group *(size_t)c->window);
 }
 
-/* The k and v (K h each, side by side) of position t into a cache; those of one head, or with head -1 of all. */
+/* The k and v (K h each, side by side) of its document's t-th position into a cache; those of one head, or with head -1 of all. */
 static void store(const struct cache *cache, const float *kv, const struct ltm_model_config *c, int head, int t) {
     const size_t h = (size_t)model_head_dim(c);
     const size_t window = (size_t)c->window;
@@ -184,12 +194,12 @@ static void store(const struct cache *cache, const float *kv, const struct ltm_m
     }
 }
 
-static void continue_cache(void *cache, const void *state, const struct stage_shape *shape) {
+static void continue_cache(void *cache, const void *state, const struct stage_shape *shape, int start) {
     const struct state *s = state;
     const struct ltm_model_config *c = shape->config;
-    const int from = shape->length > c->window ? shape->length - c->window : 0;
+    const int from = shape->length - start > c->window ? shape->length - c->window : start;
     for (int t = from; t < shape->length; t++)
-        store(cache, s->qkv + (size_t)t * (size_t)qkv_width(c) + c->dim, c, -1, t);
+        store(cache, s->qkv + (size_t)t * (size_t)qkv_width(c) + c->dim, c, -1, t - start);
 }
 
 /* o (h) = Σ p_i v_i / Σ p_i over `count` rows of v. */
@@ -223,7 +233,8 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     const int h = model_head_dim(c);
     const int group = c->heads / c->kv_heads;
     const int t = io->positions[io->slots[row]];
-    const int cached = t + 1 < c->window ? t + 1 : c->window;
+    const int here = t - io->starts[io->slots[row]];
+    const int cached = here + 1 < c->window ? here + 1 : c->window;
     const size_t at = (size_t)head * (size_t)c->window * (size_t)h;
     const float *turn = io->rope + (size_t)t * (size_t)h;
     const float scale = 1.0f / sqrtf((float)h);
@@ -236,7 +247,7 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     }
     rope_forward(q, c->dim, 1, 1, group, h, turn);
     rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
-    store(cache, qkv + c->dim, c, head, t);
+    store(cache, qkv + c->dim, c, head, here);
     const struct row_weight keys = {.full = cache->k + at, .out = cached, .in = h, .ld = h};
     row_product(scores, c->window, q, h, &keys, group, false, 0, 1);
     for (int i = 0; i < group; i++) {

@@ -57,6 +57,7 @@ struct stage_io {
     const float *latent_rope; /* (M, h): of latents */
     const int32_t *tokens;    /* (G, T) */
     const int32_t *targets;   /* (G, T) */
+    const int32_t *starts;    /* (G, T): where in its sequence a token's document begins; NULL = all at 0 */
     const float *weights;     /* (G, T): what each token's loss counts; NULL = 1 each */
     float *nll;               /* (G, T) */
     const float *in;          /* (R, d), kept until the backward pass */
@@ -89,6 +90,7 @@ struct stage_step {
     int rows;
     const int *slots;     /* [rows], all different */
     const int *positions; /* [slots]: tokens read before this one */
+    const int *starts;    /* [slots]: that of them at which its document begins */
     float *h;             /* (rows, d): the residual stream, in place */
     float *logits;        /* (rows, V) */
 };
@@ -138,13 +140,13 @@ struct stage_kind {
     void (*backward)(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw);
 
     /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a slot under z
-     * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z; read one token. */
+     * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */
     void (*lay_out_cache)(void *cache, struct arena *arena, const struct ltm_model_config *config);
     void (*lay_out_step)(void *buffers, struct arena *scratch, const struct ltm_model_config *config, int rows,
                          int threads);
     void (*begin_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config,
                         const float *latent_rope, const float *z);
-    void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape);
+    void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape, int start);
     /* caches: [slots], cache_size apart. */
     void (*step)(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches);
 };

@@ -1,5 +1,9 @@
 #include "text/sequence_source.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
+
 static const struct stream_windows *windows_of(const struct sequence_source *source) {
     return (const struct stream_windows *)source;
 }
@@ -13,25 +17,122 @@ static bool read_window(const struct sequence_source *source, int64_t i, int len
     return false;
 }
 
+static bool read_piece(const struct sequence_source *source, int64_t i, int length, int32_t *tokens, int32_t *targets,
+                       float *weights) {
+    const struct stream_windows *w = windows_of(source);
+    const int64_t begin = source->place(source, i);
+    const int64_t left = token_stream_count(w->stream) - begin;
+    const int most = left < length ? (int)left : length;
+    int n = 0;
+    token_stream_read(w->stream, begin, (size_t)most, targets);
+    while (n < most && targets[n++] != w->end) continue;
+    tokens[0] = w->end;
+    if (begin > 0) token_stream_read(w->stream, begin - 1, 1, tokens);
+    for (int t = 0; t < length; t++) {
+        if (t >= n) targets[t] = w->end;
+        if (t > 0) tokens[t] = targets[t - 1];
+        if (n < length) weights[t] = t < n ? 1 : 0;
+    }
+    return n < length;
+}
+
 static int64_t training_place(const struct sequence_source *source, int64_t i) {
-    return sequence_start(&windows_of(source)->order, i);
+    const struct stream_windows *w = windows_of(source);
+    const int64_t at = sequence_start(&w->order, i);
+    return w->pieces ? w->pieces[at] : at;
 }
 
 static int64_t heldout_place(const struct sequence_source *source, int64_t i) {
-    return heldout_spread(i, source->count, windows_of(source)->all) * windows_of(source)->length;
+    const struct stream_windows *w = windows_of(source);
+    const int64_t at = heldout_spread(i, source->count, w->all);
+    return w->pieces ? w->pieces[at] : at * w->length;
 }
 
-ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream, int length,
-                            uint64_t seed, struct ltm_error *error) {
-    *windows =
-        (struct stream_windows){.source = {INT64_MAX, read_window, training_place}, .stream = stream, .length = length};
-    return sequence_order_init(&windows->order, token_stream_count(stream), length, seed, error);
+/* What a run of tokens cuts into, of the pieces' targets and of documents' ends. */
+struct cut {
+    int64_t pieces, targets, ends;
+};
+
+/* Where pieces begin, into `begins` unless that is NULL. */
+static struct cut cut_documents(const struct token_stream *stream, int length, int32_t end, int64_t *begins) {
+    enum { AT_ONCE = 4096 };
+    int32_t some[AT_ONCE];
+    const int64_t all = token_stream_count(stream);
+    struct cut cut = {0};
+    int64_t begin = 0; /* of the present piece */
+    bool fresh = true; /* it begins a document */
+    for (int64_t from = 0; from < all; from += AT_ONCE) {
+        const int count = (int)(all - from < AT_ONCE ? all - from : AT_ONCE);
+        token_stream_read(stream, from, (size_t)count, some);
+        for (int i = 0; i < count; i++) {
+            const int64_t at = from + i;
+            const bool ends = some[i] == end;
+            cut.ends += ends;
+            if (at == begin && ends && fresh) { /* a document without text */
+                begin++;
+                continue;
+            }
+            if (at == begin) {
+                if (begins) begins[cut.pieces] = at;
+                cut.pieces++;
+            }
+            cut.targets++;
+            fresh = ends;
+            if (ends || at - begin + 1 == length) begin = at + 1;
+        }
+    }
+    return cut;
 }
 
-ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream, int length, int64_t most,
-                           struct ltm_error *error) {
-    *windows = (struct stream_windows){.source = {0, read_window, heldout_place}, .stream = stream, .length = length};
-    const ltm_status status = heldout_sequences(&windows->all, token_stream_count(stream), length, error);
+/* The pieces of windows->stream, where data.packing wants them. */
+static ltm_status find_documents(struct stream_windows *windows, const struct ltm_model_config *model,
+                                 struct ltm_error *error) {
+    const struct token_stream *stream = windows->stream;
+    if (model->packing == LTM_PACKING_PACKED) return LTM_OK;
+    const struct cut cut = cut_documents(stream, model->sequence, model->document_end, NULL);
+    if (cut.ends == 0 || cut.pieces == 0)
+        return fail(error, LTM_INVALID,
+                    "the corpus has no document that ends with id %d; set data.document_end, or use data.packing = "
+                    "packed",
+                    model->document_end);
+    if (model->packing == LTM_PACKING_MASKED) return LTM_OK;
+    const ltm_status status = NEW_ARRAY(windows->pieces, (size_t)cut.pieces, "the list of documents", error);
+    if (status != LTM_OK) return status;
+    cut_documents(stream, model->sequence, model->document_end, windows->pieces);
+    windows->source.read = read_piece;
+    windows->all = cut.pieces;
+    windows->fill = (double)cut.targets / ((double)cut.pieces * model->sequence);
+    return LTM_OK;
+}
+
+ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream,
+                            const struct ltm_model_config *model, uint64_t seed, struct ltm_error *error) {
+    const int length = model->sequence;
+    *windows = (struct stream_windows){.source = {INT64_MAX, read_window, training_place},
+                                       .stream = stream,
+                                       .length = length,
+                                       .end = model->document_end};
+    const ltm_status status = find_documents(windows, model, error);
+    if (status != LTM_OK || !windows->pieces)
+        return status == LTM_OK ? sequence_order_init(&windows->order, token_stream_count(stream), length, seed, error)
+                                : status;
+    windows->order = (struct sequence_order){windows->all, windows->all, 1, seed}; /* a permutation of the pieces */
+    return LTM_OK;
+}
+
+ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,
+                           const struct ltm_model_config *model, int64_t most, struct ltm_error *error) {
+    const int length = model->sequence;
+    *windows = (struct stream_windows){
+        .source = {0, read_window, heldout_place}, .stream = stream, .length = length, .end = model->document_end};
+    ltm_status status = find_documents(windows, model, error);
+    if (status == LTM_OK && !windows->pieces)
+        status = heldout_sequences(&windows->all, token_stream_count(stream), length, error);
     windows->source.count = most > 0 && most < windows->all ? most : windows->all;
     return status;
+}
+
+void stream_windows_free(struct stream_windows *windows) {
+    free(windows->pieces);
+    windows->pieces = NULL;
 }

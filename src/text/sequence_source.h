@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ltm/config.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
 
@@ -18,19 +19,33 @@ struct sequence_source {
     int64_t (*place)(const struct sequence_source *source, int64_t i);
 };
 
-/* Windows of T + 1 tokens of a packed stream, in which every target counts 1 (text/sequences.h). */
+/* Sequences of a corpus, by data.packing. Its tokens are one run of documents, each with data.document_end behind it (or before it,
+ * as llm.c has them).
+ *
+ * packed, masked: windows of T + 1 tokens of that run, wherever documents end; every target counts 1 (text/sequences.h). What a
+ * position may see of them is the decoder's to say.
+ * document: at most T + 1 tokens of one document: the end of the one before it, by which its first word is predicted, its words, its
+ * end. A longer one is cut into pieces, in each of which the first input is the last word of the piece before. What is left of T
+ * is filled with document_end and counts 0. So each token of the run is a target once (but the ends of documents without text).
+ * Pieces take 8 bytes each in memory. */
 struct stream_windows {
     struct sequence_source source; /* first: a pointer to it is one to the windows */
     const struct token_stream *stream;
     int length;                  /* T */
     struct sequence_order order; /* of training */
-    int64_t all;                 /* held-out windows, of which source.count are spread evenly */
+    int64_t all;                 /* held-out windows, or pieces, of which source.count are spread evenly */
+    int64_t *pieces;             /* where each begins, its first target; NULL = windows */
+    int32_t end;                 /* document_end */
+    double fill;                 /* share of all targets of pieces that count */
 };
 
-/* The training sequences of all epochs. Borrows stream. LTM_INVALID where it is too short. */
-ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream, int length,
-                            uint64_t seed, struct ltm_error *error);
+/* The training sequences of all epochs. Borrows stream. LTM_INVALID where it is too short, or where documents matter and none
+ * ends. */
+ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream,
+                            const struct ltm_model_config *model, uint64_t seed, struct ltm_error *error);
 
-/* At most `most` held-out sequences, 0 = all. Borrows stream. LTM_INVALID where there is none. */
-ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream, int length, int64_t most,
-                           struct ltm_error *error);
+/* At most `most` held-out sequences, 0 = all. Borrows stream. LTM_INVALID where there is none, and as above. */
+ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,
+                           const struct ltm_model_config *model, int64_t most, struct ltm_error *error);
+
+void stream_windows_free(struct stream_windows *windows);

@@ -43,8 +43,8 @@ static int block_of(const struct optimiser_shards *shards, int piece) {
 
 static bool empty(struct range range) { return range.begin == range.end; }
 
-ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int parts,
-                           int draws, int offers, struct ltm_error *error) {
+ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int draws,
+                           int offers, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct exchange *made = NULL;
     pthread_condattr_t clock;
@@ -56,7 +56,6 @@ ltm_status exchange_create(struct exchange **exchange, const struct optimiser_sh
     TRY(NEW_ARRAY(made, 1, "an exchange", error));
     made->shards = shards;
     made->total = total;
-    made->parts = parts * draws;
     made->draws = draws;
     made->room = offers;
     pthread_condattr_init(&clock);
@@ -254,8 +253,9 @@ static void doze(struct exchange *x, long nanoseconds) {
     pthread_mutex_unlock(&x->mutex);
 }
 
-void exchange_begin(struct exchange *x) {
+void exchange_begin(struct exchange *x, int parts) {
     const struct optimiser_shards *shards = x->shards;
+    x->parts = parts * x->draws;
     x->slices = 0;
     for (int p = 0; p < shards->count; p++) {
         x->next[p] = 0;

@@ -14,16 +14,16 @@
 
 struct exchange;
 
-/* total (shards->own) gets += the sums of parts · draws parts. offers: the most that are under way at a time in this process. */
-ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int parts,
-                           int draws, int offers, struct ltm_error *error);
+/* total (shards->own) gets += the sums of the parts' draws. offers: the most that are under way at a time in this process. */
+ltm_status exchange_create(struct exchange **exchange, const struct optimiser_shards *shards, float *total, int draws,
+                           int offers, struct ltm_error *error);
 void exchange_free(struct exchange *exchange);
 
 /* What exchange_create allocates for arriving slices, in bytes. */
 size_t exchange_bytes(const struct optimiser_shards *shards);
 
-/* Before the worker threads begin a slow step. */
-void exchange_begin(struct exchange *exchange);
+/* Before the worker threads begin a slow step of so many parts. */
+void exchange_begin(struct exchange *exchange, int parts);
 
 /* Worker threads: hand over a block of a part, and wait until `data` may be overwritten. */
 void exchange_offer(struct exchange *exchange, int block, int part, const float *data);

@@ -9,7 +9,10 @@
 #include "math/vector.h"
 #include "train/exchange.h"
 
-static int parts_of(const struct ltm_config *c) { return c->slow.parts ? c->slow.parts : slow_groups(c); }
+/* Of a batch of so many groups. */
+static int parts_of(const struct ltm_config *c, int groups) {
+    return c->slow.parts && c->slow.parts < groups ? c->slow.parts : groups;
+}
 
 bool gradient_parts_have_sums(const struct ltm_config *c) {
     return c->slow.parts && (c->slow.parts < slow_groups(c) || c->slow.samples > 1);
@@ -18,13 +21,16 @@ bool gradient_parts_have_sums(const struct ltm_config *c) {
 /* Where part p begins; that of p = parts is the end. */
 static int part_begin(int groups, int parts, int p) { return (int)((int64_t)groups * p / parts); }
 
-int gradient_groups(const struct ltm_config *config, int processes, int rank) {
-    const int groups = slow_groups(config);
-    const int parts = parts_of(config);
+static int groups_here(int groups, int parts, int processes, int rank) {
     int here = 0;
     for (int p = rank; p < parts; p += processes)
         here += part_begin(groups, parts, p + 1) - part_begin(groups, parts, p);
     return here;
+}
+
+int gradient_groups(const struct ltm_config *config, int processes, int rank) {
+    const int groups = slow_groups(config);
+    return groups_here(groups, parts_of(config, groups), processes, rank);
 }
 
 size_t gradient_sum_bytes(const struct ltm_config *config, const struct optimiser_shards *shards, size_t weights) {
@@ -36,8 +42,9 @@ size_t gradient_sum_bytes(const struct ltm_config *config, const struct optimise
 ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config *config, const struct decoder *decoder,
                                const struct optimiser_shards *shards, int threads, struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    const int groups = slow_groups(config);
     *sum = (struct gradient_sum){
-        .shards = shards, .groups = slow_groups(config), .parts = parts_of(config), .draws = config->slow.samples};
+        .shards = shards, .groups = groups, .parts = parts_of(config, groups), .draws = config->slow.samples};
     const bool within = gradient_parts_have_sums(config);
     if (shards->processes > sum->parts)
         return fail(
@@ -50,7 +57,7 @@ ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config
     if (within) TRY(NEW_ARRAY(sum->part, decoder->plan.table.size, "gradients of a part", error));
     TRY(ordered_section_create(&sum->order, decoder->plan.table.block_count, error));
     if (shards->processes > 1)
-        TRY(exchange_create(&sum->exchange, shards, sum->total, sum->parts, within ? 1 : sum->draws,
+        TRY(exchange_create(&sum->exchange, shards, sum->total, within ? 1 : sum->draws,
                             within ? shards->blocks : threads * decoder_pass_gradients(&decoder->plan, 2), error));
     return LTM_OK;
 cleanup:
@@ -66,9 +73,12 @@ void gradient_sum_free(struct gradient_sum *sum) {
     *sum = (struct gradient_sum){0};
 }
 
-void gradient_sum_begin(struct gradient_sum *sum) {
+void gradient_sum_begin(struct gradient_sum *sum, const struct ltm_config *config, int batch) {
+    sum->groups = (batch + config->slow.group - 1) / config->slow.group;
+    sum->parts = parts_of(config, sum->groups);
+    sum->here = groups_here(sum->groups, sum->parts, sum->shards->processes, sum->shards->rank);
     ordered_section_reset(sum->order);
-    if (sum->exchange) exchange_begin(sum->exchange);
+    if (sum->exchange) exchange_begin(sum->exchange, sum->parts);
 }
 
 /* Where a draw of this process's i-th group stands in the batch. */

@@ -25,7 +25,7 @@ struct gradient_sum {
     float *part;  /* (P): of the part under way, block by block; NULL where parts are groups */
     struct ordered_section *order;
     struct exchange *exchange; /* train/exchange.h; NULL for a process that is alone */
-    int groups, parts;         /* of the whole batch */
+    int groups, parts;         /* of the present batch */
     int draws;                 /* of a group */
     int here;                  /* groups of this process */
 };
@@ -47,8 +47,8 @@ void gradient_sum_free(struct gradient_sum *sum);
 /* The group of the batch that is this process's i-th, i below sum->here. */
 int gradient_group(const struct gradient_sum *sum, int i);
 
-/* Before the groups of a slow step, whose total must be zero. */
-void gradient_sum_begin(struct gradient_sum *sum);
+/* Before the groups of a slow step of `batch` sequences, slow.batch at most, whose total must be zero. */
+void gradient_sum_begin(struct gradient_sum *sum, const struct ltm_config *config, int batch);
 
 /* Who takes the gradients of a draw of this process's i-th group: user is `ticket`. Threads take groups in increasing order. */
 struct gradient_ticket {

@@ -3,9 +3,9 @@
 #include "train/objective.h"
 
 /* Weight of the KL in the fast loop of slow step `step` (from 0). */
-static double kl_weight(const struct ltm_slow_config *slow, int64_t step) {
+static double kl_weight(const struct ltm_slow_config *slow, double step) {
     if (step >= slow->kl_warmup) return 1;
-    return slow->kl_start + (1 - slow->kl_start) * (double)step / slow->kl_warmup;
+    return slow->kl_start + (1 - slow->kl_start) * step / slow->kl_warmup;
 }
 
 /* What each token of the group counts in the loss of its s-th draw: its part of all the batch's weights, times the draw's. */
@@ -34,9 +34,9 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     struct sequence_score *scores = trainer->scores + first;
     const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
     decoder_drop_out(w->pass, &dropout);
-    worker_begin(w, trainer->source, trainer->first + first, (uint32_t)first, count, T);
+    worker_begin(w, trainer->source, trainer->now.sequences + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
-    w->loop.kl_weight = (float)kl_weight(&c->slow, trainer->optimiser.count);
+    w->loop.kl_weight = (float)kl_weight(&c->slow, growth_position(c, trainer->optimiser.count));
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
     for (int g = 0; g < count; g++)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};

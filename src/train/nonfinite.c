@@ -17,7 +17,7 @@ static struct range range_of(const struct weight *w) {
 
 /* The first sequence without a finite loss, or -1. */
 static int find_loss(const struct trainer *trainer) {
-    for (int i = 0; i < trainer->config.slow.batch; i++) {
+    for (int i = 0; i < trainer->now.batch; i++) {
         const struct sequence_score *score = &trainer->scores[i];
         if (!isfinite(score->recon + score->kl + score->iwae)) return i;
     }
@@ -52,7 +52,7 @@ static struct gradient_taker looking(void *user, int draw) {
 static void look_at_sequences(struct trainer *trainer, int *found) {
     const int here = trainer->gradient.here;
     const int most = trainer->workers.group;
-    const int batch = trainer->config.slow.batch;
+    const int batch = trainer->now.batch;
 #pragma omp parallel num_threads(trainer->workers.threads)
     {
         struct worker *w = &trainer->workers.each[omp_get_thread_num()];
@@ -92,7 +92,7 @@ static int first_found(const int *found, int count) {
 }
 
 ltm_status nonfinite_find(struct trainer *trainer, struct fault *fault, struct ltm_error *error) {
-    const int batch = trainer->config.slow.batch;
+    const int batch = trainer->now.batch;
     const int tensors = trainer->decoder->plan.table.count;
     /* Every process has all weights. */
     const int weight = weights_find_nonfinite(trainer->decoder->weights, &trainer->decoder->plan.table);
@@ -126,7 +126,7 @@ void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, co
     char sequence[80] = "";
     if (fault->sequence >= 0)
         snprintf(sequence, sizeof sequence, "sequence %d of the batch (first token %lld)", fault->sequence,
-                 (long long)trainer->source->place(trainer->source, trainer->first + fault->sequence));
+                 (long long)trainer->source->place(trainer->source, trainer->now.sequences + fault->sequence));
     switch (fault->kind) {
     case FAULT_WEIGHT:
         snprintf(text, FAULT_TEXT, "the weight %s itself is not finite", tensor);

@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "ltm.h"
+#include "train/growth.h"
 #include "train/schedule.h"
-#include "train/trainer.h"
 
 /* Keys that change no bit of the result; paths, since a corpus is known by its content; and what is chosen once a step has failed. */
 static bool may_change(const char *key) {
@@ -25,9 +25,9 @@ static bool may_change(const char *key) {
 /* Whether a run of other length would have come to this step with the same bits; only then can it go on as one. */
 static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_config *is, int64_t step,
                                struct ltm_error *error) {
-    const int64_t before = slow_steady_steps(&was->slow, trainer_steps(was));
-    const int64_t now = slow_steady_steps(&is->slow, trainer_steps(is));
-    const int64_t steady = before < now ? before : now;
+    const double before = slow_steady_steps(&was->slow, (double)ltm_training_steps(was));
+    const double now = slow_steady_steps(&is->slow, (double)ltm_training_steps(is));
+    const int64_t steady = growth_is_on(is) ? 0 : (int64_t)(before < now ? before : now);
     if (was->run.tokens == is->run.tokens || step <= steady) return LTM_OK;
     return fail(error, LTM_MISMATCH,
                 "the run in %s began with run.tokens = %lld, now it is %lld, and at slow step %lld its rate already "

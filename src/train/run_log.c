@@ -64,6 +64,8 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "grad_norm", r->grad_norm);
         put_real(line, "tokens_per_second", r->tokens_per_second);
         put_real(line, "utilisation", r->utilisation);
+        if (r->batch) json_object_set_new(line, "batch", json_integer(r->batch));
+        if (r->window) json_object_set_new(line, "window", json_integer(r->window));
     }
     if (r->spike > 0) put_real(line, "spike", r->spike);
     if (r->diverged) json_object_set_new(line, "diverged", json_integer(r->diverged));

@@ -37,16 +37,16 @@ double slow_schedule_least(const struct ltm_slow_config *config) {
     return share > 0 ? config->lr / share : 0;
 }
 
-int64_t slow_steady_steps(const struct ltm_slow_config *config, int64_t steps) {
-    const int64_t stable = steps - (int64_t)ceil(config->decay * (double)steps);
+double slow_steady_steps(const struct ltm_slow_config *config, double steps) {
+    const double stable = steps - ceil(config->decay * steps);
     return rows[config->schedule].stable && stable > config->warmup ? stable : config->warmup;
 }
 
-double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps) {
-    const int64_t steady = slow_steady_steps(config, steps);
-    if (step < config->warmup) return config->lr * (double)(step + 1) / config->warmup;
+double slow_rate(const struct ltm_slow_config *config, double step, double steps) {
+    const double steady = slow_steady_steps(config, steps);
+    if (step < config->warmup) return config->lr * (step + 1) / config->warmup;
     if (step < steady || steps <= steady) return config->lr;
     const double least = config->lr_min == LTM_AUTO ? slow_schedule_least(config) : config->lr_min;
-    const double done = (double)(step - steady) / (double)(steps - steady);
+    const double done = (step - steady) / (steps - steady);
     return least + rows[config->schedule].height(done) * (config->lr - least);
 }

@@ -1,12 +1,12 @@
 /* slow.schedule: the rate of the slow steps. To add one: a row in schedule.c and a constant in enum ltm_slow_schedule (ltm/config.h). */
 #pragma once
 
-#include <stdint.h>
-
 #include "ltm/config.h"
 
-/* Rate of slow step `step` (from 0) of `steps`: linear warm-up to lr, with wsd a stable part at lr, then from lr down to lr_min. */
-double slow_rate(const struct ltm_slow_config *config, int64_t step, int64_t steps);
+/* Where the batch grows, steps are counted in whole batches (train/growth.h).
+ *
+ * Rate of slow step `step` (from 0) of `steps`: linear warm-up to lr, with wsd a stable part at lr, then from lr down to lr_min. */
+double slow_rate(const struct ltm_slow_config *config, double step, double steps);
 
 /* So many first steps have rates that do not depend on how many there are in all. */
-int64_t slow_steady_steps(const struct ltm_slow_config *config, int64_t steps);
+double slow_steady_steps(const struct ltm_slow_config *config, double steps);

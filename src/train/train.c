@@ -20,7 +20,7 @@ static struct ltm_train_record new_record(const struct session *s) {
     const int64_t step = s->trainer.optimiser.count;
     return (struct ltm_train_record){.step = step,
                                      .steps = s->trainer.steps,
-                                     .tokens = step * s->config.slow.batch * s->config.model.sequence,
+                                     .tokens = growth_tokens(&s->config, step),
                                      .seconds = s->state.seconds};
 }
 
@@ -38,7 +38,7 @@ static void count_diverged(struct session *s, const struct ltm_train_record *rec
         watch_message(&s->hooks->watch,
                       "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such "
                       "a fit, and the log counts them; a lower fast.lr may mend it",
-                      (long long)record->step, (long long)record->diverged, s->config.slow.batch);
+                      (long long)record->step, (long long)record->diverged, s->trainer.now.batch);
     s->state.diverged += record->diverged;
 }
 
@@ -74,7 +74,7 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     nonfinite_describe(text, &s->trainer, fault);
     record.nonfinite = text;
     record.step++;
-    record.tokens += (int64_t)s->config.slow.batch * s->config.model.sequence;
+    record.tokens += (int64_t)s->trainer.now.batch * s->config.model.sequence;
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP || fault->kind == FAULT_WEIGHT ||
         s->state.in_a_row + 1 >= LTM_SKIPPED_MOST)
         return stop_nonfinite(s, fault, &record, error);
@@ -100,12 +100,12 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
 
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    const double tokens = (double)c->slow.batch * c->model.sequence;
     const double began = seconds_now();
     struct slow_step done;
     PASS_UP(trainer_step(&s->trainer, &done, error));
     const double took = seconds_now() - began;
-    const double rate = tokens / took;
+    const struct growth *now = &s->trainer.now;
+    const double rate = (double)now->batch * c->model.sequence / took;
     s->state.seconds += took;
     s->rate = s->rate > 0 ? 0.9 * s->rate + 0.1 * rate : rate;
     struct ltm_train_record record = new_record(s);
@@ -115,7 +115,9 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.lr = done.lr;
     record.grad_norm = done.grad_norm;
     record.tokens_per_second = s->rate;
-    record.utilisation = rate * ltm_training_flops(c) / s->peak;
+    record.utilisation = rate * trainer_flops(c, now->window) / s->peak;
+    record.batch = growth_is_on(c) ? now->batch : 0;
+    record.window = growth_is_on(c) ? now->window : 0;
     record.diverged = done.diverged;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);
@@ -169,7 +171,7 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
     if (status == LTM_OK) status = score_sequences(s->heldout_scores, &s->trainer.workers, source, options, error);
-    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count, s->config.model.sequence).bound;
+    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count).bound;
     if (status == LTM_NUMERIC) status = LTM_OK;
     const ltm_status back = exchange_average(s, &second);
     if (status == LTM_OK && back != LTM_OK) *error = second;
@@ -189,7 +191,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         score_sequences(s->heldout_scores, &s->trainer.workers, &s->heldout_windows.source, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
-    const struct score_summary score = score_summarise(s->heldout_scores, sequences, s->config.model.sequence);
+    const struct score_summary score = score_summarise(s->heldout_scores, sequences);
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -276,14 +278,13 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
     ltm_status status = session_open(&s, error);
     if (status == LTM_OK) status = run(&s, error);
     if (result) {
-        *result =
-            (struct ltm_train_result){.step = s.trainer.optimiser.count,
-                                      .tokens = s.trainer.optimiser.count * config->slow.batch * config->model.sequence,
-                                      .best_bound = s.state.best_bound,
-                                      .best_step = s.state.best_step,
-                                      .skipped = s.state.skipped,
-                                      .spikes = s.state.spikes,
-                                      .diverged = s.state.diverged};
+        *result = (struct ltm_train_result){.step = s.trainer.optimiser.count,
+                                            .tokens = growth_tokens(config, s.trainer.optimiser.count),
+                                            .best_bound = s.state.best_bound,
+                                            .best_step = s.state.best_step,
+                                            .skipped = s.state.skipped,
+                                            .spikes = s.state.spikes,
+                                            .diverged = s.state.diverged};
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }
     session_close(&s);

@@ -48,9 +48,16 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     if (c->model.vocab == LTM_AUTO)
         status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
                       c->data.corpus);
+    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO && !tokenizer)
+        status = fail(error, LTM_INVALID,
+                      "without a tokenizer nothing says where the documents of %s end; set data.document_end or "
+                      "data.tokenizer",
+                      c->data.corpus);
     else if (vocab != LTM_AUTO && c->model.vocab < vocab)
         status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
                       vocab);
+    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO)
+        c->model.document_end = ltm_tokenizer_end(tokenizer);
 cleanup:
     ltm_tokenizer_close(tokenizer);
     return status;
@@ -67,9 +74,10 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
                     c->data.corpus);
     PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
     PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
+    PASS_UP(find_tokenizer(s, error));
+    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
     PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return find_tokenizer(s, error);
+    return LTM_OK;
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
@@ -216,11 +224,14 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                   (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
                   plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
                   plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
-    const double passes = (double)(trainer_steps(&s->config) * s->config.slow.batch * s->config.model.sequence) /
-                          (double)token_stream_count(s->train);
+    const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
     watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
                   (long long)token_stream_count(s->train), s->config.data.corpus);
-    PASS_UP(training_windows(&s->train_windows, s->train, s->config.model.sequence, s->config.run.seed, error));
+    PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
+    if (s->train_windows.pieces)
+        watch_message(&s->hooks->watch,
+                      "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
+                      (long long)s->train_windows.all, 100 * s->train_windows.fill);
     PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
@@ -254,6 +265,8 @@ void session_close(struct session *s) {
     decoder_free(s->decoder);
     token_stream_close(s->train);
     token_stream_close(s->heldout);
+    stream_windows_free(&s->train_windows);
+    stream_windows_free(&s->heldout_windows);
     free(s->heldout_scores);
     if (s->lock >= 0) close(s->lock);
 }

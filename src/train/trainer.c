@@ -19,14 +19,20 @@
 #include "train/objective.h"
 #include "train/schedule.h"
 
-int64_t trainer_steps(const struct ltm_config *config) {
-    const int64_t a_step = (int64_t)config->slow.batch * config->model.sequence;
-    return (config->run.tokens + a_step - 1) / a_step;
+double trainer_flops(const struct ltm_config *config, int window) {
+    struct ltm_model_config model = config->model;
+    model.window = window;
+    return ltm_forward_flops(&model) *
+           (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0));
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
-    return ltm_forward_flops(&config->model) * (objective_of(config)->passes * config->slow.samples +
-                                                (config->model.latents ? 2.0 * config->fast.steps : 0));
+    struct growth g = growth_at(config, 0);
+    double work = 0;
+    if (!config->slow.window_start) return trainer_flops(config, config->model.window);
+    for (struct growth from = g; growth_stretch(config, &g) > 0; from = g)
+        work += trainer_flops(config, from.window) * (double)(g.sequences - from.sequences);
+    return work / (double)g.sequences;
 }
 
 /* Of process 0, which has no fewer groups than another. */
@@ -74,7 +80,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     ltm_status status = LTM_OK;
     const size_t batch = (size_t)config->slow.batch;
     *trainer =
-        (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = trainer_steps(config)};
+        (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = ltm_training_steps(config)};
     if (processes_count() > 1 && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
@@ -117,7 +123,7 @@ static struct gradient_taker sum_taker(void *user, int draw) {
 
 /* This process's i-th group. */
 static void train_group(struct trainer *trainer, struct worker *w, int i) {
-    const int batch = trainer->config.slow.batch;
+    const int batch = trainer->now.batch;
     const int most = trainer->workers.group;
     const int first = gradient_group(&trainer->gradient, i) * most;
     const struct group group = {trainer, w, first, batch - first < most ? batch - first : most};
@@ -134,18 +140,18 @@ static bool is_stopped(const struct trainer *trainer) {
  * group that gave up would leave the others waiting for its turn. With other processes the first thread makes the transfers. */
 static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) {
     struct gradient_sum *gradient = &trainer->gradient;
-    const int batch = trainer->config.slow.batch;
+    const int64_t first = trainer->now.sequences;
+    const int batch = trainer->now.batch;
     const int transfers = gradient->exchange ? 1 : 0;
     ltm_status status = LTM_OK;
     atomic_int next = 0;
     struct progress pace = progress_begin(trainer->watch, "slow step", gradient->here);
-    trainer->first = trainer->optimiser.count * batch;
     memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
-    TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, trainer->first, batch, error));
+    TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, first, batch, error));
     if (!(trainer->batch_weight > 0))
         return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on counts in the loss", batch,
-                    (long long)trainer->first);
-    gradient_sum_begin(gradient);
+                    (long long)first);
+    gradient_sum_begin(gradient, &trainer->config, batch);
 #pragma omp parallel num_threads(trainer->workers.threads + transfers)
     {
         const int me = omp_get_thread_num() - transfers;
@@ -192,15 +198,17 @@ static bool can_be_squared(const struct ltm_slow_config *slow, double norm) {
     return isfinite(norm) && norm * clip_scale(slow, norm) < 1e18;
 }
 
-ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
+static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
     const struct ltm_config *c = &trainer->config;
+    const struct growth *now = &trainer->now;
     PASS_UP(train_batch(trainer, error));
     const double tokens = trainer->batch_weight;
     gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
     PASS_UP(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
-    PASS_UP(processes_merge(trainer->scores, (size_t)c->slow.batch * sizeof *trainer->scores, error));
-    *done = (struct slow_step){.lr = slow_rate(&c->slow, trainer->optimiser.count, trainer->steps)};
-    for (int i = 0; i < c->slow.batch; i++) {
+    PASS_UP(processes_merge(trainer->scores, (size_t)now->batch * sizeof *trainer->scores, error));
+    *done = (struct slow_step){
+        .lr = slow_rate(&c->slow, growth_position(c, trainer->optimiser.count), growth_position(c, trainer->steps))};
+    for (int i = 0; i < now->batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
         done->loss += objective_of(c)->loss(&trainer->scores[i]) / tokens;
@@ -212,6 +220,15 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     PASS_UP(nonfinite_find(trainer, &done->fault, error));
     memset(trainer->gradient.total, 0, trainer->state.own * sizeof *trainer->gradient.total);
     return LTM_OK;
+}
+
+ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
+    int *window = &trainer->decoder->plan.config.window;
+    trainer->now = growth_at(&trainer->config, trainer->optimiser.count);
+    *window = trainer->now.window;
+    const ltm_status status = gradient_of_now(trainer, done, error);
+    *window = trainer->config.model.window;
+    return status;
 }
 
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {

@@ -8,6 +8,7 @@
 #include "ltm/config.h"
 #include "text/sequence_source.h"
 #include "train/gradient_sum.h"
+#include "train/growth.h"
 #include "train/optimiser.h"
 #include "train/optimiser_shards.h"
 
@@ -20,11 +21,12 @@ struct trainer {
     double *squares; /* [state.grains] */
     size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
     struct optimiser optimiser;
-    struct sequence_score *scores; /* [batch] of the last slow step, at the slow step's own draws of z */
-    double batch_weight;           /* what all tokens of the batch count */
-    double *shares;                /* [batch, slow.samples]: what each draw counts (train/objective.h) */
-    int64_t first;                 /* of the batch, in the source */
-    int64_t steps;                 /* in all */
+    struct sequence_score
+        *scores;         /* [slow.batch], now.batch of the last slow step, at the slow step's own draws of z */
+    double batch_weight; /* what all tokens of the batch count */
+    double *shares;      /* [batch, slow.samples]: what each draw counts (train/objective.h) */
+    struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
+    int64_t steps;       /* in all */
     const struct sequence_source *source;
     const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
     const volatile sig_atomic_t

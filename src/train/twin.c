@@ -84,8 +84,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     twin->model.latents = 0;
     match_parameters(&twin->model, ltm_parameter_count(&from.model));
     if (kind == LTM_TWIN_COMPUTE) {
-        const double a_step = (double)from.slow.batch * from.model.sequence;
-        PASS_UP(match_tokens(twin, flops * ceil((double)from.run.tokens / a_step) * a_step, error));
+        PASS_UP(match_tokens(twin, flops * (double)ltm_training_tokens(&from), error));
     }
     if (kind == LTM_TWIN_WIDTH) {
         twin->model = from.model;

@@ -46,9 +46,10 @@ static void choices_are_those_that_can_be_set(void **state) {
         int count;
         bool explained; /* value by value: a row of a table */
     } choices[] = {{"model.ffn", 2, false},     {"model.qk_norm", 2, false}, {"model.init_projections", 2, false},
-                   {"model.output", 2, false},  {"fast.method", 3, true},    {"slow.objective", 2, true},
-                   {"slow.optimizer", 2, true}, {"slow.schedule", 3, true},  {"fast.schedule", 2, false},
-                   {"run.precision", 3, false}, {"fast.steps", 0, false},    {"no.key", 0, false}};
+                   {"model.output", 2, false},  {"data.packing", 3, false},  {"fast.method", 3, true},
+                   {"slow.objective", 2, true}, {"slow.optimizer", 2, true}, {"slow.schedule", 3, true},
+                   {"fast.schedule", 2, false}, {"run.precision", 3, false}, {"fast.steps", 0, false},
+                   {"no.key", 0, false}};
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
         const char *name;
         const char *help = NULL;
@@ -171,6 +172,7 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("model.dim=auto", "from 2");
     assert_refused("model.kv_heads=-1", "or auto");
     assert_refused("model.vocab=65537", "to 65536");
+    assert_refused("data.packing=padded", "use packed or masked or document");
     assert_refused("fast.steps=-1", "from 0");
     assert_refused("fast.lr=nan", "a number from 0");
     assert_refused("fast.method=sgd", "use adam or natural or langevin");
@@ -217,6 +219,9 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("slow.optimizer=muon slow.lr=0", "under the schedule of slow.lr, which is 0");
     assert_check("slow.momentum=1 slow.matrix_lr=0", NULL); /* adamw has neither */
     assert_check("slow.group=17", "slow.group = 17 is more than slow.batch = 16");
+    assert_check("model.vocab=100 data.document_end=100", "data.document_end = 100 is no id of a vocabulary of 100");
+    assert_check("slow.batch_start=17", "slow.batch_start = 17 is more than slow.batch = 16");
+    assert_check("slow.window_start=65", "slow.window_start = 65 is more than model.window = 64");
     assert_check("eval.split=test", "use heldout or train");
     assert_check("latent.count=0 model.kv_heads=1 model.window=1 fast.steps=0", NULL);
     assert_check("latent.count=255 slow.lr_min=0.001", NULL);

@@ -46,7 +46,7 @@ static struct setting set_up_with(int latents, float loud, float cross) {
     }
     assert_int_equal(workers_create(&s.workers, s.decoder, NULL, 2, 3, LENGTH, false, NULL), LTM_OK);
     s.workers.threads = 1; /* so little work that two would wait for each other */
-    assert_int_equal(heldout_windows(&s.windows, s.stream, LENGTH, 0, NULL), LTM_OK);
+    assert_int_equal(heldout_windows(&s.windows, s.stream, &config, 0, NULL), LTM_OK);
     assert_int_equal(s.windows.source.count, COUNT);
     for (int i = 0; i < COUNT; i++) s.starts[i] = (int64_t)i * LENGTH;
     return s;

@@ -247,11 +247,22 @@ static void rate_falls_by_cosine_to_a_tenth(void **state) {
 
 static void summary_is_mean_and_standard_error(void **state) {
     (void)state;
-    const struct sequence_score scores[3] = {{.recon = 10, .kl = 2}, {.recon = 20, .kl = 4}, {.recon = 30, .kl = 6}};
-    const struct score_summary s = score_summarise(scores, 3, 2);
+    const struct sequence_score scores[3] = {
+        {.recon = 10, .kl = 2, .tokens = 2}, {.recon = 20, .kl = 4, .tokens = 2}, {.recon = 30, .kl = 6, .tokens = 2}};
+    const struct score_summary s = score_summarise(scores, 3);
     assert_true(fabs(s.recon - 10) < 1e-12 && fabs(s.kl - 2) < 1e-12 && fabs(s.bound - 12) < 1e-12);
     assert_true(fabs(s.bound_error - 12 / sqrt(3) / 2) < 1e-9);
-    assert_true(isnan(score_summarise(scores, 1, 2).bound_error));
+    assert_true(isnan(score_summarise(scores, 1).bound_error));
+}
+
+/* Of sequences of 2 and 6 tokens: Σ values / Σ tokens, and the error of that ratio. */
+static void summary_counts_tokens(void **state) {
+    (void)state;
+    const struct sequence_score scores[2] = {{.recon = 10, .tokens = 2}, {.recon = 22, .tokens = 6}};
+    const struct score_summary s = score_summarise(scores, 2);
+    assert_true(fabs(s.recon - 4) < 1e-12);
+    assert_true(fabs(s.recon_error - 2.0 / 4) <
+                1e-9); /* residuals 2 and -2 of 4 tokens on average: sqrt(8 / 1 / 2) / 4 */
 }
 
 static void memory_is_for_the_method_in_use(void **state) {
@@ -282,6 +293,7 @@ int main(void) {
         cmocka_unit_test(each_fast_step_has_noise_of_its_own_unless_fixed),
         cmocka_unit_test(rate_falls_by_cosine_to_a_tenth),
         cmocka_unit_test(summary_is_mean_and_standard_error),
+        cmocka_unit_test(summary_counts_tokens),
         cmocka_unit_test(memory_is_for_the_method_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

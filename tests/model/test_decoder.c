@@ -142,6 +142,34 @@ static void gradients_with_each_key_are_those_of_the_nll(void **state) {
     }
 }
 
+/* Without latents a document's scores are those of the document alone, whatever stands before it. */
+static void a_masked_document_knows_nothing_of_those_before(void **state) {
+    (void)state;
+    enum { AT = 4 };
+    struct ltm_model_config config = grouped;
+    config.latents = 0;
+    config.window = LENGTH;
+    config.packing = LTM_PACKING_MASKED;
+    config.document_end = 28;
+    struct setting s = set_up(&config);
+    float first[TOKENS];
+    for (int i = 0; i < TOKENS; i++) s.tokens[i] %= 28;
+    s.tokens[AT] = 28;
+    memcpy(s.tokens + LENGTH, s.tokens + AT, (LENGTH - AT) * sizeof *s.tokens);
+    memcpy(s.targets + LENGTH, s.targets + AT, (LENGTH - AT) * sizeof *s.targets);
+    total_nll(&s);
+    memcpy(first, s.nll, sizeof first);
+    for (int t = AT; t < LENGTH; t++) assert_true(fabsf(first[t] - first[LENGTH + t - AT]) < 1e-4f);
+    s.tokens[AT - 1] = (s.tokens[AT - 1] + 1) % 28;
+    total_nll(&s);
+    assert_true(first[AT - 1] != s.nll[AT - 1]);
+    assert_memory_equal(first + AT, s.nll + AT, (LENGTH - AT) * sizeof *first);
+    s.tokens[AT] = 0; /* no end */
+    total_nll(&s);
+    assert_true(fabsf(first[AT + 1] - s.nll[AT + 1]) > 1e-3f);
+    tear_down(&s);
+}
+
 static struct ltm_model_config dropping(struct ltm_model_config c) {
     c.dropout = 0.3;
     return c;
@@ -353,6 +381,7 @@ int main(void) {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
         cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
+        cmocka_unit_test(a_masked_document_knows_nothing_of_those_before),
         cmocka_unit_test(gradients_under_dropout_are_those_of_the_nll),
         cmocka_unit_test(dropout_is_of_a_sequence_and_a_slow_step),
         cmocka_unit_test(tokens_count_by_their_weights),

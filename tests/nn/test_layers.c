@@ -182,7 +182,8 @@ static void attention_plain(float *o, const float *qkv, const struct attention_s
                 const float *q = base + t * ld + head * h;
                 double sum = 0;
                 double mean[64] = {0};
-                for (int u = t < s->window ? 0 : t - s->window + 1; u <= t; u++) {
+                const int start = s->starts ? s->starts[g * T + t] : 0;
+                for (int u = t - start < s->window ? start : t - s->window + 1; u <= t; u++) {
                     const float *k = base + u * ld + kv * h;
                     const float *v = k + s->kv_heads * h;
                     double dot = 0;
@@ -225,11 +226,25 @@ static void check_self_attention(struct attention_shape s) {
 
 static void self_attention_is_the_plain_one_and_differentiates(void **state) {
     (void)state;
-    check_self_attention((struct attention_shape){2, 9, 3, 3, 4, 9});
-    check_self_attention((struct attention_shape){1, 150, 2, 1, 6, 37}); /* several blocks, window across them */
-    check_self_attention((struct attention_shape){2, 131, 4, 2, 2, 1});  /* itself alone */
-    check_self_attention((struct attention_shape){1, 65, 1, 1, 8, 64});
-    check_self_attention((struct attention_shape){3, 1, 2, 2, 4, 5}); /* one token */
+    check_self_attention((struct attention_shape){2, 9, 3, 3, 4, 9, NULL});
+    check_self_attention((struct attention_shape){1, 150, 2, 1, 6, 37, NULL}); /* several blocks, window across them */
+    check_self_attention((struct attention_shape){2, 131, 4, 2, 2, 1, NULL});  /* itself alone */
+    check_self_attention((struct attention_shape){1, 65, 1, 1, 8, 64, NULL});
+    check_self_attention((struct attention_shape){3, 1, 2, 2, 4, 5, NULL}); /* one token */
+}
+
+/* Documents that begin anywhere, some of one token, in blocks and across them. */
+static void self_attention_sees_its_own_document_alone(void **state) {
+    (void)state;
+    enum { SEQUENCES = 2, T = 150 };
+    int32_t starts[SEQUENCES * T];
+    for (int i = 0; i < SEQUENCES * T; i++) {
+        const int t = i % T;
+        const bool begins = t == 0 || i % 97 == 60 || i % 97 == 61 || i % 31 == 7;
+        starts[i] = begins ? t : starts[i - 1];
+    }
+    check_self_attention((struct attention_shape){SEQUENCES, T, 2, 1, 6, 37, starts});
+    check_self_attention((struct attention_shape){SEQUENCES, T, 2, 2, 4, T, starts});
 }
 
 struct cross_case {
@@ -440,6 +455,7 @@ int main(void) {
         cmocka_unit_test(head_norm_backward_is_its_gradient),
         cmocka_unit_test(rope_turns_by_position_and_back),
         cmocka_unit_test(self_attention_is_the_plain_one_and_differentiates),
+        cmocka_unit_test(self_attention_sees_its_own_document_alone),
         cmocka_unit_test(cross_attention_is_the_plain_one_and_differentiates),
         cmocka_unit_test(output_loss_is_the_cross_entropy_and_differentiates),
         cmocka_unit_test(softcap_is_c_tanh_of_the_cth_and_differentiates),

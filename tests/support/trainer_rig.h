@@ -19,8 +19,7 @@ static inline void open_rig(struct rig *rig, const struct ltm_config *config) {
     snprintf(corpus, sizeof corpus, "%s/corpus", test_folder());
     if (!folder_exists(corpus)) test_write_corpus(corpus, 400, 100, config->model.vocab);
     assert_int_equal(token_stream_open(&rig->stream, corpus, "train", NULL), LTM_OK);
-    assert_int_equal(training_windows(&rig->windows, rig->stream, config->model.sequence, config->run.seed, NULL),
-                     LTM_OK);
+    assert_int_equal(training_windows(&rig->windows, rig->stream, &config->model, config->run.seed, NULL), LTM_OK);
     assert_int_equal(decoder_create(&rig->decoder, &config->model, NULL), LTM_OK);
     random_normal(rig->decoder->weights, rig->decoder->plan.table.size, (struct random_key){.seed = 4, .purpose = 99});
     for (size_t i = 0; i < rig->decoder->plan.table.size; i++) rig->decoder->weights[i] *= 0.4f;
@@ -30,6 +29,7 @@ static inline void open_rig(struct rig *rig, const struct ltm_config *config) {
 static inline void close_rig(struct rig *rig) {
     trainer_free(&rig->trainer);
     decoder_free(rig->decoder);
+    stream_windows_free(&rig->windows);
     token_stream_close(rig->stream);
 }
 

@@ -1,10 +1,12 @@
 /* Sequences: every chunk once an epoch, within the tokens, in an order that the seed and the index fix. */
+#include "support/files.h"
 #include "support/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/sequences.h"
+#include "base/files.h"
+#include "text/sequence_source.h"
 
 static struct ltm_error error;
 
@@ -101,6 +103,79 @@ static void heldout_sequences_are_spread_evenly(void **state) {
     assert_true(heldout_spread(INT64_C(1) << 40, (INT64_C(1) << 40) + 1, INT64_C(1) << 41) > 0);
 }
 
+enum { END = 9, T = 4 };
+
+/* A shard of these tokens, opened as either split. */
+static struct token_stream *stream_of(const uint16_t *tokens, int count) {
+    char path[600];
+    int32_t header[256] = {20240520, 1, count};
+    struct token_stream *stream;
+    snprintf(path, sizeof path, "%s/documents.bin", test_folder());
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(header, sizeof header, 1, file), 1);
+    assert_int_equal(fwrite(tokens, sizeof *tokens, (size_t)count, file), (size_t)count);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(token_stream_open(&stream, path, "train", &error), LTM_OK);
+    return stream;
+}
+
+static void a_document_is_a_sequence_or_several(void **state) {
+    (void)state;
+    static const uint16_t tokens[] = {1, 2, END, END, 3, 4, 5, 6, 7, END, 1, 2, 3, END, END, 8};
+    static const int expected[][2 * T] = {{END, 1, 2, END, 1, 2, END, END},
+                                          {END, 3, 4, 5, 3, 4, 5, 6},
+                                          {6, 7, END, END, 7, END, END, END},
+                                          {END, 1, 2, 3, 1, 2, 3, END},
+                                          {END, 8, END, END, 8, END, END, END}};
+    static const int counts[] = {3, 4, 2, 4, 1};
+    enum { PIECES = sizeof counts / sizeof *counts };
+    const struct ltm_model_config model = {.sequence = T, .packing = LTM_PACKING_DOCUMENT, .document_end = END};
+    struct token_stream *stream = stream_of(tokens, sizeof tokens / sizeof *tokens);
+    struct stream_windows windows;
+    int64_t seen[PIECES] = {0};
+    int32_t in[T];
+    int32_t out[T];
+    float weights[T];
+    assert_int_equal(heldout_windows(&windows, stream, &model, 0, &error), LTM_OK);
+    assert_int_equal(windows.source.count, PIECES);
+    assert_true(windows.fill == 14.0 / (PIECES * T));
+    for (int i = 0; i < PIECES; i++) {
+        const bool padded = windows.source.read(&windows.source, i, T, in, out, weights);
+        assert_int_equal(padded, counts[i] < T);
+        for (int t = 0; t < T; t++) {
+            assert_int_equal(in[t], expected[i][t]);
+            assert_int_equal(out[t], expected[i][T + t]);
+            if (padded) assert_true(weights[t] == (t < counts[i] ? 1 : 0));
+        }
+    }
+    /* A first part of it. */
+    assert_true(windows.source.read(&windows.source, 0, T, in, out, weights));
+    assert_false(windows.source.read(&windows.source, 0, 2, in, out, weights));
+    stream_windows_free(&windows);
+    /* Training takes each once an epoch. */
+    assert_int_equal(training_windows(&windows, stream, &model, 3, &error), LTM_OK);
+    for (int64_t i = 0; i < 2 * PIECES; i++)
+        for (int k = 0; k < PIECES; k++) seen[k] += windows.source.place(&windows.source, i) == windows.pieces[k];
+    for (int k = 0; k < PIECES; k++) assert_int_equal(seen[k], 2);
+    stream_windows_free(&windows);
+    token_stream_close(stream);
+}
+
+static void a_corpus_in_which_no_document_ends_is_refused(void **state) {
+    (void)state;
+    static const uint16_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2};
+    struct token_stream *stream = stream_of(tokens, sizeof tokens / sizeof *tokens);
+    for (int packing = LTM_PACKING_MASKED; packing <= LTM_PACKING_DOCUMENT; packing++) {
+        const struct ltm_model_config model = {.sequence = T, .packing = packing, .document_end = END};
+        struct stream_windows windows;
+        assert_int_equal(heldout_windows(&windows, stream, &model, 0, &error), LTM_INVALID);
+        assert_non_null(strstr(error.message, "no document that ends with id 9"));
+        assert_int_equal(training_windows(&windows, stream, &model, 1, &error), LTM_INVALID);
+    }
+    token_stream_close(stream);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch_takes_every_chunk_once),
@@ -109,6 +184,8 @@ int main(void) {
         cmocka_unit_test(large_corpora_need_no_memory),
         cmocka_unit_test(too_few_tokens_are_refused_with_the_numbers),
         cmocka_unit_test(heldout_sequences_are_spread_evenly),
+        cmocka_unit_test(a_document_is_a_sequence_or_several),
+        cmocka_unit_test(a_corpus_in_which_no_document_ends_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

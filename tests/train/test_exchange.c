@@ -111,8 +111,8 @@ static ltm_status slow_step(enum call failing, int calls, float *total, const st
     memset(total, 0, shards->own * sizeof *total);
     network.failing = failing;
     network.calls = calls;
-    assert_int_equal(exchange_create(&exchange, shards, total, PARTS, 1, BUFFERS * WORKERS, NULL), LTM_OK);
-    exchange_begin(exchange);
+    assert_int_equal(exchange_create(&exchange, shards, total, 1, BUFFERS * WORKERS, NULL), LTM_OK);
+    exchange_begin(exchange, PARTS);
 #pragma omp parallel num_threads(WORKERS + 1)
     {
         const int me = omp_get_thread_num() - 1;

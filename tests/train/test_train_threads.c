@@ -227,6 +227,15 @@ static void what_cannot_be_trained_is_said_in_a_sentence(void **state) {
     c.model.vocab = LTM_AUTO;
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
     assert_non_null(strstr(said, "model.vocab"));
+    c = tiny("documents");
+    c.model.packing = LTM_PACKING_DOCUMENT;
+    c.model.document_end = LTM_AUTO;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "nothing says where the documents"));
+    c.model.vocab = VOCAB + 2;
+    c.model.document_end = VOCAB + 1;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_INVALID);
+    assert_non_null(strstr(said, "no document that ends with id 41"));
     c = tiny("short");
     c.model.sequence = 4000;
     c.model.window = 100;

@@ -32,9 +32,7 @@ static struct ltm_config twin_of(const struct ltm_config *c, enum ltm_twin kind)
     return twin;
 }
 
-static double compute(const struct ltm_config *c) {
-    return ltm_training_flops(c) * (double)trainer_steps(c) * c->slow.batch * c->model.sequence;
-}
+static double compute(const struct ltm_config *c) { return ltm_training_flops(c) * (double)ltm_training_tokens(c); }
 
 static void assert_near(double a, double b, double share) {
     if (!(fabs(a / b - 1) <= share)) fail_msg("%g is not within %g of %g", a, share, b);
@@ -61,7 +59,7 @@ static void parameters_and_compute_are_equal(void **state) {
 
         twin = twin_of(&c, LTM_TWIN_COMPUTE);
         assert_near((double)ltm_parameter_count(&twin.model), parameters, 0.5 * column / parameters + 1e-12);
-        assert_near(compute(&twin), compute(&c), 0.5 / (double)trainer_steps(&twin) + 1e-12);
+        assert_near(compute(&twin), compute(&c), 0.5 / (double)ltm_training_steps(&twin) + 1e-12);
 
         twin = twin_of(&c, LTM_TWIN_WIDTH);
         assert_near(compute(&twin), compute(&c), 0.01);

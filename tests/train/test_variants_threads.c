@@ -49,9 +49,28 @@ static void check_bits(const char *name, void (*set)(struct ltm_config *config))
 
 static void drop_out(struct ltm_config *config) { config->model.dropout = 0.25; }
 
-static void with_dropout_bits_depend_neither_on_threads_nor_on_kills(void **state) {
+static void mask_documents(struct ltm_config *config) {
+    config->model.packing = LTM_PACKING_MASKED;
+    config->model.document_end = 5;
+}
+
+static void take_documents(struct ltm_config *config) {
+    config->model.packing = LTM_PACKING_DOCUMENT;
+    config->model.document_end = 5;
+}
+
+static void grow(struct ltm_config *config) {
+    config->slow.batch_start = 3; /* one group and a half, of five */
+    config->slow.window_start = 2;
+    config->slow.growth = 0.6;
+}
+
+static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     (void)state;
     check_bits("dropout", drop_out);
+    check_bits("masked", mask_documents);
+    check_bits("document", take_documents);
+    check_bits("growth", grow);
 }
 
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
@@ -134,12 +153,47 @@ static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
     train_whole(&stopped);
 }
 
+/* The log has both; a run of other length would have grown otherwise. */
+static void a_run_that_grows_says_so_and_keeps_its_length(void **state) {
+    (void)state;
+    struct ltm_config c = tiny("grown");
+    char said[4096];
+    int64_t tokens = 0;
+    int batch = 0;
+    int window = 0;
+    grow(&c);
+    train_whole(&c);
+    json_t *log = test_log(c.run.dir);
+    for (size_t i = 0; i < json_array_size(log); i++) {
+        const json_t *record = json_array_get(log, i);
+        if (json_object_get(record, "heldout")) continue;
+        const int more = (int)json_integer_value(json_object_get(record, "batch"));
+        const int wider = (int)json_integer_value(json_object_get(record, "window"));
+        assert_true(more >= batch && wider >= window);
+        if (batch == 0) assert_true(more == 3 && wider == 2);
+        batch = more;
+        window = wider;
+        tokens += (int64_t)batch * 24;
+        assert_int_equal(json_integer_value(json_object_get(record, "tokens")), tokens);
+    }
+    json_decref(log);
+    assert_true(batch == 10 && window == 8 && tokens == ltm_training_tokens(&c));
+    c = tiny("grown-longer");
+    grow(&c);
+    c.slow.schedule = LTM_SLOW_WSD;
+    assert_int_equal(train(&c, (struct child){.kill_at = 6}, NULL, 0), -1);
+    c.run.tokens *= 2;
+    assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH);
+    assert_non_null(strstr(said, "its rate already depends on that (it may change up to step 0)"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
-        cmocka_unit_test(with_dropout_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(with_each_key_bits_depend_neither_on_threads_nor_on_kills),
         cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(a_run_stopped_in_its_stable_part_may_become_longer),
+        cmocka_unit_test(a_run_that_grows_says_so_and_keeps_its_length),
     };
     return cmocka_run_group_tests(tests, make_corpus, NULL);
 }

@@ -1,0 +1,27 @@
+/* Batch and window that grow: from slow.batch_start sequences to slow.batch and from slow.window_start tokens to model.window, each in
+ * a straight line, rounded down, over the first slow.growth of run.tokens. Both follow from the tokens of the steps before,
+ * so a resume finds them again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ltm/config.h"
+
+struct growth {
+    int64_t sequences; /* of the slow steps before this one */
+    int batch, window; /* of this one */
+};
+
+/* At slow step `step`, from 0. */
+struct growth growth_at(const struct ltm_config *config, int64_t step);
+
+bool growth_is_on(const struct ltm_config *config);
+
+/* The tokens of the first `step` slow steps, and the same in steps of whole batches: what rates and other schedules go by. */
+int64_t growth_tokens(const struct ltm_config *config, int64_t step);
+double growth_position(const struct ltm_config *config, int64_t step);
+
+/* A run as stretches of slow steps that have one batch and window: from growth_at(config, 0) on, the steps of the stretch that begins
+ * at *growth, which then is where the next one begins; 0 at the run's end. */
+int64_t growth_stretch(const struct ltm_config *config, struct growth *growth);

@@ -1,0 +1,107 @@
+/* Batch and window that grow, against a walk step by step; and what goes by them. */
+#include <math.h>
+
+#include "support/small_config.h"
+#include "support/unit.h"
+
+#include "ltm/train.h"
+#include "train/growth.h"
+#include "train/schedule.h"
+#include "train/trainer.h"
+
+enum { T = 8 };
+
+static struct ltm_config settings(int batch_start, int batch, int window_start, int window, double growth,
+                                  int64_t tokens) {
+    struct ltm_config c = small_config(40, T);
+    c.slow.batch_start = batch_start;
+    c.slow.batch = batch;
+    c.slow.window_start = window_start;
+    c.model.window = window;
+    c.slow.growth = growth;
+    c.run.tokens = tokens;
+    ltm_config_resolve(&c);
+    return c;
+}
+
+static int naive(int from, int to, int64_t done, int64_t all) {
+    if (from == 0 || done >= all) return to;
+    return from + (int)((to - from) * done / all);
+}
+
+static void check_walk(struct ltm_config c) {
+    const int64_t all = (int64_t)(c.slow.growth * (double)c.run.tokens / T);
+    int64_t sequences = 0;
+    int64_t step = 0;
+    double work = 0;
+    for (; sequences * T < c.run.tokens; step++) {
+        const struct growth g = growth_at(&c, step);
+        assert_int_equal(g.sequences, sequences);
+        assert_int_equal(g.batch, naive(c.slow.batch_start, c.slow.batch, sequences, all));
+        assert_int_equal(g.window, naive(c.slow.window_start, c.model.window, sequences, all));
+        assert_true(growth_position(&c, step) == (double)sequences / c.slow.batch);
+        work += g.batch * trainer_flops(&c, g.window);
+        sequences += g.batch;
+    }
+    assert_int_equal(ltm_training_steps(&c), step);
+    assert_int_equal(ltm_training_tokens(&c), sequences * T);
+    assert_int_equal(growth_tokens(&c, step), sequences * T);
+    assert_true(fabs(ltm_training_flops(&c) * (double)sequences - work) <= 1e-12 * work);
+}
+
+static void steps_are_those_of_a_walk(void **state) {
+    (void)state;
+    check_walk(settings(0, 6, 0, 8, 0.5, 5000));
+    check_walk(settings(1, 6, 0, 8, 0.5, 5000));
+    check_walk(settings(0, 6, 1, 8, 0.5, 5000));
+    check_walk(settings(3, 17, 2, 8, 0.7, 20011));
+    check_walk(settings(5, 5, 8, 8, 0.7, 999));
+    check_walk(settings(2, 300, 1, 7, 1, 7000)); /* it ends while it grows, faster than one a step */
+    check_walk(settings(2, 30, 1, 7, 0, 7000));  /* full from the first */
+    check_walk(settings(7, 9, 3, 4, 0.01, 100));
+}
+
+/* The whole figures of a run that does not grow, to the bit. */
+static void what_does_not_grow_is_as_it_was(void **state) {
+    (void)state;
+    const struct ltm_config c = settings(0, 6, 0, 8, 0.5, 5000);
+    assert_false(growth_is_on(&c));
+    assert_int_equal(ltm_training_steps(&c), (5000 + 47) / 48);
+    for (int64_t step = 0; step < 110; step++) {
+        assert_true(growth_position(&c, step) == (double)step);
+        assert_int_equal(growth_tokens(&c, step), step * 48);
+    }
+    assert_true(ltm_training_flops(&c) == trainer_flops(&c, 8));
+}
+
+static void a_window_that_grows_makes_training_cheaper(void **state) {
+    (void)state;
+    const struct ltm_config full = settings(0, 6, 0, 8, 0.5, 50000);
+    const struct ltm_config grows = settings(0, 6, 1, 8, 0.5, 50000);
+    assert_true(ltm_training_flops(&grows) < ltm_training_flops(&full));
+    assert_true(ltm_training_flops(&grows) > trainer_flops(&full, 1));
+}
+
+/* A rate is that of the tokens, whatever batches they came in. */
+static void rates_go_by_tokens(void **state) {
+    (void)state;
+    struct ltm_config c = settings(2, 20, 0, 8, 0.8, 200000);
+    c.slow.warmup = 5;
+    const double steps = growth_position(&c, ltm_training_steps(&c));
+    const double batch = 20.0 * T;
+    for (int64_t step = 0; step < ltm_training_steps(&c); step += 7) {
+        const double done = (double)growth_tokens(&c, step) / batch;
+        assert_true(slow_rate(&c.slow, growth_position(&c, step), steps) == slow_rate(&c.slow, done, steps));
+    }
+    assert_true(slow_rate(&c.slow, growth_position(&c, 3), steps) < c.slow.lr); /* three small batches are no warm-up */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_are_those_of_a_walk),
+        cmocka_unit_test(what_does_not_grow_is_as_it_was),
+        cmocka_unit_test(a_window_that_grows_makes_training_cheaper),
+        cmocka_unit_test(rates_go_by_tokens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
