@@ -22,6 +22,7 @@ threads=${RACE_THREADS:-$(nproc)}
 precision=${RACE_PRECISION:-fp32}
 preset=${RACE_PRESET:-runs/nano.ini}
 out=${RACE_OUT:-runs/race/$(basename "$corpus")-$threads-$precision}
+factor=
 scores=24     # points of a curve
 sequences=128 # held-out ones that are scored, spread evenly
 
@@ -46,7 +47,17 @@ begin() {
     [ "$2" = "$(cat "$dir.settings" 2>/dev/null)" ] || rm -rf "$dir" "$dir".{csv,tokens,log}
     echo "$2" >"$dir.settings"
     [ ! -e "$dir.csv" ] || { say "$1: has raced before, kept in $dir.csv"; return 1; }
+    [ -n "$factor" ] || learn_scale
     say "$1: $seconds s of training on $threads threads"
+}
+
+# One slow step of a plain decoder, whose score says how many bits a byte a nat a token is, and its run which kernel ltm took of OpenBLAS.
+learn_scale() {
+    { "$LTM" train "$preset" latent.count=0 "${common[@]}" slow.batch=1 run.tokens=1 run.eval_sequences=1 run.dir="$scratch/run" &&
+        "$LTM" eval "$scratch/run" "$corpus" eval.sequences=$sequences eval.samples=1 eval.iwae=0 eval.continuation=0 --json \
+            >"$scratch/json"; } >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; stop "$preset does not train on $corpus"; }
+    factor=$(jq '.[0].bound | .bits_per_byte.mean / .nats_per_token.mean' "$scratch/json")
+    kernel=$(jq -r .openblas_kernel "$scratch/run/machine.json")
 }
 
 # finish NAME PROGRAM LOG: the scores of a log.jsonl. A program from before this race counted its scoring as training; that time is taken out.
@@ -63,7 +74,7 @@ finish() {
 
 # a_step and tokens that fill the time: from one slow step, then from as many as take 3 % of it.
 calibrate() {
-    local calibration=$out/calibration share
+    local calibration=$scratch/calibration share
     a_step=1 tokens=1
     for share in .03 1; do
         rm -rf "$calibration"
@@ -73,7 +84,6 @@ calibrate() {
             [inputs | select(.heldout | not)] | last | (.tokens / .step) as $step |
             "\($step) \($step * ([1, ($race * $fill * .step / .seconds | round)] | max))"' "$calibration/log.jsonl")
     done
-    rm -rf "$calibration" "$calibration.log"
 }
 
 # race NAME PROGRAM ARGUMENT…: one of ltm.
@@ -126,27 +136,21 @@ if [ ! -e "$corpus/corpus.json" ]; then
     corpus=$corpus/data/corpus
 fi
 mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 common=(data.corpus="$corpus" run.threads="$threads" run.precision="$precision" run.eval_sequences="$sequences")
 
-# One slow step of a plain decoder, to learn from its score how many bits a byte a nat a token is, and which kernel ltm took of OpenBLAS.
-scale=$(mktemp -d)
-trap 'rm -rf "$scale"' EXIT
-{ "$LTM" train "$preset" latent.count=0 "${common[@]}" slow.batch=1 run.tokens=1 run.eval_sequences=1 run.dir="$scale/run" &&
-    "$LTM" eval "$scale/run" "$corpus" eval.sequences=$sequences eval.samples=1 eval.iwae=0 eval.continuation=0 --json >"$scale/json"
-} >"$scale/log" 2>&1 || { cat "$scale/log" >&2; stop "$preset does not train on $corpus"; }
-factor=$(jq '.[0].bound | .bits_per_byte.mean / .nats_per_token.mean' "$scale/json")
-kernel=$(jq -r .openblas_kernel "$scale/run/machine.json")
-mapfile -t shape < <(keys "$LTM" train "$preset" |
-    only model.dim model.layers model.heads model.sequence model.window latent.count slow.batch)
-length=$(sed -n 's/^sequence = //p' "$scale/run/config.ini")
+shape=$(keys "$LTM" train "$preset" | only model.dim model.layers model.heads model.sequence model.window latent.count slow.batch)
+length=$(only model.sequence <<<"$shape" | cut -d= -f2)
 
 # ---- The race ----
 
+# shellcheck disable=SC2086 # the shape is a list of words
 for name; do
     case $name in
     latents) race latents "$LTM" "$preset" ;;
     plain) race plain "$LTM" "$preset" "${plain[@]}" ;;
-    published) race published "$LTM" runs/published.ini "${shape[@]}" "${published[@]}" ;;
+    published) race published "$LTM" runs/published.ini $shape "${published[@]}" ;;
     base) [ -z "${RACE_BASE:-}" ] || race base "$RACE_BASE" "$(dirname "$RACE_BASE")/../runs/nano.ini" --twin parameters ;;
     pytorch) race_pytorch ;;
     esac
@@ -158,7 +162,7 @@ done
 {
     echo "Held-out bits a byte of $corpus: $sequences sequences of $length tokens. $threads threads, ltm's products in $precision."
     echo
-    awk -F, -v plots="$scale/plots" -v out="$out" '
+    awk -F, -v plots="$scratch/plots" -v out="$out" '
         NR > 1 {
             gsub(/"/, "")
             run = $1 " " $3
@@ -220,7 +224,7 @@ if command -v gnuplot >/dev/null; then
         set grid
         set xlabel "seconds of training, $threads threads"
         set ylabel "held-out bits a byte"
-        plot $(cat "$scale/plots")
+        plot $(cat "$scratch/plots")
 PLOT
     say "$out/race.svg, race.md, race.csv"
 else
