@@ -30,8 +30,10 @@ sequences=128 # held-out ones that are scored, spread evenly
 plain=(--twin parameters slow.optimizer=muon slow.schedule=wsd)
 # The published program's batch of 512 sequences is for a server; the rate is one for batches of 8.
 published=(model.vocab=auto slow.lr=0.003 slow.lr_min=auto slow.warmup=30)
-# PyTorch's three sizes, each with the best of three rates: width layers heads batch rate.
-pytorch=('64 2 2 8 0.006' '128 4 4 8 0.003' '256 4 8 8 0.0015')
+# PyTorch's three sizes, each with the three rates of which a twentieth of the time chooses.
+pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.003,0.006,0.012'
+         'dim=128 layers=4 heads=4 batch=8 lr=0.0015,0.003,0.006'
+         'dim=256 layers=4 heads=8 batch=8 lr=0.001,0.002,0.004')
 
 stop() { echo "race: $*" >&2; exit 1; }
 say() { printf '\n%s\n' "$*" >&2; }
@@ -44,7 +46,7 @@ only() { local IFS='|'; grep -E "^($*)="; }
 # begin NAME SETTINGS: its curve is still to be made in $dir. What other settings made is removed.
 begin() {
     dir=$out/$1-$seconds
-    [ "$2" = "$(cat "$dir.settings" 2>/dev/null)" ] || rm -rf "$dir" "$dir".{csv,tokens,log}
+    [ "$2" = "$(cat "$dir.settings" 2>/dev/null)" ] || rm -rf "$dir" "$dir".{csv,tokens,rates,log}
     echo "$2" >"$dir.settings"
     [ ! -e "$dir.csv" ] || { say "$1: has raced before, kept in $dir.csv"; return 1; }
     [ -n "$factor" ] || learn_scale
@@ -103,20 +105,31 @@ race() {
     finish "$name" "ltm $(jq -r .commit "$dir/machine.json")" "$dir/log.jsonl"
 }
 
+# try_pytorch LOG SETTING…: with the kernel of OpenBLAS that ltm takes, and with memory kept from step to step. By glibc's defaults each
+# large tensor is new memory of the system, whose page faults take six times as long as all else.
+try_pytorch() {
+    OPENBLAS_CORETYPE=$kernel MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592 \
+        "$python" runs/race_pytorch.py "$corpus" "$@" threads="$threads" sequence="$length" heldout=$sequences
+}
+
 race_pytorch() {
-    local python version size settings dim layers heads batch rate
+    local python version size name rate best
     for python in ${RACE_PYTHON:-python3 /usr/bin/python3}; do
-        version=$($python -c 'import torch; print(torch.__version__)' 2>/dev/null) && break
+        version=$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null) && break
     done
     [ -n "$version" ] || { say 'pytorch: left out: python3-torch is not installed'; return 0; }
     for size in "${pytorch[@]}"; do
-        read -r dim layers heads batch rate <<<"$size"
-        settings="seconds=$seconds threads=$threads sequence=$length heldout=$sequences scores=$scores dim=$dim layers=$layers
-                  heads=$heads batch=$batch lr=$rate"
-        begin "pytorch-${dim}x$layers" "$settings" || continue
+        name=pytorch-$(sed -E 's/dim=([0-9]+) layers=([0-9]+).*/\1x\2/' <<<"$size")
+        begin "$name" "$size, $seconds s, $threads threads, $sequences sequences of $length tokens of $corpus" || continue
+        for rate in $(tr , ' ' <<<"${size##*=}"); do
+            # shellcheck disable=SC2086 # a list of words
+            try_pytorch "$scratch/rate" ${size% *} lr="$rate" seconds="$(jq -n "$seconds / 20")" scores=1 || continue
+            echo "$(jq -n '[inputs.bound | numbers] | last' "$scratch/rate") $rate"
+        done | sort -g >"$dir.rates"
+        read -r _ best <"$dir.rates" || stop "PyTorch's decoder does not train"
         # shellcheck disable=SC2086 # a list of words
-        OPENBLAS_CORETYPE=$kernel "$python" runs/race_pytorch.py "$corpus" "$dir.log" $settings
-        finish "pytorch-${dim}x$layers" "PyTorch $version" "$dir.log"
+        try_pytorch "$dir.log" ${size% *} lr="$best" seconds="$seconds" scores=$scores
+        finish "$name" "PyTorch $version at rate $best" "$dir.log"
     done
 }
 
