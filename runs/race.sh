@@ -28,10 +28,10 @@ sequences=128 # held-out ones that are scored, spread evenly
 
 # What a preset does not say. The plain decoder: the optimiser and schedule that runs/README.md found best for one.
 plain=(--twin parameters slow.optimizer=muon slow.schedule=wsd)
-# The published program's batch of 512 sequences is for a server; the rate is one for batches of 8.
-published=(model.vocab=auto slow.lr=0.003 slow.lr_min=auto slow.warmup=30)
+# The published program's batch of 512 sequences is for a server; rate and warm-up for batches of 8 are those of runs/README.md.
+published=(model.vocab=auto slow.lr=0.005 slow.lr_min=auto slow.warmup=30)
 # PyTorch's three sizes, each with the three rates of which a twentieth of the time chooses.
-pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.003,0.006,0.012'
+pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.002,0.004,0.008'
          'dim=128 layers=4 heads=4 batch=8 lr=0.0015,0.003,0.006'
          'dim=256 layers=4 heads=8 batch=8 lr=0.001,0.002,0.004')
 
@@ -62,7 +62,7 @@ learn_scale() {
     kernel=$(jq -r .openblas_kernel "$scratch/run/machine.json")
 }
 
-# finish NAME PROGRAM LOG: the scores of a log.jsonl. A program from before this race counted its scoring as training; that time is taken out.
+# finish NAME PROGRAM LOG: the scores of a log.jsonl. Programs from before this race counted scoring as training: that time is taken out.
 finish() {
     jq -nr --arg name "$1" --arg program "$2" --argjson race "$seconds" --argjson factor "$factor" '
         foreach inputs as $line ({waited: 0, at: 0};
@@ -171,6 +171,7 @@ done
 
 # ---- What came of it ----
 
+ls "$out"/*-*.csv >"$scratch/curves" 2>/dev/null || stop 'nobody has raced'
 { echo '"contestant","program","race_seconds","tokens","seconds","bits_per_byte"'; cat "$out"/*-*.csv; } >"$out/race.csv"
 {
     echo "Held-out bits a byte of $corpus: $sequences sequences of $length tokens. $threads threads, ltm's products in $precision."
@@ -182,34 +183,35 @@ done
             if (!(run in points)) order[++runs] = run
             k = ++points[run]
             called[run] = $1; program[run] = $2; race[run] = $3; tokens[run] = $4; time[run, k] = $5; bits[run, k] = last[run] = $6
+            if (k == 1 || $6 < least[run]) least[run] = $6
         }
         # The least seconds in which a contestant came to a score, between its scores by a straight line.
-        function reach(name, score,    i, k, run, t, least) {
+        function reach(who, score,    i, k, run, t, soonest) {
             for (i = 1; i <= runs; i++) {
                 run = order[i]
-                if (shown[run] != name) continue
+                if (shown[run] != who) continue
                 for (k = 1; k <= points[run] && bits[run, k] > score; k++);
                 if (k > points[run]) continue
                 t = time[run, k]
                 if (k > 1) t -= (t - time[run, k - 1]) * (score - bits[run, k]) / (bits[run, k - 1] - bits[run, k])
-                if (least == "" || t < least) least = t
+                if (soonest == "" || t < soonest) soonest = t
             }
-            return least == "" ? "–" : sprintf("%.3g", least)
+            return soonest == "" ? "–" : sprintf("%.3g", soonest)
         }
         END {
-            print "| contestant | program | race, s | trained for, s | tokens | bits a byte |"
-            print "|---|---|---|---|---|---|"
+            print "| contestant | program | race, s | trained for, s | tokens | bits a byte at the end | lowest |"
+            print "|---|---|---|---|---|---|---|"
             for (i = 1; i <= runs; i++) {
                 run = order[i]
-                printf "| %s | %s | %s | %.1f | %.0f | %.4f |\n", called[run], program[run], race[run], time[run, points[run]],
-                    tokens[run], last[run]
+                printf "| %s | %s | %s | %.1f | %.0f | %.4f | %.4f |\n", called[run], program[run], race[run],
+                    time[run, points[run]], tokens[run], last[run], least[run]
                 torch = called[run] ~ /^pytorch-/
                 shown[run] = torch ? "pytorch" : called[run]
                 if (!torch) continue
                 other = best[race[run]]
-                if (other == "" || last[run] < last[other]) { best[race[run]] = run; shown[other] = "" } else shown[run] = ""
+                if (other == "" || least[run] < least[other]) { best[race[run]] = run; shown[other] = "" } else shown[run] = ""
             }
-            printf "\nSeconds of training in which each came to what the others had at the end (pytorch: the best of its sizes):\n\n| "
+            printf "\nSeconds of training in which each came to the lowest of the others (pytorch: the best of its sizes):\n\n| "
             for (i = 1; i <= runs; i++) if (shown[order[i]] && !seen[shown[order[i]]]++) name[++names] = shown[order[i]]
             for (j = 1; j <= names; j++) printf "| %s ", name[j]
             printf "|\n|---"
@@ -218,11 +220,11 @@ done
             for (i = 1; i <= runs; i++) {
                 run = order[i]
                 if (!shown[run]) continue
-                printf "| %s, %s s: %.4f ", called[run], race[run], last[run]
-                for (j = 1; j <= names; j++) printf "| %s ", reach(name[j], last[run])
+                printf "| %s, %s s: %.4f ", called[run], race[run], least[run]
+                for (j = 1; j <= names; j++) printf "| %s ", reach(name[j], least[run])
                 print "|"
-                printf "%s\"%s/%s-%s.csv\" using 5:6 with linespoints pointsize .5 title \"%s, %s s\"", comma, out, called[run], race[run],
-                    called[run], race[run] >plots
+                printf "%s\"%s/%s-%s.csv\" using 5:6 with linespoints pointsize .5 title \"%s, %s s\"", comma, out,
+                    called[run], race[run], called[run], race[run] >plots
                 comma = ", "
             }
         }' "$out/race.csv"
