@@ -31,9 +31,9 @@ plain=(--twin parameters slow.optimizer=muon slow.schedule=wsd)
 # The published program's batch of 512 sequences is for a server; rate and warm-up for batches of 8 are those of runs/README.md.
 published=(model.vocab=auto slow.lr=0.005 slow.lr_min=auto slow.warmup=30)
 # PyTorch's three sizes, each with the three rates of which a twentieth of the time chooses.
-pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.002,0.004,0.008'
-         'dim=128 layers=4 heads=4 batch=8 lr=0.0015,0.003,0.006'
-         'dim=256 layers=4 heads=8 batch=8 lr=0.001,0.002,0.004')
+pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.0015,0.003,0.006'
+         'dim=128 layers=4 heads=4 batch=8 lr=0.001,0.002,0.004'
+         'dim=256 layers=4 heads=8 batch=8 lr=0.0005,0.001,0.002')
 
 stop() { echo "race: $*" >&2; exit 1; }
 say() { printf '\n%s\n' "$*" >&2; }
