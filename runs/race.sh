@@ -22,15 +22,18 @@ threads=${RACE_THREADS:-$(nproc)}
 precision=${RACE_PRECISION:-fp32}
 preset=${RACE_PRESET:-runs/nano.ini}
 out=${RACE_OUT:-runs/race/$(basename "$corpus")-$threads-$precision}
+factor=
 scores=24     # points of a curve
 sequences=128 # held-out ones that are scored, spread evenly
 
 # What a preset does not say. The plain decoder: the optimiser and schedule that runs/README.md found best for one.
 plain=(--twin parameters slow.optimizer=muon slow.schedule=wsd)
-# The published program's batch of 512 sequences is for a server; the rate is one for batches of 8.
-published=(model.vocab=auto slow.lr=0.003 slow.lr_min=auto slow.warmup=30)
-# PyTorch's three sizes, each with the best of three rates: width layers heads batch rate.
-pytorch=('64 2 2 8 0.006' '128 4 4 8 0.003' '256 4 8 8 0.0015')
+# The published program's batch of 512 sequences is for a server; rate and warm-up for batches of 8 are those of runs/README.md.
+published=(model.vocab=auto slow.lr=0.005 slow.lr_min=auto slow.warmup=30)
+# PyTorch's three sizes, each with the three rates of which a twentieth of the time chooses.
+pytorch=('dim=64 layers=2 heads=2 batch=8 lr=0.0015,0.003,0.006'
+         'dim=128 layers=4 heads=4 batch=8 lr=0.001,0.002,0.004'
+         'dim=256 layers=4 heads=8 batch=8 lr=0.0005,0.001,0.002')
 
 stop() { echo "race: $*" >&2; exit 1; }
 say() { printf '\n%s\n' "$*" >&2; }
@@ -43,13 +46,23 @@ only() { local IFS='|'; grep -E "^($*)="; }
 # begin NAME SETTINGS: its curve is still to be made in $dir. What other settings made is removed.
 begin() {
     dir=$out/$1-$seconds
-    [ "$2" = "$(cat "$dir.settings" 2>/dev/null)" ] || rm -rf "$dir" "$dir".{csv,tokens,log}
+    [ "$2" = "$(cat "$dir.settings" 2>/dev/null)" ] || rm -rf "$dir" "$dir".{csv,tokens,rates,log}
     echo "$2" >"$dir.settings"
     [ ! -e "$dir.csv" ] || { say "$1: has raced before, kept in $dir.csv"; return 1; }
+    [ -n "$factor" ] || learn_scale
     say "$1: $seconds s of training on $threads threads"
 }
 
-# finish NAME PROGRAM LOG: the scores of a log.jsonl. A program from before this race counted its scoring as training; that time is taken out.
+# One slow step of a plain decoder, whose score says how many bits a byte a nat a token is, and its run which kernel ltm took of OpenBLAS.
+learn_scale() {
+    { "$LTM" train "$preset" latent.count=0 "${common[@]}" slow.batch=1 run.tokens=1 run.eval_sequences=1 run.dir="$scratch/run" &&
+        "$LTM" eval "$scratch/run" "$corpus" eval.sequences=$sequences eval.samples=1 eval.iwae=0 eval.continuation=0 --json \
+            >"$scratch/json"; } >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; stop "$preset does not train on $corpus"; }
+    factor=$(jq '.[0].bound | .bits_per_byte.mean / .nats_per_token.mean' "$scratch/json")
+    kernel=$(jq -r .openblas_kernel "$scratch/run/machine.json")
+}
+
+# finish NAME PROGRAM LOG: the scores of a log.jsonl. Programs from before this race counted scoring as training: that time is taken out.
 finish() {
     jq -nr --arg name "$1" --arg program "$2" --argjson race "$seconds" --argjson factor "$factor" '
         foreach inputs as $line ({waited: 0, at: 0};
@@ -63,7 +76,7 @@ finish() {
 
 # a_step and tokens that fill the time: from one slow step, then from as many as take 3 % of it.
 calibrate() {
-    local calibration=$out/calibration share
+    local calibration=$scratch/calibration share
     a_step=1 tokens=1
     for share in .03 1; do
         rm -rf "$calibration"
@@ -73,7 +86,6 @@ calibrate() {
             [inputs | select(.heldout | not)] | last | (.tokens / .step) as $step |
             "\($step) \($step * ([1, ($race * $fill * .step / .seconds | round)] | max))"' "$calibration/log.jsonl")
     done
-    rm -rf "$calibration" "$calibration.log"
 }
 
 # race NAME PROGRAM ARGUMENT…: one of ltm.
@@ -93,20 +105,31 @@ race() {
     finish "$name" "ltm $(jq -r .commit "$dir/machine.json")" "$dir/log.jsonl"
 }
 
+# try_pytorch LOG SETTING…: with the kernel of OpenBLAS that ltm takes, and with memory kept from step to step. By glibc's defaults each
+# large tensor is new memory of the system, whose page faults take six times as long as all else.
+try_pytorch() {
+    OPENBLAS_CORETYPE=$kernel MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592 \
+        "$python" runs/race_pytorch.py "$corpus" "$@" threads="$threads" sequence="$length" heldout=$sequences
+}
+
 race_pytorch() {
-    local python version size settings dim layers heads batch rate
+    local python version size name rate best
     for python in ${RACE_PYTHON:-python3 /usr/bin/python3}; do
-        version=$($python -c 'import torch; print(torch.__version__)' 2>/dev/null) && break
+        version=$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null) && break
     done
     [ -n "$version" ] || { say 'pytorch: left out: python3-torch is not installed'; return 0; }
     for size in "${pytorch[@]}"; do
-        read -r dim layers heads batch rate <<<"$size"
-        settings="seconds=$seconds threads=$threads sequence=$length heldout=$sequences scores=$scores dim=$dim layers=$layers
-                  heads=$heads batch=$batch lr=$rate"
-        begin "pytorch-${dim}x$layers" "$settings" || continue
+        name=pytorch-$(sed -E 's/dim=([0-9]+) layers=([0-9]+).*/\1x\2/' <<<"$size")
+        begin "$name" "$size, $seconds s, $threads threads, $sequences sequences of $length tokens of $corpus" || continue
+        for rate in $(tr , ' ' <<<"${size##*=}"); do
+            # shellcheck disable=SC2086 # a list of words
+            try_pytorch "$scratch/rate" ${size% *} lr="$rate" seconds="$(jq -n "$seconds / 20")" scores=1 || continue
+            echo "$(jq -n '[inputs.bound | numbers] | last' "$scratch/rate") $rate"
+        done | sort -g >"$dir.rates"
+        read -r _ best <"$dir.rates" || stop "PyTorch's decoder does not train"
         # shellcheck disable=SC2086 # a list of words
-        OPENBLAS_CORETYPE=$kernel "$python" runs/race_pytorch.py "$corpus" "$dir.log" $settings
-        finish "pytorch-${dim}x$layers" "PyTorch $version" "$dir.log"
+        try_pytorch "$dir.log" ${size% *} lr="$best" seconds="$seconds" scores=$scores
+        finish "$name" "PyTorch $version at rate $best" "$dir.log"
     done
 }
 
@@ -126,27 +149,21 @@ if [ ! -e "$corpus/corpus.json" ]; then
     corpus=$corpus/data/corpus
 fi
 mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 common=(data.corpus="$corpus" run.threads="$threads" run.precision="$precision" run.eval_sequences="$sequences")
 
-# One slow step of a plain decoder, to learn from its score how many bits a byte a nat a token is, and which kernel ltm took of OpenBLAS.
-scale=$(mktemp -d)
-trap 'rm -rf "$scale"' EXIT
-{ "$LTM" train "$preset" latent.count=0 "${common[@]}" slow.batch=1 run.tokens=1 run.eval_sequences=1 run.dir="$scale/run" &&
-    "$LTM" eval "$scale/run" "$corpus" eval.sequences=$sequences eval.samples=1 eval.iwae=0 eval.continuation=0 --json >"$scale/json"
-} >"$scale/log" 2>&1 || { cat "$scale/log" >&2; stop "$preset does not train on $corpus"; }
-factor=$(jq '.[0].bound | .bits_per_byte.mean / .nats_per_token.mean' "$scale/json")
-kernel=$(jq -r .openblas_kernel "$scale/run/machine.json")
-mapfile -t shape < <(keys "$LTM" train "$preset" |
-    only model.dim model.layers model.heads model.sequence model.window latent.count slow.batch)
-length=$(sed -n 's/^sequence = //p' "$scale/run/config.ini")
+shape=$(keys "$LTM" train "$preset" | only model.dim model.layers model.heads model.sequence model.window latent.count slow.batch)
+length=$(only model.sequence <<<"$shape" | cut -d= -f2)
 
 # ---- The race ----
 
+# shellcheck disable=SC2086 # the shape is a list of words
 for name; do
     case $name in
     latents) race latents "$LTM" "$preset" ;;
     plain) race plain "$LTM" "$preset" "${plain[@]}" ;;
-    published) race published "$LTM" runs/published.ini "${shape[@]}" "${published[@]}" ;;
+    published) race published "$LTM" runs/published.ini $shape "${published[@]}" ;;
     base) [ -z "${RACE_BASE:-}" ] || race base "$RACE_BASE" "$(dirname "$RACE_BASE")/../runs/nano.ini" --twin parameters ;;
     pytorch) race_pytorch ;;
     esac
@@ -154,45 +171,47 @@ done
 
 # ---- What came of it ----
 
+ls "$out"/*-*.csv >"$scratch/curves" 2>/dev/null || stop 'nobody has raced'
 { echo '"contestant","program","race_seconds","tokens","seconds","bits_per_byte"'; cat "$out"/*-*.csv; } >"$out/race.csv"
 {
     echo "Held-out bits a byte of $corpus: $sequences sequences of $length tokens. $threads threads, ltm's products in $precision."
     echo
-    awk -F, -v plots="$scale/plots" -v out="$out" '
+    awk -F, -v plots="$scratch/plots" -v out="$out" '
         NR > 1 {
             gsub(/"/, "")
             run = $1 " " $3
             if (!(run in points)) order[++runs] = run
             k = ++points[run]
             called[run] = $1; program[run] = $2; race[run] = $3; tokens[run] = $4; time[run, k] = $5; bits[run, k] = last[run] = $6
+            if (k == 1 || $6 < least[run]) least[run] = $6
         }
         # The least seconds in which a contestant came to a score, between its scores by a straight line.
-        function reach(name, score,    i, k, run, t, least) {
+        function reach(who, score,    i, k, run, t, soonest) {
             for (i = 1; i <= runs; i++) {
                 run = order[i]
-                if (shown[run] != name) continue
+                if (shown[run] != who) continue
                 for (k = 1; k <= points[run] && bits[run, k] > score; k++);
                 if (k > points[run]) continue
                 t = time[run, k]
                 if (k > 1) t -= (t - time[run, k - 1]) * (score - bits[run, k]) / (bits[run, k - 1] - bits[run, k])
-                if (least == "" || t < least) least = t
+                if (soonest == "" || t < soonest) soonest = t
             }
-            return least == "" ? "–" : sprintf("%.3g", least)
+            return soonest == "" ? "–" : sprintf("%.3g", soonest)
         }
         END {
-            print "| contestant | program | race, s | trained for, s | tokens | bits a byte |"
-            print "|---|---|---|---|---|---|"
+            print "| contestant | program | race, s | trained for, s | tokens | bits a byte at the end | lowest |"
+            print "|---|---|---|---|---|---|---|"
             for (i = 1; i <= runs; i++) {
                 run = order[i]
-                printf "| %s | %s | %s | %.1f | %.0f | %.4f |\n", called[run], program[run], race[run], time[run, points[run]],
-                    tokens[run], last[run]
+                printf "| %s | %s | %s | %.1f | %.0f | %.4f | %.4f |\n", called[run], program[run], race[run],
+                    time[run, points[run]], tokens[run], last[run], least[run]
                 torch = called[run] ~ /^pytorch-/
                 shown[run] = torch ? "pytorch" : called[run]
                 if (!torch) continue
                 other = best[race[run]]
-                if (other == "" || last[run] < last[other]) { best[race[run]] = run; shown[other] = "" } else shown[run] = ""
+                if (other == "" || least[run] < least[other]) { best[race[run]] = run; shown[other] = "" } else shown[run] = ""
             }
-            printf "\nSeconds of training in which each came to what the others had at the end (pytorch: the best of its sizes):\n\n| "
+            printf "\nSeconds of training in which each came to the lowest of the others (pytorch: the best of its sizes):\n\n| "
             for (i = 1; i <= runs; i++) if (shown[order[i]] && !seen[shown[order[i]]]++) name[++names] = shown[order[i]]
             for (j = 1; j <= names; j++) printf "| %s ", name[j]
             printf "|\n|---"
@@ -201,11 +220,11 @@ done
             for (i = 1; i <= runs; i++) {
                 run = order[i]
                 if (!shown[run]) continue
-                printf "| %s, %s s: %.4f ", called[run], race[run], last[run]
-                for (j = 1; j <= names; j++) printf "| %s ", reach(name[j], last[run])
+                printf "| %s, %s s: %.4f ", called[run], race[run], least[run]
+                for (j = 1; j <= names; j++) printf "| %s ", reach(name[j], least[run])
                 print "|"
-                printf "%s\"%s/%s-%s.csv\" using 5:6 with linespoints pointsize .5 title \"%s, %s s\"", comma, out, called[run], race[run],
-                    called[run], race[run] >plots
+                printf "%s\"%s/%s-%s.csv\" using 5:6 with linespoints pointsize .5 title \"%s, %s s\"", comma, out,
+                    called[run], race[run], called[run], race[run] >plots
                 comma = ", "
             }
         }' "$out/race.csv"
@@ -220,7 +239,7 @@ if command -v gnuplot >/dev/null; then
         set grid
         set xlabel "seconds of training, $threads threads"
         set ylabel "held-out bits a byte"
-        plot $(cat "$scale/plots")
+        plot $(cat "$scratch/plots")
 PLOT
     say "$out/race.svg, race.md, race.csv"
 else

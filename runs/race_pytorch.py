@@ -29,9 +29,9 @@ class Layer(nn.Module):
 
     def forward(self, x, mask):
         batch, length, dim = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        weights = (q @ k.transpose(-1, -2) / math.sqrt(dim // self.heads) + mask).softmax(-1)
-        x = x + self.wo((weights @ v).transpose(1, 2).reshape(batch, length, dim))
+        q, k, v = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4).flatten(1, 2)
+        weights = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=1 / math.sqrt(dim // self.heads)).softmax(-1)
+        x = x + self.wo((weights @ v).view(batch, self.heads, length, -1).transpose(1, 2).reshape(batch, length, dim))
         return x + self.w2(functional.gelu(self.w1(self.norm2(x))))
 
 
@@ -98,13 +98,13 @@ def main():
             print(json.dumps({"step": step, "tokens": step * size * sequence, **line, "seconds": seconds}), file=log, flush=True)
 
         while True:
-            if seconds >= due:
+            if seconds >= min(due, a["seconds"]):
                 with torch.no_grad():
                     parts = [scored[i:i + 8] for i in range(0, most, 8)]
                     bound = sum(len(p) * model.loss(windows(held, p, sequence)).item() for p in parts) / most
                 put(heldout=True, bound=bound)
                 print(f"step {step}, {seconds:.0f} of {a['seconds']:g} s: held-out {bound:.4f} nats a token", file=sys.stderr)
-                due += a["seconds"] / a["scores"]
+                due = (math.floor(seconds / a["seconds"] * a["scores"]) + 1) * a["seconds"] / a["scores"]
             if seconds >= a["seconds"]:
                 return
             began, done = time.perf_counter(), seconds / a["seconds"]
