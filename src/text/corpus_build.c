@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "ltm/corpus.h"
@@ -142,7 +143,7 @@ static ltm_status finish(struct build *build, struct ltm_error *error) {
     TRY(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
     TRY(file_copy(build->options->tokenizer, path, error));
     TRY(corpus_info_write(build->draft.draft, &build->info, &build->writers[0], &build->writers[1],
-                          build->options->heldout, build->options->seed, error));
+                          build->plan.named > 0 ? 0 : build->options->heldout, build->options->seed, error));
     TRY(corpus_draft_commit(&build->draft, error));
 cleanup:
     return status;
@@ -151,7 +152,11 @@ cleanup:
 static void tell_plan(const struct build *build, const struct ltm_watch *watch) {
     const struct corpus_plan *plan = &build->plan;
     const size_t copies = plan->copy_count;
-    if (copies > 0)
+    if (plan->leaked > 0)
+        watch_message(watch, "%lld document%s of the training text %s in the held-out files too%s",
+                      (long long)plan->leaked, plural(plan->leaked), plan->leaked == 1 ? "is" : "are",
+                      build->options->dedupe ? ": left out of training" : " (--dedupe leaves them out of training)");
+    else if (copies > 0)
         watch_message(watch, "%zu of the %lld documents %s of another: %s", copies, (long long)plan->documents,
                       copies == 1 ? "is an exact copy" : "are exact copies",
                       build->options->dedupe ? "left out"
@@ -197,6 +202,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
     TRY(encode_all(&build, threads, error));
     progress_end(&build.pace);
     documents_tell_separators(build.documents, watch);
+    documents_tell_bad(build.documents, watch);
     TRY(finish(&build, error));
     if (info) *info = build.info;
 cleanup:

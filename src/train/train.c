@@ -261,7 +261,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        if (last || due(step, c->run.eval_every)) status = score_until_stopped(s, error);
+        if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);

@@ -69,6 +69,27 @@ cleanup:
     return status;
 }
 
+/* None where the corpus was built without one and no score is asked for. */
+static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    ltm_status status = LTM_OK;
+    struct ltm_corpus_info info;
+    bool known;
+    TRY(corpus_info_find(&info, &known, c->data.corpus, error));
+    if (known && info.heldout.tokens == 0) {
+        if (c->run.eval_every == 0) return LTM_OK;
+        return fail(error, LTM_INVALID,
+                    "%s holds no held-out text, so that there are no scores: set run.eval_every = 0, or build it with "
+                    "--heldout or --heldout-files",
+                    c->data.corpus);
+    }
+    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
+    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+cleanup:
+    return status;
+}
+
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     ltm_status status = LTM_OK;
@@ -82,9 +103,7 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
         goto cleanup;
     }
     TRY(token_stream_open(&s->train, c->data.corpus, "train", error));
-    TRY(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    TRY(heldout_windows(&s->heldout_windows, s->heldout, c->model.sequence, c->run.eval_sequences, error));
-    TRY(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+    TRY(open_heldout(s, error));
     TRY(find_tokenizer(s, error));
 cleanup:
     return status;
@@ -146,7 +165,7 @@ static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
     ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
     if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
     const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
-                                (long long)token_stream_count(s->heldout), s->digest, hex);
+                                (long long)(s->heldout ? token_stream_count(s->heldout) : 0), s->digest, hex);
     checksum_hex(hex, name, (size_t)length);
     snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);
     return status;

@@ -10,7 +10,7 @@
 struct session {
     struct ltm_config config;
     const struct ltm_train_hooks *hooks;
-    struct token_stream *train, *heldout;
+    struct token_stream *train, *heldout;     /* heldout: NULL where the corpus has none */
     char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
     struct stream_windows train_windows, heldout_windows;
     struct decoder *decoder;
