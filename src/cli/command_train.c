@@ -8,7 +8,6 @@
 #include <jansson.h>
 
 #include "arguments.h"
-#include "base/numbers.h"
 #include "commands.h"
 #include "json_output.h"
 #include "ltm/model.h"
@@ -36,11 +35,10 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
-    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard "
-    "deviations\n"
-    "above its running mean of about 100 steps), diverged (sequences whose fast loop did: the prior stands in for "
-    "their\n"
-    "fit), nonfinite (what was NaN or infinite: that step changed no weight, see run.on_nonfinite).\n"
+    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
+    "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
+    "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
+    "infinite: that step changed no weight, see run.on_nonfinite).\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
 
@@ -73,9 +71,10 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     if (record->nonfinite) return; /* said in a message */
     if (record->heldout) {
         display->bound = record->bound;
-        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %.4f ± %.4f nats a token (recon %.4f, KL %.4f)",
-                     (long long)record->step, (long long)record->steps, record->bound, record->bound_error,
-                     record->recon, record->kl);
+        char bound[2 * CLI_NUMBER + 8];
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token (recon %.4f, KL %.4f)",
+                     (long long)record->step, (long long)record->steps,
+                     cli_with_error(bound, 4, record->bound, record->bound_error), record->recon, record->kl);
         return;
     }
     char bound[CLI_NUMBER + 8] = "";
@@ -195,7 +194,7 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
     cli_quantity(tokens[1], sizeof tokens[1], (double)c->run.tokens);
     cli_quantity(tokens[2], sizeof tokens[2], a_step);
     cli_bar_line(bar, "%s tokens in %.0f slow step%s of %d sequence%s at rate %g", tokens[0], all / a_step,
-                 plural((int64_t)(all / a_step)), c->slow.batch, plural(c->slow.batch), c->slow.lr);
+                 ltm_plural((long long)(all / a_step)), c->slow.batch, ltm_plural(c->slow.batch), c->slow.lr);
     if (all > 2.0 * (double)c->run.tokens)
         cli_bar_line(bar,
                      "that is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
@@ -212,7 +211,7 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                  c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
     if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
-                     plural(c->model.latents), c->fast.steps, plural(c->fast.steps), method, c->fast.lr);
+                     ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     print_amount(c, bar);
@@ -229,6 +228,7 @@ static ltm_status print_json(const struct ltm_train_result *result) {
     }
     json_object_set_new(json, "skipped", json_integer(result->skipped));
     json_object_set_new(json, "spikes", json_integer(result->spikes));
+    json_object_set_new(json, "above_uniform", json_integer(result->above_uniform));
     json_object_set_new(json, "diverged", json_integer(result->diverged));
     return cli_print_json(json, 9);
 }
@@ -242,6 +242,12 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (isfinite(result->best_bound))
         cli_print_line(stdout, "best held-out bound %.4f nats a token, at step %lld: %s", result->best_bound,
                        (long long)result->best_step, result->best);
+    if (isfinite(result->best_bound) && result->best_bound > result->uniform)
+        printf("that is worse than ln V = %.4f, what guessing evenly among the tokens costs\n", result->uniform);
+    if (result->above_uniform)
+        printf("%lld slow step%s had a loss above that of guessing evenly: training diverged (above_uniform in "
+               "log.jsonl)\n",
+               (long long)result->above_uniform, ltm_plural(result->above_uniform));
     if (result->skipped)
         printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");

@@ -33,6 +33,9 @@ void report_heading(struct report *report, const char *id, const char *text);
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A sentence that is not to be missed. */
+void report_note(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 void report_progress(const struct report *report, const char *what, double done, double total);
 
 #endif

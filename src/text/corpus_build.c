@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/numbers.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "ltm/corpus.h"
+#include "ltm/names.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
 #include "text/corpus_info.h"
@@ -154,7 +154,7 @@ static void tell_plan(const struct build *build, const struct ltm_watch *watch) 
     const size_t copies = plan->copy_count;
     if (plan->leaked > 0)
         watch_message(watch, "%lld document%s of the training text %s in the held-out files too%s",
-                      (long long)plan->leaked, plural(plan->leaked), plan->leaked == 1 ? "is" : "are",
+                      (long long)plan->leaked, ltm_plural(plan->leaked), plan->leaked == 1 ? "is" : "are",
                       build->options->dedupe ? ": left out of training" : " (--dedupe leaves them out of training)");
     else if (copies > 0)
         watch_message(watch, "%zu of the %lld documents %s of another: %s", copies, (long long)plan->documents,

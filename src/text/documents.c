@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/numbers.h"
 #include "base/progress.h"
 #include "base/utf8.h"
+#include "ltm/names.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 
@@ -95,11 +95,11 @@ void documents_tell_bad(const struct documents *documents, const struct ltm_watc
     const int64_t bytes = documents->window.replaced;
     if (documents->bad_files + documents->bad_lines > 0)
         watch_message(watch, "%lld file%s and %lld line%s are left out: %s%s", (long long)documents->bad_files,
-                      plural(documents->bad_files), (long long)documents->bad_lines, plural(documents->bad_lines),
-                      documents->first_bad.message,
+                      ltm_plural(documents->bad_files), (long long)documents->bad_lines,
+                      ltm_plural(documents->bad_lines), documents->first_bad.message,
                       documents->bad_files + documents->bad_lines > 1 ? "; and more" : "");
     if (bytes > 0)
-        watch_message(watch, "%lld byte%s that %s no UTF-8 %s replaced by U+FFFD", (long long)bytes, plural(bytes),
+        watch_message(watch, "%lld byte%s that %s no UTF-8 %s replaced by U+FFFD", (long long)bytes, ltm_plural(bytes),
                       bytes == 1 ? "is" : "are", bytes == 1 ? "is" : "are");
 }
 

@@ -92,8 +92,16 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     return report(s, &record, error);
 }
 
+static double uniform(const struct session *s) { return log(s->config.model.vocab); }
+
 static void watch_loss(struct session *s, struct ltm_train_record *record) {
     const double mean = s->state.loss.mean;
+    record->above_uniform = record->recon > LTM_ABOVE_UNIFORM * uniform(s);
+    if (record->above_uniform && s->above_uniform++ == 0)
+        session_say(s,
+                    "slow step %lld of %lld: the loss %.4g is above ln V = %.4g, what guessing evenly among the tokens "
+                    "costs: training diverges, and a lower slow.lr may mend it",
+                    (long long)record->step, (long long)record->steps, record->recon, uniform(s));
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
@@ -290,6 +298,8 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                       .best_step = s.state.best_step,
                                       .skipped = s.state.skipped,
                                       .spikes = s.state.spikes,
+                                      .above_uniform = s.above_uniform,
+                                      .uniform = uniform(&s),
                                       .diverged = s.state.diverged};
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }

@@ -11,9 +11,9 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "base/numbers.h"
 #include "base/processes.h"
 #include "ltm/model.h"
+#include "ltm/names.h"
 #include "ltm/tokenizer.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
@@ -259,8 +259,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     TRY(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
     session_say(s, "%.2f M parameters, %d latent%s of %d numbers; %.0f MB of memory with %d thread%s, products in %s",
                 (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
-                plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
-                plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
+                ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
+                ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
     const double passes = (double)(trainer_steps(&s->config) * s->config.slow.batch * s->config.model.sequence) /
                           (double)token_stream_count(s->train);
     session_say(s, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
@@ -280,7 +280,7 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
     TRY(take_folder(s, error));
     if (processes_count() > 1)
         session_say(s, "%d processes, %d on this machine, %d thread%s in the first", processes_count(),
-                    processes_here(), s->config.run.threads, plural(s->config.run.threads));
+                    processes_here(), s->config.run.threads, ltm_plural(s->config.run.threads));
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
     TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));

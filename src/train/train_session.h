@@ -20,6 +20,7 @@ struct session {
     struct sequence_score *heldout_scores;
     double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
     double rate;                /* tokens a second, of late */
+    int64_t above_uniform;      /* slow steps whose loss was */
     int lock;                   /* keeps two processes from training in one folder */
 };
 

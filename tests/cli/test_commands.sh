@@ -37,6 +37,21 @@ amount() { # what is trained on, not what was asked for, and how often it goes o
     [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'that is' err
 }
 holds 'train says how much it trains on' amount
+diverged() { # a loss above that of a uniform guess is told, and a bound
+    run "$LTM" train tiny.ini slow.lr=10 slow.warmup=0 slow.clip=0 run.dir=runs/diverged
+    [ "$code" = 0 ] && [ "$(grep -c 'is above ln V = 5.768, what guessing evenly' err)" = 1 ] &&
+        grep -q '"above_uniform":true' runs/diverged/log.jsonl && grep -q 'that is worse than ln V = 5.7683' out &&
+        grep -q 'slow steps had a loss above that of guessing evenly' out &&
+        grep -q 'Training diverged: its last loss' runs/diverged/report.html &&
+        grep -q 'best bound is worse than ln V' runs/diverged/report.html || { cat out err; return 1; }
+    lacks above_uniform runs/tiny/log.jsonl && lacks 'diverged:' runs/tiny/report.html
+}
+holds 'a training that diverged is called that' diverged
+one_sequence() { # has no standard error
+    run "$LTM" train tiny.ini run.eval_sequences=1 run.dir=runs/single
+    [ "$code" = 0 ] && grep -qE 'held-out bound [0-9.]+ nats a token' err && lacks nan err && lacks -i '>nan\|± ' runs/single/report.html
+}
+holds 'one sequence has no standard error' one_sequence
 goes_on() {
     cp runs/tiny/log.jsonl log.before
     run "$LTM" train tiny.ini --json
