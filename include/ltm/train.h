@@ -65,6 +65,7 @@ struct ltm_train_result {
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
+    char dir[LTM_PATH_MAX];  /* of the run: where it was moved to, if it was */
     int64_t skipped;         /* slow steps without an update, since something was not finite; over all resumes */
     int64_t spikes;          /* of the loss; over all resumes */
     int64_t above_uniform;   /* slow steps of this call whose recon was above LTM_ABOVE_UNIFORM * ln V */

@@ -259,11 +259,10 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
 }
 
 /* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */
-static void write_report(const struct ltm_config *config, struct cli_bar *bar) {
+static void write_report(const char *folder, struct cli_bar *bar) {
     struct ltm_report_result result;
     struct ltm_error error = {0};
-    if (ltm_report(config->run.dir, NULL, NULL, &result, &error) != LTM_OK)
-        cli_bar_line(bar, "no report: %s", error.message);
+    if (ltm_report(folder, NULL, NULL, &result, &error) != LTM_OK) cli_bar_line(bar, "no report: %s", error.message);
 }
 
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
@@ -276,7 +275,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     struct ltm_train_result result = {0};
     print_settings(*config, &display.bar);
     ltm_status status = ltm_train(config, &hooks, &result, error);
-    if (status == LTM_OK) write_report(config, &display.bar);
+    if (status == LTM_OK) write_report(result.dir, &display.bar);
     cli_bar_end(&display.bar);
     if (status == LTM_OK && json) return print_json(&result);
     if (status == LTM_OK) print_result(&result, display.seconds);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/processes.h"
@@ -26,14 +27,26 @@ static struct ltm_train_record new_record(const struct session *s) {
                                      .seconds = trained_seconds(s)};
 }
 
-static ltm_status save(struct session *s, struct ltm_error *error) {
+static ltm_status save_once(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.optimiser.count;
     s->state.seconds = trained_seconds(s);
-    ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
+    ltm_status status = session_follow_folder(s, error);
+    if (status == LTM_OK && processes_rank() == 0) status = run_log_sync(&s->log, &s->state.log_bytes, error);
     status = processes_agree(status, error);
     if (status != LTM_OK) return status;
     return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
+}
+
+/* Once more where the folder was moved meanwhile; other processes would not know of it. */
+static ltm_status save(struct session *s, struct ltm_error *error) {
+    char before[LTM_PATH_MAX];
+    struct ltm_error second;
+    ltm_status status = save_once(s, error);
+    if (status != LTM_IO || processes_count() > 1) return status;
+    snprintf(before, sizeof before, "%s", s->config.run.dir);
+    if (session_follow_folder(s, &second) != LTM_OK) return fail_with(error, &second);
+    return strcmp(before, s->config.run.dir) == 0 ? status : save_once(s, error);
 }
 
 /* Told the first time alone: a bad rate may make it happen in every step. */
@@ -285,7 +298,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
     /* One process speaks; all may be asked to stop. */
     const struct ltm_train_hooks quiet = {.stop = hooks ? hooks->stop : NULL};
     const struct ltm_train_hooks *heard = processes_rank() > 0 ? &quiet : hooks ? hooks : &silent;
-    struct session s = {.config = *config, .hooks = heard, .lock = -1};
+    struct session s = {.config = *config, .hooks = heard, .lock = -1, .folder = -1};
     struct ltm_error ignored;
     if (!error) error = &ignored;
     ltm_status status = session_open(&s, error);
@@ -301,6 +314,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                       .above_uniform = s.above_uniform,
                                       .uniform = uniform(&s),
                                       .diverged = s.state.diverged};
+        snprintf(result->dir, sizeof result->dir, "%s", s.config.run.dir);
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }
     session_close(&s);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -110,8 +111,11 @@ cleanup:
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
+    static const char *const marks[] = {".lock",      "checkpoints", "log.jsonl", /* of a study's cell: */ ".claim",
+                                        "output.txt", NULL};
     char path[LTM_PATH_MAX];
-    ltm_status status = folder_create(s->config.run.dir, error);
+    ltm_status status = folder_check_own(s->config.run.dir, marks, "the folder of a run", error);
+    if (status == LTM_OK) status = folder_create(s->config.run.dir, error);
     if (status == LTM_OK) status = path_join(path, sizeof path, s->config.run.dir, ".lock", error);
     if (status != LTM_OK) return status;
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -120,7 +124,31 @@ static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
         return fail(error, LTM_INVALID, "another process is training in %s; wait for it, or set another run.dir",
                     s->config.run.dir);
-    return LTM_OK;
+    s->folder = open(s->config.run.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return s->folder >= 0
+               ? LTM_OK
+               : fail(error, LTM_IO, "cannot open the run's folder %s: %s", s->config.run.dir, strerror(errno));
+}
+
+ltm_status session_follow_folder(struct session *s, struct ltm_error *error) {
+    char link[64];
+    char path[LTM_PATH_MAX];
+    struct stat held;
+    struct stat named;
+    if (s->folder < 0 || fstat(s->folder, &held) != 0) return LTM_OK;
+    if (stat(s->config.run.dir, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev)
+        return LTM_OK;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", s->folder);
+    const ssize_t length = readlink(link, path, sizeof path);
+    if (length > 0 && length < (ssize_t)sizeof path) {
+        path[length] = 0;
+        if (stat(path, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev) {
+            session_say(s, "the run's folder %s was moved: it goes on in %s", s->config.run.dir, path);
+            snprintf(s->config.run.dir, sizeof s->config.run.dir, "%s", path);
+            return LTM_OK;
+        }
+    }
+    return fail(error, LTM_IO, "the run's folder %s was removed while it trained", s->config.run.dir);
 }
 
 /* Auto becomes what the run began with, since a resume must compute the same bits, or at its beginning bf16 where the processor
@@ -301,5 +329,6 @@ void session_close(struct session *s) {
     token_stream_close(s->train);
     token_stream_close(s->heldout);
     free(s->heldout_scores);
+    if (s->folder >= 0) close(s->folder);
     if (s->lock >= 0) close(s->lock);
 }

@@ -21,12 +21,15 @@ struct session {
     double began, before, peak; /* seconds: of this process's training; trained in earlier ones; flop/s */
     double rate;                /* tokens a second, of late */
     int64_t above_uniform;      /* slow steps whose loss was */
+    int folder;                 /* the run's, held open: it may be moved while it trains */
     int lock;                   /* keeps two processes from training in one folder */
 };
 
-/* With `config` and `hooks` in it, lock = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
+/* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */
 ltm_status session_open(struct session *s, struct ltm_error *error);
+/* s->config.run.dir becomes where the run's folder is now, if it was moved. LTM_IO where it is gone. */
+ltm_status session_follow_folder(struct session *s, struct ltm_error *error);
 void session_close(struct session *s);
 
 /* A message to the user of the hooks. */
