@@ -33,7 +33,7 @@ namespace {
 /* SentencePiece sums over as many shares as it has threads, and the sums' rounding reaches the model. So the number of
  * shares is always this; how many processors work on them is set by other means (below). */
 constexpr int kShares = 16;
-constexpr int kVocabMost = 1 << 20;
+constexpr int kVocabMost = 1 << 16;              /* what tokens of a corpus, 16 bits each, can name */
 constexpr size_t kReserve = size_t(64) << 20;    /* of memory, for when there is no more */
 constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece wants 64-bit positions */
 

@@ -20,7 +20,8 @@ struct ltm_corpus_build_options {
     const char *output;    /* the corpus folder; one that holds a corpus is replaced only by a whole new one */
     const char *tokenizer; /* the .model file */
     struct ltm_text_input input;
-    double heldout;       /* share of the documents that are held out, 0 … 1 */
+    double
+        heldout; /* share of the documents that are held out, 0 … 1; means nothing where input.heldout_paths are named */
     uint64_t seed;        /* which documents those are */
     bool dedupe;          /* leave out a document whose text is that of an earlier one */
     int64_t shard_tokens; /* tokens a shard at most */

@@ -24,6 +24,9 @@ LTM_C_BEGIN
 
 enum { LTM_SKIPPED_MOST = 10 };
 
+/* A training loss of so many times ln V, what guessing each of the V tokens evenly costs, has diverged. */
+#define LTM_ABOVE_UNIFORM 1.1
+
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
@@ -40,9 +43,10 @@ struct ltm_train_record {
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */
     /* In the log only where there is something to mark: */
-    double spike;     /* running standard deviations that the loss is above its running mean (of about 100 steps), where
+    double spike; /* running standard deviations that the loss is above its running mean (of about 100 steps), where
                               that is more than 5 (src/train/loss_spikes.h); else 0 */
-    int64_t diverged; /* sequences whose fast loop did, so that the prior stands in for their fit */
+    bool above_uniform;    /* recon is above LTM_ABOVE_UNIFORM * ln V */
+    int64_t diverged;      /* sequences whose fast loop did, so that the prior stands in for their fit */
     const char *nonfinite; /* what was not finite, so that this step has changed no weight; else NULL */
 };
 
@@ -60,8 +64,11 @@ struct ltm_train_result {
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
+    char dir[LTM_PATH_MAX];  /* of the run: where it was moved to, if it was */
     int64_t skipped;         /* slow steps without an update, since something was not finite; over all resumes */
     int64_t spikes;          /* of the loss; over all resumes */
+    int64_t above_uniform;   /* slow steps of this call whose recon was above LTM_ABOVE_UNIFORM * ln V */
+    double uniform;          /* ln V, nats a token */
     int64_t diverged;        /* sequences, over all slow steps and resumes, whose fast loop did */
 };
 

@@ -43,6 +43,9 @@ ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error
 
 bool folder_exists(const char *path);
 ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it is there */
+/* LTM_INVALID where it is there and holds something, but none of `marks` (a NULL behind the last): then it is somebody else's. Hidden names
+ * that are no mark do not count. `what` it should be is said, "the folder of a run". */
+ltm_status folder_check_own(const char *path, const char *const *marks, const char *what, struct ltm_error *error);
 ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */
 /* Remove the drafts of files in it that processes of this machine left when they were killed. */
 ltm_status folder_clear_drafts(const char *path, struct ltm_error *error);

@@ -51,6 +51,29 @@ ltm_status folder_create(const char *path, struct ltm_error *error) {
     return LTM_OK;
 }
 
+static bool is_among(const char *name, const char *const *names) {
+    while (*names && strcmp(*names, name) != 0) names++;
+    return *names != NULL;
+}
+
+ltm_status folder_check_own(const char *path, const char *const *marks, const char *what, struct ltm_error *error) {
+    char **names = NULL;
+    size_t count = 0;
+    const char *foreign = NULL;
+    bool ours = false;
+    if (!folder_exists(path)) return LTM_OK;
+    ltm_status status = folder_list(&names, &count, path, error);
+    for (size_t i = 0; i < count; i++) {
+        ours = ours || is_among(names[i], marks);
+        if (names[i][0] != '.' && !foreign) foreign = names[i];
+    }
+    if (foreign && !ours)
+        status = fail(error, LTM_INVALID, "%s is not %s: it holds %s; name another folder, new or empty", path, what,
+                      foreign);
+    folder_list_free(names, count);
+    return status;
+}
+
 /* nftw hands on what this returns. */
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
     (void)info, (void)kind, (void)where;

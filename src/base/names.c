@@ -48,3 +48,5 @@ const char *ltm_nearest_name(const char *word, const char *const *names, size_t 
     }
     return nearest;
 }
+
+const char *ltm_plural(long long count) { return count == 1 ? "" : "s"; }

@@ -7,9 +7,6 @@
 /* 1000, 1_000, 1e3, 1k, 0.5M, 2G (thousands); false for anything else, a fraction or more than 63 bits. */
 bool number_parse_integer(const char *text, int64_t *value);
 
-/* What a word in the plural ends with: "1 step", "2 steps". */
-static inline const char *plural(int64_t count) { return count == 1 ? "" : "s"; }
-
 /* A finite number, 0.5 or 5e-1. */
 bool number_parse_real(const char *text, double *value);
 

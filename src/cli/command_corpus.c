@@ -7,6 +7,7 @@
 #include "ltm/corpus.h"
 #include "options.h"
 #include "terminal.h"
+#include "text_options.h"
 
 static const char usage[] =
     "usage: ltm corpus build -o DIR --tokenizer TOK.model [option …] INPUT…\n"
@@ -18,14 +19,30 @@ static const char usage[] =
     "  -o, --output DIR       the corpus folder; an old corpus there is replaced when the new one is whole;\n"
     "                         a folder that holds anything else is refused\n"
     "  --tokenizer FILE       the SentencePiece model (ltm tokenizer train makes one)\n"
-    "  --heldout SHARE        share of the documents that are held out; of a single document, its tail (0.05)\n"
+    "  --heldout SHARE        share of the documents that are held out; of a single document, its tail (0.05); 0: a corpus\n"
+    "                         to train on without scores\n"
+    "  --heldout-files PATH   hold out the documents of this file or folder instead, and learn from INPUT; may be given\n"
+    "                         several times\n"
     "  --seed N               which documents those are (1); exact copies of a document are in one split\n"
     "  --dedupe               leave the copies out\n"
-    "  --shard-tokens N       tokens a shard at most (100000000)\n"
-    "  --field NAME           JSON key of a line's text (text)\n"
-    "  --separator LINE       in .txt: a line equal to this ends a document\n"
+    "  --shard-tokens N       tokens a shard at most (100000000)\n" TEXT_OPTIONS_HELP
     "  --threads N            (one a core); the corpus does not depend on it\n"
     "  --json                 print the result as JSON\n";
+
+enum { HELDOUT_PATHS_MOST = 64 };
+
+struct heldout_paths {
+    const char *all[HELDOUT_PATHS_MOST];
+    size_t count;
+};
+
+static int take_heldout(void *user, const char *path) {
+    struct heldout_paths *paths = user;
+    if (paths->count == HELDOUT_PATHS_MOST)
+        return cli_usage("corpus build", "--heldout-files may be given %d times; name a folder", HELDOUT_PATHS_MOST);
+    paths->all[paths->count++] = path;
+    return CLI_OK;
+}
 
 static void print_split(const char *name, const struct ltm_corpus_split_info *split) {
     double ratio = split->tokens > 0 ? (double)split->bytes / (double)split->tokens : 0;
@@ -59,14 +76,16 @@ static int build(int argc, char **argv) {
     struct ltm_corpus_info info;
     struct ltm_error error = {0};
     bool json = false;
+    struct heldout_paths heldout = {.count = 0};
+    double share = -1;
     const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
                                          {"tokenizer", .text = &o.tokenizer},
-                                         {"heldout", .real = &o.heldout, .least = 0, .most = 1},
+                                         {"heldout", .real = &share, .least = 0, .most = 1},
+                                         {"heldout-files", .take = take_heldout, .user = &heldout},
                                          {"seed", .seed = &o.seed},
                                          {"dedupe", .on = &o.dedupe},
                                          {"shard-tokens", .large = &o.shard_tokens, .least = 1, .most = INT32_MAX},
-                                         {"field", .text = &o.input.field},
-                                         {"separator", .text = &o.input.separator},
+                                         TEXT_OPTIONS(o.input),
                                          {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
                                          {"json", .on = &json},
                                          {0}};
@@ -76,6 +95,11 @@ static int build(int argc, char **argv) {
     if (!o.output) return cli_usage("corpus build", "name the corpus folder with -o DIR");
     if (!o.tokenizer) return cli_usage("corpus build", "name the tokenizer with --tokenizer FILE");
     if (optind == argc) return cli_usage("corpus build", "name the text to take");
+    if (heldout.count > 0 && share > 0)
+        return cli_usage("corpus build", "held out is either a share of INPUT, by --heldout, or --heldout-files");
+    if (share >= 0) o.heldout = share;
+    o.input.heldout_paths = heldout.all;
+    o.input.heldout_count = heldout.count;
     o.input.paths = (const char *const *)argv + optind;
     o.input.count = (size_t)(argc - optind);
     struct cli_bar bar;

@@ -62,14 +62,7 @@ static int width_of(const struct ltm_fewshot_metric *metric) {
 }
 
 static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
-    char value[CLI_NUMBER];
-    char error[CLI_NUMBER];
-    const int digits = metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4;
-    if (isfinite(metric->error))
-        snprintf(cell, CELL, "%s ± %s", cli_fixed(value, digits, metric->value),
-                 cli_fixed(error, digits, metric->error));
-    else
-        snprintf(cell, CELL, "%s", cli_fixed(value, digits, metric->value));
+    cli_with_error(cell, metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4, metric->value, metric->error);
 }
 
 /* Padded on the left to a width in characters: ± has two bytes. */

@@ -1,4 +1,5 @@
 /* ltm probe */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,13 @@ static int places_of(const struct ltm_probe_result *result) {
     return count;
 }
 
+/* As wide as the headings: ± has two bytes. */
+static void print_score(double score, double error) {
+    char text[2 * CLI_NUMBER + 8];
+    cli_with_error(text, 3, score, error);
+    printf("  %*s", isfinite(error) ? 15 : 14, text);
+}
+
 static void print_table(const struct ltm_probe_result *result) {
     const int places = places_of(result);
     char cut[64] = "";
@@ -50,13 +58,12 @@ static void print_table(const struct ltm_probe_result *result) {
     for (int i = 0; i < result->row_count; i++) {
         const struct ltm_probe_row *row = &result->rows[i];
         if (i % places == 0) printf("%-14s %-9s %7.3f", row->factor, row->classes ? "accuracy" : "R²   ", row->chance);
-        printf("  %6.3f ± %.3f", row->score, row->error);
+        print_score(row->score, row->error);
         if ((i + 1) % places == 0) putchar('\n');
     }
     if (!result->swap_count) return;
     printf("%-14s %-9s %7s", "synonym swap", "distance", "1");
-    for (int k = 0; k < result->swap_count; k++)
-        printf("  %6.3f ± %.3f", result->swaps[k].sensitivity, result->swaps[k].error);
+    for (int k = 0; k < result->swap_count; k++) print_score(result->swaps[k].sensitivity, result->swaps[k].error);
     putchar('\n');
 }
 

@@ -10,6 +10,7 @@
 #include "options.h"
 #include "terminal.h"
 #include "text_io.h"
+#include "text_options.h"
 
 enum { IDS_AT_ONCE = 1 << 16, NUMBER_MOST = 24 };
 
@@ -25,9 +26,7 @@ static const char usage[] =
     "  --no-byte-fallback     what no piece covers becomes the unknown piece; by default it is spelled in bytes,\n"
     "                         so that any UTF-8 text comes back to the byte\n"
     "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (64)\n"
-    "  --seed N               which part that is (1)\n"
-    "  --field NAME           JSON key of a line's text (text)\n"
-    "  --separator LINE       in .txt: a line equal to this ends a document\n"
+    "  --seed N               which part that is (1)\n" TEXT_OPTIONS_HELP
     "  --threads N            processors to use; the model does not depend on it (all)\n"
     "\n"
     "encode turns text into token numbers, a line of numbers for a line of text; decode turns numbers back.\n";
@@ -54,8 +53,7 @@ static int train(int argc, char **argv) {
                                          {"no-byte-fallback", .off = &o.byte_fallback},
                                          {"sample-mb", .large = &megabytes, .least = 0, .most = 1 << 20},
                                          {"seed", .seed = &o.seed},
-                                         {"field", .text = &o.input.field},
-                                         {"separator", .text = &o.input.separator},
+                                         TEXT_OPTIONS(o.input),
                                          {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
                                          {0}};
     const struct command_line line = {"tokenizer train", usage, NULL, options};

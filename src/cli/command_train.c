@@ -34,9 +34,10 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
-    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard deviations\n"
-    "above its running mean of about 100 steps), diverged (sequences whose fast loop did: the prior stands in for their\n"
-    "fit), nonfinite (what was NaN or infinite: that step changed no weight, see run.on_nonfinite).\n"
+    "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
+    "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
+    "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
+    "infinite: that step changed no weight, see run.on_nonfinite).\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
 
@@ -69,9 +70,10 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     if (record->nonfinite) return; /* said in a message */
     if (record->heldout) {
         display->bound = record->bound;
-        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %.4f ± %.4f nats a token (recon %.4f, KL %.4f)",
-                     (long long)record->step, (long long)record->steps, record->bound, record->bound_error,
-                     record->recon, record->kl);
+        char bound[2 * CLI_NUMBER + 8];
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token (recon %.4f, KL %.4f)",
+                     (long long)record->step, (long long)record->steps,
+                     cli_with_error(bound, 4, record->bound, record->bound_error), record->recon, record->kl);
         return;
     }
     char bound[CLI_NUMBER + 8] = "";
@@ -186,8 +188,9 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
     cli_quantity(tokens[0], sizeof tokens[0], all);
     cli_quantity(tokens[1], sizeof tokens[1], (double)c->run.tokens);
     cli_quantity(tokens[2], sizeof tokens[2], a_step);
-    cli_bar_line(bar, "%s tokens in %lld slow step%s of %s%d sequence%s at rate %g", tokens[0], steps, plural(steps),
-                 c->slow.batch_start ? "up to " : "", c->slow.batch, plural(c->slow.batch), c->slow.lr);
+    cli_bar_line(bar, "%s tokens in %lld slow step%s of %s%d sequence%s at rate %g", tokens[0], steps,
+                 ltm_plural(steps), c->slow.batch_start ? "up to " : "", c->slow.batch, ltm_plural(c->slow.batch),
+                 c->slow.lr);
     if (all > 2.0 * (double)c->run.tokens)
         cli_bar_line(bar,
                      "that is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
@@ -204,7 +207,7 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                  c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
     if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
-                     plural(c->model.latents), c->fast.steps, plural(c->fast.steps), method, c->fast.lr);
+                     ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     print_amount(c, bar);
@@ -225,6 +228,7 @@ static ltm_status print_json(const struct ltm_train_result *result) {
     }
     json_object_set_new(json, "skipped", json_integer(result->skipped));
     json_object_set_new(json, "spikes", json_integer(result->spikes));
+    json_object_set_new(json, "above_uniform", json_integer(result->above_uniform));
     json_object_set_new(json, "diverged", json_integer(result->diverged));
     return cli_print_json(json, 9);
 }
@@ -238,6 +242,12 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (isfinite(result->best_bound))
         cli_print_line(stdout, "best held-out bound %.4f nats a token, at step %lld: %s", result->best_bound,
                        (long long)result->best_step, result->best);
+    if (isfinite(result->best_bound) && result->best_bound > result->uniform)
+        printf("that is worse than ln V = %.4f, what guessing evenly among the tokens costs\n", result->uniform);
+    if (result->above_uniform)
+        printf("%lld slow step%s had a loss above that of guessing evenly: training diverged (above_uniform in "
+               "log.jsonl)\n",
+               (long long)result->above_uniform, ltm_plural(result->above_uniform));
     if (result->skipped)
         printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");
@@ -249,11 +259,10 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
 }
 
 /* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */
-static void write_report(const struct ltm_config *config, struct cli_bar *bar) {
+static void write_report(const char *folder, struct cli_bar *bar) {
     struct ltm_report_result result;
     struct ltm_error error = {0};
-    if (ltm_report(config->run.dir, NULL, NULL, &result, &error) != LTM_OK)
-        cli_bar_line(bar, "no report: %s", error.message);
+    if (ltm_report(folder, NULL, NULL, &result, &error) != LTM_OK) cli_bar_line(bar, "no report: %s", error.message);
 }
 
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
@@ -266,7 +275,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     struct ltm_train_result result = {0};
     print_settings(*config, &display.bar);
     ltm_status status = ltm_train(config, &hooks, &result, error);
-    if (status == LTM_OK) write_report(config, &display.bar);
+    if (status == LTM_OK) write_report(result.dir, &display.bar);
     cli_bar_end(&display.bar);
     if (status == LTM_OK && json) return print_json(&result);
     if (status == LTM_OK) print_result(&result, display.seconds);

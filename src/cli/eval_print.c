@@ -14,16 +14,7 @@ static void print_cell(const char *text, int width) { printf("  %*s", width + (s
 
 static void print_score(struct ltm_score score, int digits, int width) {
     char text[2 * CLI_NUMBER + 8];
-    char mean[CLI_NUMBER];
-    char error[CLI_NUMBER];
-    if (!isfinite(score.mean))
-        snprintf(text, sizeof text, "-");
-    else if (isfinite(score.error))
-        snprintf(text, sizeof text, "%s ± %s", cli_fixed(mean, digits, score.mean),
-                 cli_fixed(error, digits, score.error));
-    else
-        snprintf(text, sizeof text, "%s", cli_fixed(mean, digits, score.mean));
-    print_cell(text, width);
+    print_cell(isfinite(score.mean) ? cli_with_error(text, digits, score.mean, score.error) : "-", width);
 }
 
 /* ---- One result ---- */

@@ -97,6 +97,15 @@ const char *cli_fixed(char text[CLI_NUMBER], int digits, double value) {
     return text;
 }
 
+const char *cli_with_error(char text[2 * CLI_NUMBER + 8], int digits, double value, double error) {
+    char number[CLI_NUMBER];
+    char of_it[CLI_NUMBER];
+    const bool known = isfinite(error);
+    snprintf(text, 2 * CLI_NUMBER + 8, "%s%s%s", cli_fixed(number, digits, value), known ? " ± " : "",
+             known ? cli_fixed(of_it, digits, error) : "");
+    return text;
+}
+
 void cli_quantity(char *text, size_t size, double value) {
     static const char *const suffixes[] = {"", " k", " M", " G", " T"};
     const double whole = value;

@@ -79,3 +79,6 @@ void cli_quantity(char *text, size_t size, double value);
 
 /* So many digits behind the point, and from 1e15 on, as out of a file, a power of ten. Returns text. */
 const char *cli_fixed(char text[CLI_NUMBER], int digits, double value);
+
+/* "3.1416 ± 0.0021"; the value alone where there is no finite error, as there is none of one sequence. Returns text. */
+const char *cli_with_error(char text[2 * CLI_NUMBER + 8], int digits, double value, double error);

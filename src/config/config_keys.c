@@ -124,7 +124,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
-    X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100", "slow steps between held-out scores; 0 = last only")   \
+    X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
+      "slow steps between held-out scores; 0 = last only (or none, where nothing is held out)")                        \
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
       "slow steps between checkpoints; 0 = last only")                                                                 \

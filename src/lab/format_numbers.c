@@ -1,6 +1,7 @@
 #include "lab/format_numbers.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 const char *format_quantity(char text[FORMAT_NUMBER], double value) {
@@ -28,5 +29,14 @@ const char *format_score(char text[FORMAT_NUMBER], double value) {
         snprintf(text, FORMAT_NUMBER, "—");
     else
         snprintf(text, FORMAT_NUMBER, fabs(value) < 1e9 ? "%.4f" : "%.5g", value);
+    return text;
+}
+
+const char *format_with_error(char text[FORMAT_WITH_ERROR], double value, double error) {
+    char score[FORMAT_NUMBER];
+    char of_it[FORMAT_NUMBER];
+    const bool known = isfinite(value) && isfinite(error);
+    snprintf(text, FORMAT_WITH_ERROR, "%s%s%s", format_score(score, value), known ? " ± " : "",
+             known ? format_score(of_it, error) : "");
     return text;
 }

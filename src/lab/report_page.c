@@ -21,6 +21,17 @@ void report_figure(struct report *report, const char *name, const char *format, 
     html_print(report->out, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, text);
 }
 
+void report_note(struct report *report, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fputs("<p class=\"note\">", report->out);
+    html_text(report->out, text);
+    fputs("</p>\n", report->out);
+}
+
 void report_begin(struct report *report, const char *kind) {
     char *path = realpath(report->folder, NULL);
     const char *slash = path ? strrchr(path, '/') : NULL;

@@ -34,6 +34,9 @@ void report_heading(struct report *report, const char *id, const char *text);
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A sentence that is not to be missed. */
+void report_note(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* ---- The two kinds of page (report_run.c, report_study.c) ---- */
 
 ltm_status report_run(struct report *report, struct ltm_error *error);

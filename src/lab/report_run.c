@@ -11,6 +11,7 @@
 #include "lab/format_numbers.h"
 #include "lab/html.h"
 #include "ltm/inspect.h"
+#include "ltm/train.h"
 
 enum { CURVE_POINTS = 400 };
 
@@ -109,16 +110,15 @@ static void put_configuration(struct report *report, const json_t *configuration
 }
 
 static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
-    char text[FORMAT_NUMBER];
-    char error[FORMAT_NUMBER];
+    char text[FORMAT_WITH_ERROR];
     const struct curve_score *best = NULL;
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
     for (size_t i = 0; i < c->scores; i++)
         if (isfinite(c->score[i].bound) && (!best || c->score[i].bound < best->bound)) best = &c->score[i];
     fputs("<dl class=\"figures\">\n", report->out);
     if (best) {
-        report_figure(report, "best held-out bound, nats a token", "%s ± %s", format_score(text, best->bound),
-                      format_score(error, best->bound_error));
+        report_figure(report, "best held-out bound, nats a token", "%s",
+                      format_with_error(text, best->bound, best->bound_error));
         report_figure(report, "of it KL", "%s", format_score(text, best->kl));
         report_figure(report, "at slow step", "%.15g", best->step);
     }
@@ -131,6 +131,18 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     const json_t *parameters = json_object_get(run, "parameters");
     if (parameters) report_figure(report, "parameters", "%s", format_quantity(text, json_number_value(parameters)));
     fputs("</dl>\n", report->out);
+    const double uniform =
+        log(json_number_value(json_object_get(json_object_get(run, "configuration"), "model.vocab")));
+    if (best && best->bound > uniform)
+        report_note(report,
+                    "The best bound is worse than ln V = %s, what guessing each of the V tokens evenly costs: "
+                    "the model has learned nothing that carries over to this text.",
+                    format_score(text, uniform));
+    if (last && last->recon > LTM_ABOVE_UNIFORM * uniform)
+        report_note(report,
+                    "Training diverged: its last loss, %s, is above ln V = %s, what guessing evenly costs. A "
+                    "lower slow.lr may mend it.",
+                    format_score(text, last->recon), format_score(text + FORMAT_NUMBER, uniform));
 }
 
 /* What ltm inspect says of the run; NULL where it says nothing, as of one whose checkpoint is damaged. */

@@ -143,11 +143,8 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
         const struct study_group *g = &t->group[best];
         char name[64];
         snprintf(name, sizeof name, "best %.50s", score->name);
-        if (isnan(values[best].error))
-            report_figure(report, name, "%s", format_score(low, values[best].mean));
-        else
-            report_figure(report, name, "%s ± %s", format_score(low, values[best].mean),
-                          format_score(high, values[best].error));
+        char with_error[FORMAT_WITH_ERROR];
+        report_figure(report, name, "%s", format_with_error(with_error, values[best].mean, values[best].error));
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
         if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
         report_figure(report, "its parameters", "%s", format_quantity(low, g->parameters));

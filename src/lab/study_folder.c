@@ -137,7 +137,9 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     char base[LTM_PATH_MAX];
+    static const char *const marks[] = {".lock", "cells", NULL};
     int lock = -1;
+    TRY(folder_check_own(s->dir, marks, "the folder of a study", error));
     TRY(path_join(path, sizeof path, s->dir, "cells", error));
     TRY(folder_create(path, error));
     TRY(path_join(path, sizeof path, s->dir, ".lock", error));

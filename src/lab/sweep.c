@@ -147,11 +147,11 @@ static void tell_end(const struct sweep *w, const struct study_cell *cell) {
         watch_message(&w->hooks->watch, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
     const json_t *columns = json_object_get(cell->result, "columns");
-    char bound[FORMAT_NUMBER];
-    char error[FORMAT_NUMBER];
-    watch_message(&w->hooks->watch, "%s done: bound %s ± %s nats a token", cell->name,
-                  format_score(bound, json_number_value(json_object_get(columns, "bound"))),
-                  format_score(error, json_number_value(json_object_get(columns, "bound_stderr"))));
+    const json_t *error = json_object_get(columns, "bound_stderr");
+    char bound[FORMAT_WITH_ERROR];
+    watch_message(&w->hooks->watch, "%s done: bound %s nats a token", cell->name,
+                  format_with_error(bound, json_number_value(json_object_get(columns, "bound")),
+                                    json_is_number(error) ? json_number_value(error) : NAN));
 }
 
 /* Begin cells in free places, passing over those that another process has. */

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "ltm/corpus.h"
+#include "ltm/names.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_batch.h"
 #include "text/corpus_info.h"
@@ -137,14 +138,18 @@ static ltm_status finish(struct build *build, struct ltm_error *error) {
     PASS_UP(path_join(path, sizeof path, build->draft.draft, CORPUS_TOKENIZER_NAME, error));
     PASS_UP(file_copy(build->options->tokenizer, path, error));
     PASS_UP(corpus_info_write(build->draft.draft, &build->info, &build->writers[0], &build->writers[1],
-                              build->options->heldout, build->options->seed, error));
+                              build->plan.named > 0 ? 0 : build->options->heldout, build->options->seed, error));
     return corpus_draft_commit(&build->draft, error);
 }
 
 static void tell_plan(const struct build *build, const struct ltm_watch *watch) {
     const struct corpus_plan *plan = &build->plan;
     const size_t copies = plan->copy_count;
-    if (copies > 0)
+    if (plan->leaked > 0)
+        watch_message(watch, "%lld document%s of the training text %s in the held-out files too%s",
+                      (long long)plan->leaked, ltm_plural(plan->leaked), plan->leaked == 1 ? "is" : "are",
+                      build->options->dedupe ? ": left out of training" : " (--dedupe leaves them out of training)");
+    else if (copies > 0)
         watch_message(watch, "%zu of the %lld documents %s of another: %s", copies, (long long)plan->documents,
                       copies == 1 ? "is an exact copy" : "are exact copies",
                       build->options->dedupe ? "left out"
@@ -188,6 +193,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
     TRY(encode_all(&build, threads, error));
     progress_end(&build.pace);
     documents_tell_separators(build.documents, watch);
+    documents_tell_bad(build.documents, watch);
     TRY(finish(&build, error));
     if (info) *info = build.info;
 cleanup:

@@ -28,6 +28,7 @@ int64_t corpus_plan_first(const struct corpus_plan *plan, int64_t document) {
 }
 
 bool corpus_plan_holds_out(const struct corpus_plan *plan, int64_t document) {
+    if (plan->named > 0) return document < plan->named;
     const int64_t first = corpus_plan_first(plan, document);
     const bool held = chance(plan->seed, first) < plan->heldout;
     return first == plan->moved ? !held : held;
@@ -80,6 +81,7 @@ static ltm_status look_through(struct survey *survey, struct corpus_plan *plan, 
         if (block.document == 0) survey->bytes += (int64_t)block.bytes;
         hash = hash_more(hash, block.text, block.bytes);
         if (block.last) {
+            plan->named += block.heldout;
             TRY(add_fingerprint(survey, plan, hash, error));
             hash = HASH_BEGIN;
         }
@@ -106,6 +108,8 @@ static ltm_status find_copies(struct survey *survey, struct corpus_plan *plan, s
         else
             first = survey->all[i].document;
     qsort(plan->copies, plan->copy_count, sizeof *plan->copies, compare_copies);
+    for (size_t i = 0; i < plan->copy_count; i++)
+        plan->leaked += plan->copies[i].document >= plan->named && plan->copies[i].first < plan->named;
     return LTM_OK;
 }
 
@@ -137,13 +141,18 @@ ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_inpu
     struct survey survey = {0};
     *plan = (struct corpus_plan){.heldout = heldout, .seed = seed, .moved = -1, .tail_from = -1};
     TRY(look_through(&survey, plan, input, watch, error));
-    if (plan->documents == 0) {
+    if (input->heldout_count > 0 && plan->named == 0) {
+        status = fail(error, LTM_INVALID, "there is no text in %s%s", input->heldout_paths[0],
+                      input->heldout_count > 1 ? " and the other held-out files" : "");
+        goto cleanup;
+    }
+    if (plan->documents == plan->named) {
         status = fail(error, LTM_INVALID, "there is no text in %s%s", input->paths[0],
                       input->count > 1 ? " and the other inputs" : "");
         goto cleanup;
     }
     TRY(find_copies(&survey, plan, error));
-    if (heldout <= 0 || heldout >= 1) goto cleanup;
+    if (heldout <= 0 || heldout >= 1 || plan->named > 0) goto cleanup;
     if (plan->documents - (int64_t)plan->copy_count == 1)
         plan->tail_from = (int64_t)((double)survey.bytes * (1 - heldout));
     else

@@ -2,7 +2,8 @@
  *
  * A document is held out when a number drawn from (seed, the number of the first document that equals it) is below the share: what is there
  * several times stays on one side. Where that leaves a split empty, the documents with the smallest (or largest) number move into it, so that two
- * different ones are enough for both splits. Of a single document, the last share of its bytes is held out. */
+ * different ones are enough for both splits. Of a single document, the last share of its bytes is held out. Where files are named for the
+ * held-out split, their documents are it, and the others are not, whatever they equal. */
 #ifndef TEXT_CORPUS_PLAN_H
 #define TEXT_CORPUS_PLAN_H
 
@@ -22,11 +23,12 @@ struct document_copy {
 struct corpus_plan {
     double heldout;
     uint64_t seed;
-    int64_t documents;
-    int64_t moved;     /* the document that changes its split, with its copies, or -1 */
+    int64_t documents, named; /* named: those of files that were named for the held-out split, which come first */
+    int64_t moved;            /* the document that changes its split, with its copies, or -1 */
     int64_t tail_from; /* byte at which the held-out part of the only document begins, and of its copies; or -1 */
     struct document_copy *copies;
     size_t copy_count;
+    int64_t leaked; /* documents of the training text that are copies of named ones */
 };
 
 /* Reads all documents; takes 16 bytes of memory for each meanwhile. LTM_INVALID when there is no text. */

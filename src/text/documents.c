@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/utf8.h"
+#include "ltm/names.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 
@@ -26,6 +27,9 @@ struct documents {
     json_t *json;       /* .jsonl: the line whose text is being handed out */
     const char *rest;
     size_t rest_bytes;
+    enum ltm_on_bad on_bad;
+    int64_t bad_lines, bad_files; /* left out */
+    struct ltm_error first_bad;   /* what was wrong with the first of them */
 };
 
 ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error) {
@@ -43,6 +47,8 @@ ltm_status documents_open(struct documents **documents, const struct ltm_text_in
         status = fail_memory(error, TEXT_SEPARATOR_MAX, "the reader of documents");
         goto cleanup;
     }
+    new->on_bad = input->on_bad;
+    new->window.replace = input->on_bad == LTM_BAD_REPLACE;
     new->separator_bytes = separator ? strlen(separator) : 0;
     TRY(text_files_find(&new->files, input, error));
     *documents = new;
@@ -67,8 +73,10 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
     char more[48] = "";
     if (files->left_out > 1) snprintf(more, sizeof more, " and %zu more", files->left_out - 1);
     if (files->left_out > 0)
-        watch_message(watch, "only .txt, .txt.gz, .jsonl and .jsonl.gz files are read: %s%s %s left out", files->left,
-                      more, files->left_out == 1 ? "is" : "are");
+        watch_message(watch,
+                      "only .txt, .txt.gz, .jsonl and .jsonl.gz files are read: %s%s %s left out (--as-text takes "
+                      "other names)",
+                      files->left, more, files->left_out == 1 ? "is" : "are");
     more[0] = 0;
     if (files->repeated == 0) return;
     if (files->repeated > 1) snprintf(more, sizeof more, ", and %zu more", files->repeated - 1);
@@ -83,6 +91,18 @@ void documents_tell_separators(const struct documents *documents, const struct l
                   documents->separator);
 }
 
+void documents_tell_bad(const struct documents *documents, const struct ltm_watch *watch) {
+    const int64_t bytes = documents->window.replaced;
+    if (documents->bad_files + documents->bad_lines > 0)
+        watch_message(watch, "%lld file%s and %lld line%s are left out: %s%s", (long long)documents->bad_files,
+                      ltm_plural(documents->bad_files), (long long)documents->bad_lines,
+                      ltm_plural(documents->bad_lines), documents->first_bad.message,
+                      documents->bad_files + documents->bad_lines > 1 ? "; and more" : "");
+    if (bytes > 0)
+        watch_message(watch, "%lld byte%s that %s no UTF-8 %s replaced by U+FFFD", (long long)bytes, ltm_plural(bytes),
+                      bytes == 1 ? "is" : "are", bytes == 1 ? "is" : "are");
+}
+
 int64_t documents_size(const struct documents *documents) { return documents->files.size; }
 
 int64_t documents_done(const struct documents *documents) {
@@ -92,7 +112,7 @@ int64_t documents_done(const struct documents *documents) {
 /* A block of the current document. Empty documents leave no trace: false. */
 static bool hand_out(struct documents *documents, struct text_block *block, const char *text, size_t bytes, bool last) {
     bool any = bytes > 0 || (last && documents->begun);
-    *block = (struct text_block){.text = text, .bytes = bytes, .document = documents->document, .last = last};
+    *block = (struct text_block){text, bytes, documents->document, last, documents->window.file->heldout};
     if (last) {
         documents->document += any;
         documents->begun = false;
@@ -197,6 +217,14 @@ static bool is_blank(const char *line, size_t bytes) {
     return true;
 }
 
+/* True where text or line is left out, as the failure is of a kind that may be. */
+static bool leave_out(struct documents *documents, ltm_status status, int64_t *count, const struct ltm_error *error) {
+    if (documents->on_bad == LTM_BAD_REFUSE || (status != LTM_INVALID && status != LTM_CORRUPT)) return false;
+    if (documents->bad_files + documents->bad_lines == 0) documents->first_bad = *error;
+    ++*count;
+    return true;
+}
+
 /* Read one line and parse it; the window grows until it holds one. */
 static ltm_status next_line(struct documents *documents, struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -215,7 +243,9 @@ static ltm_status next_line(struct documents *documents, struct ltm_error *error
     const char *line = text_window_text(window);
     size_t length = newline ? (size_t)(newline - line) : window->bytes;
     documents->line++;
-    if (!is_blank(line, length)) TRY(parse_line(documents, line, length, error));
+    if (!is_blank(line, length)) status = parse_line(documents, line, length, error);
+    if (leave_out(documents, status, &documents->bad_lines, error)) status = LTM_OK;
+    if (status != LTM_OK) return status;
     text_window_take(window, newline ? length + 1 : length);
 cleanup:
     return status;
@@ -239,8 +269,31 @@ static ltm_status next_json(struct documents *documents, struct text_block *bloc
     return LTM_OK;
 }
 
+/* A document that has been handed out cannot be taken back. */
+static ltm_status read_through(struct documents *documents, struct ltm_error *error) {
+    struct text_window *window = &documents->window;
+    const int64_t replaced = window->replaced;
+    ltm_status status = text_window_open(window, &documents->files.all[documents->next], error);
+    while (status == LTM_OK && !(window->ended && window->bytes == 0)) {
+        status = text_window_fill(window, TEXT_BLOCK, error);
+        text_window_take(window, window->bytes);
+    }
+    text_window_close(window);
+    window->replaced = replaced;
+    return status;
+}
+
 static ltm_status open_next(struct documents *documents, struct ltm_error *error) {
-    ltm_status status = text_window_open(&documents->window, &documents->files.all[documents->next], error);
+    const struct text_file *file = &documents->files.all[documents->next];
+    ltm_status status = LTM_OK;
+    documents->window.raw = documents->on_bad == LTM_BAD_SKIP && file->json; /* a line at a time */
+    if (documents->on_bad != LTM_BAD_REFUSE) status = read_through(documents, error);
+    if (leave_out(documents, status, &documents->bad_files, error)) {
+        documents->finished += file->size;
+        documents->next++;
+        return LTM_OK;
+    }
+    if (status == LTM_OK) status = text_window_open(&documents->window, file, error);
     if (status != LTM_OK) {
         text_window_close(&documents->window);
         return status;
@@ -265,6 +318,7 @@ ltm_status documents_next(struct documents *documents, struct text_block *block,
         if (!documents->open) {
             if (documents->next == documents->files.count) return LTM_OK;
             TRY(open_next(documents, error));
+            continue;
         }
         if (file_is_done(documents)) {
             documents->finished += documents->window.file->size;

@@ -22,6 +22,7 @@ struct text_block {
     size_t bytes;     /* may be 0 where `last` */
     int64_t document; /* from 0 */
     bool last;        /* the document ends here */
+    bool heldout;     /* its file is one of input->heldout_paths, which come first */
 };
 
 struct documents;
@@ -30,8 +31,12 @@ ltm_status documents_open(struct documents **documents, const struct ltm_text_in
 void documents_close(struct documents *documents);
 
 /* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
- * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. */
+ * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. With
+ * input->on_bad the first two are left out, or mended; each file is then read through before its first document is handed out. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
+
+/* When all has been read: says what was left out or replaced (ltm_on_bad). */
+void documents_tell_bad(const struct documents *documents, const struct ltm_watch *watch);
 
 /* When all has been read: says so where a separator was given and no line is one. */
 void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch);

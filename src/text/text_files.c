@@ -1,6 +1,7 @@
 #include "text/text_files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,11 +26,22 @@ bool text_ends_with(const char *text, const char *end) {
     return have > want && strcmp(text + have - want, end) == 0;
 }
 
-/* True when the name says that the file is one of the four kinds. */
-static bool kind_of(const char *path, bool *json, bool *gzip) {
+/* True when the name ends in one of the words of the list, and the .gz of a packed one behind it. */
+static bool is_as_text(const char *path, const char *list, bool gzip) {
+    static const char between[] = ", ";
+    for (const char *word = list; word && *(word += strspn(word, between)); word += strcspn(word, between)) {
+        char end[64];
+        snprintf(end, sizeof end, "%.*s%s", (int)strcspn(word, between), word, gzip ? ".gz" : "");
+        if (text_ends_with(path, end)) return true;
+    }
+    return false;
+}
+
+/* True when the name says that the file is one of the four kinds, or to be taken for text. */
+static bool kind_of(const struct text_files *files, const char *path, bool *json, bool *gzip) {
     *gzip = text_ends_with(path, ".gz");
     *json = text_ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
-    return *json || text_ends_with(path, *gzip ? ".txt.gz" : ".txt");
+    return *json || text_ends_with(path, *gzip ? ".txt.gz" : ".txt") || is_as_text(path, files->as_text, *gzip);
 }
 
 static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,
@@ -39,7 +51,7 @@ static ltm_status add_file(struct text_files *files, const char *path, const str
     *file =
         (struct text_file){.path = strdup(path), .size = info->st_size, .device = info->st_dev, .inode = info->st_ino};
     if (!file->path) return fail_memory(error, strlen(path), "a path");
-    kind_of(path, &file->json, &file->gzip);
+    kind_of(files, path, &file->json, &file->gzip);
     files->count++;
     files->size += info->st_size;
     return LTM_OK;
@@ -74,12 +86,12 @@ static ltm_status add_folder(struct text_files *files, const char *folder, const
         if (names[i][0] == '.') continue;
         TRY(path_join(path, sizeof path, folder, names[i], error));
         if (stat(path, &info) != 0) {
-            if (!kind_of(path, &json, &gzip)) continue; /* a dead link to something else */
+            if (!kind_of(files, path, &json, &gzip)) continue; /* a dead link to something else */
             TRY(fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno)));
         }
         if (S_ISDIR(info.st_mode))
             TRY(add_folder(files, path, &info, &here, error));
-        else if (S_ISREG(info.st_mode) && kind_of(path, &json, &gzip))
+        else if (S_ISREG(info.st_mode) && kind_of(files, path, &json, &gzip))
             TRY(add_file(files, path, &info, error));
         else
             TRY(leave_out(files, path, error));
@@ -99,14 +111,18 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
         if (status == LTM_OK && files->count == before)
             status =
                 fail(error, LTM_INVALID,
-                     "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read)", path);
+                     "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read; --as-text "
+                     "takes other names)",
+                     path);
         return status;
     }
     if (!S_ISREG(info.st_mode))
         return fail(error, LTM_INVALID, "%s is not a regular file, and must be read twice", path);
-    if (!kind_of(path, &json, &gzip))
+    if (!kind_of(files, path, &json, &gzip))
         return fail(error, LTM_INVALID,
-                    "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz", path);
+                    "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz, or in what "
+                    "--as-text names",
+                    path);
     return add_file(files, path, &info, error);
 }
 
@@ -161,8 +177,10 @@ cleanup:
 
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    *files = (struct text_files){0};
+    *files = (struct text_files){.as_text = input->as_text};
     if (input->count == 0) return fail(error, LTM_INVALID, "no input: name text files or folders of them");
+    for (size_t i = 0; i < input->heldout_count; i++) TRY(add_path(files, input->heldout_paths[i], error));
+    for (size_t i = 0; i < files->count; i++) files->all[i].heldout = true;
     for (size_t i = 0; i < input->count; i++) TRY(add_path(files, input->paths[i], error));
     TRY(take_once(files, error));
     return LTM_OK;

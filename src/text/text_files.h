@@ -11,14 +11,15 @@
 
 struct text_file {
     char *path;
-    int64_t size; /* bytes on disk */
-    bool json, gzip;
-    dev_t device; /* with the inode: which file it is, by whatever name */
+    int64_t size;             /* bytes on disk */
+    bool json, gzip, heldout; /* heldout: of input->heldout_paths */
+    dev_t device;             /* with the inode: which file it is, by whatever name */
     ino_t inode;
     char *again; /* while the list is made: the path by which the same file is in it already */
 };
 
 struct text_files {
+    const char *as_text; /* the input's */
     struct text_file *all;
     size_t count, room;
     int64_t size;         /* of all */
@@ -28,7 +29,7 @@ struct text_files {
     char *left;           /* the first of them; NULL without any */
 };
 
-/* Folders are searched to any depth, in order of name; what is hidden in them (.name) is passed over, other files are counted. A file is taken once, by
+/* Held-out files stand first. Folders are searched to any depth, in order of name; what is hidden in them (.name) is passed over, other files are counted. A file is taken once, by
  * whatever names it is there: text that is trained on must not be held out. LTM_IO for a path that is not there, LTM_INVALID for one of
  * another kind, a folder without text files, and a link to a folder that it lies in. */
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);

@@ -96,6 +96,7 @@ ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_in
         progress_at(&pace, (double)documents_done(documents));
     }
     progress_end(&pace);
+    documents_tell_bad(documents, watch);
     if (sample->count == 0)
         status = fail(error, LTM_INVALID, "there is no text to learn from in %s%s", input->paths[0],
                       input->count > 1 ? " and the other inputs" : "");

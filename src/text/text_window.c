@@ -49,13 +49,49 @@ static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm
     return GROW_ARRAY(window->text, window->room, need, "text", error);
 }
 
+/* Each byte of the text that is no part of a character becomes U+FFFD. */
+static ltm_status replace_bad(struct text_window *window, struct ltm_error *error) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    const size_t room = window->bytes + 3 * window->open + CHARACTER_MOST;
+    char *text = malloc(room > window->room ? room : window->room);
+    if (!text) return fail_memory(error, room, "text");
+    memcpy(text, window->text + window->from, window->bytes);
+    const char *from = window->text + window->from + window->bytes;
+    char *to = text + window->bytes;
+    size_t left = window->open;
+    for (;;) {
+        bool open;
+        const size_t valid = utf8_valid(from, left, &open);
+        memcpy(to, from, valid);
+        to += valid;
+        from += valid;
+        left -= valid;
+        if (left == 0 || (open && !window->ended)) break;
+        memcpy(to, replacement, 3);
+        to += 3;
+        from++;
+        left--;
+        window->replaced++;
+    }
+    memcpy(to, from, left);
+    window->bytes = (size_t)(to - text);
+    window->open = left;
+    window->from = 0;
+    window->room = room > window->room ? room : window->room;
+    free(window->text);
+    window->text = text;
+    return LTM_OK;
+}
+
 /* Move bytes from `open` to `bytes` as far as they are whole valid characters. */
 static ltm_status check_text(struct text_window *window, struct ltm_error *error) {
     bool open;
-    size_t valid = utf8_valid(window->text + window->from + window->bytes, window->open, &open);
+    size_t valid =
+        window->raw ? window->open : utf8_valid(window->text + window->from + window->bytes, window->open, &open);
     window->bytes += valid;
     window->open -= valid;
     if (window->open == 0 || (open && !window->ended)) return LTM_OK;
+    if (window->replace) return replace_bad(window, error);
     unsigned char bad = (unsigned char)window->text[window->from + window->bytes];
     return fail(error, LTM_INVALID, "%s is not UTF-8 text: byte %lld%s is 0x%02X%s; convert it first",
                 window->file->path, (long long)(window->offset + (int64_t)window->bytes),

@@ -9,7 +9,7 @@
 #include "text/packed_file.h"
 #include "text/text_files.h"
 
-/* text + from, bytes: whole valid characters not yet taken. */
+/* text + from, bytes: whole valid characters not yet taken. `raw` and `replace` are the caller's to set. */
 struct text_window {
     const struct text_file *file;
     struct packed_file *stream;
@@ -18,6 +18,9 @@ struct text_window {
     size_t open;    /* bytes behind them that begin a character */
     int64_t offset; /* of the byte at `from`, in the unpacked file */
     bool ended;     /* the file has no more */
+    bool raw;       /* bytes are not checked: `bytes` may be no UTF-8 */
+    bool replace;   /* each bad byte becomes U+FFFD */
+    int64_t replaced;
 };
 
 ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error);

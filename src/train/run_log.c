@@ -68,6 +68,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         if (r->window) json_object_set_new(line, "window", json_integer(r->window));
     }
     if (r->spike > 0) put_real(line, "spike", r->spike);
+    if (r->above_uniform) json_object_set_new(line, "above_uniform", json_true());
     if (r->diverged) json_object_set_new(line, "diverged", json_integer(r->diverged));
     if (r->nonfinite) json_object_set_new(line, "nonfinite", json_string(r->nonfinite));
     put_real(line, "seconds", r->seconds);

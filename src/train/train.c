@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/processes.h"
@@ -24,12 +25,24 @@ static struct ltm_train_record new_record(const struct session *s) {
                                      .seconds = s->state.seconds};
 }
 
-static ltm_status save(struct session *s, struct ltm_error *error) {
+static ltm_status save_once(struct session *s, struct ltm_error *error) {
     s->state.step = s->trainer.optimiser.count;
-    ltm_status status = processes_rank() == 0 ? run_log_sync(&s->log, &s->state.log_bytes, error) : LTM_OK;
+    ltm_status status = session_follow_folder(s, error);
+    if (status == LTM_OK && processes_rank() == 0) status = run_log_sync(&s->log, &s->state.log_bytes, error);
     PASS_UP(processes_agree(status, error));
     return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                             s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
+}
+
+/* Once more where the folder was moved meanwhile; other processes would not know of it. */
+static ltm_status save(struct session *s, struct ltm_error *error) {
+    char before[LTM_PATH_MAX];
+    struct ltm_error second;
+    ltm_status status = save_once(s, error);
+    if (status != LTM_IO || processes_count() > 1) return status;
+    snprintf(before, sizeof before, "%s", s->config.run.dir);
+    if (session_follow_folder(s, &second) != LTM_OK) return fail_with(error, &second);
+    return strcmp(before, s->config.run.dir) == 0 ? status : save_once(s, error);
 }
 
 /* Told the first time alone: a bad rate may make it happen in every step. */
@@ -87,8 +100,17 @@ static ltm_status nonfinite_step(struct session *s, const struct fault *fault, s
     return report(s, &record, error);
 }
 
+static double uniform(const struct session *s) { return log(s->config.model.vocab); }
+
 static void watch_loss(struct session *s, struct ltm_train_record *record) {
     const double mean = s->state.loss.mean;
+    record->above_uniform = record->recon > LTM_ABOVE_UNIFORM * uniform(s);
+    if (record->above_uniform && s->above_uniform++ == 0)
+        watch_message(
+            &s->hooks->watch,
+            "slow step %lld of %lld: the loss %.4g is above ln V = %.4g, what guessing evenly among the tokens "
+            "costs: training diverges, and a lower slow.lr may mend it",
+            (long long)record->step, (long long)record->steps, record->recon, uniform(s));
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
@@ -256,7 +278,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        if (last || due(step, c->run.eval_every)) status = score_until_stopped(s, error);
+        if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
             status = save(s, error);
@@ -272,7 +294,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
     /* One process speaks; all may be asked to stop. */
     const struct ltm_train_hooks quiet = {.stop = hooks ? hooks->stop : NULL};
     const struct ltm_train_hooks *heard = processes_rank() > 0 ? &quiet : hooks ? hooks : &silent;
-    struct session s = {.config = *config, .hooks = heard, .lock = -1};
+    struct session s = {.config = *config, .hooks = heard, .lock = -1, .folder = -1};
     struct ltm_error ignored;
     if (!error) error = &ignored;
     ltm_status status = session_open(&s, error);
@@ -284,7 +306,10 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                             .best_step = s.state.best_step,
                                             .skipped = s.state.skipped,
                                             .spikes = s.state.spikes,
+                                            .above_uniform = s.above_uniform,
+                                            .uniform = uniform(&s),
                                             .diverged = s.state.diverged};
+        snprintf(result->dir, sizeof result->dir, "%s", s.config.run.dir);
         snprintf(result->best, sizeof result->best, "%.1000s/checkpoints/best", s.config.run.dir);
     }
     session_close(&s);

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "base/numbers.h"
 #include "base/processes.h"
 #include "ltm/model.h"
+#include "ltm/names.h"
 #include "ltm/tokenizer.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
@@ -63,6 +64,25 @@ cleanup:
     return status;
 }
 
+/* None where the corpus was built without one and no score is asked for. */
+static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
+    const struct ltm_config *c = &s->config;
+    struct ltm_corpus_info info;
+    bool known;
+    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
+    if (known && info.heldout.tokens == 0) {
+        if (c->run.eval_every == 0) return LTM_OK;
+        return fail(error, LTM_INVALID,
+                    "%s holds no held-out text, so that there are no scores: set run.eval_every = 0, or build it with "
+                    "--heldout or --heldout-files",
+                    c->data.corpus);
+    }
+    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
+    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
+    PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+    return LTM_OK;
+}
+
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     if (!c->data.corpus[0])
@@ -73,15 +93,15 @@ static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
                     "with both splits",
                     c->data.corpus);
     PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
-    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
     PASS_UP(find_tokenizer(s, error));
-    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
-    PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return LTM_OK;
+    return open_heldout(s, error);
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
+    static const char *const marks[] = {".lock",      "checkpoints", "log.jsonl", /* of a study's cell: */ ".claim",
+                                        "output.txt", NULL};
     char path[LTM_PATH_MAX];
+    PASS_UP(folder_check_own(s->config.run.dir, marks, "the folder of a run", error));
     PASS_UP(folder_create(s->config.run.dir, error));
     PASS_UP(path_join(path, sizeof path, s->config.run.dir, ".lock", error));
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -90,7 +110,31 @@ static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
         return fail(error, LTM_INVALID, "another process is training in %s; wait for it, or set another run.dir",
                     s->config.run.dir);
-    return LTM_OK;
+    s->folder = open(s->config.run.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return s->folder >= 0
+               ? LTM_OK
+               : fail(error, LTM_IO, "cannot open the run's folder %s: %s", s->config.run.dir, strerror(errno));
+}
+
+ltm_status session_follow_folder(struct session *s, struct ltm_error *error) {
+    char link[64];
+    char path[LTM_PATH_MAX];
+    struct stat held;
+    struct stat named;
+    if (s->folder < 0 || fstat(s->folder, &held) != 0) return LTM_OK;
+    if (stat(s->config.run.dir, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev)
+        return LTM_OK;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", s->folder);
+    const ssize_t length = readlink(link, path, sizeof path);
+    if (length > 0 && length < (ssize_t)sizeof path) {
+        path[length] = 0;
+        if (stat(path, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev) {
+            watch_message(&s->hooks->watch, "the run's folder %s was moved: it goes on in %s", s->config.run.dir, path);
+            snprintf(s->config.run.dir, sizeof s->config.run.dir, "%s", path);
+            return LTM_OK;
+        }
+    }
+    return fail(error, LTM_IO, "the run's folder %s was removed while it trained", s->config.run.dir);
 }
 
 /* Auto becomes what the run began with, since a resume must compute the same bits, or at its beginning bf16 where the processor
@@ -133,7 +177,7 @@ static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
     ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
     if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
     const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
-                                (long long)token_stream_count(s->heldout), s->digest, hex);
+                                (long long)(s->heldout ? token_stream_count(s->heldout) : 0), s->digest, hex);
     checksum_hex(hex, name, (size_t)length);
     snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);
     return status;
@@ -222,8 +266,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     watch_message(&s->hooks->watch,
                   "%.2f M parameters, %d latent%s of %d numbers; %.0f MB of memory with %d thread%s, products in %s",
                   (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
-                  plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
-                  plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
+                  ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
+                  ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
     const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
     watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
                   (long long)token_stream_count(s->train), s->config.data.corpus);
@@ -245,7 +289,7 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
     TRY(take_folder(s, error));
     if (processes_count() > 1)
         watch_message(&s->hooks->watch, "%d processes, %d on this machine, %d thread%s in the first", processes_count(),
-                      processes_here(), s->config.run.threads, plural(s->config.run.threads));
+                      processes_here(), s->config.run.threads, ltm_plural(s->config.run.threads));
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
     TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
@@ -268,5 +312,6 @@ void session_close(struct session *s) {
     stream_windows_free(&s->train_windows);
     stream_windows_free(&s->heldout_windows);
     free(s->heldout_scores);
+    if (s->folder >= 0) close(s->folder);
     if (s->lock >= 0) close(s->lock);
 }

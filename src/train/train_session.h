@@ -10,7 +10,7 @@
 struct session {
     struct ltm_config config;
     const struct ltm_train_hooks *hooks;
-    struct token_stream *train, *heldout;
+    struct token_stream *train, *heldout;     /* heldout: NULL where the corpus has none */
     char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
     struct stream_windows train_windows, heldout_windows;
     struct decoder *decoder;
@@ -18,12 +18,16 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
-    double peak; /* flop/s */
-    double rate; /* tokens a second, of late */
-    int lock;    /* keeps two processes from training in one folder */
+    double peak;           /* flop/s */
+    double rate;           /* tokens a second, of late */
+    int64_t above_uniform; /* slow steps whose loss was */
+    int folder;            /* the run's, held open: it may be moved while it trains */
+    int lock;              /* keeps two processes from training in one folder */
 };
 
-/* With `config` and `hooks` in it, lock = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
+/* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */
 ltm_status session_open(struct session *s, struct ltm_error *error);
+/* s->config.run.dir becomes where the run's folder is now, if it was moved. LTM_IO where it is gone. */
+ltm_status session_follow_folder(struct session *s, struct ltm_error *error);
 void session_close(struct session *s);

@@ -42,6 +42,31 @@ amount() { # what is trained on, not what was asked for, and how often it goes o
     [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'that is' err
 }
 holds 'train says how much it trains on' amount
+diverged() { # a loss above that of a uniform guess is told, and a bound
+    run "$LTM" train tiny.ini slow.lr=10 slow.warmup=0 slow.clip=0 run.dir=runs/diverged
+    [ "$code" = 0 ] && [ "$(grep -c 'is above ln V = 5.768, what guessing evenly' err)" = 1 ] &&
+        grep -q '"above_uniform":true' runs/diverged/log.jsonl && grep -q 'that is worse than ln V = 5.7683' out &&
+        grep -q 'slow steps had a loss above that of guessing evenly' out &&
+        grep -q 'Training diverged: its last loss' runs/diverged/report.html &&
+        grep -q 'best bound is worse than ln V' runs/diverged/report.html || { cat out err; return 1; }
+    lacks above_uniform runs/tiny/log.jsonl && lacks 'diverged:' runs/tiny/report.html
+}
+holds 'a training that diverged is called that' diverged
+one_sequence() { # has no standard error
+    run "$LTM" train tiny.ini run.eval_sequences=1 run.dir=runs/single
+    [ "$code" = 0 ] && grep -qE 'held-out bound [0-9.]+ nats a token' err && lacks nan err && lacks -i '>nan\|± ' runs/single/report.html
+}
+holds 'one sequence has no standard error' one_sequence
+foreign() { # what is somebody else's is not written into
+    mkdir texts && cp text.txt texts && cp -r corpus before
+    refused 1 'texts is not the folder of a run: it holds text.txt' "$LTM" train tiny.ini run.dir=texts &&
+        refused 1 'corpus is not the folder of a run: it holds corpus.json' "$LTM" train tiny.ini run.dir=corpus &&
+        [ "$(ls -A texts)" = text.txt ] && diff -r corpus before || return 1
+    mkdir hollow && : >hollow/.gitkeep && "$LTM" train tiny.ini run.dir=hollow >out 2>err
+    printf '[study]\nbase = tiny.ini\n[budget]\ntokens = 1k\n[axes]\nlatent.count = 0\n' >study.ini
+    refused 1 'texts is not the folder of a study' "$LTM" sweep study.ini study.dir=texts && [ "$(ls -A texts)" = text.txt ]
+}
+holds 'a folder that is no run is not written into' foreign
 goes_on() {
     cp runs/tiny/log.jsonl log.before
     run "$LTM" train tiny.ini --json
@@ -101,6 +126,16 @@ resumed() {
     true
 }
 holds 'the same command goes on' resumed
+moved() { # the folder, while it trains
+    rm -rf runs/long
+    # shellcheck disable=SC2086 # a list of words
+    "$LTM" train tiny.ini $long run.checkpoint_every=1 >out 2>err &
+    wait_for runs/long/log.jsonl '"step":3,' && mv runs/long runs/there && wait_for err 'was moved: it goes on in .*/runs/there' || return 1
+    kill -INT $!
+    wait $!
+    [ $? = 130 ] && [ ! -e runs/long ] && "$LTM" inspect runs/there >out && grep -q step out || { cat err; return 1; }
+}
+holds 'a run goes on in its folder, wherever that is moved' moved
 
 table() {
     run "$LTM" eval runs/tiny corpus corpus eval.sequences=4 eval.fast.steps=3

@@ -39,6 +39,12 @@ whole() {
 }
 holds 'a study trains and scores its cells; those without latents are one' whole
 
+single() { # one sequence has no standard error
+    run "${sweep[@]}" study.dir=single axes.latent.count=2 axes.fast.steps=1 scores.eval.sequences=1 run.eval_sequences=1
+    [ "$code" = 0 ] && grep -qE 'done: bound [0-9.]+ nats a token$' err && lacks -i nan err
+}
+holds 'of one sequence the score alone is told' single
+
 # What a cell's row says is what ltm eval says of its run.
 scored_as_eval() {
     "$LTM" eval whole/cells/latents2-steps2-ffn_multiple32-tokens2k-seed1 corpus eval.sequences=4 eval.iwae=2 run.threads=1 \

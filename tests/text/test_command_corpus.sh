@@ -31,7 +31,8 @@ holds 'training without a place' refused 2 '-o FILE' "$LTM" tokenizer train text
 holds 'training without text' refused 2 'text to learn from' "$LTM" tokenizer train -o x.model
 holds 'a kind that is none' refused 2 'unigram or bpe' "$LTM" tokenizer train -o x.model --type word text.txt
 holds 'a vocabulary that is no number' refused 2 'whole number' "$LTM" tokenizer train -o x.model --vocab-size many text.txt
-holds 'a vocabulary that is too large' refused 1 'would do' "$LTM" tokenizer train -o x.model --vocab-size 90000 text.txt
+holds 'a vocabulary that is too large' refused 1 'would do' "$LTM" tokenizer train -o x.model --vocab-size 60000 text.txt
+holds 'one that no corpus could name' refused 1 '65537 pieces is out of range: 260 to 65536' "$LTM" tokenizer train -o x.model --vocab-size 65537 text.txt
 holds 'an option without its value' refused 2 'needs a value' "$LTM" tokenizer train text.txt -o
 
 build() { "$LTM" corpus build --tokenizer tok.model "$@"; }
@@ -57,6 +58,41 @@ no_separator() { # one that is nowhere is told, one that is there is not
     [ "$code" = 0 ] && ! grep -q 'is the separator' err
 }
 holds 'a separator that is nowhere in the text is told' no_separator
+
+validation() { # a file of one's own to score, its documents left out of training on demand
+    head -n 30 text.txt >val.txt
+    run build -o own --heldout-files val.txt --separator --- text.txt
+    [ "$code" = 0 ] && grep -q '^heldout  2 documents' out && grep -q '^train    60 documents' out &&
+        grep -q '1 document of the training text is in the held-out files too (--dedupe leaves them out' err || return 1
+    run build -o own --heldout-files val.txt --separator --- --dedupe text.txt
+    [ "$code" = 0 ] && grep -q '^heldout  2 documents' out && grep -q '^train    59 documents' out || return 1
+    mkdir both && cp text.txt val.txt both && run build -o own --heldout-files both/val.txt both
+    [ "$code" = 0 ] && grep -q '^heldout  1 documents' out && grep -q '^train    1 documents' out || return 1
+    : >none.txt && refused 1 'there is no text in none.txt' build -o own2 --heldout-files none.txt text.txt &&
+        refused 1 'there is no text in none.txt' build -o own2 --heldout-files text.txt none.txt &&
+        refused 2 'either a share of INPUT' build -o own2 --heldout-files val.txt --heldout 0.1 text.txt
+}
+holds 'held-out files of one'"'"'s own' validation
+unscored() { # a corpus without held-out text is trained on without scores
+    run build -o c0 --heldout 0 --separator --- text.txt
+    [ "$code" = 0 ] && refused 1 'holds no held-out text.*set run.eval_every = 0' "$LTM" train tiny.ini data.corpus=c0 run.dir=r0 || return 1
+    run "$LTM" train tiny.ini data.corpus=c0 run.eval_every=0 run.dir=r0
+    [ "$code" = 0 ] && [ -e r0/report.html ] && lacks bound out && [ "$(grep -c '"loss"' r0/log.jsonl)" = 8 ] || { cat err; return 1; }
+    run "$LTM" eval r0 corpus eval.sequences=2
+    [ "$code" = 0 ]
+}
+holds 'a corpus of which nothing is held out is trained on' unscored
+kinds() { # damaged lines and files, and text by other names
+    mkdir mixed && cp bad.txt keys.jsonl text.txt mixed && echo 'int x;' >mixed/x.c && echo '# x' >mixed/x.md
+    run build -o odd --on-bad skip --as-text .c,.md mixed
+    [ "$code" = 0 ] && grep -q '1 file and 1 line are left out: .*bad.txt is not UTF-8.*; and more' err || { cat err; return 1; }
+    [ "$(awk '$3 == "documents," { n += $2 } END { print n }' out)" = 3 ] || { cat out; return 1; }
+    run build -o odd --on-bad replace --as-text '.c .md' mixed
+    [ "$code" = 0 ] && grep -q '^0 files and 1 line are left out' err && grep -q '1 byte that is no UTF-8 is replaced by U+FFFD' err || { cat err; return 1; }
+    run "$LTM" tokenizer train -o odd.model --vocab-size 300 --on-bad replace --as-text .c,.md mixed
+    [ "$code" = 0 ] && grep -q '1 byte that is no' err && refused 2 'refuse, skip or replace' build -o odd --on-bad leave mixed
+}
+holds 'damaged text is left out or mended on demand; other names are text on demand' kinds
 
 cp -r corpus before
 killed() {

@@ -119,6 +119,76 @@ static void a_line_of_json_is_a_document(void **state) {
     assert_refused(put_text("e.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"), "duplicate object key");
 }
 
+static void message_of(void *user, const char *line) { snprintf(user, 1024, "%s", line); }
+
+static char *read_anyway(const char *path, enum ltm_on_bad on_bad, char said[1024]) {
+    struct ltm_text_input input = {.paths = &path, .count = 1, .on_bad = on_bad};
+    struct documents *documents;
+    struct words words = {0};
+    struct text_block block;
+    bool more;
+    const struct ltm_watch watch = {.user = said, .message = message_of};
+    said[0] = 0;
+    words_add(&words, "", 0);
+    assert_ok(documents_open(&documents, &input, &error));
+    for (;;) {
+        assert_ok(documents_next(documents, &block, &more, &error));
+        if (!more) break;
+        words_add(&words, block.text, block.bytes);
+        if (block.last) words_add(&words, "|", 1);
+    }
+    assert_int_equal(documents_done(documents), documents_size(documents));
+    documents_tell_bad(documents, &watch);
+    documents_close(documents);
+    return words.text;
+}
+
+static void assert_anyway(const char *path, enum ltm_on_bad on_bad, const char *expected, const char *part) {
+    char said[1024];
+    char *text = read_anyway(path, on_bad, said);
+    assert_string_equal(text, expected);
+    if (!strstr(said, part)) fail_msg("%s", said);
+    free(text);
+}
+
+/* Only on demand: by default it is refused. */
+static void damaged_text_is_left_out_or_mended(void **state) {
+    (void)state;
+    const char *path = put_text("n.jsonl", "{\"text\": \"one\"}\nnot JSON\n{\"text\": \"a\xFFz\"}\n{\"other\": 1}\n"
+                                           "{\"text\": \"two\"}\n");
+    assert_anyway(path, LTM_BAD_SKIP, "one|two|", "0 files and 3 lines are left out: line 2 of ");
+    assert_anyway(path, LTM_BAD_REPLACE, "one|a\xEF\xBF\xBDz|two|", "1 byte that is no UTF-8 is replaced");
+    path = put_text("n.txt", "\xFFgood \xC3\xA9\x80\x80 and cut \xE2\x82");
+    assert_anyway(path, LTM_BAD_SKIP, "", "1 file and 0 lines are left out: ");
+    assert_anyway(path, LTM_BAD_REPLACE,
+                  "\xEF\xBF\xBDgood \xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD and cut \xEF\xBF\xBD\xEF\xBF\xBD|",
+                  "5 bytes that are no UTF-8 are replaced");
+    put_gzip("n.txt.gz", "packed text", 11);
+    char *bytes;
+    size_t size;
+    assert_ok(file_read_text(&bytes, &size, at("n.txt.gz"), 1000, &error));
+    path = put("n.txt.gz", bytes, size - 3);
+    free(bytes);
+    assert_anyway(path, LTM_BAD_SKIP, "", "1 file and 0 lines are left out: ");
+    assert_anyway(path, LTM_BAD_REPLACE, "", "1 file and 0 lines are left out: ");
+}
+
+/* Mended text does not depend on where it was cut for reading. */
+static void much_bad_text_is_mended(void **state) {
+    (void)state;
+    struct words words = {0};
+    struct words expected = {0};
+    for (int i = 0; i < 700000; i++) {
+        const bool bad = draw(3, (uint32_t)i) % 3 == 0;
+        words_add(&words, bad ? "\xE9" : i % 50 ? "a" : "\n", 1);
+        words_add(&expected, bad ? "\xEF\xBF\xBD" : i % 50 ? "a" : "\n", bad ? 3 : 1);
+    }
+    words_add(&expected, "|", 1);
+    assert_anyway(put("m.txt", words.text, words.bytes), LTM_BAD_REPLACE, expected.text, "replaced");
+    free(words.text);
+    free(expected.text);
+}
+
 static void a_json_document_larger_than_a_block_is_whole(void **state) {
     (void)state;
     struct words line = {0};
@@ -163,8 +233,6 @@ static void folders_are_read_in_order_of_name(void **state) {
     assert_string_equal(text, "a|deep|bx|c|"); /* x.txt was there already */
     free(text);
 }
-
-static void message_of(void *user, const char *line) { snprintf(user, 1024, "%s", line); }
 
 /* Text that is trained on must not be held out because it goes by two names. */
 static void keep_line(void *user, const char *line) { snprintf(user, 200, "%s", line); }
@@ -383,6 +451,8 @@ int main(void) {
         cmocka_unit_test(separators_are_found_wherever_blocks_end),
         cmocka_unit_test(large_documents_come_in_blocks_and_whole),
         cmocka_unit_test(a_line_of_json_is_a_document),
+        cmocka_unit_test(damaged_text_is_left_out_or_mended),
+        cmocka_unit_test(much_bad_text_is_mended),
         cmocka_unit_test(a_json_document_larger_than_a_block_is_whole),
         cmocka_unit_test(nul_characters_stay),
         cmocka_unit_test(folders_are_read_in_order_of_name),
