@@ -1,0 +1,12 @@
+/* Fits and their answers as JSON, as `report` and `fit` print them. */
+#ifndef CLI_FIT_JSON_H
+#define CLI_FIT_JSON_H
+
+#include <jansson.h>
+
+#include "ltm/fit.h"
+
+json_t *fit_json(const struct ltm_fit_info *info);
+json_t *answer_json(const struct ltm_fit_answer *answer);
+
+#endif
