@@ -34,7 +34,7 @@ static const char usage[] =
     "\n"
     "A task's INI: [task] name = …, kind = choices|generate|lastword|pairs, items = FILE.jsonl[.gz], and where wanted\n"
     "shots = FILE.jsonl[.gz], format = gsm8k|lambada|blimp (their own files, as they are), family, delimiter (\" \"),\n"
-    "separator (\"\\n\\n\"), and for generate: stop, extract, ignore (POSIX extended regular expressions), match =\n"
+    "separator (\"\\n\\n\"), and for generate: stop, extract, ignore (POSIX extended regular expressions; \\d, \\s, \\w too), match =\n"
     "first|last, ignore_case, length. Items, one a line, with any further fields:\n"
     "  choices   {\"context\": …, \"choices\": [\"…\", …], \"gold\": 0}      acc, acc_norm, acc_bytes, exact_match\n"
     "  generate  {\"context\" or \"question\": …, \"answer\": …}           exact_match, pass@k\n"

@@ -1,8 +1,12 @@
 #include "tasks/answers.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/memory_stream.h"
 
 enum { GROUPS_MOST = 10, COPIES_MOST = 1000 };
 
@@ -16,10 +20,16 @@ static const char *pattern_fault(const char *pattern) {
             const char end[] = {c[1], ']', 0};
             const char *found = strstr(c + 2, end);
             if (found) c = found + 1;
+        } else if (listed && *c == '\\' && c[1]) {
+            c++;
         } else if (listed) {
             listed = *c != ']';
         } else if (*c == '\\' && c[1]) {
             if (*++c >= '1' && *c <= '9') return "it refers back to a group, which is not taken here";
+        } else if (c[0] == '(' && c[1] == '?') {
+            return "it has a group of the form (?…), which POSIX expressions do not know";
+        } else if (strchr("*+?}", *c) && c[1] == '?') {
+            return "it has a repetition that takes as little as it can, which POSIX expressions do not know";
         } else if (*c == '[') {
             listed = true;
             c += c[1] == '^';
@@ -36,10 +46,82 @@ static const char *pattern_fault(const char *pattern) {
     return NULL;
 }
 
+/* What \d, \s and \w stand for within [ ]. */
+static const char *class_of(char letter) {
+    switch (letter) {
+    case 'd':
+        return "0-9";
+    case 's':
+        return "[:space:]";
+    case 'w':
+        return "[:alnum:]_";
+    default:
+        return NULL;
+    }
+}
+
+/* A list [ … ] in which \ takes what follows as it is, or as a class; POSIX wants ] first and - last. Returns what is behind it. */
+static const char *put_list(FILE *out, const char *from) {
+    bool bracket = false;
+    bool dash = false;
+    const char *c = from + 1;
+    fputc('[', out);
+    if (*c == '^') fputc(*c++, out);
+    for (const char *look = c; *look && (*look != ']' || look == c); look++) { /* what must stand first */
+        if (*look == '[' && look[1] && strchr(":.=", look[1])) {
+            const char *end = strchr(look + 2, ']');
+            look = end ? end : look;
+        } else if (*look == '\\' && look[1])
+            bracket = *++look == ']' || bracket;
+    }
+    if (bracket) fputc(']', out);
+    for (const char *begin = c; *c && (*c != ']' || c == begin); c++) {
+        const char *end = *c == '[' && c[1] && strchr(":.=", c[1]) ? strchr(c + 2, ']') : NULL;
+        if (end) {
+            fprintf(out, "%.*s", (int)(end + 1 - c), c);
+            c = end;
+        } else if (*c == '\\' && c[1]) {
+            const char *class = class_of(*++c);
+            if (class)
+                fputs(class, out);
+            else if (*c == '-')
+                dash = true;
+            else if (*c != ']')
+                fputc(*c, out);
+        } else
+            fputc(*c, out);
+    }
+    if (dash) fputc('-', out);
+    if (*c) fputc(*c++, out);
+    return c;
+}
+
+/* A pattern as people write it for Python, as a POSIX one: \d, \s, \w and their capitals, alone and in lists. NULL: no memory. */
+static char *posix_pattern(const char *pattern) {
+    struct memory_stream out;
+    memory_stream_open(&out);
+    for (const char *c = pattern; out.stream && *c;) {
+        const char *class = *c == '\\' && c[1] ? class_of((char)tolower((unsigned char)c[1])) : NULL;
+        if (class) {
+            fprintf(out.stream, "[%s%s]", isupper((unsigned char)c[1]) ? "^" : "", class);
+            c += 2;
+        } else if (*c == '[') {
+            c = put_list(out.stream, c);
+        } else {
+            if (*c == '\\' && c[1]) fputc(*c++, out.stream);
+            fputc(*c++, out.stream);
+        }
+    }
+    return memory_stream_close(&out);
+}
+
 static ltm_status compile(regex_t *regex, const char *key, const char *pattern, struct ltm_error *error) {
     const char *fault = pattern_fault(pattern);
     if (fault) return fail(error, LTM_INVALID, "%s = %.200s cannot be used: %s", key, pattern, fault);
-    const int code = regcomp(regex, pattern, REG_EXTENDED);
+    char *posix = posix_pattern(pattern);
+    if (!posix) return fail_memory(error, strlen(pattern), key);
+    const int code = regcomp(regex, posix, REG_EXTENDED);
+    free(posix);
     if (code == 0) return LTM_OK;
     if (code == REG_ESPACE) return fail_memory(error, 0, key);
     char why[120];

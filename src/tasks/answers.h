@@ -1,6 +1,8 @@
 /* Answers in written text: where it stops, what of it is the answer, and whether that is the right one.
  *
- * Regular expressions are POSIX extended ones; \n and \t in a task's file stand for a newline and a tab. As in EleutherAI's
+ * Regular expressions are POSIX extended ones in which \d, \s, \w, \D, \S, \W stand for what they do in Python, and in lists \
+ * takes what follows as it is; what POSIX does not know, (?…) and *?, is refused. \n and \t in a task's file are a newline and a
+ * tab; . matches a newline too. As in EleutherAI's
  * lm-evaluation-harness an answer is what the first group that took part in a match holds (the whole match without groups),
  * taken from the first match or the last; "[invalid]" where nothing matches. Both sides are then freed of every match of
  * `ignore` and of blanks around them, and compared. */

@@ -1,12 +1,12 @@
 #include "tasks/task.h"
 
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "config/ini_file.h"
 #include "ltm/names.h"
 #include "tasks/family.h"
 #include "tasks/task_items.h"
@@ -17,14 +17,12 @@ const char *const task_format_names[TASK_FORMATS] = {"own", "gsm8k", "lambada", 
 /* What each published format is. */
 static const enum task_kind format_kinds[TASK_FORMATS] = {TASK_KINDS, TASK_GENERATE, TASK_LASTWORD, TASK_PAIRS};
 
-enum { INI_MOST = 1 << 20, LINE_MOST = 190 /* of inih's 200 */, LENGTH_MOST = 1 << 20 };
+enum { LENGTH_MOST = 1 << 20 };
 
 struct task_reading {
     struct task *task;
     const char *path;
     bool has_kind, has_separator, has_delimiter;
-    struct ltm_error *error;
-    ltm_status status;
 };
 
 static ltm_status set_word(int *value, const char *key, const char *text, const char *const *words, int count,
@@ -40,11 +38,12 @@ static ltm_status set_word(int *value, const char *key, const char *text, const 
     return fail(error, LTM_INVALID, "%s = \"%.60s\" is none of: %s", key, text, all);
 }
 
-/* Blanks at the ends are kept by quotes; \n and \t are a newline and a tab, any other \x stays as it is. */
+/* Blanks at the ends are kept by quotes; \n and \t are a newline and a tab, \" within quotes a quote, any other \x stays as it is. */
 static ltm_status set_text(char *value, size_t size, const char *key, const char *text, struct ltm_error *error) {
     size_t length = strlen(text);
     size_t used = 0;
-    if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
+    const bool quoted = length >= 2 && text[0] == '"' && text[length - 1] == '"';
+    if (quoted) {
         text++;
         length -= 2;
     }
@@ -55,7 +54,7 @@ static ltm_status set_text(char *value, size_t size, const char *key, const char
             value[used++] = next == 'n' ? '\n' : '\t';
             i++;
         } else {
-            value[used++] = text[i];
+            if (!(quoted && next == '"')) value[used++] = text[i];
             if (next) value[used++] = text[++i];
         }
     }
@@ -148,32 +147,9 @@ static ltm_status set_key(struct task_reading *r, const char *key, const char *t
     return unknown_key(key, error);
 }
 
-static int on_key(void *user, const char *section, const char *key, const char *value) {
-    struct task_reading *r = user;
-    if (r->status != LTM_OK) return 1;
-    r->status = strcmp(section, "task") == 0
-                    ? set_key(r, key, value, r->error)
-                    : fail(r->error, LTM_INVALID, "\"%.60s\" stands in section [%.60s], not in [task]", key, section);
-    if (r->status != LTM_OK) fail_within(r->error, r->status, "%s", r->path);
-    return 1;
-}
-
-/* Not base/ini_file.h: a regular expression may begin with #, which is a comment there. Indentation goes, because inih would take an indented key for more of the value above. */
-static ltm_status clean_lines(const char *path, char *text, size_t bytes, struct ltm_error *error) {
-    char *to = text;
-    if (strlen(text) != bytes) return fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path);
-    for (int line = 1; *text; line++) {
-        text += strspn(text, " \t");
-        const size_t length = strcspn(text, "\n");
-        if (length > LINE_MOST)
-            return fail(error, LTM_INVALID, "%s, line %d is longer than %d bytes", path, line, LINE_MOST);
-        const size_t whole = length + (text[length] == '\n');
-        memmove(to, text, whole);
-        to += whole;
-        text += whole;
-    }
-    *to = 0;
-    return LTM_OK;
+static ltm_status on_key(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
+    if (strcmp(section, "task") == 0) return set_key(user, key, value, error);
+    return fail(error, LTM_INVALID, "\"%.60s\" stands in section [%.60s], not in [task]", key, section);
 }
 
 /* What the keys say together. */
@@ -222,22 +198,12 @@ static ltm_status make_rules(struct task *task, const char *path, struct ltm_err
 }
 
 static ltm_status read_ini(struct task *task, const char *path, struct ltm_error *error) {
-    struct task_reading reading = {.task = task, .path = path, .error = error};
-    char *text = NULL;
-    size_t bytes;
+    struct task_reading reading = {.task = task, .path = path};
     ltm_status status = LTM_OK;
-    TRY(file_read_text(&text, &bytes, path, INI_MOST, error));
-    TRY(clean_lines(path, text, bytes, error));
-    const int bad = ini_parse_string(text, on_key, &reading);
-    TRY(reading.status);
-    if (bad) {
-        status = fail(error, LTM_INVALID, "%s, line %d: neither [section] nor key = value", path, bad);
-        goto cleanup;
-    }
+    TRY(ini_file_read(path, ";", on_key, &reading, error)); /* an expression may begin with # */
     TRY(settle(&reading, error));
     TRY(make_rules(task, path, error));
 cleanup:
-    free(text);
     return status;
 }
 
