@@ -62,7 +62,7 @@ static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const
                          const struct ltm_fewshot_options *options, json_t **settings, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(matmul_start(error));
-    TRY(task_load(&f->task, path, error));
+    TRY(task_load_from(&f->task, path, options->data, error));
     TRY(fewshot_settle(&f->run, model, f->task, options, error));
     TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, f->run.options.threads, error));
     TRY(fewshot_settings(settings, &f->run, model, f->decoder, error));
@@ -185,6 +185,8 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
     *result = (struct ltm_fewshot_result){
         .shots = f->run.options.shots, .items = f->items, .items_in_all = f->task->items.count, .resumed = f->resumed};
     snprintf(result->task, sizeof result->task, "%s", f->task->name);
+    snprintf(result->group, sizeof result->group, "%s", f->task->group);
+    result->average_tasks = f->task->average_tasks;
     for (int64_t i = 0; i < f->items; i++) {
         result->cut += f->outcomes[i].cut;
         result->diverged += f->outcomes[i].diverged;
@@ -274,9 +276,17 @@ ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, co
                              char name[64], struct ltm_error *error) {
     struct task *loaded = NULL;
     struct fewshot_run run;
-    ltm_status status = task_load(&loaded, task, error);
+    ltm_status status = task_load_from(&loaded, task, options->data, error);
     if (status == LTM_OK) status = fewshot_settle(&run, model, loaded, options, error);
     if (status == LTM_OK) strcpy(name, loaded->name);
     task_free(loaded);
+    return status;
+}
+
+ltm_status ltm_fewshot_expand(char ***tasks, int *count, const char *path, const char *data, struct ltm_error *error) {
+    struct text_list list;
+    ltm_status status = task_expand(&list, path, data, error);
+    *tasks = list.all;
+    *count = list.count;
     return status;
 }

@@ -12,7 +12,8 @@ ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record
     char *prompt = NULL;
     *outcome = (struct item_outcome){0};
     *record = (struct item_record){0};
-    ltm_status status = prompt_make(&prompt, run->task, number, run->options.shots, run->options.seed, error);
+    ltm_status status = prompt_make(&prompt, run->task, number, run->task->items.all[number].gold, run->options.shots,
+                                    run->options.seed, error);
     if (status == LTM_OK)
         status = (run->task->kind == TASK_GENERATE ? fewshot_write : fewshot_score)(outcome, record, run, worker,
                                                                                     number, prompt, error);

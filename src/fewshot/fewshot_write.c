@@ -91,12 +91,37 @@ cleanup:
     return status;
 }
 
+/* Whether an answer is one of the right ones, and of a task that compares words em and f1, which are added up. */
+static ltm_status judge(bool *right, double *em, double *f1, const struct fewshot_run *run,
+                        const struct task_item *item, const struct answer_filter *filter, const char *answer,
+                        struct ltm_error *error) {
+    const struct text_list one = {(char **)&item->answer, 1};
+    const struct text_list *golds = item->accepted.count ? &item->accepted : &one;
+    double more_em;
+    double more_f1;
+    *right = false;
+    if (run->task->rules.squad) {
+        ltm_status status = answer_em_f1(&more_em, &more_f1, golds->all, golds->count, answer, error);
+        *em += more_em;
+        *f1 += more_f1;
+        *right = more_em > 0;
+        return status;
+    }
+    for (int i = 0; i < golds->count && !*right; i++) {
+        ltm_status status = answer_is_right(right, &run->task->rules, filter, golds->all[i], answer, error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
 /* exact_match, the share of samples that are right, and pass@k of one filter; right (samples). */
 static ltm_status measure(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, const struct answer_filter *filter, char *const *texts, bool *right,
                           struct ltm_error *error) {
     const struct ltm_fewshot_options *o = &run->options;
-    const char *gold = run->task->items.all[number].answer;
+    const struct task_item *item = &run->task->items.all[number];
+    double em = 0;
+    double f1 = 0;
     json_t *taken = json_array();
     ltm_status status = LTM_OK;
     int count = 0;
@@ -104,12 +129,16 @@ static ltm_status measure(struct item_outcome *outcome, struct item_record *reco
         char *answer;
         TRY(answer_extract(&answer, filter, texts[s], error));
         json_array_append_new(taken, json_string(answer));
-        status = answer_is_right(&right[s], &run->task->rules, filter, gold, answer, error);
+        status = judge(&right[s], &em, &f1, run, item, filter, answer, error);
         free(answer);
         if (status != LTM_OK) goto cleanup;
         count += right[s];
     }
-    TRY(outcome_add(outcome, "exact_match", filter->name, pass_at_k(o->samples, count, 1), error));
+    if (run->task->rules.squad) {
+        TRY(outcome_add(outcome, "em", filter->name, em / o->samples, error));
+        TRY(outcome_add(outcome, "f1", filter->name, f1 / o->samples, error));
+    } else
+        TRY(outcome_add(outcome, "exact_match", filter->name, pass_at_k(o->samples, count, 1), error));
     for (int i = 0; i < o->passes; i++) {
         char name[METRIC_NAME];
         snprintf(name, sizeof name, "pass@%d", o->pass[i]);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "lab/csv.h"
 #include "ltm/fit.h"
 #include "ltm/names.h"
 

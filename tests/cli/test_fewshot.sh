@@ -51,6 +51,32 @@ files() {
             (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
 }
 holds 'results and items go to a folder' files
+group() { # two paradigms of BLiMP and their average, from a folder of its own
+    mkdir -p data/data && echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >data/data/one.jsonl
+    printf '{"sentence_good": "in the", "sentence_bad": "the in"}\n{"sentence_good": "a", "sentence_bad": "b"}\n' >data/data/two.jsonl
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/blimp.ini" --data data
+    [ "$code" = 0 ] && grep -q '^blimp_one: 1 of 1 items$' out && grep -q '^mean of 2 tasks of blimp$' out &&
+        grep -q '^blimp: 3 of 3 items$' out || { cat out err; return 1; }
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/blimp.ini" --data data --json
+    [ "$code" = 0 ] && jq -e '.group_subtasks.blimp == ["blimp_one", "blimp_two"] and .group_subtasks.blimp_one == [] and
+        (.groups.blimp["acc,none"] - (.results.blimp_one["acc,none"] + .results.blimp_two["acc,none"]) / 2 | fabs) < 1e-9 and
+        .results.blimp == .groups.blimp and .configs.blimp_one.target_delimiter == " "' out
+}
+holds 'a group is its tasks and their average' group
+contexts() { # each context alone, as a task of one context after the other, gives the same
+    echo '{"sentence": "the _ and of", "option1": "in", "option2": "that he", "answer": "2"}' >data/dev.jsonl
+    cp data/dev.jsonl data/train_xl.jsonl
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/winogrande.ini" --data data -o wino
+    for one in 'the in' 'the that he'; do
+        echo "{\"context\": \"$one\", \"choices\": [\"and of\", \"x\"], \"gold\": 0}" >one.jsonl
+        printf '[task]\nname = one\nkind = choices\nitems = one.jsonl\n' >one.ini
+        rm -rf one && "$LTM" fewshot runs/tiny one.ini -o one >out 2>err && jq '.resps[0][0][0]' one/samples_one_0shot.jsonl
+    done >apart
+    jq '.resps[][0][0]' wino/samples_winogrande_0shot.jsonl >together && [ "$(wc -l <together)" = 2 ] &&
+        jq -e '.arguments == [["the in", " and of"], ["the that he", " and of"]]' wino/samples_winogrande_0shot.jsonl &&
+        paste apart together | awk '($1 - $2) ^ 2 > 1e-8 { exit 1 }' || { paste apart together; cat out err; return 1; }
+}
+holds 'an item may have a context for each choice' contexts
 diverged() { # a second time from the folder
     for _ in 1 2; do
         run "$LTM" fewshot runs/tiny words -o wild fast.method=langevin fast.lr=100 fast.steps=8

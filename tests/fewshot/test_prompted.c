@@ -307,14 +307,14 @@ static void prompts_are_shots_and_question(void **state) {
     fixture_put("p.jsonl", items);
     fixture_put("p.ini", "[task]\nname=p\nkind=generate\nitems=p.jsonl\nshots=p.jsonl\n");
     assert_int_equal(task_load(&task, test_path("p.ini"), NULL), LTM_OK);
-    assert_int_equal(prompt_make(&text, task, 2, 0, 1, NULL), LTM_OK);
+    assert_int_equal(prompt_make(&text, task, 2, 0, 0, 1, NULL), LTM_OK);
     assert_string_equal(text, "c2");
     free(text);
     bool differ = false;
     char first[3] = "";
     for (uint64_t seed = 0; seed < 20; seed++) {
-        assert_int_equal(prompt_make(&text, task, 2, 2, seed, NULL), LTM_OK);
-        assert_int_equal(prompt_make(&more, task, 2, 5, seed, NULL), LTM_OK);
+        assert_int_equal(prompt_make(&text, task, 2, 0, 2, seed, NULL), LTM_OK);
+        assert_int_equal(prompt_make(&more, task, 2, 0, 5, seed, NULL), LTM_OK);
         int a;
         int b;
         int c;
@@ -335,7 +335,7 @@ static void prompts_are_shots_and_question(void **state) {
     }
     assert_true(differ);
     struct ltm_error error = {0};
-    assert_int_equal(prompt_make(&text, task, 2, 6, 1, &error), LTM_INVALID); /* never the item itself */
+    assert_int_equal(prompt_make(&text, task, 2, 0, 6, 1, &error), LTM_INVALID); /* never the item itself */
     task_free(task);
 }
 

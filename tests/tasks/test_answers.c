@@ -51,8 +51,12 @@ static void gsm8k_takes_what_the_harness_takes(void **state) {
 static void own_expressions(void **state) {
     (void)state;
     struct answer_rules rules;
-    struct answer_patterns patterns = {
-        .extract = "is ([a-z]+)|=> *([a-z]+)", .stop = "\n|END", .ignore = "[!,]", .last = true, .ignore_case = true};
+    struct answer_patterns patterns = {.extract = "is ([a-z]+)|=> *([a-z]+)",
+                                       .stop = "\n|END",
+                                       .ignore = {"[!,]"},
+                                       .ignored = 1,
+                                       .last = true,
+                                       .ignore_case = true};
     assert_int_equal(answer_rules_create(&rules, &patterns, NULL), LTM_OK);
     takes(&rules, 0, "it is red, then => blue", "blue");
     stops_at(&rules, "red END", 4);
@@ -108,8 +112,11 @@ static void bad_expressions_are_named(void **state) {
     (void)state;
     struct answer_rules rules;
     struct ltm_error error = {0};
-    const struct answer_patterns patterns[] = {
-        {.extract = "(a"}, {.stop = "[a"}, {.ignore = "a{2,1}"}, {.extract = "(?:a)"}, {.extract = "a.*?b"}};
+    const struct answer_patterns patterns[] = {{.extract = "(a"},
+                                               {.stop = "[a"},
+                                               {.ignore = {"a{2,1}"}, .ignored = 1},
+                                               {.extract = "(?:a)"},
+                                               {.extract = "a.*?b"}};
     static const char *const keys[] = {"extract = (a ", "stop = [a ", "ignore = a{2,1} ", "(?…)",
                                        "as little as it can"};
     for (int i = 0; i < 5; i++) {

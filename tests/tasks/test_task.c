@@ -170,7 +170,7 @@ static void bad_ini_is_refused(void **state) {
         {"[task]\nname=x\nkind=generate\nmatch=second\nitems=bad.jsonl\n", "is none of: first, last"},
         {"[task]\nname=x\nkind=generate\nfamily=unheard\nitems=bad.jsonl\n", "no family \"unheard\""},
         {"[task]\nname=x\nkind=generate\nitems=none.jsonl\n", "none.jsonl: No such file"},
-        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "must end in .jsonl or .jsonl.gz"},
+        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "that ends in .jsonl, .jsonl.gz, .json"},
         {"[task]\nname=x\nkind=generate\nitems=bad.jsonl\nshots=none.jsonl\n", "none.jsonl: No such file"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], NULL, bad[i][1]);

@@ -1,4 +1,4 @@
-#include "lab/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdbool.h>

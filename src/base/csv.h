@@ -2,8 +2,8 @@
  * beginning is passed over; where the first line has more semicolons or tabs than commas, those separate.
  *
  * Text from a file that may be anybody's: of any bytes, never to be trusted as a path, as HTML or as a command. */
-#ifndef LAB_CSV_H
-#define LAB_CSV_H
+#ifndef BASE_CSV_H
+#define BASE_CSV_H
 
 #include <stddef.h>
 #include <stdio.h>
