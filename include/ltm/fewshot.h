@@ -59,7 +59,8 @@ struct ltm_fewshot_options {
     int precision;      /* enum ltm_precision; auto = as in training, where this machine has it */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
-    const char *data;                   /* where the task's files are; NULL = beside its INI */
+    int skip_long;    /* 1: leave out items with an answer longer than the model's sequence; 0: refuse them */
+    const char *data; /* where the task's files are; NULL = beside its INI */
 };
 
 /* No shots, all items, 4 draws, one sample, temperature auto, top-k off, top-p 1, seed 1, all cores, no folder. */
@@ -78,6 +79,8 @@ struct ltm_fewshot_result {
     int shots;
     int64_t items, items_in_all; /* taken; in the task's file */
     int64_t cut;                 /* items whose prompt was too long, for one of the answers at least */
+    int64_t skipped;             /* items with an answer longer than the model's sequence */
+    int64_t unfinished;          /* texts written that ended at `length`, by no stop */
     int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */
     int64_t resumed;             /* items that `output` already held */
     struct ltm_fewshot_metric *metrics; /* [count] */

@@ -32,6 +32,7 @@ static const char usage[] =
     "  --seed N               of shots, noise and sampling (1)\n"
     "  -o, --output DIR       write results_TASK_Nshot.json and samples_TASK_Nshot.jsonl there, as the harness does;\n"
     "                         what was cut short goes on there, and repeats no item\n"
+    "  --skip-long            leave out, and count, items with an answer longer than model.sequence; else they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
     "\n"
     "A task's INI: [task] name = …, kind = choices|generate|lastword|pairs, items = FILE (.jsonl, .jsonl.gz, .json, .csv, .tsv,\n"
@@ -59,7 +60,7 @@ struct request {
     struct cli_arguments arguments; /* the checkpoint before the tasks, and settings */
     char **tasks;
     int task_count;
-    bool json;
+    bool json, skip_long;
     struct ltm_config config; /* that options.fast is of */
 };
 
@@ -126,6 +127,13 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
                          "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
                          "fast.lr may mend it",
                          result->task, (long long)result->diverged, (long long)result->items);
+        if (status == LTM_OK && result->skipped)
+            cli_bar_line(&bar,
+                         "%s: %lld of %lld items have an answer longer than the model's sequence and are left out",
+                         result->task, (long long)result->skipped, (long long)result->items);
+        if (status == LTM_OK && result->unfinished)
+            cli_bar_line(&bar, "%s: %lld texts ended at their length, not by themselves; --length gives them more room",
+                         result->task, (long long)result->unfinished);
         if (status == LTM_OK && result->resumed)
             cli_bar_line(&bar, "%s: %lld of %lld items were there already", result->task, (long long)result->resumed,
                          (long long)result->items);
@@ -263,11 +271,13 @@ int command_fewshot(int argc, char **argv) {
                                          {"seed", .seed = &o->seed},
                                          {"output", .letter = 'o', .text = &o->output},
                                          {"data", .text = &o->data},
+                                         {"skip-long", .on = &r.skip_long},
                                          {"json", .on = &r.json},
                                          {0}};
     const struct command_line line = {command, usage, keys, options};
     const int code = options_read_all(&line, argc, argv, &r.arguments);
     if (code != CLI_GO_ON) return code;
+    o->skip_long = r.skip_long;
     if (r.arguments.path_count < 2) return cli_usage(command, "name a checkpoint and a task");
     return run(&r);
 }

@@ -9,4 +9,7 @@
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error);
 
+/* Whether an answer of the item is longer than the model's sequence, so that it cannot be scored. */
+bool fewshot_item_is_long(const struct fewshot_run *run, int64_t number);
+
 #endif

@@ -20,6 +20,8 @@ struct item_outcome {
     int count, room;
     bool done, cut; /* cut: the prompt was too long */
     bool diverged;  /* the prompt's fit did, and z came from the prior */
+    bool skipped;   /* an answer is longer than the model's sequence */
+    int unfinished; /* texts that ended at the length, by no stop */
 };
 
 ltm_status outcome_add(struct item_outcome *outcome, const char *name, const char *filter, double value,

@@ -68,31 +68,45 @@ static size_t without_blanks(const char *prompt) {
     return bytes;
 }
 
-static ltm_status begin(struct continuation *continuations, struct prompted *p, const struct ltm_tokenizer *tokenizer,
-                        uint32_t number, const char *prompt, const char *const *texts, int n, struct ltm_error *error) {
-    const int sequence = p->decoder->plan.config.sequence;
+/* The tokens of a prompt (*ids, which the caller frees) and of texts behind it. */
+static ltm_status encode_all(struct continuation *continuations, int32_t **ids, size_t *count,
+                             const struct ltm_tokenizer *tokenizer, const char *prompt, const char *const *texts, int n,
+                             struct ltm_error *error) {
     const size_t bytes = without_blanks(prompt);
+    ltm_status status = ltm_tokenizer_encode(tokenizer, prompt, bytes, ids, count, error);
+    for (int i = 0; i < n && status == LTM_OK; i++) {
+        char *text = NULL;
+        if (asprintf(&text, "%s%s", prompt + bytes, texts[i]) < 0)
+            return fail_memory(error, strlen(texts[i]), "a choice");
+        status = encode_behind(&continuations[i], tokenizer, prompt, bytes, *ids, *count, text, error);
+        free(text);
+    }
+    return status;
+}
+
+ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, const char *prompt, const char *text,
+                        struct ltm_error *error) {
+    struct continuation continuation = {0};
     int32_t *ids = NULL;
     size_t count;
-    ltm_status status = ltm_tokenizer_encode(tokenizer, prompt, bytes, &ids, &count, error);
-    if (status != LTM_OK) return status;
-    for (int i = 0; i < n; i++) {
-        char *text = NULL;
-        if (asprintf(&text, "%s%s", prompt + bytes, texts[i]) < 0) {
-            status = fail_memory(error, strlen(texts[i]), "a choice");
-            goto cleanup;
-        }
-        status = encode_behind(&continuations[i], tokenizer, prompt, bytes, ids, count, text, error);
-        free(text);
-        if (status != LTM_OK) goto cleanup;
-        if (continuations[i].count > (size_t)sequence) {
-            status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %d",
+    ltm_status status = encode_all(&continuation, &ids, &count, tokenizer, prompt, &text, 1, error);
+    *tokens = continuation.count;
+    free(continuation.ids);
+    free(ids);
+    return status;
+}
+
+static ltm_status begin(struct continuation *continuations, struct prompted *p, const struct ltm_tokenizer *tokenizer,
+                        uint32_t number, const char *prompt, const char *const *texts, int n, struct ltm_error *error) {
+    const size_t sequence = (size_t)p->decoder->plan.config.sequence;
+    int32_t *ids = NULL;
+    size_t count = 0;
+    ltm_status status = encode_all(continuations, &ids, &count, tokenizer, prompt, texts, n, error);
+    for (int i = 0; i < n && status == LTM_OK; i++)
+        if (continuations[i].count > sequence)
+            status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %zu",
                           continuations[i].count, sequence);
-            goto cleanup;
-        }
-    }
-    prompted_begin(p, ids, count, 1, number);
-cleanup:
+    if (status == LTM_OK) prompted_begin(p, ids, count, 1, number);
     free(ids);
     return status;
 }

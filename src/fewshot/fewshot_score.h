@@ -14,4 +14,8 @@ ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const st
                         uint32_t number, const char *prompt, const char *const *texts, int n, int gold,
                         struct ltm_error *error);
 
+/* How many tokens score_behind would score of a text. */
+ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, const char *prompt, const char *text,
+                        struct ltm_error *error);
+
 #endif

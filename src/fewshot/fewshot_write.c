@@ -12,6 +12,7 @@
 struct text {
     char *bytes;
     size_t count, room;
+    bool ended; /* by a stop, or the id that ends a document */
 };
 
 struct writing {
@@ -40,6 +41,7 @@ static ltm_status on_token(void *user, int sample, int32_t token, bool *more, st
     char *bytes = NULL;
     size_t count;
     *more = token != ltm_tokenizer_end(tokenizer);
+    text->ended = !*more;
     if (!*more || token >= ltm_tokenizer_vocab(tokenizer))
         return LTM_OK; /* model.vocab may be rounded up: such ids are no text */
     ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &bytes, &count, error);
@@ -48,6 +50,7 @@ static ltm_status on_token(void *user, int sample, int32_t token, bool *more, st
     if (status != LTM_OK) return status;
     const size_t stop = answer_stop(&w->run->task->rules, text->bytes, text->count);
     *more = stop == text->count;
+    text->ended = !*more;
     text->count = stop;
     text->bytes[stop] = 0;
     return LTM_OK;
@@ -72,8 +75,9 @@ static ltm_status clean_text(char **clean, const struct text *text, struct ltm_e
     return status;
 }
 
-static ltm_status write_samples(char **texts, const struct fewshot_run *run, struct fewshot_worker *worker,
-                                int64_t number, const char *prompt, struct ltm_error *error) {
+static ltm_status write_samples(char **texts, int *unfinished, const struct fewshot_run *run,
+                                struct fewshot_worker *worker, int64_t number, const char *prompt,
+                                struct ltm_error *error) {
     const int samples = run->options.samples;
     struct writing w = {.run = run};
     int32_t *ids = NULL;
@@ -83,7 +87,10 @@ static ltm_status write_samples(char **texts, const struct fewshot_run *run, str
     TRY(ltm_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), &ids, &count, error));
     prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
     TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
-    for (int s = 0; s < samples; s++) TRY(clean_text(&texts[s], &w.texts[s], error));
+    for (int s = 0; s < samples; s++) {
+        *unfinished += !w.texts[s].ended;
+        TRY(clean_text(&texts[s], &w.texts[s], error));
+    }
 cleanup:
     for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);
     free(w.texts);
@@ -160,7 +167,7 @@ ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *recor
     json_t *responses = json_array();
     TRY(NEW_ARRAY(texts, (size_t)samples, "samples", error));
     TRY(NEW_ARRAY(right, (size_t)samples * (size_t)rules->filter_count, "samples", error));
-    TRY(write_samples(texts, run, worker, number, prompt, error));
+    TRY(write_samples(texts, &outcome->unfinished, run, worker, number, prompt, error));
     for (int s = 0; s < samples; s++) json_array_append_new(responses, json_string(texts[s]));
     status = record_make(record, run, number, worker->prompted.cut, json_pack("[[s]]", prompt),
                          json_pack("[O]", responses), error);

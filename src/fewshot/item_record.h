@@ -24,7 +24,7 @@ struct fewshot_worker {
 
 /* An item as results keep it: what all its lines hold, and by filter what that took from the responses. */
 struct item_record {
-    json_t *shared;   /* doc_id, doc, target, arguments, resps, cut; diverged where it was */
+    json_t *shared; /* doc_id, doc, target, arguments, resps, cut; where there are any diverged, skipped, unfinished */
     json_t *filtered; /* {filter: [what it took of each response]} */
 };
 void record_free(struct item_record *record);

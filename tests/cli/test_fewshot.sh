@@ -45,7 +45,8 @@ holds 'JSON has the layout of the harness' json
 files() {
     run "$LTM" fewshot runs/tiny words sums -o res --shots 1
     [ "$code" = 0 ] && [ "$(wc -l <res/samples_words_1shot.jsonl)" = 8 ] && [ "$(wc -l <res/samples_sums_1shot.jsonl)" = 12 ] &&
-        jq -e '.results.sums["exact_match,strict-match"] == 0' res/results_sums_1shot.json &&
+        jq -e '.results.sums["exact_match,strict-match"] == 0 and ."n-samples".sums.unfinished > 0' res/results_sums_1shot.json &&
+        grep -qE '^sums: [0-9]+ texts ended at their length' err &&
         jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "sha ra" and .filter == "none" and
             (.arguments | length) == 3 and (.arguments[1][0] | endswith("the 4 and")) and .arguments[1][1] == " sha ra" and
             (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
@@ -129,6 +130,16 @@ holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot r
 printf '{"context": "a", "choices": ["b", "c"], "gold": 0}\n{"context": "a"}\n' >bad.jsonl
 printf '[task]\nname = x\nkind = choices\nitems = bad.jsonl\n' >bad.ini
 holds 'a malformed item, by line' refused 1 'line 2 of bad.jsonl: "choices" is no list' "$LTM" fewshot runs/tiny bad.ini
+long() {
+    { cat words/test.jsonl; printf '{"context": "a", "choices": ["b", "%0500d"], "gold": 0}\n' 0; } >long.jsonl
+    printf '[task]\nname = long\nkind = choices\nitems = long.jsonl\n' >long.ini
+    refused 1 'item 8 of task long has an answer longer than model.sequence' "$LTM" fewshot runs/tiny words long.ini &&
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && [ "$code" = 0 ] &&
+        grep -q '^long: 1 of 9 items have an answer longer' err && jq -e '."n-samples".long.skipped == 1' long/results_long_0shot.json &&
+        jq -se 'map(select(.skipped)) | length == 1' long/samples_long_0shot.jsonl &&
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were there already' err
+}
+holds 'an answer that is too long is found first, or left out' long
 head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz
 printf '[task]\nname = x\nkind = choices\nitems = torn.jsonl.gz\n' >words/bad.ini
 holds 'a torn .gz' refused 1 'torn.jsonl.gz is damaged' "$LTM" fewshot runs/tiny words/bad.ini

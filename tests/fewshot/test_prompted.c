@@ -345,10 +345,16 @@ static void too_long_an_answer_is_refused(void **state) {
     struct ltm_fewshot_result result;
     struct ltm_error error = {0};
     fixture_put("one.ini", "[task]\nname=x\nkind=pairs\nitems=one.jsonl\n");
-    fixture_put("one.jsonl", "{\"good\": \"a\", \"bad\": \"" LONG " " LONG "\"}");
+    fixture_put("one.jsonl", "{\"good\": \"a\", \"bad\": \"b\"}\n{\"good\": \"a\", \"bad\": \"" LONG " " LONG "\"}");
     options.threads = 1;
     assert_int_equal(ltm_fewshot(model, test_path("one.ini"), &options, NULL, &result, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "item 0 of task x: an answer of "));
+    assert_non_null(strstr(error.message, "item 1 of task x has an answer longer than model.sequence = 64 tokens"));
+    options.skip_long = 1;
+    assert_int_equal(ltm_fewshot(model, test_path("one.ini"), &options, NULL, &result, &error), LTM_OK);
+    assert_int_equal(result.items, 2);
+    assert_int_equal(result.skipped, 1);
+    assert_int_equal(result.metrics[0].items, 1);
+    ltm_fewshot_result_free(&result);
 }
 
 int main(void) {
