@@ -96,34 +96,29 @@ ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, c
     return status;
 }
 
-static ltm_status begin(struct continuation *continuations, struct prompted *p, const struct ltm_tokenizer *tokenizer,
-                        uint32_t number, const char *prompt, const char *const *texts, int n, struct ltm_error *error) {
+ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
+                        uint32_t number, bool fitted, const char *prompt, const char *const *texts, int n, int gold,
+                        struct ltm_error *error) {
     const size_t sequence = (size_t)p->decoder->plan.config.sequence;
+    struct continuation *continuations = NULL;
     int32_t *ids = NULL;
     size_t count = 0;
-    ltm_status status = encode_all(continuations, &ids, &count, tokenizer, prompt, texts, n, error);
+    ltm_status status = LTM_OK;
+    TRY(NEW_ARRAY(continuations, (size_t)n, "choices", error));
+    TRY(encode_all(continuations, &ids, &count, tokenizer, prompt, texts, n, error));
     for (int i = 0; i < n && status == LTM_OK; i++)
         if (continuations[i].count > sequence)
             status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %zu",
                           continuations[i].count, sequence);
-    if (status == LTM_OK) prompted_begin(p, ids, count, 1, number);
-    free(ids);
-    return status;
-}
-
-ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
-                        uint32_t number, const char *prompt, const char *const *texts, int n, int gold,
-                        struct ltm_error *error) {
-    struct continuation *continuations = NULL;
-    ltm_status status = LTM_OK;
-    TRY(NEW_ARRAY(continuations, (size_t)n, "choices", error));
-    TRY(begin(continuations, p, tokenizer, number, prompt, texts, n, error));
+    if (status != LTM_OK) goto cleanup;
+    if (!fitted) prompted_begin(p, ids, count, 1, number);
     TRY(prompted_score(p, continuations, n, gold, logs, greedy, error));
     for (int i = 0; i < n && status == LTM_OK; i++)
         if (!isfinite(logs[i])) status = prompted_fail_nonfinite(p, error);
 cleanup:
     for (int i = 0; continuations && i < n; i++) free(continuations[i].ids);
     free(continuations);
+    free(ids);
     return status;
 }
 
@@ -195,8 +190,8 @@ static ltm_status score_contexts(double *logs, bool *greedy, const struct fewsho
         char *prompt = NULL;
         status = prompt_make(&prompt, run->task, number, i, run->options.shots, run->options.seed, error);
         if (status == LTM_OK)
-            status = score_behind(&logs[i], i == gold ? greedy : NULL, p, run->tokenizer, (uint32_t)number, prompt,
-                                  (const char *const *)&texts[i], 1, 0, error);
+            status = score_behind(&logs[i], i == gold ? greedy : NULL, p, run->tokenizer, (uint32_t)number, false,
+                                  prompt, (const char *const *)&texts[i], 1, 0, error);
         free(prompt);
         cut = cut || p->cut;
         diverged = diverged || p->diverged;
@@ -229,7 +224,7 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
     if (item->contexts)
         TRY(score_contexts(logs, greedy, run, worker, number, texts, answers.count, answers.gold, error));
     else
-        TRY(score_behind(logs, greedy, &worker->prompted, run->tokenizer, (uint32_t)number, prompt,
+        TRY(score_behind(logs, greedy, &worker->prompted, run->tokenizer, (uint32_t)number, false, prompt,
                          (const char *const *)texts, answers.count, answers.gold, error));
     TRY(add_metrics(outcome, kind, &answers, logs, is_greedy, scaled, error));
     TRY(keep(record, run, worker, number, prompt, &answers, logs, greedy, error));

@@ -5,73 +5,21 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "fewshot/written.h"
 #include "ltm/tokenizer.h"
-
-/* A text on its way out of the model. */
-struct text {
-    char *bytes;
-    size_t count, room;
-    bool ended; /* by a stop, or the id that ends a document */
-};
 
 struct writing {
     const struct fewshot_run *run;
-    struct text *texts; /* [samples] */
+    struct written *texts; /* [samples] */
 };
-
-static ltm_status append(struct text *to, const char *bytes, size_t count, struct ltm_error *error) {
-    if (!to->bytes || to->count + count + 1 > to->room) {
-        const size_t room = 2 * (to->count + count) + 64;
-        char *grown = realloc(to->bytes, room);
-        if (!grown) return fail_memory(error, room, "a text");
-        to->bytes = grown;
-        to->room = room;
-    }
-    if (count) memcpy(to->bytes + to->count, bytes, count);
-    to->count += count;
-    to->bytes[to->count] = 0;
-    return LTM_OK;
-}
 
 static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
     const struct writing *w = user;
-    const struct ltm_tokenizer *tokenizer = w->run->tokenizer;
-    struct text *text = &w->texts[sample];
-    char *bytes = NULL;
-    size_t count;
-    *more = token != ltm_tokenizer_end(tokenizer);
-    text->ended = !*more;
-    if (!*more || token >= ltm_tokenizer_vocab(tokenizer))
-        return LTM_OK; /* model.vocab may be rounded up: such ids are no text */
-    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &bytes, &count, error);
-    if (status == LTM_OK) status = append(text, bytes, count, error);
-    free(bytes);
-    if (status != LTM_OK) return status;
-    const size_t stop = answer_stop(&w->run->task->rules, text->bytes, text->count);
-    *more = stop == text->count;
-    text->ended = !*more;
-    text->count = stop;
-    text->bytes[stop] = 0;
-    return LTM_OK;
-}
-
-/* A young model spells bytes that are no text; JSON must be: U+FFFD for each, and for a NUL. The caller frees *clean. */
-static ltm_status clean_text(char **clean, const struct text *text, struct ltm_error *error) {
-    struct text to = {0};
-    ltm_status status = append(&to, "", 0, error);
-    for (size_t at = 0; status == LTM_OK && at < text->count;) {
-        bool open;
-        const size_t valid = utf8_valid(text->bytes + at, text->count - at, &open);
-        const char *nul = memchr(text->bytes + at, 0, valid);
-        const size_t good = nul ? (size_t)(nul - (text->bytes + at)) : valid;
-        status = append(&to, text->bytes + at, good, error);
-        at += good;
-        if (status != LTM_OK || at == text->count) break;
-        status = append(&to, "\xEF\xBF\xBD", 3, error);
-        at++;
-    }
-    *clean = to.bytes;
+    struct written *text = &w->texts[sample];
+    ltm_status status = written_token(text, w->run->tokenizer, token, error);
+    if (status == LTM_OK && !text->ended)
+        written_stop(text, answer_stop(&w->run->task->rules, text->bytes, text->count));
+    *more = !text->ended;
     return status;
 }
 
@@ -89,7 +37,7 @@ static ltm_status write_samples(char **texts, int *unfinished, const struct fews
     TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
     for (int s = 0; s < samples; s++) {
         *unfinished += !w.texts[s].ended;
-        TRY(clean_text(&texts[s], &w.texts[s], error));
+        TRY(written_clean(&texts[s], &w.texts[s], error));
     }
 cleanup:
     for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);

@@ -36,6 +36,7 @@ struct prompted {
     int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
     int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
     bool cut;                     /* the prompt's beginning was dropped, before one continuation at least */
+    bool begun_cut;               /* before any: by prompted_begin */
     bool diverged;                /* the fit was no use: z comes from the prior (latent/fast_loop.h) */
     uint32_t number;
     double *weights;    /* [K] */
