@@ -26,7 +26,7 @@ endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
-ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture memcheck golden bench race,$(MAKECMDGOALS)),)
+ifeq ($(filter test check demo deps lint sanitize tsan fuzz torture memcheck golden bench race calibrate,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -80,7 +80,7 @@ SUPPORT_O := $(call objects,tests/support/*.c)
 TEST_O    := $(call objects,tests/*/test_*.c)
 BENCH_O   := $(call objects,tests/bench/*.c)
 PRELOAD   := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/faults/preload_*.c))
-ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O) $(BENCH_O)
+ALL_O     := $(LIB_O) $(CLI_O) $(SUPPORT_O) $(TEST_O) $(BENCH_O) $(BUILD)/tests/lab/calibrate.o
 TESTS     := $(TEST_O:.o=)
 
 all: $(BUILD)/ltm; @:
@@ -111,6 +111,10 @@ $(TESTS): %: %.o $(BUILD)/internal.a
 
 # It counts the products that really run.
 $(BUILD)/tests/model/test_operations: LDFLAGS += -Wl,--wrap=cblas_sgemm
+
+$(BUILD)/tests/lab/calibrate: $(BUILD)/tests/lab/calibrate.o $(BUILD)/internal.a
+	$(say) LINK $@
+	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS)
 
 $(BUILD)/tests/bench/bench: $(BENCH_O) $(BUILD)/internal.a
 	$(say) LINK $@
@@ -244,10 +248,13 @@ race: deps ## held-out bits a byte after RACE_SECONDS (600): ltm with latents, p
 	@$(MAKE) all
 	@LTM='$(BUILD)/ltm' runs/race.sh $(ONLY)
 
+calibrate: deps $(BUILD)/tests/lab/calibrate ## how often intervals of scaling laws hold the truth, of 300 synthetic studies (some minutes)
+	@$(BUILD)/tests/lab/calibrate
+
 uninstall: ## what install put there
 	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm)
 
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate install uninstall clean FORCE

@@ -31,6 +31,7 @@
 #include "ltm/report.h"
 #include "ltm/samples.h"
 #include "ltm/scaling.h"
+#include "ltm/scorer.h"
 #include "ltm/session.h"
 #include "ltm/status.h"
 #include "ltm/sweep.h"

@@ -57,6 +57,8 @@ struct ltm_fewshot_options {
     int precision;      /* enum ltm_precision; auto = as in training, where this machine has it */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
+    int skip_long;    /* 1: leave out items with an answer longer than the model's sequence; 0: refuse them */
+    const char *data; /* where the task's files are; NULL = beside its INI */
 };
 
 /* No shots, all items, 4 draws, one sample, temperature auto, top-k off, top-p 1, seed 1, all cores, no folder. */
@@ -70,10 +72,13 @@ struct ltm_fewshot_metric {
 };
 
 struct ltm_fewshot_result {
-    char task[64];
+    char task[64], group[64]; /* group: "" = none */
+    int average_tasks;        /* a group's mean: 1 = of its tasks' means, 0 = weighed by their items */
     int shots;
     int64_t items, items_in_all; /* taken; in the task's file */
     int64_t cut;                 /* items whose prompt was too long, for one of the answers at least */
+    int64_t skipped;             /* items with an answer longer than the model's sequence */
+    int64_t unfinished;          /* texts written that ended at `length`, by no stop */
     int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */
     int64_t resumed;             /* items that `output` already held */
     struct ltm_fewshot_metric *metrics; /* [count] */
@@ -96,7 +101,16 @@ void ltm_fewshot_result_free(struct ltm_fewshot_result *result);
 ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, const struct ltm_fewshot_options *options,
                              char name[64], struct ltm_error *error);
 
-/* *json becomes the results of several tasks, at one number of shots each, in the harness's layout (results, configs,
+/* The tasks that a path stands for, as ltm_fewshot takes them: itself, or of a group (an INI whose items hold a *) one for each file.
+ * The caller frees each and the list. */
+ltm_status ltm_fewshot_expand(char ***tasks, int *count, const char *path, const char *data, struct ltm_error *error);
+
+/* What a group's tasks have in common: the means of the metrics that all of them have, as its INI weighs them, named after the group.
+ * The errors are those of independent tasks. */
+ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm_fewshot_result *results, int count,
+                               struct ltm_error *error);
+
+/* *json becomes the results of several tasks and the averages of their groups, at one number of shots each, in the harness's layout (results, configs,
  * versions, n-shot, n-samples …); the caller frees it. LTM_INVALID when two tasks have one name. */
 ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error);
 

@@ -126,6 +126,18 @@ struct ltm_fit_answer {
 ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
                           struct ltm_error *error);
 
+/* Names of a table's columns; NULL: the first of the names that are common for it ("params", "val_loss", …). */
+struct ltm_fit_columns {
+    const char *loss, *parameters, *tokens;
+    const char *flops; /* in training, of a run; without such a column 6 N D */
+};
+
+/* Plain runs out of anybody's table: CSV with a line of names, separated by commas, semicolons or tabs; numbers may have thousands
+ * separators, a decimal comma, and end in k, M, B or G, T. Rows whose numbers are not all there and above 0 are left out and
+ * counted in *dropped. The caller frees *points. LTM_INVALID, naming those there are, for a column that is not there. */
+ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dropped, const char *path,
+                        const struct ltm_fit_columns *columns, struct ltm_error *error);
+
 LTM_C_END
 
 #endif

@@ -1,6 +1,5 @@
 /* FNV-1a, 64 bits: a hash that takes its bytes in pieces of any size. Not against those who want two texts to share one. */
-#ifndef BASE_HASH_H
-#define BASE_HASH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,5 +11,3 @@ static inline uint64_t hash_more(uint64_t hash, const void *data, size_t bytes) 
     for (size_t i = 0; i < bytes; i++) hash = (hash ^ at[i]) * 0x100000001b3u;
     return hash;
 }
-
-#endif

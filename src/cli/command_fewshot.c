@@ -19,7 +19,9 @@ static const char usage[] =
     "Asks a model the items of each task behind a prompt of solved ones, by the conventions of EleutherAI's\n"
     "lm-evaluation-harness. z is fitted on the prompt (shots and question), never on the answer; an answer's\n"
     "log-likelihood is the log of its mean probability over draws of z. Without latents: a plain decoder.\n"
-    "A TASK is an INI, or a folder that holds task.ini. Options may also be written name=value.\n"
+    "A TASK is an INI, or a folder that holds task.ini; runs/tasks has those of ARC, BLiMP, BoolQ, CoQA, GSM8K, HellaSwag,\n"
+    "HumanEval, LAMBADA, MMLU, PIQA, WinoGrande. Options may also be written name=value.\n"
+    "  --data DIR             where the tasks' files are (beside their INI)\n"
     "  --shots N,…            solved items before each, drawn from the task's own; a list prints a row each (0)\n"
     "  --limit N              the first N items only; 0 = all (0)\n"
     "  --draws K              draws of z behind a score; 0 = z at the posterior's mean (4)\n"
@@ -31,12 +33,16 @@ static const char usage[] =
     "  --seed N               of shots, noise and sampling (1)\n"
     "  -o, --output DIR       write results_TASK_Nshot.json and samples_TASK_Nshot.jsonl there, as the harness does;\n"
     "                         what was cut short goes on there, and repeats no item\n"
+    "  --skip-long            leave out, and count, items with an answer longer than model.sequence; else they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
     "\n"
-    "A task's INI: [task] name = …, kind = choices|generate|lastword|pairs, items = FILE.jsonl[.gz], and where wanted\n"
-    "shots = FILE.jsonl[.gz], format = gsm8k|lambada|blimp (their own files, as they are), family, delimiter (\" \"),\n"
-    "separator (\"\\n\\n\"), and for generate: stop, extract, ignore (POSIX extended regular expressions), match =\n"
-    "first|last, ignore_case, length. Items, one a line, with any further fields:\n"
+    "A task's INI: [task] name = …, kind = choices|generate|lastword|pairs, items = FILE (.jsonl, .jsonl.gz, .json, .csv, .tsv,\n"
+    ".txt), and where wanted shots = FILE, sampler = random|first_n, description, delimiter (\" \"), separator (\"\\n\\n\"),\n"
+    "format = gsm8k|lambada|blimp|coqa (their own files, as they are), family, and for generate: stop, extract, ignore (POSIX\n"
+    "extended regular expressions; \\d, \\s, \\w too), match = first|last, ignore_case, length. A * in items and shots makes a\n"
+    "group of tasks and its average. Items of any form are put by templates: context = \"Question: {goal}\\nAnswer:\",\n"
+    "choices = {sol1} {sol2}, gold = {label}, labels, contexts, answer (src/tasks/task.h says all of it). Without them items are,\n"
+    "one a line, with any further fields:\n"
     "  choices   {\"context\": …, \"choices\": [\"…\", …], \"gold\": 0}      acc, acc_norm, acc_bytes, exact_match\n"
     "  generate  {\"context\" or \"question\": …, \"answer\": …}           exact_match, pass@k\n"
     "  lastword  {\"text\": …}                                         acc, perplexity\n"
@@ -159,7 +165,7 @@ struct request {
     struct cli_arguments arguments; /* the checkpoint before the tasks, and settings */
     char **tasks;
     int task_count;
-    bool json;
+    bool json, skip_long;
     struct ltm_config config; /* that options.fast is of */
 };
 
@@ -226,6 +232,13 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
                          "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
                          "fast.lr may mend it",
                          result->task, (long long)result->diverged, (long long)result->items);
+        if (status == LTM_OK && result->skipped)
+            cli_bar_line(&bar,
+                         "%s: %lld of %lld items have an answer longer than the model's sequence and are left out",
+                         result->task, (long long)result->skipped, (long long)result->items);
+        if (status == LTM_OK && result->unfinished)
+            cli_bar_line(&bar, "%s: %lld texts ended at their length, not by themselves; --length gives them more room",
+                         result->task, (long long)result->unfinished);
         if (status == LTM_OK && result->resumed)
             cli_bar_line(&bar, "%s: %lld of %lld items were there already", result->task, (long long)result->resumed,
                          (long long)result->items);
@@ -256,6 +269,33 @@ static ltm_status print_json(const struct request *r, const struct ltm_fewshot_r
     return status;
 }
 
+/* A table of each group's averages, a row for each number of shots. */
+static ltm_status print_groups(const struct request *r, const struct ltm_fewshot_result *results,
+                               struct ltm_error *error) {
+    const int S = r->shot_count;
+    struct ltm_fewshot_result *members = calloc((size_t)r->task_count + 1, sizeof *members);
+    struct ltm_fewshot_result means[SHOTS_MOST];
+    ltm_status status = members ? LTM_OK : LTM_MEMORY;
+    for (int t = 0; t < r->task_count && status == LTM_OK; t++) {
+        const char *group = results[t * S].group;
+        bool first = *group;
+        for (int before = 0; before < t; before++) first = first && strcmp(results[before * S].group, group) != 0;
+        int done = 0;
+        for (; first && done < S && status == LTM_OK; done++) {
+            int n = 0;
+            for (int k = t; k < r->task_count; k++)
+                if (strcmp(results[k * S].group, group) == 0) members[n++] = results[k * S + done];
+            status = ltm_fewshot_average(&means[done], members, n, error);
+            if (done == 0) putchar('\n');
+            if (done == 0) cli_print_line(stdout, "mean of %d tasks of %s", n, group);
+            if (status == LTM_OK) fewshot_print_row(means, done + 1);
+        }
+        for (int s = 0; s < done; s++) ltm_fewshot_result_free(&means[s]);
+    }
+    free(members);
+    return status;
+}
+
 static ltm_status take_tasks(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     const int S = r->shot_count;
     struct ltm_fewshot_result *results = calloc((size_t)r->task_count * (size_t)S + 1, sizeof *results);
@@ -265,6 +305,7 @@ static ltm_status take_tasks(const struct ltm_model *model, struct request *r, s
         if (t > 0 && !r->json) putchar('\n');
         status = take_task(model, r, r->tasks[t], results + t * S, &done, error);
     }
+    if (results && status == LTM_OK && !r->json) status = print_groups(r, results, error);
     if (results && status == LTM_OK && r->json) status = print_json(r, results, error);
     for (int i = 0; results && i < r->task_count * S; i++) ltm_fewshot_result_free(&results[i]);
     free(results);
@@ -284,14 +325,39 @@ static ltm_status configure(const struct ltm_model *model, struct request *r, st
     return LTM_OK;
 }
 
+/* The tasks that those of the command line stand for. */
+static ltm_status expand(struct request *r, char **paths, int count, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < count && status == LTM_OK; i++) {
+        char **more;
+        int n;
+        status = ltm_fewshot_expand(&more, &n, paths[i], r->options.data, error);
+        if (status != LTM_OK) break;
+        char **tasks = realloc(r->tasks, ((size_t)r->task_count + (size_t)n) * sizeof *tasks);
+        if (!tasks) status = LTM_MEMORY;
+        if (tasks) r->tasks = tasks;
+        for (int k = 0; k < n; k++)
+            if (tasks)
+                tasks[r->task_count++] = more[k];
+            else
+                free(more[k]);
+        free((void *)more);
+    }
+    return status;
+}
+
 static int run(struct request *r) {
     struct ltm_error error = {.code = LTM_MEMORY};
     struct ltm_model *model = NULL;
     ltm_status status = cli_join(&error);
     if (status == LTM_OK) status = ltm_processes_agree(ltm_model_open(&model, r->arguments.paths[0], &error), &error);
     if (status == LTM_OK) status = ltm_processes_agree(configure(model, r, &error), &error);
+    if (status == LTM_OK)
+        status = ltm_processes_agree(expand(r, r->arguments.paths + 1, r->arguments.path_count - 1, &error), &error);
     if (status == LTM_OK) status = take_tasks(model, r, &error);
     ltm_model_close(model);
+    for (int i = 0; i < r->task_count; i++) free(r->tasks[i]);
+    free((void *)r->tasks);
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
@@ -309,13 +375,14 @@ int command_fewshot(int argc, char **argv) {
                                          {"top-p", .real = &o->top_p, .least = 0, .most = 1},
                                          {"seed", .seed = &o->seed},
                                          {"output", .letter = 'o', .text = &o->output},
+                                         {"data", .text = &o->data},
+                                         {"skip-long", .on = &r.skip_long},
                                          {"json", .on = &r.json},
                                          {0}};
     const struct command_line line = {command, usage, keys, options};
     const int code = options_read_all(&line, argc, argv, &r.arguments);
     if (code != CLI_GO_ON) return code;
+    o->skip_long = r.skip_long;
     if (r.arguments.path_count < 2) return cli_usage(command, "name a checkpoint and a task");
-    r.tasks = r.arguments.paths + 1;
-    r.task_count = r.arguments.path_count - 1;
     return run(&r);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "fit_json.h"
 #include "ltm/report.h"
 #include "options.h"
 #include "terminal.h"
@@ -32,7 +33,7 @@ static json_t *interval_json(const struct ltm_fit_interval *i) {
                      real_or_null(i->high));
 }
 
-static json_t *fit_json(const struct ltm_fit_info *info) {
+json_t *fit_json(const struct ltm_fit_info *info) {
     json_t *json = json_object();
     json_t *candidates = json_array();
     json_t *constants = json_object();
@@ -61,7 +62,7 @@ static json_t *fit_json(const struct ltm_fit_info *info) {
     return json;
 }
 
-static json_t *answer_json(const struct ltm_fit_answer *a) {
+json_t *answer_json(const struct ltm_fit_answer *a) {
     return json_pack("{s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
                      "latents", a->latents, "fast_steps", a->latents ? json_real(a->fast_steps) : json_null(),
                      "parameters", interval_json(&a->parameters), "tokens", interval_json(&a->tokens), "loss",

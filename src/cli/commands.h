@@ -12,5 +12,7 @@ int command_probe(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_score(int argc, char **argv);
+int command_fit(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_doctor(int argc, char **argv);

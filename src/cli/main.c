@@ -26,10 +26,12 @@ static const struct command commands[] = {
     {"train", command_train, "begin a run, or go on with it", true},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", true},
+    {"score", command_score, "answer requests of another program's evaluation, line by line", false},
     {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt", true},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
+    {"fit", command_fit, "a scaling law fitted to a table of runs that anybody made, with intervals", false},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };
 

@@ -1,6 +1,5 @@
 /* The options of commands that read text: which files, which documents, what is done with what is damaged. */
-#ifndef CLI_TEXT_OPTIONS_H
-#define CLI_TEXT_OPTIONS_H
+#pragma once
 
 #include "ltm/text_input.h"
 #include "options.h"
@@ -20,5 +19,3 @@
     "                         read even so; it is counted (refuse)\n"
 
 int text_options_on_bad(void *input, const char *text);
-
-#endif

@@ -83,7 +83,7 @@ static ltm_status take_value(void *user, const char *section, const char *key, c
 
 ltm_status ltm_config_load(struct ltm_config *config, const char *path, struct ltm_error *error) {
     struct ltm_config loaded = *config;
-    ltm_status status = ini_file_read(path, take_value, &loaded, error);
+    ltm_status status = ini_file_read(path, ";#", take_value, &loaded, error);
     if (status == LTM_OK) *config = loaded;
     return status;
 }

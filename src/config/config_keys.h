@@ -1,6 +1,5 @@
 /* The one table of configuration keys: defaults, parsing, ranges, writing and help all follow it. */
-#ifndef CONFIG_CONFIG_KEYS_H
-#define CONFIG_CONFIG_KEYS_H
+#pragma once
 
 #include "config/choices.h"
 #include "ltm/config.h"
@@ -38,5 +37,3 @@ void config_key_print(const struct ltm_config *config, const struct config_key *
 
 /* Whether what `config` holds is one of the values that `key` may have. */
 ltm_status config_key_check(const struct ltm_config *config, const struct config_key *key, struct ltm_error *error);
-
-#endif

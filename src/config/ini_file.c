@@ -15,8 +15,10 @@ struct ini_reading {
     void *user;
     const char *path, *next; /* next: what is not read yet */
     int line;
-    char text[INI_LINE]; /* the line that inih has now, whole: its own buffer may be shorter */
-    bool cut;            /* and is */
+    char text[INI_LINE];  /* the line that inih has now, whole: its own buffer may be shorter, and it knows no quotes */
+    const char *comments; /* what begins one behind a value */
+    char **seen;          /* [seen_count] "SECTION.KEY" */
+    int seen_count;
     ltm_status status;
     struct ltm_error *error;
 };
@@ -34,14 +36,35 @@ static char *trimmed(char *text) {
     return text;
 }
 
-/* End a value where a comment begins: inih knows " ;", people also write " #". */
-static void cut_comment(char *value) {
+/* End a value where a comment begins, behind a blank; within the quotes of a value that begins with one there is none. */
+static void cut_comment(char *value, const char *comments) {
+    const bool quotes = *value == '"';
+    bool within = false;
     for (char *c = value; *c; c++) {
-        if ((*c == ';' || *c == '#') && (c == value || c[-1] == ' ' || c[-1] == '\t')) {
+        if (quotes && *c == '"' && (c == value || c[-1] != '\\')) within = !within;
+        if (!within && strchr(comments, *c) && (c == value || c[-1] == ' ' || c[-1] == '\t')) {
             *c = 0;
             return;
         }
     }
+}
+
+static ltm_status note_seen(struct ini_reading *ini, const char *section, const char *key, struct ltm_error *error) {
+    char *name = NULL;
+    if (asprintf(&name, "%s.%s", section, key) < 0) return fail_memory(error, strlen(key), "a key");
+    for (int i = 0; i < ini->seen_count; i++)
+        if (strcmp(ini->seen[i], name) == 0) {
+            free(name);
+            return fail(error, LTM_INVALID, "%.100s is set a second time; take one of the two away", key);
+        }
+    char **seen = realloc(ini->seen, ((size_t)ini->seen_count + 1) * sizeof *seen);
+    if (!seen) {
+        free(name);
+        return fail_memory(error, sizeof *seen, "a key");
+    }
+    ini->seen = seen;
+    seen[ini->seen_count++] = name;
+    return LTM_OK;
 }
 
 /* What inih would pass over in a line that begins a section. */
@@ -75,7 +98,6 @@ static char *next_line(char *line, int size, void *user) {
         return NULL;
     }
     /* From version 58 on inih takes a line that fills its buffer for one that is too long. */
-    ini->cut = strlen(text) + 1 >= (size_t)size;
     snprintf(line, (size_t)size - 1, "%s", text);
     return line;
 }
@@ -86,18 +108,20 @@ static int take_value(void *user, const char *section, const char *key, const ch
     char why[600];
     struct ltm_error inner = {0};
     if (ini->status != LTM_OK) return 0;
-    const char *from = ini->cut ? ini->text + strcspn(ini->text, "=:") : value;
-    snprintf(copy, sizeof copy, "%s", ini->cut && *from ? from + 1 : from);
+    const char *from = ini->text + strcspn(ini->text, "=:");
+    (void)value;
+    snprintf(copy, sizeof copy, "%s", *from ? from + 1 : from);
     char *text = trimmed(copy);
-    cut_comment(text);
+    cut_comment(text, ini->comments);
     text = trimmed(text);
-    if (ini->take(ini->user, section, key, text, &inner) == LTM_OK) return 1;
+    if (note_seen(ini, section, key, &inner) == LTM_OK && ini->take(ini->user, section, key, text, &inner) == LTM_OK)
+        return 1;
     snprintf(why, sizeof why, "%.599s", inner.message);
     fail_line(ini, why);
     return 0;
 }
 
-ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm_error *error) {
+ltm_status ini_file_read(const char *path, const char *comments, ini_take take, void *user, struct ltm_error *error) {
     char *text = NULL;
     size_t bytes;
     struct ini_reading *ini = NULL;
@@ -105,7 +129,8 @@ ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm
     TRY(file_read_text(&text, &bytes, path, INI_LARGEST, error));
     ini = calloc(1, sizeof *ini);
     if (!ini) TRY(fail_memory(error, sizeof *ini, path));
-    *ini = (struct ini_reading){.take = take, .user = user, .path = path, .next = text, .error = error};
+    *ini = (struct ini_reading){
+        .take = take, .user = user, .path = path, .next = text, .comments = comments, .error = error};
     if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path));
     int bad = ini_parse_stream(next_line, ini, take_value, ini);
     if (ini->status == LTM_OK && bad) {
@@ -114,6 +139,8 @@ ltm_status ini_file_read(const char *path, ini_take take, void *user, struct ltm
     }
     status = ini->status;
 cleanup:
+    for (int i = 0; ini && i < ini->seen_count; i++) free(ini->seen[i]);
+    if (ini) free(ini->seen);
     free(ini);
     free(text);
     return status;

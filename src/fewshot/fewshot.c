@@ -58,17 +58,31 @@ cleanup:
     return status;
 }
 
+/* Items that cannot be scored are found before the first is: it may come after hours. */
+static ltm_status check_lengths(const struct fewshot_run *run, int64_t items, struct ltm_error *error) {
+    int64_t first = -1;
+    int64_t count = 0;
+    for (int64_t i = 0; i < items && !run->options.skip_long; i++)
+        if (fewshot_item_is_long(run, i)) first = count++ ? first : i;
+    if (count == 0) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "item %lld of task %s%s an answer longer than model.sequence = %d tokens; leave such items out with "
+                "--skip-long",
+                (long long)first, run->task->name, count > 1 ? " and others have" : " has", run->sequence);
+}
+
 static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const char *path,
                          const struct ltm_fewshot_options *options, json_t **settings, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(matmul_start(error));
-    TRY(task_load(&f->task, path, error));
+    TRY(task_load_from(&f->task, path, options->data, error));
     TRY(fewshot_settle(&f->run, model, f->task, options, error));
     TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, f->run.options.threads, error));
     TRY(fewshot_settings(settings, &f->run, model, f->decoder, error));
     const int64_t all = f->task->items.count;
     const int64_t limit = f->run.options.limit;
     f->items = limit > 0 && limit < all ? limit : all;
+    TRY(check_lengths(&f->run, f->items, error));
     snprintf(f->name, sizeof f->name, "%s_%dshot", f->task->name, f->run.options.shots);
     TRY(NEW_ARRAY(f->outcomes, (size_t)all, "items", error));
     TRY(NEW_ARRAY(f->lines, (size_t)f->items, "items", error));
@@ -185,9 +199,13 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
     *result = (struct ltm_fewshot_result){
         .shots = f->run.options.shots, .items = f->items, .items_in_all = f->task->items.count, .resumed = f->resumed};
     snprintf(result->task, sizeof result->task, "%s", f->task->name);
+    snprintf(result->group, sizeof result->group, "%s", f->task->group);
+    result->average_tasks = f->task->average_tasks;
     for (int64_t i = 0; i < f->items; i++) {
         result->cut += f->outcomes[i].cut;
         result->diverged += f->outcomes[i].diverged;
+        result->skipped += f->outcomes[i].skipped;
+        result->unfinished += f->outcomes[i].unfinished;
     }
     TRY(outcomes_average(&result->metrics, &result->count, f->outcomes, f->items, error));
     if (!(result->settings = json_text(settings, 0))) {
@@ -274,9 +292,20 @@ ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, co
                              char name[64], struct ltm_error *error) {
     struct task *loaded = NULL;
     struct fewshot_run run;
-    ltm_status status = task_load(&loaded, task, error);
+    ltm_status status = task_load_from(&loaded, task, options->data, error);
     if (status == LTM_OK) status = fewshot_settle(&run, model, loaded, options, error);
+    const int64_t items = status == LTM_OK ? loaded->items.count : 0;
+    if (status == LTM_OK)
+        status = check_lengths(&run, options->limit > 0 && options->limit < items ? options->limit : items, error);
     if (status == LTM_OK) strcpy(name, loaded->name);
     task_free(loaded);
+    return status;
+}
+
+ltm_status ltm_fewshot_expand(char ***tasks, int *count, const char *path, const char *data, struct ltm_error *error) {
+    struct text_list list;
+    ltm_status status = task_expand(&list, path, data, error);
+    *tasks = list.all;
+    *count = list.count;
     return status;
 }

@@ -1,6 +1,5 @@
 /* One item of a few-shot task: asked, answered, measured. */
-#ifndef FEWSHOT_FEWSHOT_ITEM_H
-#define FEWSHOT_FEWSHOT_ITEM_H
+#pragma once
 
 #include "fewshot/item_record.h"
 
@@ -9,4 +8,5 @@
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error);
 
-#endif
+/* Whether an answer of the item is longer than the model's sequence, so that it cannot be scored. */
+bool fewshot_item_is_long(const struct fewshot_run *run, int64_t number);

@@ -2,8 +2,7 @@
  *
  * Beside it, FILE.settings.json (in place of .jsonl) says what its items depend on; with other settings the file is refused.
  * It is locked while a run writes it. */
-#ifndef FEWSHOT_FEWSHOT_JOURNAL_H
-#define FEWSHOT_FEWSHOT_JOURNAL_H
+#pragma once
 
 #include <jansson.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ ltm_status journal_append(struct journal *journal, int64_t item, const char *lin
 /* Put the items in order, in one piece. */
 ltm_status journal_finish(struct journal *journal, struct ltm_error *error);
 void journal_close(struct journal *journal);
-
-#endif

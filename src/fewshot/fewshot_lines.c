@@ -89,6 +89,8 @@ ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *l
         *filters = (int)json_integer_value(count);
         outcomes[*number].cut = json_is_true(cut);
         outcomes[*number].diverged = json_is_true(json_object_get(object, "diverged"));
+        outcomes[*number].skipped = json_is_true(json_object_get(object, "skipped"));
+        outcomes[*number].unfinished = (int)json_integer_value(json_object_get(object, "unfinished"));
         status = take_metrics(&outcomes[*number], object, json_string_value(filter), error);
     }
     json_decref(object);

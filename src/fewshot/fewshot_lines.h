@@ -1,8 +1,7 @@
 /* Items as lines of JSON, in the layout of the harness's samples: a line for each item and filter, with what was asked
  * (`arguments`), answered (`resps`), taken from that by the filter (`filtered_resps`) and the filter's metrics by name. Ours
  * besides: `cut`, whether the prompt was too long, and `filters`, how many lines the item has. */
-#ifndef FEWSHOT_FEWSHOT_LINES_H
-#define FEWSHOT_FEWSHOT_LINES_H
+#pragma once
 
 #include "fewshot/item_record.h"
 
@@ -14,5 +13,3 @@ ltm_status lines_write(char **lines, const struct item_outcome *outcome, const s
  * no such line. */
 ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *line, size_t bytes, int64_t *number,
                      int *filters, struct ltm_error *error);
-
-#endif

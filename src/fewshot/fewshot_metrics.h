@@ -1,6 +1,5 @@
 /* Metrics of items, and their means over items. */
-#ifndef FEWSHOT_FEWSHOT_METRICS_H
-#define FEWSHOT_FEWSHOT_METRICS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +19,8 @@ struct item_outcome {
     int count, room;
     bool done, cut; /* cut: the prompt was too long */
     bool diverged;  /* the prompt's fit did, and z came from the prior */
+    bool skipped;   /* an answer is longer than the model's sequence */
+    int unfinished; /* texts that ended at the length, by no stop */
 };
 
 ltm_status outcome_add(struct item_outcome *outcome, const char *name, const char *filter, double value,
@@ -36,5 +37,3 @@ int largest(const double *values, int n);
 /* Means over the outcomes that have a metric, in the order in which metrics first appear. The caller frees *metrics. */
 ltm_status outcomes_average(struct ltm_fewshot_metric **metrics, int *count, const struct item_outcome *outcomes,
                             int64_t items, struct ltm_error *error);
-
-#endif

@@ -1,6 +1,5 @@
 /* Texts about items that processes have divided among themselves: item i is process i mod n's. */
-#ifndef FEWSHOT_FEWSHOT_PROCESSES_H
-#define FEWSHOT_FEWSHOT_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@ bool item_is_mine(int64_t item);
 ltm_status items_exchange(char **texts, int64_t begin, int64_t end,
                           ltm_status (*take)(void *user, int64_t item, const char *text, struct ltm_error *error),
                           void *user, struct ltm_error *error);
-
-#endif

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/tokenizer.h"
+#include "tasks/prompt.h"
 
 /* What may follow a prompt: each choice, or the one answer, behind the delimiter, which stands also behind an empty prompt. */
 struct answers {
@@ -48,38 +49,75 @@ cleanup:
     return status;
 }
 
+/* What Python's str.rstrip takes away. */
+static bool is_blank(uint32_t c) {
+    return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
 /* Bytes of a prompt without the blanks at its end, which the harness counts to what follows. */
 static size_t without_blanks(const char *prompt) {
     size_t bytes = strlen(prompt);
-    while (bytes > 0 && strchr(" \t\n\r\f\v", prompt[bytes - 1])) bytes--;
+    while (bytes > 0) {
+        size_t at = bytes - 1;
+        uint32_t code;
+        while (at > 0 && ((unsigned char)prompt[at] & 0xc0) == 0x80) at--;
+        if (utf8_character(prompt + at, bytes - at, &code) != bytes - at || !is_blank(code)) break;
+        bytes = at;
+    }
     return bytes;
 }
 
-static ltm_status begin(struct continuation *continuations, const struct fewshot_run *run,
-                        struct fewshot_worker *worker, int64_t number, const char *prompt,
-                        const struct answers *answers, struct ltm_error *error) {
+/* The tokens of a prompt (*ids, which the caller frees) and of texts behind it. */
+static ltm_status encode_all(struct continuation *continuations, int32_t **ids, size_t *count,
+                             const struct ltm_tokenizer *tokenizer, const char *prompt, const char *const *texts, int n,
+                             struct ltm_error *error) {
     const size_t bytes = without_blanks(prompt);
+    ltm_status status = ltm_tokenizer_encode(tokenizer, prompt, bytes, ids, count, error);
+    for (int i = 0; i < n && status == LTM_OK; i++) {
+        char *text = NULL;
+        if (asprintf(&text, "%s%s", prompt + bytes, texts[i]) < 0)
+            return fail_memory(error, strlen(texts[i]), "a choice");
+        status = encode_behind(&continuations[i], tokenizer, prompt, bytes, *ids, *count, text, error);
+        free(text);
+    }
+    return status;
+}
+
+ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, const char *prompt, const char *text,
+                        struct ltm_error *error) {
+    struct continuation continuation = {0};
     int32_t *ids = NULL;
     size_t count;
-    ltm_status status = ltm_tokenizer_encode(run->tokenizer, prompt, bytes, &ids, &count, error);
-    if (status != LTM_OK) return status;
-    for (int i = 0; i < answers->count; i++) {
-        char *text = NULL;
-        if (asprintf(&text, "%s%s%s", prompt + bytes, answers->delimiter, answers->texts[i]) < 0) {
-            status = fail_memory(error, strlen(answers->texts[i]), "a choice");
-            goto cleanup;
-        }
-        status = encode_behind(&continuations[i], run->tokenizer, prompt, bytes, ids, count, text, error);
-        free(text);
-        if (status != LTM_OK) goto cleanup;
-        if (continuations[i].count > (size_t)run->sequence) {
-            status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %d",
-                          continuations[i].count, run->sequence);
-            goto cleanup;
-        }
-    }
-    prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
+    ltm_status status = encode_all(&continuation, &ids, &count, tokenizer, prompt, &text, 1, error);
+    *tokens = continuation.count;
+    free(continuation.ids);
+    free(ids);
+    return status;
+}
+
+ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
+                        uint32_t number, bool fitted, const char *prompt, const char *const *texts, int n, int gold,
+                        struct ltm_error *error) {
+    const size_t sequence = (size_t)p->decoder->plan.config.sequence;
+    struct continuation *continuations = NULL;
+    int32_t *ids = NULL;
+    size_t count = 0;
+    ltm_status status = LTM_OK;
+    TRY(NEW_ARRAY(continuations, (size_t)n, "choices", error));
+    TRY(encode_all(continuations, &ids, &count, tokenizer, prompt, texts, n, error));
+    for (int i = 0; i < n && status == LTM_OK; i++)
+        if (continuations[i].count > sequence)
+            status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %zu",
+                          continuations[i].count, sequence);
+    if (status != LTM_OK) goto cleanup;
+    if (!fitted) prompted_begin(p, ids, count, 1, number);
+    TRY(prompted_score(p, continuations, n, gold, logs, greedy, error));
+    for (int i = 0; i < n && status == LTM_OK; i++)
+        if (!isfinite(logs[i])) status = prompted_fail_nonfinite(p, error);
 cleanup:
+    for (int i = 0; continuations && i < n; i++) free(continuations[i].ids);
+    free(continuations);
     free(ids);
     return status;
 }
@@ -113,6 +151,7 @@ cleanup:
 static ltm_status keep(struct item_record *record, const struct fewshot_run *run, struct fewshot_worker *worker,
                        int64_t number, const char *prompt, const struct answers *answers, const double *logs,
                        const bool *greedy, struct ltm_error *error) {
+    const bool contexts = run->task->items.all[number].contexts != NULL;
     json_t *arguments = json_array();
     json_t *responses = json_array();
     json_t *taken = json_array();
@@ -122,7 +161,12 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
         json_t *one = json_pack("[f, o]", logs[i], is_greedy);
         json_array_append(taken, one);
         json_array_append_new(responses, json_pack("[o]", one));
-        json_array_append_new(arguments, json_pack("[s, s+]", prompt, answers->delimiter, answers->texts[i]));
+        char *own = NULL;
+        if (contexts && prompt_make(&own, run->task, number, i, run->options.shots, run->options.seed, NULL) != LTM_OK)
+            own = NULL;
+        json_array_append_new(arguments,
+                              json_pack("[s, s+]", own ? own : prompt, answers->delimiter, answers->texts[i]));
+        free(own);
     }
     if (json_array_size(responses) != (size_t)answers->count || json_array_size(arguments) != (size_t)answers->count) {
         json_decref(arguments), json_decref(responses), json_decref(taken);
@@ -134,26 +178,54 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
     return status;
 }
 
+/* Each choice behind a prompt of its own. */
+static ltm_status score_contexts(double *logs, bool *greedy, const struct fewshot_run *run,
+                                 struct fewshot_worker *worker, int64_t number, char *const *texts, int count, int gold,
+                                 struct ltm_error *error) {
+    struct prompted *p = &worker->prompted;
+    bool cut = false;
+    bool diverged = false;
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < count && status == LTM_OK; i++) {
+        char *prompt = NULL;
+        status = prompt_make(&prompt, run->task, number, i, run->options.shots, run->options.seed, error);
+        if (status == LTM_OK)
+            status = score_behind(&logs[i], i == gold ? greedy : NULL, p, run->tokenizer, (uint32_t)number, false,
+                                  prompt, (const char *const *)&texts[i], 1, 0, error);
+        free(prompt);
+        cut = cut || p->cut;
+        diverged = diverged || p->diverged;
+    }
+    p->cut = cut;
+    p->diverged = diverged;
+    return status;
+}
+
 ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                          struct fewshot_worker *worker, int64_t number, const char *prompt, struct ltm_error *error) {
-    const enum task_kind kind = run->task->kind;
-    const struct answers answers = answers_of(run->task, &run->task->items.all[number]);
+    const enum task_kind kind = (enum task_kind)run->task->kind;
+    const struct task_item *item = &run->task->items.all[number];
+    const struct answers answers = answers_of(run->task, item);
     const size_t n = (size_t)answers.count;
     ltm_status status = LTM_OK;
-    struct continuation *continuations = NULL;
+    char **texts = NULL; /* with the delimiter */
     double *logs = NULL;
     double *scaled = NULL;
     bool is_greedy = false, *greedy = kind == TASK_PAIRS ? NULL : &is_greedy;
-    TRY(NEW_ARRAY(continuations, n, "choices", error));
+    TRY(NEW_ARRAY(texts, n, "choices", error));
     TRY(NEW_ARRAY(logs, n, "choices", error));
     TRY(NEW_ARRAY(scaled, n, "choices", error));
-    TRY(begin(continuations, run, worker, number, prompt, &answers, error));
-    TRY(prompted_score(&worker->prompted, continuations, answers.count, answers.gold, logs, greedy, error));
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(logs[i])) {
-            status = prompted_fail_nonfinite(&worker->prompted, error);
+        if (asprintf(&texts[i], "%s%s", answers.delimiter, answers.texts[i]) < 0) {
+            texts[i] = NULL;
+            status = fail_memory(error, strlen(answers.texts[i]), "a choice");
             goto cleanup;
         }
+    if (item->contexts)
+        TRY(score_contexts(logs, greedy, run, worker, number, texts, answers.count, answers.gold, error));
+    else
+        TRY(score_behind(logs, greedy, &worker->prompted, run->tokenizer, (uint32_t)number, false, prompt,
+                         (const char *const *)texts, answers.count, answers.gold, error));
     TRY(add_metrics(outcome, kind, &answers, logs, is_greedy, scaled, error));
     TRY(keep(record, run, worker, number, prompt, &answers, logs, greedy, error));
     if (kind != TASK_LASTWORD) {
@@ -163,8 +235,8 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
         TRY(measure_family(outcome, record, run, number, &chosen, &right, 1, error));
     }
 cleanup:
-    for (size_t i = 0; continuations && i < n; i++) free(continuations[i].ids);
-    free(continuations);
+    for (size_t i = 0; texts && i < n; i++) free(texts[i]);
+    free(texts);
     free(logs);
     free(scaled);
     return status;

@@ -1,6 +1,5 @@
 /* An item answered by log-likelihood: choices, pairs, last words. */
-#ifndef FEWSHOT_FEWSHOT_SCORE_H
-#define FEWSHOT_FEWSHOT_SCORE_H
+#pragma once
 
 #include "fewshot/item_record.h"
 
@@ -8,4 +7,13 @@
 ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                          struct fewshot_worker *worker, int64_t number, const char *prompt, struct ltm_error *error);
 
-#endif
+/* logs (n) of texts behind a prompt to whose end no blanks count; greedy, unless NULL, of the gold one. `number` keys the noise; fitted: p was
+ * last begun with this prompt.
+ * LTM_INVALID for a text that is longer than model.sequence. */
+ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
+                        uint32_t number, bool fitted, const char *prompt, const char *const *texts, int n, int gold,
+                        struct ltm_error *error);
+
+/* How many tokens score_behind would score of a text. */
+ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, const char *prompt, const char *text,
+                        struct ltm_error *error);

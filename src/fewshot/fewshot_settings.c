@@ -8,6 +8,9 @@
 #include "train/trained_model.h"
 
 enum { DRAWS_MOST = 4096, SAMPLES_MOST = 100000, SHOTS_MOST = 100000, LENGTH_MOST = 256 };
+enum {
+    CONVENTIONS = 2
+}; /* what results of one journal share: 2 since contexts are cut, and delimiters put, as in the harness */
 
 static ltm_status check_pass(const struct ltm_fewshot_options *o, struct ltm_error *error) {
     for (int i = 0; i < o->passes; i++)
@@ -94,12 +97,23 @@ static json_t *checkpoint_settings(const struct ltm_model *model, const struct d
 }
 
 static json_t *task_settings(const struct task *task) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:s}", "task.name", task->name,
-                     "task.kind", task_kind_names[task->kind], "task.format", task_format_names[task->format],
-                     "task.family", task->family, "task.delimiter", task->delimiter, "task.separator", task->separator,
-                     "task.extract", task->extract, "task.stop", task->stop, "task.ignore", task->ignore,
-                     "task.match_last", task->match_last, "task.ignore_case", task->ignore_case, "task.items",
-                     task->digest[0], "task.shots", task->digest[1]);
+    json_t *forms =
+        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "task.conventions", CONVENTIONS,
+                  "task.description", task->description, "task.context", task->context, "task.contexts", task->contexts,
+                  "task.choices", task->choices, "task.labels", task->labels, "task.gold", task->gold, "task.answer",
+                  task->answer, "task.first_n", task->first_n, "task.wikihow", task->wikihow);
+    json_t *settings = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:s}", "task.name", task->name, "task.kind",
+        task_kind_names[task->kind], "task.format", task_format_names[task->format], "task.family", task->family,
+        "task.delimiter", task->delimiter, "task.separator", task->separator, "task.extract", task->extract,
+        "task.stop", task->stop, "task.ignore", task->ignore, "task.match_last", task->match_last, "task.ignore_case",
+        task->ignore_case, "task.items", task->digest[0], "task.shots", task->digest[1]);
+    if (json_object_update(settings, forms) != 0) {
+        json_decref(settings);
+        settings = NULL;
+    }
+    json_decref(forms);
+    return settings;
 }
 
 static json_t *option_settings(const struct fewshot_run *run) {

@@ -1,6 +1,5 @@
 /* Options of a few-shot run: checked, made definite, and written down as what its items depend on. */
-#ifndef FEWSHOT_FEWSHOT_SETTINGS_H
-#define FEWSHOT_FEWSHOT_SETTINGS_H
+#pragma once
 
 #include "fewshot/item_record.h"
 #include "ltm/model.h"
@@ -12,5 +11,3 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
 /* All that a figure depends on, as one flat JSON object; the caller's. `decoder` is the one in use. */
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error);
-
-#endif

@@ -5,75 +5,27 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
+#include "fewshot/written.h"
 #include "ltm/tokenizer.h"
-
-/* A text on its way out of the model. */
-struct text {
-    char *bytes;
-    size_t count, room;
-};
 
 struct writing {
     const struct fewshot_run *run;
-    struct text *texts; /* [samples] */
+    struct written *texts; /* [samples] */
 };
-
-static ltm_status append(struct text *to, const char *bytes, size_t count, struct ltm_error *error) {
-    if (!to->bytes || to->count + count + 1 > to->room) {
-        const size_t room = 2 * (to->count + count) + 64;
-        char *grown = realloc(to->bytes, room);
-        if (!grown) return fail_memory(error, room, "a text");
-        to->bytes = grown;
-        to->room = room;
-    }
-    if (count) memcpy(to->bytes + to->count, bytes, count);
-    to->count += count;
-    to->bytes[to->count] = 0;
-    return LTM_OK;
-}
 
 static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
     const struct writing *w = user;
-    const struct ltm_tokenizer *tokenizer = w->run->tokenizer;
-    struct text *text = &w->texts[sample];
-    char *bytes = NULL;
-    size_t count;
-    *more = token != ltm_tokenizer_end(tokenizer);
-    if (!*more || token >= ltm_tokenizer_vocab(tokenizer))
-        return LTM_OK; /* model.vocab may be rounded up: such ids are no text */
-    ltm_status status = ltm_tokenizer_decode(tokenizer, &token, 1, &bytes, &count, error);
-    if (status == LTM_OK) status = append(text, bytes, count, error);
-    free(bytes);
-    if (status != LTM_OK) return status;
-    const size_t stop = answer_stop(&w->run->task->rules, text->bytes, text->count);
-    *more = stop == text->count;
-    text->count = stop;
-    text->bytes[stop] = 0;
-    return LTM_OK;
-}
-
-/* A young model spells bytes that are no text; JSON must be: U+FFFD for each, and for a NUL. The caller frees *clean. */
-static ltm_status clean_text(char **clean, const struct text *text, struct ltm_error *error) {
-    struct text to = {0};
-    ltm_status status = append(&to, "", 0, error);
-    for (size_t at = 0; status == LTM_OK && at < text->count;) {
-        bool open;
-        const size_t valid = utf8_valid(text->bytes + at, text->count - at, &open);
-        const char *nul = memchr(text->bytes + at, 0, valid);
-        const size_t good = nul ? (size_t)(nul - (text->bytes + at)) : valid;
-        status = append(&to, text->bytes + at, good, error);
-        at += good;
-        if (status != LTM_OK || at == text->count) break;
-        status = append(&to, "\xEF\xBF\xBD", 3, error);
-        at++;
-    }
-    *clean = to.bytes;
+    struct written *text = &w->texts[sample];
+    ltm_status status = written_token(text, w->run->tokenizer, token, error);
+    if (status == LTM_OK && !text->ended)
+        written_stop(text, answer_stop(&w->run->task->rules, text->bytes, text->count));
+    *more = !text->ended;
     return status;
 }
 
-static ltm_status write_samples(char **texts, const struct fewshot_run *run, struct fewshot_worker *worker,
-                                int64_t number, const char *prompt, struct ltm_error *error) {
+static ltm_status write_samples(char **texts, int *unfinished, const struct fewshot_run *run,
+                                struct fewshot_worker *worker, int64_t number, const char *prompt,
+                                struct ltm_error *error) {
     const int samples = run->options.samples;
     struct writing w = {.run = run};
     int32_t *ids = NULL;
@@ -83,7 +35,10 @@ static ltm_status write_samples(char **texts, const struct fewshot_run *run, str
     TRY(ltm_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), &ids, &count, error));
     prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
     TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
-    for (int s = 0; s < samples; s++) TRY(clean_text(&texts[s], &w.texts[s], error));
+    for (int s = 0; s < samples; s++) {
+        *unfinished += !w.texts[s].ended;
+        TRY(written_clean(&texts[s], &w.texts[s], error));
+    }
 cleanup:
     for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);
     free(w.texts);
@@ -91,12 +46,37 @@ cleanup:
     return status;
 }
 
+/* Whether an answer is one of the right ones, and of a task that compares words em and f1, which are added up. */
+static ltm_status judge(bool *right, double *em, double *f1, const struct fewshot_run *run,
+                        const struct task_item *item, const struct answer_filter *filter, const char *answer,
+                        struct ltm_error *error) {
+    const struct text_list one = {(char **)&item->answer, 1};
+    const struct text_list *golds = item->accepted.count ? &item->accepted : &one;
+    double more_em;
+    double more_f1;
+    *right = false;
+    if (run->task->rules.squad) {
+        ltm_status status = answer_em_f1(&more_em, &more_f1, golds->all, golds->count, answer, error);
+        *em += more_em;
+        *f1 += more_f1;
+        *right = more_em > 0;
+        return status;
+    }
+    for (int i = 0; i < golds->count && !*right; i++) {
+        ltm_status status = answer_is_right(right, &run->task->rules, filter, golds->all[i], answer, error);
+        if (status != LTM_OK) return status;
+    }
+    return LTM_OK;
+}
+
 /* exact_match, the share of samples that are right, and pass@k of one filter; right (samples). */
 static ltm_status measure(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, const struct answer_filter *filter, char *const *texts, bool *right,
                           struct ltm_error *error) {
     const struct ltm_fewshot_options *o = &run->options;
-    const char *gold = run->task->items.all[number].answer;
+    const struct task_item *item = &run->task->items.all[number];
+    double em = 0;
+    double f1 = 0;
     json_t *taken = json_array();
     ltm_status status = LTM_OK;
     int count = 0;
@@ -104,12 +84,16 @@ static ltm_status measure(struct item_outcome *outcome, struct item_record *reco
         char *answer;
         TRY(answer_extract(&answer, filter, texts[s], error));
         json_array_append_new(taken, json_string(answer));
-        status = answer_is_right(&right[s], &run->task->rules, filter, gold, answer, error);
+        status = judge(&right[s], &em, &f1, run, item, filter, answer, error);
         free(answer);
         if (status != LTM_OK) goto cleanup;
         count += right[s];
     }
-    TRY(outcome_add(outcome, "exact_match", filter->name, pass_at_k(o->samples, count, 1), error));
+    if (run->task->rules.squad) {
+        TRY(outcome_add(outcome, "em", filter->name, em / o->samples, error));
+        TRY(outcome_add(outcome, "f1", filter->name, f1 / o->samples, error));
+    } else
+        TRY(outcome_add(outcome, "exact_match", filter->name, pass_at_k(o->samples, count, 1), error));
     for (int i = 0; i < o->passes; i++) {
         char name[METRIC_NAME];
         snprintf(name, sizeof name, "pass@%d", o->pass[i]);
@@ -131,7 +115,7 @@ ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *recor
     json_t *responses = json_array();
     TRY(NEW_ARRAY(texts, (size_t)samples, "samples", error));
     TRY(NEW_ARRAY(right, (size_t)samples * (size_t)rules->filter_count, "samples", error));
-    TRY(write_samples(texts, run, worker, number, prompt, error));
+    TRY(write_samples(texts, &outcome->unfinished, run, worker, number, prompt, error));
     for (int s = 0; s < samples; s++) json_array_append_new(responses, json_string(texts[s]));
     status = record_make(record, run, number, worker->prompted.cut, json_pack("[[s]]", prompt),
                          json_pack("[O]", responses), error);

@@ -1,6 +1,5 @@
 /* What the items of a few-shot run share, and what is kept of one. */
-#ifndef FEWSHOT_ITEM_RECORD_H
-#define FEWSHOT_ITEM_RECORD_H
+#pragma once
 
 #include "fewshot/fewshot_metrics.h"
 #include "fewshot/prompted.h"
@@ -24,7 +23,7 @@ struct fewshot_worker {
 
 /* An item as results keep it: what all its lines hold, and by filter what that took from the responses. */
 struct item_record {
-    json_t *shared;   /* doc_id, doc, target, arguments, resps, cut; diverged where it was */
+    json_t *shared; /* doc_id, doc, target, arguments, resps, cut; where there are any diverged, skipped, unfinished */
     json_t *filtered; /* {filter: [what it took of each response]} */
 };
 void record_free(struct item_record *record);
@@ -40,5 +39,3 @@ ltm_status record_filter(struct item_record *record, const char *filter, json_t 
  * record. */
 ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, char *const *outputs, const bool *right, int count, struct ltm_error *error);
-
-#endif

@@ -64,7 +64,7 @@ static void read_prompt(struct prompted *p, int from) {
 
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number) {
     const size_t most = (size_t)(p->decoder->plan.config.sequence - room) + 1;
-    p->cut = count + 1 > most;
+    p->cut = p->begun_cut = count + 1 > most;
     if (p->cut) {
         memcpy(p->tokens, ids + count - most, most * sizeof *ids);
     } else {
@@ -211,6 +211,7 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
         if (status != LTM_OK) return status;
         p->log_room = need;
     }
+    p->cut = p->begun_cut;
     for (int i = 0; i < n; i++) {
         const int from = start_before(p, &continuations[i]);
         bool done = false;

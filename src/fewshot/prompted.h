@@ -7,8 +7,7 @@
  * The prompt p_1 … p_n stands behind the id b that begins a document: the pass reads b, p_1 … p_(n-1) and the fit predicts
  * p_1 … p_n, as in training; p_n is read where the first token behind the prompt is predicted. Where `room` more tokens would
  * not fit behind it in model.sequence, the beginning is dropped, b first. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
-#ifndef FEWSHOT_PROMPTED_H
-#define FEWSHOT_PROMPTED_H
+#pragma once
 
 #include "generate/sampler.h"
 #include "latent/fast_loop.h"
@@ -36,6 +35,7 @@ struct prompted {
     int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
     int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
     bool cut;                     /* the prompt's beginning was dropped, before one continuation at least */
+    bool begun_cut;               /* before any: by prompted_begin */
     bool diverged;                /* the fit was no use: z comes from the prior (latent/fast_loop.h) */
     uint32_t number;
     double *weights;    /* [K] */
@@ -75,5 +75,3 @@ typedef ltm_status (*prompted_token_fn)(void *user, int sample, int32_t token, b
  * are. */
 ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
                           prompted_token_fn on_token, void *user, struct ltm_error *error);
-
-#endif

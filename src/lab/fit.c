@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -262,6 +263,17 @@ static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
     return LTM_OK;
 }
 
+/* At the limit of E an interval holds less than it seems to. */
+static void note_zero(struct ltm_fit_info *info, const struct fit_rows *rows) {
+    double least = HUGE_VAL;
+    for (size_t i = 0; i < rows->count; i++) least = fmin(least, exp(rows->row[i].log_loss));
+    if (info->notes == LTM_FIT_NOTES || !(info->parameter[LTM_FIT_E].value < 1e-3 * least)) return;
+    snprintf(
+        info->note[info->notes++], LTM_FIT_TEXT,
+        "E ends at 0, its limit: the runs do not show where the loss levels off. Its interval tells which resamples "
+        "end there too, not where the truth is; trust the law between the runs, not beyond.");
+}
+
 /* ---- The whole ---- */
 
 static ltm_status check(const struct ltm_fit *fit, const struct fit_form *plain, int forms, struct ltm_error *error) {
@@ -299,6 +311,7 @@ static ltm_status fit_points(struct ltm_fit *fit, const struct ltm_fit_options *
     memcpy(fit->at, chosen->minima.at[0], sizeof fit->at);
     TRY(bootstrap(fit, &chosen->minima, options, watch, error));
     TRY(take_intervals(fit, error));
+    note_zero(&fit->info, &fit->rows);
 cleanup:
     for (int i = 0; i < LTM_FIT_CANDIDATES; i++) free(candidate[i].heldout);
     return status;

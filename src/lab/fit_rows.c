@@ -77,6 +77,7 @@ static void find_features(struct fit_rows *rows, struct ltm_fit_info *info) {
         }
         if (j == FEATURE_S) found = values(rows, FEATURE_S, 1);
         if (found >= 2) rows->features |= 1u << j;
+        if (j >= FEATURE_M && rows->latent_scale == 0) continue; /* plain decoders alone: nobody asks */
         if (found < 2)
             note(info, "The runs have one %s only: the fit leaves out %s and cannot say what another would do.",
                  what[j], term[j]);

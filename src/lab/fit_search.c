@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -10,6 +11,7 @@ enum { SHORT = 20, LONG = 3000, FINISHED = 12 }; /* iterations from every start;
 struct start {
     double value;
     int place; /* in the grid: among equals the first wins, so that the order of threads does not count */
+    int band;  /* which E it began from */
     double at[LTM_FIT_PARAMETERS];
 };
 
@@ -75,7 +77,7 @@ static ltm_status make_starts(struct start **starts, size_t *count, const struct
     const double *values;
     size_t combinations = 1;
     for (int i = 0; i < vary; i++) combinations *= (size_t)start_values(list[i], &values);
-    *count = combinations * (size_t)(from ? from->count : 1);
+    *count = combinations * (size_t)(from ? from->starts : 1);
     PASS_UP(NEW_ARRAY(*starts, *count, "the starts of a fit", error));
     for (size_t s = 0; s < *count; s++) {
         struct start *start = &(*starts)[s];
@@ -87,6 +89,7 @@ static ltm_status make_starts(struct start **starts, size_t *count, const struct
             start->at[list[i]] = values[rest % n];
             rest /= n;
         }
+        start->band = (int)(from ? s / combinations : s % FIT_BANDS); /* E is the first that a plain form varies */
         if (!from) fit_recentre(form, mean, -1, start->at);
     }
     return LTM_OK;
@@ -117,6 +120,18 @@ static ltm_status descend_all(struct start *starts, size_t count, const struct f
     return status;
 }
 
+/* The best start of each band, the best band first. */
+static int first_of_bands(double at[][LTM_FIT_PARAMETERS], const struct start *starts, size_t count) {
+    unsigned seen = 0;
+    int bands = 0;
+    for (size_t s = 0; s < count; s++) {
+        if (seen & 1u << starts[s].band) continue;
+        seen |= 1u << starts[s].band;
+        memcpy(at[bands++], starts[s].at, sizeof starts[s].at);
+    }
+    return bands;
+}
+
 ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *objective, const struct fit_minima *from,
                       const double mean[FIT_FEATURES], struct ltm_error *error) {
     struct start *starts = NULL;
@@ -125,6 +140,8 @@ ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *obj
     minima->count = 0;
     TRY(make_starts(&starts, &count, objective->form, from, mean, error));
     TRY(descend_all(starts, count, objective, SHORT, error));
+    double fresh[FIT_MINIMA + FIT_BANDS][LTM_FIT_PARAMETERS];
+    const int bands = first_of_bands(fresh, starts, count);
     count = count < FINISHED ? count : FINISHED;
     TRY(descend_all(starts, count, objective, LONG, error));
     for (size_t s = 0; s < count && minima->count < FIT_MINIMA; s++) {
@@ -134,6 +151,9 @@ ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *obj
         for (int p = 0; p < LTM_FIT_PARAMETERS; p++) minima->at[minima->count][p] = starts[s].at[p];
         minima->count++;
     }
+    minima->starts = minima->count;
+    for (int b = 0; b < bands && minima->starts < FIT_MINIMA + FIT_BANDS; b++)
+        memcpy(minima->at[minima->starts++], fresh[b], sizeof fresh[b]);
 cleanup:
     free(starts);
     return status;
@@ -142,7 +162,7 @@ cleanup:
 ltm_status fit_improve(double at[LTM_FIT_PARAMETERS], const struct fit_objective *objective,
                        const struct fit_minima *from, struct ltm_error *error) {
     double lowest = HUGE_VAL;
-    for (int m = 0; m < from->count; m++) {
+    for (int m = 0; m < from->starts; m++) {
         struct start start = {.place = m};
         for (int p = 0; p < LTM_FIT_PARAMETERS; p++) start.at[p] = from->at[m][p];
         PASS_UP(descend(&start, objective, LONG, error));

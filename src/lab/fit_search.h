@@ -3,13 +3,15 @@
 
 #include "lab/fit_form.h"
 
-enum { FIT_MINIMA = 2 };
+enum { FIT_MINIMA = 2, FIT_BANDS = 5 };
 
-/* Minima of a form, the lowest first. Parameters as fit_form_spread gives them, of centred features. */
+/* Minima of a form, the lowest first, and behind them points on the way down, one for each E that starts had: where the objective
+ * is flat in E a minimum at E = 0 leads nowhere, since there the slope in log E is 0. Parameters as fit_form_spread gives
+ * them, of centred features. */
 struct fit_minima {
     double value[FIT_MINIMA];
-    double at[FIT_MINIMA][LTM_FIT_PARAMETERS];
-    int count;
+    double at[FIT_MINIMA + FIT_BANDS][LTM_FIT_PARAMETERS];
+    int count, starts; /* minima; all points */
 };
 
 /* From Hoffmann's grid of starts where the form is plain (`from` NULL), else from the minima of the form that it extends
@@ -17,7 +19,7 @@ struct fit_minima {
 ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *objective, const struct fit_minima *from,
                       const double mean[FIT_FEATURES], struct ltm_error *error);
 
-/* The lowest minimum that is reached from `from`, for weights that differ from those it was found with. */
+/* The lowest minimum that is reached from any point of `from`, for weights that differ from those it was found with. */
 ltm_status fit_improve(double at[LTM_FIT_PARAMETERS], const struct fit_objective *objective,
                        const struct fit_minima *from, struct ltm_error *error);
 

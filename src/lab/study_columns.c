@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "lab/csv.h"
+#include "base/csv.h"
 
 void study_put_json(FILE *f, const json_t *value) {
     if (json_is_integer(value))

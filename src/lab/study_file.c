@@ -308,7 +308,7 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
     *s = (struct ltm_study){.threads = 1, .jobs = LTM_AUTO, .limit = LTM_AUTO, .draws = LTM_AUTO, .samples = LTM_AUTO};
     if (strlen(path) >= LTM_PATH_MAX - 300) return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     strcpy(s->path, path);
-    PASS_UP(ini_file_read(path, take, s, error));
+    PASS_UP(ini_file_read(path, ";#", take, s, error));
     PASS_UP(take_settings(s, settings, count, false, error));
     if (!s->base_path[0])
         return fail(error, LTM_INVALID, "%.300s does not name its base; add base = CONFIG.ini to [study]", path);

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/files.h"
-#include "lab/csv.h"
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "lab/csv.h"
+#include "base/csv.h"
 #include "ltm/config.h"
 
 enum { TABLE_BUDGETS = 16, TABLE_CORPORA = 16 };

@@ -1,8 +1,7 @@
 /* The fast loop: a few gradient steps that fit the posteriors of a group of sequences, weights held still (paper, algorithm 1).
  *
  * Gradients reach μ and log σ² only; no weight gradient is computed here. */
-#ifndef LATENT_FAST_LOOP_H
-#define LATENT_FAST_LOOP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,5 +71,3 @@ double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length);
 
 /* KL of the group's i-th posterior, nats. */
 double fast_loop_kl(const struct fast_loop *loop, int i);
-
-#endif

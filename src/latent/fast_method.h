@@ -2,8 +2,7 @@
  *
  * To add one: copy method_adam.c to method_NAME.c, name its row below and in fast_method.c, and give it a constant in
  * enum ltm_fast_method (ltm/config.h). Its name is then a value of fast.method; nothing else knows it. */
-#ifndef LATENT_FAST_METHOD_H
-#define LATENT_FAST_METHOD_H
+#pragma once
 
 #include <stddef.h>
 
@@ -51,5 +50,3 @@ int fast_method_arrays(const struct ltm_fast_config *config);
 
 /* z = μ + σ ε, where most methods take their gradient. */
 void fast_method_draw(struct fast_fit *fit);
-
-#endif

@@ -1,6 +1,5 @@
 /* The posterior q(z|x) = N(μ, σ²) of a sequence: arrays μ and log σ² of n = N_z d entries (paper, section 2.2). */
-#ifndef LATENT_POSTERIOR_H
-#define LATENT_POSTERIOR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -12,5 +11,3 @@ double posterior_kl(const float *mu, const float *logvar, size_t n);
 
 /* log N(z; 0, I) - log q(z) at z = μ + σ ε: ½ Σ (ε² + log σ² - z²), nats, in double. */
 double posterior_log_ratio(const float *z, const float *logvar, const float *noise, size_t n);
-
-#endif

@@ -9,8 +9,7 @@
  *             bound on the model's exact -log p(x_>P | x_<=P), which such a forecast may beat.)
  *     fitted = -log p(x|z) + KL at the z of the fit's own, fixed noise: the published score, NOT a bound. A fit that knows its
  *             noise moves μ and σ so that this one z is good, and pays for no precision. */
-#ifndef LATENT_SCORE_H
-#define LATENT_SCORE_H
+#pragma once
 
 #include <signal.h>
 
@@ -63,5 +62,3 @@ struct score_summary {
 };
 
 struct score_summary score_summarise(const struct sequence_score *scores, int64_t count);
-
-#endif

@@ -1,7 +1,6 @@
 /* Threads at work on groups of sequences: each has its own decoder workspace, posteriors and tokens, made before the work
  * begins. */
-#ifndef LATENT_WORKERS_H
-#define LATENT_WORKERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,5 +54,3 @@ ltm_status workers_weigh(double *weight, const struct workers *workers, const st
 
 /* LTM_MISMATCH for a worker_begin that returned false. */
 ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_error *error);
-
-#endif

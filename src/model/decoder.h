@@ -4,8 +4,7 @@
  * A `decoder` is a plan (model/plan.h) with weights, shared by all threads. A `decoder_pass` is one thread's workspace for a group of
  * sequences of equal length. The fast loop calls decoder_latent_gradient again and again for the same tokens: what comes before the first stage
  * that reads z is computed once, by decoder_begin; the backward pass stops there too. */
-#ifndef MODEL_DECODER_H
-#define MODEL_DECODER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,5 +109,3 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */
 const float *decoder_output(const struct decoder_pass *pass);
-
-#endif

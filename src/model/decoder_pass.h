@@ -1,6 +1,5 @@
 /* The inside of a decoder_pass. Only model/ looks in here. */
-#ifndef MODEL_DECODER_PASS_H
-#define MODEL_DECODER_PASS_H
+#pragma once
 
 #include "model/decoder.h"
 
@@ -33,5 +32,3 @@ struct decoder_pass {
     struct ltm_error failed; /* the first that could not; its code is LTM_OK where there was none */
     struct bf16_work *work;  /* for products in bf16; NULL where they are in fp32 */
 };
-
-#endif

@@ -4,8 +4,7 @@
  * A stream has slots, each with a sequence of its own under its own z. A step reads one token in each of the slots that it is
  * given: its products are matrix products of so many rows, and read the weights once for all of them. What comes out for a
  * slot does not depend on the other slots, on which slot it is, or on the number of threads, to the bit (row_products.h). */
-#ifndef MODEL_DECODER_STREAM_H
-#define MODEL_DECODER_STREAM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -32,5 +31,3 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
 /* Read tokens[i] in slots[i], all different, i < count; logits (count, V) of the tokens that follow. Owned by the stream, and
  * the caller may overwrite them. */
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count);
-
-#endif

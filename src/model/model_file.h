@@ -1,7 +1,6 @@
 /* A model's weights as a safetensors file with the tensor names of the published PyTorch model (DESIGN, section 4). The
  * metadata carries the whole configuration ("model.dim": "128", …), "format": "ltm-1", "step" and "tokenizer.digest". */
-#ifndef MODEL_MODEL_FILE_H
-#define MODEL_MODEL_FILE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -37,5 +36,3 @@ ltm_status weight_data(const void **data, const struct weight *w, const char *pr
                        struct ltm_error *error);
 ltm_status weights_read(float *array, const struct weight_table *table, const char *prefix,
                         const struct safetensors *file, struct ltm_error *error);
-
-#endif

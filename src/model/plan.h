@@ -3,8 +3,7 @@
  *
  * A layer that is applied again is its block listed again: the gradient of a block is zeroed at its last application, which the
  * backward pass meets first, and handed on at its first. A tied embedding is such a block: the first application and the last. */
-#ifndef MODEL_PLAN_H
-#define MODEL_PLAN_H
+#pragma once
 
 #include "stages/stage.h"
 #include "stages/weights.h"
@@ -42,5 +41,3 @@ bool plan_part_read_later(const struct plan *plan, int application);
  * model of a few kilobytes is not asked for gigabytes. Far more than anybody trains on: 64 MB for one activation, or 16 times the
  * weights. */
 int model_longest_sequence(const struct ltm_model_config *config);
-
-#endif

@@ -1,7 +1,6 @@
 /* The decoder's weights as generation reads them: all of them once a token, so their bytes decide its speed. Shared by the
  * streams of all threads. */
-#ifndef MODEL_STREAM_WEIGHTS_H
-#define MODEL_STREAM_WEIGHTS_H
+#pragma once
 
 #include "math/row_products.h"
 #include "model/decoder.h"
@@ -22,5 +21,3 @@ void stream_weights_free(struct stream_weights *weights);
 /* How many of `threads` should share the steps of a single sequence: one where the weights are so few that a product is done
  * before a second thread has been woken. */
 int stream_team(const struct stream_weights *weights, int threads);
-
-#endif

@@ -9,8 +9,7 @@
  * H M columns in place of d, and no product with Wo over tokens, forward or backward. With many latents the plain way costs
  * less: a product with P takes 6 T M d operations forward and backward, two with Wo 4 T d H h, against 6 T H M d folded. What is
  * called u below is then the heads' outputs o. */
-#ifndef NN_CROSS_ATTENTION_H
-#define NN_CROSS_ATTENTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ void cross_attention_backward(float *dq, float *dkv, float *du, float *dwo, floa
 /* dz (G M, d) = dkv Wkv; dwkv (2 K h, d) += dkvᵀ z, or NULL. */
 void cross_attention_latents_backward(float *dz, float *dwkv, const float *dkv, const float *z, const float *wkv,
                                       const struct cross_shape *shape);
-
-#endif

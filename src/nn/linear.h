@@ -8,8 +8,7 @@
  *     linear_backward(&call, dx, dw, dy, x);
  *
  * All that is made or allocated is made by linear_prepare; so a product never falls back from one precision to the other. */
-#ifndef NN_LINEAR_H
-#define NN_LINEAR_H
+#pragma once
 
 #include "math/bf16.h"
 
@@ -44,5 +43,3 @@ void linear_forward(const struct linear_call *call, float *y, const float *x);
 
 /* dx (rows, in) = dy W;  dw (out, in) += dyᵀ x, x (rows, in), unless dw is NULL. */
 void linear_backward(const struct linear_call *call, float *dx, float *dw, const float *dy, const float *x);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Runs in blocks of rows, so that a block's logits stay in cache and those of a whole sequence never exist; the gradient
  * with respect to the logits is formed in their place. */
-#ifndef NN_OUTPUT_LOSS_H
-#define NN_OUTPUT_LOSS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *wor
  * no trace in either gradient, to the bit. cap: 0 = none. */
 void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,
                  const int32_t *targets, const float *weights, int rows, float cap, float *scratch);
-
-#endif

@@ -7,8 +7,7 @@
  * Works on bands: a block of queries meets only the keys that one of them can see, so cost and memory are linear in the
  * sequence length. Probabilities are not kept; the backward forms them again from the saved log-sum-exp
  * (Dao et al., FlashAttention, 2022). */
-#ifndef NN_SELF_ATTENTION_H
-#define NN_SELF_ATTENTION_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
 /* dqkv (rows, (H + 2K) h) =, with respect to the rotated q and k. */
 void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,
                              const struct attention_shape *shape, float *scratch);
-
-#endif

@@ -1,6 +1,5 @@
 /* Sizes that follow from a model's configuration. */
-#ifndef STAGES_MODEL_SHAPE_H
-#define STAGES_MODEL_SHAPE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ int64_t model_vocab_weights(const struct ltm_model_config *config);
 /* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_layer_latents(const struct ltm_model_config *config);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * Legend: G sequences, T tokens each, R = G T rows, d width, H query heads, K key/value heads of h, F feed-forward width, M latents of
  * a part. The residual stream is (R, d): a stage reads it in `in` and writes what leaves it to `out`. */
-#ifndef STAGES_STAGE_H
-#define STAGES_STAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -166,5 +165,3 @@ extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;
 extern const struct stage_kind output_stage;
-
-#endif

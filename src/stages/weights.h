@@ -5,8 +5,7 @@
  * the rows (stages/stage.h), block by block. A block is what one application of the plan, or several, hand on at once: the
  * embedding, each layer, the final norm. It is contiguous, and so are the matrices that one product takes together, such as
  * wq, wk and wv. */
-#ifndef STAGES_WEIGHTS_H
-#define STAGES_WEIGHTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,5 +104,3 @@ int weights_find_nonfinite(const float *weights, const struct weight_table *tabl
 
 /* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; init_value where init_std is 0. */
 void weights_initialise(float *weights, const struct weight_table *table, double latent_scale, uint64_t seed);
-
-#endif

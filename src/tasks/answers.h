@@ -1,9 +1,11 @@
 /* Answers in written text: where it stops, what of it is the answer, and whether that is the right one.
  *
- * Regular expressions are POSIX extended ones; \n and \t in a task's file stand for a newline and a tab. As in EleutherAI's
+ * Regular expressions are POSIX extended ones in which \d, \s, \w, \D, \S, \W stand for what they do in Python, and in lists \
+ * takes what follows as it is; what POSIX does not know, (?…) and *?, is refused. \n and \t in a task's file are a newline and a
+ * tab; . matches a newline too. As in EleutherAI's
  * lm-evaluation-harness an answer is what the first group that took part in a match holds (the whole match without groups),
  * taken from the first match or the last; "[invalid]" where nothing matches. Both sides are then freed of every match of
- * `ignore` and of blanks around them, and compared. */
+ * each `ignore` in turn and of blanks around them, and compared. */
 #pragma once
 
 #include <regex.h>
@@ -12,7 +14,7 @@
 
 #include "base/error.h"
 
-enum { ANSWER_FILTERS_MOST = 2 };
+enum { ANSWER_FILTERS_MOST = 2, ANSWER_IGNORED_MOST = 8 };
 
 /* One way to take an answer from a text. */
 struct answer_filter {
@@ -25,14 +27,17 @@ struct answer_filter {
 struct answer_rules {
     struct answer_filter filters[ANSWER_FILTERS_MOST];
     int filter_count;
-    bool has_stop, has_ignore, ignore_case;
-    regex_t stop, ignore;
+    bool has_stop, ignore_case;
+    regex_t stop, ignore[ANSWER_IGNORED_MOST];
+    int ignored;
+    bool squad; /* compared as SQuAD does, by words; em and f1 are measured */
 };
 
 /* The patterns as the task's file has them; NULL for none. `last` is that of `extract`. Without `extract` the one filter is
  * "none", the whole text. LTM_INVALID for a pattern that is no regular expression, naming its key. */
 struct answer_patterns {
-    const char *extract, *stop, *ignore;
+    const char *extract, *stop, *ignore[ANSWER_IGNORED_MOST];
+    int ignored; /* expressions, each taken out where the one before has been */
     bool last, ignore_case;
 };
 ltm_status answer_rules_create(struct answer_rules *rules, const struct answer_patterns *patterns,
@@ -40,6 +45,9 @@ ltm_status answer_rules_create(struct answer_rules *rules, const struct answer_p
 
 /* GSM8K's, as the harness has them: filters strict-match (#### n) and flexible-extract (the last number). */
 ltm_status answer_rules_gsm8k(struct answer_rules *rules, struct ltm_error *error);
+
+/* CoQA's: the first line of what is written, before another question. */
+ltm_status answer_rules_coqa(struct answer_rules *rules, struct ltm_error *error);
 void answer_rules_free(struct answer_rules *rules);
 
 /* Where the first match of `stop` that is not empty begins in a text of `bytes` bytes; `bytes` where there is none. */
@@ -52,3 +60,8 @@ ltm_status answer_extract(char **answer, const struct answer_filter *filter, con
  * solution) and all where it does not. */
 ltm_status answer_is_right(bool *right, const struct answer_rules *rules, const struct answer_filter *filter,
                            const char *gold, const char *answer, struct ltm_error *error);
+
+/* Of an answer and several right ones, as the harness has them for CoQA: em whether the normalised texts are the same, f1 of the words
+ * they share; with several right ones the mean over those left out in turn of the best of the others. */
+ltm_status answer_em_f1(double *em, double *f1, char *const *golds, int count, const char *answer,
+                        struct ltm_error *error);

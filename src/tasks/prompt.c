@@ -7,6 +7,19 @@
 #include "base/memory_stream.h"
 #include "base/random.h"
 
+static ltm_status fail_shots(int shots, int taken, struct ltm_error *error) {
+    return fail(error, LTM_INVALID, "%d shots are asked for, and beside the item itself there are %d", shots, taken);
+}
+
+/* Places of the first items of the training file, in order, but for the item itself. */
+static ltm_status take_first(int32_t *drawn, const struct task *task, int64_t item, int shots,
+                             struct ltm_error *error) {
+    int taken = 0;
+    for (int64_t i = 0; i < task->shots.count && taken < shots; i++)
+        if (!json_equal(task->shots.all[i].json, task->items.all[item].json)) drawn[taken++] = (int32_t)i;
+    return taken == shots ? LTM_OK : fail_shots(shots, taken, error);
+}
+
 /* Places of the first `shots` of a random order of the training items that are not the item itself (Fisher and Yates). */
 static ltm_status draw_shots(int32_t *drawn, const struct task *task, int64_t item, int shots, uint64_t seed,
                              struct ltm_error *error) {
@@ -26,28 +39,35 @@ static ltm_status draw_shots(int32_t *drawn, const struct task *task, int64_t it
         if (!json_equal(from->all[shot].json, own)) drawn[taken++] = shot;
     }
     free(order);
-    if (taken == shots) return LTM_OK;
-    return fail(error, LTM_INVALID, "%d shots are asked for, and beside the item itself there are %d", shots, taken);
+    return taken == shots ? LTM_OK : fail_shots(shots, taken, error);
 }
 
-ltm_status prompt_make(char **text, const struct task *task, int64_t item, int shots, uint64_t seed,
+ltm_status prompt_make(char **text, const struct task *task, int64_t item, int choice, int shots, uint64_t seed,
                        struct ltm_error *error) {
     const struct task_item *asked = &task->items.all[item];
+    const char *description = NULL;
+    char *made = NULL;
     int32_t *drawn = NULL;
     ltm_status status = LTM_OK;
     struct memory_stream out;
     *text = NULL;
     TRY(NEW_ARRAY(drawn, (size_t)shots + 1, "shots", error));
-    if (shots) TRY(draw_shots(drawn, task, item, shots, seed, error));
+    if (shots)
+        TRY(task->first_n ? take_first(drawn, task, item, shots, error)
+                          : draw_shots(drawn, task, item, shots, seed, error));
+    if (*task->description) TRY(template_text(&made, task->description, asked->json, error));
+    description = made ? made : "";
     memory_stream_open(&out);
+    if (out.stream) fputs(description, out.stream);
     for (int i = 0; out.stream && i < shots; i++) {
         const struct task_item *shot = &task->shots.all[drawn[i]];
         fprintf(out.stream, "%s%s%s%s", shot->context, task->delimiter, shot->answer, task->separator);
     }
-    if (out.stream) fputs(asked->context, out.stream);
+    if (out.stream) fputs(asked->contexts ? asked->contexts[choice] : asked->context, out.stream);
     *text = memory_stream_close(&out);
     if (!*text) status = fail_memory(error, 0, "a prompt");
 cleanup:
+    free(made);
     free(drawn);
     return status;
 }

@@ -1,6 +1,5 @@
 /* A batch of text blocks, encoded in parallel and kept in order: the result does not depend on who encoded what. */
-#ifndef TEXT_CORPUS_BATCH_H
-#define TEXT_CORPUS_BATCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ void batch_encode(struct batch *batch, size_t i, const struct ltm_tokenizer *tok
 
 void batch_clear(struct batch *batch); /* empty, but keeps its memory */
 void batch_free(struct batch *batch);
-
-#endif

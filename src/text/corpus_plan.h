@@ -4,8 +4,7 @@
  * several times stays on one side. Where that leaves a split empty, the documents with the smallest (or largest) number move into it, so that two
  * different ones are enough for both splits. Of a single document, the last share of its bytes is held out. Where files are named for the
  * held-out split, their documents are it, and the others are not, whatever they equal. */
-#ifndef TEXT_CORPUS_PLAN_H
-#define TEXT_CORPUS_PLAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ void corpus_plan_free(struct corpus_plan *plan);
 int64_t corpus_plan_first(const struct corpus_plan *plan, int64_t document);
 
 bool corpus_plan_holds_out(const struct corpus_plan *plan, int64_t document);
-
-#endif

@@ -3,8 +3,7 @@
  * A document is a file, a line of JSON, or what lies between separator lines. Its text is what the file holds, byte for
  * byte, but for a byte-order mark at the file's start and, where separators are used, the newline before a separator
  * or at the file's end. Empty documents are passed over and not counted. All text is checked to be UTF-8. */
-#ifndef TEXT_DOCUMENTS_H
-#define TEXT_DOCUMENTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
 /* Bytes on disk read so far, and in all. */
 int64_t documents_done(const struct documents *documents);
 int64_t documents_size(const struct documents *documents);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * Each process keeps the state of its share of the weights (optimiser_shards.h). Every figure is the same for any number of
  * threads and processes. */
-#ifndef TRAIN_OPTIMISER_H
-#define TRAIN_OPTIMISER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -97,5 +96,3 @@ void gradient_squares(double *sums, const float *gradient, const struct optimise
 
 /* Global 2-norm out of every grain's sum, in order. */
 double gradient_norm(const double *sums, const struct optimiser_shards *shards);
-
-#endif

@@ -10,8 +10,7 @@
  *
  * State arrays hold the own slices one behind the other, each from a multiple of 64 bytes, in the order of the weights: the
  * gradient those of all pieces, the optimiser's states those of whole matrices alone or those of the others alone. */
-#ifndef TRAIN_OPTIMISER_SHARDS_H
-#define TRAIN_OPTIMISER_SHARDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,5 +50,3 @@ void optimiser_shards_free(struct optimiser_shards *shards);
 
 /* Which floats of a piece are a process's. */
 struct range optimiser_shards_slice(const struct optimiser_shards *shards, int piece, int process);
-
-#endif

@@ -45,12 +45,39 @@ holds 'JSON has the layout of the harness' json
 files() {
     run "$LTM" fewshot runs/tiny words sums -o res --shots 1
     [ "$code" = 0 ] && [ "$(wc -l <res/samples_words_1shot.jsonl)" = 8 ] && [ "$(wc -l <res/samples_sums_1shot.jsonl)" = 12 ] &&
-        jq -e '.results.sums["exact_match,strict-match"] == 0' res/results_sums_1shot.json &&
+        jq -e '.results.sums["exact_match,strict-match"] == 0 and ."n-samples".sums.unfinished > 0' res/results_sums_1shot.json &&
+        grep -qE '^sums: [0-9]+ texts ended at their length' err &&
         jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "sha ra" and .filter == "none" and
             (.arguments | length) == 3 and (.arguments[1][0] | endswith("the 4 and")) and .arguments[1][1] == " sha ra" and
             (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
 }
 holds 'results and items go to a folder' files
+group() { # two paradigms of BLiMP and their average, from a folder of its own
+    mkdir -p data/data && echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >data/data/one.jsonl
+    printf '{"sentence_good": "in the", "sentence_bad": "the in"}\n{"sentence_good": "a", "sentence_bad": "b"}\n' >data/data/two.jsonl
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/blimp.ini" --data data
+    [ "$code" = 0 ] && grep -q '^blimp_one: 1 of 1 items$' out && grep -q '^mean of 2 tasks of blimp$' out &&
+        grep -q '^blimp: 3 of 3 items$' out || { cat out err; return 1; }
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/blimp.ini" --data data --json
+    [ "$code" = 0 ] && jq -e '.group_subtasks.blimp == ["blimp_one", "blimp_two"] and .group_subtasks.blimp_one == [] and
+        (.groups.blimp["acc,none"] - (.results.blimp_one["acc,none"] + .results.blimp_two["acc,none"]) / 2 | fabs) < 1e-9 and
+        .results.blimp == .groups.blimp and .configs.blimp_one.target_delimiter == " "' out
+}
+holds 'a group is its tasks and their average' group
+contexts() { # each context alone, as a task of one context after the other, gives the same
+    echo '{"sentence": "the _ and of", "option1": "in", "option2": "that he", "answer": "2"}' >data/dev.jsonl
+    cp data/dev.jsonl data/train_xl.jsonl
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/winogrande.ini" --data data -o wino
+    for one in 'the in' 'the that he'; do
+        echo "{\"context\": \"$one\", \"choices\": [\"and of\", \"x\"], \"gold\": 0}" >one.jsonl
+        printf '[task]\nname = one\nkind = choices\nitems = one.jsonl\n' >one.ini
+        rm -rf one && "$LTM" fewshot runs/tiny one.ini -o one >out 2>err && jq '.resps[0][0][0]' one/samples_one_0shot.jsonl
+    done >apart
+    jq '.resps[][0][0]' wino/samples_winogrande_0shot.jsonl >together && [ "$(wc -l <together)" = 2 ] &&
+        jq -e '.arguments == [["the in", " and of"], ["the that he", " and of"]]' wino/samples_winogrande_0shot.jsonl &&
+        paste apart together | awk '($1 - $2) ^ 2 > 1e-8 { exit 1 }' || { paste apart together; cat out err; return 1; }
+}
+holds 'an item may have a context for each choice' contexts
 diverged() { # a second time from the folder
     for _ in 1 2; do
         run "$LTM" fewshot runs/tiny words -o wild fast.method=langevin fast.lr=100 fast.steps=8
@@ -103,6 +130,16 @@ holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot r
 printf '{"context": "a", "choices": ["b", "c"], "gold": 0}\n{"context": "a"}\n' >bad.jsonl
 printf '[task]\nname = x\nkind = choices\nitems = bad.jsonl\n' >bad.ini
 holds 'a malformed item, by line' refused 1 'line 2 of bad.jsonl: "choices" is no list' "$LTM" fewshot runs/tiny bad.ini
+long() {
+    { cat words/test.jsonl; printf '{"context": "a", "choices": ["b", "%0500d"], "gold": 0}\n' 0; } >long.jsonl
+    printf '[task]\nname = long\nkind = choices\nitems = long.jsonl\n' >long.ini
+    refused 1 'item 8 of task long has an answer longer than model.sequence' "$LTM" fewshot runs/tiny words long.ini &&
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && [ "$code" = 0 ] &&
+        grep -q '^long: 1 of 9 items have an answer longer' err && jq -e '."n-samples".long.skipped == 1' long/results_long_0shot.json &&
+        jq -se 'map(select(.skipped)) | length == 1' long/samples_long_0shot.jsonl &&
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were there already' err
+}
+holds 'an answer that is too long is found first, or left out' long
 head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz
 printf '[task]\nname = x\nkind = choices\nitems = torn.jsonl.gz\n' >words/bad.ini
 holds 'a torn .gz' refused 1 'torn.jsonl.gz is damaged' "$LTM" fewshot runs/tiny words/bad.ini

@@ -296,6 +296,7 @@ static void a_wrong_line_is_named(void **state) {
     memcpy(line, "[data]\ncorpus=", 14);
     line[sizeof line - 1] = 0;
     assert_file(line, "line 2: the line is too long");
+    assert_file("[model]\ndim = 64\n[slow]\nlr = 1e-3\n[model]\ndim = 32\n", "line 6: dim is set a second time");
     line[1500] = 0;
     assert_file(line, "line 2: data.corpus");
     struct ltm_config config;

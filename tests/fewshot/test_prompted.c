@@ -307,14 +307,14 @@ static void prompts_are_shots_and_question(void **state) {
     fixture_put("p.jsonl", items);
     fixture_put("p.ini", "[task]\nname=p\nkind=generate\nitems=p.jsonl\nshots=p.jsonl\n");
     assert_int_equal(task_load(&task, test_path("p.ini"), NULL), LTM_OK);
-    assert_int_equal(prompt_make(&text, task, 2, 0, 1, NULL), LTM_OK);
+    assert_int_equal(prompt_make(&text, task, 2, 0, 0, 1, NULL), LTM_OK);
     assert_string_equal(text, "c2");
     free(text);
     bool differ = false;
     char first[3] = "";
     for (uint64_t seed = 0; seed < 20; seed++) {
-        assert_int_equal(prompt_make(&text, task, 2, 2, seed, NULL), LTM_OK);
-        assert_int_equal(prompt_make(&more, task, 2, 5, seed, NULL), LTM_OK);
+        assert_int_equal(prompt_make(&text, task, 2, 0, 2, seed, NULL), LTM_OK);
+        assert_int_equal(prompt_make(&more, task, 2, 0, 5, seed, NULL), LTM_OK);
         int a;
         int b;
         int c;
@@ -335,7 +335,7 @@ static void prompts_are_shots_and_question(void **state) {
     }
     assert_true(differ);
     struct ltm_error error = {0};
-    assert_int_equal(prompt_make(&text, task, 2, 6, 1, &error), LTM_INVALID); /* never the item itself */
+    assert_int_equal(prompt_make(&text, task, 2, 0, 6, 1, &error), LTM_INVALID); /* never the item itself */
     task_free(task);
 }
 
@@ -345,10 +345,16 @@ static void too_long_an_answer_is_refused(void **state) {
     struct ltm_fewshot_result result;
     struct ltm_error error = {0};
     fixture_put("one.ini", "[task]\nname=x\nkind=pairs\nitems=one.jsonl\n");
-    fixture_put("one.jsonl", "{\"good\": \"a\", \"bad\": \"" LONG " " LONG "\"}");
+    fixture_put("one.jsonl", "{\"good\": \"a\", \"bad\": \"b\"}\n{\"good\": \"a\", \"bad\": \"" LONG " " LONG "\"}");
     options.threads = 1;
     assert_int_equal(ltm_fewshot(model, test_path("one.ini"), &options, NULL, &result, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "item 0 of task x: an answer of "));
+    assert_non_null(strstr(error.message, "item 1 of task x has an answer longer than model.sequence = 64 tokens"));
+    options.skip_long = 1;
+    assert_int_equal(ltm_fewshot(model, test_path("one.ini"), &options, NULL, &result, &error), LTM_OK);
+    assert_int_equal(result.items, 2);
+    assert_int_equal(result.skipped, 1);
+    assert_int_equal(result.metrics[0].items, 1);
+    ltm_fewshot_result_free(&result);
 }
 
 int main(void) {

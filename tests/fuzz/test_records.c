@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
+#include "base/csv.h"
 #include "fewshot/fewshot_journal.h"
 #include "lab/cell_log.h"
-#include "lab/csv.h"
 #include "lab/run_curve.h"
 #include "lab/study_results.h"
 #include "ltm/inspect.h"

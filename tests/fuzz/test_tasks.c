@@ -57,7 +57,7 @@ static void read_task(const uint8_t *data, size_t size, bool packed) {
         take_answers(task, item);
         if (*task->family) measure(task, item);
         for (int shots = 0; shots <= 2; shots++) {
-            if (!fuzz_ok(prompt_make(&text, task, i, shots, 1, &error), &error)) continue;
+            if (!fuzz_ok(prompt_make(&text, task, i, 0, shots, 1, &error), &error)) continue;
             FUZZ_CHECK(strlen(text) >= strlen(item->context));
             free(text);
         }

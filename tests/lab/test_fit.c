@@ -157,6 +157,25 @@ static void test_intervals_cover(void **state) {
     if (held < 17) fail_msg("%d of 20 intervals hold the constant that the points were made with", held);
 }
 
+/* Sixteen small models whose noise leaves E open: the fit ends at 0, and its interval must say how little that means. */
+static void test_a_flat_minimum_has_a_wide_interval(void **state) {
+    static const struct law law = {.e = 1.8, .a = 60, .b = 120, .alpha = 0.3, .beta = 0.28};
+    struct ltm_fit_point points[MOST];
+    int at_zero = 0;
+    (void)state;
+    for (uint64_t seed = 7000; seed < 7004; seed++) {
+        for (int i = 0; i < 16; i++)
+            points[i] = (struct ltm_fit_point){.parameters = 1e5 * pow(3, i / 4), .tokens = 4e5 * pow(2, i % 4)};
+        make_losses(points, 16, &law, 1, 0.02, seed);
+        struct ltm_fit *fit = fitted(points, 16, 60, true);
+        const struct ltm_fit_interval e = ltm_fit_info(fit)->parameter[LTM_FIT_E];
+        at_zero += e.value < 1e-6;
+        if (!(e.low < law.e && e.high > law.e)) fail_msg("E %g, %g to %g", e.value, e.low, e.high);
+        ltm_fit_free(fit);
+    }
+    assert_true(at_zero > 0);
+}
+
 static void test_form_is_found(void **state) {
     static const struct {
         struct law law;
@@ -312,10 +331,15 @@ static void test_unsupported(void **state) {
 
 int main(void) {
     const struct CMUnitTest with[] = {
-        cmocka_unit_test(test_gradient),        cmocka_unit_test(test_exact_points),
-        cmocka_unit_test(test_intervals_cover), cmocka_unit_test(test_form_is_found),
-        cmocka_unit_test(test_optimum),         cmocka_unit_test(test_answer_on_latents),
-        cmocka_unit_test(test_one_token_count), cmocka_unit_test(test_too_little_is_refused),
+        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_exact_points),
+        cmocka_unit_test(test_intervals_cover),
+        cmocka_unit_test(test_a_flat_minimum_has_a_wide_interval),
+        cmocka_unit_test(test_form_is_found),
+        cmocka_unit_test(test_optimum),
+        cmocka_unit_test(test_answer_on_latents),
+        cmocka_unit_test(test_one_token_count),
+        cmocka_unit_test(test_too_little_is_refused),
         cmocka_unit_test(test_same_bits),
     };
     const struct CMUnitTest without[] = {cmocka_unit_test(test_gradient), cmocka_unit_test(test_unsupported)};

@@ -51,8 +51,12 @@ static void gsm8k_takes_what_the_harness_takes(void **state) {
 static void own_expressions(void **state) {
     (void)state;
     struct answer_rules rules;
-    struct answer_patterns patterns = {
-        .extract = "is ([a-z]+)|=> *([a-z]+)", .stop = "\n|END", .ignore = "[!,]", .last = true, .ignore_case = true};
+    struct answer_patterns patterns = {.extract = "is ([a-z]+)|=> *([a-z]+)",
+                                       .stop = "\n|END",
+                                       .ignore = {"[!,]"},
+                                       .ignored = 1,
+                                       .last = true,
+                                       .ignore_case = true};
     assert_int_equal(answer_rules_create(&rules, &patterns, NULL), LTM_OK);
     takes(&rules, 0, "it is red, then => blue", "blue");
     stops_at(&rules, "red END", 4);
@@ -77,13 +81,45 @@ static void own_expressions(void **state) {
     answer_rules_free(&rules);
 }
 
+/* As re.search takes them in Python. */
+static void classes_are_those_of_python(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"(\\d+)", "dddd 12 x", "12"},
+        {"([\\d.,]+)", "a 1,234.5 d", "1,234.5"},
+        {"(\\D+)$", "12 ab", "ab"},
+        {"a\\s(\\S+)", "a\tb-c d", "b-c"},
+        {"(\\w+)\\W", "\xC2\xBF ab_1!", "ab_1"},
+        {"([\\w\\-]+)", "! a-b_c", "a-b_c"},
+        {"x([\\]\\[]+)", "x[]]y", "[]]"},
+        {"([^\\s\\]]+)]", " ab]", "ab"},
+        {"(\\$\\d{2})", "5 $123", "$12"},
+        {"([[:digit:]\\-]+)", "a 1-2", "1-2"},
+        {"\\((\\w)\\)", "(a) (B)", "a"},
+        {"([]a]+)", "x]a", "]a"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer_rules rules;
+        struct ltm_error error = {0};
+        const struct answer_patterns patterns = {.extract = cases[i][0]};
+        if (answer_rules_create(&rules, &patterns, &error) != LTM_OK) fail_msg("%s", error.message);
+        takes(&rules, 0, cases[i][1], cases[i][2]);
+        answer_rules_free(&rules);
+    }
+}
+
 static void bad_expressions_are_named(void **state) {
     (void)state;
     struct answer_rules rules;
     struct ltm_error error = {0};
-    const struct answer_patterns patterns[] = {{.extract = "(a"}, {.stop = "[a"}, {.ignore = "a{2,1}"}};
-    static const char *const keys[] = {"extract = (a ", "stop = [a ", "ignore = a{2,1} "};
-    for (int i = 0; i < 3; i++) {
+    const struct answer_patterns patterns[] = {{.extract = "(a"},
+                                               {.stop = "[a"},
+                                               {.ignore = {"a{2,1}"}, .ignored = 1},
+                                               {.extract = "(?:a)"},
+                                               {.extract = "a.*?b"}};
+    static const char *const keys[] = {"extract = (a ", "stop = [a ", "ignore = a{2,1} ", "(?…)",
+                                       "as little as it can"};
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(answer_rules_create(&rules, &patterns[i], &error), LTM_INVALID);
         assert_non_null(strstr(error.message, keys[i]));
     }
@@ -93,6 +129,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gsm8k_takes_what_the_harness_takes),
         cmocka_unit_test(own_expressions),
+        cmocka_unit_test(classes_are_those_of_python),
         cmocka_unit_test(bad_expressions_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

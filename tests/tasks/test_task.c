@@ -70,6 +70,19 @@ static void generate_loads(void **state) {
     task_free(task);
 }
 
+static void quoted_values_stay_whole(void **state) {
+    (void)state;
+    put("own.jsonl", "{\"context\": \"2 + 2 =\", \"answer\": 4}\n");
+    struct task *task =
+        load("[task]\nname=x ; a comment\nkind=generate\nitems=own.jsonl\ndelimiter = \" ; \" ; another\n"
+             "separator = \" \\\";\\\" \"\nextract = #### ([0-9]+) # not one\n");
+    assert_string_equal(task->name, "x");
+    assert_string_equal(task->delimiter, " ; ");
+    assert_string_equal(task->separator, " \";\" ");
+    assert_string_equal(task->extract, "#### ([0-9]+) # not one");
+    task_free(task);
+}
+
 static void published_formats_load_as_they_are(void **state) {
     (void)state;
     put("gsm8k.jsonl",
@@ -141,6 +154,7 @@ static void bad_ini_is_refused(void **state) {
         {"[task]\nname=x\nitmes=bad.jsonl\n", "did you mean items?"},
         {"[tasks]\nname=x\n", "not in [task]"},
         {"[task]\nname=x\nrubbish\n", "line 3: neither"},
+        {"[task]\nname=x\nkind=generate\nname=y\n", "task.ini, line 4: name is set a second time"},
         {"[task]\nname=x\nkind=choices\nformat=blimp\nitems=bad.jsonl\n", "goes with kind = pairs, not choices"},
         {"[task]\nname=x\nkind=pairs\nstop=x\nitems=bad.jsonl\n", "kind = generate of format = own only"},
         {"[task]\nname=x\nkind=generate\nextract=(x\nitems=bad.jsonl\n", "no POSIX extended regular expression"},
@@ -156,7 +170,7 @@ static void bad_ini_is_refused(void **state) {
         {"[task]\nname=x\nkind=generate\nmatch=second\nitems=bad.jsonl\n", "is none of: first, last"},
         {"[task]\nname=x\nkind=generate\nfamily=unheard\nitems=bad.jsonl\n", "no family \"unheard\""},
         {"[task]\nname=x\nkind=generate\nitems=none.jsonl\n", "none.jsonl: No such file"},
-        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "must end in .jsonl or .jsonl.gz"},
+        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "that ends in .jsonl, .jsonl.gz, .json"},
         {"[task]\nname=x\nkind=generate\nitems=bad.jsonl\nshots=none.jsonl\n", "none.jsonl: No such file"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], NULL, bad[i][1]);
@@ -225,6 +239,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choices_load),
         cmocka_unit_test(generate_loads),
+        cmocka_unit_test(quoted_values_stay_whole),
         cmocka_unit_test(published_formats_load_as_they_are),
         cmocka_unit_test(own_pairs_and_last_words_load),
         cmocka_unit_test(bad_ini_is_refused),

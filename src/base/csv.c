@@ -1,4 +1,4 @@
-#include "lab/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@ struct parser {
     char *at;
     size_t line;
     const char *path;
+    char separator;
     bool last; /* the field just read was the last of its row */
 };
 
@@ -31,25 +32,42 @@ static ltm_status next_field(struct parser *p, const char **field, struct ltm_er
             if (*p->at == '"' && *++p->at != '"') break;
         }
     }
-    while (*p->at && *p->at != ',' && *p->at != '\n' && *p->at != '\r') *to++ = *p->at++;
+    while (*p->at && *p->at != p->separator && *p->at != '\n' && *p->at != '\r') *to++ = *p->at++;
     const char end = *p->at;
     if (end == '\r' && p->at[1] == '\n') p->at++;
-    p->last = end != ',';
+    p->last = end != p->separator;
     p->line += p->last;
     if (*p->at) p->at++;
     *to = 0;
     return LTM_OK;
 }
 
+/* The one that the line of names has most of outside quotes. */
+static char separator_of(const char *text) {
+    static const char separators[] = ",;\t";
+    int count[sizeof separators] = {0};
+    int most = 0;
+    for (bool quoted = false; *text && (quoted || (*text != '\n' && *text != '\r')); text++) {
+        const char *found = strchr(separators, *text);
+        quoted = quoted != (*text == '"');
+        if (found && !quoted) count[found - separators]++;
+    }
+    for (int i = 1; i < 3; i++)
+        if (count[i] > count[most]) most = i;
+    return separators[most];
+}
+
 /* An upper bound on the fields of the text. */
-static size_t count_separators(const char *text) {
+static size_t count_separators(const char *text, char separator) {
     size_t count = 1;
-    for (; *text; text++) count += *text == ',' || *text == '\n' || *text == '\r';
+    for (; *text; text++) count += *text == separator || *text == '\n' || *text == '\r';
     return count;
 }
 
+static size_t begin_of(const char *text) { return strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; }
+
 static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *error) {
-    struct parser p = {.at = csv->text, .line = 1, .path = path};
+    struct parser p = {.at = csv->text + begin_of(csv->text), .line = 1, .path = path, .separator = csv->separator};
     size_t fields = 0;
     size_t in_row = 0;
     while (*p.at) {
@@ -83,7 +101,10 @@ ltm_status csv_read(struct csv *csv, const char *path, struct ltm_error *error) 
     ltm_status status = file_read_text(&csv->text, &bytes, path, largest, error);
     if (status == LTM_OK && strlen(csv->text) != bytes)
         status = fail(error, LTM_CORRUPT, "%s is no table: it holds a NUL byte", path);
-    if (status == LTM_OK) status = NEW_ARRAY(csv->field, count_separators(csv->text) + 1, "a table", error);
+    if (status == LTM_OK) {
+        csv->separator = separator_of(csv->text + begin_of(csv->text));
+        status = NEW_ARRAY(csv->field, count_separators(csv->text, csv->separator) + 1, "a table", error);
+    }
     if (status == LTM_OK) status = parse(csv, path, error);
     if (status != LTM_OK) csv_free(csv);
     return status;

@@ -1,4 +1,5 @@
-/* Tables of comma-separated values (RFC 4180; lines may end with LF), the first line naming the columns.
+/* Tables of comma-separated values (RFC 4180; lines may end with LF), the first line naming the columns. A byte-order mark at the
+ * beginning is passed over; where the first line has more semicolons or tabs than commas, those separate.
  *
  * Text from a file that may be anybody's: of any bytes, never to be trusted as a path, as HTML or as a command. */
 #pragma once
@@ -12,6 +13,7 @@ struct csv {
     char *text;         /* the file; fields point into it */
     const char **field; /* [rows + 1][columns], the names first */
     size_t rows, columns;
+    char separator; /* , ; or tab */
 };
 
 /* LTM_CORRUPT with the line where a row has more or fewer fields than there are names, or a quote is left open. */

@@ -1,0 +1,120 @@
+/* ltm fit */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "fit_json.h"
+#include "ltm/fit.h"
+#include "options.h"
+#include "terminal.h"
+#include "text_io.h"
+
+static const char usage[] =
+    "usage: ltm fit FILE.csv [--parameters COLUMN] [--tokens COLUMN] [--loss COLUMN] [option …]\n"
+    "\n"
+    "Fits E + A / N^α + B / D^β to a table of runs that anybody made, as Hoffmann et al. did (corrected by Besiroglu et al.):\n"
+    "Huber loss of log residuals, L-BFGS from a grid of starts, intervals by bootstrap. The file has a line of names, commas,\n"
+    "semicolons or tabs between fields, and a run a row; numbers may have thousands separators, a decimal comma, or end\n"
+    "in k, M, B, T. Without options columns are known by common names, such as params, val_loss, training tokens. Rows that lack one\n"
+    "of the numbers are left out and counted. Studies of ltm sweep: ltm report.\n"
+    "  --parameters COLUMN    N of each run\n"
+    "  --tokens COLUMN        D, those it was trained on\n"
+    "  --loss COLUMN          any above 0 that falls to a limit, such as nats a token\n"
+    "  --flops COLUMN         its training compute (else 6 N D)\n"
+    "  --budget FLOPS         training compute to divide between N and D, again for more\n"
+    "  --resamples N          of the bootstrap behind intervals; 0 = none (4000)\n"
+    "  --seed N               of the bootstrap (0)\n"
+    "  --json                 print the fit as JSON\n";
+
+enum { BUDGETS = 16 };
+
+struct request {
+    struct ltm_fit_columns columns;
+    struct ltm_fit_options fit;
+    double budget[BUDGETS];
+    int budgets;
+    bool json;
+};
+
+static int take_budget(void *user, const char *text) {
+    struct request *r = user;
+    if (r->budgets == BUDGETS) return cli_usage("fit", "at most %d budgets", BUDGETS);
+    const int code = option_real("fit", "--budget", text, 1, 1e40, &r->budget[r->budgets]);
+    if (code == CLI_OK) r->budgets++;
+    return code;
+}
+
+static ltm_status print_json(const struct ltm_fit_info *info, const struct ltm_fit_answer *answers, int count,
+                             size_t dropped) {
+    json_t *json = fit_json(info);
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) json_array_append_new(list, answer_json(&answers[i]));
+    json_object_set_new(json, "dropped", json_integer((json_int_t)dropped));
+    json_object_set_new(json, "answers", list);
+    return cli_print_json(json, 9);
+}
+
+static void print_readable(const struct ltm_fit_info *info, const struct ltm_fit_answer *answers, int count,
+                           size_t dropped) {
+    printf("loss = %s, of %zu runs", info->candidate[info->chosen].form, info->points);
+    if (dropped) printf("; %zu row%s without all numbers left out", dropped, dropped > 1 ? "s" : "");
+    putchar('\n');
+    for (int p = 0; p < LTM_FIT_PARAMETERS; p++) {
+        const struct ltm_fit_interval *i = &info->parameter[p];
+        if (isnan(i->value)) continue;
+        printf("%s = %.6g", ltm_fit_parameter_name((enum ltm_fit_parameter)p), i->value);
+        if (!isnan(i->low)) printf(" (%.4g to %.4g)", i->low, i->high);
+        putchar('\n');
+    }
+    for (int i = 0; i < count; i++) cli_print_line(stdout, "%s", answers[i].words);
+    for (int i = 0; i < info->notes; i++) cli_print_line(stdout, "%s", info->note[i]);
+}
+
+static int run(const char *path, const struct request *r) {
+    struct ltm_fit_answer *answers = calloc(BUDGETS, sizeof *answers);
+    struct ltm_fit_point *points = NULL;
+    struct ltm_fit *fit = NULL;
+    struct ltm_error error = {0};
+    struct cli_bar bar;
+    const struct ltm_watch watch = cli_watch(&bar);
+    size_t count;
+    size_t dropped;
+    if (!answers) return cli_no_memory();
+    ltm_status status = ltm_fit_read(&points, &count, &dropped, path, &r->columns, &error);
+    if (status == LTM_OK) status = ltm_fit(&fit, points, count, &r->fit, &watch, &error);
+    for (int i = 0; i < r->budgets && status == LTM_OK; i++)
+        status = ltm_fit_answer(fit, r->budget[i], &answers[i], &error);
+    cli_bar_end(&bar);
+    int code = status == LTM_OK ? CLI_OK : cli_fail(&error);
+    if (status == LTM_OK && r->json)
+        code = print_json(ltm_fit_info(fit), answers, r->budgets, dropped) == LTM_OK ? CLI_OK : cli_no_memory();
+    else if (status == LTM_OK)
+        print_readable(ltm_fit_info(fit), answers, r->budgets, dropped);
+    ltm_fit_free(fit);
+    free(points);
+    free(answers);
+    return code;
+}
+
+int command_fit(int argc, char **argv) {
+    struct request r = {.budgets = 0};
+    ltm_fit_options_defaults(&r.fit);
+    r.fit.plain = true;
+    const struct cli_option options[] = {{"parameters", .text = &r.columns.parameters},
+                                         {"tokens", .text = &r.columns.tokens},
+                                         {"loss", .text = &r.columns.loss},
+                                         {"flops", .text = &r.columns.flops},
+                                         {"budget", .take = take_budget, .user = &r},
+                                         {"resamples", .number = &r.fit.resamples, .least = 0, .most = 1000000},
+                                         {"seed", .seed = &r.fit.seed},
+                                         {"json", .on = &r.json},
+                                         {0}};
+    const struct command_line line = {"fit", usage, NULL, options};
+    const int code = options_read(&line, argc, argv);
+    if (code != CLI_GO_ON) return code;
+    if (optind == argc) return cli_usage("fit", "name a table of runs");
+    if (argc - optind > 1) return cli_usage("fit", "one table at a time, not also \"%s\"", argv[optind + 1]);
+    return run(argv[optind], &r);
+}

@@ -1,0 +1,233 @@
+#include "ltm/scorer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <omp.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "fewshot/fewshot_score.h"
+#include "fewshot/written.h"
+#include "math/matmul.h"
+#include "tasks/random_draws.h"
+#include "train/trained_model.h"
+
+enum { LENGTH_MOST = 256 };
+
+struct ltm_scorer {
+    const struct ltm_model *model;
+    struct prompted_options options;
+    struct decoder *decoder;
+    struct stream_weights *weights;
+    struct prompted *prompted; /* [threads] */
+    int threads, open;         /* open: those that are made */
+};
+
+struct ltm_scorer_options ltm_scorer_defaults(void) {
+    return (struct ltm_scorer_options){.draws = 4, .seed = 1, .precision = LTM_PRECISION_AUTO};
+}
+
+int ltm_scorer_threads(const struct ltm_scorer *scorer) { return scorer->threads; }
+
+void ltm_scorer_close(struct ltm_scorer *scorer) {
+    if (!scorer) return;
+    for (int i = 0; i < scorer->open; i++) prompted_free(&scorer->prompted[i]);
+    free(scorer->prompted);
+    stream_weights_free(scorer->weights);
+    decoder_free(scorer->decoder);
+    free(scorer);
+}
+
+ltm_status ltm_scorer_open(struct ltm_scorer **scorer, const struct ltm_model *model,
+                           const struct ltm_scorer_options *options, struct ltm_error *error) {
+    struct ltm_scorer *s = NULL;
+    struct ltm_config config = model->config;
+    ltm_status status = LTM_OK;
+    *scorer = NULL;
+    if (!model->tokenizer)
+        return fail(error, LTM_UNSUPPORTED,
+                    "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
+    if (options->draws < 0 || options->draws > 4096)
+        return fail(error, LTM_INVALID, "draws = %d is outside 0 … 4096", options->draws);
+    config.run.threads = options->threads > 0 ? options->threads : LTM_AUTO;
+    if (options->fast) config.fast = *options->fast;
+    ltm_config_resolve(&config);
+    TRY(matmul_start(error));
+    TRY(NEW_ARRAY(s, 1, "a scorer", error));
+    s->model = model;
+    s->threads = config.run.threads;
+    s->options = (struct prompted_options){.fast = config.fast,
+                                           .draws = options->draws,
+                                           .seed = options->seed,
+                                           .begin = ltm_tokenizer_end(model->tokenizer)};
+    TRY(trained_model_decoder(&s->decoder, model, options->precision, s->threads, error));
+    TRY(stream_weights_create(&s->weights, s->decoder, s->decoder->in_bf16, s->threads, error));
+    TRY(NEW_ARRAY(s->prompted, (size_t)s->threads, "threads", error));
+    for (; s->open < s->threads; s->open++) TRY(prompted_create(&s->prompted[s->open], s->weights, &s->options, error));
+    *scorer = s;
+    return LTM_OK;
+cleanup:
+    ltm_scorer_close(s);
+    return status;
+}
+
+/* ---- A request ---- */
+
+struct request {
+    json_t *object; /* NULL: it is none, and `error` says why */
+    const char *context, *continuation;
+    struct ltm_error error;
+};
+
+static ltm_status number_of(double *value, const json_t *object, const char *key, double least, double most,
+                            struct ltm_error *error) {
+    const json_t *number = json_object_get(object, key);
+    if (!number) return LTM_OK;
+    if (!json_is_number(number) || !(json_number_value(number) >= least && json_number_value(number) <= most))
+        return fail(error, LTM_INVALID, "\"%s\" is no number from %g to %g", key, least, most);
+    *value = json_number_value(number);
+    return LTM_OK;
+}
+
+static void read_request(struct request *r, const char *line) {
+    if (json_read(&r->object, line, strlen(line), JSON_REJECT_DUPLICATES, &r->error) != LTM_OK) return;
+    r->context = json_string_value(json_object_get(r->object, "context"));
+    r->continuation = json_string_value(json_object_get(r->object, "continuation"));
+    const bool generate = json_is_true(json_object_get(r->object, "generate"));
+    if (!r->context || (r->continuation && generate) || (!r->continuation && !generate))
+        fail(&r->error, LTM_INVALID,
+             "wanted: {\"context\": TEXT, \"continuation\": TEXT} or {\"context\": TEXT, \"generate\": true}");
+    else if (r->continuation && !*r->continuation)
+        fail(&r->error, LTM_INVALID, "\"continuation\" is empty");
+}
+
+/* The same noise behind the same context. */
+static uint32_t number_for(const char *context) { return (uint32_t)hash_bytes(context, strlen(context), 0); }
+
+static json_t *score(const struct ltm_scorer *s, struct prompted *p, const struct request *r, bool fitted,
+                     struct ltm_error *error) {
+    double log_p;
+    bool greedy;
+    size_t tokens;
+    if (score_tokens(&tokens, s->model->tokenizer, r->context, r->continuation, error) != LTM_OK ||
+        score_behind(&log_p, &greedy, p, s->model->tokenizer, number_for(r->context), fitted, r->context,
+                     &r->continuation, 1, 0, error) != LTM_OK)
+        return NULL;
+    return json_pack("{s:f, s:b, s:I, s:b}", "logprob", log_p, "greedy", greedy, "tokens", (json_int_t)tokens, "cut",
+                     p->cut);
+}
+
+struct writing {
+    const struct ltm_tokenizer *tokenizer;
+    const json_t *stops;
+    struct written text;
+    int tokens;
+};
+
+static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
+    struct writing *w = user;
+    (void)sample;
+    ltm_status status = written_token(&w->text, w->tokenizer, token, error);
+    w->tokens++;
+    const size_t stops = json_is_array(w->stops) ? json_array_size(w->stops) : w->stops != NULL;
+    size_t first = w->text.count;
+    for (size_t i = 0; status == LTM_OK && i < stops; i++) {
+        const char *stop = json_string_value(json_is_array(w->stops) ? json_array_get(w->stops, i) : w->stops);
+        const char *found = stop && *stop ? memmem(w->text.bytes, w->text.count, stop, strlen(stop)) : NULL;
+        if (found && (size_t)(found - w->text.bytes) < first) first = (size_t)(found - w->text.bytes);
+    }
+    if (status == LTM_OK) written_stop(&w->text, first);
+    *more = !w->text.ended;
+    return status;
+}
+
+static json_t *generate(const struct ltm_scorer *s, struct prompted *p, const struct request *r,
+                        struct ltm_error *error) {
+    const int sequence = s->decoder->plan.config.sequence;
+    struct writing w = {.tokenizer = s->model->tokenizer, .stops = json_object_get(r->object, "stop")};
+    struct sampler sampler = {.vocab = 0};
+    int32_t *ids = NULL;
+    size_t count;
+    char *clean = NULL;
+    json_t *reply = NULL;
+    double length = sequence / 4 < LENGTH_MOST ? sequence / 4 : LENGTH_MOST;
+    double temperature = 0;
+    double top_k = 0;
+    double top_p = 1;
+    double seed = 0;
+    ltm_status status;
+    if (length < 1) length = 1;
+    TRY(number_of(&length, r->object, "length", 1, sequence - 1, error));
+    TRY(number_of(&temperature, r->object, "temperature", 0, 100, error));
+    TRY(number_of(&top_k, r->object, "top_k", 0, 1e9, error));
+    TRY(number_of(&top_p, r->object, "top_p", 1e-9, 1, error));
+    TRY(number_of(&seed, r->object, "seed", 0, UINT32_MAX, error));
+    TRY(sampler_create(&sampler, s->decoder->plan.config.vocab, temperature, (int)top_k, top_p, error));
+    TRY(ltm_tokenizer_encode(w.tokenizer, r->context, strlen(r->context), &ids, &count, error));
+    prompted_begin(p, ids, count, (int)length + 1, number_for(r->context) + (uint32_t)seed);
+    TRY(prompted_write(p, &sampler, 1, (int)length, on_token, &w, error));
+    TRY(written_clean(&clean, &w.text, error));
+    reply = json_pack("{s:s, s:b, s:i, s:b}", "text", clean, "ended", w.text.ended, "tokens", w.tokens, "cut", p->cut);
+cleanup:
+    sampler_free(&sampler);
+    free(w.text.bytes);
+    free(clean);
+    free(ids);
+    return reply;
+}
+
+/* The reply as a line; NULL where memory is short. */
+static char *answer(const struct ltm_scorer *s, struct prompted *p, struct request *r, bool fitted) {
+    json_t *reply = NULL;
+    if (r->error.code == LTM_OK)
+        reply = r->continuation ? score(s, p, r, fitted, &r->error) : generate(s, p, r, &r->error);
+    if (!reply && r->error.code != LTM_OK) reply = json_pack("{s:s}", "error", r->error.message);
+    json_t *id = json_object_get(r->object, "id");
+    if (reply && id && json_object_set(reply, "id", id) != 0) {
+        json_decref(reply);
+        reply = NULL;
+    }
+    char *line = reply ? json_text(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(reply);
+    return line;
+}
+
+/* Requests [begin, end) have one context. */
+static void answer_some(const struct ltm_scorer *s, struct request *requests, char **replies, int begin, int end) {
+    struct prompted *p = &s->prompted[omp_get_thread_num()];
+    bool fitted = false;
+    for (int i = begin; i < end; i++) {
+        replies[i] = answer(s, p, &requests[i], fitted);
+        fitted = requests[i].error.code == LTM_OK && requests[i].continuation;
+    }
+}
+
+ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines, char **replies, int n,
+                             struct ltm_error *error) {
+    struct request *requests = NULL;
+    int *begins = NULL; /* of runs of requests with one context */
+    int runs = 0;
+    ltm_status status;
+    TRY(NEW_ARRAY(requests, (size_t)n, "requests", error));
+    TRY(NEW_ARRAY(begins, (size_t)n + 1, "requests", error));
+    for (int i = 0; i < n; i++) {
+        replies[i] = NULL;
+        read_request(&requests[i], lines[i]);
+        const char *context = requests[i].context;
+        const char *before = i ? requests[i - 1].context : NULL;
+        if (!context || !before || strcmp(context, before) != 0) begins[runs++] = i;
+    }
+    begins[runs] = n;
+#pragma omp parallel for num_threads(scorer->threads) schedule(dynamic, 1)
+    for (int k = 0; k < runs; k++) answer_some(scorer, requests, replies, begins[k], begins[k + 1]);
+    for (int i = 0; i < n; i++)
+        if (!replies[i]) status = fail_memory(error, 0, "replies");
+    for (int i = 0; status != LTM_OK && i < n; i++) free(replies[i]);
+cleanup:
+    for (int i = 0; requests && i < n; i++) json_decref(requests[i].object);
+    free(requests);
+    free(begins);
+    return status;
+}

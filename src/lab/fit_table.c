@@ -1,0 +1,166 @@
+/* ltm_fit_read: runs out of a table that others made. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "ltm/fit.h"
+#include "ltm/names.h"
+
+enum { LOSS, PARAMETERS, TOKENS, FLOPS, WANTED };
+enum { NUMBER_MOST = 80 };
+
+/* Compared without regard to case, blanks, dashes, underscores. */
+static const char *const common[WANTED][16] = {
+    {"loss", "val loss", "validation loss", "eval loss", "test loss", "heldout loss", "final loss", "bound", "L"},
+    {"parameters", "params", "n params", "num params", "parameter count", "model size", "model params", "size", "N"},
+    {"tokens", "training tokens", "train tokens", "n tokens", "num tokens", "token count", "tokens seen", "D"},
+    {"training flops", "training flop", "flops", "flop", "compute"},
+};
+
+static bool same_name(const char *a, const char *b) {
+    for (;; a++, b++) {
+        a += strspn(a, " _-");
+        b += strspn(b, " _-");
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
+    }
+}
+
+static int find(const struct csv *csv, const char *name) {
+    int column = csv_column(csv, name);
+    for (size_t i = 0; column < 0 && i < csv->columns; i++)
+        if (same_name(csv_name(csv, i), name)) column = (int)i;
+    return column;
+}
+
+static ltm_status fail_column(const struct csv *csv, const char *path, int what, const char *name,
+                              struct ltm_error *error) {
+    static const char *const options[WANTED] = {"--loss", "--parameters", "--tokens", "--flops"};
+    char all[240] = "";
+    for (size_t i = 0; i < csv->columns && strlen(all) < 200; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.30s", i ? ", " : "", csv_name(csv, i));
+    if (!name)
+        return fail(error, LTM_INVALID, "%s: say with %s which column that is, of: %s", path, options[what], all);
+    const char *nearest = ltm_nearest_name(name, csv->field, csv->columns);
+    return fail(error, LTM_INVALID, "%s has no column \"%.60s\"%s%s; it has: %s", path, name,
+                nearest ? "; did you mean " : "", nearest ? nearest : "", all);
+}
+
+static ltm_status find_columns(int column[WANTED], const struct csv *csv, const char *path,
+                               const struct ltm_fit_columns *columns, struct ltm_error *error) {
+    const char *const asked[WANTED] = {columns->loss, columns->parameters, columns->tokens, columns->flops};
+    for (int w = 0; w < WANTED; w++) {
+        column[w] = asked[w] ? find(csv, asked[w]) : -1;
+        for (int i = 0; !asked[w] && column[w] < 0 && common[w][i]; i++) column[w] = find(csv, common[w][i]);
+        if (column[w] < 0 && (asked[w] || w != FLOPS)) return fail_column(csv, path, w, asked[w], error);
+    }
+    return LTM_OK;
+}
+
+/* A field without blanks (also those of other widths), apostrophes and underscores between digits. */
+static void clean(char to[NUMBER_MOST], const char *text) {
+    size_t used = 0;
+    while (*text && used + 1 < NUMBER_MOST) {
+        if (strncmp(text, "\xC2\xA0", 2) == 0)
+            text += 2; /* no-break space */
+        else if (strncmp(text, "\xE2\x80\xAF", 3) == 0 || strncmp(text, "\xE2\x80\x89", 3) == 0 ||
+                 strncmp(text, "\xE2\x80\x99", 3) == 0)
+            text += 3; /* narrow ones, and ’ */
+        else if (strchr(" \t'_$", *text))
+            text++;
+        else
+            to[used++] = *text++;
+    }
+    to[used] = *text ? '?' : 0; /* too long for a number */
+    to[NUMBER_MOST - 1] = 0;
+}
+
+/* Whether `mark` stands in a number as between thousands: groups of three digits behind each. */
+static bool groups_of_three(const char *number, char mark) {
+    const char *at = strchr(number, mark);
+    if (!at || at == number || at > number + 3) return false;
+    for (; *at == mark; at += 4)
+        if (strspn(at + 1, "0123456789") != 3) return false;
+    return *at != 0 ? strchr(".,eEkKmMbBgGtT", *at) != NULL : true;
+}
+
+/* Which of . and , stands before the fraction: what some number leaves no doubt of; else the custom that goes with the separator. */
+static char decimal_of(const struct csv *csv, const int column[WANTED]) {
+    bool commas = false;
+    for (size_t r = 0; r < csv->rows; r++)
+        for (int w = 0; w < WANTED; w++) {
+            char number[NUMBER_MOST];
+            if (column[w] < 0) continue;
+            clean(number, csv_text(csv, r, (size_t)column[w]));
+            const char *point = strrchr(number, '.');
+            const char *comma = strrchr(number, ',');
+            commas = commas || comma;
+            if (point && comma) return point > comma ? '.' : ',';
+            if (point && strchr(number, '.') < point) return ',';
+            if (comma && strchr(number, ',') < comma) return '.';
+            if (point && !groups_of_three(number, '.')) return '.';
+            if (comma && !groups_of_three(number, ',')) return ',';
+        }
+    return csv->separator == ';' && commas ? ',' : '.';
+}
+
+/* NaN for what is no number. */
+static double number_of(const char *text, char decimal) {
+    static const char units[] = "kKmMbBgGtT";
+    static const double factors[] = {1e3, 1e3, 1e6, 1e6, 1e9, 1e9, 1e9, 1e9, 1e12, 1e12};
+    const char thousands = decimal == '.' ? ',' : '.';
+    char number[NUMBER_MOST];
+    double value;
+    double factor = 1;
+    size_t used = 0;
+    clean(number, text);
+    if (strchr(number, thousands) && !groups_of_three(number, thousands)) return NAN;
+    for (const char *c = number; *c; c++)
+        if (*c != thousands) number[used++] = *c == decimal ? '.' : *c;
+    number[used] = 0;
+    const char *unit = used ? strchr(units, number[used - 1]) : NULL;
+    if (unit) {
+        factor = factors[unit - units];
+        number[used - 1] = 0;
+    }
+    return number_parse_real(number, &value) ? value * factor : NAN;
+}
+
+ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dropped, const char *path,
+                        const struct ltm_fit_columns *columns, struct ltm_error *error) {
+    struct ltm_fit_point *all = NULL;
+    struct csv csv;
+    int column[WANTED];
+    ltm_status status = csv_read(&csv, path, error);
+    *points = NULL;
+    *count = *dropped = 0;
+    if (status != LTM_OK) return status;
+    TRY(find_columns(column, &csv, path, columns, error));
+    TRY(NEW_ARRAY(all, csv.rows + 1, "the runs of a fit", error));
+    const char decimal = decimal_of(&csv, column);
+    for (size_t r = 0; r < csv.rows; r++) {
+        double v[WANTED];
+        bool good = true;
+        for (int w = 0; w < WANTED; w++) {
+            v[w] = column[w] < 0 ? 6 * v[PARAMETERS] * v[TOKENS]
+                                 : number_of(csv_text(&csv, r, (size_t)column[w]), decimal);
+            good = good && v[w] > 0 && isfinite(v[w]);
+        }
+        if (good)
+            all[(*count)++] = (struct ltm_fit_point){
+                .loss = v[LOSS], .parameters = v[PARAMETERS], .tokens = v[TOKENS], .token_flops = v[FLOPS] / v[TOKENS]};
+        else
+            ++*dropped;
+    }
+    *points = all;
+    all = NULL;
+cleanup:
+    free(all);
+    csv_free(&csv);
+    return status;
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# ltm fit: tables as others write them give the law that they were made with; what is left out is counted.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/../cli/cli.sh"
+"$LTM" fit --help >out && grep -q -- '--parameters COLUMN' out || exit 1
+printf 'N,D,loss\n1e6,1e7,3\n2e6,1e7,2.9\n4e6,1e7,2.8\n1e6,2e7,2.9\n2e6,2e7,2.8\n4e6,2e7,2.7\n8e6,4e7,2.6\n' >few.csv
+"$LTM" fit few.csv --resamples 0 2>err >out || { grep -q liblbfgs err && echo 1..0 && exit 77; }
+
+# The law of arXiv 2404.10102 over sizes and token counts near those of its points.
+law() { # what to print of N, D and the loss, in awk
+    awk 'BEGIN { for (n = 5e7; n < 2e10; n *= 2.3) for (d = 8e8; d < 4e11; d *= 2.9) {
+        l = 1.81722 + 477.826 / n ^ .34731 + 2143.42 / d ^ .36717
+        '"$1"'
+    } }'
+}
+recovered() { # options of ltm fit
+    run "$LTM" fit "$@" --resamples 0 --json
+    [ "$code" = 0 ] && jq -e '.constants | (.E.value - 1.81722 | fabs) < 2e-5 and (.A.value / 477.826 - 1 | fabs) < 1e-3 and
+        (.B.value / 2143.42 - 1 | fabs) < 1e-3 and (.["α"].value - .34731 | fabs) < 2e-5 and (.["β"].value - .36717 | fabs) < 2e-5' out ||
+        { cat out err; return 1; }
+}
+plain() {
+    { echo 'Model Size,Training Tokens,loss'; law 'printf "%.0f,%.0f,%.12f\n", n, d, l'; } >plain.csv
+    recovered plain.csv && recovered plain.csv --parameters 'Model Size' --tokens training_tokens --loss loss
+}
+holds 'the published law comes back' plain
+foreign() { # a byte-order mark, CRLF, semicolons, points between thousands, decimal commas
+    { printf '\xEF\xBB\xBFparams;tokens;val_loss\r\n'; law 'N = sprintf("%.0f", n)
+        while (match(N, /[0-9][0-9][0-9][0-9]($|\.)/)) N = substr(N, 1, RSTART) "." substr(N, RSTART + 1)
+        L = sprintf("%.12f", l); sub(/\./, ",", L); printf "%s;%.0f;%s\r\n", N, d, L'; } >foreign.csv
+    grep -q '^[0-9]*\.[0-9]*\.[0-9]*;.*;[0-9]*,' foreign.csv && recovered foreign.csv
+}
+holds 'so it does from semicolons, decimal commas and thousands' foreign
+quoted() { # commas between thousands within quotes, units, blanks
+    { echo 'run,"n_params",tokens (B),"Val Loss"'; law 'printf "r,\"%.6f B\",%.9fB,%.12f\n", n / 1e9, d / 1e9, l'; } >quoted.csv
+    recovered quoted.csv --tokens 'tokens (B)' || return 1
+    { echo 'params,tokens,loss'; law "N = sprintf(\"%.0f\", n)
+        while (match(N, /[0-9][0-9][0-9][0-9](\$|,)/)) N = substr(N, 1, RSTART) \",\" substr(N, RSTART + 1)
+        printf \"\\\"%s\\\",%.0f,%.12f\\n\", N, d, l"; } >thousands.csv
+    grep -q '^"[0-9]*,[0-9]*,' thousands.csv && recovered thousands.csv
+}
+holds 'and from commas within quotes and units' quoted
+dropped() {
+    { cat plain.csv; printf 'x,1e9,2\n1e9,,2\n1e9,1e10,nan\n1e9,1e10,-1\n'; } >more.csv
+    recovered more.csv && jq -e '.dropped == 4' out && "$LTM" fit more.csv --resamples 0 >out &&
+        grep -q '; 4 rows without all numbers left out$' out && grep -q '^β = 0.3671' out
+}
+holds 'rows without all numbers are counted' dropped
+budget() {
+    run "$LTM" fit plain.csv --resamples 30 --budget 1e21 --json # Chinchilla's G (C / 6)^a
+    [ "$code" = 0 ] && jq -e '.answers[0] | .budget_flops == 1e21 and .parameters.value > 1e9 and .parameters.value < 1e10 and
+        (.parameters.low <= .parameters.value)' out || { cat out err; return 1; }
+}
+holds 'a budget is divided' budget
+holds 'no column of such a name' refused 1 'no column "parms"; did you mean params; it has: params, tokens, loss' \
+    "$LTM" fit thousands.csv --parameters parms
+printf 'a,b,c\n1,2,3\n' >abc.csv
+holds 'no column known by its name' refused 1 'say with --loss which column that is, of: a, b, c' "$LTM" fit abc.csv
+holds 'too few runs' refused 1 'needs at least 4 runs' bash -c "head -n 4 plain.csv >four.csv; '$LTM' fit four.csv"
+holds 'no table' refused 1 'nothing.csv' "$LTM" fit nothing.csv
+holds 'a second table' refused 2 'one table at a time' "$LTM" fit plain.csv plain.csv
+finish
