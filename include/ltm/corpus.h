@@ -3,8 +3,7 @@
  * A corpus is a folder: train-00000.bin … and heldout-00000.bin … (the layout that llm.c made common: 256 int32 header
  * words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document ends with the
  * end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's digest). */
-#ifndef LTM_CORPUS_H
-#define LTM_CORPUS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -45,5 +44,3 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
                             struct ltm_corpus_info *info, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -27,8 +27,7 @@
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
  * and what a family of synthetic tasks measures besides. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
-#ifndef LTM_FEWSHOT_H
-#define LTM_FEWSHOT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -101,5 +100,3 @@ ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, co
 ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -1,6 +1,5 @@
 /* What somebody may have meant who misspelt a name: for error messages that name the nearest known one. */
-#ifndef LTM_NAMES_H
-#define LTM_NAMES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -16,5 +15,3 @@ size_t ltm_name_distance(const char *a, const char *b);
 const char *ltm_nearest_name(const char *word, const char *const *names, size_t count);
 
 LTM_C_END
-
-#endif

@@ -1,6 +1,5 @@
 /* Where text comes from: files or folders of .txt, .txt.gz, .jsonl, .jsonl.gz, cut into documents. */
-#ifndef LTM_TEXT_INPUT_H
-#define LTM_TEXT_INPUT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -11,5 +10,3 @@ struct ltm_text_input {
     const char *field;     /* the JSON key that holds a line's text; NULL = "text" */
     const char *separator; /* in .txt: a line equal to this ends a document; NULL = a file is a document */
 };
-
-#endif
