@@ -10,8 +10,7 @@
  *     printf("%.3f nats a token\n", score.bound.nats.mean);
  *     ltm_model_close(model);
  */
-#ifndef LTM_H
-#define LTM_H
+#pragma once
 
 #define LTM_VERSION "0.1.0"
 
@@ -40,5 +39,3 @@
 #include "ltm/train.h"
 #include "ltm/twin.h"
 #include "ltm/watch.h"
-
-#endif

@@ -3,8 +3,7 @@
  * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the program. The
  * reserve is given back at the first request that fails, which then succeeds; until it has been filled again there is nothing
  * more to give, and std::bad_alloc is thrown as ever. Where nobody can catch it the program ends, after what before_abort says. */
-#ifndef TOKENIZER_MEMORY_RESERVE_H
-#define TOKENIZER_MEMORY_RESERVE_H
+#pragma once
 
 #include <atomic>
 #include <cstdlib>
@@ -75,5 +74,3 @@ class MemoryReserve {
     static inline std::new_handler before_ = nullptr;
     static inline std::terminate_handler ending_before_ = nullptr;
 };
-
-#endif

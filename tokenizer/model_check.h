@@ -1,7 +1,6 @@
 /* A look through the bytes of a SentencePiece model before the library has them: it trusts what it loads, and ends the program
  * or reads beyond its tables where a file was made to deceive. */
-#ifndef TOKENIZER_MODEL_CHECK_H
-#define TOKENIZER_MODEL_CHECK_H
+#pragma once
 
 #include <string>
 
@@ -14,5 +13,3 @@ ltm_status model_check(std::string &clean, const char *data, size_t bytes, const
 
 /* Whether a model, which is not in a file yet, would open as a tokenizer; `path` stands in messages. In tokenizer.cc. */
 ltm_status model_try(const std::string &model, const char *path, struct ltm_error *error);
-
-#endif

@@ -7,8 +7,7 @@
  *     ltm_config_check(&config, &error);
  *
  * A plain value: copy it freely, nothing in it is owned. */
-#ifndef LTM_CONFIG_H
-#define LTM_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -177,6 +176,4 @@ const char *ltm_config_choice(const char *key, int i, const char **help);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

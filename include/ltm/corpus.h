@@ -4,8 +4,7 @@
  * words — magic 20240520, version 1, token count — then uint16 tokens, little-endian; a document ends with the
  * end-of-sequence id), tokenizer.model (a copy) and corpus.json (counts, the tokenizer's digest). Documents follow one
  * another without gaps; data.packing says how they are cut into sequences when the corpus is read (text/sequence_source.h). */
-#ifndef LTM_CORPUS_H
-#define LTM_CORPUS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,5 +49,3 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
                             struct ltm_corpus_info *info, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -5,8 +5,7 @@
  *     for (int i = 0; i < machine.findings; i++) puts(machine.finding[i].text);
  *
  * Plain values throughout; nothing in them is owned. */
-#ifndef LTM_DOCTOR_H
-#define LTM_DOCTOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,5 +72,3 @@ void ltm_doctor(const struct ltm_doctor_options *options, struct ltm_machine *ma
 ltm_status ltm_machine_json(const struct ltm_machine *machine, char **json, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

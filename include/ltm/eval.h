@@ -13,8 +13,7 @@
  *
  * Without latents (latent.count = 0) each is the exact -log p. No sequence is ever left out: where the fast loop diverges, the
  * prior is the posterior, and `diverged` counts it; where a score is not finite even so, there is no result. */
-#ifndef LTM_EVAL_H
-#define LTM_EVAL_H
+#pragma once
 
 #include <stdint.h>
 
@@ -55,5 +54,3 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
                     const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

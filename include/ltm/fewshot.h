@@ -27,8 +27,7 @@
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
  * and what a family of synthetic tasks measures besides; its acc@… are acc, or exact_match of the first filter, of some items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
-#ifndef LTM_FEWSHOT_H
-#define LTM_FEWSHOT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -115,5 +114,3 @@ ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm
 ltm_status ltm_fewshot_json(const struct ltm_fewshot_result *results, int count, char **json, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -18,8 +18,7 @@
  * Huber losses, δ = 1e-3, of log residuals, by L-BFGS from a grid of starts; exponents stay within about ±2. The form is chosen by points that were
  * held out: a candidate's error is the mean of |log L - log of its prediction| over cells that its fit had not seen.
  * Intervals are percentiles of fits to resampled cells. The same bits for any number of threads. */
-#ifndef LTM_FIT_H
-#define LTM_FIT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -139,5 +138,3 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
                         const struct ltm_fit_columns *columns, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -7,8 +7,7 @@
  *
  * A sample's text follows from the model, its prompt, its number and the options alone: it is the same, to the bit, whatever is
  * generated beside it, and for any number of threads, calls and processes that share the work. */
-#ifndef LTM_GENERATE_H
-#define LTM_GENERATE_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -70,5 +69,3 @@ ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate
                         const struct ltm_generate_hooks *hooks, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

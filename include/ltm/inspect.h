@@ -1,6 +1,5 @@
 /* What a checkpoint, shard, corpus, run, tokenizer or configuration holds. */
-#ifndef LTM_INSPECT_H
-#define LTM_INSPECT_H
+#pragma once
 
 #include "ltm/status.h"
 
@@ -12,5 +11,3 @@ LTM_C_BEGIN
 ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -5,8 +5,7 @@
  *     … ltm_model_close(model);
  *
  * An open model is read-only and may be used by several threads at once. */
-#ifndef LTM_MODEL_H
-#define LTM_MODEL_H
+#pragma once
 
 #include <stdint.h>
 
@@ -38,5 +37,3 @@ int64_t ltm_parameter_count(const struct ltm_model_config *config);
 double ltm_forward_flops(const struct ltm_model_config *config);
 
 LTM_C_END
-
-#endif

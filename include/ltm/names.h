@@ -1,6 +1,5 @@
 /* Words of messages: what somebody may have meant who misspelt a name, so that the nearest known one is named; plurals. */
-#ifndef LTM_NAMES_H
-#define LTM_NAMES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ const char *ltm_plural(long long count);
 const char *ltm_nearest_name(const char *word, const char *const *names, size_t count);
 
 LTM_C_END
-
-#endif

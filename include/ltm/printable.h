@@ -1,6 +1,5 @@
 /* Text of unknown origin, made fit for a terminal. */
-#ifndef LTM_PRINTABLE_H
-#define LTM_PRINTABLE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -14,5 +13,3 @@ LTM_C_BEGIN
 const char *ltm_printable(char *out, size_t size, const char *text);
 
 LTM_C_END
-
-#endif

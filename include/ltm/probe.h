@@ -9,8 +9,7 @@
  *     R² = 1 - Σ (y - ŷ)² / Σ (y - mean of training)²,   at most 0 on average for who knows nothing
  *
  * Source of the method: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", arXiv 1610.01644. */
-#ifndef LTM_PROBE_H
-#define LTM_PROBE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -69,5 +68,3 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
 void ltm_probe_result_free(struct ltm_probe_result *result);
 
 LTM_C_END
-
-#endif

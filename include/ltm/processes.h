@@ -6,8 +6,7 @@
  *
  * A program that does not call ltm_processes_start, or was started by itself, is alone: all of this then costs nothing, and MPI is
  * not initialised. Calls come from the one thread that called ltm_processes_start. */
-#ifndef LTM_PROCESSES_H
-#define LTM_PROCESSES_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -39,5 +38,3 @@ ltm_status ltm_processes_agree(ltm_status status, struct ltm_error *error);
 bool ltm_processes_broken(void);
 
 LTM_C_END
-
-#endif

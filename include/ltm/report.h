@@ -4,8 +4,7 @@
  *
  *     ltm_report("runs/width", NULL, NULL, &result, &error);   → runs/width/report.html, runs/width/report/NAME.svg
  */
-#ifndef LTM_REPORT_H
-#define LTM_REPORT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
                       struct ltm_report_result *result, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

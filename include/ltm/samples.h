@@ -1,6 +1,5 @@
 /* Samples beside each other: prompts from a file, statistics of what was written, and its perplexity under another model. */
-#ifndef LTM_SAMPLES_H
-#define LTM_SAMPLES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,5 +60,3 @@ ltm_status ltm_judge(const struct ltm_model *judge, const struct ltm_text *texts
                      struct ltm_error *error);
 
 LTM_C_END
-
-#endif

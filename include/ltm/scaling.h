@@ -18,8 +18,7 @@
  * Efficiency is the time of one process over n times that of n, at the same batch. What it leaves out: processes that are not
  * equally fast, networks whose bandwidth falls with their load, the cores that MPI itself takes, checkpoints and held-out scores.
  * tests/bench/README.md compares it with what was measured. */
-#ifndef LTM_SCALING_H
-#define LTM_SCALING_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -48,5 +47,3 @@ ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_s
                              struct ltm_scaling *scaling, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -21,8 +21,7 @@
  * written ends before the first text of "stop" (a list, or one), at the end of a document ("ended"), or after "length" tokens;
  * "temperature" (0: the likeliest token), "top_k", "top_p" and "seed" as in ltm/generate.h. Replies depend neither on what else
  * is asked nor on threads. */
-#ifndef LTM_SCORER_H
-#define LTM_SCORER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -60,6 +59,4 @@ ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif

@@ -8,8 +8,7 @@
  *
  * Where a text grows past model.sequence the window slides: the older half is forgotten, the newer half is read again from
  * position 0; z stays. */
-#ifndef LTM_SESSION_H
-#define LTM_SESSION_H
+#pragma once
 
 #include "ltm/generate.h"
 
@@ -58,5 +57,3 @@ void ltm_session_state(const struct ltm_session *session, struct ltm_session_sta
 void ltm_session_norms(const struct ltm_session *session, int layer, double *norms);
 
 LTM_C_END
-
-#endif

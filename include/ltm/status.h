@@ -7,8 +7,7 @@
  *     struct ltm_error error = {0};
  *     if (ltm_config_load(&config, "run.ini", &error) != LTM_OK) fprintf(stderr, "%s\n", error.message);
  */
-#ifndef LTM_STATUS_H
-#define LTM_STATUS_H
+#pragma once
 
 /* Between these stands what C++ is to know as C. */
 #ifdef __cplusplus
@@ -48,5 +47,3 @@ struct ltm_error {
 const char *ltm_status_text(ltm_status code);
 
 LTM_C_END
-
-#endif

@@ -43,8 +43,7 @@
  *     TASK:METRIC …                of few-shot tasks, TASK:METRIC:FILTER where an answer was taken from text, and
  *                                  TASK_5shot:METRIC where fewshot.shots lists several; each followed by its _stderr
  */
-#ifndef LTM_SWEEP_H
-#define LTM_SWEEP_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -174,5 +173,3 @@ void ltm_study_estimate(const struct ltm_study *study, const struct ltm_sweep_op
                         struct ltm_study_estimate *estimate);
 
 LTM_C_END
-
-#endif

@@ -9,8 +9,7 @@
  * writes into the folder: text.jsonl (training documents), train.jsonl and test.jsonl (items; shots come from the first, no two of
  * the second ask the same),
  * task.ini (what `ltm fewshot` and `ltm probe` take); with a vocabulary or tokenizer also tokenizer.model and corpus/. */
-#ifndef LTM_SYNTH_H
-#define LTM_SYNTH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -69,5 +68,3 @@ ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_w
                      struct ltm_synth_info *info, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -1,6 +1,5 @@
 /* Where text comes from: files or folders of .txt, .txt.gz, .jsonl, .jsonl.gz, cut into documents. */
-#ifndef LTM_TEXT_INPUT_H
-#define LTM_TEXT_INPUT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -22,5 +21,3 @@ struct ltm_text_input {
     const char *as_text; /* ends of names that are plain text like .txt, between spaces or commas: ".md,.c"; or NULL */
     enum ltm_on_bad on_bad;
 };
-
-#endif

@@ -6,8 +6,7 @@
  *     … free(ids); ltm_tokenizer_close(tokenizer);
  *
  * No exception leaves these functions. An open tokenizer may be used by several threads at once. */
-#ifndef LTM_TOKENIZER_H
-#define LTM_TOKENIZER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,5 +70,3 @@ ltm_status ltm_tokenizer_decode(const struct ltm_tokenizer *tokenizer, const int
 size_t ltm_tokenizer_piece_bytes(const struct ltm_tokenizer *tokenizer, int32_t id);
 
 LTM_C_END
-
-#endif

@@ -9,8 +9,7 @@
  *
  * Begins a run in config->run.dir, or goes on from its newest whole checkpoint to the same bits that an
  * undisturbed run would have reached, for any number of threads. */
-#ifndef LTM_TRAIN_H
-#define LTM_TRAIN_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -85,5 +84,3 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                      struct ltm_train_result *result, struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -4,8 +4,7 @@
  *     struct ltm_config twin;
  *     ltm_config_twin(&twin, &config, LTM_TWIN_PARAMETERS, &error);
  */
-#ifndef LTM_TWIN_H
-#define LTM_TWIN_H
+#pragma once
 
 #include "ltm/config.h"
 #include "ltm/status.h"
@@ -32,5 +31,3 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
                            struct ltm_error *error);
 
 LTM_C_END
-
-#endif

@@ -1,6 +1,5 @@
 /* How long work tells its caller how far it is. The library prints nothing: it calls these. */
-#ifndef LTM_WATCH_H
-#define LTM_WATCH_H
+#pragma once
 
 #include "ltm/status.h"
 
@@ -21,5 +20,3 @@ struct ltm_watch {
 };
 
 LTM_C_END
-
-#endif

@@ -179,14 +179,12 @@ static ltm_status read_header(struct safetensors *file, struct ltm_error *error)
 static ltm_status read_entries(struct safetensors *file, struct ltm_error *error) {
     const char *name;
     json_t *entry;
-    ltm_status status = NEW_ARRAY(file->tensors, json_object_size(file->header), "the list of tensors", error);
-    if (status != LTM_OK) return status;
+    PASS_UP(NEW_ARRAY(file->tensors, json_object_size(file->header), "the list of tensors", error));
     json_object_foreach(file->header, name, entry) {
         if (strcmp(name, METADATA) == 0)
-            status = check_metadata(entry, file, error);
+            PASS_UP(check_metadata(entry, file, error));
         else
-            status = read_tensor(&file->tensors[file->count++], name, entry, file, error);
-        if (status != LTM_OK) return status;
+            PASS_UP(read_tensor(&file->tensors[file->count++], name, entry, file, error));
     }
     qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
     return check_cover(file, error);

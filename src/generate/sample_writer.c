@@ -49,8 +49,7 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
         return LTM_OK;
     }
     decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
-    const ltm_status status = decoder_pass_status(w->pass, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(decoder_pass_status(w->pass, error));
     fast_loop_start(&w->loop, &w->shared->fast, 1);
     fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
     if (!w->loop.diverged[0]) return LTM_OK;

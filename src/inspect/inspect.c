@@ -56,8 +56,7 @@ static void put_plan(json_t *out, const struct plan *plan) {
 
 static ltm_status put_model(json_t *out, const struct ltm_model_config *model, struct ltm_error *error) {
     struct plan plan;
-    const ltm_status status = plan_create(&plan, model, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(plan_create(&plan, model, error));
     json_object_set_new(out, "parameters", json_integer((json_int_t)plan.table.size));
     json_object_set_new(out, "forward_flops_per_token", json_real(plan.flops));
     put_plan(out, &plan);

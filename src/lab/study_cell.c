@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "lab/run_curve.h"
 #include "lab/study_folder.h"
 #include "lab/study_scores.h"
 #include "ltm/names.h"
@@ -51,24 +52,14 @@ static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *bu
 
 /* Seconds of training over all resumes: what the log's last line says. */
 static double trained_seconds(const struct study_cell *cell) {
-    enum { TAIL = 4096 };
+    struct run_curve curve;
     char path[LTM_PATH_MAX];
-    char tail[TAIL + 1];
     double seconds = NAN;
-    if (study_cell_path(path, cell, "log.jsonl", NULL) != LTM_OK) return NAN;
-    FILE *file = fopen(path, "r");
-    if (!file) return NAN;
-    if (fseek(file, -TAIL, SEEK_END) != 0) rewind(file);
-    size_t length = fread(tail, 1, TAIL, file);
-    fclose(file);
-    while (length && tail[length - 1] == '\n') length--;
-    tail[length] = 0;
-    const char *line = strrchr(tail, '\n');
-    line = line ? line + 1 : tail;
-    json_t *json;
-    (void)json_read(&json, line, strlen(line), 0, NULL); /* not known, then */
-    if (json_object_get(json, "seconds")) seconds = json_number_value(json_object_get(json, "seconds"));
-    json_decref(json);
+    if (study_cell_path(path, cell, "log.jsonl", NULL) != LTM_OK || run_curve_read(&curve, path, NULL) != LTM_OK)
+        return NAN;
+    if (curve.steps) seconds = curve.step[curve.steps - 1].seconds;
+    if (curve.scores) seconds = fmax(seconds, curve.score[curve.scores - 1].seconds);
+    run_curve_free(&curve);
     return seconds;
 }
 

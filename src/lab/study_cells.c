@@ -87,10 +87,8 @@ static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cel
     const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
     const double steps = (double)ltm_training_steps(&c);
     const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
-    for (size_t i = 0; i < s->score_settings.count; i++) {
-        const ltm_status status = ltm_config_override(&c, s->score_settings.values[i], error);
-        if (status != LTM_OK) return status;
-    }
+    for (size_t i = 0; i < s->score_settings.count; i++)
+        PASS_UP(ltm_config_override(&c, s->score_settings.values[i], error));
     const double samples = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
     const double end = fit + samples + (c.eval.continuation > 0 ? c.eval.continuation * fit + 1 : 0);
     cell->scoring_flops =

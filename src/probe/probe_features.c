@@ -146,8 +146,7 @@ static ltm_status look_at_all(const struct look *look, struct workers *workers, 
 #pragma omp critical(probe_progress)
         watch_progress(watch, "fitting", (double)(done += count), (double)f->documents);
     }
-    const ltm_status status = workers_status(workers, error);
-    if (status != LTM_OK) return status;
+    PASS_UP(workers_status(workers, error));
     for (size_t k = 0; k < (size_t)f->documents * (size_t)f->width; k++)
         if (!isfinite(f->rows[k])) {
             char what[80];

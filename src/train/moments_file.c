@@ -125,8 +125,7 @@ static ltm_status send_slice(int to, struct range range, const char *prefix, flo
         const struct weight *w = &table->weights[i];
         const void *data;
         if (w->offset >= range.end || w->offset + weight_size(w) <= range.begin) continue;
-        ltm_status status = weight_data(&data, w, prefix, file, error);
-        if (status != LTM_OK) return status;
+        PASS_UP(weight_data(&data, w, prefix, file, error));
         copy_part(slice, range, w, data);
     }
     return processes_send(to, slice, bytes_of(range), error);
