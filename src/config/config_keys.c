@@ -18,6 +18,7 @@ NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
 NAMES(output_choice, "tied", "own")
+NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -48,6 +49,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "c: logits are soft-capped to c tanh(x / c), such as 15 to 30; 0 = as they are")                                 \
     X("model.output", model.output, CHOICE(output_choice), "tied",                                                     \
       "the output layer's matrix: tied to the embedding, or its own, which starts as the embedding does")              \
+    X("model.mix_input", model.mix_input, CHOICE(yes_choice), "no",                                                    \
+      "yes: each layer begins with a h + b h0, h0 the embedding of the token, two learned numbers a layer")            \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \

@@ -62,6 +62,7 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
     pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->dfirst = plan->config.mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         union stage_unused unused;
@@ -123,6 +124,7 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients), 1, "a thread's workspace", error));
     arena.base = made->block;
     lay_out(made, plan, &arena, &shape);
+    made->io.first = made->applied[1].in;
     made->io.rope = decoder->rope;
     made->io.latent_rope = decoder->latent_rope;
     if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
@@ -255,6 +257,7 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const fl
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
+    pass->io.dfirst = NULL;
     for (int a = pass->decoder->plan.count - 1; a >= pass->below; a--) {
         pass->io.needs_dh = a > pass->below;
         back(pass, a, NULL);
@@ -267,7 +270,9 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
     pass->io.dz = NULL;
+    pass->io.dfirst = pass->dfirst;
     pass->io.needs_dh = true;
+    if (pass->dfirst) memset(pass->dfirst, 0, sizeof(float) * shape_floats(&pass->io.shape));
     for (int a = plan->count - 1; a >= 0; a--) {
         const struct applied *applied = &pass->applied[a];
         const int block = plan->applications[a].block;

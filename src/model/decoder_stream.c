@@ -16,6 +16,7 @@ struct decoder_stream {
     void **buffers; /* [plan.count]: an application's, for a step */
     char **caches;  /* [plan.count]: an application's of all slots */
     float *h;       /* (slots, d) */
+    float *first;   /* (slots, d), or NULL: stage_step's */
     float *logits;  /* (slots, V) */
 };
 
@@ -44,6 +45,7 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     stream->buffers = ARENA_TAKE(arena, void *, (size_t)plan->count);
     stream->caches = ARENA_TAKE(arena, char *, (size_t)plan->count);
     stream->h = ARENA_TAKE(arena, float, slots *(size_t)c->dim);
+    stream->first = c->mix_input ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->logits = ARENA_TAKE(arena, float, slots *(size_t)c->vocab);
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
@@ -133,6 +135,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
                                   .slots = slots,
                                   .positions = stream->positions,
                                   .h = stream->h,
+                                  .first = stream->first,
                                   .logits = stream->logits};
 #pragma omp parallel num_threads(stream->threads)
     for (int a = 0; a < decoder->plan.count; a++) {

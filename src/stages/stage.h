@@ -62,6 +62,8 @@ struct stage_io {
     const float *in;          /* (R, d), kept until the backward pass */
     float *out;               /* (R, d) */
     float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
+    const float *first;       /* (R, d): what the embedding left */
+    float *dfirst;            /* (R, d) +=: the gradient of `first` but for dh; NULL where it is not wanted */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
@@ -82,6 +84,7 @@ struct stage_step {
     const int *slots;     /* [rows], all different */
     const int *positions; /* [slots]: tokens read before this one */
     float *h;             /* (rows, d): the residual stream, in place */
+    float *first;         /* (rows, d): what the embedding left, or NULL where no stage reads it */
     float *logits;        /* (rows, V) */
 };
 
@@ -150,6 +153,7 @@ union stage_unused {
 
 /* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
+extern const struct stage_kind mix_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;

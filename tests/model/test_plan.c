@@ -143,6 +143,37 @@ static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
     tear_down(&s);
 }
 
+/* A decoder of the other one's weights and, where it has more, of what those start with. */
+static struct decoder *with_weights_of(const struct decoder *other, const struct ltm_model_config *config) {
+    struct decoder *made;
+    assert_int_equal(decoder_create(&made, config, NULL), LTM_OK);
+    weights_initialise(made->weights, &made->plan.table, 1, 3);
+    for (int i = 0; i < other->plan.table.count; i++) {
+        const struct weight *from = &other->plan.table.weights[i];
+        const struct weight *to = weights_find(&made->plan.table, from->name);
+        memcpy(made->weights + to->offset, other->weights + from->offset, weight_size(from) * sizeof(float));
+    }
+    return made;
+}
+
+static void a_mix_begins_as_nothing(void **state) {
+    (void)state;
+    struct ltm_model_config mixing = shape;
+    struct setting s = set_up(false, 1);
+    struct decoder_pass *pass;
+    float nll[SEQUENCES * LENGTH];
+    mixing.mix_input = 1;
+    struct decoder *decoder = with_weights_of(s.decoder, &mixing);
+    assert_int_equal(decoder->plan.table.count, s.decoder->plan.table.count + 2 * shape.layers);
+    assert_int_equal(decoder_pass_create(&pass, decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_score(pass, s.z, nll);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    decoder_pass_free(pass);
+    decoder_free(decoder);
+    tear_down(&s);
+}
+
 /* All else starts with the same bits, for the output comes last. */
 static void an_output_of_its_own_is_the_last_block(void **state) {
     (void)state;
@@ -176,6 +207,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
         cmocka_unit_test(layers_projections_start_at_zero_by_their_key),
+        cmocka_unit_test(a_mix_begins_as_nothing),
         cmocka_unit_test(an_output_of_its_own_is_the_last_block),
         cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
     };
