@@ -51,6 +51,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "the output layer's matrix: tied to the embedding, or its own, which starts as the embedding does")              \
     X("model.mix_input", model.mix_input, CHOICE(yes_choice), "no",                                                    \
       "yes: each layer begins with a h + b h0, h0 the embedding of the token, two learned numbers a layer")            \
+    X("model.value_residual", model.value_residual, CHOICE(yes_choice), "no",                                          \
+      "yes: self-attention's values are (1 - w) v + w v1, v1 those of the first layer, w learned a layer, from 0.5")   \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \

@@ -21,6 +21,7 @@ struct decoder_pass {
     struct stage_io io;      /* of the present group */
     struct applied *applied; /* [plan.count] */
     float *dfirst;           /* (R, d), of stage_io; NULL where no stage reads `first` */
+    float *dvalues;          /* (R, K h), likewise */
     int below;               /* applications in which z has no say; what they leave serves many z */
     int ready;               /* of these, how many are as the forward pass left them … */
     bool begun;              /* … and whether the first of the others has begun */

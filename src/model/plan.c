@@ -97,6 +97,12 @@ int plan_first_reader(const struct plan *plan) {
     return a;
 }
 
+bool plan_leads_kind(const struct plan *plan, int application) {
+    for (int a = 0; a < application; a++)
+        if (plan->applications[a].kind == plan->applications[application].kind) return false;
+    return true;
+}
+
 bool plan_begins_block(const struct plan *plan, int application) {
     for (int a = 0; a < application; a++)
         if (plan->applications[a].block == plan->applications[application].block) return false;

@@ -27,6 +27,7 @@ struct stage_weights {
     size_t begin;        /* of the block, in that array */
     const struct linear *products;
     const struct row_weight *row_products; /* the same for few rows; NULL outside generation */
+    bool leads;                            /* no application of its kind comes before in the plan */
 };
 
 static inline const float *stage_weight(const struct stage_weights *w, int row) {
@@ -64,6 +65,8 @@ struct stage_io {
     float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
     const float *first;       /* (R, d): what the embedding left */
     float *dfirst;            /* (R, d) +=: the gradient of `first` but for dh; NULL where it is not wanted */
+    float *values;            /* (R, K h): those of self-attention where it leads; NULL without model.value_residual */
+    float *dvalues;           /* (R, K h) +=: their gradient from those that follow; NULL where it is not wanted */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
@@ -85,6 +88,7 @@ struct stage_step {
     const int *positions; /* [slots]: tokens read before this one */
     float *h;             /* (rows, d): the residual stream, in place */
     float *first;         /* (rows, d): what the embedding left, or NULL where no stage reads it */
+    float *values;        /* (rows, K h): as stage_io's */
     float *logits;        /* (rows, V) */
 };
 
