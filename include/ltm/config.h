@@ -58,6 +58,8 @@ struct ltm_model_config {
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
     int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
+    int mix_input;      /* 1: each layer begins with a learned mix of the stream and what the embedding left; 0 = no */
+    int value_residual; /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

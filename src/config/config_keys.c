@@ -19,6 +19,7 @@ NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
 NAMES(output_choice, "tied", "own")
 NAMES(packing_choice, "packed", "masked", "document")
+NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -49,6 +50,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "c: logits are soft-capped to c tanh(x / c), such as 15 to 30; 0 = as they are")                                 \
     X("model.output", model.output, CHOICE(output_choice), "tied",                                                     \
       "the output layer's matrix: tied to the embedding, or its own, which starts as the embedding does")              \
+    X("model.mix_input", model.mix_input, CHOICE(yes_choice), "no",                                                    \
+      "yes: each layer begins with a h + b h0, h0 the embedding of the token, two learned numbers a layer")            \
+    X("model.value_residual", model.value_residual, CHOICE(yes_choice), "no",                                          \
+      "yes: self-attention's values are (1 - w) v + w v1, v1 those of the first layer, w learned a layer, from 0.5")   \
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \

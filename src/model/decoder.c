@@ -95,7 +95,8 @@ struct stage_weights decoder_stage_weights(const struct decoder *decoder, int ap
     return (struct stage_weights){.rows = table->weights + a->weight,
                                   .values = decoder->weights,
                                   .begin = table->blocks[a->block].begin,
-                                  .products = decoder->products + a->product};
+                                  .products = decoder->products + a->product,
+                                  .leads = plan_leads_kind(&decoder->plan, application)};
 }
 
 void decoder_free(struct decoder *decoder) {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "math/vector.h"
 #include "nn/output_loss.h"
+#include "stages/model_shape.h"
 
 /* ---- The workspace ---- */
 
@@ -56,6 +57,10 @@ static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *s
     return most;
 }
 
+static size_t value_floats(const struct stage_shape *shape) {
+    return (size_t)shape_rows(shape) * (size_t)(model_kv_heads(shape->config) * model_head_dim(shape->config));
+}
+
 /* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
 static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
                     const struct stage_shape *shape) {
@@ -63,6 +68,11 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
     pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
+    const struct ltm_model_config *c = &plan->config;
+    const size_t values = value_floats(shape);
+    pass->dfirst = c->mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+    pass->io.values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
+    pass->dvalues = c->value_residual && pass->gradients ? ARENA_TAKE(arena, float, values) : NULL;
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         union stage_unused unused;
@@ -128,6 +138,7 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients), 1, "a thread's workspace", error));
     arena.base = made->block;
     lay_out(made, plan, &arena, &shape);
+    made->io.first = made->applied[1].in;
     made->io.rope = decoder->rope;
     made->io.latent_rope = decoder->latent_rope;
     if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
@@ -296,6 +307,7 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const fl
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
+    pass->io.dfirst = pass->io.dvalues = NULL;
     for (int a = pass->decoder->plan.count - 1; a >= pass->below; a--) {
         pass->io.needs_dh = a > pass->below;
         back(pass, a, NULL);
@@ -308,7 +320,11 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
     pass->io.dz = NULL;
+    pass->io.dfirst = pass->dfirst;
+    pass->io.dvalues = pass->dvalues;
     pass->io.needs_dh = true;
+    if (pass->dfirst) memset(pass->dfirst, 0, sizeof(float) * shape_floats(&pass->io.shape));
+    if (pass->dvalues) memset(pass->dvalues, 0, sizeof(float) * value_floats(&pass->io.shape));
     for (int a = plan->count - 1; a >= 0; a--) {
         const struct applied *applied = &pass->applied[a];
         const int block = plan->applications[a].block;

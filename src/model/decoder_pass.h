@@ -23,6 +23,8 @@ struct decoder_pass {
     struct decoder_dropout dropout; /* sequences NULL: none */
     float kept_scale;
     int32_t *starts;        /* (G, T): of documents; NULL unless attention is masked */
+    float *dfirst;          /* (R, d), of stage_io; NULL where no stage reads `first` */
+    float *dvalues;         /* (R, K h), likewise */
     int below;              /* applications in which z has no say; what they leave serves many z */
     int ready;              /* of these, how many are as the forward pass left them … */
     bool begun;             /* … and whether the first of the others has begun */

@@ -17,6 +17,8 @@ struct decoder_stream {
     void **buffers; /* [plan.count]: an application's, for a step */
     char **caches;  /* [plan.count]: an application's of all slots */
     float *h;       /* (slots, d) */
+    float *first;   /* (slots, d), or NULL: stage_step's */
+    float *values;  /* (slots, K h), likewise */
     float *logits;  /* (slots, V) */
 };
 
@@ -46,6 +48,9 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     stream->buffers = ARENA_TAKE(arena, void *, (size_t)plan->count);
     stream->caches = ARENA_TAKE(arena, char *, (size_t)plan->count);
     stream->h = ARENA_TAKE(arena, float, slots *(size_t)c->dim);
+    const size_t values = slots * (size_t)(model_kv_heads(c) * model_head_dim(c));
+    stream->values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
+    stream->first = c->mix_input ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->logits = ARENA_TAKE(arena, float, slots *(size_t)c->vocab);
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
@@ -137,6 +142,8 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
                                   .positions = stream->positions,
                                   .starts = stream->starts,
                                   .h = stream->h,
+                                  .first = stream->first,
+                                  .values = stream->values,
                                   .logits = stream->logits};
     const struct ltm_model_config *c = io.config;
     for (int i = 0; i < count; i++)

@@ -48,6 +48,7 @@ static void build(struct plan *plan) {
         char name[24];
         snprintf(name, sizeof name, "layers.%d", l);
         weights_begin_block(&plan->table, name);
+        if (c->mix_input) add(plan, &mix_stage, -1);
         add(plan, &self_attention_stage, -1);
         if (model_layer_reads(c, l)) add(plan, &cross_attention_stage, l - c->latent_from);
         add(plan, &feed_forward_stage, -1);
@@ -94,6 +95,12 @@ int plan_first_reader(const struct plan *plan) {
     int a = 0;
     while (a < plan->count && !plan->applications[a].kind->reads_latents) a++;
     return a;
+}
+
+bool plan_leads_kind(const struct plan *plan, int application) {
+    for (int a = 0; a < application; a++)
+        if (plan->applications[a].kind == plan->applications[application].kind) return false;
+    return true;
 }
 
 bool plan_begins_block(const struct plan *plan, int application) {

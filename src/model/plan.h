@@ -32,7 +32,8 @@ void plan_free(struct plan *plan);
 /* The first application that reads latents; count where none does. */
 int plan_first_reader(const struct plan *plan);
 
-/* Is the application the first, or the last, of its block? Has a later one the same part of the latents? */
+/* Is the application the first of its kind? The first, or the last, of its block? Has a later one the same part of the latents? */
+bool plan_leads_kind(const struct plan *plan, int application);
 bool plan_begins_block(const struct plan *plan, int application);
 bool plan_ends_block(const struct plan *plan, int application);
 bool plan_part_read_later(const struct plan *plan, int application);

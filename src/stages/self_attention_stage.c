@@ -1,7 +1,11 @@
 /* out = in + SelfAttn(x) Woᵀ, x = RMSNorm(in): rotary positions, a sliding window, grouped heads (nn/self_attention.h).
  *
  * model.qk_norm = rms: q and k of each head are RMS-normed before they turn. q has a learned scale a query head, so that heads can be
- * as sharp as they need; one of k would only multiply it. */
+ * as sharp as they need; one of k would only multiply it.
+ *
+ * model.value_residual = yes: v becomes (1 - w) v + w v1, v1 the values of the first self-attention in the plan and w a learned number
+ * (Zhou et al., "Value residual learning", 2024). A layer has its w also where it is the first, which leaves v as it is: applied again,
+ * it is not the first. */
 #include <math.h>
 #include <string.h>
 
@@ -9,19 +13,20 @@
 
 #include "math/vector.h"
 #include "nn/head_norm.h"
+#include "nn/mix.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "nn/self_attention.h"
 #include "stages/model_shape.h"
 #include "stages/stage.h"
 
-enum { NORM, WQ, WK, WV, WO, Q_SCALE }; /* the last with model.qk_norm = rms */
+enum { NORM, WQ, WK, WV, WO, Q_SCALE }; /* the last with model.qk_norm = rms; then w, where values are mixed */
 enum { QKV_PRODUCT, WO_PRODUCT };
 
 struct state {
     float *r;         /* (R): RMSNorm's factor */
     float *qkv;       /* (R, (H + 2K) h): q and k rotated */
-    float *raw;       /* (R, (H + K) h): q and k before their norm, where they have one */
+    float *raw;       /* (R, (H + 2K) h): q, k and v before they are normed or mixed, where they are */
     float *att;       /* (R, H h): before Wo */
     float *lse;       /* (R, H) */
     float *x;         /* scratch (R, d): RMSNorm(in) */
@@ -36,6 +41,8 @@ struct state {
 _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
 static bool norms_qk(const struct ltm_model_config *c) { return c->qk_norm == LTM_QK_NORM_RMS; }
+static bool keeps_raw(const struct ltm_model_config *c) { return norms_qk(c) || c->value_residual; }
+static int value_mix_row(const struct ltm_model_config *c) { return norms_qk(c) ? Q_SCALE + 1 : Q_SCALE; }
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
@@ -46,6 +53,9 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, weight_matrix("attention.wv", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wo", d, d, weight_projection_std(c)), WEIGHT_PRODUCT);
     if (norms_qk(c)) weights_add(table, weight_gain("attention.q_scale", c->heads), WEIGHT_ALONE);
+    struct weight value_mix = weight_gain("attention.value_mix", 1);
+    value_mix.init_value = 0.5F;
+    if (c->value_residual) weights_add(table, value_mix, WEIGHT_ALONE);
 }
 
 /* A pair of positions takes 2 · 2 · d operations for scores and values; early positions see fewer than `window`. */
@@ -57,8 +67,8 @@ static double flops(const struct ltm_model_config *c) {
     return 2.0 * (2 * d * d + 2 * kv * d) + 4.0 * d * seen;
 }
 
-static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * c->kv_heads * model_head_dim(c); }
-static int qk_width(const struct ltm_model_config *c) { return c->dim + c->kv_heads * model_head_dim(c); }
+static int kv_width(const struct ltm_model_config *c) { return c->kv_heads * model_head_dim(c); }
+static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * kv_width(c); }
 
 static struct attention_shape attention_shape(const struct stage_shape *shape) {
     const struct ltm_model_config *c = shape->config;
@@ -83,7 +93,7 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     const size_t width = (size_t)qkv_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
     s->qkv = ARENA_TAKE(kept, float, (R * width));
-    s->raw = norms_qk(shape->config) ? ARENA_TAKE(kept, float, (R * (size_t)qk_width(shape->config))) : NULL;
+    s->raw = keeps_raw(shape->config) ? ARENA_TAKE(kept, float, (R * width)) : NULL;
     s->att = ARENA_TAKE(kept, float, shape_floats(shape));
     s->lse = ARENA_TAKE(kept, float, R *(size_t)shape->config->heads);
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
@@ -101,12 +111,9 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
 }
 
-/* Of whole sequences, q and k as they were kept in `raw`. */
+/* q and k of whole sequences. */
 static void norm_qk(const struct state *s, const struct ltm_model_config *c, const float *scale, int R) {
     const int h = model_head_dim(c);
-    const size_t width = (size_t)qk_width(c);
-    for (int i = 0; i < R; i++)
-        memcpy(s->raw + (size_t)i * width, s->qkv + (size_t)i * (size_t)qkv_width(c), sizeof(float) * width);
     head_norm_forward(s->qkv, qkv_width(c), scale, R, c->heads, h);
     head_norm_forward(s->qkv + c->dim, qkv_width(c), NULL, R, c->kv_heads, h);
 }
@@ -114,8 +121,44 @@ static void norm_qk(const struct state *s, const struct ltm_model_config *c, con
 static void norm_qk_backward(const struct state *s, const struct ltm_model_config *c, const float *scale, float *dscale,
                              int R) {
     const int h = model_head_dim(c);
-    head_norm_backward(s->dqkv, qkv_width(c), dscale, s->raw, qk_width(c), scale, R, c->heads, h);
-    head_norm_backward(s->dqkv + c->dim, qkv_width(c), NULL, s->raw + c->dim, qk_width(c), NULL, R, c->kv_heads, h);
+    head_norm_backward(s->dqkv, qkv_width(c), dscale, s->raw, qkv_width(c), scale, R, c->heads, h);
+    head_norm_backward(s->dqkv + c->dim, qkv_width(c), NULL, s->raw + c->dim, qkv_width(c), NULL, R, c->kv_heads, h);
+}
+
+/* v (n), all of a row or one head of it. */
+static void mix_value(float *v, float *first, const struct stage_weights *w, const struct ltm_model_config *c, int n) {
+    const float share = *stage_weight(w, value_mix_row(c));
+    if (w->leads)
+        memcpy(first, v, (size_t)n * sizeof *v);
+    else
+        mix_forward(v, v, first, 1 - share, share, (size_t)n);
+}
+
+static void mix_values(const struct stage_io *io, const struct stage_weights *w, const struct state *s) {
+    const struct ltm_model_config *c = io->shape.config;
+    const int n = kv_width(c);
+    for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++)
+        mix_value(s->qkv + (i + 1) * (size_t)qkv_width(c) - n, io->values + i * (size_t)n, w, c, n);
+}
+
+static void mix_values_backward(const struct stage_io *io, const struct stage_weights *w, const struct state *s,
+                                float *dw) {
+    const struct ltm_model_config *c = io->shape.config;
+    const size_t n = (size_t)kv_width(c);
+    const float share = *stage_weight(w, value_mix_row(c));
+    double down = 0; /* of 1 - w */
+    double up = 0;   /* of w */
+    for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++) {
+        const size_t at = (i + 1) * (size_t)qkv_width(c) - n;
+        float *dv = s->dqkv + at;
+        float *dfirst = io->dvalues ? io->dvalues + i * n : NULL;
+        if (!w->leads)
+            mix_backward(dv, dfirst, dw ? &down : NULL, dw ? &up : NULL, dv, s->raw + at, io->values + i * n, 1 - share,
+                         share, n);
+        else if (dfirst)
+            vector_add(dv, dfirst, n);
+    }
+    if (dw) *stage_gradient(w, dw, value_mix_row(c)) += (float)(up - down);
 }
 
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
@@ -125,7 +168,9 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     const int R = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
+    if (keeps_raw(c)) memcpy(s->raw, s->qkv, sizeof(float) * (size_t)R * (size_t)qkv_width(c));
     if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), R);
+    if (c->value_residual) mix_values(io, w, s);
     rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
     stage_begin_sum(io);
@@ -142,6 +187,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
     self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
     rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    if (c->value_residual) mix_values_backward(io, w, s, dw);
     if (norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
     linear_backward(&s->wqkv, s->dx, stage_gradient(w, dw, WQ), s->dqkv, s->x);
@@ -245,6 +291,9 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
         head_norm_forward(q, c->dim, stage_weight(w, Q_SCALE) + head * group, 1, group, h);
         head_norm_forward(qkv + c->dim + head * h, c->dim, NULL, 1, 1, h);
     }
+    if (c->value_residual)
+        mix_value(qkv + c->dim + kv_width(c) + head * h, io->values + (size_t)row * (size_t)kv_width(c) + head * h, w,
+                  c, h);
     rope_forward(q, c->dim, 1, 1, group, h, turn);
     rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
     store(cache, qkv + c->dim, c, head, here);

@@ -26,6 +26,7 @@ struct stage_weights {
     size_t begin;        /* of the block, in that array */
     const struct linear *products;
     const struct row_weight *row_products; /* the same for few rows; NULL outside generation */
+    bool leads;                            /* no application of its kind comes before in the plan */
 };
 
 static inline const float *stage_weight(const struct stage_weights *w, int row) {
@@ -64,6 +65,10 @@ struct stage_io {
     float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
     const uint8_t *kept;      /* (R, d): 0 where dropout cuts what the stage adds, else 1; NULL = all 1 */
     float kept_scale;         /* of what is kept */
+    const float *first;       /* (R, d): what the embedding left */
+    float *dfirst;            /* (R, d) +=: the gradient of `first` but for dh; NULL where it is not wanted */
+    float *values;            /* (R, K h): those of self-attention where it leads; NULL without model.value_residual */
+    float *dvalues;           /* (R, K h) +=: their gradient from those that follow; NULL where it is not wanted */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
@@ -91,6 +96,8 @@ struct stage_step {
     const int *positions; /* [slots]: tokens read before this one */
     const int *starts;    /* [slots]: that of them at which its document begins */
     float *h;             /* (rows, d): the residual stream, in place */
+    float *first;         /* (rows, d): what the embedding left, or NULL where no stage reads it */
+    float *values;        /* (rows, K h): as stage_io's */
     float *logits;        /* (rows, V) */
 };
 
@@ -160,6 +167,7 @@ union stage_unused {
 
 /* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
+extern const struct stage_kind mix_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;

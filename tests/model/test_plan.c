@@ -31,9 +31,9 @@ struct setting {
 };
 
 /* Layers 1 and 2 have the weights of layer 0 and the latents of its part: copies of them, or the plan names its block three times. */
-static struct setting set_up(bool shared, int gradients) {
+static struct setting set_up(const struct ltm_model_config *config, bool shared, int gradients) {
     struct setting s;
-    assert_int_equal(decoder_create(&s.decoder, &shape, NULL), LTM_OK);
+    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
     struct plan *plan = &s.decoder->plan;
     const struct weight_block *blocks = plan->table.blocks;
     float *random = test_normal(plan->table.size, 1, 0.3f);
@@ -74,9 +74,9 @@ static void near(const char *what, float got, double expected) {
         fail_msg("%s: %.9g, not %.9g", what, (double)got, expected);
 }
 
-static void check_repeated_block(int gradients) {
-    struct setting copies = set_up(false, gradients);
-    struct setting shared = set_up(true, gradients);
+static void check_repeated_block(const struct ltm_model_config *config, int gradients) {
+    struct setting copies = set_up(config, false, gradients);
+    struct setting shared = set_up(config, true, gradients);
     const struct weight_block *blocks = copies.decoder->plan.table.blocks;
     const size_t n = block_size(&blocks[1]);
     assert_memory_equal(shared.nll, copies.nll, sizeof shared.nll);
@@ -100,8 +100,11 @@ static void check_repeated_block(int gradients) {
 
 static void a_block_listed_again_is_a_layer_applied_again(void **state) {
     (void)state;
-    check_repeated_block(1);
-    check_repeated_block(2);
+    struct ltm_model_config mixing = shape; /* of values with those of the block's first application */
+    mixing.value_residual = 1;
+    check_repeated_block(&shape, 1);
+    check_repeated_block(&shape, 2);
+    check_repeated_block(&mixing, 1);
 }
 
 /* The latents' own projection has latent.init_scale, and all else starts as it does without the key. */
@@ -128,7 +131,7 @@ static void layers_projections_start_at_zero_by_their_key(void **state) {
 
 static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
     (void)state;
-    struct setting s = set_up(false, 2);
+    struct setting s = set_up(&shape, false, 2);
     const struct weight_table *table = &s.decoder->plan.table;
     size_t end = 0;
     for (int b = 0; b < table->block_count; b++) {
@@ -140,6 +143,79 @@ static void every_block_is_taken_once_from_the_last_to_the_first(void **state) {
     assert_string_equal(table->blocks[2].name, "layers.1");
     assert_string_equal(table->blocks[table->block_count - 1].name, "norm");
     assert_int_equal(decoder_pass_gradients(&s.decoder->plan, 2), 3); /* the tied embedding's stays throughout */
+    tear_down(&s);
+}
+
+/* A decoder of the other one's weights and, where it has more, of what those start with. */
+static struct decoder *with_weights_of(const struct decoder *other, const struct ltm_model_config *config) {
+    struct decoder *made;
+    assert_int_equal(decoder_create(&made, config, NULL), LTM_OK);
+    weights_initialise(made->weights, &made->plan.table, 1, 3);
+    for (int i = 0; i < other->plan.table.count; i++) {
+        const struct weight *from = &other->plan.table.weights[i];
+        const struct weight *to = weights_find(&made->plan.table, from->name);
+        memcpy(made->weights + to->offset, other->weights + from->offset, weight_size(from) * sizeof(float));
+    }
+    return made;
+}
+
+/* The nll under the other one's z. */
+static void score(float *nll, const struct decoder *decoder, const struct setting *s) {
+    struct decoder_pass *pass;
+    assert_int_equal(decoder_pass_create(&pass, decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s->tokens, s->targets, SEQUENCES, LENGTH);
+    decoder_score(pass, s->z, nll);
+    decoder_pass_free(pass);
+}
+
+static void a_mix_begins_as_nothing(void **state) {
+    (void)state;
+    struct ltm_model_config mixing = shape;
+    struct setting s = set_up(&shape, false, 1);
+    float nll[SEQUENCES * LENGTH];
+    mixing.mix_input = 1;
+    struct decoder *decoder = with_weights_of(s.decoder, &mixing);
+    assert_int_equal(decoder->plan.table.count, s.decoder->plan.table.count + 2 * shape.layers);
+    score(nll, decoder, &s);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    decoder_free(decoder);
+    tear_down(&s);
+}
+
+/* Of every layer's weight of that name, all numbers. */
+static void set_weights(const struct decoder *decoder, const char *name, float value) {
+    for (int i = 0; i < decoder->plan.table.count; i++) {
+        const struct weight *w = &decoder->plan.table.weights[i];
+        for (size_t j = 0; strstr(w->name, name) && j < weight_size(w); j++) decoder->weights[w->offset + j] = value;
+    }
+}
+
+/* And half of each to begin with. */
+static void values_are_the_layers_own_at_0_and_the_firsts_at_1(void **state) {
+    (void)state;
+    struct ltm_model_config mixing = shape;
+    struct setting s = set_up(&shape, false, 1);
+    float nll[SEQUENCES * LENGTH];
+    float again[SEQUENCES * LENGTH];
+    mixing.value_residual = 1;
+    struct decoder *decoder = with_weights_of(s.decoder, &mixing);
+    const struct weight *share = weights_find(&decoder->plan.table, "layers.1.attention.value_mix.weight");
+    assert_non_null(share);
+    assert_true(decoder->weights[share->offset] == 0.5f);
+    set_weights(decoder, "value_mix", 0);
+    score(nll, decoder, &s);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    set_weights(decoder, "value_mix", 1);
+    score(nll, decoder, &s);
+    assert_memory_not_equal(nll, s.nll, sizeof nll);
+    for (int l = 1; l < shape.layers; l++) {
+        char name[40];
+        snprintf(name, sizeof name, "layers.%d.attention.wv", l);
+        set_weights(decoder, name, 7);
+    }
+    score(again, decoder, &s);
+    assert_memory_equal(again, nll, sizeof nll);
+    decoder_free(decoder);
     tear_down(&s);
 }
 
@@ -176,6 +252,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
         cmocka_unit_test(layers_projections_start_at_zero_by_their_key),
+        cmocka_unit_test(a_mix_begins_as_nothing),
+        cmocka_unit_test(values_are_the_layers_own_at_0_and_the_firsts_at_1),
         cmocka_unit_test(an_output_of_its_own_is_the_last_block),
         cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
     };

@@ -7,6 +7,7 @@
 #include "nn/embedding.h"
 #include "nn/head_norm.h"
 #include "nn/linear.h"
+#include "nn/mix.h"
 #include "nn/output_loss.h"
 #include "nn/relu_squared.h"
 #include "nn/rmsnorm.h"
@@ -145,6 +146,32 @@ static void head_norm_backward_is_its_gradient(void **state) {
         assert_true(fabs(squares / NORM_WIDTH - 1) < 1e-3);
     }
     free(l.in[0]), free(l.in[1]), free(l.out), free(l.w), free(dx), free(ds);
+}
+
+enum { MIXED = 39 };
+
+static void mix(struct layer *l) { mix_forward(l->out, l->in[0], l->in[1], *l->in[2], *l->in[3], MIXED); }
+
+static void mix_backward_is_its_gradient(void **state) {
+    (void)state;
+    struct layer l = {
+        .in = {test_normal(MIXED, 1, 1), test_normal(MIXED, 2, 1), test_normal(1, 3, 1), test_normal(1, 4, 1)},
+        .out = test_zeros(MIXED),
+        .w = test_normal(MIXED, 5, 1),
+        .count = MIXED,
+        .forward = mix};
+    float dx[MIXED];
+    float dx0[MIXED] = {0};
+    double da = 0;
+    double db = 0;
+    mix_backward(dx, dx0, &da, &db, l.w, l.in[0], l.in[1], *l.in[2], *l.in[3], MIXED);
+    const float numbers[2] = {(float)da, (float)db};
+    check_gradient("mix x", l.in[0], dx, MIXED, 1e-2f, layer_loss, &l);
+    check_gradient("mix x0", l.in[1], dx0, MIXED, 1e-2f, layer_loss, &l);
+    check_gradient("mix a", l.in[2], &numbers[0], 1, 1e-2f, layer_loss, &l);
+    check_gradient("mix b", l.in[3], &numbers[1], 1, 1e-2f, layer_loss, &l);
+    for (int i = 0; i < 4; i++) free(l.in[i]);
+    free(l.out), free(l.w);
 }
 
 static void rope_turns_by_position_and_back(void **state) {
@@ -453,6 +480,7 @@ int main(void) {
         cmocka_unit_test(swiglu_backward_is_its_gradient),
         cmocka_unit_test(relu_squared_backward_is_its_gradient),
         cmocka_unit_test(head_norm_backward_is_its_gradient),
+        cmocka_unit_test(mix_backward_is_its_gradient),
         cmocka_unit_test(rope_turns_by_position_and_back),
         cmocka_unit_test(self_attention_is_the_plain_one_and_differentiates),
         cmocka_unit_test(self_attention_sees_its_own_document_alone),

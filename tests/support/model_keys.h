@@ -4,7 +4,7 @@
 
 #include "ltm/config.h"
 
-enum { MODEL_KEYS = 7 }; /* variants */
+enum { MODEL_KEYS = 9 }; /* variants */
 
 static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
     const int all = MODEL_KEYS - 1;
@@ -13,7 +13,9 @@ static inline struct ltm_model_config model_with_key(struct ltm_model_config c, 
     if (variant == 2 || variant == all) c.init_projections = LTM_INIT_ZERO; /* what is written and read back */
     if (variant == 3 || variant == all) c.softcap = 1.5;
     if (variant == 4 || variant == all) c.output = LTM_OUTPUT_OWN;
-    if (variant == 5 || variant == all) {
+    if (variant == 5 || variant == all) c.mix_input = 1;
+    if (variant == 6 || variant == all) c.value_residual = 1;
+    if (variant == 7 || variant == all) {
         c.packing = LTM_PACKING_MASKED;
         c.document_end = 1; /* which begins a document within some sequences of every test */
     }
