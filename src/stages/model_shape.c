@@ -16,6 +16,12 @@ int model_ffn_width(const struct ltm_model_config *config) {
     return (width + m - 1) / m * m;
 }
 
+int model_heads_ahead(const struct ltm_model_config *config) { return config->predict > 1 ? config->predict - 1 : 0; }
+
+double model_ahead_flops(const struct ltm_model_config *config) {
+    return model_heads_ahead(config) * 2.0 * config->dim * ((double)config->dim + config->vocab);
+}
+
 bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
 }

@@ -1,12 +1,16 @@
 /* nll = -log softmax(in Eᵀ)[target], E the tied embedding: the first row and product of its block. The logits of whole sequences never
  * exist, so the loss and its gradient are made together, in the backward pass where one follows. */
 #include "nn/output_loss.h"
+#include "stages/ahead.h"
 #include "stages/stage.h"
 
 struct state {
     float *logits; /* scratch, of a block of rows */
     struct output_calls calls;
+    struct ahead ahead;
 };
+
+_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
 static double flops(const struct ltm_model_config *c) { return 2.0 * c->vocab * c->dim; }
 
@@ -14,12 +18,14 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     (void)kept;
     struct state *s = state;
     s->logits = ARENA_TAKE(scratch, float, output_loss_scratch(shape->config->vocab, shape_rows(shape)));
+    ahead_lay_out(&s->ahead, scratch, shape);
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
                           struct bf16_work *work, bool training, struct ltm_error *error) {
     struct state *s = state;
-    return output_loss_prepare(&s->calls, work, &w->products[0], shape_rows(shape), training, error);
+    const ltm_status status = output_loss_prepare(&s->calls, work, &w->products[0], shape_rows(shape), training, error);
+    return status == LTM_OK ? ahead_prepare(&s->ahead, w, shape, work, training, error) : status;
 }
 
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
@@ -33,6 +39,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     const struct state *s = state;
     output_loss(&s->calls, io->nll, io->dh, stage_gradient(w, dw, 0), io->in, io->targets, io->weights,
                 shape_rows(&io->shape), s->logits);
+    if (dw) ahead_backward(&s->ahead, io, w, dw, &s->calls, s->logits);
 }
 
 static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
