@@ -51,9 +51,11 @@ struct ltm_model_config {
         dropout; /* share of what self-attention and feed-forward add to the stream that training leaves out; 0 = none */
     int vocab;   /* V; auto = the tokenizer's */
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
-    int packing;      /* enum ltm_packing, of documents into sequences ([data] packing) */
-    int document_end; /* id that ends a document; auto = the tokenizer's ([data] document_end) */
-    int latent_from;  /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int packing;           /* enum ltm_packing, of documents into sequences ([data] packing) */
+    int document_end;      /* id that ends a document; auto = the tokenizer's ([data] document_end) */
+    int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
+    double predict_weight; /* … and what those behind the next count, together */
+    int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
 
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */

@@ -29,7 +29,7 @@ const struct ltm_tokenizer *ltm_model_tokenizer(const struct ltm_model *model);
 
 int64_t ltm_model_step(const struct ltm_model *model); /* the slow step at which it was saved */
 
-/* Weights of such a decoder, a tied embedding counted once. */
+/* Weights of such a decoder, a tied embedding counted once, heads of slow.predict with them. */
 int64_t ltm_parameter_count(const struct ltm_model_config *config);
 
 /* Floating-point operations of useful work a token: forward through the decoder (2 a weight and token, and

@@ -29,13 +29,14 @@ enum { LTM_SKIPPED_MOST = 10 };
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
-    int64_t step, steps;    /* steps done, and in all */
-    int64_t tokens;         /* training tokens seen */
-    double recon, kl, loss; /* means over the batch; loss is what the slow step minimised */
-    double bound;           /* recon + kl under noise that the fit has not seen: only where heldout is true */
-    double ema_bound;       /* of the average of the weights, where slow.ema makes one; else 0 */
-    double bound_error;     /* its standard error over sequences */
-    bool heldout;           /* a held-out scoring, not a training step */
+    int64_t step, steps; /* steps done, and in all */
+    int64_t tokens;      /* training tokens seen */
+    double recon, kl,
+        loss;           /* means over the batch; loss is what the slow step minimised, without slow.predict's part */
+    double bound;       /* recon + kl under noise that the fit has not seen: only where heldout is true */
+    double ema_bound;   /* of the average of the weights, where slow.ema makes one; else 0 */
+    double bound_error; /* its standard error over sequences */
+    bool heldout;       /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
@@ -77,7 +78,7 @@ int64_t ltm_training_tokens(const struct ltm_config *config);
 
 /* Floating-point operations of useful work that training takes a token, on average where the window grows: 3 forward passes (ltm_forward_flops) for each draw
  * of the slow step (4 where slow.objective = iwae must weigh them first) and 2 for each fast step, which there are only with
- * latents. model.vocab must not be auto. */
+ * latents, and 3 passes of the heads of slow.predict. model.vocab must not be auto. */
 double ltm_training_flops(const struct ltm_config *config);
 
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,

@@ -112,6 +112,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
     X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
+    X("slow.predict", model.predict, INT(0, 4), "1",                                                                   \
+      "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = the next alone")         \
+    X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \
+      "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \

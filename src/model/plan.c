@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "ltm/model.h"
+#include "stages/ahead.h"
 #include "stages/model_shape.h"
 
 /* Applications and weights are added in one walk over the configuration, which serves for counting too. */
@@ -33,7 +34,7 @@ static void add_again(struct plan *plan, const struct stage_kind *kind, int bloc
                                                                .block = block,
                                                                .weight = weight,
                                                                .product = plan->table.weights[weight].product,
-                                                               .products = 1,
+                                                               .products = 1 + model_heads_ahead(&plan->config),
                                                                .part = -1};
     }
     plan->count++;
@@ -44,6 +45,7 @@ static void build(struct plan *plan) {
     const struct ltm_model_config *c = &plan->config;
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
+    if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
     for (int l = 0; l < c->layers; l++) {
         char name[24];
         snprintf(name, sizeof name, "layers.%d", l);

@@ -20,6 +20,12 @@ int64_t model_vocab_weights(const struct ltm_model_config *config) {
     return (config->output == LTM_OUTPUT_OWN ? 2 : 1) * (int64_t)config->vocab * config->dim;
 }
 
+int model_heads_ahead(const struct ltm_model_config *config) { return config->predict > 1 ? config->predict - 1 : 0; }
+
+double model_ahead_flops(const struct ltm_model_config *config) {
+    return model_heads_ahead(config) * 2.0 * config->dim * ((double)config->dim + config->vocab);
+}
+
 bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
 }

@@ -17,6 +17,10 @@ int model_ffn_usual(const struct ltm_model_config *config);
 /* Weights of the embedding, and of an output matrix of its own. */
 int64_t model_vocab_weights(const struct ltm_model_config *config);
 
+/* Heads that predict further tokens (stages/ahead.h), and operations of useful work a token that a forward pass of all takes. */
+int model_heads_ahead(const struct ltm_model_config *config);
+double model_ahead_flops(const struct ltm_model_config *config);
+
 /* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_layer_latents(const struct ltm_model_config *config);

@@ -3,12 +3,16 @@
  * exist, so the loss and its gradient are made together, in the backward pass where one follows. */
 #include "math/vector.h"
 #include "nn/output_loss.h"
+#include "stages/ahead.h"
 #include "stages/stage.h"
 
 struct state {
     float *logits; /* scratch, of a block of rows */
     struct output_calls calls;
+    struct ahead ahead;
 };
+
+_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
 static float cap(const struct ltm_model_config *c) { return (float)c->softcap; }
 
@@ -16,6 +20,7 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     struct weight e = weight_matrix("output", c->vocab, c->dim, WEIGHT_STD);
     e.optimiser = WEIGHT_ELEMENTWISE;
     weights_add(table, e, WEIGHT_PRODUCT);
+    ahead_declare(table, c);
 }
 
 static double flops(const struct ltm_model_config *c) { return 2.0 * c->vocab * c->dim; }
@@ -24,12 +29,14 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     (void)kept;
     struct state *s = state;
     s->logits = ARENA_TAKE(scratch, float, output_loss_scratch(shape->config->vocab, shape_rows(shape)));
+    ahead_lay_out(&s->ahead, scratch, shape);
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
                           struct bf16_work *work, bool training, struct ltm_error *error) {
     struct state *s = state;
-    return output_loss_prepare(&s->calls, work, &w->products[0], shape_rows(shape), training, error);
+    const ltm_status status = output_loss_prepare(&s->calls, work, &w->products[0], shape_rows(shape), training, error);
+    return status == LTM_OK ? ahead_prepare(&s->ahead, w, shape, work, training, error) : status;
 }
 
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
@@ -44,6 +51,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     const struct state *s = state;
     output_loss(&s->calls, io->nll, io->dh, stage_gradient(w, dw, 0), io->in, io->targets, io->weights,
                 shape_rows(&io->shape), cap(io->shape.config), s->logits);
+    if (dw) ahead_backward(&s->ahead, io, w, dw, &s->calls, s->logits);
 }
 
 static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {

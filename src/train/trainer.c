@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
+#include "stages/model_shape.h"
 #include "train/exchange.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
@@ -23,7 +24,8 @@ double trainer_flops(const struct ltm_config *config, int window) {
     struct ltm_model_config model = config->model;
     model.window = window;
     return ltm_forward_flops(&model) *
-           (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0));
+               (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0)) +
+           3.0 * config->slow.samples * model_ahead_flops(&model);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {

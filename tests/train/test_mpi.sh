@@ -67,6 +67,14 @@ resumed_muon() { # the checkpoint before the last, gone on with by three process
 }
 holds 'three processes go on with what one began with muon, to the same bits' resumed_muon
 
+# From a batch of one group, fewer than there are processes.
+growing=(slow.batch_start=1 slow.window_start=2 slow.growth=0.8 model.dropout=0.1 data.packing=document slow.predict=3)
+for parts in 0 3; do
+    "${train[@]}" "${growing[@]}" slow.parts=$parts run.dir="one-growing-$parts" >/dev/null 2>&1
+    holds "a batch that grows, over three processes, parts $parts: the bits of one" \
+        alike 3 1 "one-growing-$parts" "${growing[@]}" slow.parts=$parts
+done
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

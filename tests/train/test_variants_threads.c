@@ -65,12 +65,18 @@ static void grow(struct ltm_config *config) {
     config->slow.growth = 0.6;
 }
 
+static void predict(struct ltm_config *config) {
+    config->model.predict = 3;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
 static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     (void)state;
     check_bits("dropout", drop_out);
     check_bits("masked", mask_documents);
     check_bits("document", take_documents);
     check_bits("growth", grow);
+    check_bits("predict", predict);
 }
 
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
