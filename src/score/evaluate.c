@@ -120,9 +120,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     TRY(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
-        struct file_draft probe; /* better found out now than when all is scored */
-        TRY(file_create(&probe, e->config.eval.dump, error));
-        file_discard(&probe);
+        TRY(file_try(e->config.eval.dump, error));
         TRY(new_dump(e, error));
     }
 cleanup:
