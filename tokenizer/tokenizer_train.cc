@@ -4,11 +4,17 @@
  * Ids: 0 unknown, 1 end of sequence, then the newline, bytes, and what was learned. */
 #include <sched.h>
 
+#include <algorithm>
+#include <chrono>
 #include <climits>
+#include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <unordered_map>
 
 #include <sentencepiece_trainer.h>
@@ -21,7 +27,9 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow" /* C lets a function and a struct share a name */
 extern "C" {
+#include "base/clock.h"
 #include "base/files.h"
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "text/text_files.h"
 #include "text/text_sample.h"
@@ -33,7 +41,16 @@ namespace {
 /* SentencePiece sums over as many shares as it has threads, and the sums' rounding reaches the model. So the number of
  * shares is always this; how many processors work on them is set by other means (below). */
 constexpr int kShares = 16;
-constexpr int kVocabMost = 1 << 16;              /* what tokens of a corpus, 16 bits each, can name */
+constexpr int kVocabMost = 1 << 16; /* what tokens of a corpus, 16 bits each, can name */
+/* Pieces that a unigram trainer begins with, in place of a million. Where no space cuts words off, all that is said twice is one, and each
+ * costs time. */
+constexpr char kSeedsWithoutSpaces[] = "100000";
+
+/* Bytes that are enough to learn from, by default. SentencePiece works on each different word once: of text in which words have no end,
+ * and take more than so many bytes, a megabyte takes it some 40 to 160 s. */
+constexpr int64_t kSample = 16000000, kSolidSample = 4000000;
+constexpr size_t kSolidWord = 50;
+
 constexpr size_t kReserve = size_t(64) << 20;    /* of memory, for when there is no more */
 constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece wants 64-bit positions */
 
@@ -92,20 +109,28 @@ class ProcessorLimit {
     bool limited_ = false;
 };
 
+std::string text_of(double number) {
+    char text[NUMBER_TEXT];
+    number_print_real(text, number);
+    return text;
+}
+
 std::unordered_map<std::string, std::string> settings(const struct ltm_tokenizer_train_options &options,
-                                                      size_t sample_bytes) {
-    return {
+                                                      size_t sample_bytes, bool spaces) {
+    double coverage = options.character_coverage;
+    /* Without bytes a rare character would be lost, so nearly all become pieces. */
+    if (coverage == 0) coverage = options.byte_fallback ? 0.9995 : 0.99999;
+    std::unordered_map<std::string, std::string> all = {
         {"model_type", options.kind == LTM_TOKENIZER_BPE ? "bpe" : "unigram"},
         {"vocab_size", std::to_string(options.vocab)},
         {"byte_fallback", options.byte_fallback ? "true" : "false"},
-        /* Without bytes a rare character would be lost, so nearly all become pieces. */
-        {"character_coverage", options.byte_fallback ? "0.9995" : "0.99999"},
+        {"character_coverage", text_of(coverage)},
         {"num_threads", std::to_string(kShares)},
         {"normalization_rule_name", "identity"},
         {"add_dummy_prefix", "false"},
         {"remove_extra_whitespaces", "false"},
         {"allow_whitespace_only_pieces", "true"},
-        {"user_defined_symbols", "\n"},
+        {"user_defined_symbols", spaces ? "\n" : "\n,\xE2\x96\x81"}, /* U+2581 is SentencePiece's space */
         {"unk_id", "0"},
         {"eos_id", "1"},
         {"bos_id", "-1"},
@@ -114,6 +139,8 @@ std::unordered_map<std::string, std::string> settings(const struct ltm_tokenizer
         {"train_extremely_large_corpus", sample_bytes > kLargeSample ? "true" : "false"},
         {"minloglevel", "9"}, /* it would print to stderr */
     };
+    if (!spaces) all["seed_sentencepiece_size"] = kSeedsWithoutSpaces; /* a model file tells its settings: not always */
+    return all;
 }
 
 /* The number that follows `mark` in a message of SentencePiece, or -1. */
@@ -132,8 +159,7 @@ ltm_status fail_training(const struct ltm_tokenizer_train_options &options, cons
     if (message.find("smaller than required_chars") != std::string::npos)
         least = number_after(message, (std::to_string(options.vocab) + " vs ").c_str());
     if (least > 0)
-        return fail(error, LTM_INVALID,
-                    "a vocabulary of %d is too small for the characters of this text; it needs more than %ld",
+        return fail(error, LTM_INVALID, "a vocabulary of %d is too small for the characters of this text; it needs %ld",
                     options.vocab, least);
     return fail(error, LTM_EXTERNAL, "SentencePiece could not train a model: %s", message.c_str());
 }
@@ -143,25 +169,85 @@ ltm_status check_options(const struct ltm_tokenizer_train_options &options, stru
     if (options.vocab < least || options.vocab > kVocabMost)
         return fail(error, LTM_INVALID, "a vocabulary of %d pieces is out of range: %d to %d%s", options.vocab, least,
                     kVocabMost, options.byte_fallback ? " (256 of them bytes)" : "");
-    if (options.sample_bytes < 0) return fail(error, LTM_INVALID, "the sample of text cannot be below 0 bytes");
+    if (options.character_coverage != 0 && !(options.character_coverage >= 0.98 && options.character_coverage <= 1))
+        return fail(error, LTM_INVALID, "a character coverage of %g is out of range: 0.98 to 1",
+                    options.character_coverage);
+    if (options.sample_bytes < LTM_SAMPLE_AUTO)
+        return fail(error, LTM_INVALID, "the sample of text cannot be below 0 bytes");
     if (!options.output || !*options.output) return fail(error, LTM_INVALID, "no model file to write was named");
     return LTM_OK;
+}
+
+ltm_status draw_sample(struct text_sample &sample, const struct ltm_tokenizer_train_options &options,
+                       const struct ltm_watch *watch, struct ltm_error *error) {
+    const bool chosen = options.sample_bytes != LTM_SAMPLE_AUTO;
+    ltm_status status =
+        text_sample_draw(&sample, &options.input, chosen ? options.sample_bytes : kSample, options.seed, watch, error);
+    if (status != LTM_OK || chosen || sample.bytes <= static_cast<size_t>(kSolidSample)) return status;
+    const auto spaces = static_cast<size_t>(std::count(sample.text, sample.text + sample.bytes, ' '));
+    if (spaces * kSolidWord >= sample.bytes) return LTM_OK;
+    text_sample_free(&sample);
+    return text_sample_draw(&sample, &options.input, kSolidSample, options.seed, watch, error);
+}
+
+/* Says that it goes on: SentencePiece does not say how far it is. */
+class Heartbeat {
+  public:
+    explicit Heartbeat(const struct ltm_watch *watch) {
+        if (watch && watch->progress) thread_ = std::thread([this, watch] { beat(watch); });
+    }
+    ~Heartbeat() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            done_ = true;
+        }
+        wake_.notify_one();
+        if (thread_.joinable()) thread_.join();
+    }
+    Heartbeat(const Heartbeat &) = delete;
+    Heartbeat &operator=(const Heartbeat &) = delete;
+
+  private:
+    void beat(const struct ltm_watch *watch) {
+        const double began = seconds_now();
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (!wake_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; })) {
+            const struct ltm_progress progress = {"learning", seconds_now() - began, 0, "seconds"};
+            watch->progress(watch->user, &progress);
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool done_ = false;
+    std::thread thread_;
+};
+
+/* `spaces`: the text has enough of them to be learned from; else the space is a piece by itself, so that any text can be spelled. */
+ltm_status learn(const struct ltm_tokenizer_train_options &options, const struct text_sample &sample, bool spaces,
+                 const struct ltm_watch *watch, std::string &model, struct ltm_error *error) {
+    SampleIterator iterator(&sample);
+    const Heartbeat heartbeat(watch);
+    const MemoryReserve reserve(kReserve);
+    ProcessorLimit limit(options.threads);
+    model.clear();
+    const auto status =
+        sentencepiece::SentencePieceTrainer::Train(settings(options, sample.bytes, spaces), &iterator, &model);
+    return status.ok() ? LTM_OK : fail_training(options, status.ToString(), error);
 }
 
 ltm_status train(const struct ltm_tokenizer_train_options &options, const struct text_sample &sample,
                  const struct ltm_watch *watch, struct ltm_error *error) {
     std::string model;
-    SampleIterator iterator(&sample);
+    const bool spaces = std::memchr(sample.text, ' ', sample.bytes) != nullptr;
     watch_message(watch, "learning %d pieces from %.1f MB of text", options.vocab, (double)sample.bytes / 1e6);
-    {
-        const MemoryReserve reserve(kReserve);
-        ProcessorLimit limit(options.threads);
-        const auto status =
-            sentencepiece::SentencePieceTrainer::Train(settings(options, sample.bytes), &iterator, &model);
-        if (!status.ok()) return fail_training(options, status.ToString(), error);
+    ltm_status tried = learn(options, sample, spaces, watch, model, error);
+    if (tried != LTM_OK) return tried;
+    tried = model_try(model, options.output, error);
+    if (tried != LTM_OK && tried != LTM_MEMORY && spaces) { /* too few for a piece of their own */
+        tried = learn(options, sample, false, watch, model, error);
+        if (tried != LTM_OK) return tried;
+        tried = model_try(model, options.output, error);
     }
-    /* A text without a space teaches none, and what cannot be spelled would come back as something else. */
-    const ltm_status tried = model_try(model, options.output, error);
     if (tried == LTM_MEMORY) return tried;
     if (tried != LTM_OK)
         return fail(error, LTM_INVALID,
@@ -186,7 +272,7 @@ struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void) {
     options.kind = LTM_TOKENIZER_UNIGRAM;
     options.byte_fallback = true;
     options.seed = 1;
-    options.sample_bytes = 64000000;
+    options.sample_bytes = LTM_SAMPLE_AUTO;
     return options;
 }
 
@@ -197,7 +283,9 @@ ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options
     if (status != LTM_OK) return status;
     status = text_files_keep(&options->input, options->output, error);
     if (status != LTM_OK) return status;
-    status = text_sample_draw(&sample, &options->input, options->sample_bytes, options->seed, watch, error);
+    status = file_try(options->output, error);
+    if (status != LTM_OK) return status;
+    status = draw_sample(sample, *options, watch, error);
     if (status != LTM_OK) return status;
     try {
         status = train(*options, sample, watch, error);

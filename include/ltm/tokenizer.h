@@ -22,6 +22,9 @@ struct ltm_tokenizer;
 
 enum ltm_tokenizer_kind { LTM_TOKENIZER_UNIGRAM, LTM_TOKENIZER_BPE };
 
+/* 16 MB, and 4 MB of text with few or no spaces, such as Chinese. */
+enum { LTM_SAMPLE_AUTO = -1 };
+
 struct ltm_tokenizer_train_options {
     const char *output; /* the .model file to write */
     struct ltm_text_input input;
@@ -29,11 +32,13 @@ struct ltm_tokenizer_train_options {
     enum ltm_tokenizer_kind kind;
     bool byte_fallback; /* what no piece covers is spelled in bytes, so that any UTF-8 text survives */
     uint64_t seed;
-    int threads;          /* 0 = one a core */
-    int64_t sample_bytes; /* train on about this much text, drawn evenly; 0 = all of it */
+    int threads; /* 0 = one a core */
+    double
+        character_coverage; /* share of the text's characters that are pieces; 0 = .9995, without byte fallback .99999 */
+    int64_t sample_bytes;   /* train on about this much text, drawn evenly; 0 = all of it; LTM_SAMPLE_AUTO = enough */
 };
 
-/* unigram, 8192 pieces, byte fallback, seed 1, all cores, 64 MB of text (training takes some 25 times
+/* unigram, 8192 pieces, byte fallback, seed 1, all cores, a sample that is enough (training takes some 25 times
  * that in memory). */
 struct ltm_tokenizer_train_options ltm_tokenizer_train_defaults(void);
 

@@ -79,6 +79,13 @@ ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_er
         return fail(error, LTM_IO, "cannot write %s: it is %s, not a regular file", path,
                     S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     int descriptor = open_draft(draft);
+    if (descriptor < 0 && errno == ENOENT && strrchr(path, '/')) {
+        char folder[sizeof draft->path];
+        snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+        ltm_status status = folder_create(folder, error);
+        if (status != LTM_OK) return status;
+        descriptor = open_draft(draft);
+    }
     if (descriptor < 0) return fail_errno(error, "write", path, errno);
     draft->stream = fdopen(descriptor, "wb");
     if (!draft->stream) {
@@ -88,6 +95,13 @@ ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_er
         return fail_errno(error, "write", path, number);
     }
     return LTM_OK;
+}
+
+ltm_status file_try(const char *path, struct ltm_error *error) {
+    struct file_draft draft;
+    ltm_status status = file_create(&draft, path, error);
+    if (status == LTM_OK) file_discard(&draft);
+    return status;
 }
 
 ltm_status file_write(struct file_draft *draft, const void *data, size_t bytes, struct ltm_error *error) {

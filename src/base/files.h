@@ -22,7 +22,9 @@ struct file_draft {
     char path[1024], draft[1040];
 };
 
-ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_error *error);
+ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_error *error); /* with its folders */
+ltm_status file_try(const char *path,
+                    struct ltm_error *error); /* whether it could be written: better found out before the work */
 ltm_status file_write(struct file_draft *draft, const void *data, size_t bytes, struct ltm_error *error);
 ltm_status file_commit(struct file_draft *draft, struct ltm_error *error);
 void file_discard(struct file_draft *draft);

@@ -1,9 +1,13 @@
 #include "base/limits.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <omp.h>
 
 enum { PATH_SIZE = 4096 };
 
@@ -142,4 +146,10 @@ double processor_quota(const char *root) {
         } while (to_parent(folder, top));
     }
     return least;
+}
+
+int processors_granted(const char *root) {
+    const int cores = omp_get_num_procs();
+    const double quota = processor_quota(root);
+    return quota > 0 && quota < cores ? (int)ceil(quota) : cores;
 }

@@ -16,3 +16,6 @@ void memory_limits_read(struct memory_limits *limits, const char *root);
 
 /* Cores' worth of time that control groups grant; 0 = no limit. */
 double processor_quota(const char *root);
+
+/* Threads that can run at once: the cores that affinity leaves, and no more than the quota rounded up. At least 1. */
+int processors_granted(const char *root);

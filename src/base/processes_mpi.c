@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include <mpi.h>
-#include <omp.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 enum { SHARES = 16 }; /* under way at a time */
@@ -43,12 +43,12 @@ static int share_of_cores(MPI_Comm machine) {
     int all[CPU_SETSIZE];
     double share = 0;
     cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0) return omp_get_num_procs() / job.here;
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0) return processors_granted("") / job.here;
     for (int i = 0; i < CPU_SETSIZE; i++) mine[i] = CPU_ISSET(i, &cores) ? 1 : 0;
     if (MPI_Allreduce(mine, all, CPU_SETSIZE, MPI_INT, MPI_SUM, machine) != MPI_SUCCESS) return 1;
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (mine[i]) share += 1.0 / all[i];
-    return (int)(share + 0.01);
+    return (int)(fmin(share, (double)processors_granted("") / job.here) + 0.01);
 }
 
 static ltm_status look_around(struct ltm_error *error) {
@@ -105,7 +105,7 @@ int processes_rank(void) { return job.rank; }
 
 int processes_here(void) { return job.here; }
 
-int processes_threads(void) { return job.started ? job.threads : omp_get_num_procs(); }
+int processes_threads(void) { return job.started ? job.threads : processors_granted(""); }
 
 bool processes_broken(void) { return job.broken; }
 

@@ -5,7 +5,7 @@
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-#include <omp.h>
+#include "base/limits.h"
 
 ltm_status processes_start(struct ltm_error *error) {
     if (launched_count() == 1) return LTM_OK;
@@ -23,7 +23,7 @@ int processes_rank(void) { return 0; }
 
 int processes_here(void) { return 1; }
 
-int processes_threads(void) { return omp_get_num_procs(); }
+int processes_threads(void) { return processors_granted(""); }
 
 bool processes_broken(void) { return false; }
 

@@ -25,7 +25,10 @@ static const char usage[] =
     "  --type unigram|bpe     (unigram)\n"
     "  --no-byte-fallback     what no piece covers becomes the unknown piece; by default it is spelled in bytes,\n"
     "                         so that any UTF-8 text comes back to the byte\n"
-    "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (64)\n"
+    "  --character-coverage X share of the text's characters that get pieces of their own; the others are spelled in bytes\n"
+    "                         (0.9995; 0.99999 without byte fallback; 1 = all, which Chinese or Japanese may want)\n"
+    "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (16, and 4 of text with few\n"
+    "                         or no spaces, such as Chinese)\n"
     "  --seed N               which part that is (1)\n" TEXT_OPTIONS_HELP
     "  --threads N            processors to use; the model does not depend on it (all)\n"
     "\n"
@@ -45,21 +48,23 @@ static int take_kind(void *user, const char *name) {
 static int train(int argc, char **argv) {
     struct ltm_tokenizer_train_options o = ltm_tokenizer_train_defaults();
     struct ltm_error error = {0};
-    int64_t megabytes = o.sample_bytes / 1000000;
-    const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
-                                         {"vocab-size", .number = &o.vocab, .least = 1, .most = INT32_MAX},
-                                         {"type", .take = take_kind, .user = &o},
-                                         {"byte-fallback", .on = &o.byte_fallback},
-                                         {"no-byte-fallback", .off = &o.byte_fallback},
-                                         {"sample-mb", .large = &megabytes, .least = 0, .most = 1 << 20},
-                                         {"seed", .seed = &o.seed},
-                                         TEXT_OPTIONS(o.input),
-                                         {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
-                                         {0}};
+    int64_t megabytes = LTM_SAMPLE_AUTO;
+    const struct cli_option options[] = {
+        {"output", .letter = 'o', .text = &o.output},
+        {"vocab-size", .number = &o.vocab, .least = 1, .most = INT32_MAX},
+        {"type", .take = take_kind, .user = &o},
+        {"byte-fallback", .on = &o.byte_fallback},
+        {"no-byte-fallback", .off = &o.byte_fallback},
+        {"character-coverage", .real = &o.character_coverage, .least = 0.98, .most = 1},
+        {"sample-mb", .large = &megabytes, .least = 0, .most = 1 << 20},
+        {"seed", .seed = &o.seed},
+        TEXT_OPTIONS(o.input),
+        {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
+        {0}};
     const struct command_line line = {"tokenizer train", usage, NULL, options};
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
-    o.sample_bytes = megabytes * 1000000;
+    if (megabytes != LTM_SAMPLE_AUTO) o.sample_bytes = megabytes * 1000000;
     if (!o.output) return cli_usage("tokenizer train", "name the model to write with -o FILE");
     if (optind == argc) return cli_usage("tokenizer train", "name the text to learn from");
     o.input.paths = (const char *const *)argv + optind;

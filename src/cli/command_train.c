@@ -275,7 +275,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
     struct ltm_train_result result = {0};
     print_settings(*config, &display.bar);
     ltm_status status = ltm_train(config, &hooks, &result, error);
-    if (status == LTM_OK) write_report(result.dir, &display.bar);
+    if (status == LTM_OK && ltm_processes_rank() == 0) write_report(result.dir, &display.bar);
     cli_bar_end(&display.bar);
     if (status == LTM_OK && json) return print_json(&result);
     if (status == LTM_OK) print_result(&result, display.seconds);

@@ -128,7 +128,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
-    X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto", "threads; auto = one a core")                          \
+    X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto",                                                        \
+      "threads; auto = one a core that affinity and control groups leave")                                             \
     X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <omp.h>
-
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "generate/sample_text.h"
@@ -73,7 +72,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     s->model = model;
     s->options = *options;
     if (s->options.length == 0) s->options.length = TURN;
-    if (s->options.threads == LTM_AUTO) s->options.threads = omp_get_num_procs();
+    if (s->options.threads == LTM_AUTO) s->options.threads = processors_granted("");
     if (s->options.precision == LTM_PRECISION_AUTO) s->options.precision = config.run.precision;
     ltm_config_resolve(&config); /* an older file may lack a rate */
     s->fast = options->fast ? *options->fast : config.fast;

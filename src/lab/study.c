@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <omp.h>
-
 #include "base/files.h"
+#include "base/limits.h"
 #include "ltm/model.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
 #include "stages/model_shape.h"
 
 int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *options) {
-    const int cores = omp_get_num_procs() / s->threads;
+    const int cores = processors_granted("") / s->threads;
     if (options->jobs > 0) return options->jobs;
     if (s->jobs != LTM_AUTO) return s->jobs;
     return cores > 0 ? cores : 1;

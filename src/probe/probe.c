@@ -1,13 +1,13 @@
 #include "ltm/probe.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
@@ -292,7 +292,7 @@ static ltm_status look(struct probing *p, const struct ltm_model *model, const s
     ltm_status status = LTM_OK;
     struct ltm_config config = *ltm_model_config(model);
     struct decoder *decoder = NULL;
-    const int threads = p->options->threads > 0 ? p->options->threads : omp_get_num_procs();
+    const int threads = p->options->threads > 0 ? p->options->threads : processors_granted("");
     if (p->options->fast) config.fast = *p->options->fast;
     ltm_config_resolve(&config);
     TRY(trained_model_decoder(&decoder, model, p->options->precision, threads, error));

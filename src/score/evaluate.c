@@ -130,9 +130,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
-        struct file_draft probe; /* better found out now than when all is scored */
-        PASS_UP(file_create(&probe, e->config.eval.dump, error));
-        file_discard(&probe);
+        PASS_UP(file_try(e->config.eval.dump, error));
         PASS_UP(new_dump(e, error));
     }
     return LTM_OK;

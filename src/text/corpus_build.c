@@ -1,7 +1,7 @@
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "ltm/corpus.h"
@@ -188,7 +188,7 @@ ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, cons
                             struct ltm_corpus_info *info, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct build build = {.options = options};
-    int threads = options->threads > 0 ? options->threads : omp_get_num_procs();
+    int threads = options->threads > 0 ? options->threads : processors_granted("");
     TRY(prepare(&build, threads, watch, error));
     TRY(encode_all(&build, threads, error));
     progress_end(&build.pace);

@@ -18,10 +18,10 @@ static void advise(char advice[ADVICE_SIZE], const struct ltm_config *c, double 
     const int threads = (int)((available - fixed) / a_thread);
     if (available >= fixed + a_thread)
         snprintf(advice, ADVICE_SIZE, "set run.threads = %d", threads);
-    else if (fixed < 0.9 * available && c->slow.group > 1)
-        snprintf(advice, ADVICE_SIZE, "set run.threads = 1 and lower slow.group = %d", c->slow.group);
     else if (fixed < 0.9 * available)
-        snprintf(advice, ADVICE_SIZE, "set run.threads = 1 and lower model.sequence = %d", c->model.sequence);
+        snprintf(advice, ADVICE_SIZE, "%slower %s = %d", c->run.threads > 1 ? "set run.threads = 1 and " : "",
+                 c->slow.group > 1 ? "slow.group" : "model.sequence",
+                 c->slow.group > 1 ? c->slow.group : c->model.sequence);
     else
         snprintf(advice, ADVICE_SIZE, "lower model.dim = %d, model.layers = %d or the vocabulary of %d", c->model.dim,
                  c->model.layers, c->model.vocab);

@@ -1,4 +1,6 @@
 /* Memory and time that control groups leave, of either version, read from trees made for the test. */
+#include <omp.h>
+
 #include "support/unit.h"
 
 #include <stdarg.h>
@@ -45,6 +47,7 @@ static void without_groups_the_machine_is_the_limit(void **state) {
     (void)state;
     expect(0, INT64_C(20480000000));
     assert_true(processor_quota(root) == 0);
+    assert_int_equal(processors_granted(root), omp_get_num_procs());
 }
 
 static void version_2_and_its_parents(void **state) {
@@ -59,6 +62,7 @@ static void version_2_and_its_parents(void **state) {
     put("/sys/fs/cgroup/user.slice/cpu.max", "150000 100000\n");
     expect(2000000000, 800000000);
     assert_true(processor_quota(root) == 1.5);
+    assert_int_equal(processors_granted(root), omp_get_num_procs() < 2 ? 1 : 2);
     put("/sys/fs/cgroup/user.slice/job/memory.max", "500000000\n");
     put("/sys/fs/cgroup/user.slice/job/memory.current", "600000000\n");
     expect(500000000, 0);
@@ -74,6 +78,7 @@ static void version_1_of_a_container_that_sees_its_hosts_path(void **state) {
     put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
     expect(1000000000, 700000000);
     assert_true(processor_quota(root) == 0.5);
+    assert_int_equal(processors_granted(root), 1);
 }
 
 static void version_1_without_limits(void **state) {

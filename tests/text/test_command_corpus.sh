@@ -35,6 +35,9 @@ holds 'a vocabulary that is too large' refused 1 'would do' "$LTM" tokenizer tra
 holds 'one that no corpus could name' refused 1 '65537 pieces is out of range: 260 to 65536' "$LTM" tokenizer train -o x.model --vocab-size 65537 text.txt
 holds 'an option without its value' refused 2 'needs a value' "$LTM" tokenizer train text.txt -o
 
+holds 'a place that cannot be written, before the text is read' refused 1 'text.txt' "$LTM" tokenizer train -o text.txt/x.model text.txt
+parents() { "$LTM" tokenizer train -o new/folder/x.model --vocab-size 320 text.txt >out 2>err && [ -s new/folder/x.model ] && rm -r new; }
+holds 'folders are made' parents
 build() { "$LTM" corpus build --tokenizer tok.model "$@"; }
 holds 'no folder to build' refused 2 '-o DIR' build text.txt
 holds 'no text' refused 2 'text to take' build -o new

@@ -125,6 +125,64 @@ static void too_small_a_vocabulary_is_refused(void **state) {
     assert_says("too small for the characters");
 }
 
+/* Chinese and the like: characters of three bytes, the common ones common, no space; or the four letters of DNA. */
+static const char *put_without_spaces(const char *name, bool letters, const char *end) {
+    struct words words = {0};
+    for (uint32_t i = 0; i < 30000; i++) {
+        const uint32_t which = draw(7, 2 * i) % 300 * (draw(7, 2 * i + 1) % 300) / 300;
+        const char character[] = {(char)0xE4, (char)(0xB8 + which / 64), (char)(0x80 + which % 64)};
+        words_add(&words, letters ? &"ACGT"[which % 4] : character, letters ? 1 : 3);
+        if (i % 60 == 59) words_add(&words, "\n", 1);
+    }
+    words_add(&words, end, strlen(end));
+    const char *path = put(name, words.text, words.bytes);
+    free(words.text);
+    return path;
+}
+
+static void text_without_spaces_teaches_a_tokenizer(void **state) {
+    (void)state;
+    for (int which = 0; which < 8; which++) {
+        const char *input = put_without_spaces("solid.txt", which & 4, which & 2 ? " \n" : "");
+        struct ltm_tokenizer_train_options options = options_for(at("solid.model"), &input, which & 4 ? 300 : 800);
+        struct ltm_tokenizer *tokenizer;
+        static const char text[] = "a b  \xE2\x96\x81\n\xE4\xB8\x80\xE4\xB8\x81 ACGT";
+        int32_t *ids;
+        char *back;
+        size_t count;
+        size_t bytes;
+        options.kind = which & 1 ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
+        assert_ok(ltm_tokenizer_train(&options, NULL, &error));
+        assert_ok(ltm_tokenizer_open(&tokenizer, options.output, &error));
+        assert_ok(ltm_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, &error));
+        assert_ok(ltm_tokenizer_decode(tokenizer, ids, count, &back, &bytes, &error));
+        assert_string_equal(back, text);
+        free(ids);
+        free(back);
+        ltm_tokenizer_close(tokenizer);
+    }
+}
+
+static void the_share_of_characters_may_be_chosen(void **state) {
+    (void)state;
+    const char *input = put_without_spaces("chosen.txt", false, " \n");
+    struct ltm_tokenizer_train_options options = options_for(at("chosen.model"), &input, 500);
+    options.character_coverage = 1; /* 270 characters and 260 more */
+    assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
+    assert_says("too small for the characters");
+    const int needed = atoi(strstr(error.message, "it needs ") + 9);
+    options.vocab = needed - 1;
+    assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
+    options.vocab = needed; /* what is said works */
+    assert_ok(ltm_tokenizer_train(&options, NULL, &error));
+    options.vocab = 500;
+    options.character_coverage = 0.98;
+    assert_ok(ltm_tokenizer_train(&options, NULL, &error));
+    options.character_coverage = 1.5;
+    assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
+    assert_says("out of range");
+}
+
 /* Text with next to nothing to learn from: whatever happens, it is a sentence and not an exit. */
 static void odd_texts_do_not_end_the_program(void **state) {
     static const char *const texts[] = {"\n\n\n",
@@ -155,13 +213,12 @@ static void odd_texts_do_not_end_the_program(void **state) {
     assert_says("no text");
 }
 
-/* Its model would spell spaces in bytes, which are those of SentencePiece's mark for them. */
-static void a_text_without_spaces_is_refused(void **state) {
+static void a_text_that_is_too_small_is_refused(void **state) {
     (void)state;
-    const char *input = put_text("solid.txt", "x");
-    const struct ltm_tokenizer_train_options options = options_for(at("solid.model"), &input, 260);
+    const char *input = put_text("tiny.txt", "x");
+    const struct ltm_tokenizer_train_options options = options_for(at("tiny.model"), &input, 260);
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
-    assert_says("does not give back every text");
+    assert_says("too small for the characters of this text; it needs 261");
     assert_false(file_exists(options.output));
 }
 
@@ -204,7 +261,7 @@ static void failures_leave_the_old_model(void **state) {
     assert_ok(checksum_file(after, at("kept.model"), &error));
     assert_string_equal(after, before);
 
-    options.output = at("no/such/folder/x.model");
+    options.output = "/dev/null/x.model";
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_IO);
     options.output = NULL;
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
@@ -234,8 +291,10 @@ int main(void) {
         cmocka_unit_test(reserved_characters_end_lines),
         cmocka_unit_test(too_large_a_vocabulary_names_one_that_will_do),
         cmocka_unit_test(too_small_a_vocabulary_is_refused),
+        cmocka_unit_test(text_without_spaces_teaches_a_tokenizer),
+        cmocka_unit_test(the_share_of_characters_may_be_chosen),
         cmocka_unit_test(odd_texts_do_not_end_the_program),
-        cmocka_unit_test(a_text_without_spaces_is_refused),
+        cmocka_unit_test(a_text_that_is_too_small_is_refused),
         cmocka_unit_test(very_long_lines_are_learned_from),
         cmocka_unit_test(failures_leave_the_old_model),
         cmocka_unit_test(the_text_is_not_replaced),
