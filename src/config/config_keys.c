@@ -286,3 +286,12 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
     config_key_print(config, key, text);
     return config_key_parse(&scratch, key, text, error);
 }
+
+bool config_key_is_of_model(const char *name) {
+    static const char *const others[] = {"run.dir",        "run.threads",          "run.eval_sequences",
+                                         "run.eval_every", "run.checkpoint_every", "run.on_nonfinite",
+                                         "data.corpus",    "data.tokenizer"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0) return false;
+    return strncmp(name, "eval.", 5) != 0;
+}
