@@ -133,7 +133,8 @@ struct ltm_config {
         int precision;    /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
         int on_nonfinite; /* enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
         int eval_every, eval_sequences,
-            checkpoint_every; /* slow steps; sequences; slow steps. 0 = never but at the end */
+            checkpoint_every, /* slow steps; sequences; slow steps. 0 = never but at the end */
+            keep_every;       /* slow steps whose checkpoints stay; 0 = the two newest and the best only */
     } run;
 };
 

@@ -206,6 +206,10 @@ static int generate(struct request *r) {
             r->options.prompts = (const char *const *)prompts.texts;
             r->options.prompt_count = prompts.count;
         } else if (r->prompt) {
+            if (*r->prompt && r->prompt[strlen(r->prompt) - 1] == ' ' && ltm_processes_rank() == 0)
+                cli_print_line(stderr,
+                               "the prompt ends in a space, with which most words' pieces begin: without it the text "
+                               "goes on better");
             r->options.prompts = &r->prompt;
             r->options.prompt_count = 1;
         }

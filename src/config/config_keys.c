@@ -139,6 +139,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
       "slow steps between checkpoints; 0 = last only")                                                                 \
+    X("run.keep_every", run.keep_every, INT(0, 1 << 30), "0",                                                          \
+      "slow steps between checkpoints that stay; 0 = the two newest and the best only")                                \
     X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")               \
     X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                    \
     X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")                 \
@@ -318,4 +320,13 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
     /* What can be written and read again is in range: one set of rules, not two. */
     config_key_print(config, key, text);
     return config_key_parse(&scratch, key, text, error);
+}
+
+bool config_key_is_of_model(const char *name) {
+    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
+                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
+                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0) return false;
+    return strncmp(name, "eval.", 5) != 0;
 }

@@ -37,3 +37,7 @@ void config_key_print(const struct ltm_config *config, const struct config_key *
 
 /* Whether what `config` holds is one of the values that `key` may have. */
 ltm_status config_key_check(const struct ltm_config *config, const struct config_key *key, struct ltm_error *error);
+
+/* False of keys that change no bit of what is trained; of paths, since a corpus is known by its content; and of what is chosen once a step has
+ * failed. They may change from one call of a run to the next, and a model's file says nothing of them: the same bits are the same file. */
+bool config_key_is_of_model(const char *name);

@@ -22,7 +22,8 @@
 
 /* ---- Configurations ---- */
 
-static void put_config(json_t *out, const struct ltm_config *config) {
+/* `metadata`: of the model that it is out of, which does not tell all keys; or NULL. */
+static void put_config(json_t *out, const struct ltm_config *config, const json_t *metadata) {
     size_t count;
     const struct config_key *keys = config_key_table(&count);
     json_t *all = json_object();
@@ -31,6 +32,7 @@ static void put_config(json_t *out, const struct ltm_config *config) {
         double real;
         int64_t integer;
         json_t *json = NULL;
+        if (metadata && !json_object_get(metadata, keys[i].name) && !config_key_is_of_model(keys[i].name)) continue;
         config_key_print(config, &keys[i], value);
         if (keys[i].kind == CONFIG_REAL && number_parse_real(value, &real)) json = json_real(real);
         if (keys[i].kind <= CONFIG_COUNT && number_parse_integer(value, &integer)) json = json_integer(integer);
@@ -105,7 +107,7 @@ static ltm_status load_config(struct ltm_config *config, const char *path, struc
 static ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
     struct ltm_config config;
     PASS_UP(load_config(&config, path, error));
-    put_config(out, &config);
+    put_config(out, &config, NULL);
     put_steps(out, &config);
     ltm_config_resolve(&config);
     PASS_UP(vocabulary_find(&config, error));
@@ -160,7 +162,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
     if (status == LTM_OK) status = ltm_config_check(&config, error);
     if (status != LTM_OK)
         return fail(error, LTM_CORRUPT, "%s/model.safetensors holds a configuration that does not hold", folder);
-    put_config(out, &config);
+    put_config(out, &config, metadata);
     return config.model.vocab == LTM_AUTO ? LTM_OK : put_model(out, &config.model, error);
 }
 
@@ -264,7 +266,7 @@ static ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error 
     char path[LTM_PATH_MAX];
     PASS_UP(path_join(path, sizeof path, folder, "config.ini", error));
     PASS_UP(load_config(&config, path, error));
-    put_config(out, &config);
+    put_config(out, &config, NULL);
     put_steps(out, &config);
     PASS_UP(vocabulary_find(&config, error));
     if (config.model.vocab != LTM_AUTO) PASS_UP(put_model(out, &config.model, error));

@@ -58,7 +58,9 @@ static ltm_status step_picture(struct report *report, const struct run_curve *c,
     char id[64];
     snprintf(id, sizeof id, "%s%s", prefix, q->id);
     picture_begin(&p, id, q->title, "training tokens", q->label);
-    snprintf(p.caption, sizeof p.caption, "%s", q->caption);
+    const bool zero = q->log_y && c->steps > 0 && *(const double *)((const char *)&c->step[0] + q->offset) == 0;
+    snprintf(p.caption, sizeof p.caption, "%s%s", q->caption,
+             zero ? " The first point is left out: it is exactly 0, which a logarithm does not have." : "");
     p.small = true;
     p.log_y = q->log_y;
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "%s", q->label);

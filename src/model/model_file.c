@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/safetensors.h"
+#include "config/config_keys.h"
 
 static const char format_name[] = "ltm-1";
 
@@ -68,6 +69,7 @@ ltm_status model_file_write_weights(const char *path, const float *weights, cons
     metadata[pairs++] = (struct safetensors_pair){"step", step_text};
     metadata[pairs++] = (struct safetensors_pair){"tokenizer.digest", digest};
     for (size_t i = 0; i < keys; i++) {
+        if (!config_key_is_of_model(key[i].name)) continue;
         TRY(ltm_config_get(config, key[i].name, values[i], sizeof values[i], error));
         metadata[pairs++] = (struct safetensors_pair){key[i].name, values[i]};
     }

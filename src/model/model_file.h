@@ -1,5 +1,5 @@
 /* A model's weights as a safetensors file with the tensor names of the published PyTorch model (DESIGN, section 4). The
- * metadata carries the whole configuration ("model.dim": "128", …), "format": "ltm-1", "step" and "tokenizer.digest". */
+ * metadata carries the configuration that makes the model ("model.dim": "128", …; config_key_is_of_model), "format": "ltm-1", "step" and "tokenizer.digest". */
 #pragma once
 
 #include <stdint.h>

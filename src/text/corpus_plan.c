@@ -54,7 +54,7 @@ static int compare_fingerprints(const void *a, const void *b) {
 
 static ltm_status add_fingerprint(struct survey *survey, struct corpus_plan *plan, uint64_t hash,
                                   struct ltm_error *error) {
-    if ((size_t)plan->documents == survey->room) {
+    if (!survey->all || (size_t)plan->documents == survey->room) {
         const size_t room = survey->room ? 2 * survey->room : 1024;
         struct fingerprint *all = realloc(survey->all, room * sizeof *all);
         if (!all) return fail_memory(error, room * sizeof *all, "the documents' fingerprints");
@@ -96,6 +96,7 @@ cleanup:
 /* Sorts the fingerprints. */
 static ltm_status find_copies(struct survey *survey, struct corpus_plan *plan, struct ltm_error *error) {
     const size_t count = (size_t)plan->documents;
+    if (count < 2 || !survey->all) return LTM_OK;
     qsort(survey->all, count, sizeof *survey->all, compare_fingerprints);
     for (size_t i = 1; i < count; i++) plan->copy_count += survey->all[i].hash == survey->all[i - 1].hash;
     if (plan->copy_count == 0) return LTM_OK;

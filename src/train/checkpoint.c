@@ -73,8 +73,9 @@ static ltm_status point(const char *checkpoints, const char *name, const char *t
     return LTM_OK;
 }
 
-/* Remove all checkpoints but the two newest and the best, and what a killed process left half made. */
-static ltm_status prune(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
+/* Remove all checkpoints but the two newest, the best and every `keep`-th step's, and what a killed process left half made. */
+static ltm_status prune(const char *checkpoints, const struct checkpoint_state *state, int keep,
+                        struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char **names = NULL;
     char path[LTM_PATH_MAX];
@@ -87,7 +88,7 @@ static ltm_status prune(const char *checkpoints, const struct checkpoint_state *
     }
     for (size_t i = 0; i < count; i++) {
         const int64_t step = checkpoint_step_of(names[i]);
-        const bool old = step >= 0 && step < before && step != state->best_step;
+        const bool old = step >= 0 && step < before && step != state->best_step && !(keep > 0 && step % keep == 0);
         if (!old && strncmp(names[i], ".step-", 6) != 0) continue;
         TRY(path_join(path, sizeof path, checkpoints, names[i], error));
         TRY(folder_remove(path, error));
@@ -98,7 +99,7 @@ cleanup:
 }
 
 /* Rename a whole draft into place and let the links follow. */
-static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state,
+static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state, int keep,
                           struct ltm_error *error) {
     char final[LTM_PATH_MAX];
     char name[NAME_SIZE];
@@ -109,7 +110,7 @@ static ltm_status install(const char *checkpoints, const char *draft, const stru
     PASS_UP(point(checkpoints, "last", name, error));
     if (state->best_step == state->step) PASS_UP(point(checkpoints, "best", name, error));
     PASS_UP(folder_sync(checkpoints, error));
-    return prune(checkpoints, state, error);
+    return prune(checkpoints, state, keep, error);
 }
 
 /* Process 0's work. Once the paths are known it takes the others' moments, whatever fails: they are already sending. */
@@ -134,7 +135,7 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     else
         moments_write(NULL, optimiser, &decoder->plan.table, &second);
     if (status == LTM_OK) status = end_folder(draft, state, tokenizer, error);
-    if (status == LTM_OK) return install(checkpoints, draft, state, error);
+    if (status == LTM_OK) return install(checkpoints, draft, state, config->run.keep_every, error);
     if (named) folder_remove(draft, NULL);
     return status;
 }
@@ -249,13 +250,14 @@ cleanup:
 }
 
 /* What a process that was killed after it renamed a checkpoint into place had still to do. */
-static ltm_status tidy(const char *checkpoints, const struct checkpoint_state *state, struct ltm_error *error) {
+static ltm_status tidy(const char *checkpoints, const struct checkpoint_state *state, int keep,
+                       struct ltm_error *error) {
     char name[NAME_SIZE];
     step_name(name, state->step);
     ltm_status status = point(checkpoints, "last", name, error);
     step_name(name, state->best_step);
     if (status == LTM_OK && state->best_step >= 0) status = point(checkpoints, "best", name, error);
-    return status == LTM_OK ? prune(checkpoints, state, error) : status;
+    return status == LTM_OK ? prune(checkpoints, state, keep, error) : status;
 }
 
 /* `folder` gets the one that was read. */
@@ -274,7 +276,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
         if (checkpoint_step_of(names[i]) < 0) continue;
         TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
         status = read_folder(folder, decoder, optimiser, config, state, error);
-        if (status == LTM_OK) status = tidy(checkpoints, state, error);
+        if (status == LTM_OK) status = tidy(checkpoints, state, config->run.keep_every, error);
         if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
         passed_over = true;
         watch_message(watch, "%s; trying the checkpoint before it", error ? error->message : folder);

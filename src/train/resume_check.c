@@ -8,19 +8,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/processes.h"
+#include "config/config_keys.h"
 #include "ltm.h"
 #include "train/growth.h"
 #include "train/schedule.h"
-
-/* Keys that change no bit of the result; paths, since a corpus is known by its content; and what is chosen once a step has failed. */
-static bool may_change(const char *key) {
-    static const char *const free_keys[] = {
-        "run.dir",          "run.threads", "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
-        "run.on_nonfinite", "data.corpus", "data.tokenizer",     "run.tokens" /* by check_tokens */};
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
-        if (strcmp(key, free_keys[i]) == 0) return true;
-    return strncmp(key, "eval.", 5) == 0;
-}
 
 /* Whether a run of other length would have come to this step with the same bits; only then can it go on as one. */
 static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_config *is, int64_t step,
@@ -47,7 +38,8 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
         PASS_UP(ltm_config_get(is, keys[i].name, now, sizeof now, error));
         /* Before there was bf16, auto was written as it stood and meant fp32. */
         if (strcmp(keys[i].name, "run.precision") == 0 && strcmp(before, "auto") == 0) strcpy(before, "fp32");
-        if (strcmp(before, now) != 0 && !may_change(keys[i].name))
+        if (strcmp(before, now) != 0 && config_key_is_of_model(keys[i].name) &&
+            strcmp(keys[i].name, "run.tokens") != 0 /* by check_tokens */)
             return fail(error, LTM_MISMATCH,
                         "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
                         "run.dir to begin anew",

@@ -280,7 +280,8 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         const bool last = step == s->trainer.steps;
         if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
-        if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || s->state.best_step == step))
+        if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
+                                 s->state.best_step == step))
             status = save(s, error);
         if (status != LTM_OK) return status;
         if (stop) return fail_stopped(s, error);

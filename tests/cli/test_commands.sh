@@ -67,6 +67,11 @@ foreign() { # what is somebody else's is not written into
     refused 1 'texts is not the folder of a study' "$LTM" sweep study.ini study.dir=texts && [ "$(ls -A texts)" = text.txt ]
 }
 holds 'a folder that is no run is not written into' foreign
+keeps() { # every so many steps' checkpoints, beside the two newest and the best
+    run "$LTM" train tiny.ini run.keep_every=3 run.checkpoint_every=1 run.eval_every=0 run.dir=runs/kept
+    [ "$code" = 0 ] && (cd runs/kept/checkpoints && echo step-*) | grep -q '^step-00000003 step-00000006 step-00000007 step-00000008$'
+}
+holds 'checkpoints of every so many steps stay' keeps
 goes_on() {
     cp runs/tiny/log.jsonl log.before
     run "$LTM" train tiny.ini --json

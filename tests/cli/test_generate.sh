@@ -17,6 +17,13 @@ same_text() {
         grep -q '"prompt":"of to that",' one
 }
 holds 'a sample is the same text whatever the batch, the threads and the prompts beside it' same_text
+blank_end() { # a space at a prompt's end is told
+    run "$LTM" generate run --prompt 'the and ' --length 5
+    [ "$code" = 0 ] && grep -q 'the prompt ends in a space' err || return 1
+    run "$LTM" generate run --prompt 'the and' --length 5
+    [ "$code" = 0 ] && lacks 'ends in a space' err
+}
+holds 'a prompt that ends in a space is told' blank_end
 json_prompts() {
     printf '{"q": "the and"}\n\n{"q": "in he"}\n' >prompts.jsonl
     run "$LTM" generate run --prompts prompts.jsonl --field q --length 5 --json

@@ -110,7 +110,7 @@ static inline const char *last_checkpoint(const struct ltm_config *c, const char
     return test_path("%s/checkpoints/last/%s", strrchr(c->run.dir, '/') + 1, file);
 }
 
-/* Where the data of a model file begin, behind its header, which tells threads and folder. */
+/* Where the data of a model file begin, behind its header, which tells the settings. */
 static inline size_t data_at(const char *path) {
     uint64_t header;
     FILE *file = fopen(path, "rb");
@@ -120,10 +120,9 @@ static inline size_t data_at(const char *path) {
     return 8 + (size_t)header;
 }
 
+/* The same file: it says nothing of folder, threads and corpus. */
 static inline void same_weights(const struct ltm_config *a, const struct ltm_config *b, const char *file) {
-    const char *weights_a = last_checkpoint(a, file);
-    const char *weights_b = last_checkpoint(b, file);
-    test_same_bytes(weights_a, weights_b, data_at(weights_a), data_at(weights_b));
+    test_same_bytes(last_checkpoint(a, file), last_checkpoint(b, file), 0, 0);
 }
 
 static inline void same_optimiser(const struct ltm_config *a, const struct ltm_config *b) {

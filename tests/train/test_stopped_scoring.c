@@ -54,7 +54,7 @@ static void on_progress(void *user, const struct ltm_progress *progress) {
     struct plan_of_stop *p = user;
     if (strcmp(progress->what, "slow step") == 0 && p->groups > 0 && p->now == p->step &&
         progress->done >= (double)p->groups) {
-        assert_true(progress->total == BATCH / 2);
+        assert_int_equal((int)progress->total, BATCH / 2);
         stop = 1;
     }
     if (strcmp(progress->what, "scoring") != 0 || p->now != p->step) return;
