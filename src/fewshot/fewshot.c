@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "fewshot/completions.h"
 #include "fewshot/fewshot_item.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
@@ -214,6 +215,11 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
     }
     if (output) {
         TRY(journal_finish(&f->journal, error));
+        if (f->task->kind == TASK_GENERATE && json_object_get(f->task->items.all[0].json, "task_id")) {
+            snprintf(file, sizeof file, "completions_%s.jsonl", f->name);
+            TRY(path_join(path, sizeof path, output, file, error));
+            TRY(completions_write(path, f->journal.path, error));
+        }
         snprintf(file, sizeof file, "results_%s.json", f->name);
         TRY(path_join(path, sizeof path, output, file, error));
         TRY(ltm_fewshot_json(result, 1, &json, error));

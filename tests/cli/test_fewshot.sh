@@ -67,6 +67,14 @@ for line in open("res/samples_words_1shot.jsonl"):
 P
 }
 holds 'with the hashes of the harness' hashes
+completions() {
+    mkdir -p data && for i in 0 1; do echo "{\"task_id\": \"HumanEval/$i\", \"prompt\": \"the $i\", \"canonical_solution\": \"of\"}"; done | gzip >data/HumanEval.jsonl.gz
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/humaneval.ini" --data data --samples 3 --length 4 -o code
+    [ "$code" = 0 ] && jq -se 'map(.task_id) == ["HumanEval/0", "HumanEval/0", "HumanEval/0", "HumanEval/1", "HumanEval/1", "HumanEval/1"]
+        and all(.completion | type == "string")' code/completions_humaneval_0shot.jsonl &&
+        diff <(jq -c '.resps[0][]' code/samples_humaneval_0shot.jsonl) <(jq -c .completion code/completions_humaneval_0shot.jsonl)
+}
+holds 'code is written for what runs it' completions
 group() { # two paradigms of BLiMP and their average, from a folder of its own
     mkdir -p data/data && echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >data/data/one.jsonl
     printf '{"sentence_good": "in the", "sentence_bad": "the in"}\n{"sentence_good": "a", "sentence_bad": "b"}\n' >data/data/two.jsonl
