@@ -81,6 +81,7 @@ struct ltm_fewshot_result {
     int shots;
     int64_t items, items_in_all; /* taken; in the task's file */
     int64_t cut;                 /* items whose prompt was too long, for one of the answers at least */
+    int64_t repeated;            /* items that ask what an earlier one does; errors count them together with it */
     int64_t skipped;             /* items with an answer longer than the model's sequence */
     int64_t unfinished;          /* texts written that ended at `length`, by no stop */
     int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */

@@ -128,6 +128,9 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
                          "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
                          "fast.lr may mend it",
                          result->task, (long long)result->diverged, (long long)result->items);
+        if (status == LTM_OK && result->repeated)
+            cli_bar_line(&bar, "%s: %lld of %lld items ask what an earlier one does; standard errors take them as one",
+                         result->task, (long long)result->repeated, (long long)result->items);
         if (status == LTM_OK && result->skipped)
             cli_bar_line(&bar,
                          "%s: %lld of %lld items have an answer longer than the model's sequence and are left out",
