@@ -23,7 +23,9 @@
  *     acc, acc_norm, acc_bytes   the gold choice has the largest log-likelihood; per character; per byte
  *     exact_match                choices: the gold choice is what greedy decoding writes; generate: the share of samples whose
  *                                answer is the gold one, which is pass@1 too
- *     pass@k                     1 - C(n-c, k) / C(n, k) from n samples of which c are right, without bias
+ *     pass@k                     1 - C(n-c, k) / C(n, k) from n samples of which c are right, without bias; right is a text, code
+ *                                is never run
+ *     em, f1                     CoQA: by words, as SQuAD compares them
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
  * and what a family of synthetic tasks measures besides; its acc@… are acc, or exact_match of the first filter, of some items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
@@ -76,6 +78,7 @@ struct ltm_fewshot_result {
     int shots;
     int64_t items, items_in_all; /* taken; in the task's file */
     int64_t cut;                 /* items whose prompt was too long, for one of the answers at least */
+    int64_t repeated;            /* items that ask what an earlier one does; errors count them together with it */
     int64_t skipped;             /* items with an answer longer than the model's sequence */
     int64_t unfinished;          /* texts written that ended at `length`, by no stop */
     int64_t diverged;            /* items whose prompt the fast loop could not fit, so that z came from the prior */
@@ -89,7 +92,8 @@ struct ltm_fewshot_result {
  *
  * With `output` that folder gets samples_TASK_Nshot.jsonl, a line for each item and filter as the harness writes them, as the
  * items are done; a run that was cut short goes on there and repeats none of them. At the end the lines are put in order, and
- * results_TASK_Nshot.json has the metrics. LTM_MISMATCH, naming the setting, when the folder's items were made with another
+ * results_TASK_Nshot.json has the metrics; items with a "task_id" (HumanEval) give completions_TASK_Nshot.jsonl too, for what
+ * runs code. LTM_MISMATCH, naming the setting, when the folder's items were made with another
  * checkpoint, task or setting; LTM_INVALID for options out of range and for malformed tasks; LTM_UNSUPPORTED for a model
  * without a tokenizer. */
 ltm_status ltm_fewshot(const struct ltm_model *model, const char *task, const struct ltm_fewshot_options *options,

@@ -32,7 +32,8 @@ static const char usage[] =
     "  --top-k K, --top-p P   of the K likeliest tokens; of the likeliest that make up P (0 = all, 1)\n"
     "  --seed N               of shots, noise and sampling (1)\n"
     "  -o, --output DIR       write results_TASK_Nshot.json and samples_TASK_Nshot.jsonl there, as the harness does;\n"
-    "                         what was cut short goes on there, and repeats no item\n"
+    "                         what was cut short goes on there, and repeats no item; of items with a task_id (HumanEval) also\n"
+    "                         completions_TASK_Nshot.jsonl: pass@k compares texts, and code is run elsewhere\n"
     "  --skip-long            leave out, and count, items with an answer longer than model.sequence; else they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
     "\n"
@@ -232,6 +233,9 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
                          "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
                          "fast.lr may mend it",
                          result->task, (long long)result->diverged, (long long)result->items);
+        if (status == LTM_OK && result->repeated)
+            cli_bar_line(&bar, "%s: %lld of %lld items ask what an earlier one does; standard errors take them as one",
+                         result->task, (long long)result->repeated, (long long)result->items);
         if (status == LTM_OK && result->skipped)
             cli_bar_line(&bar,
                          "%s: %lld of %lld items have an answer longer than the model's sequence and are left out",

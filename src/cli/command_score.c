@@ -106,7 +106,7 @@ static ltm_status serve(struct ltm_scorer *scorer, struct ltm_error *error) {
     return status;
 }
 
-static int run(const struct cli_arguments *a, struct ltm_scorer_options *options) {
+static int run(const struct cli_arguments *a, struct ltm_scorer_options options) {
     struct ltm_error error = {.code = LTM_MEMORY};
     struct ltm_model *model = NULL;
     struct ltm_scorer *scorer = NULL;
@@ -114,15 +114,15 @@ static int run(const struct cli_arguments *a, struct ltm_scorer_options *options
     ltm_status status = ltm_model_open(&model, a->paths[0], &error);
     if (status == LTM_OK) {
         config = arguments_checkpoint_config(model);
-        config.run.seed = options->seed;
+        config.run.seed = options.seed;
         status = arguments_configure(&config, a->settings, a->setting_count, &error);
     }
     if (status == LTM_OK) {
-        options->fast = &config.fast;
-        options->seed = config.run.seed;
-        options->threads = config.run.threads;
-        options->precision = config.run.precision;
-        status = ltm_scorer_open(&scorer, model, options, &error);
+        options.fast = &config.fast;
+        options.seed = config.run.seed;
+        options.threads = config.run.threads;
+        options.precision = config.run.precision;
+        status = ltm_scorer_open(&scorer, model, &options, &error);
     }
     if (status == LTM_OK) status = serve(scorer, &error);
     ltm_scorer_close(scorer);
@@ -138,5 +138,5 @@ int command_score(int argc, char **argv) {
     const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (a.path_count != 1) return cli_usage("score", "name one checkpoint");
-    return run(&a, &o);
+    return run(&a, o);
 }

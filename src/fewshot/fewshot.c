@@ -11,12 +11,14 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "fewshot/completions.h"
 #include "fewshot/fewshot_item.h"
 #include "fewshot/fewshot_journal.h"
 #include "fewshot/fewshot_lines.h"
 #include "fewshot/fewshot_processes.h"
 #include "fewshot/fewshot_settings.h"
 #include "math/matmul.h"
+#include "tasks/random_draws.h"
 #include "train/trained_model.h"
 
 struct fewshot {
@@ -189,6 +191,44 @@ static ltm_status do_items(struct fewshot *f, struct ltm_error *error) {
     return LTM_OK;
 }
 
+struct asked {
+    uint64_t hash;
+    int64_t item;
+};
+
+static int by_hash(const void *a, const void *b) {
+    const struct asked *x = a;
+    const struct asked *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+static uint64_t hash_item(const struct task_item *item) {
+    uint64_t hash = hash_bytes(item->context, strlen(item->context), 0);
+    for (int i = 0; i < item->count; i++) {
+        hash = hash_bytes(item->choices[i], strlen(item->choices[i]), hash);
+        if (item->contexts) hash = hash_bytes(item->contexts[i], strlen(item->contexts[i]), hash);
+    }
+    return item->choices ? hash : hash_bytes(item->answer, strlen(item->answer), hash);
+}
+
+/* Which items ask what an earlier one does; returns how many, -1 where memory is short. */
+static int64_t find_repeats(struct fewshot *f) {
+    struct asked *asked = malloc(((size_t)f->items + 1) * sizeof *asked);
+    int64_t repeats = 0;
+    if (!asked) return -1;
+    for (int64_t i = 0; i < f->items; i++) asked[i] = (struct asked){hash_item(&f->task->items.all[i]), i};
+    qsort(asked, (size_t)f->items, sizeof *asked, by_hash);
+    for (int64_t i = 1, first = 0; i < f->items; i++) {
+        if (asked[i].hash != asked[first].hash) first = i;
+        if (first == i) continue;
+        f->outcomes[asked[i].item].same = asked[first].item + 1;
+        repeats++;
+    }
+    free(asked);
+    return repeats;
+}
+
 static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct ltm_fewshot_result *result,
                                struct ltm_error *error) {
     const char *output = f->run.options.output;
@@ -207,6 +247,10 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
         result->skipped += f->outcomes[i].skipped;
         result->unfinished += f->outcomes[i].unfinished;
     }
+    if ((result->repeated = find_repeats(f)) < 0) {
+        status = fail_memory(error, (size_t)f->items * sizeof(struct asked), "items");
+        goto cleanup;
+    }
     TRY(outcomes_average(&result->metrics, &result->count, f->outcomes, f->items, error));
     if (!(result->settings = json_text(settings, 0))) {
         status = fail_memory(error, 0, "settings");
@@ -214,6 +258,11 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
     }
     if (output) {
         TRY(journal_finish(&f->journal, error));
+        if (f->task->kind == TASK_GENERATE && json_object_get(f->task->items.all[0].json, "task_id")) {
+            snprintf(file, sizeof file, "completions_%s.jsonl", f->name);
+            TRY(path_join(path, sizeof path, output, file, error));
+            TRY(completions_write(path, f->journal.path, error));
+        }
         snprintf(file, sizeof file, "results_%s.json", f->name);
         TRY(path_join(path, sizeof path, output, file, error));
         TRY(ltm_fewshot_json(result, 1, &json, error));

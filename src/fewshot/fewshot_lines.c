@@ -6,14 +6,50 @@
 
 #include "base/json.h"
 #include "base/memory_stream.h"
+#include "base/numbers.h"
 #include "ltm/printable.h"
+
+/* Lists and texts alone, numbers as Python writes them: so the harness does, for libraries that read its files want one type. */
+static json_t *as_text(const json_t *value) {
+    char number[NUMBER_TEXT];
+    if (json_is_array(value)) {
+        json_t *all = json_array();
+        for (size_t i = 0; i < json_array_size(value); i++)
+            json_array_append_new(all, as_text(json_array_get(value, i)));
+        return all;
+    }
+    if (json_is_string(value)) return json_string(json_string_value(value));
+    if (json_is_boolean(value)) return json_string(json_is_true(value) ? "True" : "False");
+    if (!json_is_number(value)) return json_string("None");
+    number_print_real(number, json_number_value(value));
+    return json_string(number);
+}
+
+/* {"gen_args_0": {"arg_0": …, "arg_1": …}, …} */
+static json_t *as_arguments(const json_t *arguments) {
+    json_t *all = json_object();
+    for (size_t i = 0; i < json_array_size(arguments); i++) {
+        const json_t *request = json_array_get(arguments, i);
+        json_t *one = json_object();
+        char name[40];
+        for (size_t k = 0; k < json_array_size(request); k++) {
+            snprintf(name, sizeof name, "arg_%zu", k);
+            json_object_set(one, name, json_array_get(request, k));
+        }
+        snprintf(name, sizeof name, "gen_args_%zu", i);
+        json_object_set_new(all, name, one);
+    }
+    return all;
+}
 
 /* The line of one filter: what all lines share, then its own. */
 static json_t *line_of(const struct item_outcome *outcome, const struct item_record *record, const char *filter,
                        json_t *taken) {
     json_t *line = json_copy(record->shared);
     json_t *names = json_array();
-    json_object_set(line, "filtered_resps", taken);
+    json_object_set_new(line, "arguments", as_arguments(json_object_get(line, "arguments")));
+    json_object_set_new(line, "resps", as_text(json_object_get(line, "resps")));
+    json_object_set_new(line, "filtered_resps", as_text(taken));
     json_object_set_new(line, "filter", json_string(filter));
     json_object_set_new(line, "filters", json_integer((json_int_t)json_object_size(record->filtered)));
     json_object_set(line, "metrics", names);

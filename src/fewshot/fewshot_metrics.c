@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 ltm_status outcome_add(struct item_outcome *outcome, const char *name, const char *filter, double value,
                        struct ltm_error *error) {
     if (outcome->count == outcome->room) {
@@ -71,24 +73,43 @@ static ltm_status add(struct averages *averages, const struct item_metric *metri
     return LTM_OK;
 }
 
-/* Sums become means, squares of what is off them errors. */
-static void finish(struct averages *averages, const struct item_outcome *outcomes, int64_t items) {
-    for (int i = 0; i < averages->count; i++) averages->all[i].value /= (double)averages->all[i].items;
+/* Squares of what is off a mean, over n - 1 and n: of items, or of sums over those that ask the same. `sums` (items) is zero. */
+static double error_of(const struct ltm_fewshot_metric *mean, const struct item_outcome *outcomes, int64_t items,
+                       double *sums) {
+    const double n = (double)mean->items;
+    int64_t groups = 0;
+    double squares = 0;
     for (int64_t item = 0; item < items; item++)
         for (int m = 0; m < outcomes[item].count; m++) {
-            struct ltm_fewshot_metric *mean = find(averages, &outcomes[item].metrics[m]);
-            const double off = outcomes[item].metrics[m].value - mean->value;
-            mean->error += off * off;
+            const struct item_metric *metric = &outcomes[item].metrics[m];
+            if (strcmp(metric->name, mean->name) != 0 || strcmp(metric->filter, mean->filter) != 0) continue;
+            const int64_t first = outcomes[item].same ? outcomes[item].same - 1 : item;
+            const double off = metric->value - mean->value;
+            squares += (2 * sums[first] + off) * off; /* (s + off)² - s² */
+            sums[first] += off;
+            groups += first == item;
         }
+    memset(sums, 0, (size_t)items * sizeof *sums);
+    return groups > 1 ? sqrt(squares / ((double)groups - 1) * (double)groups / n / n) : NAN;
+}
+
+/* Sums become means, with their errors. */
+static ltm_status finish(struct averages *averages, const struct item_outcome *outcomes, int64_t items,
+                         struct ltm_error *error) {
+    double *sums = NULL;
+    ltm_status status = NEW_ARRAY(sums, (size_t)items, "metrics", error);
+    if (status != LTM_OK) return status;
     for (int i = 0; i < averages->count; i++) {
         struct ltm_fewshot_metric *m = &averages->all[i];
-        const double n = (double)m->items;
-        m->error = m->items > 1 ? sqrt(m->error / (n - 1) / n) : NAN;
+        m->value /= (double)m->items;
+        m->error = error_of(m, outcomes, items, sums);
         if (strcmp(m->name, "perplexity") == 0) {
             m->value = exp(-m->value);
             m->error *= m->value;
         }
     }
+    free(sums);
+    return LTM_OK;
 }
 
 ltm_status outcomes_average(struct ltm_fewshot_metric **metrics, int *count, const struct item_outcome *outcomes,
@@ -101,7 +122,11 @@ ltm_status outcomes_average(struct ltm_fewshot_metric **metrics, int *count, con
             free(averages.all);
             return status;
         }
-    finish(&averages, outcomes, items);
+    ltm_status status = finish(&averages, outcomes, items, error);
+    if (status != LTM_OK) {
+        free(averages.all);
+        return status;
+    }
     *metrics = averages.all;
     *count = averages.count;
     return LTM_OK;

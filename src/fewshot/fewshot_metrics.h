@@ -20,6 +20,7 @@ struct item_outcome {
     bool done, cut; /* cut: the prompt was too long */
     bool diverged;  /* the prompt's fit did, and z came from the prior */
     bool skipped;   /* an answer is longer than the model's sequence */
+    int64_t same;   /* place of the first item that asks the same, + 1; 0 = it is itself the first, or nobody looked */
     int unfinished; /* texts that ended at the length, by no stop */
 };
 
@@ -34,6 +35,7 @@ double pass_at_k(int n, int c, int k);
 /* The place of the largest of n values, the first of equals. */
 int largest(const double *values, int n);
 
-/* Means over the outcomes that have a metric, in the order in which metrics first appear. The caller frees *metrics. */
+/* Means over the outcomes that have a metric, in the order in which metrics first appear. Items that ask the same count as one where
+ * errors are taken: what they are off is added up first. The caller frees *metrics. */
 ltm_status outcomes_average(struct ltm_fewshot_metric **metrics, int *count, const struct item_outcome *outcomes,
                             int64_t items, struct ltm_error *error);

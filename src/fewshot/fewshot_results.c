@@ -64,7 +64,8 @@ ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm
     for (int t = 0; t < count; t++) {
         mean->items += results[t].items, mean->items_in_all += results[t].items_in_all;
         mean->cut += results[t].cut, mean->diverged += results[t].diverged;
-        mean->skipped += results[t].skipped, mean->unfinished += results[t].unfinished;
+        mean->repeated += results[t].repeated, mean->skipped += results[t].skipped,
+            mean->unfinished += results[t].unfinished;
     }
     return LTM_OK;
 }
@@ -107,17 +108,17 @@ static ltm_status add_task(const struct sections *to, const struct ltm_fewshot_r
         return fail(error, LTM_INVALID, "two tasks are called %s; give one another name", task);
     }
     add_metrics(result, metrics, directions);
-    int bad =
-        json_object_set_new(to->results, task, metrics) | json_object_set_new(to->directions, task, directions) |
-        json_object_set_new(to->subtasks, task, json_array()) |
-        json_object_set_new(to->configs, task, config_of(result, settings)) |
-        json_object_set_new(to->versions, task, json_real(1)) |
-        json_object_set_new(to->shots, task, json_integer(result->shots)) |
-        json_object_set_new(to->samples, task,
-                            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "original", (json_int_t)result->items_in_all,
-                                      "effective", (json_int_t)result->items, "cut", (json_int_t)result->cut,
-                                      "diverged", (json_int_t)result->diverged, "skipped", (json_int_t)result->skipped,
-                                      "unfinished", (json_int_t)result->unfinished));
+    int bad = json_object_set_new(to->results, task, metrics) | json_object_set_new(to->directions, task, directions) |
+              json_object_set_new(to->subtasks, task, json_array()) |
+              json_object_set_new(to->configs, task, config_of(result, settings)) |
+              json_object_set_new(to->versions, task, json_real(1)) |
+              json_object_set_new(to->shots, task, json_integer(result->shots)) |
+              json_object_set_new(to->samples, task,
+                                  json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "original",
+                                            (json_int_t)result->items_in_all, "effective", (json_int_t)result->items,
+                                            "cut", (json_int_t)result->cut, "diverged", (json_int_t)result->diverged,
+                                            "skipped", (json_int_t)result->skipped, "unfinished",
+                                            (json_int_t)result->unfinished, "repeated", (json_int_t)result->repeated));
     json_object_foreach(settings, key, value) {
         if (strncmp(key, "task.", 5) != 0) bad |= json_object_set(to->config, key, value);
     }

@@ -12,6 +12,13 @@ enum {
     CONVENTIONS = 2
 }; /* what results of one journal share: 2 since contexts are cut, and delimiters put, as in the harness */
 
+/* Those of writing change nothing where answers are scored. */
+static ltm_status check_kind(const struct ltm_fewshot_options *o, const struct task *task, struct ltm_error *error) {
+    if (task->kind == TASK_GENERATE || (o->samples == 1 && o->passes == 0)) return LTM_OK;
+    return fail(error, LTM_INVALID, "samples and pass@k go with kind = generate, and task %s is of kind %s", task->name,
+                task_kind_names[task->kind]);
+}
+
 static ltm_status check_pass(const struct ltm_fewshot_options *o, struct ltm_error *error) {
     for (int i = 0; i < o->passes; i++)
         if (o->pass[i] < 1 || o->pass[i] > o->samples)
@@ -63,6 +70,7 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
                           const struct ltm_fewshot_options *options, struct ltm_error *error) {
     struct ltm_config config = model->config;
     ltm_status status = check_options(options, error);
+    if (status == LTM_OK) status = check_kind(options, task, error);
     if (status != LTM_OK) return status;
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,

@@ -117,7 +117,10 @@ ltm_status fewshot_write(struct item_outcome *outcome, struct item_record *recor
     TRY(NEW_ARRAY(right, (size_t)samples * (size_t)rules->filter_count, "samples", error));
     TRY(write_samples(texts, &outcome->unfinished, run, worker, number, prompt, error));
     for (int s = 0; s < samples; s++) json_array_append_new(responses, json_string(texts[s]));
-    status = record_make(record, run, number, worker->prompted.cut, json_pack("[[s]]", prompt),
+    status = record_make(record, run, number, worker->prompted.cut,
+                         json_pack("[[s, {s:[s], s:i, s:f}]]", prompt, "until",
+                                   *run->task->stop ? run->task->stop : run->task->separator, "max_gen_toks",
+                                   run->options.length, "temperature", run->options.temperature),
                          json_pack("[O]", responses), error);
     for (int f = 0; status == LTM_OK && f < rules->filter_count; f++)
         status = measure(outcome, record, run, number, &rules->filters[f], texts, right + (size_t)f * (size_t)samples,

@@ -1,8 +1,12 @@
 #include "fewshot/item_record.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/memory_stream.h"
+#include "base/sha256.h"
 #include "tasks/family.h"
 
 enum { FAMILY_METRICS_MOST = 32 };
@@ -13,13 +17,53 @@ void record_free(struct item_record *record) {
     *record = (struct item_record){0};
 }
 
+/* What the harness calls the target: the place of the gold choice, a text, or Python's way to write a list of them. */
+static json_t *target_of(const struct task *task, const struct task_item *item) {
+    char place[24];
+    struct memory_stream out;
+    if (task->kind == TASK_LASTWORD) return json_sprintf("%s%s", task->delimiter, item->answer);
+    if (item->choices && !item->contexts) {
+        snprintf(place, sizeof place, "%d", item->gold);
+        return json_string(place);
+    }
+    if (item->accepted.count == 0) return json_string(item->answer);
+    memory_stream_open(&out);
+    for (int i = 0; out.stream && i < item->accepted.count; i++) {
+        const char *text = item->accepted.all[i];
+        const char quote = strchr(text, '\'') && !strchr(text, '"') ? '"' : '\'';
+        fprintf(out.stream, "%s%c", i ? ", " : "[", quote);
+        for (; *text; text++) fprintf(out.stream, "%s%c", *text == quote || *text == '\\' ? "\\" : "", *text);
+        fputc(quote, out.stream);
+    }
+    if (out.stream) fputc(']', out.stream);
+    char *list = memory_stream_close(&out);
+    json_t *target = list ? json_string(list) : NULL;
+    free(list);
+    return target;
+}
+
+static json_t *hash_of(const char *text) {
+    char hex[65];
+    if (!text) return NULL;
+    sha256_hex(hex, text, strlen(text));
+    return json_string(hex);
+}
+
 ltm_status record_make(struct item_record *record, const struct fewshot_run *run, int64_t number, bool cut,
                        json_t *arguments, json_t *responses, struct ltm_error *error) {
     const struct task_item *item = &run->task->items.all[number];
+    json_t *target = target_of(run->task, item);
+    const char *prompt = json_string_value(json_array_get(json_array_get(arguments, 0), 0));
+    char *doc = json_text(item->json, JSON_INDENT(2));
     record->filtered = json_object();
-    record->shared = json_pack("{s:I, s:O, s:s, s:o, s:o, s:b}", "doc_id", (json_int_t)number, "doc", item->json,
-                               "target", item->answer, "arguments", arguments, "resps", responses, "cut", cut);
-    return record->shared && record->filtered ? LTM_OK : json_fail_memory("an item's record", error);
+    record->shared =
+        json_pack("{s:I, s:O, s:O?, s:o, s:o, s:b, s:o, s:o, s:o}", "doc_id", (json_int_t)number, "doc", item->json,
+                  "target", target, "arguments", arguments, "resps", responses, "cut", cut, "doc_hash", hash_of(doc),
+                  "prompt_hash", hash_of(prompt ? prompt : ""), "target_hash", hash_of(json_string_value(target)));
+    const bool whole = record->shared && record->filtered && target;
+    json_decref(target);
+    free(doc);
+    return whole ? LTM_OK : json_fail_memory("an item's record", error);
 }
 
 ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error) {

@@ -135,7 +135,7 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
                         const struct ltm_fit_columns *columns, struct ltm_error *error) {
     struct ltm_fit_point *all = NULL;
     struct csv csv;
-    int column[WANTED];
+    int column[WANTED] = {-1, -1, -1, -1};
     ltm_status status = csv_read(&csv, path, error);
     *points = NULL;
     *count = *dropped = 0;
@@ -144,7 +144,7 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
     TRY(NEW_ARRAY(all, csv.rows + 1, "the runs of a fit", error));
     const char decimal = decimal_of(&csv, column);
     for (size_t r = 0; r < csv.rows; r++) {
-        double v[WANTED];
+        double v[WANTED] = {0};
         bool good = true;
         for (int w = 0; w < WANTED; w++) {
             v[w] = column[w] < 0 ? 6 * v[PARAMETERS] * v[TOKENS]

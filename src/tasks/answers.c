@@ -335,16 +335,17 @@ static int shared_words(const char *a, char *b) {
 static ltm_status compare_words(double *em, double *f1, const char *gold, const char *answer, struct ltm_error *error) {
     char *a = normalise(gold);
     char *b = normalise(answer);
-    ltm_status status = a && b ? LTM_OK : fail_memory(error, strlen(answer), "an answer");
-    if (status == LTM_OK) {
-        const int words_a = count_words(a);
-        const int words_b = count_words(b);
-        *em = strcmp(a, b) == 0;
-        const int shared = shared_words(a, b);
-        *f1 = words_a == 0 || words_b == 0 ? words_a == words_b : 2.0 * shared / (words_a + words_b);
+    if (!a || !b) {
+        free(a), free(b);
+        return fail_memory(error, strlen(answer), "an answer");
     }
+    const int words_a = count_words(a);
+    const int words_b = count_words(b);
+    *em = strcmp(a, b) == 0;
+    const int shared = shared_words(a, b);
+    *f1 = words_a == 0 || words_b == 0 ? words_a == words_b : 2.0 * shared / (words_a + words_b);
     free(a), free(b);
-    return status;
+    return LTM_OK;
 }
 
 ltm_status answer_em_f1(double *em, double *f1, char *const *golds, int count, const char *answer,
@@ -354,8 +355,8 @@ ltm_status answer_em_f1(double *em, double *f1, char *const *golds, int count, c
         double best_em = 0;
         double best_f1 = 0;
         for (int i = 0; i < count; i++) {
-            double one_em;
-            double one_f1;
+            double one_em = 0;
+            double one_f1 = 0;
             if (i == out && count > 1) continue;
             ltm_status status = compare_words(&one_em, &one_f1, golds[i], answer, error);
             if (status != LTM_OK) return status;

@@ -32,9 +32,11 @@ scan() {
 }
 holds 'a list of shots prints a row each' scan
 json() {
-    run "$LTM" fewshot runs/tiny words sums --samples 3 --pass 1,2 --shots 1 --limit 4 --json
+    run "$LTM" fewshot runs/tiny sums --samples 3 --pass 1,2 --shots 1 --limit 4 --json
+    [ "$code" = 0 ] && jq -e '.results.sums | has("pass@2,strict-match")' out && lacks words out || return 1
+    run "$LTM" fewshot runs/tiny words sums --shots 1 --limit 4 --json
     [ "$code" = 0 ] && jq -e '.results.words["acc,none"] >= 0 and (.results.words | has("acc_norm_stderr,none")) and
-        (.results.sums | has("pass@2,strict-match") and has("exact_match_stderr,flexible-extract")) and
+        (.results.sums | has("exact_match_stderr,flexible-extract")) and
         ."n-shot" == {"words": 1, "sums": 1} and ."n-samples".words.original == 8 and ."n-samples".words.effective == 4 and
         .versions.words == 1 and .configs.words.output_type == "multiple_choice" and .configs.sums.num_fewshot == 1 and
         .configs.sums.output_type == "generate_until" and .higher_is_better.words.acc' out >/dev/null || { cat out err; return 1; }
@@ -47,11 +49,32 @@ files() {
     [ "$code" = 0 ] && [ "$(wc -l <res/samples_words_1shot.jsonl)" = 8 ] && [ "$(wc -l <res/samples_sums_1shot.jsonl)" = 12 ] &&
         jq -e '.results.sums["exact_match,strict-match"] == 0 and ."n-samples".sums.unfinished > 0' res/results_sums_1shot.json &&
         grep -qE '^sums: [0-9]+ texts ended at their length' err &&
-        jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "sha ra" and .filter == "none" and
-            (.arguments | length) == 3 and (.arguments[1][0] | endswith("the 4 and")) and .arguments[1][1] == " sha ra" and
-            (.filtered_resps[1][0] < 0) and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
+        jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "1" and .filter == "none" and
+            (.arguments | length) == 3 and (.arguments.gen_args_1.arg_0 | endswith("the 4 and")) and
+            .arguments.gen_args_1.arg_1 == " sha ra" and (.filtered_resps[1][0] | tonumber < 0) and .resps[0][0][1] == "None" and
+            .target_hash == "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b" and (.acc | . == 0 or . == 1))' res/samples_words_1shot.jsonl || { cat out err; return 1; }
 }
 holds 'results and items go to a folder' files
+hashes() { # as lm-evaluation-harness makes them in Python
+    command -v python3 >/dev/null || return 0
+    python3 - <<'P'
+import hashlib, json
+for line in open("res/samples_words_1shot.jsonl"):
+    s = json.loads(line)
+    for key, text in (("doc_hash", json.dumps(s["doc"], indent=2, ensure_ascii=False)),
+                      ("prompt_hash", s["arguments"]["gen_args_0"]["arg_0"]), ("target_hash", s["target"])):
+        assert s[key] == hashlib.sha256(text.encode()).hexdigest(), key
+P
+}
+holds 'with the hashes of the harness' hashes
+completions() {
+    mkdir -p data && for i in 0 1; do echo "{\"task_id\": \"HumanEval/$i\", \"prompt\": \"the $i\", \"canonical_solution\": \"of\"}"; done | gzip >data/HumanEval.jsonl.gz
+    run "$LTM" fewshot runs/tiny "$top/runs/tasks/humaneval.ini" --data data --samples 3 --length 4 -o code
+    [ "$code" = 0 ] && jq -se 'map(.task_id) == ["HumanEval/0", "HumanEval/0", "HumanEval/0", "HumanEval/1", "HumanEval/1", "HumanEval/1"]
+        and all(.completion | type == "string")' code/completions_humaneval_0shot.jsonl &&
+        diff <(jq -c '.resps[0][]' code/samples_humaneval_0shot.jsonl) <(jq -c .completion code/completions_humaneval_0shot.jsonl)
+}
+holds 'code is written for what runs it' completions
 group() { # two paradigms of BLiMP and their average, from a folder of its own
     mkdir -p data/data && echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >data/data/one.jsonl
     printf '{"sentence_good": "in the", "sentence_bad": "the in"}\n{"sentence_good": "a", "sentence_bad": "b"}\n' >data/data/two.jsonl
@@ -71,10 +94,10 @@ contexts() { # each context alone, as a task of one context after the other, giv
     for one in 'the in' 'the that he'; do
         echo "{\"context\": \"$one\", \"choices\": [\"and of\", \"x\"], \"gold\": 0}" >one.jsonl
         printf '[task]\nname = one\nkind = choices\nitems = one.jsonl\n' >one.ini
-        rm -rf one && "$LTM" fewshot runs/tiny one.ini -o one >out 2>err && jq '.resps[0][0][0]' one/samples_one_0shot.jsonl
+        rm -rf one && "$LTM" fewshot runs/tiny one.ini -o one >out 2>err && jq -r '.resps[0][0][0]' one/samples_one_0shot.jsonl
     done >apart
-    jq '.resps[][0][0]' wino/samples_winogrande_0shot.jsonl >together && [ "$(wc -l <together)" = 2 ] &&
-        jq -e '.arguments == [["the in", " and of"], ["the that he", " and of"]]' wino/samples_winogrande_0shot.jsonl &&
+    jq -r '.resps[][0][0]' wino/samples_winogrande_0shot.jsonl >together && [ "$(wc -l <together)" = 2 ] &&
+        jq -e '[.arguments[] | [.arg_0, .arg_1]] == [["the in", " and of"], ["the that he", " and of"]] and .target == "and of"' wino/samples_winogrande_0shot.jsonl &&
         paste apart together | awk '($1 - $2) ^ 2 > 1e-8 { exit 1 }' || { paste apart together; cat out err; return 1; }
 }
 holds 'an item may have a context for each choice' contexts
@@ -124,6 +147,7 @@ holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"
 holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
 holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
 holds 'a key that changes nothing' refused 2 'model.dim changes nothing here; the keys that do: fast' "$LTM" fewshot runs/tiny words model.dim=4
+holds 'several samples where none is written' refused 1 'go with kind = generate, and task words' "$LTM" fewshot runs/tiny words --samples 5
 holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
 printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini
 holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot runs/tiny bad.ini

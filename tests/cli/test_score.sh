@@ -12,8 +12,8 @@ for i in 1 2 3; do echo "{\"context\": \"the $i and\", \"choices\": [\"of\", \"s
 printf '[task]\nname = x\nkind = choices\nitems = items.jsonl\n' >x.ini
 same() { # a plain decoder: its scores are the same bits but for the order of sums
     "$LTM" fewshot runs/plain x.ini -o res >out 2>err || return 1
-    jq -c '.arguments[] | {context: .[0], continuation: .[1]}' res/samples_x_0shot.jsonl | ask runs/plain &&
-        paste <(jq '.resps[][0][0]' res/samples_x_0shot.jsonl) <(jq .logprob replies) | tee both &&
+    jq -c '.arguments[] | {context: .arg_0, continuation: .arg_1}' res/samples_x_0shot.jsonl | ask runs/plain &&
+        paste <(jq -r '.resps[][0][0]' res/samples_x_0shot.jsonl) <(jq .logprob replies) | tee both &&
         awk '($1 - $2) ^ 2 > 1e-8 * $1 ^ 2 { bad = 1 } END { exit bad || NR != 9 }' both
 }
 holds 'scores are those of ltm fewshot' same
@@ -57,7 +57,7 @@ drive() { # the class, with a stand-in for the harness
     mkdir -p lm_eval/api && touch lm_eval/__init__.py lm_eval/api/__init__.py
     echo 'class LM: pass' >lm_eval/api/model.py
     echo 'def register_model(name): return lambda made: made' >lm_eval/api/registry.py
-    jq -c '.arguments[]' res/samples_x_0shot.jsonl >pairs.jsonl
+    jq -c '.arguments[] | [.arg_0, .arg_1]' res/samples_x_0shot.jsonl >pairs.jsonl
     cat >drive.py <<'P'
 import json, sys
 from types import SimpleNamespace
@@ -70,7 +70,7 @@ assert len(model.generate_until([SimpleNamespace(args=("the", {"until": ["\n"], 
 assert model.loglikelihood_rolling([SimpleNamespace(args=("the and",))])[0] < 0
 P
     python3 drive.py "$top/tests/cli" "$LTM" >driven && [ "$(wc -l <driven)" = 2700 ] &&
-        paste <(jq '.resps[][0][0]' res/samples_x_0shot.jsonl) <(head -n 9 driven) | awk '($1 - $2) ^ 2 > 1e-8 * $1 ^ 2 { exit 1 }'
+        paste <(jq -r '.resps[][0][0]' res/samples_x_0shot.jsonl) <(head -n 9 driven) | awk '($1 - $2) ^ 2 > 1e-8 * $1 ^ 2 { exit 1 }'
 }
 if command -v python3 >/dev/null; then holds 'the class for lm-evaluation-harness' drive; fi
 finish

@@ -70,11 +70,31 @@ static void means_are_over_items_that_have_the_metric(void **state) {
     for (int i = 0; i < 4; i++) outcome_free(&outcomes[i]);
 }
 
+/* Every item twice, which tells nothing new: the mean's error is that of each once. */
+static void repeated_items_count_once(void **state) {
+    (void)state;
+    struct item_outcome outcomes[8] = {{0}};
+    struct ltm_fewshot_metric *metrics;
+    int count;
+    static const double acc[] = {1, 0, 0, 1};
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(outcome_add(&outcomes[i], "acc", "none", acc[i % 4], NULL), LTM_OK);
+        outcomes[i].same = i < 4 ? 0 : i - 4 + 1;
+    }
+    assert_int_equal(outcomes_average(&metrics, &count, outcomes, 8, NULL), LTM_OK);
+    assert_int_equal(metrics[0].items, 8);
+    near(metrics[0].value, 0.5);
+    near(metrics[0].error, sqrt((4 * 0.25) / 3) / 2);
+    free(metrics);
+    for (int i = 0; i < 8; i++) outcome_free(&outcomes[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pass_at_k_is_unbiased),
         cmocka_unit_test(the_first_of_equals_is_largest),
         cmocka_unit_test(means_are_over_items_that_have_the_metric),
+        cmocka_unit_test(repeated_items_count_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,8 @@ static void any_number_of_threads_gives_the_same(void **state) {
             char folder[40];
             char output[1024];
             snprintf(folder, sizeof folder, "out-%d", threads);
-            const struct ltm_fewshot_options options = options_for(threads, output, folder);
+            struct ltm_fewshot_options options = options_for(threads, output, folder);
+            if (t < 2) options.samples = 1;
             json[threads - 1] = json_of(task, &options);
             snprintf(name, sizeof name, "%s/samples_%s_1shot.jsonl", folder, tasks[t]);
             samples[threads - 1] = contents(name);
@@ -243,6 +244,10 @@ static void options_out_of_range_are_refused(void **state) {
     REFUSED(threads, -1, "threads = -1");
     o.pass[0] = 2;
     REFUSED(passes, 1, "pass@2 needs 2 samples");
+    o.samples = 2;
+    refused("choices.ini", &o, LTM_INVALID,
+            "samples and pass@k go with kind = generate, and task choices is of kind choices");
+    o.samples = 1;
     fixture_put("bare.ini", "[task]\nname=bare\nkind=choices\nitems=choices.jsonl\n");
     o.shots = 1;
     refused("bare.ini", &o, LTM_INVALID, "its file names no shots");

@@ -5,6 +5,7 @@
 #include "fewshot/fewshot_fixture.h"
 
 #include "fewshot/fewshot_item.h"
+#include "fewshot/fewshot_score.h"
 #include "fewshot/fewshot_settings.h"
 #include "tasks/prompt.h"
 
@@ -295,6 +296,25 @@ static void the_delimiter_stands_behind_an_empty_context(void **state) {
                  "[\" C.\\n\\n\",\" A.\"]");
 }
 
+/* Blanks at a prompt's end are scored, as with str.rstrip in Python: a no-break space and an ideographic one too. */
+static void blanks_at_the_end_go_to_what_follows(void **state) {
+    (void)state;
+    static const char *const ends[] = {" ", "\xC2\xA0", "\xE3\x80\x80", "\t\xE2\x80\x83"};
+    for (int i = 0; i < 4; i++) {
+        char bare[60];
+        char prompt[60];
+        char text[60];
+        size_t behind;
+        size_t without;
+        snprintf(bare, sizeof bare, "the cat");
+        snprintf(prompt, sizeof prompt, "the cat%s", ends[i]);
+        snprintf(text, sizeof text, "%ssat", ends[i]);
+        assert_int_equal(score_tokens(&behind, model->tokenizer, prompt, "sat", NULL), LTM_OK);
+        assert_int_equal(score_tokens(&without, model->tokenizer, bare, text, NULL), LTM_OK);
+        assert_int_equal(behind, without);
+    }
+}
+
 static void prompts_are_shots_and_question(void **state) {
     (void)state;
     struct task *task;
@@ -367,6 +387,7 @@ int main(void) {
         cmocka_unit_test(greedy_is_what_would_be_written),
         cmocka_unit_test(accuracies_follow_from_the_log_likelihoods),
         cmocka_unit_test(the_delimiter_stands_behind_an_empty_context),
+        cmocka_unit_test(blanks_at_the_end_go_to_what_follows),
         cmocka_unit_test(prompts_are_shots_and_question),
         cmocka_unit_test(too_long_an_answer_is_refused),
     };

@@ -140,7 +140,7 @@ static void add_fewshot(json_t *lines, const struct ltm_model *model, const char
     json_t *items = test_json_lines(path);
     json_array_foreach(items, i, item) {
         json_array_foreach(json_object_get(item, "filtered_resps"), k, value) {
-            sum += json_number_value(json_array_get(value, 0));
+            sum += strtod(json_string_value(json_array_get(value, 0)), NULL);
             count++;
         }
     }

@@ -17,7 +17,8 @@ static void make_study(struct ltm_fit_point points[CELLS], double noise, uint64_
     float normal[CELLS];
     random_normal(normal, CELLS, (struct random_key){.seed = seed, .purpose = RANDOM_ORDER});
     for (int i = 0; i < CELLS; i++) {
-        const double n = 1e5 * pow(3, i / SIDE);
+        const int row = i / SIDE;
+        const double n = 1e5 * pow(3, row);
         const double d = 4e5 * pow(2, i % SIDE);
         const double loss = truth[0] + truth[1] / pow(n, truth[3]) + truth[2] / pow(d, truth[4]);
         points[i] = (struct ltm_fit_point){

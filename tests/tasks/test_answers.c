@@ -45,6 +45,8 @@ static void gsm8k_takes_what_the_harness_takes(void **state) {
     assert_false(same(&rules, 1, gold, "108"));
     assert_false(same(&rules, 0, gold, "[invalid]"));
     assert_false(same(&rules, 0, gold, "1080.0"));
+    assert_true(
+        same(&rules, 0, "#### 5", "5.,")); /* one expression after the other: the comma goes, then the full stop */
     answer_rules_free(&rules);
 }
 

@@ -1,4 +1,6 @@
 /* runs/tasks reads what others publish, in the forms in which they do: small files of each, put as lm-evaluation-harness puts them. */
+#include <zlib.h>
+
 #include "support/files.h"
 #include "support/unit.h"
 
@@ -161,6 +163,21 @@ static void blimp_and_gsm8k(void **state) {
     holds("runs/tasks/gsm8k.ini", 1, "Question: Two?\nAnswer: #### 2\n\nQuestion: One?\nAnswer:", "#### 1", 0);
 }
 
+static void humaneval(void **state) {
+    (void)state;
+    gzFile packed = gzopen(test_path("%s", "HumanEval.jsonl.gz"), "wb");
+    assert_non_null(packed);
+    gzputs(packed,
+           "{\"task_id\": \"HumanEval/0\", \"prompt\": \"def f():\\n\", \"canonical_solution\": \"    return 1\\n\", "
+           "\"test\": \"\", \"entry_point\": \"f\"}\n");
+    gzclose(packed);
+    holds("runs/tasks/humaneval.ini", 0, "def f():\n", "    return 1\n", 0);
+    struct task *task = load("runs/tasks/humaneval.ini");
+    assert_string_equal(task->delimiter, "");
+    assert_int_equal(answer_stop(&task->rules, "    return 1\n\ndef g", 19), 13);
+    task_free(task);
+}
+
 /* Each is told apart when somebody writes an INI without the templates. */
 static void a_known_form_is_named(void **state) {
     (void)state;
@@ -241,6 +258,7 @@ int main(void) {
         cmocka_unit_test(winogrande),
         cmocka_unit_test(lambada_and_coqa),
         cmocka_unit_test(blimp_and_gsm8k),
+        cmocka_unit_test(humaneval),
         cmocka_unit_test(a_known_form_is_named),
         cmocka_unit_test(wrong_templates_are_refused),
         cmocka_unit_test(words_are_compared_as_squad_does),
