@@ -171,7 +171,10 @@ ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t m
         TRY(fail(error, LTM_INVALID, "%s is too large: %jd bytes, and at most %zu were expected", path, (intmax_t)size,
                  most));
     buffer = malloc(room + 1);
-    if (!buffer) TRY(fail_memory(error, room + 1, path));
+    if (!buffer) {
+        status = fail_memory(error, room + 1, path);
+        goto cleanup;
+    }
     while (have < room) {
         ssize_t got = read(descriptor, buffer + have, room - have);
         if (got < 0 && errno == EINTR) continue;

@@ -128,7 +128,10 @@ ltm_status ini_file_read(const char *path, const char *comments, ini_take take, 
     ltm_status status;
     TRY(file_read_text(&text, &bytes, path, INI_LARGEST, error));
     ini = calloc(1, sizeof *ini);
-    if (!ini) TRY(fail_memory(error, sizeof *ini, path));
+    if (!ini) {
+        status = fail_memory(error, sizeof *ini, path);
+        goto cleanup;
+    }
     *ini = (struct ini_reading){
         .take = take, .user = user, .path = path, .next = text, .comments = comments, .error = error};
     if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path));

@@ -355,11 +355,13 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
         TRY(fail(error, LTM_INVALID,
                  "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path, path,
                  path));
-    if (!kind)
-        TRY(fail(error, LTM_INVALID,
-                 "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
-                 "safetensors file",
-                 path));
+    if (!kind) {
+        status = fail(error, LTM_INVALID,
+                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
+                      "safetensors file",
+                      path);
+        goto cleanup;
+    }
     json_object_set_new(out, "kind", json_string(kind->name));
     json_object_set_new(out, "path", json_string(path));
     TRY(kind->inspect(out, path, error));

@@ -170,7 +170,10 @@ static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s
     if (status != LTM_OK || !file_exists(path)) return status;
     TRY(file_read_text(&text, &bytes, path, RESULT_LARGEST, error));
     scores = study_scores_text(s);
-    if (!scores) TRY(fail_memory(error, bytes, path));
+    if (!scores) {
+        status = fail_memory(error, bytes, path);
+        goto cleanup;
+    }
     status = json_read(&result, text, bytes, 0, error);
     if (status == LTM_CORRUPT) status = LTM_OK; /* it is taken again */
     if (status != LTM_OK) goto cleanup;

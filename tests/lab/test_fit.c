@@ -164,8 +164,10 @@ static void test_a_flat_minimum_has_a_wide_interval(void **state) {
     int at_zero = 0;
     (void)state;
     for (uint64_t seed = 7000; seed < 7004; seed++) {
-        for (int i = 0; i < 16; i++)
-            points[i] = (struct ltm_fit_point){.parameters = 1e5 * pow(3, i / 4), .tokens = 4e5 * pow(2, i % 4)};
+        for (int i = 0; i < 16; i++) {
+            const int row = i / 4;
+            points[i] = (struct ltm_fit_point){.parameters = 1e5 * pow(3, row), .tokens = 4e5 * pow(2, i % 4)};
+        }
         make_losses(points, 16, &law, 1, 0.02, seed);
         struct ltm_fit *fit = fitted(points, 16, 60, true);
         const struct ltm_fit_interval e = ltm_fit_info(fit)->parameter[LTM_FIT_E];
