@@ -48,4 +48,3 @@ void vector_exp(float *x, float shift, size_t n);         /* x = e^(x - shift) *
 
 /* x = cap · tanh(x / cap); slope = its derivative, unless NULL. */
 void vector_softcap(float *x, float *slope, float cap, size_t n);
-

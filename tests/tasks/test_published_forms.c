@@ -5,7 +5,6 @@
 #include "support/unit.h"
 
 #include "base/files.h"
-#include "base/files.h"
 #include "tasks/prompt.h"
 #include "tasks/task.h"
 
