@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "base/numbers.h"
 #include "commands.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
