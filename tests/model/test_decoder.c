@@ -1,79 +1,9 @@
 /* The whole decoder's backward pass against finite differences, to z and to every weight; and what its workspace must not
  * change. */
-#include <math.h>
-
-#include "support/gradients.h"
+#include "support/decoder_rig.h"
 #include "support/model_keys.h"
 
 #include "ltm/model.h"
-#include "math/vector.h"
-#include "model/decoder.h"
-
-enum { SEQUENCES = 2, LENGTH = 11, TOKENS = SEQUENCES * LENGTH };
-
-static const struct ltm_model_config grouped = {.dim = 24,
-                                                .layers = 3,
-                                                .heads = 4,
-                                                .kv_heads = 2,
-                                                .ffn_multiple = 8,
-                                                .sequence = 12,
-                                                .window = 4,
-                                                .vocab = 29,
-                                                .latents = 6};
-
-/* Latents that the upper layers alone read. */
-static struct ltm_model_config upper(int from) {
-    struct ltm_model_config c = grouped;
-    c.latent_from = from;
-    return c;
-}
-
-struct setting {
-    struct decoder *decoder;
-    struct decoder_pass *pass;
-    int32_t tokens[TOKENS], targets[TOKENS];
-    float *z, nll[TOKENS];
-    size_t latents; /* of all sequences */
-};
-
-static const uint32_t numbers[SEQUENCES] = {7, 8};
-
-/* Weights far larger than initial ones, so that every path carries a gradient worth checking. */
-static struct setting set_up(const struct ltm_model_config *config) {
-    struct setting s = {0};
-    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
-    assert_int_equal(decoder_pass_create(&s.pass, s.decoder, SEQUENCES, LENGTH, true, NULL), LTM_OK);
-    decoder_drop_out(s.pass, &(struct decoder_dropout){.seed = 3, .step = 5, .sequences = numbers});
-    float *random = test_normal(s.decoder->plan.table.size, 1, 0.2f);
-    for (int i = 0; i < s.decoder->plan.table.count; i++) {
-        const struct weight *w = &s.decoder->plan.table.weights[i];
-        for (size_t j = 0; j < (size_t)w->rows * (size_t)w->columns; j++)
-            s.decoder->weights[w->offset + j] = random[w->offset + j] + (w->rank == 1 ? 1.0f : 0.0f);
-    }
-    free(random);
-    for (int i = 0; i < TOKENS; i++) {
-        s.tokens[i] = (i * 17 + 3) % config->vocab;
-        s.targets[i] = (i * 5 + 1) % config->vocab;
-    }
-    s.latents = (size_t)SEQUENCES * (size_t)config->latents * (size_t)config->dim;
-    s.z = test_normal(s.latents, 2, 1);
-    return s;
-}
-
-static void tear_down(struct setting *s) {
-    decoder_pass_free(s->pass);
-    decoder_free(s->decoder);
-    free(s->z);
-}
-
-static double total_nll(void *user) {
-    struct setting *s = user;
-    double sum = 0;
-    decoder_begin(s->pass, s->tokens, s->targets, SEQUENCES, LENGTH);
-    decoder_score(s->pass, s->z, s->nll);
-    for (int i = 0; i < TOKENS; i++) sum += s->nll[i];
-    return sum;
-}
 
 static void check_latents(const struct ltm_model_config *config) {
     struct setting s = set_up(config);
@@ -92,13 +22,6 @@ static void gradient_to_latents_is_that_of_the_nll(void **state) {
     check_latents(&grouped);
     check_latents(&upper_two);
     check_latents(&top);
-}
-
-/* A step that moves the loss about as much whatever the size of its gradient: where that is small, the loss must rise above its
- * rounding; where it is large, the loss is curved too (a normed key that is near 0, say). */
-static float step_of(const struct weight *w, const float *gradient) {
-    const double size = sqrt(vector_sum_squares(gradient + w->offset, weight_size(w)));
-    return (float)fmin(fmax(3e-3 / size, 3e-4), 2e-2);
 }
 
 static void check_weights(const struct ltm_model_config *config) {
@@ -168,119 +91,6 @@ static void a_masked_document_knows_nothing_of_those_before(void **state) {
     total_nll(&s);
     assert_true(fabsf(first[AT + 1] - s.nll[AT + 1]) > 1e-3f);
     tear_down(&s);
-}
-
-/* Of all sizes, and every third one 0. */
-static void fill_weights(float *weights) {
-    for (int i = 0; i < TOKENS; i++) weights[i] = i % 3 ? 0.25f * (float)(i % 7) : 0.0f;
-}
-
-/* ---- Several tokens ahead ---- */
-
-static struct ltm_model_config predicting(struct ltm_model_config c, int tokens) {
-    c.predict = tokens;
-    c.predict_weight = 0.8;
-    return c;
-}
-
-static const float *weight_named(const struct decoder *decoder, const char *part, int ahead) {
-    char name[64];
-    snprintf(name, sizeof name, "tok_embeddings.%s.%d.weight", part, ahead);
-    const struct weight *w = weights_find(&decoder->plan.table, name);
-    assert_non_null(w);
-    return decoder->weights + w->offset;
-}
-
-/* -log p by a head at one position, in double: RMSNorm(x Pᵀ) Eᵀ. */
-static double plain_head(const struct decoder *decoder, int ahead, const float *x, int target) {
-    const int d = decoder->plan.config.dim;
-    const int V = decoder->plan.config.vocab;
-    const float *p = weight_named(decoder, "ahead", ahead);
-    const float *gain = weight_named(decoder, "ahead_norm", ahead);
-    const float *e = decoder->weights; /* the first of all */
-    double y[64] = {0};
-    double squares = 0;
-    double sum = 0;
-    double hit = 0;
-    for (int i = 0; i < d; i++) {
-        for (int j = 0; j < d; j++) y[i] += (double)p[i * d + j] * (double)x[j];
-        squares += y[i] * y[i] / d;
-    }
-    for (int v = 0; v < V; v++) {
-        double logit = 0;
-        for (int i = 0; i < d; i++) logit += y[i] / sqrt(squares + 1e-5) * (double)gain[i] * (double)e[v * d + i];
-        if (v == target) hit = logit;
-        sum += exp(logit);
-    }
-    return log(sum) - hit;
-}
-
-/* The next token's loss, and what the heads add to it. */
-static double nll_with_heads(void *user) {
-    struct setting *s = user;
-    const struct ltm_model_config *c = &s->decoder->plan.config;
-    float weights[TOKENS];
-    fill_weights(weights);
-    total_nll(s);
-    double sum = test_weigh(weights, s->nll, TOKENS);
-    for (int i = 0; i < TOKENS; i++)
-        for (int k = 1; k < c->predict && i % LENGTH + k < LENGTH; k++) {
-            bool crosses = false;
-            for (int t = 1; t <= k; t++) crosses = crosses || s->tokens[i + t] == c->document_end;
-            if (c->packing == LTM_PACKING_MASKED && crosses) continue;
-            sum +=
-                c->predict_weight / (c->predict - 1) * (double)weights[i + k] *
-                plain_head(s->decoder, k + 1, decoder_output(s->pass) + (size_t)i * (size_t)c->dim, s->targets[i + k]);
-        }
-    return sum;
-}
-
-static void check_heads(const struct ltm_model_config *config) {
-    struct setting s = set_up(config);
-    float *gradient = test_zeros(s.decoder->plan.table.size);
-    float weights[TOKENS];
-    fill_weights(weights);
-    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, weights, s.nll, gradient);
-    for (int i = 0; i < s.decoder->plan.table.count; i++) {
-        const struct weight *w = &s.decoder->plan.table.weights[i];
-        check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset, weight_size(w),
-                       step_of(w, gradient), nll_with_heads, &s);
-    }
-    free(gradient);
-    tear_down(&s);
-}
-
-static void gradients_with_heads_are_those_of_all_they_predict(void **state) {
-    (void)state;
-    struct ltm_model_config masked = model_with_key(grouped, 2);
-    const struct ltm_model_config with[] = {predicting(grouped, 2), predicting(upper(1), 4), predicting(masked, 3)};
-    for (size_t k = 0; k < sizeof with / sizeof *with; k++) check_heads(&with[k]);
-}
-
-/* Not a bit of a score, nor of a fast step, is another. */
-static void heads_are_heard_in_the_slow_loss_alone(void **state) {
-    (void)state;
-    const struct ltm_model_config config = predicting(grouped, 3);
-    struct setting with = set_up(&config);
-    struct setting without = set_up(&grouped);
-    float *dz[2] = {test_zeros(with.latents), test_zeros(with.latents)};
-    for (int i = 0; i < without.decoder->plan.table.count; i++) {
-        const struct weight *to = &without.decoder->plan.table.weights[i];
-        const struct weight *from = weights_find(&with.decoder->plan.table, to->name);
-        memcpy(without.decoder->weights + to->offset, with.decoder->weights + from->offset,
-               weight_size(to) * sizeof(float));
-    }
-    total_nll(&with);
-    total_nll(&without);
-    assert_memory_equal(with.nll, without.nll, sizeof with.nll);
-    decoder_latent_gradient(with.pass, with.z, NULL, with.nll, dz[0]);
-    decoder_latent_gradient(without.pass, without.z, NULL, without.nll, dz[1]);
-    assert_memory_equal(dz[0], dz[1], with.latents * sizeof(float));
-    assert_memory_equal(with.nll, without.nll, sizeof with.nll);
-    free(dz[0]), free(dz[1]);
-    tear_down(&with);
-    tear_down(&without);
 }
 
 static struct ltm_model_config dropping(struct ltm_model_config c) {
@@ -490,8 +300,6 @@ int main(void) {
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
         cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
         cmocka_unit_test(a_masked_document_knows_nothing_of_those_before),
-        cmocka_unit_test(gradients_with_heads_are_those_of_all_they_predict),
-        cmocka_unit_test(heads_are_heard_in_the_slow_loss_alone),
         cmocka_unit_test(gradients_under_dropout_are_those_of_the_nll),
         cmocka_unit_test(dropout_is_of_a_sequence_and_a_slow_step),
         cmocka_unit_test(tokens_count_by_their_weights),
