@@ -36,7 +36,7 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     decoder_drop_out(w->pass, &dropout);
     worker_begin(w, trainer->source, trainer->now.sequences + first, (uint32_t)first, count, T);
     fast_loop_start(&w->loop, &c->fast, count);
-    w->loop.kl_weight = (float)kl_weight(&c->slow, growth_position(c, trainer->optimiser.count));
+    w->loop.kl_weight = (float)kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
     fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
     for (int g = 0; g < count; g++)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};

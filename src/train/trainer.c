@@ -209,7 +209,7 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
     PASS_UP(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
     PASS_UP(processes_merge(trainer->scores, (size_t)now->batch * sizeof *trainer->scores, error));
     *done = (struct slow_step){
-        .lr = slow_rate(&c->slow, growth_position(c, trainer->optimiser.count), growth_position(c, trainer->steps))};
+        .lr = slow_rate(&c->slow, (double)now->sequences / c->slow.batch, growth_position(c, trainer->steps))};
     for (int i = 0; i < now->batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
