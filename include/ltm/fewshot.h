@@ -108,6 +108,10 @@ ltm_status ltm_fewshot_check(const struct ltm_model *model, const char *task, co
  * The caller frees each and the list. */
 ltm_status ltm_fewshot_expand(char ***tasks, int *count, const char *path, const char *data, struct ltm_error *error);
 
+/* The metric of a result that has the name and filter of another's, or NULL. */
+const struct ltm_fewshot_metric *ltm_fewshot_find(const struct ltm_fewshot_result *result,
+                                                  const struct ltm_fewshot_metric *like);
+
 /* What a group's tasks have in common: the means of the metrics that all of them have, as its INI weighs them, named after the group.
  * The errors are those of independent tasks. */
 ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm_fewshot_result *results, int count,

@@ -78,14 +78,6 @@ static void print_cell(const char *text, int width) {
     printf("  %*s%s", have < width ? width - have : 0, "", text);
 }
 
-static const struct ltm_fewshot_metric *find(const struct ltm_fewshot_result *result,
-                                             const struct ltm_fewshot_metric *like) {
-    for (int i = 0; i < result->count; i++)
-        if (strcmp(result->metrics[i].name, like->name) == 0 && strcmp(result->metrics[i].filter, like->filter) == 0)
-            return &result->metrics[i];
-    return NULL;
-}
-
 static void print_heading(const struct ltm_fewshot_result *result) {
     bool filters = false;
     cli_print_line(stdout, "%s: %lld of %lld items", result->task, (long long)result->items,
@@ -106,7 +98,7 @@ static void print_heading(const struct ltm_fewshot_result *result) {
 }
 
 static void print_metric(const struct ltm_fewshot_result *result, const struct ltm_fewshot_metric *like) {
-    const struct ltm_fewshot_metric *metric = find(result, like);
+    const struct ltm_fewshot_metric *metric = ltm_fewshot_find(result, like);
     char cell[CELL] = "-";
     if (metric) format(cell, metric);
     print_cell(cell, width_of(is_bin(like) ? &(struct ltm_fewshot_metric){.items = 0} : like));
@@ -115,7 +107,7 @@ static void print_metric(const struct ltm_fewshot_result *result, const struct l
 /* Whether one has every metric of the other that is no bin's. */
 static bool covers(const struct ltm_fewshot_result *one, const struct ltm_fewshot_result *other) {
     for (int i = 0; i < other->count; i++)
-        if (!is_bin(&other->metrics[i]) && !find(one, &other->metrics[i])) return false;
+        if (!is_bin(&other->metrics[i]) && !ltm_fewshot_find(one, &other->metrics[i])) return false;
     return true;
 }
 
@@ -148,7 +140,7 @@ static void fewshot_print_bins(const struct ltm_fewshot_result *results, int cou
         for (int i = 0; i < results[from].count; i++) {
             const struct ltm_fewshot_metric *metric = &results[from].metrics[i];
             bool shown = !is_bin(metric);
-            for (int before = 0; before < from; before++) shown = shown || find(&results[before], metric);
+            for (int before = 0; before < from; before++) shown = shown || ltm_fewshot_find(&results[before], metric);
             if (shown) continue;
             if (!any) print_bins_heading(results, count);
             any = true;

@@ -27,8 +27,8 @@ static void add_metrics(const struct ltm_fewshot_result *result, json_t *metrics
     }
 }
 
-static const struct ltm_fewshot_metric *find(const struct ltm_fewshot_result *result,
-                                             const struct ltm_fewshot_metric *like) {
+const struct ltm_fewshot_metric *ltm_fewshot_find(const struct ltm_fewshot_result *result,
+                                                  const struct ltm_fewshot_metric *like) {
     for (int i = 0; i < result->count; i++)
         if (strcmp(result->metrics[i].name, like->name) == 0 && strcmp(result->metrics[i].filter, like->filter) == 0)
             return &result->metrics[i];
@@ -47,7 +47,7 @@ ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm
         bool in_all = true;
         sum.value = sum.error = 0, sum.items = 0;
         for (int t = 0; t < count; t++) {
-            const struct ltm_fewshot_metric *one = find(&results[t], &sum);
+            const struct ltm_fewshot_metric *one = ltm_fewshot_find(&results[t], &sum);
             in_all = in_all && one;
             if (!one) continue;
             const double weight = mean->average_tasks ? 1 : (double)one->items;
