@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/processes.h"
 #include "train/nonfinite.h"
 #include "train/train_session.h"
@@ -25,24 +26,23 @@ static struct ltm_train_record new_record(const struct session *s) {
                                      .seconds = s->state.seconds};
 }
 
-static ltm_status save_once(struct session *s, struct ltm_error *error) {
+/* In the folder that is held open, so that one that a user moves meanwhile does not appear again where it was. */
+static ltm_status save(struct session *s, struct ltm_error *error) {
+    char held[64];
+    struct ltm_error inner;
     s->state.step = s->trainer.optimiser.count;
     ltm_status status = session_follow_folder(s, error);
     if (status == LTM_OK && processes_rank() == 0) status = run_log_sync(&s->log, &s->state.log_bytes, error);
     PASS_UP(processes_agree(status, error));
-    return checkpoint_write(s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
-                            s->tokenizer[0] ? s->tokenizer : NULL, s->digest, error);
-}
-
-/* Once more where the folder was moved meanwhile; other processes would not know of it. */
-static ltm_status save(struct session *s, struct ltm_error *error) {
-    char before[LTM_PATH_MAX];
-    struct ltm_error second;
-    ltm_status status = save_once(s, error);
-    if (status != LTM_IO || processes_count() > 1) return status;
-    snprintf(before, sizeof before, "%s", s->config.run.dir);
-    if (session_follow_folder(s, &second) != LTM_OK) return fail_with(error, &second);
-    return strcmp(before, s->config.run.dir) == 0 ? status : save_once(s, error);
+    snprintf(held, sizeof held, "/proc/self/fd/%d", s->folder);
+    const bool follows = s->folder >= 0 && folder_exists(held);
+    status = checkpoint_write(follows ? held : s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config,
+                              &s->state, s->tokenizer[0] ? s->tokenizer : NULL, s->digest, &inner);
+    if (status == LTM_OK) return LTM_OK;
+    const char *named = follows ? strstr(inner.message, held) : NULL;
+    return named ? fail(error, status, "%.*s%s%s", (int)(named - inner.message), inner.message, s->config.run.dir,
+                        named + strlen(held))
+                 : fail_with(error, &inner);
 }
 
 /* Told the first time alone: a bad rate may make it happen in every step. */

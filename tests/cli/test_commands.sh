@@ -135,7 +135,11 @@ moved() { # the folder, while it trains
     rm -rf runs/long
     # shellcheck disable=SC2086 # a list of words
     "$LTM" train tiny.ini $long run.checkpoint_every=1 >out 2>err &
-    wait_for runs/long/log.jsonl '"step":3,' && mv runs/long runs/there && wait_for err 'was moved: it goes on in .*/runs/there' || return 1
+    wait_for runs/long/log.jsonl '"step":3,' || return 1
+    for from in long there long there long there long; do # some in the midst of a checkpoint
+        mv "runs/$from" "runs/$([ $from = long ] && echo there || echo long)" && sleep 0.05 && [ ! -e runs/$from ] || return 1
+    done
+    wait_for err 'was moved: it goes on in .*/runs/there' || return 1
     kill -INT $!
     wait $!
     [ $? = 130 ] && [ ! -e runs/long ] && "$LTM" inspect runs/there >out && grep -q step out || { cat err; return 1; }
