@@ -33,7 +33,7 @@
  *     parameters_without_embeddings  (an output matrix of its own left out too)
  *     latent_numbers               N_z · d of a sequence
  *     forward_flops                F, of one token (ltm_forward_flops)
- *     training_flops_per_token     (2 T_fast + 3) F; 3 F without latents
+ *     training_flops_per_token     (2 T_fast + 3) F; 3 F without latents; and what else ltm_training_flops says
  *     training_flops               that · tokens; held-out scores not counted
  *     step, scored_tokens          of the checkpoint that was scored
  *     recon, kl, bound, iwae, prior, continuation, continuation_prior, fitted_noise

@@ -78,7 +78,7 @@ int64_t ltm_training_tokens(const struct ltm_config *config);
 
 /* Floating-point operations of useful work that training takes a token, on average where the window grows: 3 forward passes (ltm_forward_flops) for each draw
  * of the slow step (4 where slow.objective = iwae must weigh them first) and 2 for each fast step, which there are only with
- * latents, and 3 passes of the heads of slow.predict. model.vocab must not be auto. */
+ * latents, 3 passes of the heads of slow.predict, and the token's share of the products of slow.optimizer = muon. model.vocab must not be auto. */
 double ltm_training_flops(const struct ltm_config *config);
 
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,

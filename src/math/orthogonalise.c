@@ -15,6 +15,11 @@ size_t orthogonalise_scratch(int rows, int columns) {
     return 2 * side * side + (size_t)rows * (size_t)columns;
 }
 
+double orthogonalise_flops(int rows, int columns) {
+    const double side = smaller(rows, columns);
+    return ITERATIONS * (4 * side * rows * columns + 2 * side * side * side);
+}
+
 void orthogonalise(float *x, int rows, int columns, float *scratch) {
     static const float a = 3.4445F;
     static const float b = -4.7750F;

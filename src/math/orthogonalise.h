@@ -12,5 +12,8 @@
 /* Floats of scratch for a matrix (rows, columns). */
 size_t orthogonalise_scratch(int rows, int columns);
 
+/* Operations of its products. */
+double orthogonalise_flops(int rows, int columns);
+
 /* x (rows, columns), in place. A matrix of zeros stays one. */
 void orthogonalise(float *x, int rows, int columns, float *scratch);

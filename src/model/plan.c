@@ -65,8 +65,7 @@ static void build(struct plan *plan) {
     }
 }
 
-/* Only counted: no rows, no list of applications. */
-static struct plan counted(const struct ltm_model_config *config) {
+struct plan plan_counted(const struct ltm_model_config *config) {
     struct plan plan = {.config = *config};
     plan.config.kv_heads = model_kv_heads(config);
     build(&plan);
@@ -75,7 +74,7 @@ static struct plan counted(const struct ltm_model_config *config) {
 
 ltm_status plan_create(struct plan *plan, const struct ltm_model_config *config, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    *plan = counted(config);
+    *plan = plan_counted(config);
     TRY(weight_table_allocate(&plan->table, error));
     TRY(NEW_ARRAY(plan->applications, (size_t)plan->count, "the plan of a model", error));
     plan->count = 0;
@@ -123,9 +122,9 @@ bool plan_part_read_later(const struct plan *plan, int application) {
     return false;
 }
 
-int64_t ltm_parameter_count(const struct ltm_model_config *config) { return (int64_t)counted(config).table.size; }
+int64_t ltm_parameter_count(const struct ltm_model_config *config) { return (int64_t)plan_counted(config).table.size; }
 
-double ltm_forward_flops(const struct ltm_model_config *config) { return counted(config).flops; }
+double ltm_forward_flops(const struct ltm_model_config *config) { return plan_counted(config).flops; }
 
 int model_longest_sequence(const struct ltm_model_config *config) {
     enum { ANYWAY = 1 << 26, RATIO = 16, SEQUENCE_MOST = 1 << 20 };

@@ -25,6 +25,9 @@ struct plan {
     double flops; /* of useful work a token, forward */
 };
 
+/* Only counted: no rows of weights, no list of applications; nothing to free. */
+struct plan plan_counted(const struct ltm_model_config *config);
+
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. */
 ltm_status plan_create(struct plan *plan, const struct ltm_model_config *config, struct ltm_error *error);
 void plan_free(struct plan *plan);

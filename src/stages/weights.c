@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "math/orthogonalise.h"
 #include "math/vector.h"
 
 struct weight weight_matrix(const char *name, int rows, int columns, float init_std) {
@@ -62,6 +63,7 @@ void weights_add(struct weight_table *table, struct weight weight, enum weight_u
             product->out += w->rows;
         }
     }
+    if (weight.optimiser == WEIGHT_MATRIX) table->orthogonalise += orthogonalise_flops(weight.rows, weight.columns);
     table->count++;
     table->size += size;
 }

@@ -75,7 +75,8 @@ struct weight_table {
     int count;
     int product_count;
     int block_count;
-    size_t size; /* floats in the array */
+    size_t size;          /* floats in the array */
+    double orthogonalise; /* operations of orthogonalising every WEIGHT_MATRIX once (math/orthogonalise.h) */
 };
 
 /* What is added next belongs to a new block, whose name goes before its weights' names. */

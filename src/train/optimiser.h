@@ -47,6 +47,7 @@ struct optimiser_kind {
     size_t (*scratch)(int rows, int columns); /* floats that the step of such a matrix needs; NULL for none */
     /* Step the part and leave its gradient at zero. All threads of a team call it, each for its share of the part. */
     void (*step)(const struct optimiser_part *part, const struct optimiser_step *step);
+    double (*flops)(const struct weight_table *table); /* of the products of an update; NULL: it has none */
     ltm_status (*check)(const struct ltm_slow_config *config, struct ltm_error *error); /* its keys; NULL: any go */
 };
 

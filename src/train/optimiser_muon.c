@@ -51,6 +51,8 @@ static void step(const struct optimiser_part *part, const struct optimiser_step 
     step_matrix(part, step);
 }
 
+static double flops(const struct weight_table *table) { return table->orthogonalise; }
+
 static ltm_status check(const struct ltm_slow_config *config, struct ltm_error *error) {
     if (config->momentum >= 1)
         return fail(error, LTM_INVALID,
@@ -71,5 +73,6 @@ const struct optimiser_kind optimiser_muon = {
     .of_matrices = {[MOMENTUM] = true},
     .scratch = orthogonalise_scratch,
     .step = step,
+    .flops = flops,
     .check = check,
 };

@@ -137,7 +137,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.lr = done.lr;
     record.grad_norm = done.grad_norm;
     record.tokens_per_second = s->rate;
-    record.utilisation = rate * trainer_flops(c, now->window) / s->peak;
+    record.utilisation = rate * trainer_flops(c, now) / s->peak;
     record.batch = growth_is_on(c) ? now->batch : 0;
     record.window = growth_is_on(c) ? now->window : 0;
     record.diverged = done.diverged;

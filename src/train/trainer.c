@@ -20,20 +20,23 @@
 #include "train/objective.h"
 #include "train/schedule.h"
 
-double trainer_flops(const struct ltm_config *config, int window) {
+double trainer_flops(const struct ltm_config *config, const struct growth *now) {
+    const struct optimiser_kind *optimiser = optimiser_kind_of(&config->slow);
     struct ltm_model_config model = config->model;
-    model.window = window;
-    return ltm_forward_flops(&model) *
+    model.window = now->window;
+    const struct plan plan = plan_counted(&model);
+    const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
+    return plan.flops *
                (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0)) +
-           3.0 * config->slow.samples * model_ahead_flops(&model);
+           3.0 * config->slow.samples * model_ahead_flops(&model) + update / ((double)now->batch * model.sequence);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
     struct growth g = growth_at(config, 0);
     double work = 0;
-    if (!config->slow.window_start) return trainer_flops(config, config->model.window);
+    if (!growth_is_on(config)) return trainer_flops(config, &g);
     for (struct growth from = g; growth_stretch(config, &g) > 0; from = g)
-        work += trainer_flops(config, from.window) * (double)(g.sequences - from.sequences);
+        work += trainer_flops(config, &from) * (double)(g.sequences - from.sequences);
     return work / (double)g.sequences;
 }
 

@@ -44,6 +44,8 @@ static ltm_status match_tokens(struct ltm_config *twin, double flops, struct ltm
     return LTM_OK;
 }
 
+enum { WIDER = 64 };
+
 /* The most heads of the same size that cost no more than `flops` a token, and then the feed-forward width. */
 static void match_width(struct ltm_config *twin, double flops) {
     struct ltm_model_config *m = &twin->model;
@@ -61,9 +63,12 @@ static void match_width(struct ltm_config *twin, double flops) {
         if (wider.dim > FFN_MOST || ltm_training_flops(&next) > flops) break;
         if (wider.dim >= m->dim) *m = wider;
     }
-    /* A forward pass has two operations a weight, training three passes. */
+    /* Operations rise with the feed-forward width in a straight line. */
+    const int width = model_ffn_width(m);
     const double missing = flops - ltm_training_flops(twin);
-    set_ffn_width(m, model_ffn_width(m) + missing / (3.0 * 2 * model_ffn_matrices(m) * m->dim * m->layers));
+    set_ffn_width(m, width + WIDER);
+    const double each = (ltm_training_flops(twin) - flops + missing) / (model_ffn_width(m) - width);
+    set_ffn_width(m, width + missing / each);
 }
 
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,

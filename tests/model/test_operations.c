@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "ltm/model.h"
+#include "math/orthogonalise.h"
 #include "model/decoder.h"
 #include "nn/cross_attention.h"
 #include "stages/model_shape.h"
@@ -111,6 +112,33 @@ static void operation_counts_are_those_of_the_products_that_run(void **state) {
     check(&config);
 }
 
+static void an_update_is_counted_too(void **state) {
+    (void)state;
+    struct plan plan;
+    struct ltm_model_config config = {.dim = 24,
+                                      .layers = 2,
+                                      .heads = 4,
+                                      .kv_heads = LTM_AUTO,
+                                      .ffn_multiple = 32,
+                                      .sequence = 8,
+                                      .window = 8,
+                                      .vocab = 37,
+                                      .latents = 4};
+    assert_int_equal(plan_create(&plan, &config, NULL), LTM_OK);
+    operations = 0;
+    for (int i = 0; i < plan.table.count; i++) {
+        const struct weight *w = &plan.table.weights[i];
+        if (w->optimiser != WEIGHT_MATRIX) continue;
+        float *x = test_normal(weight_size(w), 1, 1);
+        float *scratch = test_zeros(orthogonalise_scratch(w->rows, w->columns));
+        orthogonalise(x, w->rows, w->columns, scratch);
+        free(x), free(scratch);
+    }
+    equal("update", operations, plan.table.orthogonalise);
+    equal("update, only counted", plan_counted(&config).table.orthogonalise, operations);
+    plan_free(&plan);
+}
+
 static void parameters_are_those_of_the_table(void **state) {
     (void)state;
     struct plan plan;
@@ -137,6 +165,7 @@ static void parameters_are_those_of_the_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operation_counts_are_those_of_the_products_that_run),
+        cmocka_unit_test(an_update_is_counted_too),
         cmocka_unit_test(parameters_are_those_of_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,9 +46,11 @@ static const int shapes[][6] = {
 
 static void parameters_and_compute_are_equal(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const int *s = shapes[i];
-        const struct ltm_config c = config_of(s[0], s[1], s[2], s[3], s[4], s[5]);
+    for (size_t i = 0; i < 2 * (sizeof shapes / sizeof *shapes); i++) {
+        const int *s = shapes[i / 2];
+        struct ltm_config c = config_of(s[0], s[1], s[2], s[3], s[4], s[5]);
+        c.slow.batch = 8;
+        c.slow.optimiser = i % 2 ? LTM_OPTIMISER_MUON : LTM_OPTIMISER_ADAMW; /* whose update is work too */
         const double parameters = (double)ltm_parameter_count(&c.model);
         /* A column of every layer's three SwiGLU matrices is the least that can be added. */
         const double column = 3.0 * s[0] * s[1];
