@@ -236,6 +236,13 @@ configuration tiny.ini
 LIST
 }
 holds 'inspect knows every kind' kinds
+changed() {
+    "$LTM" inspect tiny.ini >plain && "$LTM" inspect tiny.ini latent.count=0 model.dim=32 >out &&
+        grep -q 'dim=32' out && differ <(grep ^parameters out) <(grep ^parameters plain) &&
+        refused 1 'did you mean' "$LTM" inspect tiny.ini model.dims=3 && refused 1 'model.heads' "$LTM" inspect tiny.ini model.heads=3 &&
+        refused 2 'model.dim=8 changes a configuration' "$LTM" inspect runs/tiny model.dim=8
+}
+holds 'inspect shows a configuration as settings change it' changed
 presets() {
     local name parameters
     while read -r name parameters; do
