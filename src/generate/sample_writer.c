@@ -131,12 +131,12 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     s->sample.tokens++;
     s->left--;
     s->history.tokens[++s->history.count] = token;
-    if (token == ltm_tokenizer_end(tokenizer) && o->stop_at_end) {
+    if (sample_text_append(&s->text, tokenizer, token, s->heals, error) != LTM_OK) return false;
+    s->heals = false;
+    if (s->text.ended && o->stop_at_end) {
         s->sample.finish = LTM_FINISH_END;
         return false;
     }
-    if (sample_text_append(&s->text, tokenizer, token, s->heals, error) != LTM_OK) return false;
-    s->heals = false;
     if (sample_text_stop(&s->text, o->stops, o->stop_count)) {
         s->sample.finish = LTM_FINISH_STOP;
         return false;
@@ -145,9 +145,8 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
 }
 
 /* Hand a sample over with its text. */
-static void finish(struct sample_writer *w, struct sample_slot *s, struct ltm_error *error) {
+static void finish(struct sample_writer *w, struct sample_slot *s) {
     struct writing *shared = w->shared;
-    if (!s->text.text && NEW_ARRAY(s->text.text, 1, "a sample's text", error) != LTM_OK) return;
     tell(w, s, true);
     s->sample.text = s->text.text;
     s->sample.bytes = s->text.bytes;
@@ -198,7 +197,7 @@ void sample_writer_run(struct sample_writer *w) {
             struct sample_slot *s = &w->slot[w->order[i]];
             if (take_token(w, s, logits + (size_t)i * vocab, &error)) continue;
             if (error.code != LTM_OK) break;
-            finish(w, s, &error);
+            finish(w, s);
             const int freed = w->order[i];
             w->order[i] = w->order[--w->active];
             w->order[w->active] = freed;

@@ -143,7 +143,6 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
 
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error) {
-    const int32_t end = ltm_tokenizer_end(s->model->tokenizer);
     const int slot = 0;
     struct history *h = &s->history;
     const struct ltm_generate_options *o = &s->options;
@@ -168,8 +167,8 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         sample.log_p += log_p;
         TRY(sample_text_append(&text, s->model->tokenizer, token, s->heals, error));
         s->heals = false;
-        sample.text = text.text ? text.text : "";
-        if (token == end && o->stop_at_end) sample.finish = LTM_FINISH_END;
+        sample.text = text.text;
+        if (text.ended && o->stop_at_end) sample.finish = LTM_FINISH_END;
         if (sample_text_stop(&text, o->stops, o->stop_count)) sample.finish = LTM_FINISH_STOP;
         sample.bytes = sample_text_ready(&text, o->stops, o->stop_count);
         if (sample.bytes == text.told) continue;
