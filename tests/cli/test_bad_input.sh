@@ -73,7 +73,7 @@ LIST
     "$LTM" eval runs/tiny corpus eval.dump=deep/eval/x && "$LTM" report runs/tiny -o deep/report/x.html &&
         "$LTM" generate runs/tiny --length 3 -o deep/generate/x && "$LTM" tokenizer train -o deep/tokenizer/x --vocab-size 320 text.txt &&
         "$LTM" corpus build -o deep/corpus/x --tokenizer tok.model --separator --- text.txt &&
-        "$LTM" fewshot runs/tiny synth --skip-long -o deep/fewshot/x && [ "$(ls -d deep/*/x | wc -l)" = 6 ]
+        "$LTM" fewshot runs/tiny synth --skip-long -o deep/fewshot/x && [ "$(printf "%s\n" deep/*/x | wc -l)" = 6 ]
 }
 "$LTM" corpus synth arithmetic --documents 9 --items 3 --train-items 3 -o synth >out 2>err
 holds 'every output is refused by its name where it cannot be written, and its folders are made where it can' outputs
