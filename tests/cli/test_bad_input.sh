@@ -70,7 +70,7 @@ corpus build -o tiny.ini/x --tokenizer tok.model --separator --- text.txt
 corpus synth arithmetic -o tiny.ini/x
 fewshot runs/tiny synth --skip-long -o tiny.ini/x
 LIST
-    "$LTM" eval runs/tiny corpus eval.dump=deep/eval/x && "$LTM" report runs/tiny -o deep/report/x.html &&
+    "$LTM" eval runs/tiny corpus eval.dump=deep/eval/x && "$LTM" report runs/tiny -o deep/report/x &&
         "$LTM" generate runs/tiny --length 3 -o deep/generate/x && "$LTM" tokenizer train -o deep/tokenizer/x --vocab-size 320 text.txt &&
         "$LTM" corpus build -o deep/corpus/x --tokenizer tok.model --separator --- text.txt &&
         "$LTM" fewshot runs/tiny synth --skip-long -o deep/fewshot/x && [ "$(printf "%s\n" deep/*/x | wc -l)" = 6 ]
