@@ -26,12 +26,15 @@ struct ltm_generate_options {
     int64_t prompt_count;
     int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
-    int length;          /* tokens to add at most, with the prompt at most model.sequence; 0 = as many as fit */
-    double temperature;  /* 0 = the likeliest token */
-    int top_k;           /* 0 = all */
-    double top_p;        /* 1 = all */
+    int length;          /* tokens to add at most; 0 = as many as fit behind the prompt into model.sequence */
+    bool crop; /* of a prompt over model.sequence - 1 tokens keep the end (see ltm_generate); else it is refused */
+    double temperature; /* 0 = the likeliest token */
+    int top_k;          /* 0 = all */
+    double top_p;       /* 1 = all */
     uint64_t seed;
-    bool stop_at_end;                   /* end a sample at the end-of-sequence id */
+    bool stop_at_end;         /* end a sample at the end-of-sequence id */
+    const char *const *stops; /* texts that end a sample, which then ends before the first of them; not "" */
+    int stop_count;
     const struct ltm_fast_config *fast; /* how a prompt's posterior is fitted; NULL = as in training */
     int threads;                        /* LTM_AUTO = one a core */
     int precision; /* enum ltm_precision of the weights; auto = that of the training. bf16 halves the bytes to read; sums and
@@ -42,13 +45,20 @@ struct ltm_generate_options {
 /* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document; the rest auto. */
 struct ltm_generate_options ltm_generate_defaults(void);
 
+enum ltm_finish {
+    LTM_FINISH_LENGTH,
+    LTM_FINISH_END /* the end-of-sequence id */,
+    LTM_FINISH_STOP /* one of the stops */
+};
+
 struct ltm_sample {
     int64_t number, prompt;
     const char *text; /* what was added to the prompt, so far; ends in NUL. Valid until the hook returns */
     size_t bytes;
-    int tokens;   /* added, the end-of-sequence id included */
-    double log_p; /* of those tokens given z and the prompt, nats; at temperature 1, of all tokens */
-    bool ended;   /* with the end-of-sequence id */
+    int tokens;   /* drawn, the end-of-sequence id and those of a stop included */
+    int cropped;  /* tokens that the prompt lost at its beginning */
+    double log_p; /* of the tokens drawn given z and what is read before each, nats; at temperature 1, of all tokens */
+    enum ltm_finish finish;
 };
 
 /* Each may be NULL. One is called at a time, from any thread of the work. */
@@ -59,11 +69,19 @@ struct ltm_generate_hooks {
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh);
     /* A sample is done: all of them, in order of their numbers. Return false to stop, which is no error. */
     bool (*on_sample)(void *user, const struct ltm_sample *sample);
-    const struct ltm_watch *watch;     /* or NULL: progress in samples */
+    const struct ltm_watch *watch;     /* or NULL: progress in samples, and a message where prompts are cropped */
     const volatile sig_atomic_t *stop; /* or NULL; when it becomes nonzero: stop, return LTM_INTERRUPTED */
 };
 
 /* The cost of a token does not grow with what came before: keys and values are kept for `window` positions.
+ *
+ * A text that fills model.sequence and is to go on slides: its newest half (model.sequence / 2 tokens) is read again from position
+ * 0, what is older is forgotten, z stays. `crop` keeps of a prompt that does not fit the last model.sequence - length tokens, but at
+ * least that half, which is also what length 0 keeps; z is fitted on what is kept.
+ *
+ * A prompt that ends in a blank is healed, where pieces of the tokenizer begin with one: it is read without that blank, and the first
+ * piece is drawn from those that begin with it. log_p is of the whole piece among all pieces; the text goes on behind the blank.
+ *
  * LTM_INVALID for options out of range or a prompt that does not fit, LTM_NUMERIC where the model computes no numbers. */
 ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate_options *options,
                         const struct ltm_generate_hooks *hooks, struct ltm_error *error);

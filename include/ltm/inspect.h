@@ -1,6 +1,7 @@
 /* What a checkpoint, shard, corpus, run, tokenizer or configuration holds. */
 #pragma once
 
+#include "ltm/config.h"
 #include "ltm/status.h"
 
 LTM_C_BEGIN
@@ -9,5 +10,8 @@ LTM_C_BEGIN
  * "configuration" or "safetensors") that the caller frees. Checksums are verified. LTM_INVALID when the path
  * is nothing that ltm writes. */
 ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error);
+
+/* As of the configuration file at `path`, had it these values. LTM_INVALID as ltm_config_check. */
+ltm_status ltm_inspect_config(const struct ltm_config *config, const char *path, char **json, struct ltm_error *error);
 
 LTM_C_END

@@ -24,6 +24,9 @@ struct ltm_prompts {
 ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const char *field, struct ltm_error *error);
 void ltm_prompts_free(struct ltm_prompts *prompts);
 
+/* Whether a file for samples can be written, with its folders, which are made; what is there stays. */
+ltm_status ltm_output_try(const char *path, struct ltm_error *error);
+
 /* One sample's text. */
 struct ltm_text {
     const char *prompt; /* what it goes on from, or NULL */

@@ -16,16 +16,16 @@ LTM_C_BEGIN
 
 struct ltm_session;
 
-/* options: length (tokens a turn; 0 = 64), temperature, top_k, top_p, seed, stop_at_end, fast, threads, precision; the rest is
+/* options: length (tokens a turn; 0 = 64), temperature, top_k, top_p, seed, stop_at_end, stops, fast, threads, precision; the rest is
  * not used. LTM_INVALID, LTM_UNSUPPORTED (no tokenizer). The model must outlive the session. */
 ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model *model,
                             const struct ltm_generate_options *options, struct ltm_error *error);
 void ltm_session_close(struct ltm_session *session); /* NULL is fine */
 
-/* Go on with text. *slid: tokens that were forgotten for it (0 = none). */
+/* Go on with text; a blank at its end is healed as ltm_generate does. *slid: tokens that were forgotten for it (0 = none). */
 ltm_status ltm_session_say(struct ltm_session *session, const char *text, int *slid, struct ltm_error *error);
 
-/* The model goes on: at most options.length tokens, or until a document ends. on_text as in ltm_generate_hooks (false: enough),
+/* The model goes on: at most options.length tokens, or until a document or a stop. on_text as in ltm_generate_hooks (false: enough),
  * with its last call at the end, which may bring nothing fresh. */
 ltm_status ltm_session_write(struct ltm_session *session, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error);

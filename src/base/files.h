@@ -45,7 +45,7 @@ ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error
 
 bool folder_exists(const char *path);
 ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it is there */
-/* LTM_INVALID where it is there and holds something, but none of `marks` (a NULL behind the last): then it is somebody else's. Hidden names
+/* LTM_INVALID where it is there and holds something, but none of `marks` (names, with * and ? as shells have them; a NULL behind the last): then it is somebody else's. Hidden names
  * that are no mark do not count. `what` it should be is said, "the folder of a run". */
 ltm_status folder_check_own(const char *path, const char *const *marks, const char *what, struct ltm_error *error);
 ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */

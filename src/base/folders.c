@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ ltm_status folder_create(const char *path, struct ltm_error *error) {
 }
 
 static bool is_among(const char *name, const char *const *names) {
-    while (*names && strcmp(*names, name) != 0) names++;
+    while (*names && fnmatch(*names, name, 0) != 0) names++;
     return *names != NULL;
 }
 

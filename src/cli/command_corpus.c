@@ -16,6 +16,8 @@ static const char usage[] =
     "Turns text into token shards, a training and a held-out split. INPUT: .txt, .txt.gz, .jsonl, .jsonl.gz files,\n"
     "or folders of them (what is hidden there, and other files, are left out). A document is a .txt file, a line of\n"
     ".jsonl, or what lies between separator lines.\n"
+    "The corpus is the same however training cuts it into sequences: across documents by default (data.packing; see\n"
+    "ltm train --help).\n"
     "  -o, --output DIR       the corpus folder; an old corpus there is replaced when the new one is whole;\n"
     "                         a folder that holds anything else is refused\n"
     "  --tokenizer FILE       the SentencePiece model (ltm tokenizer train makes one)\n"

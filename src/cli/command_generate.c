@@ -28,7 +28,10 @@ static const char usage[] =
     "  --prompts FILE         go on from each line of a text file, or of a .jsonl the string under --field\n"
     "  --field NAME           (prompt)\n"
     "  --count N              samples, of each prompt (1)\n"
-    "  --length N             tokens to add at most; 0 = as many as fit (0)\n"
+    "  --length N             tokens to add at most; 0 = as many as fit behind the prompt into model.sequence (0). With\n"
+    "                         more, the text slides: its newest half is read again, the older is forgotten, z stays\n"
+    "  --stop TEXT            end before this text; may be given several times\n"
+    "  --crop                 of a prompt that does not fit into model.sequence keep the end, in place of refusing it\n"
     "  --temperature T        0 = always the likeliest token (0.8)\n"
     "  --top-k K              of the K likeliest tokens only; 0 = of all (0)\n"
     "  --top-p P              of the likeliest that make up this probability (0.95)\n"
@@ -39,7 +42,8 @@ static const char usage[] =
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
     "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
     "What comes out:\n"
-    "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p\n"
+    "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, finish (length, end of\n"
+    "                         a document, stop), cropped (tokens that --crop dropped)\n"
     "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
     "  --stats                then statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
     "  --judge CHECKPOINT     with the samples' bound and perplexity under this model and its own tokenizer\n"
@@ -117,7 +121,10 @@ static json_t *generate_stats_json(const struct generate_stats *stats) {
 
 /* ---- Samples ---- */
 
+enum { STOPS_MOST = 64 };
+
 struct request {
+    const char *stops[STOPS_MOST];
     const char *prompt, *prompts, *field, *output, *judge;
     bool json, stats, interactive;
     struct ltm_generate_options options;
@@ -134,6 +141,15 @@ static int take_precision(void *user, const char *text) {
     return cli_usage(command, "--precision is auto, fp32 or bf16, not \"%s\"", text);
 }
 
+static int take_stop(void *user, const char *text) {
+    struct request *r = user;
+    if (r->options.stop_count == STOPS_MOST) return cli_usage(command, "there are more than %d --stop", STOPS_MOST);
+    if (!*text) return cli_usage(command, "--stop is empty; name the text before which to end");
+    r->stops[r->options.stop_count++] = text;
+    r->options.stops = r->stops;
+    return CLI_OK;
+}
+
 /* The configuration that a model was trained with, as the command line changes it. */
 static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct request *r,
                             struct ltm_error *error) {
@@ -147,11 +163,10 @@ static ltm_status write_samples(const struct ltm_model *model, const struct ltm_
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
     struct ltm_generate_hooks hooks = {
-        .user = output, .on_sample = generate_on_sample, .stop = cli_catch_interrupts(NULL, true)};
-    if (output->streams)
-        hooks.on_text = generate_on_text;
-    else if (output->path || !isatty(STDOUT_FILENO)) /* a bar would stand amid the text */
-        hooks.watch = &watch;
+        .user = output, .on_sample = generate_on_sample, .watch = &watch, .stop = cli_catch_interrupts(NULL, true)};
+    if (output->streams) hooks.on_text = generate_on_text;
+    if (output->streams || (!output->path && isatty(STDOUT_FILENO)))
+        watch.progress = NULL; /* a bar would stand amid the text */
     ltm_status status = ltm_generate(model, options, &hooks, error);
     cli_bar_end(&bar);
     if (!generate_output_close(output)) {
@@ -199,6 +214,10 @@ static int generate(struct request *r) {
     if (status == LTM_OK) status = ltm_model_open(&model, r->arguments.paths[0], &error);
     if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* no surprise at the end */
     if (status == LTM_OK) status = configure(&config, model, r, &error);
+    if (status == LTM_OK && !generate_output_try(&output)) {
+        status = error.code = LTM_IO;
+        snprintf(error.message, sizeof error.message, "%s", output.problem);
+    }
     status = ltm_processes_agree(status, &error);
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
@@ -206,10 +225,6 @@ static int generate(struct request *r) {
             r->options.prompts = (const char *const *)prompts.texts;
             r->options.prompt_count = prompts.count;
         } else if (r->prompt) {
-            if (*r->prompt && r->prompt[strlen(r->prompt) - 1] == ' ' && ltm_processes_rank() == 0)
-                cli_print_line(stderr,
-                               "the prompt ends in a space, with which most words' pieces begin: without it the text "
-                               "goes on better");
             r->options.prompts = &r->prompt;
             r->options.prompt_count = 1;
         }
@@ -254,6 +269,8 @@ int command_generate(int argc, char **argv) {
         {"length", .number = &o->length, .least = 0, .most = INT_MAX},
         {"temperature", .real = &o->temperature, .least = 0, .most = 100},
         {"top-k", .number = &o->top_k, .least = 0, .most = INT_MAX},
+        {"stop", .take = take_stop, .user = &r},
+        {"crop", .on = &o->crop},
         {"top-p", .real = &o->top_p, .least = 0, .most = 1},
         {"seed", .seed = &o->seed},
         {"threads", .number = &o->threads, .may_be_auto = true, .least = 1, .most = OPTION_THREADS_MOST},
@@ -275,10 +292,10 @@ int command_generate(int argc, char **argv) {
     r.stats = r.stats || r.judge;
     if (r.prompt && r.prompts) return cli_usage(command, "either --prompt or --prompts, not both");
     if (r.field && !r.prompts) return cli_usage(command, "--field names what holds a prompt in --prompts FILE");
-    if (r.interactive && (r.prompts || r.output || r.json || r.stats || r.options.count > 1))
-        return cli_usage(command,
-                         "--interactive writes one text in turns: not with --prompts, --count, --json, --output, "
-                         "--stats or --judge");
+    if (r.interactive && (r.prompts || r.output || r.json || r.stats || o->crop || o->count > 1))
+        return cli_usage(
+            command, "--interactive writes one text in turns: not with --prompts, --count, --crop, --json, --output, "
+                     "--stats or --judge");
     if (r.interactive && ltm_processes_launched_rank() > 0) return CLI_OK; /* one talks */
     return r.interactive ? interact(&r) : generate(&r);
 }

@@ -1,5 +1,4 @@
 /* ltm inspect */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +12,11 @@
 #include "terminal.h"
 
 static const char usage[] =
-    "usage: ltm inspect PATH… [--json]\n"
+    "usage: ltm inspect PATH… [section.key=value …] [--json]\n"
     "\n"
     "Says what a checkpoint, run, corpus, shard, tokenizer, configuration (.ini) or safetensors file holds, and\n"
-    "verifies checksums. Of a configuration: how many parameters the model has and what training it needs.\n"
+    "verifies checksums. Of a configuration, as the settings change it: how many parameters the model has and what training\n"
+    "it needs.\n"
     "  --json                 print all of it as JSON\n";
 
 /* Text out of a file must neither break the line nor steer the terminal. */
@@ -136,20 +136,35 @@ static void print_readable(const json_t *all) {
     }
 }
 
+/* Settings change a configuration, and nothing else. */
+static ltm_status inspect(char **text, const char *path, const struct cli_arguments *a, struct ltm_error *error) {
+    struct ltm_config config;
+    if (a->setting_count == 0) return ltm_inspect(path, text, error);
+    ltm_config_defaults(&config);
+    ltm_status status = ltm_config_load(&config, path, error);
+    if (status == LTM_OK) status = arguments_override(&config, a->settings, a->setting_count, error);
+    return status == LTM_OK ? ltm_inspect_config(&config, path, text, error) : status;
+}
+
 int command_inspect(int argc, char **argv) {
     bool json = false;
     const struct cli_option options[] = {{"json", .on = &json}, {0}};
     const struct command_line line = {"inspect", usage, NULL, options};
-    const int code = options_read(&line, argc, argv);
+    struct cli_arguments a;
+    const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
-    if (optind == argc) return cli_usage("inspect", "name a path");
-    for (int i = optind; i < argc; i++) {
+    if (a.path_count == 0) return cli_usage("inspect", "name a path");
+    for (int i = 0; i < a.path_count; i++) {
+        const char *path = a.paths[i];
+        const size_t length = strlen(path);
         struct ltm_error error = {0};
         char *text;
-        if (ltm_inspect(argv[i], &text, &error) != LTM_OK) return cli_fail(&error);
+        if (a.setting_count && (length < 4 || strcmp(path + length - 4, ".ini") != 0))
+            return cli_usage("inspect", "%s changes a configuration (.ini), which %s is not", a.settings[0], path);
+        if (inspect(&text, path, &a, &error) != LTM_OK) return cli_fail(&error);
         json_t *all = json ? NULL : json_loads(text, 0, NULL);
         const bool whole = json || all;
-        if (whole && i > optind) putchar('\n');
+        if (whole && i > 0) putchar('\n');
         if (all)
             print_readable(all);
         else if (whole)

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 #include "text_io.h"
@@ -77,7 +79,7 @@ bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh)
 
 /* A device or a pipe may be given, as /dev/stdout is; but a pipe that nobody reads is refused, not waited for. */
 static bool open_file(struct generate_output *output) {
-    const int descriptor = open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+    const int descriptor = open(output->path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
     if (descriptor < 0 && errno == ENXIO) return fail_file(output, "nobody reads from this pipe");
     if (descriptor < 0) return fail_file(output, strerror(errno));
     const int flags = fcntl(descriptor, F_GETFL);
@@ -89,15 +91,35 @@ static bool open_file(struct generate_output *output) {
     return true;
 }
 
+bool generate_output_try(struct generate_output *output) {
+    struct ltm_error error;
+    if (!output->path) return true;
+    if (access(output->path, F_OK) == 0) return open_file(output);
+    return ltm_output_try(output->path, &error) == LTM_OK || fail_output(output, error.message);
+}
+
+/* What an earlier call left in the file goes when there is something in its place. */
+static bool begin_file(struct generate_output *output) {
+    struct stat info;
+    if (!output->file && !open_file(output)) return false;
+    if (fstat(fileno(output->file), &info) != 0 || (S_ISREG(info.st_mode) && ftruncate(fileno(output->file), 0) != 0))
+        return fail_file(output, strerror(errno));
+    output->started = true;
+    return true;
+}
+
 /* One line, in one piece, so that a run that is cut short leaves whole ones. */
 static bool write_line(struct generate_output *output, const struct ltm_sample *sample, const char *text,
                        size_t bytes) {
-    if (output->path && !output->file && !open_file(output)) return false;
+    static const char *const finishes[] = {"length", "end", "stop"};
+    if (output->path && !output->started && !begin_file(output)) return false;
     FILE *to = output->file ? output->file : stdout;
     json_t *string = json_stringn_nocheck(text, bytes);
-    json_t *line = json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:I}", "sample", (json_int_t)sample->number, "prompt",
-                             prompt_of(output, sample), "text", string, "tokens", sample->tokens, "log_p",
-                             sample->log_p, "ended", sample->ended, "seed", (json_int_t)output->options->seed);
+    json_t *line =
+        json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:s, s:i, s:I}", "sample", (json_int_t)sample->number, "prompt",
+                  prompt_of(output, sample), "text", string, "tokens", sample->tokens, "log_p", sample->log_p, "ended",
+                  sample->finish == LTM_FINISH_END, "finish", finishes[sample->finish], "cropped", sample->cropped,
+                  "seed", (json_int_t)output->options->seed);
     char *written = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(line);
     if (!written) return fail_output(output, "out of memory for a sample");
@@ -121,7 +143,7 @@ static bool keep(struct generate_output *output, const struct ltm_sample *sample
         output->texts = grown;
         output->room = room;
     }
-    output->texts[at] = (struct ltm_text){prompt_of(output, sample), text, bytes, sample->ended};
+    output->texts[at] = (struct ltm_text){prompt_of(output, sample), text, bytes, sample->finish == LTM_FINISH_END};
     return true;
 }
 
@@ -160,7 +182,7 @@ bool generate_output_close(struct generate_output *output) {
     if (fclose(output->file) != 0) fail_file(output, strerror(errno));
     output->file = NULL;
     /* Of a line that did not fit, nothing stays. Where it cannot be cut off, the disk's failure is told already. */
-    if (*output->problem) (void)!truncate(output->path, output->bytes);
+    if (*output->problem && output->started) (void)!truncate(output->path, output->bytes);
     return !*output->problem;
 }
 

@@ -11,20 +11,24 @@
 struct generate_output {
     const struct ltm_generate_options *options;
     const char *path; /* of a file for JSON lines, or NULL: samples go to stdout */
-    FILE *file;       /* opened when the first is there, so that what fails before replaces nothing */
-    long bytes;       /* of it that are whole lines */
-    bool json;        /* JSON lines on stdout, not text */
-    bool keeps;       /* samples are kept in `texts` */
-    bool streams;     /* a single sample is printed as it comes */
-    size_t printed;   /* bytes of that one's text */
+    FILE *file;
+    bool started;   /* the file was emptied for the first sample: what fails before replaces nothing */
+    long bytes;     /* of the file that are whole lines */
+    bool json;      /* JSON lines on stdout, not text */
+    bool keeps;     /* samples are kept in `texts` */
+    bool streams;   /* a single sample is printed as it comes */
+    size_t printed; /* bytes of that one's text */
     int64_t begun, written;
     bool at_line_begin;
     struct ltm_text *texts; /* clean UTF-8; their prompts are the options' */
     size_t room;
     int64_t tokens; /* of all samples, and the log p of those */
     double log_p;
-    char problem[1000]; /* what went wrong, or empty */
+    char problem[1024]; /* what went wrong, or empty */
 };
+
+/* Whether `path` can be written, with its folders: better found out before the work. False where not, and `problem` says why. */
+bool generate_output_try(struct generate_output *output);
 
 bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh);
 bool generate_on_sample(void *user, const struct ltm_sample *sample);

@@ -125,9 +125,11 @@ ltm_status journal_open(struct journal *journal, const char *folder, const char 
     ltm_status status = LTM_OK;
     struct file_map map = {NULL, 0};
     char file[200];
+    static const char *const marks[] = {"samples_*.jsonl", "results_*.json", NULL};
     *journal = (struct journal){.descriptor = -1, .items = items};
     snprintf(file, sizeof file, "samples_%s.jsonl", name);
     TRY(path_join(journal->path, sizeof journal->path, folder, file, error));
+    TRY(folder_check_own(folder, marks, "a folder of few-shot results", error));
     TRY(folder_create(folder, error));
     TRY(NEW_ARRAY(journal->blocks, (size_t)items, "items", error));
     for (int64_t i = 0; i < items; i++) journal->blocks[i].at = -1;

@@ -5,20 +5,20 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "fewshot/written.h"
+#include "generate/sample_text.h"
 #include "ltm/tokenizer.h"
 
 struct writing {
     const struct fewshot_run *run;
-    struct written *texts; /* [samples] */
+    struct sample_text *texts; /* [samples] */
 };
 
 static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
     const struct writing *w = user;
-    struct written *text = &w->texts[sample];
-    ltm_status status = written_token(text, w->run->tokenizer, token, error);
+    struct sample_text *text = &w->texts[sample];
+    ltm_status status = sample_text_append(text, w->run->tokenizer, token, false, error);
     if (status == LTM_OK && !text->ended)
-        written_stop(text, answer_stop(&w->run->task->rules, text->bytes, text->count));
+        sample_text_cut(text, answer_stop(&w->run->task->rules, text->text, text->bytes));
     *more = !text->ended;
     return status;
 }
@@ -37,10 +37,10 @@ static ltm_status write_samples(char **texts, int *unfinished, const struct fews
     TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
     for (int s = 0; s < samples; s++) {
         *unfinished += !w.texts[s].ended;
-        TRY(written_clean(&texts[s], &w.texts[s], error));
+        TRY(sample_text_clean(&texts[s], &w.texts[s], error));
     }
 cleanup:
-    for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].bytes);
+    for (int s = 0; w.texts && s < samples; s++) free(w.texts[s].text);
     free(w.texts);
     free(ids);
     return status;

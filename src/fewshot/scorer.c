@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "fewshot/fewshot_score.h"
-#include "fewshot/written.h"
+#include "generate/sample_text.h"
 #include "math/matmul.h"
 #include "tasks/random_draws.h"
 #include "train/trained_model.h"
@@ -121,32 +121,37 @@ static json_t *score(const struct ltm_scorer *s, struct prompted *p, const struc
 
 struct writing {
     const struct ltm_tokenizer *tokenizer;
-    const json_t *stops;
-    struct written text;
+    const char **stops;
+    int stop_count;
+    struct sample_text text;
     int tokens;
 };
 
 static ltm_status on_token(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
     struct writing *w = user;
     (void)sample;
-    ltm_status status = written_token(&w->text, w->tokenizer, token, error);
+    ltm_status status = sample_text_append(&w->text, w->tokenizer, token, false, error);
     w->tokens++;
-    const size_t stops = json_is_array(w->stops) ? json_array_size(w->stops) : w->stops != NULL;
-    size_t first = w->text.count;
-    for (size_t i = 0; status == LTM_OK && i < stops; i++) {
-        const char *stop = json_string_value(json_is_array(w->stops) ? json_array_get(w->stops, i) : w->stops);
-        const char *found = stop && *stop ? memmem(w->text.bytes, w->text.count, stop, strlen(stop)) : NULL;
-        if (found && (size_t)(found - w->text.bytes) < first) first = (size_t)(found - w->text.bytes);
-    }
-    if (status == LTM_OK) written_stop(&w->text, first);
+    if (status == LTM_OK) sample_text_stop(&w->text, w->stops, w->stop_count);
     *more = !w->text.ended;
     return status;
+}
+
+/* "stop": a list of texts, or one. */
+static ltm_status take_stops(struct writing *w, const json_t *stops, struct ltm_error *error) {
+    const size_t count = json_is_array(stops) ? json_array_size(stops) : stops != NULL;
+    PASS_UP(NEW_ARRAY(w->stops, count, "stops", error));
+    for (size_t i = 0; i < count; i++) {
+        const char *stop = json_string_value(json_is_array(stops) ? json_array_get(stops, i) : stops);
+        if (stop && *stop) w->stops[w->stop_count++] = stop;
+    }
+    return LTM_OK;
 }
 
 static json_t *generate(const struct ltm_scorer *s, struct prompted *p, const struct request *r,
                         struct ltm_error *error) {
     const int sequence = s->decoder->plan.config.sequence;
-    struct writing w = {.tokenizer = s->model->tokenizer, .stops = json_object_get(r->object, "stop")};
+    struct writing w = {.tokenizer = s->model->tokenizer};
     struct sampler sampler = {.vocab = 0};
     int32_t *ids = NULL;
     size_t count;
@@ -164,15 +169,17 @@ static json_t *generate(const struct ltm_scorer *s, struct prompted *p, const st
     TRY(number_of(&top_k, r->object, "top_k", 0, 1e9, error));
     TRY(number_of(&top_p, r->object, "top_p", 1e-9, 1, error));
     TRY(number_of(&seed, r->object, "seed", 0, UINT32_MAX, error));
+    TRY(take_stops(&w, json_object_get(r->object, "stop"), error));
     TRY(sampler_create(&sampler, s->decoder->plan.config.vocab, temperature, (int)top_k, top_p, error));
     TRY(ltm_tokenizer_encode(w.tokenizer, r->context, strlen(r->context), &ids, &count, error));
     prompted_begin(p, ids, count, (int)length + 1, number_for(r->context) + (uint32_t)seed);
     TRY(prompted_write(p, &sampler, 1, (int)length, on_token, &w, error));
-    TRY(written_clean(&clean, &w.text, error));
+    TRY(sample_text_clean(&clean, &w.text, error));
     reply = json_pack("{s:s, s:b, s:i, s:b}", "text", clean, "ended", w.text.ended, "tokens", w.tokens, "cut", p->cut);
 cleanup:
     sampler_free(&sampler);
-    free(w.text.bytes);
+    free(w.text.text);
+    free(w.stops);
     free(clean);
     free(ids);
     return reply;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "generate/healing.h"
 #include "generate/sample_writer.h"
 #include "train/trained_model.h"
 
@@ -43,6 +44,8 @@ static ltm_status check_options(const struct ltm_generate_options *o, struct ltm
     if (!(o->temperature >= 0 && o->temperature <= 100))
         return fail(error, LTM_INVALID, "temperature = %g is outside 0 … 100", o->temperature);
     if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
+    for (int i = 0; i < o->stop_count; i++)
+        if (!*o->stops[i]) return fail(error, LTM_INVALID, "a stop is empty; name the text before which to end");
     if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
     if (o->threads < 1 && o->threads != LTM_AUTO)
         return fail(error, LTM_INVALID, "threads = %d: ask for at least 1, or auto", o->threads);
@@ -51,31 +54,61 @@ static ltm_status check_options(const struct ltm_generate_options *o, struct ltm
     return LTM_OK;
 }
 
-/* A prompt's ids behind the id that begins a document. Errors name it where there are several. */
-static ltm_status read_prompt(struct prompt *prompt, const struct ltm_model *model, const char *text, int length,
-                              int64_t number, int64_t prompts, struct ltm_error *error) {
-    const int most = model->config.model.sequence;
+/* A prompt's ids behind the id that stands before them. Errors name it where there are several. */
+static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, const char *text, int64_t number,
+                              int64_t prompts, struct ltm_error *error) {
+    const struct ltm_tokenizer *tokenizer = w->model->tokenizer;
+    const int most = w->model->config.model.sequence;
+    const int length = w->options->length;
     char where[40] = "";
     int32_t *ids = NULL;
     size_t count = 0;
+    size_t from = 0;
+    size_t bytes = strlen(text);
     if (prompts > 1) snprintf(where, sizeof where, "prompt %" PRId64 ": ", number + 1);
-    ltm_status status = ltm_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
+    if ((prompt->heals = healing_wanted(w->blank, text, bytes))) bytes--;
+    ltm_status status = ltm_tokenizer_encode(tokenizer, text, bytes, &ids, &count, error);
     if (status != LTM_OK) return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
-    const int more = length > 0 ? length : 1;
-    if (count + (size_t)more > (size_t)most) {
-        status =
-            fail(error, LTM_INVALID,
-                 "%s%zu tokens of prompt and %d more are over model.sequence = %d; shorten the prompt or ask for less",
-                 where, count, more, most);
-        goto cleanup;
+    if (count >= (size_t)most) {
+        if (!w->options->crop) {
+            status = fail(error, LTM_INVALID,
+                          "%s%zu tokens of prompt and 1 more are over model.sequence = %d; shorten the prompt, or keep "
+                          "its end with --crop",
+                          where, count, most);
+            goto cleanup;
+        }
+        from = count - (size_t)(length > 0 && length < most - most / 2 ? most - length : most / 2);
+        count -= from;
     }
     prompt->count = (int)count;
+    prompt->cropped = (int)from;
     TRY(NEW_ARRAY(prompt->ids, count + 1, "a prompt", error));
-    prompt->ids[0] = ltm_tokenizer_end(model->tokenizer);
-    if (count) memcpy(prompt->ids + 1, ids, count * sizeof *ids);
+    prompt->ids[0] = from ? ids[from - 1] : ltm_tokenizer_end(tokenizer);
+    if (count) memcpy(prompt->ids + 1, ids + from, count * sizeof *ids);
 cleanup:
     free(ids);
     return status;
+}
+
+/* All prompts, and how long a pass over what a text goes on from must be. */
+static ltm_status read_prompts(struct writing *w, struct prompt *prompts, int64_t count, const struct ltm_watch *watch,
+                               struct ltm_error *error) {
+    const struct ltm_generate_options *o = w->options;
+    const int most = w->model->config.model.sequence;
+    int64_t cropped = 0;
+    int64_t dropped = 0;
+    w->prompts = prompts;
+    for (int64_t i = 0; i < count; i++) {
+        PASS_UP(read_prompt(&prompts[i], w, o->prompts ? o->prompts[i] : "", i, count, error));
+        cropped += prompts[i].cropped > 0;
+        dropped += prompts[i].cropped;
+        if (prompts[i].count > w->longest) w->longest = prompts[i].count;
+    }
+    if (o->length > most - w->longest && w->longest < most / 2) w->longest = most / 2; /* some will slide */
+    if (cropped)
+        watch_message(watch, "cropped: %" PRId64 " tokens are dropped from the beginning of %" PRId64 " prompt%s",
+                      dropped, cropped, cropped == 1 ? "" : "s");
+    return LTM_OK;
 }
 
 /* Samples that are done wait here until all before them are. */
@@ -153,6 +186,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     struct ltm_generate_options o = *options;
     const int64_t prompt_count = o.prompts ? o.prompt_count : 1;
     struct prompt *prompts = NULL;
+    bool *blank = NULL;
     struct stream_weights *weights = NULL;
     struct delivery delivery = {.hooks = hooks, .first = o.first};
     struct writing w = {.model = model,
@@ -172,11 +206,9 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     if (o.precision == LTM_PRECISION_AUTO) o.precision = model->config.run.precision;
     if (w.next >= w.last) return LTM_OK;
     TRY(NEW_ARRAY(prompts, (size_t)prompt_count, "prompts", error));
-    for (int64_t i = 0; i < prompt_count; i++) {
-        TRY(read_prompt(&prompts[i], model, o.prompts ? o.prompts[i] : "", o.length, i, prompt_count, error));
-        if (prompts[i].count > w.longest) w.longest = prompts[i].count;
-    }
-    w.prompts = prompts;
+    TRY(healing_pieces(&blank, model->tokenizer, model->config.model.vocab, error));
+    w.blank = blank;
+    TRY(read_prompts(&w, prompts, prompt_count, hooks->watch, error));
     delivery.count = w.last - w.next;
     TRY(NEW_ARRAY(delivery.finished, (size_t)delivery.count, "samples", error));
     TRY(stream_weights_create(&weights, model->decoder, o.precision == LTM_PRECISION_BF16, o.threads, error));
@@ -188,6 +220,7 @@ cleanup:
     for (int64_t i = 0; prompts && i < prompt_count; i++) free(prompts[i].ids);
     for (int64_t i = 0; delivery.finished && i < w.last - delivery.first; i++) free(delivery.finished[i].text);
     free(prompts);
+    free(blank);
     free(delivery.finished);
     stream_weights_free(weights);
     return status;

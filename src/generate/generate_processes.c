@@ -76,7 +76,10 @@ static bool count_sample(void *user, const struct ltm_sample *sample) {
 static ltm_status lead(const struct ltm_model *model, const struct ltm_generate_options *own, int64_t count,
                        const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
     struct counted counted = {.hooks = hooks, .count = count, .more = true};
-    const struct ltm_generate_hooks mine = {.user = &counted, .on_sample = count_sample, .stop = hooks->stop};
+    struct ltm_watch messages = hooks->watch ? *hooks->watch : (struct ltm_watch){0};
+    messages.progress = NULL; /* count_sample tells it */
+    const struct ltm_generate_hooks mine = {
+        .user = &counted, .on_sample = count_sample, .watch = &messages, .stop = hooks->stop};
     ltm_status status = generate_samples(model, own, &mine, error);
     bool more = counted.more && status == LTM_OK;
     for (int r = 1; r < processes_count() && !processes_broken(); r++) {

@@ -76,6 +76,8 @@ ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const
     return status;
 }
 
+ltm_status ltm_output_try(const char *path, struct ltm_error *error) { return file_try(path, error); }
+
 void ltm_prompts_free(struct ltm_prompts *prompts) {
     for (int64_t i = 0; i < prompts->count; i++) free(prompts->texts[i]);
     free(prompts->texts);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -21,12 +22,20 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     PASS_UP(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
     PASS_UP(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
     if (longest) PASS_UP(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
-    for (int i = 0; i < slots; i++) writer->order[i] = i;
+    for (int i = 0; i < slots; i++) {
+        writer->order[i] = i;
+        PASS_UP(history_create(&writer->slot[i].history, decoder->plan.config.sequence, error));
+        PASS_UP(NEW_ARRAY(writer->slot[i].z, writer->loop.latents, "latents", error));
+    }
     return LTM_OK;
 }
 
 void sample_writer_free(struct sample_writer *writer) {
-    for (int i = 0; writer->slot && i < writer->slots; i++) free(writer->slot[i].text.text);
+    for (int i = 0; writer->slot && i < writer->slots; i++) {
+        free(writer->slot[i].text.text);
+        free(writer->slot[i].history.tokens);
+        free(writer->slot[i].z);
+    }
     free(writer->slot);
     free(writer->order);
     free(writer->tokens);
@@ -68,15 +77,12 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
     struct sample_slot *s = &w->slot[slot];
     PASS_UP(fit(w, prompt, error));
     fast_loop_draw(&w->loop, &noise, 1, 0);
-    posterior_sample(w->loop.z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
-    if (p->count) {
-        decoder_score(w->pass, w->loop.z, w->loop.nll);
-        decoder_stream_begin_behind(w->stream, slot, w->pass, w->loop.z);
-    } else
-        decoder_stream_begin(w->stream, slot, w->loop.z);
-    s->sample = (struct ltm_sample){.number = number, .prompt = prompt};
-    s->told = 0;
-    s->token = p->ids[p->count];
+    posterior_sample(s->z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    memcpy(s->history.tokens, p->ids, ((size_t)p->count + 1) * sizeof *p->ids);
+    s->history.count = p->count;
+    history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
+    s->sample = (struct ltm_sample){.number = number, .prompt = prompt, .cropped = p->cropped};
+    s->heals = p->heals;
     s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
     return LTM_OK;
 }
@@ -84,15 +90,17 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
 /* Tell of text that is new; at the end of a sample of all of it. False when the sample is to end. */
 static bool tell(struct sample_writer *w, struct sample_slot *s, bool end) {
     struct writing *shared = w->shared;
-    const size_t whole = end ? s->text.bytes : sample_text_whole(&s->text);
+    const struct ltm_generate_options *o = shared->options;
+    const size_t ready = end ? s->text.bytes : sample_text_ready(&s->text, o->stops, o->stop_count);
+    const size_t fresh = ready - s->text.told;
     bool more = true;
-    if (!shared->on_text || whole <= s->told) return true;
+    s->text.told = ready;
+    if (!shared->on_text || fresh == 0) return true;
     struct ltm_sample so_far = s->sample;
     so_far.text = s->text.text;
-    so_far.bytes = whole;
+    so_far.bytes = ready;
 #pragma omp critical(generation)
-    more = shared->on_text(shared->user, &so_far, whole - s->told);
-    s->told = whole;
+    more = shared->on_text(shared->user, &so_far, fresh);
     return more;
 }
 
@@ -111,8 +119,9 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     const struct ltm_tokenizer *tokenizer = w->shared->model->tokenizer;
     const struct ltm_generate_options *o = w->shared->options;
     const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE, .sequence = (uint32_t)s->sample.number};
-    s->token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
-    const double log_p = sampler_log_p(&w->sampler, logits, s->token);
+    w->sampler.only = s->heals ? w->shared->blank : NULL;
+    const int32_t token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
+    const double log_p = sampler_log_p(&w->sampler, logits, token);
     if (!isfinite(log_p)) {
         decoder_fail_nonfinite(w->shared->model->decoder, "the model's logits are not finite numbers",
                                "use a checkpoint from before the training diverged", error);
@@ -121,18 +130,23 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     s->sample.log_p += log_p;
     s->sample.tokens++;
     s->left--;
-    if (s->token == ltm_tokenizer_end(tokenizer) && o->stop_at_end) {
-        s->sample.ended = true;
+    s->history.tokens[++s->history.count] = token;
+    if (sample_text_append(&s->text, tokenizer, token, s->heals, error) != LTM_OK) return false;
+    s->heals = false;
+    if (s->text.ended && o->stop_at_end) {
+        s->sample.finish = LTM_FINISH_END;
         return false;
     }
-    if (sample_text_append(&s->text, tokenizer, s->token, error) != LTM_OK) return false;
+    if (sample_text_stop(&s->text, o->stops, o->stop_count)) {
+        s->sample.finish = LTM_FINISH_STOP;
+        return false;
+    }
     return tell(w, s, false) && s->left > 0;
 }
 
 /* Hand a sample over with its text. */
-static void finish(struct sample_writer *w, struct sample_slot *s, struct ltm_error *error) {
+static void finish(struct sample_writer *w, struct sample_slot *s) {
     struct writing *shared = w->shared;
-    if (!s->text.text && NEW_ARRAY(s->text.text, 1, "a sample's text", error) != LTM_OK) return;
     tell(w, s, true);
     s->sample.text = s->text.text;
     s->sample.bytes = s->text.bytes;
@@ -172,14 +186,18 @@ void sample_writer_run(struct sample_writer *w) {
             w->active += left;
         }
         if (w->active == 0 || error.code != LTM_OK) break;
-        for (int i = 0; i < w->active; i++) w->tokens[i] = w->slot[w->order[i]].token;
+        for (int i = 0; i < w->active; i++) {
+            struct sample_slot *s = &w->slot[w->order[i]];
+            history_slide(&s->history, w->stream, w->order[i], w->pass, s->z, w->loop.nll);
+            w->tokens[i] = s->history.tokens[s->history.count];
+        }
         const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);
         /* From the last on, so that one that leaves changes places with one that is done with this step. */
         for (int i = w->active; i-- > 0;) {
             struct sample_slot *s = &w->slot[w->order[i]];
             if (take_token(w, s, logits + (size_t)i * vocab, &error)) continue;
             if (error.code != LTM_OK) break;
-            finish(w, s, &error);
+            finish(w, s);
             const int freed = w->order[i];
             w->order[i] = w->order[--w->active];
             w->order[w->active] = freed;

@@ -2,16 +2,18 @@
  * one, so that a step always has as many rows as there are samples left to write. */
 #pragma once
 
+#include "generate/history.h"
 #include "generate/sample_text.h"
 #include "generate/sampler.h"
 #include "latent/fast_loop.h"
 #include "ltm/generate.h"
-#include "model/decoder_stream.h"
 
 /* A prompt as the decoder reads it. */
 struct prompt {
     int32_t *ids; /* the end-of-sequence id that begins a document, then the prompt's */
     int count;    /* of the prompt's */
+    int cropped;  /* that stood before them */
+    bool heals;   /* a blank behind them is left to the first piece drawn */
 };
 
 /* What all writers share. */
@@ -20,7 +22,8 @@ struct writing {
     const struct ltm_generate_options *options; /* no auto */
     struct ltm_fast_config fast;
     const struct prompt *prompts;
-    int longest; /* tokens of the longest prompt */
+    const bool *blank; /* [vocab]: pieces that begin with a blank, or NULL */
+    int longest;       /* tokens that are read in one pass: of the longest prompt, or what stays when a text slides */
     int64_t next, last;
     /* Called by one thread at a time; whether to go on with the sample. Its text is `sample->text`. */
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh); /* or NULL */
@@ -36,16 +39,17 @@ struct writing {
 struct sample_slot {
     struct ltm_sample sample;
     struct sample_text text;
-    size_t told;   /* bytes of it that on_text has had */
-    int32_t token; /* to be read next */
-    int left;      /* tokens that may still come */
+    struct history history;
+    float *z;
+    bool heals; /* the next piece is the first of a prompt that ends in a blank */
+    int left;   /* tokens that may still come */
 };
 
 struct sample_writer {
     struct writing *shared;
     struct decoder_stream *stream;
     struct sampler sampler;
-    struct decoder_pass *pass; /* over a prompt; NULL where all are empty */
+    struct decoder_pass *pass; /* over what a text goes on from; NULL where that is nothing */
     struct fast_loop loop;     /* the posterior fitted on it, or the prior */
     int64_t fitted;            /* the prompt that this is of; -1 = none */
     int slots, active;

@@ -87,15 +87,20 @@ static double cut(struct sampler *sampler, float *p, double all) {
 
 int32_t sampler_pick(struct sampler *sampler, const float *logits, double uniform) {
     const int V = sampler->vocab;
-    const float most = vector_max(logits, (size_t)V);
+    const bool *only = sampler->only;
     float *p = sampler->p;
+    for (int i = 0; only && i < V; i++) p[i] = only[i] ? logits[i] : -INFINITY;
+    const float most = vector_max(only ? p : logits, (size_t)V);
     int32_t likeliest = 0;
-    while (likeliest < V - 1 && logits[likeliest] < most) likeliest++;
+    while (likeliest < V - 1 && ((only && !only[likeliest]) || logits[likeliest] < most)) likeliest++;
     if (sampler->temperature <= 0) return likeliest;
     const float cooler = (float)fmin(1 / sampler->temperature, 1e30); /* 0 · ∞ is no logit */
 #pragma omp simd
     for (int i = 0; i < V; i++) p[i] = (logits[i] - most) * cooler;
-    double left = uniform * cut(sampler, p, (double)vector_exp_sum(p, 0, (size_t)V));
+    double all = (double)vector_exp_sum(p, 0, (size_t)V);
+    if (only) all = 0;
+    for (int i = 0; only && i < V; i++) all += (double)(p[i] = only[i] ? p[i] : 0);
+    double left = uniform * cut(sampler, p, all);
     for (int i = 0; i < V; i++) {
         left -= (double)p[i];
         if (left < 0 && p[i] > 0) return i;

@@ -1,6 +1,7 @@
 /* Drawing a token from logits: temperature, then the k likeliest, then the fewest whose probabilities reach p. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 struct sampler {
     int vocab, top_k;          /* top_k 0 = all */
     double temperature, top_p; /* temperature 0 = the likeliest token */
+    const bool *only;          /* [vocab]: what may be picked; NULL = any token */
     float *p;                  /* [vocab] */
     struct sampler_bucket *buckets;
     int32_t *border; /* [vocab] */

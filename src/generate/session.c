@@ -1,17 +1,19 @@
 #include "ltm/session.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "generate/healing.h"
+#include "generate/history.h"
 #include "generate/sample_text.h"
 #include "generate/sampler.h"
 #include "latent/fast_loop.h"
 #include "math/vector.h"
-#include "model/decoder_stream.h"
 #include "train/trained_model.h"
 
 enum { TURN = 64, STEP_MOST = 64 };
@@ -21,17 +23,16 @@ struct ltm_session {
     struct ltm_generate_options options;
     struct ltm_fast_config fast;
     struct stream_weights *weights;
-    struct decoder_stream *stream; /* has read tokens[0 … count - 1] */
+    struct decoder_stream *stream; /* has read all of the history but its last token */
     struct decoder_pass *pass;
     struct fast_loop loop; /* the posterior (or prior), and z */
     struct sampler sampler;
-    int32_t *tokens; /* [T_max + 1]: what has been said and not forgotten, behind the id that begins it */
-    int count;       /* of them, that id not counted */
+    struct history history; /* what has been said and not forgotten */
+    bool *blank;            /* [vocab]: pieces that begin with a blank, or NULL */
+    bool heals;             /* a blank ends what has been said, and is not read yet */
     bool fitted;
     uint32_t draws, fits, picks; /* since the seed was set */
 };
-
-static int room_of(const struct ltm_session *s) { return s->model->config.model.sequence; }
 
 static void set_prior(struct ltm_session *s) {
     fast_loop_prior(&s->loop, 1);
@@ -40,13 +41,7 @@ static void set_prior(struct ltm_session *s) {
 
 /* Read everything again, under the present z. */
 static void read_again(struct ltm_session *s) {
-    if (s->count == 0) {
-        decoder_stream_begin(s->stream, 0, s->loop.z);
-        return;
-    }
-    decoder_begin(s->pass, s->tokens, s->tokens + 1, 1, s->count);
-    decoder_score(s->pass, s->loop.z, s->loop.nll);
-    decoder_stream_begin_behind(s->stream, 0, s->pass, s->loop.z);
+    history_read(&s->history, s->stream, 0, s->pass, s->loop.z, s->loop.nll);
 }
 
 static void draw(struct ltm_session *s) {
@@ -83,7 +78,8 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(fast_loop_create(&s->loop, decoder, &s->fast, 1, T, error));
     TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
-    TRY(NEW_ARRAY(s->tokens, (size_t)T + 1, "a session", error));
+    TRY(history_create(&s->history, T, error));
+    TRY(healing_pieces(&s->blank, model->tokenizer, decoder->plan.config.vocab, error));
     ltm_session_restart(s);
     *session = s;
     return LTM_OK;
@@ -99,26 +95,32 @@ void ltm_session_close(struct ltm_session *session) {
     decoder_pass_free(session->pass);
     fast_loop_free(&session->loop);
     sampler_free(&session->sampler);
-    free(session->tokens);
+    free(session->history.tokens);
+    free(session->blank);
     free(session);
 }
 
-/* Keep the newest `keep` of what has been said. */
-static int forget(struct ltm_session *s, int keep) {
-    const int dropped = s->count - keep;
-    memmove(s->tokens, s->tokens + dropped, ((size_t)keep + 1) * sizeof *s->tokens);
-    s->count = keep;
-    return dropped;
+/* Text to ids; a blank at its end waits for what follows it, be that drawn or said. */
+static ltm_status encode(struct ltm_session *s, const char *text, int32_t **ids, size_t *n, struct ltm_error *error) {
+    char *whole = NULL;
+    PASS_UP(NEW_ARRAY(whole, strlen(text) + 2, "a text", error));
+    const size_t bytes = (size_t)sprintf(whole, "%s%s", s->heals ? " " : "", text);
+    const bool heals = healing_wanted(s->blank, whole, bytes);
+    const ltm_status status = ltm_tokenizer_encode(s->model->tokenizer, whole, bytes - heals, ids, n, error);
+    if (status == LTM_OK) s->heals = heals;
+    free(whole);
+    return status;
 }
 
 ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, struct ltm_error *error) {
-    const int T = room_of(s);
+    struct history *h = &s->history;
+    const int T = h->most;
     int32_t *ids = NULL;
     size_t n = 0;
     size_t from = 0;
     *slid = 0;
-    PASS_UP(ltm_tokenizer_encode(s->model->tokenizer, text, strlen(text), &ids, &n, error));
-    const bool slides = (size_t)s->count + n > (size_t)T;
+    PASS_UP(encode(s, text, &ids, &n, error));
+    const bool slides = (size_t)h->count + n > (size_t)T;
     if (slides) { /* half of the sequence stays free for what comes */
         const int most = T / 2 > 0 ? T / 2 : 1;
         if (n > (size_t)most) {
@@ -126,13 +128,13 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
             *slid += (int)from;
         }
         const int keep = most - (int)(n - from);
-        if (keep < s->count) *slid += forget(s, keep);
+        if (keep < h->count) *slid += history_forget(h, keep);
     }
     const bool steps = !slides && n <= STEP_MOST;
     for (; from < n; from++) {
         const int slot = 0;
-        if (steps) decoder_stream_step(s->stream, &slot, &s->tokens[s->count], 1);
-        s->tokens[++s->count] = ids[from];
+        if (steps) decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
+        h->tokens[++h->count] = ids[from];
     }
     if (!steps) read_again(s);
     free(ids);
@@ -141,21 +143,18 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
 
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error) {
-    const int32_t end = ltm_tokenizer_end(s->model->tokenizer);
     const int slot = 0;
-    const int T = room_of(s);
+    struct history *h = &s->history;
+    const struct ltm_generate_options *o = &s->options;
     struct ltm_sample sample = {.text = ""};
     struct sample_text text = {0};
     ltm_status status = LTM_OK;
-    size_t told = 0;
     *slid = 0;
-    for (bool more = true; more && !sample.ended && sample.tokens < s->options.length;) {
-        if (s->count == T) {
-            *slid += forget(s, T / 2);
-            read_again(s);
-        }
-        const struct random_key key = {.seed = s->options.seed, .purpose = RANDOM_GENERATE};
-        const float *logits = decoder_stream_step(s->stream, &slot, &s->tokens[s->count], 1);
+    for (bool more = true; more && sample.finish == LTM_FINISH_LENGTH && sample.tokens < o->length;) {
+        *slid += history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll);
+        const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE};
+        const float *logits = decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
+        s->sampler.only = s->heals ? s->blank : NULL;
         const int32_t token = sampler_pick(&s->sampler, logits, random_uniform(key, s->picks++));
         const double log_p = sampler_log_p(&s->sampler, logits, token);
         if (!isfinite(log_p)) {
@@ -163,19 +162,21 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
                                             "use a checkpoint from before the training diverged", error);
             break;
         }
-        s->tokens[++s->count] = token;
+        h->tokens[++h->count] = token;
         sample.tokens++;
         sample.log_p += log_p;
-        sample.ended = token == end && s->options.stop_at_end;
-        TRY(sample_text_append(&text, s->model->tokenizer, token, error));
-        sample.text = text.text ? text.text : "";
-        sample.bytes = sample_text_whole(&text);
-        if (sample.bytes == told) continue;
-        more = on_text(user, &sample, sample.bytes - told);
-        told = sample.bytes;
+        TRY(sample_text_append(&text, s->model->tokenizer, token, s->heals, error));
+        s->heals = false;
+        sample.text = text.text;
+        if (text.ended && o->stop_at_end) sample.finish = LTM_FINISH_END;
+        if (sample_text_stop(&text, o->stops, o->stop_count)) sample.finish = LTM_FINISH_STOP;
+        sample.bytes = sample_text_ready(&text, o->stops, o->stop_count);
+        if (sample.bytes == text.told) continue;
+        more = on_text(user, &sample, sample.bytes - text.told);
+        text.told = sample.bytes;
     }
     sample.bytes = text.bytes;
-    on_text(user, &sample, text.bytes - told);
+    on_text(user, &sample, text.bytes - text.told);
 cleanup:
     free(text.text);
     return status;
@@ -188,12 +189,12 @@ static ltm_status check_latents(const struct ltm_session *s, struct ltm_error *e
 
 ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
     PASS_UP(check_latents(s, error));
-    if (s->count == 0) return fail(error, LTM_INVALID, "nothing has been said yet that z could be fitted on");
+    if (s->history.count == 0) return fail(error, LTM_INVALID, "nothing has been said yet that z could be fitted on");
     const uint32_t number = s->fits++;
     const struct noise_source noise = {{.seed = s->options.seed, .purpose = RANDOM_SCORE_FIT}, &number};
-    decoder_begin(s->pass, s->tokens, s->tokens + 1, 1, s->count);
+    decoder_begin(s->pass, s->history.tokens, s->history.tokens + 1, 1, s->history.count);
     fast_loop_start(&s->loop, &s->fast, 1);
-    fast_loop_run(&s->loop, s->pass, &s->fast, &noise, 1, s->count, NULL);
+    fast_loop_run(&s->loop, s->pass, &s->fast, &noise, 1, s->history.count, NULL);
     s->fitted = !s->loop.diverged[0];
     draw(s);
     if (s->fitted) return LTM_OK;
@@ -213,8 +214,9 @@ void ltm_session_seed(struct ltm_session *s, uint64_t seed) {
 }
 
 void ltm_session_restart(struct ltm_session *s) {
-    s->tokens[0] = ltm_tokenizer_end(s->model->tokenizer);
-    s->count = 0;
+    s->history.tokens[0] = ltm_tokenizer_end(s->model->tokenizer);
+    s->history.count = 0;
+    s->heals = false;
     set_prior(s);
     draw(s);
 }
@@ -223,7 +225,7 @@ void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *st
     const struct ltm_model_config *c = &s->model->config.model;
     const size_t n = s->loop.latents;
     const size_t d = (size_t)c->dim;
-    *state = (struct ltm_session_state){.tokens = s->count,
+    *state = (struct ltm_session_state){.tokens = s->history.count,
                                         .room = c->sequence,
                                         .layers = c->layers - c->latent_from,
                                         .first_layer = c->latent_from,

@@ -104,9 +104,9 @@ static ltm_status load_config(struct ltm_config *config, const char *path, struc
     return status == LTM_OK ? ltm_config_check(config, error) : status;
 }
 
-static ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
-    struct ltm_config config;
-    PASS_UP(load_config(&config, path, error));
+static ltm_status put_configuration(json_t *out, const struct ltm_config *given, struct ltm_error *error) {
+    struct ltm_config config = *given;
+    PASS_UP(ltm_config_check(&config, error));
     put_config(out, &config, NULL);
     put_steps(out, &config);
     ltm_config_resolve(&config);
@@ -120,6 +120,12 @@ static ltm_status inspect_configuration(json_t *out, const char *path, struct lt
                         json_real(ltm_training_flops(&config) * (double)ltm_training_tokens(&config)));
     put_twins(out, &config);
     return put_memory(out, &config, error);
+}
+
+static ltm_status inspect_configuration(json_t *out, const char *path, struct ltm_error *error) {
+    struct ltm_config config;
+    PASS_UP(load_config(&config, path, error));
+    return put_configuration(out, &config, error);
 }
 
 /* ---- Checkpoints ---- */
@@ -342,6 +348,26 @@ static ltm_status kind_of_file(const struct kind **kind, const char *path, struc
     return LTM_OK;
 }
 
+static void begin(json_t *out, const char *kind, const char *path) {
+    json_object_set_new(out, "kind", json_string(kind));
+    json_object_set_new(out, "path", json_string(path));
+}
+
+static ltm_status finish(char **json, const json_t *out, const char *path, struct ltm_error *error) {
+    *json = json_text(out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    return *json ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for what %s holds", path);
+}
+
+ltm_status ltm_inspect_config(const struct ltm_config *config, const char *path, char **json, struct ltm_error *error) {
+    json_t *out = json_object();
+    *json = NULL;
+    begin(out, configuration_kind.name, path);
+    ltm_status status = put_configuration(out, config, error);
+    if (status == LTM_OK) status = finish(json, out, path, error);
+    json_decref(out);
+    return status;
+}
+
 ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
     const struct kind *kind = NULL;
     ltm_status status = LTM_OK;
@@ -362,11 +388,9 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
                       path);
         goto cleanup;
     }
-    json_object_set_new(out, "kind", json_string(kind->name));
-    json_object_set_new(out, "path", json_string(path));
+    begin(out, kind->name, path);
     TRY(kind->inspect(out, path, error));
-    *json = json_text(out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    if (!*json) status = fail(error, LTM_MEMORY, "out of memory for what %s holds", path);
+    status = finish(json, out, path, error);
 cleanup:
     json_decref(out);
     return status;

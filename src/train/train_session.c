@@ -271,6 +271,12 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
     watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
                   (long long)token_stream_count(s->train), s->config.data.corpus);
+    if (s->config.model.packing != LTM_PACKING_DOCUMENT)
+        watch_message(
+            &s->hooks->watch,
+            s->config.model.packing == LTM_PACKING_PACKED
+                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
+                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
     PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
     if (s->train_windows.pieces)
         watch_message(&s->hooks->watch,

@@ -54,7 +54,29 @@ holds 'eval dumping two corpora into one file' refused 2 'one corpus' "$LTM" eva
 holds 'generate with a wrong option' refused 2 'did you mean length' "$LTM" generate runs/tiny lenght=3
 holds 'generate with a wrong number' refused 2 'out of range' "$LTM" generate runs/tiny --top-p 1.5
 holds 'generate from two checkpoints' refused 2 'one checkpoint' "$LTM" generate runs/tiny runs/tiny
-holds 'generate longer than a sequence' refused 1 'sequence' "$LTM" generate runs/tiny --length 1000
+# Every command that takes the name of an output.
+outputs() {
+    local arguments
+    while read -r arguments; do
+        # shellcheck disable=SC2086
+        refused 1 'tiny.ini/x' "$LTM" $arguments || return 1
+    done <<LIST
+train tiny.ini run.dir=tiny.ini/x
+eval runs/tiny corpus eval.dump=tiny.ini/x
+report runs/tiny -o tiny.ini/x
+generate runs/tiny --length 3 -o tiny.ini/x
+tokenizer train -o tiny.ini/x --vocab-size 320 text.txt
+corpus build -o tiny.ini/x --tokenizer tok.model --separator --- text.txt
+corpus synth arithmetic -o tiny.ini/x
+fewshot runs/tiny synth --skip-long -o tiny.ini/x
+LIST
+    "$LTM" eval runs/tiny corpus eval.dump=deep/eval/x && "$LTM" report runs/tiny -o deep/report/x &&
+        "$LTM" generate runs/tiny --length 3 -o deep/generate/x && "$LTM" tokenizer train -o deep/tokenizer/x --vocab-size 320 text.txt &&
+        "$LTM" corpus build -o deep/corpus/x --tokenizer tok.model --separator --- text.txt &&
+        "$LTM" fewshot runs/tiny synth --skip-long -o deep/fewshot/x && [ "$(printf "%s\n" deep/*/x | wc -l)" = 6 ]
+}
+"$LTM" corpus synth arithmetic --documents 9 --items 3 --train-items 3 -o synth >out 2>err
+holds 'every output is refused by its name where it cannot be written, and its folders are made where it can' outputs
 long_prompt=$(head -c 2000 text.txt)
 holds 'a prompt that does not fit' refused 1 'prompt' "$LTM" generate runs/tiny --prompt "$long_prompt"
 holds 'a prompt that is no UTF-8' refused 1 'UTF-8' "$LTM" generate runs/tiny --prompt $'\xff\xfe'

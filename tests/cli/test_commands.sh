@@ -37,7 +37,8 @@ amount() { # what is trained on, not what was asked for, and how often it goes o
     run "$LTM" train tiny.ini run.tokens=100 slow.batch=40 run.dir=runs/more
     [ "$code" = 0 ] && grep -q '^1.28 k tokens in 1 slow step of 40 sequences' err &&
         grep -q '^that is 12.8 times run.tokens = 100: one slow step takes .* = 1.28 k tokens; lower slow.batch' err &&
-        grep -qE '^0\.[0-9]+ passes over the [0-9]+ training tokens of corpus$' err || { cat err; return 1; }
+        grep -qE '^0\.[0-9]+ passes over the [0-9]+ training tokens of corpus$' err &&
+        grep -q '^sequences are cut across documents (data.packing = packed; ' err || { cat err; return 1; }
     run "$LTM" train tiny.ini run.dir=runs/enough
     [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'that is' err
 }
@@ -236,6 +237,13 @@ configuration tiny.ini
 LIST
 }
 holds 'inspect knows every kind' kinds
+changed() {
+    "$LTM" inspect tiny.ini >plain && "$LTM" inspect tiny.ini latent.count=0 model.dim=32 >out &&
+        grep -q 'dim=32' out && differ <(grep ^parameters out) <(grep ^parameters plain) &&
+        refused 1 'did you mean' "$LTM" inspect tiny.ini model.dims=3 && refused 1 'model.heads' "$LTM" inspect tiny.ini model.heads=3 &&
+        refused 2 'model.dim=8 changes a configuration' "$LTM" inspect runs/tiny model.dim=8
+}
+holds 'inspect shows a configuration as settings change it' changed
 presets() {
     local name parameters
     while read -r name parameters; do

@@ -167,6 +167,9 @@ holds 'an answer that is too long is found first, or left out' long
 head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz
 printf '[task]\nname = x\nkind = choices\nitems = torn.jsonl.gz\n' >words/bad.ini
 holds 'a torn .gz' refused 1 'torn.jsonl.gz is damaged' "$LTM" fewshot runs/tiny words/bad.ini
+for foreign in corpus words; do
+    holds "$foreign/ is no place for results" refused 1 "$foreign is not a folder of few-shot results: it holds" "$LTM" fewshot runs/tiny words -o $foreign
+done
 holds 'a folder that cannot be made' refused 1 'out/res' "$LTM" fewshot runs/tiny words -o out/res
 run "$LTM" fewshot --help
 holds 'help' grep -q -- '--shots N,…' out

@@ -17,13 +17,19 @@ same_text() {
         grep -q '"prompt":"of to that",' one
 }
 holds 'a sample is the same text whatever the batch, the threads and the prompts beside it' same_text
-blank_end() { # a space at a prompt's end is told
-    run "$LTM" generate run --prompt 'the and ' --length 5
-    [ "$code" = 0 ] && grep -q 'the prompt ends in a space' err || return 1
-    run "$LTM" generate run --prompt 'the and' --length 5
-    [ "$code" = 0 ] && lacks 'ends in a space' err
+# The first piece is one that begins with the blank; its log p is the one that `ltm score` gives it behind the prompt without.
+blank_end() {
+    local piece log_p scored
+    "$LTM" generate plain --prompt 'the and ' --length 1 --temperature 0 --precision fp32 --json >out &&
+        piece=$(sed 's/.*"text":"\([a-z]*\)".*/\1/' out) && log_p=$(sed 's/.*"log_p":\([-0-9.]*\).*/\1/' out) && [ -n "$piece" ] || return 1
+    printf '{"context": "the and", "continuation": " %s"}\n' "$piece" | "$LTM" score plain run.precision=fp32 >scored || return 1
+    scored=$(sed 's/.*"logprob":\([-0-9.]*\).*/\1/' scored)
+    awk -v a="$log_p" -v b="$scored" 'BEGIN { exit !(b < 0 && a - b < 1e-4 && b - a < 1e-4) }' && grep -q '"tokens":1,' scored || return 1
+    [ "$("$LTM" generate plain --prompt 'the and ' --length 9 --temperature 0 --past-end)" = "the and $(
+        printf 'the and \n' | "$LTM" generate plain --interactive --length 9 --temperature 0 --past-end)" ] &&
+        "$LTM" generate run --prompt ' ' --length 3 >out
 }
-holds 'a prompt that ends in a space is told' blank_end
+holds 'behind a prompt that ends in a blank a piece follows that begins with it' blank_end
 json_prompts() {
     printf '{"q": "the and"}\n\n{"q": "in he"}\n' >prompts.jsonl
     run "$LTM" generate run --prompts prompts.jsonl --field q --length 5 --json
@@ -39,14 +45,47 @@ bad_prompts() {
     refused 1 'line 2 of bad.jsonl: there is no string under "q"' "$LTM" generate run --prompts bad.jsonl --field q &&
         refused 1 'no prompt in blank.txt' "$LTM" generate run --prompts blank.txt &&
         refused 1 'line 2 of bytes.txt is not UTF-8' "$LTM" generate run --prompts bytes.txt &&
-        refused 1 'prompt 2: .* over model.sequence = 32' "$LTM" generate run --prompts long.txt -o kept &&
+        refused 1 'prompt 2: .* over model.sequence = 32' "$LTM" generate run --prompts long.txt -o kept && grep -q -e --crop err &&
         refused 1 'cannot read nowhere' "$LTM" generate run --prompts nowhere &&
         refused 1 'a field is for .jsonl' "$LTM" generate run --prompts prompts.txt --field q &&
         refused 2 'either --prompt or --prompts' "$LTM" generate run --prompts prompts.txt --prompt the &&
-        refused 1 'cannot write no/where' "$LTM" generate run -o no/where &&
-        [ "$(cat kept)" = old ]
+        refused 1 'cannot write tiny.ini/x' "$LTM" generate run --prompts long.txt -o tiny.ini/x &&
+        [ "$(cat kept)" = old ] && "$LTM" generate run --length 2 -o new/folder/x && [ -s new/folder/x ]
 }
 holds 'what is wrong with a file of prompts is said in words, and replaces nothing' bad_prompts
+
+long_texts() {
+    local precision options
+    for precision in fp32 bf16; do
+        options="--count 2 --length 100 --past-end --precision $precision --json"
+        # shellcheck disable=SC2086
+        "$LTM" generate run --prompts prompts.txt $options --threads 1 --batch 1 >one && "$LTM" generate run --prompts prompts.txt $options --threads 3 >two &&
+            cmp one two && [ "$(grep -c '"tokens":100,' one)" = 6 ] || return 1
+    done
+    [ "$("$LTM" generate plain --prompt 'the and' --length 100 --temperature 0 --past-end)" = "the and$(
+        printf 'the and\n' | "$LTM" generate plain --interactive --length 100 --temperature 0 --past-end 2>err)" ] && grep -q forgotten err
+}
+holds 'a text longer than the model slides as in turns, the same whatever is beside it' long_texts
+crops() {
+    run "$LTM" generate run --prompts long.txt --crop --length 5 --json
+    [ "$code" = 0 ] && grep -qE '^cropped: [0-9]+ tokens are dropped from the beginning of 1 prompt$' err &&
+        head -n 1 out | grep -q '"cropped":0,' && tail -n 1 out | grep -q '"tokens":5,.*"cropped":[1-9]' || return 1
+    run "$LTM" generate run --prompt "$(tail -n 1 long.txt)" --crop --past-end --json
+    grep -q '"tokens":16,' out
+}
+holds 'of a prompt that does not fit its end is kept where that is asked for' crops
+stops() {
+    local text
+    text=$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --past-end) && text=${text#the and} || return 1
+    local stop=${text:1:3} # not where a token begins
+    [ ${#stop} = 3 ] && [ "$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --stop no --stop "$stop")" = "the and${text%%"$stop"*}" ] &&
+        [ "$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --stop "$stop" --json | grep -c '"finish":"stop"')" = 1 ] &&
+        [ "$(printf 'the and\n' | "$LTM" generate plain --interactive --temperature 0 --length 12 --stop "$stop")" = "${text%%"$stop"*}" ] || return 1
+    "$LTM" generate plain --temperature 50 --top-p 1 --count 200 --json >out
+    grep -q '"ended":true,"finish":"end"' out && grep -q '"ended":false,"finish":"length"' out && lacks '"finish":"stop"' out &&
+        refused 2 'stop is empty' "$LTM" generate plain --stop ''
+}
+holds 'a text ends before a stop, wherever tokens begin, and says how it ended' stops
 
 pipes() {
     mkfifo pipe

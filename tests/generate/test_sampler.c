@@ -39,18 +39,25 @@ static struct plain plain_distribution(const float *logits, double temperature, 
 }
 
 /* Evenly spaced uniform numbers meet each token as often as it is likely, but for one at each of its two edges. */
-static void check(const float *logits, double temperature, int top_k, double top_p) {
+static void check_only(const float *logits, const bool *only, double temperature, int top_k, double top_p) {
     enum { DRAWS = 1000 };
-    const struct plain plain = plain_distribution(logits, temperature, top_k, top_p);
+    float allowed[VOCAB];
+    for (int i = 0; i < VOCAB; i++) allowed[i] = !only || only[i] ? logits[i] : -INFINITY;
+    const struct plain plain = plain_distribution(allowed, temperature, top_k, top_p);
     struct sampler sampler;
     int count[VOCAB] = {0};
     assert_int_equal(sampler_create(&sampler, VOCAB, temperature, top_k, top_p, NULL), LTM_OK);
+    sampler.only = only;
     for (int i = 0; i < DRAWS; i++) count[sampler_pick(&sampler, logits, (i + 0.5) / DRAWS)]++;
     for (int i = 0; i < VOCAB; i++)
         if (fabs(count[i] - plain.p[i] * DRAWS) > (plain.p[i] > 0 ? 2 : 0))
             fail_msg("T %g, k %d, p %g: token %d came %d times, not %g", temperature, top_k, top_p, i, count[i],
                      plain.p[i] * DRAWS);
     sampler_free(&sampler);
+}
+
+static void check(const float *logits, double temperature, int top_k, double top_p) {
+    check_only(logits, NULL, temperature, top_k, top_p);
 }
 
 static void tokens_come_as_often_as_they_are_likely(void **state) {
@@ -64,6 +71,25 @@ static void tokens_come_as_often_as_they_are_likely(void **state) {
             for (int p = 0; p < 4; p++) check(logits, temperatures[t], counts[k], shares[p]);
     for (int i = 0; i < VOCAB; i++) logits[i] = (float)(i % 3); /* many ties, cut through their midst */
     for (int k = 0; k < 5; k++) check(logits, 1, counts[k] + 2, 0.7);
+    free(logits);
+}
+
+/* Tokens that may not be picked are far the likeliest, so far that their e^logit is no number. */
+static void only_what_may_be_is_picked(void **state) {
+    (void)state;
+    float *logits = test_normal(VOCAB, 1, 3);
+    bool only[VOCAB];
+    struct sampler sampler;
+    for (int i = 0; i < VOCAB; i++) only[i] = i % 5 == 3;
+    for (int i = 0; i < VOCAB; i++) logits[i] += only[i] ? 0 : 500;
+    check_only(logits, only, 1, 0, 1);
+    check_only(logits, only, 0.5, 7, 0.9);
+    assert_int_equal(sampler_create(&sampler, VOCAB, 0, 0, 1, NULL), LTM_OK);
+    sampler.only = only;
+    logits[18] = 300;
+    logits[20] = 300;
+    assert_int_equal(sampler_pick(&sampler, logits, 0.5), 18);
+    sampler_free(&sampler);
     free(logits);
 }
 
@@ -99,6 +125,7 @@ static void log_p_is_that_of_all_tokens(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_come_as_often_as_they_are_likely),
+        cmocka_unit_test(only_what_may_be_is_picked),
         cmocka_unit_test(cold_is_the_likeliest),
         cmocka_unit_test(log_p_is_that_of_all_tokens),
     };
