@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "ltm/names.h"
 #include "ltm/printable.h"
 #include "ltm/processes.h"
 #include "ltm/sweep.h"
@@ -108,8 +109,9 @@ static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
     }
     if (p->failed) snprintf(failed, sizeof failed, ", %zu failed", p->failed);
     if (p->elsewhere) snprintf(elsewhere, sizeof elsewhere, ", %zu run by another process", p->elsewhere);
-    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cells done%s%s%s", p->stopping ? "stopping" : "sweep", share,
-             p->done, p->cells, failed, elsewhere, p->stopping ? ", waiting for checkpoints" : left);
+    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cell%s done%s%s%s", p->stopping ? "stopping" : "sweep",
+             share, p->done, p->cells, ltm_plural((long long)p->cells), failed, elsewhere,
+             p->stopping ? ", waiting for checkpoints" : left);
 }
 
 static void put_line(struct sweep_display *display, const char *line) {
@@ -209,13 +211,14 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
     snprintf(training, sizeof training, "%.2e", e->training_flops);
     snprintf(scoring, sizeof scoring, "%.1e", e->scoring_flops);
     if (e->left == 0) {
-        cli_print_line(stderr, "%s: %zu cell%s, all done", ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s");
+        cli_print_line(stderr, "%s: %zu cell%s, all done", ltm_study_dir(study), e->cells,
+                       ltm_plural((long long)e->cells));
         return;
     }
     cli_print_line(
         stderr, "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores",
-        ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s", e->done, e->left, training, scoring);
-    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, e->threads == 1 ? "" : "s",
+        ltm_study_dir(study), e->cells, ltm_plural((long long)e->cells), e->done, e->left, training, scoring);
+    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, ltm_plural(e->threads),
             time,
             e->from_finished ? "at the speed of the cells that are done"
                              : "should cells reach a third of this machine's matrix speed; they will tell");
@@ -310,10 +313,12 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     if (status != LTM_OK) return cli_fail(&error);
     print_failures(study, &a->options);
     if (a->json && print_json(study, a, &estimate, &result) != LTM_OK) return cli_no_memory();
-    if (!a->json) cli_print_line(stdout, "%zu of %zu cells done: %s", result.done, result.cells, result.results);
+    if (!a->json)
+        cli_print_line(stdout, "%zu of %zu cell%s done: %s", result.done, result.cells,
+                       ltm_plural((long long)result.cells), result.results);
     if (result.failed == 0) return CLI_OK;
-    cli_complain("%zu of %zu cells failed, as said above; the same command tries them again", result.failed,
-                 result.cells);
+    cli_complain("%zu of %zu cell%s failed, as said above; the same command tries %s again", result.failed,
+                 result.cells, ltm_plural((long long)result.cells), result.failed == 1 ? "it" : "them");
     return CLI_FAILED;
 }
 

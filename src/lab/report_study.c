@@ -9,6 +9,7 @@
 #include "lab/study_columns.h"
 #include "lab/study_fit.h"
 #include "lab/study_pictures.h"
+#include "ltm/names.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
 
@@ -87,9 +88,9 @@ static ltm_status training(struct report *report, const struct study_table *t, s
     }
     if (with > shown)
         fprintf(report->out,
-                "<p class=\"note\">%zu cells more have curves: <code>ltm report</code> shows those of a cell's own "
+                "<p class=\"note\">%zu cell%s more %s curves: <code>ltm report</code> shows those of a cell's own "
                 "folder.</p>\n",
-                with - shown);
+                with - shown, ltm_plural((long long)(with - shown)), with - shown == 1 ? "has" : "have");
     return status;
 }
 
@@ -173,8 +174,8 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
     report_begin(report, "ltm study");
     put_key_figures(report, t, &scores[0]);
     if (t->done < t->csv.rows)
-        fprintf(f, "<p class=\"note\">%zu cells are not done: they are in the table alone.</p>\n",
-                t->csv.rows - t->done);
+        fprintf(f, "<p class=\"note\">%zu cell%s not done: only the table shows %s.</p>\n", t->csv.rows - t->done,
+                t->csv.rows - t->done == 1 ? " is" : "s are", t->csv.rows - t->done == 1 ? "it" : "them");
     if (!report->result->gnuplot) report_without_pictures(report);
     ltm_status status = study_fit(report, t, &scores[0], error);
     for (int i = 0; status == LTM_OK && i < count; i++) {

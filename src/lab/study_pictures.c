@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ltm/names.h"
+
 enum { SIZES = 32 };
 
 /* Distinct values of a quantity of the groups, ascending; NaN is none. */
@@ -45,7 +47,7 @@ const char *study_latents(char text[64], double latents) {
     else if (isnan(latents))
         snprintf(text, 64, "all");
     else
-        snprintf(text, 64, "%g latents", latents);
+        snprintf(text, 64, "%g latent%s", latents, ltm_plural((long long)latents));
     return text;
 }
 
