@@ -28,8 +28,9 @@ static const char usage[] =
     "  --dry-run              say how many cells, how much compute and about how long, list them, and stop\n"
     "  --jobs N               cells at once (study.jobs)\n"
     "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share its\n"
-    "                         folder. Without it, too, no two processes run the same cell; the file system must\n"
-    "                         keep flock between the machines (NFS does; Lustre mounted with flock does)\n"
+    "                         folder. Without it, too, and under mpirun or srun, no two processes run the same\n"
+    "                         cell; the file system must keep flock between the machines (NFS does; Lustre mounted\n"
+    "                         with flock does)\n"
     "  --cell NAME            run this cell alone, here and now (what sweep starts for each)\n"
     "  --supervised           with --cell: stop when standard input ends\n"
     "  --json                 print the result as JSON\n"
@@ -333,12 +334,9 @@ static int take_shard(void *user, const char *text) {
     return cli_usage("sweep", "--shard wants I/N with I from 1 to N, such as 1/4, not \"%s\"", text);
 }
 
-/* Started by mpirun or srun, each process does a shard; cells are processes of their own and know nothing of that. */
-static void take_launched_shard(struct arguments *a) {
-    if (a->options.shards <= 1) {
-        a->options.shard = ltm_processes_launched_rank() + 1;
-        a->options.shards = ltm_processes_launched();
-    }
+/* Started by mpirun or srun, each process takes cells that no other has, and the first tells of all; cells are processes of
+ * their own and know nothing of that. */
+static void join_launched(void) {
     if (ltm_processes_launched_rank() > 0) cli_be_quiet();
     ltm_processes_forget();
 }
@@ -346,7 +344,7 @@ static void take_launched_shard(struct arguments *a) {
 static int run(struct arguments *a) {
     struct ltm_error error = {0};
     struct ltm_study *study = NULL;
-    if (ltm_processes_launched() > 1 && !a->cell) take_launched_shard(a);
+    if (ltm_processes_launched() > 1 && !a->cell) join_launched();
     if (ltm_study_open(&study, a->study, (const char *const *)a->settings, a->count, &error) != LTM_OK)
         return cli_fail(&error);
     a->stop = cli_catch_interrupts(NULL, true);
