@@ -11,6 +11,7 @@
 #include "base/safetensors.h"
 #include "config/config_keys.h"
 #include "inspect/inspect_data.h"
+#include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
@@ -18,7 +19,6 @@
 #include "text/shards.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
-#include "train/vocabulary.h"
 
 /* ---- Configurations ---- */
 
@@ -110,7 +110,7 @@ static ltm_status inspect_configuration(json_t *out, const char *path, struct lt
     put_config(out, &config, NULL);
     put_steps(out, &config);
     ltm_config_resolve(&config);
-    PASS_UP(vocabulary_find(&config, error));
+    PASS_UP(ltm_vocabulary_find(&config, error));
     if (config.model.vocab == LTM_AUTO) {
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
@@ -268,7 +268,7 @@ static ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error 
     PASS_UP(load_config(&config, path, error));
     put_config(out, &config, NULL);
     put_steps(out, &config);
-    PASS_UP(vocabulary_find(&config, error));
+    PASS_UP(ltm_vocabulary_find(&config, error));
     if (config.model.vocab != LTM_AUTO) PASS_UP(put_model(out, &config.model, error));
     PASS_UP(put_checkpoints(out, folder, error));
     return put_log(out, folder, error);
