@@ -167,7 +167,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
 }
 
 static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
-    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step"};
+    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step", "averaged"};
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     json_t *state = NULL;
@@ -213,6 +213,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");
+            copy_value(out, "best_averaged", state, "averaged"); /* its weights are slow.ema's average */
             if (!whole) json_object_set_new(out, "best_error", json_string(wrong.message));
         } else {
             json_t *entry = json_pack("{s:s, s:b}", "name", names[i], "whole", whole);
