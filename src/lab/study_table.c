@@ -149,6 +149,15 @@ static bool lower_is_better(const char *name) {
     return false;
 }
 
+void study_score_label(char label[240], const struct study_score *score) {
+    const char *colon = strrchr(score->name, ':');
+    const char *unit = "";
+    for (int i = 0; i < STUDY_SCORES; i++)
+        if (strcmp(colon ? colon + 1 : score->name, study_score_columns[i].name) == 0)
+            unit = strcmp(study_score_columns[i].name, "bits_per_byte") == 0 ? "" : ", nats a token";
+    snprintf(label, 240, "%.200s%s", score->name, unit);
+}
+
 static ltm_status no_column(const struct study_table *table, const char *name, struct ltm_error *error) {
     const char *nearest = ltm_nearest_name(name, table->csv.field, table->csv.columns);
     if (nearest)

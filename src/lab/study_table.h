@@ -49,6 +49,9 @@ ltm_status study_score_take(struct study_score *score, const struct study_table 
                             struct ltm_error *error);
 void study_score_free(struct study_score *score);
 
+/* "bound, nats a token" */
+void study_score_label(char label[240], const struct study_score *score);
+
 /* Whether any finished cell has a figure in the column. */
 bool study_table_has(const struct study_table *table, const char *name);
 
