@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "lab/study_columns.h"
+#include "lab/study_differences.h"
 #include "ltm/names.h"
 
 enum { SIZES = PICTURE_NAMES, AXES = 16 };
@@ -407,11 +408,12 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
     c.x = (struct quantity){.of = latents_of};
     c.by = (struct quantity){.of = dim_of};
     const struct distinct widths = distinct_of(&c, c.by);
+    int joined = 0;
     begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
     snprintf(p.y_label + strlen(p.y_label), sizeof p.y_label - strlen(p.y_label), ": difference");
     snprintf(p.caption, sizeof p.caption,
              "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for "
-             "each number of fast steps; errors of both scores together.",
+             "each number of fast steps.",
              c.score->lower ? "below" : "above");
     p.zero = true;
     for (int w = 0; w < widths.count; w++) {
@@ -421,13 +423,15 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
                                     ? without_latents(c.table, i)
                                     : SIZE_MAX;
             if (twin == SIZE_MAX) continue;
-            const struct study_value *a = &c.score->value[i];
-            const struct study_value *b = &c.score->value[twin];
-            picture_point(s, c.table->group[i].latents, a->mean - b->mean,
-                          sqrt(a->error * a->error + b->error * b->error));
+            bool paired;
+            const struct study_value d = study_difference(report, c.table, c.score, i, twin, &paired);
+            joined += !paired;
+            picture_point(s, c.table->group[i].latents, d.mean, d.error);
         }
         picture_sort(s);
     }
+    snprintf(p.caption + strlen(p.caption), sizeof p.caption - strlen(p.caption), "%s",
+             joined ? " Errors of both scores together." : " Errors are paired, sequence by sequence.");
     return report_picture(report, &p, error);
 }
 
