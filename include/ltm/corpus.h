@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ltm/config.h"
 #include "ltm/status.h"
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
@@ -47,5 +48,9 @@ struct ltm_corpus_build_options ltm_corpus_build_defaults(void);
  * folder that holds anything but a corpus (one such file named; nothing is touched); LTM_IO; LTM_CORRUPT. */
 ltm_status ltm_corpus_build(const struct ltm_corpus_build_options *options, const struct ltm_watch *watch,
                             struct ltm_corpus_info *info, struct ltm_error *error);
+
+/* Set config->model.vocab, where it is auto, to that of the tokenizer that the configuration names, or of its corpus; it stays
+ * auto where neither is there or can be read. LTM_MEMORY only. */
+ltm_status ltm_vocabulary_find(struct ltm_config *config, struct ltm_error *error);
 
 LTM_C_END

@@ -114,14 +114,17 @@ struct ltm_fit_answer {
     struct ltm_fit_interval parameters, tokens, loss;
     double share; /* of resamples that agree on latents and steps; NaN without resamples */
     struct ltm_fit_interval
-        gain;          /* best loss without latents - best with; > 0: latents pay. NaN where one was not measured */
-    bool extrapolates; /* tokens are more than a factor of 2 beyond what was measured */
-    bool at_edge;      /* parameters are as many, or few, as were looked at: a factor of 2 beyond what was measured */
+        gain; /* best loss without latents - best with; > 0: latents pay. NaN where one was not measured */
+    bool
+        extrapolates; /* parameters or tokens are more than a factor of 2 beyond what was measured: the law's, not the runs' */
+    bool
+        at_edge; /* of fixed_tokens: parameters are as many, or few, as were looked at, a factor of 2 beyond what was measured */
     bool fixed_tokens; /* one D only was measured: all of it is at that D, whatever the budget would buy beyond */
     char words[1536];
 };
 
-/* LTM_INVALID when the budget is not above zero, buys no model of the measured range, or token_flops is not known. */
+/* LTM_INVALID when the budget is not above zero, buys no model of the measured range, the law is a constant or has no best size for
+ * it, or token_flops is not known. */
 ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
                           struct ltm_error *error);
 

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "ltm/corpus.h"
+#include "ltm/names.h"
 #include "options.h"
 #include "terminal.h"
 #include "text_options.h"
@@ -48,9 +49,9 @@ static int take_heldout(void *user, const char *path) {
 
 static void print_split(const char *name, const struct ltm_corpus_split_info *split) {
     double ratio = split->tokens > 0 ? (double)split->bytes / (double)split->tokens : 0;
-    printf("%-8s %lld documents, %lld tokens, %lld bytes (%.2f bytes a token), %d shard%s\n", name,
-           (long long)split->documents, (long long)split->tokens, (long long)split->bytes, ratio, split->shards,
-           split->shards == 1 ? "" : "s");
+    printf("%-8s %lld document%s, %lld tokens, %lld bytes (%.2f bytes a token), %d shard%s\n", name,
+           (long long)split->documents, ltm_plural(split->documents), (long long)split->tokens, (long long)split->bytes,
+           ratio, split->shards, ltm_plural(split->shards));
 }
 
 static void print_json_split(const char *name, const struct ltm_corpus_split_info *split) {

@@ -8,7 +8,9 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "ltm/corpus.h"
 #include "ltm/doctor.h"
+#include "ltm/names.h"
 #include "ltm/scaling.h"
 #include "options.h"
 #include "terminal.h"
@@ -63,7 +65,8 @@ static bool read_quantity(const char *text, const char *const *suffixes, const d
 static ltm_status configure(struct ltm_config *config, const struct scaling_request *r, struct ltm_error *error) {
     ltm_config_defaults(config);
     ltm_status status = ltm_config_load(config, r->config, error);
-    return status == LTM_OK ? arguments_configure(config, r->settings, r->count, error) : status;
+    if (status == LTM_OK) status = arguments_configure(config, r->settings, r->count, error);
+    return status == LTM_OK ? ltm_vocabulary_find(config, error) : status;
 }
 
 static void measure(struct ltm_config *config, struct ltm_scaling_options *options) {
@@ -162,12 +165,12 @@ static void print_table(const struct row *rows, int count, const struct ltm_conf
                         const struct ltm_scaling_options *options) {
     char speed[32];
     cli_quantity(speed, sizeof speed, options->speed);
-    printf("%.1f M parameters, batch %d in groups of %d, %d fast steps, slow.parts %d; a machine of %d threads does "
+    printf("%.1f M parameters, batch %d in groups of %d, %d fast step%s, slow.parts %d; a machine of %d thread%s does "
            "%sFLOP/s of\n"
            "useful work, the network %.3g Gbit/s at %.3g us\n\n",
            (double)ltm_parameter_count(&config->model) / 1e6, config->slow.batch, config->slow.group,
-           config->fast.steps, config->slow.parts, config->run.threads, speed, options->bandwidth * 8e-9,
-           options->latency * 1e6);
+           config->fast.steps, ltm_plural(config->fast.steps), config->slow.parts, config->run.threads,
+           ltm_plural(config->run.threads), speed, options->bandwidth * 8e-9, options->latency * 1e6);
     puts("                        seconds a step                                MB            for 90 %");
     puts("machines        all   compute   network    update    share      sent    memory  T_fast    batch");
     for (int i = 0; i < count; i++) print_row(&rows[i]);

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "commands.h"
 #include "ltm/fewshot.h"
+#include "ltm/names.h"
 #include "ltm/processes.h"
 #include "options.h"
 #include "terminal.h"
@@ -80,8 +81,8 @@ static void print_cell(const char *text, int width) {
 
 static void print_heading(const struct ltm_fewshot_result *result) {
     bool filters = false;
-    cli_print_line(stdout, "%s: %lld of %lld items", result->task, (long long)result->items,
-                   (long long)result->items_in_all);
+    cli_print_line(stdout, "%s: %lld of %lld item%s", result->task, (long long)result->items,
+                   (long long)result->items_in_all, ltm_plural(result->items_in_all));
     printf("%6s  %6s", "shots", "cut");
     for (int i = 0; i < result->count; i++) {
         const struct ltm_fewshot_metric *metric = &result->metrics[i];
@@ -127,7 +128,7 @@ static void print_bins_heading(const struct ltm_fewshot_result *results, int cou
     char cell[CELL];
     printf("%-*s", BIN, "");
     for (int r = 0; r < count; r++) {
-        snprintf(cell, sizeof cell, "%d shots", results[r].shots);
+        snprintf(cell, sizeof cell, "%d shot%s", results[r].shots, ltm_plural(results[r].shots));
         print_cell(cell, NARROWEST);
     }
     putchar('\n');

@@ -12,6 +12,7 @@
 #include "generate_interactive.h"
 #include "generate_output.h"
 #include "ltm/generate.h"
+#include "ltm/names.h"
 #include "ltm/processes.h"
 #include "ltm/samples.h"
 #include "options.h"
@@ -72,8 +73,8 @@ static void print_number(const char *name, double value, int digits, const char 
 static void generate_stats_print(const struct generate_stats *stats) {
     const struct ltm_text_statistics *t = &stats->texts;
     char name[32];
-    printf("%lld samples: %lld tokens, %lld words, %lld bytes\n\n", (long long)t->texts, (long long)stats->tokens,
-           (long long)t->words, (long long)t->bytes);
+    printf("%lld sample%s: %lld tokens, %lld words, %lld bytes\n\n", (long long)t->texts, ltm_plural(t->texts),
+           (long long)stats->tokens, (long long)t->words, (long long)t->bytes);
     for (int n = 0; n < 4; n++) {
         snprintf(name, sizeof name, "distinct-%d", n + 1);
         print_number(name, t->distinct[n], 4, "");

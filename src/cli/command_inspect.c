@@ -107,6 +107,8 @@ static void print_list(const char *key, const json_t *list) {
         if (json_is_object(item)) {
             printf("%s", i ? "\n                      " : " ");
             print_inline(item);
+        } else if (json_is_integer(item)) {
+            printf(" %lld", (long long)json_integer_value(item)); /* an id of a token, no count */
         } else {
             putchar(' ');
             print_scalar(item);

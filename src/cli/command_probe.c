@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "ltm/names.h"
 #include "ltm/probe.h"
 #include "options.h"
 #include "terminal.h"
@@ -50,8 +51,8 @@ static void print_table(const struct ltm_probe_result *result) {
     const int places = places_of(result);
     char cut[64] = "";
     if (result->cut) snprintf(cut, sizeof cut, "; %lld longer than model.sequence were cut", (long long)result->cut);
-    cli_print_line(stdout, "%s: fitted on %lld documents, scored on %lld%s", result->task, (long long)result->train,
-                   (long long)result->items, cut);
+    cli_print_line(stdout, "%s: fitted on %lld document%s, scored on %lld%s", result->task, (long long)result->train,
+                   ltm_plural(result->train), (long long)result->items, cut);
     printf("%-14s %-9s %7s", "factor", "score", "chance");
     for (int k = 0; k < places; k++) printf("  %-14s", result->rows[k].place);
     putchar('\n');

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "fit_json.h"
+#include "ltm/names.h"
 #include "ltm/report.h"
 #include "options.h"
 #include "terminal.h"
@@ -89,7 +90,7 @@ static ltm_status print_json(const struct ltm_report_result *r) {
 
 static void print_readable(const struct ltm_report_result *r) {
     if (r->gnuplot)
-        cli_print_line(stdout, "%s, with %d pictures", r->path, r->pictures);
+        cli_print_line(stdout, "%s, with %d picture%s", r->path, r->pictures, ltm_plural(r->pictures));
     else
         cli_print_line(stdout, "%s, without pictures: install gnuplot (Debian: gnuplot-nox)", r->path);
     if (r->fitted) cli_print_line(stdout, "loss = %s", r->fit.candidate[r->fit.chosen].form);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "commands.h"
+#include "ltm/names.h"
 #include "ltm/printable.h"
 #include "ltm/processes.h"
 #include "ltm/sweep.h"
@@ -27,8 +28,9 @@ static const char usage[] =
     "  --dry-run              say how many cells, how much compute and about how long, list them, and stop\n"
     "  --jobs N               cells at once (study.jobs)\n"
     "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share its\n"
-    "                         folder. Without it, too, no two processes run the same cell; the file system must\n"
-    "                         keep flock between the machines (NFS does; Lustre mounted with flock does)\n"
+    "                         folder. Without it, too, and under mpirun or srun, no two processes run the same\n"
+    "                         cell; the file system must keep flock between the machines (NFS does; Lustre mounted\n"
+    "                         with flock does)\n"
     "  --cell NAME            run this cell alone, here and now (what sweep starts for each)\n"
     "  --supervised           with --cell: stop when standard input ends\n"
     "  --json                 print the result as JSON\n"
@@ -108,8 +110,9 @@ static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {
     }
     if (p->failed) snprintf(failed, sizeof failed, ", %zu failed", p->failed);
     if (p->elsewhere) snprintf(elsewhere, sizeof elsewhere, ", %zu run by another process", p->elsewhere);
-    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cells done%s%s%s", p->stopping ? "stopping" : "sweep", share,
-             p->done, p->cells, failed, elsewhere, p->stopping ? ", waiting for checkpoints" : left);
+    snprintf(line, LINE, "%s %3d%% of the work, %zu of %zu cell%s done%s%s%s", p->stopping ? "stopping" : "sweep",
+             share, p->done, p->cells, ltm_plural((long long)p->cells), failed, elsewhere,
+             p->stopping ? ", waiting for checkpoints" : left);
 }
 
 static void put_line(struct sweep_display *display, const char *line) {
@@ -209,13 +212,14 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
     snprintf(training, sizeof training, "%.2e", e->training_flops);
     snprintf(scoring, sizeof scoring, "%.1e", e->scoring_flops);
     if (e->left == 0) {
-        cli_print_line(stderr, "%s: %zu cell%s, all done", ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s");
+        cli_print_line(stderr, "%s: %zu cell%s, all done", ltm_study_dir(study), e->cells,
+                       ltm_plural((long long)e->cells));
         return;
     }
     cli_print_line(
         stderr, "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores",
-        ltm_study_dir(study), e->cells, e->cells == 1 ? "" : "s", e->done, e->left, training, scoring);
-    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, e->threads == 1 ? "" : "s",
+        ltm_study_dir(study), e->cells, ltm_plural((long long)e->cells), e->done, e->left, training, scoring);
+    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, ltm_plural(e->threads),
             time,
             e->from_finished ? "at the speed of the cells that are done"
                              : "should cells reach a third of this machine's matrix speed; they will tell");
@@ -310,10 +314,12 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
     if (status != LTM_OK) return cli_fail(&error);
     print_failures(study, &a->options);
     if (a->json && print_json(study, a, &estimate, &result) != LTM_OK) return cli_no_memory();
-    if (!a->json) cli_print_line(stdout, "%zu of %zu cells done: %s", result.done, result.cells, result.results);
+    if (!a->json)
+        cli_print_line(stdout, "%zu of %zu cell%s done: %s", result.done, result.cells,
+                       ltm_plural((long long)result.cells), result.results);
     if (result.failed == 0) return CLI_OK;
-    cli_complain("%zu of %zu cells failed, as said above; the same command tries them again", result.failed,
-                 result.cells);
+    cli_complain("%zu of %zu cell%s failed, as said above; the same command tries %s again", result.failed,
+                 result.cells, ltm_plural((long long)result.cells), result.failed == 1 ? "it" : "them");
     return CLI_FAILED;
 }
 
@@ -328,12 +334,9 @@ static int take_shard(void *user, const char *text) {
     return cli_usage("sweep", "--shard wants I/N with I from 1 to N, such as 1/4, not \"%s\"", text);
 }
 
-/* Started by mpirun or srun, each process does a shard; cells are processes of their own and know nothing of that. */
-static void take_launched_shard(struct arguments *a) {
-    if (a->options.shards <= 1) {
-        a->options.shard = ltm_processes_launched_rank() + 1;
-        a->options.shards = ltm_processes_launched();
-    }
+/* Started by mpirun or srun, each process takes cells that no other has, and the first tells of all; cells are processes of
+ * their own and know nothing of that. */
+static void join_launched(void) {
     if (ltm_processes_launched_rank() > 0) cli_be_quiet();
     ltm_processes_forget();
 }
@@ -341,7 +344,7 @@ static void take_launched_shard(struct arguments *a) {
 static int run(struct arguments *a) {
     struct ltm_error error = {0};
     struct ltm_study *study = NULL;
-    if (ltm_processes_launched() > 1 && !a->cell) take_launched_shard(a);
+    if (ltm_processes_launched() > 1 && !a->cell) join_launched();
     if (ltm_study_open(&study, a->study, (const char *const *)a->settings, a->count, &error) != LTM_OK)
         return cli_fail(&error);
     a->stop = cli_catch_interrupts(NULL, true);

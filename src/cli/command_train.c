@@ -138,8 +138,9 @@ static void describe_twin(const struct ltm_config *config, const struct ltm_conf
     from.model.vocab = twin->model.vocab; /* the twin's is found */
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
-    fprintf(stderr, "twin of %s: width %d, %d heads, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
-            twin->model.dim, twin->model.heads, twin->model.ffn_multiple, (double)ltm_training_tokens(twin));
+    fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
+            twin->model.dim, twin->model.heads, ltm_plural(twin->model.heads), twin->model.ffn_multiple,
+            (double)ltm_training_tokens(twin));
     if (twin->model.vocab == LTM_AUTO) return;
     const double flops = ltm_training_flops(&from) * (double)ltm_training_tokens(&from);
     const double twin_flops = ltm_training_flops(twin) * (double)ltm_training_tokens(twin);
@@ -202,8 +203,9 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
-    cli_bar_line(bar, "%s: %d layers of width %d, %d heads, sequences of %d tokens, window %d", c->run.dir,
-                 c->model.layers, c->model.dim, c->model.heads, c->model.sequence, c->model.window);
+    cli_bar_line(bar, "%s: %d layer%s of width %d, %d head%s, sequences of %d tokens, window %d", c->run.dir,
+                 c->model.layers, ltm_plural(c->model.layers), c->model.dim, c->model.heads, ltm_plural(c->model.heads),
+                 c->model.sequence, c->model.window);
     if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
@@ -237,7 +239,8 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     char time[32] = "";
     cli_quantity(tokens, sizeof tokens, (double)result->tokens);
     if (seconds > 0) cli_duration(time, sizeof time, seconds);
-    printf("trained on %s tokens in %lld slow steps%s%s\n", tokens, (long long)result->step, *time ? ", " : "", time);
+    printf("trained on %s tokens in %lld slow step%s%s%s\n", tokens, (long long)result->step, ltm_plural(result->step),
+           *time ? ", " : "", time);
     if (isfinite(result->best_bound))
         cli_print_line(stdout, "best held-out bound %.4f nats a token, at step %lld: %s", result->best_bound,
                        (long long)result->best_step, result->best);
@@ -251,10 +254,10 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
         printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");
     if (result->spikes)
-        printf("%lld loss spike%s (spike in log.jsonl)\n", (long long)result->spikes, result->spikes == 1 ? "" : "s");
+        printf("%lld loss spike%s (spike in log.jsonl)\n", (long long)result->spikes, ltm_plural(result->spikes));
     if (result->diverged)
         printf("%lld time%s a fast loop diverged, and the prior stood in for its fit (diverged in log.jsonl)\n",
-               (long long)result->diverged, result->diverged == 1 ? "" : "s");
+               (long long)result->diverged, ltm_plural(result->diverged));
 }
 
 /* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ltm/names.h"
 #include "ltm/printable.h"
 #include "terminal.h"
 
@@ -37,16 +38,17 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     char bytes[64] = "";
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
     if (r->bytes) snprintf(bytes, sizeof bytes, ", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
-    cli_print_line(stdout, "%s: %lld sequences of %s%d tokens%s", corpus, (long long)r->sequences,
-                   r->tokens < r->sequences * config->model.sequence ? "up to " : "", config->model.sequence, bytes);
+    cli_print_line(stdout, "%s: %lld sequence%s of %s%d tokens%s", corpus, (long long)r->sequences,
+                   ltm_plural(r->sequences), r->tokens < r->sequences * config->model.sequence ? "up to " : "",
+                   config->model.sequence, bytes);
     if (config->model.latents)
-        printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, r->fast_steps == 1 ? "" : "s",
-               method, r->fast_lr, r->samples, r->samples == 1 ? "" : "s");
+        printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, ltm_plural(r->fast_steps),
+               method, r->fast_lr, r->samples, ltm_plural(r->samples));
     else
         printf("no latents: every score is the exact -log p\n");
     if (r->diverged)
         printf("the fit of %lld sequence%s diverged: the prior, which is a posterior too, stands in for it\n",
-               (long long)r->diverged, r->diverged == 1 ? "" : "s");
+               (long long)r->diverged, ltm_plural(r->diverged));
     putchar('\n');
 }
 
@@ -59,10 +61,9 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     eval_print_measure("KL to the prior", &r->kl, false);
     eval_print_measure("bound: negative ELBO", &r->bound, true);
     snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
-             r->iwae_samples == 1 ? "" : "s");
+             ltm_plural(r->iwae_samples));
     eval_print_measure(name, &r->iwae, true);
-    snprintf(name, sizeof name, "bound: z from the prior, %d sample%s", r->prior_samples,
-             r->prior_samples == 1 ? "" : "s");
+    snprintf(name, sizeof name, "bound: z from the prior, %d sample%s", r->prior_samples, ltm_plural(r->prior_samples));
     eval_print_measure(name, &r->prior, true);
     snprintf(name, sizeof name, "continuation: last %d, z fitted on the first %d", rest, r->first_part);
     eval_print_measure(name, &r->continuation, true);

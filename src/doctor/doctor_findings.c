@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ltm/names.h"
+
 static void add(struct ltm_machine *machine, enum ltm_finding_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -82,7 +84,7 @@ static void find_threads(struct ltm_machine *m, const struct doctor_facts *facts
         add(m, LTM_FINDING_ADVICE,
             "%d threads are asked for, and %d core%s can be used: they would wait for each other. Set run.threads = "
             "%d.",
-            m->threads, m->cores, m->cores == 1 ? "" : "s", m->cores);
+            m->threads, m->cores, ltm_plural(m->cores), m->cores);
     if (m->cores < facts->online)
         add(m, LTM_FINDING_NOTE,
             "%d of the machine's %d cores can be used: a CPU set (taskset, container, batch system) keeps the others "
@@ -90,14 +92,14 @@ static void find_threads(struct ltm_machine *m, const struct doctor_facts *facts
             m->cores, facts->online);
     if (m->quota > 0 && m->quota < 0.95 * (m->threads < m->cores ? m->threads : m->cores))
         add(m, LTM_FINDING_ADVICE,
-            "a control group grants this process %.2g cores' worth of time: %d threads would be held up again and "
+            "a control group grants this process %.2g cores' worth of time: %d thread%s would be held up again and "
             "again. Set run.threads = %d, or ask for more.",
-            m->quota, m->threads, m->quota < 1 ? 1 : (int)m->quota);
+            m->quota, m->threads, ltm_plural(m->threads), m->quota < 1 ? 1 : (int)m->quota);
     if (facts->omp_threads > m->cores)
         add(m, LTM_FINDING_ADVICE,
             "the environment's OMP_NUM_THREADS=%d is more than the %d core%s that can be used; ltm goes by "
             "run.threads, other programs would be slow. Set it to %d or unset it.",
-            facts->omp_threads, m->cores, m->cores == 1 ? "" : "s", m->cores);
+            facts->omp_threads, m->cores, ltm_plural(m->cores), m->cores);
     if (facts->omp_limit > 0 && facts->omp_limit < m->threads)
         add(m, LTM_FINDING_ADVICE,
             "the environment's OMP_THREAD_LIMIT=%d allows fewer threads than the %d that are asked for. Unset it.",

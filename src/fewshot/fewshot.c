@@ -17,6 +17,7 @@
 #include "fewshot/fewshot_lines.h"
 #include "fewshot/fewshot_processes.h"
 #include "fewshot/fewshot_settings.h"
+#include "ltm/names.h"
 #include "math/matmul.h"
 #include "tasks/random_draws.h"
 #include "train/trained_model.h"
@@ -108,7 +109,7 @@ static ltm_status share_done(struct fewshot *f, struct ltm_error *error) {
 
 static void tell(const struct fewshot *f) {
     char what[sizeof f->name];
-    snprintf(what, sizeof what, "%s, %d shots", f->task->name, f->run.options.shots);
+    snprintf(what, sizeof what, "%s, %d shot%s", f->task->name, f->run.options.shots, ltm_plural(f->run.options.shots));
     watch_progress(f->watch, what, (double)f->done, (double)f->items);
 }
 

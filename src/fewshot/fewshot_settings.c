@@ -76,8 +76,9 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
     if (options->shots > task->shots.count)
-        return fail(error, LTM_INVALID, "%d shots are asked for, and task %s has %lld%s", options->shots, task->name,
-                    (long long)task->shots.count, *task->shots_path ? "" : ": its file names no shots = FILE.jsonl");
+        return fail(error, LTM_INVALID, "%d shot%s asked for, and task %s has %lld%s", options->shots,
+                    options->shots == 1 ? " is" : "s are", task->name, (long long)task->shots.count,
+                    *task->shots_path ? "" : ": its file names no shots = FILE.jsonl");
     *run = (struct fewshot_run){
         .tokenizer = model->tokenizer, .task = task, .options = *options, .sequence = model->config.model.sequence};
     struct ltm_fewshot_options *o = &run->options;

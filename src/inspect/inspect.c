@@ -11,6 +11,7 @@
 #include "base/safetensors.h"
 #include "config/config_keys.h"
 #include "inspect/inspect_data.h"
+#include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
@@ -18,7 +19,6 @@
 #include "text/shards.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
-#include "train/vocabulary.h"
 
 /* ---- Configurations ---- */
 
@@ -110,7 +110,7 @@ static ltm_status put_configuration(json_t *out, const struct ltm_config *given,
     put_config(out, &config, NULL);
     put_steps(out, &config);
     ltm_config_resolve(&config);
-    PASS_UP(vocabulary_find(&config, error));
+    PASS_UP(ltm_vocabulary_find(&config, error));
     if (config.model.vocab == LTM_AUTO) {
         json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
         return LTM_OK;
@@ -173,7 +173,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
 }
 
 static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
-    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step"};
+    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step", "averaged"};
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     json_t *state = NULL;
@@ -219,6 +219,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
         if (strcmp(names[i], "best") == 0) {
             copy_value(out, "best_bound", state, "best_bound");
             copy_value(out, "best_step", state, "best_step");
+            copy_value(out, "best_averaged", state, "averaged"); /* its weights are slow.ema's average */
             if (!whole) json_object_set_new(out, "best_error", json_string(wrong.message));
         } else {
             json_t *entry = json_pack("{s:s, s:b}", "name", names[i], "whole", whole);
@@ -274,7 +275,7 @@ static ltm_status inspect_run(json_t *out, const char *folder, struct ltm_error 
     PASS_UP(load_config(&config, path, error));
     put_config(out, &config, NULL);
     put_steps(out, &config);
-    PASS_UP(vocabulary_find(&config, error));
+    PASS_UP(ltm_vocabulary_find(&config, error));
     if (config.model.vocab != LTM_AUTO) PASS_UP(put_model(out, &config.model, error));
     PASS_UP(put_checkpoints(out, folder, error));
     return put_log(out, folder, error);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "ltm/names.h"
 
 enum { FOLDS_ALL = 40, FOLDS_FEW = 10 }; /* cells up to which each is held out alone; folds of more */
 
@@ -263,6 +264,16 @@ static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
     return LTM_OK;
 }
 
+static void note_steepest(struct ltm_fit_info *info) {
+    for (int p = LTM_FIT_ALPHA; p < LTM_FIT_PARAMETERS && info->notes < LTM_FIT_NOTES; p++)
+        if (fabs(info->parameter[p].value) > 0.99 * FIT_STEEPEST)
+            snprintf(
+                info->note[info->notes++], LTM_FIT_TEXT,
+                "%s ends at %.3g, the search's limit of %d: the runs do not tell this exponent, and what the law says "
+                "of a budget hangs on that limit.",
+                ltm_fit_parameter_name((enum ltm_fit_parameter)p), info->parameter[p].value, FIT_STEEPEST);
+}
+
 /* At the limit of E an interval holds less than it seems to. */
 static void note_zero(struct ltm_fit_info *info, const struct fit_rows *rows) {
     double least = HUGE_VAL;
@@ -291,7 +302,7 @@ static ltm_status check(const struct ltm_fit *fit, const struct fit_form *plain,
         return fail(
             error, LTM_INVALID,
             "a fit of %s (%d unknown%s) needs at least %d runs that differ in more than their seed, and there are %zu",
-            text, parameters, parameters == 1 ? "" : "s", least, fit->rows.cells);
+            text, parameters, ltm_plural(parameters), least, fit->rows.cells);
     return LTM_OK;
 }
 
@@ -311,6 +322,7 @@ static ltm_status fit_points(struct ltm_fit *fit, const struct ltm_fit_options *
     memcpy(fit->at, chosen->minima.at[0], sizeof fit->at);
     TRY(bootstrap(fit, &chosen->minima, options, watch, error));
     TRY(take_intervals(fit, error));
+    note_steepest(&fit->info);
     note_zero(&fit->info, &fit->rows);
 cleanup:
     for (int i = 0; i < LTM_FIT_CANDIDATES; i++) free(candidate[i].heldout);

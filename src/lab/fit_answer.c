@@ -7,10 +7,13 @@
 #include "base/memory.h"
 #include "lab/fit.h"
 #include "lab/format_numbers.h"
+#include "ltm/names.h"
 
 enum { GRID = 240, GROUPS = 64 };
-static const double reach =
-    2; /* how far beyond the measured sizes is looked; tokens further off are called extrapolation */
+/* How far beyond the measured sizes is looked: with one token count measured no size is best, only the largest that the budget
+ * pays. What lies beyond `near` is called extrapolation. */
+static const double near = 2;
+static const double far = 1e6;
 
 /* Models of one (latents, steps): what a token costs and how many latent numbers there are, by parameter count. */
 struct group {
@@ -76,10 +79,11 @@ static int find_groups(const struct ltm_fit *fit, struct group *groups, double *
 }
 
 /* The rows of the grid: each N with the tokens that the budget buys there. With one D measured it is that D, for models
- * that the budget pays. */
+ * that the budget pays; with one N measured it is that N. */
 static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, double fixed_tokens) {
-    const double first = g->log_n[0] - log(reach);
-    const double last = g->log_n[g->sizes - 1] + log(reach);
+    const double reach = fit->rows.features & 1u << FEATURE_N ? log(fixed_tokens > 0 ? near : far) : 0;
+    const double first = g->log_n[0] - reach;
+    const double last = g->log_n[g->sizes - 1] + reach;
     g->usable = 0;
     for (int i = 0; i < GRID; i++) {
         const double log_n = first + (last - first) * i / (GRID - 1);
@@ -105,7 +109,7 @@ static struct choice best_of(const struct ltm_fit *fit, const struct group *g, c
         if (loss[i] < loss[low]) low = i;
     }
     struct choice choice = {.loss = exp(loss[low]), .parameters = g->n[low], .tokens = g->d[low]};
-    choice.at_edge = low == 0 || low == GRID - 1;
+    choice.at_edge = (low == 0 || low == GRID - 1) && fit->rows.features & 1u << FEATURE_N;
     if (low == 0 || low == g->usable - 1) return choice;
     const double bend = loss[low - 1] - 2 * loss[low] + loss[low + 1];
     const double shift = bend > 0 ? 0.5 * (loss[low - 1] - loss[low + 1]) / bend : 0;
@@ -186,7 +190,7 @@ static void say_counts(struct words *w, const struct ltm_fit_interval *i, const 
 
 static void say_kind(struct words *w, int latents, double steps) {
     if (latents)
-        say(w, "%d latents, %g fast steps", latents, steps);
+        say(w, "%d latent%s, %g fast step%s", latents, ltm_plural(latents), steps, ltm_plural((long long)steps));
     else
         say(w, "no latents");
 }
@@ -215,13 +219,17 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
     say(w, ".");
 }
 
-static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with) {
+static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with, int choices,
+                         const bool further[2]) {
     struct words w = {a->words, sizeof a->words, 0};
     char budget[FORMAT_NUMBER];
     char low[FORMAT_NUMBER];
     char high[FORMAT_NUMBER];
     say(&w, "With %s FLOPs of training: ", format_quantity(budget, a->budget));
-    say_counts(&w, &a->parameters, "parameters");
+    if (fit->rows.features & 1u << FEATURE_N)
+        say_counts(&w, &a->parameters, "parameters");
+    else
+        say(&w, "%s parameters (the only count measured)", format_quantity(low, a->parameters.value));
     say(&w, ", ");
     say_kind(&w, a->latents, a->fast_steps);
     say(&w, ", ");
@@ -232,30 +240,39 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
     say(&w, "; expected loss %s", format_score(budget, a->loss.value));
     if (!isnan(a->loss.low)) say(&w, " (%s to %s)", format_score(low, a->loss.low), format_score(high, a->loss.high));
     say(&w, " nats a token.");
-    if (fit->info.resamples)
+    if (fit->info.resamples && choices > 1)
         say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",
             100 * a->share, fit->info.resamples, 100 * fit->info.share);
+    else if (fit->info.resamples)
+        say(&w, " Intervals hold %.0f %% of %d resamples.", 100 * fit->info.share, fit->info.resamples);
     say_gain(&w, &a->gain, with);
     if (a->at_edge)
         say(&w, " This is the edge of the sizes that were looked at, a factor of 2 beyond those measured: the best may "
                 "lie further out.");
     if (a->extrapolates)
-        say(&w, " Its tokens lie beyond what was measured: take it as a direction to look in, not as a figure.");
+        say(&w,
+            " This extrapolates: its %s lie beyond what was measured. Take it as a direction to look in, not as a "
+            "figure.",
+            !further[0]  ? "tokens"
+            : further[1] ? "parameters and tokens"
+                         : "parameters");
 }
 
 /* ---- The whole ---- */
 
-static bool beyond(double value, double least, double most) { return value < least / reach || value > most * reach; }
-
-static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, struct ltm_fit_answer *answer) {
-    double least = HUGE_VAL;
-    double most = 0;
-    for (size_t i = 0; i < fit->rows.count; i++) {
-        least = fmin(least, fit->points[i].tokens);
-        most = fmax(most, fit->points[i].tokens);
+/* Whether parameters, and tokens, lie further off than `near`. */
+static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, bool further[2]) {
+    const double value[2] = {chosen->parameters, chosen->tokens};
+    for (int k = 0; k < 2; k++) {
+        double least = HUGE_VAL;
+        double most = 0;
+        for (size_t i = 0; i < fit->rows.count; i++) {
+            const double measured = k ? fit->points[i].tokens : fit->points[i].parameters;
+            least = fmin(least, measured);
+            most = fmax(most, measured);
+        }
+        further[k] = value[k] < least / near || value[k] > most * near;
     }
-    answer->extrapolates = beyond(chosen->tokens, least, most);
-    answer->at_edge = chosen->at_edge;
 }
 
 ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_fit_answer *answer,
@@ -266,6 +283,10 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
     *answer = (struct ltm_fit_answer){.budget = budget};
     if (!(budget > 0) || !isfinite(budget))
         return fail(error, LTM_INVALID, "a budget of %g FLOPs; it must be above 0", budget);
+    if (fit->form.terms == 1)
+        return fail(error, LTM_INVALID,
+                    "the law is a constant, loss = E: nothing that the runs differ in changes their loss by more than "
+                    "its scatter, so the law says nothing of a budget");
     TRY(NEW_ARRAY(groups, GROUPS, "an answer", error));
     TRY(NEW_ARRAY(room, 3 * fit->rows.count * GROUPS, "an answer", error));
     const int count = find_groups(fit, groups, room);
@@ -286,11 +307,23 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
     }
     struct choice kinds[2];
     const struct choice chosen = best(fit, groups, count, fit->at, kinds);
+    if (chosen.at_edge && !answer->fixed_tokens) {
+        char text[FORMAT_NUMBER];
+        status =
+            fail(error, LTM_INVALID,
+                 "the law has no best size for %s FLOPs within a factor of a million of those measured, so it says "
+                 "nothing of that budget",
+                 format_quantity(text, budget));
+        goto cleanup;
+    }
     answer->latents = groups[chosen.group].latents;
     answer->fast_steps = groups[chosen.group].steps;
     TRY(take_intervals(fit, groups, count, &chosen, gain_of(kinds), answer, error));
-    judge_range(fit, &chosen, answer);
-    put_in_words(fit, answer, kinds[1].group >= 0 ? &groups[kinds[1].group] : &groups[chosen.group]);
+    bool further[2];
+    judge_range(fit, &chosen, further);
+    answer->extrapolates = further[0] || further[1];
+    answer->at_edge = chosen.at_edge;
+    put_in_words(fit, answer, kinds[1].group >= 0 ? &groups[kinds[1].group] : &groups[chosen.group], count, further);
 cleanup:
     free(groups);
     free(room);

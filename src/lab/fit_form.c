@@ -10,8 +10,8 @@
 
 static const double huber_delta = 1e-3;
 
-/* Exponents beyond the grid of starts are held back: few values of a feature let them run away, and with them a coefficient. */
-static const double steepest = 2, wall = 1e4;
+/* Few values of a feature let its exponent run away, and with it a coefficient. */
+static const double wall = 1e4;
 
 /* E, A, B and what latents and steps do: divide A or B, or add a term. 0 in `a` or `b`: nothing more than N or D. */
 static const struct {
@@ -126,7 +126,7 @@ double fit_objective_value(const void *context, const double *x, double *gradien
     }
     (void)count;
     for (int p = LTM_FIT_ALPHA; p <= LTM_FIT_DELTA; p++) {
-        const double over = fabs(at[p]) - steepest;
+        const double over = fabs(at[p]) - FIT_STEEPEST;
         if (!(over > 0)) continue; /* nor where there is no such exponent */
         value += wall * over * over;
         slope[p] += 2 * wall * copysign(over, at[p]);

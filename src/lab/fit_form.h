@@ -12,7 +12,7 @@
 #include "ltm/fit.h"
 
 enum fit_feature { FEATURE_N, FEATURE_D, FEATURE_M, FEATURE_S, FIT_FEATURES };
-enum { FIT_TERMS = 5 };
+enum { FIT_TERMS = 5, FIT_STEEPEST = 2 /* exponents beyond the grid of starts are held back */ };
 
 struct fit_term {
     enum ltm_fit_parameter coefficient; /* LTM_FIT_E … LTM_FIT_F */

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-enum { PICTURE_TEXT = 240, PICTURE_CAPTION = 600, PICTURE_SERIES = 64, PICTURE_COLOURS = 8 };
+enum { PICTURE_TEXT = 240, PICTURE_CAPTION = 600, PICTURE_SERIES = 64, PICTURE_COLOURS = 8, PICTURE_NAMES = 32 };
 
 enum picture_style { PICTURE_LINES, PICTURE_DASHES, PICTURE_POINTS, PICTURE_LINES_POINTS };
 
@@ -39,6 +39,8 @@ struct picture {
     char caption[PICTURE_CAPTION]; /* what it shows, in a sentence or two: also its text for those who do not see it */
     bool log_x, log_y, zero;       /* zero: a line at y = 0 */
     bool small;
+    const char *const *x_name; /* of the places 1, 2, … where x is a choice and no number; the caller's */
+    int x_names;
     struct picture_series series[PICTURE_SERIES];
     int count;
 };

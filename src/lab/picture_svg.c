@@ -13,7 +13,8 @@
 #include "lab/gnuplot.h"
 #include "lab/html.h"
 
-enum { WIDTH = 760, HEIGHT = 400, HEIGHT_SMALL = 280 };
+/* Of a phone's width, so that what is written in it stays legible there; the key stands below. */
+enum { WIDTH = 480, HEIGHT = 380, HEIGHT_SMALL = 280 };
 
 /* ---- The script ---- */
 
@@ -161,6 +162,19 @@ static void put_log_tics(FILE *f, int axis, double low, double high) {
     if (!first) fputs(")\n", f);
 }
 
+/* The choices at 1, 2, …; slanted where they would run into one another. */
+static void put_named_tics(FILE *f, const struct picture *picture) {
+    size_t letters = 0;
+    for (int i = 0; i < picture->x_names; i++) letters += strlen(picture->x_name[i]) + 2;
+    fprintf(f, "set xrange [0.5:%d.5]\nset xtics %s(", picture->x_names, letters > 50 ? "rotate by 30 right " : "");
+    for (int i = 0; i < picture->x_names; i++) {
+        fputs(i ? ", " : "", f);
+        put_quoted(f, picture->x_name[i]);
+        fprintf(f, " %d", i + 1);
+    }
+    fputs(")\n", f);
+}
+
 /* The range of an axis where all values are nearly one, which gnuplot would refuse or stretch. */
 static void put_ranges(FILE *f, const struct picture *picture) {
     double least[2] = {HUGE_VAL, HUGE_VAL};
@@ -174,7 +188,8 @@ static void put_ranges(FILE *f, const struct picture *picture) {
             least[1] = fmin(least[1], p->y - bar), most[1] = fmax(most[1], p->y + bar);
         }
     if (picture->zero) least[1] = fmin(least[1], 0), most[1] = fmax(most[1], 0);
-    for (int axis = 0; axis < 2; axis++) {
+    if (picture->x_names) put_named_tics(f, picture);
+    for (int axis = picture->x_names ? 1 : 0; axis < 2; axis++) {
         const bool log_axis = axis ? picture->log_y : picture->log_x;
         double margin = 0.05 * (most[axis] - least[axis]);
         const double largest = fmax(fabs(least[axis]), fabs(most[axis]));
@@ -203,6 +218,16 @@ static int named(const struct picture *picture) {
     return count;
 }
 
+/* With room for the key's rows: gnuplot lays it out in columns as wide as its longest name. */
+static int height(const struct picture *picture) {
+    size_t longest = 1;
+    for (int i = 0; i < picture->count; i++)
+        if (strlen(picture->series[i].name) > longest) longest = strlen(picture->series[i].name);
+    const int columns = longest < 40 ? WIDTH / (70 + 9 * (int)longest) : 1;
+    const int rows = columns > 1 ? (named(picture) + columns - 1) / columns : named(picture);
+    return (picture->small ? HEIGHT_SMALL : HEIGHT) + (rows > 1 ? 26 * (rows - 1) : 0);
+}
+
 static void put_script(FILE *f, const struct picture *picture) {
     fprintf(f,
             "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13'\n"
@@ -210,10 +235,10 @@ static void put_script(FILE *f, const struct picture *picture) {
             "set border 3 lc rgb '#020000'\n"
             "set tics nomirror out scale 0.6,0.3 textcolor rgb '#020001'\n"
             "set grid ytics lt 1 lw 1 lc rgb '#020002'\n"
-            "set key outside right top vertical Left reverse samplen 1.8 spacing 1.35 textcolor rgb '#020000'\n"
+            "set key outside bottom center horizontal Left reverse samplen 1.8 spacing 1.35 textcolor rgb '#020000'\n"
             "set bars 0.5\n"
             "%s",
-            WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, named(picture) > 1 ? "" : "unset key\n");
+            WIDTH, height(picture), named(picture) > 1 ? "" : "unset key\n");
     fputs("set xlabel ", f);
     put_quoted(f, picture->x_label);
     fputs(" textcolor rgb '#020000'\nset ylabel ", f);
@@ -368,7 +393,7 @@ static void put_svg(FILE *f, const struct picture *picture, const char *drawn) {
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t "
             "%s-d\" class=\"picture\" font-family=\"system-ui, sans-serif\">",
-            WIDTH, picture->small ? HEIGHT_SMALL : HEIGHT, picture->id, picture->id);
+            WIDTH, height(picture), picture->id, picture->id);
     html_print(f, "<title id=\"%s-t\">%s</title><desc id=\"%s-d\">%s</desc>", picture->id, picture->title, picture->id,
                picture->caption);
     put_markers(f, drawn, picture->id);

@@ -68,7 +68,10 @@ static void put_points(FILE *f, const struct picture *picture) {
         for (size_t k = 0; k < s->count && s->name[0]; k++) {
             fputs("<tr>", f);
             html_text_cell(f, s->name);
-            html_number_cell(f, s->point[k].x, 6);
+            if (picture->x_names)
+                html_text_cell(f, picture->x_name[(int)s->point[k].x - 1]);
+            else
+                html_number_cell(f, s->point[k].x, 6);
             html_number_cell(f, s->point[k].y, 5);
             if (errors) html_number_cell(f, s->point[k].error, 2);
             fputs("</tr>\n", f);

@@ -19,6 +19,8 @@ static void add_heldout(struct picture *picture, const struct run_curve *c) {
     struct picture_series *s = picture_add(picture, PICTURE_LINES_POINTS, 2, "held-out bound");
     for (size_t i = 0; i < c->scores; i++)
         picture_point(s, c->score[i].tokens, c->score[i].bound, c->score[i].bound_error);
+    s = picture_add(picture, PICTURE_LINES_POINTS, 3, "of averaged weights");
+    for (size_t i = 0; i < c->scores; i++) picture_point(s, c->score[i].tokens, c->score[i].ema_bound, NAN);
 }
 
 static bool has_kl(const struct run_curve *c) {
@@ -116,12 +118,20 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     const struct curve_score *best = NULL;
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
     for (size_t i = 0; i < c->scores; i++)
-        if (isfinite(c->score[i].bound) && (!best || c->score[i].bound < best->bound)) best = &c->score[i];
+        if (isfinite(curve_bound(&c->score[i])) && (!best || curve_bound(&c->score[i]) < curve_bound(best)))
+            best = &c->score[i];
+    const bool averaged = best && best->ema_bound < best->bound;
     fputs("<dl class=\"figures\">\n", report->out);
     if (best) {
-        report_figure(report, "best held-out bound, nats a token", "%s",
-                      format_with_error(text, best->bound, best->bound_error));
-        report_figure(report, "of it KL", "%s", format_score(text, best->kl));
+        report_figure(report,
+                      averaged ? "best held-out bound, of averaged weights, nats a token"
+                               : "best held-out bound, nats a token",
+                      "%s", format_with_error(text, curve_bound(best), averaged ? NAN : best->bound_error));
+        if (averaged)
+            report_figure(report, "of the weights themselves", "%s",
+                          format_with_error(text, best->bound, best->bound_error));
+        else
+            report_figure(report, "of it KL", "%s", format_score(text, best->kl));
         report_figure(report, "at slow step", "%.15g", best->step);
     }
     if (last) {
@@ -135,7 +145,7 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     fputs("</dl>\n", report->out);
     const double uniform =
         log(json_number_value(json_object_get(json_object_get(run, "configuration"), "model.vocab")));
-    if (best && best->bound > uniform)
+    if (best && curve_bound(best) > uniform)
         report_note(report,
                     "The best bound is worse than ln V = %s, what guessing each of the V tokens evenly costs: "
                     "the model has learned nothing that carries over to this text.",

@@ -7,24 +7,17 @@
 #include "lab/format_numbers.h"
 #include "lab/html.h"
 #include "lab/study_columns.h"
+#include "lab/study_differences.h"
 #include "lab/study_fit.h"
 #include "lab/study_pictures.h"
+#include "ltm/names.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
 
-/* A name out of a table may be anything: only one that ltm sweep could have given becomes part of a path. */
-static bool is_cell_name(const char *name) {
-    if (*name == '.' || !*name || strlen(name) > 200) return false;
-    for (; *name; name++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=,", *name)) return false;
-    return true;
-}
-
 static bool cell_log(char path[LTM_PATH_MAX], const struct report *report, const struct study_table *t, size_t row) {
-    const char *name = csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name));
-    return is_cell_name(name) &&
-           snprintf(path, LTM_PATH_MAX, "%s/cells/%s/log.jsonl", report->folder, name) < LTM_PATH_MAX &&
-           file_exists(path);
+    char folder[LTM_PATH_MAX];
+    return study_cell_folder(folder, report->folder, t, row) &&
+           path_join(path, LTM_PATH_MAX, folder, "log.jsonl", NULL) == LTM_OK && file_exists(path);
 }
 
 /* Held-out bounds of all cells over tokens, by latent size; in the legend each size once. */
@@ -87,9 +80,9 @@ static ltm_status training(struct report *report, const struct study_table *t, s
     }
     if (with > shown)
         fprintf(report->out,
-                "<p class=\"note\">%zu cells more have curves: <code>ltm report</code> shows those of a cell's own "
+                "<p class=\"note\">%zu cell%s more %s curves: <code>ltm report</code> shows those of a cell's own "
                 "folder.</p>\n",
-                with - shown);
+                with - shown, ltm_plural((long long)(with - shown)), with - shown == 1 ? "has" : "have");
     return status;
 }
 
@@ -173,8 +166,8 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
     report_begin(report, "ltm study");
     put_key_figures(report, t, &scores[0]);
     if (t->done < t->csv.rows)
-        fprintf(f, "<p class=\"note\">%zu cells are not done: they are in the table alone.</p>\n",
-                t->csv.rows - t->done);
+        fprintf(f, "<p class=\"note\">%zu cell%s not done: only the table shows %s.</p>\n", t->csv.rows - t->done,
+                t->csv.rows - t->done == 1 ? " is" : "s are", t->csv.rows - t->done == 1 ? "it" : "them");
     if (!report->result->gnuplot) report_without_pictures(report);
     ltm_status status = study_fit(report, t, &scores[0], error);
     for (int i = 0; status == LTM_OK && i < count; i++) {
@@ -184,6 +177,7 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
         snprintf(title, sizeof title, "%.100s", scores[i].name);
         if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
         report_heading(report, id, title);
+        study_ranking(report, t, &scores[i]);
         status = study_pictures(report, t, &scores[i], i, error);
     }
     if (status == LTM_OK) status = training(report, t, error);

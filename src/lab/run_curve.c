@@ -21,8 +21,8 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
         c->score[c->scores++] = (struct curve_score){
-            number(line, "step"), number(line, "tokens"), number(line, "seconds"),    number(line, "recon"),
-            number(line, "kl"),   number(line, "bound"),  number(line, "bound_error")};
+            number(line, "step"), number(line, "tokens"), number(line, "seconds"),     number(line, "recon"),
+            number(line, "kl"),   number(line, "bound"),  number(line, "bound_error"), number(line, "ema_bound")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));
@@ -33,6 +33,10 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
                             number(line, "utilisation")};
     return LTM_OK;
 }
+
+double curve_bound(const struct curve_score *score) {
+    return fmin(score->bound, score->ema_bound);
+} /* of NaN the other */
 
 ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_error *error) {
     struct file_map map;

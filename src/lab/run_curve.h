@@ -12,8 +12,11 @@ struct curve_step {
 
 /* A held-out scoring. */
 struct curve_score {
-    double step, tokens, seconds, recon, kl, bound, bound_error;
+    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound;
 };
+
+/* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */
+double curve_bound(const struct curve_score *score);
 
 struct run_curve {
     struct curve_step *step;

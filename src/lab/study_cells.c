@@ -15,7 +15,6 @@
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "text/corpus_info.h"
-#include "train/vocabulary.h"
 
 /* ---- One cell ---- */
 
@@ -63,7 +62,7 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
     snprintf(data->corpus, sizeof data->corpus, "%s", c->data.corpus);
     snprintf(data->tokenizer, sizeof data->tokenizer, "%s", c->data.tokenizer);
     probe.model.vocab = LTM_AUTO;
-    PASS_UP(vocabulary_find(&probe, error));
+    PASS_UP(ltm_vocabulary_find(&probe, error));
     data->vocab = probe.model.vocab;
     ltm_status status = corpus_info_find(&info, &there, c->data.corpus, error);
     if (status == LTM_OK && there) data->heldout_tokens = info.heldout.tokens;

@@ -1,9 +1,15 @@
 #include "lab/study_pictures.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { SIZES = 32 };
+#include "base/memory.h"
+#include "lab/study_columns.h"
+#include "lab/study_differences.h"
+#include "ltm/names.h"
+
+enum { SIZES = PICTURE_NAMES, AXES = 16 };
 
 /* Distinct values of a quantity of the groups, ascending; NaN is none. */
 struct distinct {
@@ -21,7 +27,20 @@ static void add_distinct(struct distinct *d, double value) {
     d->count++;
 }
 
-typedef double (*quantity)(const struct study_group *group);
+/* An axis of the study that no quantity of a group tells. Values that are no numbers are counted from 1. */
+struct axis {
+    int column;
+    const char *key;
+    double *value;           /* of each group; NaN where the axis does not matter */
+    const char *text[SIZES]; /* by their number; none where all are numbers */
+    int texts;
+};
+
+/* What is drawn against what: a figure of a group, or the study's axis. */
+struct quantity {
+    double (*of)(const struct study_group *group);
+    const struct axis *axis;
+};
 
 static double latents_of(const struct study_group *g) { return g->latents; }
 static double dim_of(const struct study_group *g) { return g->dim; }
@@ -45,7 +64,7 @@ const char *study_latents(char text[64], double latents) {
     else if (isnan(latents))
         snprintf(text, 64, "all");
     else
-        snprintf(text, 64, "%g latents", latents);
+        snprintf(text, 64, "%g latent%s", latents, ltm_plural((long long)latents));
     return text;
 }
 
@@ -54,26 +73,31 @@ const char *study_latents(char text[64], double latents) {
 struct curve {
     const struct study_table *table;
     const struct study_score *score;
-    quantity x, by; /* by: what tells the curves apart */
-    int budget;     /* -1: all */
+    struct quantity x, by; /* by: what tells the curves apart; nothing where it is neither */
+    int budget;            /* -1: all */
     int corpus;
 };
 
-static bool is_shown(const struct curve *c, const struct study_group *g) {
+static double take(const struct curve *c, struct quantity q, size_t group) {
+    return q.axis ? q.axis->value[group] : q.of ? q.of(&c->table->group[group]) : NAN;
+}
+
+static bool is_shown(const struct curve *c, size_t group) {
+    const struct study_group *g = &c->table->group[group];
     return (c->budget < 0 || g->budget == c->budget) && g->corpus == c->corpus;
 }
 
-static struct distinct distinct_of(const struct curve *c, quantity of) {
+static struct distinct distinct_of(const struct curve *c, struct quantity of) {
     struct distinct d = {.count = 0};
     for (size_t i = 0; i < c->table->groups; i++)
-        if (is_shown(c, &c->table->group[i])) add_distinct(&d, of(&c->table->group[i]));
+        if (is_shown(c, i)) add_distinct(&d, take(c, of, i));
     return d;
 }
 
 static bool belongs(const struct curve *c, size_t group, double by) {
-    const struct study_group *g = &c->table->group[group];
-    return is_shown(c, g) && !isnan(c->score->value[group].mean) && !isnan(c->x(g)) &&
-           (c->by(g) == by || (isnan(by) && isnan(c->by(g))));
+    const double mine = take(c, c->by, group);
+    return is_shown(c, group) && !isnan(c->score->value[group].mean) && !isnan(take(c, c->x, group)) &&
+           (mine == by || (isnan(by) && isnan(mine)));
 }
 
 static bool better(const struct study_score *score, double a, double b) { return score->lower ? a < b : a > b; }
@@ -82,7 +106,7 @@ static size_t best_at(const struct curve *c, double x, double by) {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < c->table->groups; i++) {
         /* Parameters of one width differ a little where other axes add some: 1 % is the same place. */
-        if (!belongs(c, i, by) || fabs(c->x(&c->table->group[i]) - x) > 0.01 * fabs(x)) continue;
+        if (!belongs(c, i, by) || fabs(take(c, c->x, i) - x) > 0.01 * fabs(x)) continue;
         if (best == SIZE_MAX || better(c->score, c->score->value[i].mean, c->score->value[best].mean)) best = i;
     }
     return best;
@@ -94,7 +118,7 @@ static void add_curve(struct picture *p, const struct curve *c, double by, int c
     struct picture_series *line = picture_add(p, PICTURE_LINES_POINTS, colour, "%s", name);
     for (size_t i = 0; i < c->table->groups; i++) {
         if (!belongs(c, i, by)) continue;
-        const double x = c->x(&c->table->group[i]);
+        const double x = take(c, c->x, i);
         if (best_at(c, x, by) == i)
             picture_point(line, x, c->score->value[i].mean, c->score->value[i].error);
         else
@@ -141,7 +165,8 @@ static void begin(struct picture *p, const struct curve *c, int which, const cha
     }
     snprintf(title, sizeof title, "%.60s against %s%s%s", c->score->name, against, of, at);
     if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
-    picture_begin(p, full_id, title, x_label, c->score->name);
+    picture_begin(p, full_id, title, x_label, "");
+    study_score_label(p->y_label, c->score);
 }
 
 /* Points of a curve that no cheaper one beats. */
@@ -149,8 +174,7 @@ static void add_frontier(struct picture *p, const struct curve *c, double by, in
     struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", name);
     struct picture_series *line = picture_add(p, PICTURE_LINES, colour, "%s", "");
     for (size_t i = 0; i < c->table->groups; i++)
-        if (belongs(c, i, by))
-            picture_point(all, c->x(&c->table->group[i]), c->score->value[i].mean, c->score->value[i].error);
+        if (belongs(c, i, by)) picture_point(all, take(c, c->x, i), c->score->value[i].mean, c->score->value[i].error);
     picture_sort(all);
     if (!all || !line) return;
     double best = c->score->lower ? HUGE_VAL : -HUGE_VAL;
@@ -164,7 +188,7 @@ static void add_frontier(struct picture *p, const struct curve *c, double by, in
 /* A score against one quantity, a curve for each value of another. */
 struct view {
     const char *id, *against, *x_label, *caption;
-    quantity x, by; /* by: latents, or widths where a table tells them */
+    struct quantity x, by; /* by: latents, or widths where a table tells them */
     void (*add)(struct picture *picture, const struct curve *curve, double by, int colour, const char *name);
     bool log_x;
     double spread; /* nothing to see where the largest x is less than so many times the smallest */
@@ -174,20 +198,66 @@ struct view {
     "The line joins the best of the other axes at each place, with standard errors; faint points are the rest."
 
 static const struct view views[] = {
-    {"frontier", "training compute", "training compute, FLOPs",
+    {"frontier",
+     "training compute",
+     "training compute, FLOPs",
      "The frontier: every cell, and for each latent size a line through those that no cheaper one of that size beats.",
-     flops_of, latents_of, add_frontier, true, 1},
-    {"by-tokens", "training tokens, for each latent size", "training tokens", BEST_LINE, tokens_of, latents_of,
-     add_curve, true, 1.05},
-    {"by-parameters", "parameters, for each latent size", "parameters, embeddings included", BEST_LINE, parameters_of,
-     latents_of, add_curve, true, 1},
-    {"by-latents", "latents, for each width", "latents of a sequence, N_z", BEST_LINE, latents_of, dim_of, add_curve,
-     false, 1},
-    {"by-steps", "fast steps, for each latent size", "fast steps, T_fast",
-     BEST_LINE " Cells without latents have no fast steps.", steps_of, latents_of, add_curve, true, 1},
+     {.of = flops_of},
+     {.of = latents_of},
+     add_frontier,
+     true,
+     1},
+    {"by-tokens",
+     "training tokens, for each latent size",
+     "training tokens",
+     BEST_LINE,
+     {.of = tokens_of},
+     {.of = latents_of},
+     add_curve,
+     true,
+     1.05},
+    {"by-parameters",
+     "parameters, for each latent size",
+     "parameters, embeddings included",
+     BEST_LINE,
+     {.of = parameters_of},
+     {.of = latents_of},
+     add_curve,
+     true,
+     1},
+    {"by-latents",
+     "latents, for each width",
+     "latents of a sequence, N_z",
+     BEST_LINE,
+     {.of = latents_of},
+     {.of = dim_of},
+     add_curve,
+     false,
+     1},
+    {"by-steps",
+     "fast steps, for each latent size",
+     "fast steps, T_fast",
+     BEST_LINE " Cells without latents have no fast steps.",
+     {.of = steps_of},
+     {.of = latents_of},
+     add_curve,
+     true,
+     1},
 };
 
 enum { VIEWS = sizeof views / sizeof views[0], OF_ALL_BUDGETS = 2 /* the first views */ };
+
+/* "24 latents", "width 64", "lr 0.001" */
+static void name_value(char name[PICTURE_TEXT], struct quantity by, double value) {
+    if (by.of == latents_of)
+        study_latents(name, value);
+    else if (!by.axis)
+        snprintf(name, PICTURE_TEXT, "width %g", value);
+    else if (by.axis->texts)
+        snprintf(name, PICTURE_TEXT, "%.200s", by.axis->text[(int)value - 1]);
+    else
+        snprintf(name, PICTURE_TEXT, "%.60s %g", strchr(by.axis->key, '.') + 1, value);
+}
 
 static ltm_status draw_view(struct report *report, struct curve c, const struct view *v, int which,
                             struct ltm_error *error) {
@@ -196,19 +266,126 @@ static ltm_status draw_view(struct report *report, struct curve c, const struct 
     c.by = v->by;
     const struct distinct x = distinct_of(&c, v->x);
     const struct distinct each = distinct_of(&c, v->by);
-    if (x.count < 2 || x.value[x.count - 1] < v->spread * x.value[0]) return LTM_OK;
+    const bool alone = c.table->groups == 1 && v == &views[0]; /* a single cell has this picture of itself */
+    if (x.count < (alone ? 1 : 2) || x.value[x.count - 1] < v->spread * x.value[0]) return LTM_OK;
     begin(&p, &c, which, v->id, v->against, v->x_label);
     p.log_x = v->log_x;
+    if (v->x.axis) p.x_name = v->x.axis->text;
+    if (v->x.axis) p.x_names = v->x.axis->texts;
     snprintf(p.caption, sizeof p.caption, "%s", v->caption);
     for (int i = 0; i < each.count; i++) {
-        char name[64];
-        const bool widths = v->by == dim_of;
-        if (widths) snprintf(name, sizeof name, "width %g", each.value[i]);
-        v->add(&p, &c, each.value[i], widths ? 1 + i : study_colour(c.table, each.value[i]),
-               widths ? name : study_latents(name, each.value[i]));
+        char name[PICTURE_TEXT];
+        const bool latents = v->by.of == latents_of;
+        name_value(name, v->by, each.value[i]);
+        v->add(&p, &c, each.value[i], latents ? study_colour(c.table, each.value[i]) : 1 + i, name);
     }
     if (each.count == 0) v->add(&p, &c, NAN, 1, "all cells");
     return report_picture(report, &p, error);
+}
+
+/* ---- Any other axis ---- */
+
+struct axes {
+    struct axis axis[AXES];
+    int count;
+};
+
+/* In the order in which they stand in the table; those behind the last of SIZES are left out. */
+static void take_texts(struct axis *a, const struct study_table *t) {
+    for (size_t i = 0; i < t->groups; i++) {
+        const char *text = csv_text(&t->csv, t->group[i].row, (size_t)a->column);
+        int k = 0;
+        while (k < a->texts && strcmp(a->text[k], text) != 0) k++;
+        if (k == a->texts && k < SIZES && *text) a->text[a->texts++] = text;
+        a->value[i] = *text && k < SIZES ? k + 1 : NAN;
+    }
+}
+
+static ltm_status take_axis(struct axis *a, const struct study_table *t, int column, struct ltm_error *error) {
+    bool numbers = true;
+    *a = (struct axis){.column = column, .key = csv_name(&t->csv, (size_t)column)};
+    PASS_UP(NEW_ARRAY(a->value, t->groups, "an axis", error));
+    for (size_t i = 0; i < t->groups; i++) {
+        a->value[i] = csv_number(&t->csv, t->group[i].row, column);
+        numbers = numbers && (!isnan(a->value[i]) || !*csv_text(&t->csv, t->group[i].row, (size_t)column));
+    }
+    if (!numbers) take_texts(a, t);
+    return LTM_OK;
+}
+
+/* Whether one tells the other, as of keys that go together. */
+static bool same_division(const struct curve *c, struct quantity a, struct quantity b) {
+    const struct distinct of_a = distinct_of(c, a);
+    double partner[SIZES];
+    for (int k = 0; k < SIZES; k++) partner[k] = NAN;
+    if (of_a.count != distinct_of(c, b).count) return false;
+    for (size_t i = 0; i < c->table->groups; i++)
+        for (int k = 0; is_shown(c, i) && k < of_a.count; k++) {
+            if (take(c, a, i) != of_a.value[k]) continue;
+            if (isnan(partner[k])) partner[k] = take(c, b, i);
+            if (partner[k] != take(c, b, i)) return false;
+        }
+    return true;
+}
+
+/* The columns that have no picture of their own among the views. */
+static ltm_status find_axes(struct axes *axes, const struct study_table *t, struct ltm_error *error) {
+    static const char *const drawn[] = {"latent.count", "fast.steps", "model.dim", "data.corpus"};
+    axes->count = 0;
+    for (size_t k = 0; k < t->csv.columns && axes->count < AXES; k++) {
+        bool other = study_is_axis(csv_name(&t->csv, k));
+        for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++)
+            other = other && strcmp(csv_name(&t->csv, k), drawn[i]) != 0;
+        if (other) PASS_UP(take_axis(&axes->axis[axes->count++], t, (int)k, error));
+    }
+    return LTM_OK;
+}
+
+/* Whether the axis varies here, and no width or axis before it goes with it. */
+static bool is_free(const struct curve *c, const struct axes *axes, int which) {
+    const struct quantity x = {.axis = &axes->axis[which]};
+    if (distinct_of(c, x).count < 2 || same_division(c, x, (struct quantity){.of = dim_of})) return false;
+    for (int i = 0; i < which; i++)
+        if (same_division(c, x, (struct quantity){.axis = &axes->axis[i]})) return false;
+    return true;
+}
+
+/* What tells the curves of an axis apart: latent sizes, or of the other axes the one with the fewest values. */
+static struct quantity tell_apart(const struct curve *c, const struct axes *axes, int which) {
+    struct quantity by = {.of = latents_of};
+    int least = PICTURE_COLOURS;
+    if (distinct_of(c, by).count > 1) return by;
+    by.of = distinct_of(c, (struct quantity){.of = dim_of}).count > 1 ? dim_of : NULL;
+    for (int i = 0; i < axes->count && !by.of; i++) {
+        const int count = distinct_of(c, (struct quantity){.axis = &axes->axis[i]}).count;
+        if (i == which || count >= least || !is_free(c, axes, i)) continue;
+        least = count;
+        by.axis = &axes->axis[i];
+    }
+    return by;
+}
+
+static ltm_status draw_axis(struct report *report, struct curve c, const struct axes *axes, int which, int score,
+                            struct ltm_error *error) {
+    const struct axis *axis = &axes->axis[which];
+    char id[48];
+    char caption[PICTURE_CAPTION];
+    char others[PICTURE_TEXT] = "";
+    if (!is_free(&c, axes, which)) return LTM_OK;
+    const struct quantity by = tell_apart(&c, axes, which);
+    const struct distinct x = distinct_of(&c, (struct quantity){.axis = axis});
+    snprintf(id, sizeof id, "by-%.40s", axis->key);
+    for (char *at = id; *at; at++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789", *at)) *at = '-';
+    for (int i = 0; i < axes->count; i++)
+        if (i != which && by.axis != &axes->axis[i] && is_free(&c, axes, i))
+            snprintf(others + strlen(others), sizeof others - strlen(others), "%s%.40s", *others ? ", " : "",
+                     axes->axis[i].key);
+    snprintf(caption, sizeof caption, BEST_LINE "%s%s%s",
+             *others ? " Beside what the curves tell apart, the cells differ in " : "", others, *others ? "." : "");
+    const bool wide = !axis->texts && x.value[0] > 0 && x.value[x.count - 1] >= 8 * x.value[0];
+    const struct view view = {id, axis->key, axis->key, caption, {.axis = axis}, by, add_curve, wide, 1};
+    return draw_view(report, c, &view, score, error);
 }
 
 /* ---- What latents change: each cell against its like without them ---- */
@@ -228,14 +405,15 @@ static size_t without_latents(const struct study_table *t, size_t group) {
 
 static ltm_status difference(struct report *report, struct curve c, int which, struct ltm_error *error) {
     struct picture p;
-    c.x = latents_of;
-    c.by = dim_of;
-    const struct distinct widths = distinct_of(&c, dim_of);
+    c.x = (struct quantity){.of = latents_of};
+    c.by = (struct quantity){.of = dim_of};
+    const struct distinct widths = distinct_of(&c, c.by);
+    int joined = 0;
     begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
-    snprintf(p.y_label, sizeof p.y_label, "%.60s, difference", c.score->name);
+    snprintf(p.y_label + strlen(p.y_label), sizeof p.y_label - strlen(p.y_label), ": difference");
     snprintf(p.caption, sizeof p.caption,
              "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for "
-             "each number of fast steps; errors of both scores together.",
+             "each number of fast steps.",
              c.score->lower ? "below" : "above");
     p.zero = true;
     for (int w = 0; w < widths.count; w++) {
@@ -245,13 +423,15 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
                                     ? without_latents(c.table, i)
                                     : SIZE_MAX;
             if (twin == SIZE_MAX) continue;
-            const struct study_value *a = &c.score->value[i];
-            const struct study_value *b = &c.score->value[twin];
-            picture_point(s, c.table->group[i].latents, a->mean - b->mean,
-                          sqrt(a->error * a->error + b->error * b->error));
+            bool paired;
+            const struct study_value d = study_difference(report, c.table, c.score, i, twin, &paired);
+            joined += !paired;
+            picture_point(s, c.table->group[i].latents, d.mean, d.error);
         }
         picture_sort(s);
     }
+    snprintf(p.caption + strlen(p.caption), sizeof p.caption - strlen(p.caption), "%s",
+             joined ? " Errors of both scores together." : " Errors are paired, sequence by sequence.");
     return report_picture(report, &p, error);
 }
 
@@ -260,7 +440,8 @@ ltm_status study_pictures(struct report *report, const struct study_table *table
     enum { EACH = VIEWS - OF_ALL_BUDGETS + 1 };
     const int rounds = table->corpora * table->budgets;
     struct curve c = {.table = table, .score = score};
-    ltm_status status = LTM_OK;
+    struct axes axes;
+    ltm_status status = find_axes(&axes, table, error);
     for (c.corpus = 0; status == LTM_OK && c.corpus < table->corpora; c.corpus++) {
         c.budget = -1;
         for (int i = 0; status == LTM_OK && i < OF_ALL_BUDGETS; i++)
@@ -271,7 +452,10 @@ ltm_status study_pictures(struct report *report, const struct study_table *table
                                rounds * EACH);
                 status = i + 1 < EACH ? draw_view(report, c, &views[OF_ALL_BUDGETS + i], which, error)
                                       : difference(report, c, which, error);
+                for (int a = 0; i == 0 && status == LTM_OK && a < axes.count; a++)
+                    status = draw_axis(report, c, &axes, a, which, error);
             }
     }
+    for (int a = 0; a < axes.count; a++) free(axes.axis[a].value);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "ltm/fewshot.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "score/evaluate.h"
 #include "tasks/task.h"
 #include "train/growth.h"
 
@@ -142,10 +143,15 @@ static void put_score(json_t *columns, const char *prefix, const char *name, str
     json_object_set_new(columns, key, isfinite(score.error) ? json_real(score.error) : json_null());
 }
 
-static ltm_status score(json_t *columns, const char *prefix, const struct ltm_model *model, const char *corpus,
-                        const struct ltm_config *config, const struct ltm_watch *watch, struct ltm_error *error) {
+static ltm_status score(json_t *columns, const char *prefix, const struct study_cell *cell,
+                        const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
+                        const struct ltm_watch *watch, struct ltm_error *error) {
     struct ltm_eval_result r;
-    PASS_UP(ltm_eval(model, corpus, config, watch, &r, error));
+    char name[STUDY_NAME + 16];
+    char sequences[LTM_PATH_MAX];
+    snprintf(name, sizeof name, "sequences%s%s.csv", *prefix ? "-" : "", prefix); /* where paired_add looks */
+    PASS_UP(study_cell_path(sequences, cell, name, error));
+    PASS_UP(evaluate(model, corpus, config, sequences, watch, &r, error));
     for (int i = 0; i < STUDY_SCORES; i++) {
         struct ltm_score one;
         memcpy(&one, (const char *)&r + study_score_columns[i].offset, sizeof one);
@@ -225,9 +231,9 @@ ltm_status study_take_scores(json_t *result, const struct ltm_study *s, const st
     TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
     TRY(ltm_model_open(&model, path, error));
     TRY(score_config(&config, s, model, error));
-    TRY(score(columns, "", model, cell->config.data.corpus, &config, watch, error));
+    TRY(score(columns, "", cell, model, cell->config.data.corpus, &config, watch, error));
     for (int c = 0; c < s->corpus_count; c++)
-        TRY(score(columns, s->corpora[c].name, model, s->corpora[c].path, &config, watch, error));
+        TRY(score(columns, s->corpora[c].name, cell, model, s->corpora[c].path, &config, watch, error));
     TRY(take_tasks(columns, s, cell, model, watch, error));
     const int64_t step = ltm_model_step(model);
     json_object_set_new(result, "step", json_integer(step));

@@ -90,6 +90,19 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
     if (g->latents == 0) g->steps = NAN;
 }
 
+/* A name out of a table may be anything: only one that ltm sweep could have given becomes part of a path. */
+static bool is_cell_name(const char *name) {
+    if (*name == '.' || !*name || strlen(name) > 200) return false;
+    for (; *name; name++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=,", *name)) return false;
+    return true;
+}
+
+bool study_cell_folder(char path[LTM_PATH_MAX], const char *folder, const struct study_table *t, size_t row) {
+    const char *name = csv_text(&t->csv, row, (size_t)csv_column(&t->csv, study_columns[COLUMN_CELL].name));
+    return is_cell_name(name) && snprintf(path, LTM_PATH_MAX, "%s/cells/%s", folder, name) < LTM_PATH_MAX;
+}
+
 ltm_status study_table_read(struct study_table *table, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     struct ltm_config base;
@@ -149,6 +162,15 @@ static bool lower_is_better(const char *name) {
     return false;
 }
 
+void study_score_label(char label[240], const struct study_score *score) {
+    const char *colon = strrchr(score->name, ':');
+    const char *unit = "";
+    for (int i = 0; i < STUDY_SCORES; i++)
+        if (strcmp(colon ? colon + 1 : score->name, study_score_columns[i].name) == 0)
+            unit = strcmp(study_score_columns[i].name, "bits_per_byte") == 0 ? "" : ", nats a token";
+    snprintf(label, 240, "%.200s%s", score->name, unit);
+}
+
 static ltm_status no_column(const struct study_table *table, const char *name, struct ltm_error *error) {
     const char *nearest = ltm_nearest_name(name, table->csv.field, table->csv.columns);
     if (nearest)
@@ -174,11 +196,11 @@ static struct study_value value_of(const struct study_table *t, int group, int c
         error_squares += e * e;
         with_error++;
     }
-    if (n == 0) return (struct study_value){NAN, NAN, 0};
+    if (n == 0) return (struct study_value){.mean = NAN, .error = NAN};
     const double mean = sum / n;
     const double spread = n > 1 ? fmax(0, squares - n * mean * mean) / (n - 1) / n : 0;
     const double error = sqrt((with_error ? error_squares / with_error : 0) + spread);
-    return (struct study_value){mean, with_error || n > 1 ? error : NAN, n};
+    return (struct study_value){mean, with_error || n > 1 ? error : NAN, spread, n};
 }
 
 ltm_status study_score_take(struct study_score *score, const struct study_table *table, const char *name,

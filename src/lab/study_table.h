@@ -6,6 +6,7 @@
 
 #include "base/csv.h"
 #include "ltm/config.h"
+#include "ltm/status.h"
 
 enum { TABLE_BUDGETS = 16, TABLE_CORPORA = 16 };
 
@@ -32,6 +33,7 @@ struct study_table {
  * there are several: sqrt(mean of squared errors + variance / cells). */
 struct study_value {
     double mean, error; /* NaN where there is none */
+    double spread;      /* the variance of the mean that seeds make */
     int cells;
 };
 
@@ -49,8 +51,14 @@ ltm_status study_score_take(struct study_score *score, const struct study_table 
                             struct ltm_error *error);
 void study_score_free(struct study_score *score);
 
+/* "bound, nats a token" */
+void study_score_label(char label[240], const struct study_score *score);
+
 /* Whether any finished cell has a figure in the column. */
 bool study_table_has(const struct study_table *table, const char *name);
+
+/* The folder of a row's cell within the study's; false for a name that ltm sweep cannot have given, since a table may be anybody's. */
+bool study_cell_folder(char path[LTM_PATH_MAX], const char *folder, const struct study_table *table, size_t row);
 
 /* Of two groups: alike in all that `key` says of the table's columns, where it says true for columns to look at. */
 bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column));

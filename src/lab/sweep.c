@@ -20,6 +20,7 @@
 #include "lab/format_numbers.h"
 #include "lab/study_folder.h"
 #include "lab/study_results.h"
+#include "ltm/names.h"
 
 extern char **environ;
 
@@ -323,8 +324,9 @@ ltm_status ltm_sweep(struct ltm_study *study, const struct ltm_sweep_options *op
     snprintf(counts.results, sizeof counts.results, "%.1000s/results.csv", study->dir);
     if (result) *result = counts;
     if (status == LTM_OK && counts.done + counts.failed < counts.cells)
-        status = fail(error, LTM_INTERRUPTED, "stopped with %zu of %zu cells done; the same command goes on from there",
-                      counts.done, counts.cells);
+        status =
+            fail(error, LTM_INTERRUPTED, "stopped with %zu of %zu cell%s done; the same command goes on from there",
+                 counts.done, counts.cells, ltm_plural((long long)counts.cells));
     tear_down(&w);
     return status;
 }

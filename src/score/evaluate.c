@@ -1,3 +1,5 @@
+#include "score/evaluate.h"
+
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,8 +13,8 @@
 #include "base/processes.h"
 #include "base/safetensors.h"
 #include "latent/score.h"
+#include "latent/score_file.h"
 #include "ltm/corpus.h"
-#include "ltm/eval.h"
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
@@ -254,6 +256,12 @@ static struct score_options options_of(const struct evaluation *e, const struct 
 
 ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
                     const struct ltm_watch *watch, struct ltm_eval_result *result, struct ltm_error *error) {
+    return evaluate(model, corpus, config, NULL, watch, result, error);
+}
+
+ltm_status evaluate(const struct ltm_model *model, const char *corpus, const struct ltm_config *config,
+                    const char *sequences, const struct ltm_watch *watch, struct ltm_eval_result *result,
+                    struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct evaluation e = {.model = model, .config = *config};
     const double began = seconds_now();
@@ -274,6 +282,8 @@ ltm_status ltm_eval(const struct ltm_model *model, const char *corpus, const str
                                        .fast_lr = options.fast.lr};
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
+    if (status == LTM_OK && sequences && processes_rank() == 0)
+        status = score_write(sequences, e.scores, &e.windows.source, e.config.model.sequence, &options, error);
     TRY(processes_agree(status, error));
     result->seconds = seconds_now() - began;
 cleanup:

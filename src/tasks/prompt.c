@@ -8,7 +8,8 @@
 #include "base/random.h"
 
 static ltm_status fail_shots(int shots, int taken, struct ltm_error *error) {
-    return fail(error, LTM_INVALID, "%d shots are asked for, and beside the item itself there are %d", shots, taken);
+    return fail(error, LTM_INVALID, "%d shot%s asked for, and beside the item itself there %s %d", shots,
+                shots == 1 ? " is" : "s are", taken == 1 ? "is" : "are", taken);
 }
 
 /* Places of the first items of the training file, in order, but for the item itself. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/processes.h"
+#include "latent/score_file.h"
 #include "train/nonfinite.h"
 #include "train/train_session.h"
 
@@ -26,7 +27,12 @@ static struct ltm_train_record new_record(const struct session *s) {
                                      .seconds = s->state.seconds};
 }
 
-/* In the folder that is held open, so that one that a user moves meanwhile does not appear again where it was. */
+/* The run's folder as it is held open, so that one that a user moves meanwhile does not appear again where it was. */
+static const char *folder_of(const struct session *s, char held[64]) {
+    snprintf(held, 64, "/proc/self/fd/%d", s->folder);
+    return s->folder >= 0 && folder_exists(held) ? held : s->config.run.dir;
+}
+
 static ltm_status save(struct session *s, struct ltm_error *error) {
     char held[64];
     struct ltm_error inner;
@@ -34,12 +40,11 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
     ltm_status status = session_follow_folder(s, error);
     if (status == LTM_OK && processes_rank() == 0) status = run_log_sync(&s->log, &s->state.log_bytes, error);
     PASS_UP(processes_agree(status, error));
-    snprintf(held, sizeof held, "/proc/self/fd/%d", s->folder);
-    const bool follows = s->folder >= 0 && folder_exists(held);
-    status = checkpoint_write(follows ? held : s->config.run.dir, s->decoder, &s->trainer.optimiser, &s->config,
-                              &s->state, s->tokenizer[0] ? s->tokenizer : NULL, s->digest, &inner);
+    const char *folder = folder_of(s, held);
+    status = checkpoint_write(folder, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
+                              s->tokenizer[0] ? s->tokenizer : NULL, s->digest, &inner);
     if (status == LTM_OK) return LTM_OK;
-    const char *named = follows ? strstr(inner.message, held) : NULL;
+    const char *named = folder == held ? strstr(inner.message, held) : NULL;
     return named ? fail(error, status, "%.*s%s%s", (int)(named - inner.message), inner.message, s->config.run.dir,
                         named + strlen(held))
                  : fail_with(error, &inner);
@@ -200,6 +205,18 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     return status == LTM_OK ? back : status;
 }
 
+/* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
+static void keep_scores(const struct session *s, const struct score_options *options, double bound) {
+    const struct stream_windows *windows = &s->heldout_windows;
+    struct ltm_error error;
+    char held[64];
+    char path[LTM_PATH_MAX];
+    if (!(bound < s->state.best_bound) || processes_rank() > 0) return;
+    if (path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &error) != LTM_OK ||
+        score_write(path, s->heldout_scores, &windows->source, windows->length, options, &error) != LTM_OK)
+        watch_message(&s->hooks->watch, "the scores of each sequence are not kept: %s", error.message);
+}
+
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {.fast = s->config.fast,
@@ -214,6 +231,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
     const struct score_summary score = score_summarise(s->heldout_scores, sequences);
+    keep_scores(s, &options, score.bound);
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -229,6 +247,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
                       (long long)record.step, (long long)record.steps, bound);
         s->state.averaged = bound < score.bound;
+        if (s->state.averaged) keep_scores(s, &options, bound);
         if (!s->state.averaged) bound = score.bound;
     }
     if (bound < s->state.best_bound) {

@@ -5,10 +5,10 @@
 
 #include "base/error.h"
 #include "config/config_keys.h"
+#include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "stages/model_shape.h"
-#include "train/vocabulary.h"
 
 enum { FFN_MOST = 1 << 16, HEADS_MOST = 1 << 12 };
 
@@ -78,7 +78,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     if (from.model.latents == 0)
         return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
-    PASS_UP(vocabulary_find(&from, error));
+    PASS_UP(ltm_vocabulary_find(&from, error));
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
         return fail(error, LTM_INVALID,
                     "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; "

@@ -1,5 +1,3 @@
-#include "train/vocabulary.h"
-
 #include <stdio.h>
 
 #include "base/files.h"
@@ -7,7 +5,7 @@
 #include "ltm/tokenizer.h"
 #include "text/corpus_info.h"
 
-ltm_status vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
+ltm_status ltm_vocabulary_find(struct ltm_config *config, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     struct ltm_tokenizer *tokenizer = NULL;
     struct ltm_corpus_info info;

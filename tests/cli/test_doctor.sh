@@ -76,6 +76,14 @@ holds 'what is sent follows from the parameters, and time from the network' sent
 holds 'a speed without a number is refused' refused 2 'wants operations a second' "$LTM" doctor --scaling wide.ini --speed fast
 holds 'machines that are no numbers are refused' refused 1 'machines wants' "$LTM" doctor --scaling wide.ini --machines 8,x
 vocab_unknown() { refused 1 'set a number' "$LTM" doctor --scaling wide.ini model.vocab=auto && [ ! -s out ]; }
+vocab_of_corpus() { # as if it were set
+    mkdir -p named
+    local split='{"documents": 1, "tokens": 9, "bytes": 9, "shards": []}'
+    echo "{\"format\": 1, \"vocab\": 777, \"tokenizer_digest\": \"\", \"train\": $split, \"heldout\": $split}" >named/corpus.json
+    scaling --json model.vocab=777 && jq .parameters out >set && scaling --json model.vocab=auto data.corpus=named &&
+        [ "$(jq .parameters out)" = "$(cat set)" ] || { cat out err; return 1; }
+}
+holds 'the vocabulary is that of the corpus which the configuration names' vocab_of_corpus
 holds 'an unknown vocabulary is refused before anything is printed' vocab_unknown
 
 holds 'an argument too many is refused' refused 2 'one argument too many' "$LTM" doctor here

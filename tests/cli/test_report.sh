@@ -13,6 +13,15 @@ after_training() {
     ! command -v gnuplot >/dev/null || [ "$(grep -o '<svg' run/report.html | wc -l)" = 6 ]
 }
 holds 'a run that ends has its report' after_training
+averaged() { # slow.ema: the average's bound beside that of the weights
+    run "$LTM" train tiny.ini run.dir=averaged slow.ema=0.5
+    [ "$code" = 0 ] && grep -q 'averaged weights' averaged/report.html && balanced averaged/report.html || { cat out err; return 1; }
+    run "$LTM" inspect averaged
+    grep -q '^last_heldout .* ema_bound [0-9]' out && { ! jq -se 'map(select(.heldout)) | min_by([.bound, .ema_bound] | min) |
+        .ema_bound < .bound' averaged/log.jsonl || { grep -q '^best_averaged  *yes' out &&
+        grep -q 'best held-out bound, of averaged weights' averaged/report.html; }; } || { cat out; return 1; }
+}
+holds "where slow.ema averages weights, the average's bound is told" averaged
 never_in_the_way() {
     cp -r run other && rm -rf other/report.html && mkdir other/report.html
     run "$LTM" train tiny.ini run.dir=other

@@ -55,6 +55,27 @@ scored_as_eval() {
 }
 holds 'scores are those of ltm eval' scored_as_eval
 
+paired() { # differences come sequence by sequence: those of the report are those of the cells' tables
+    local each=(whole/cells/*/sequences.csv)
+    run "$LTM" report whole --resamples 0
+    [ "$code" = 0 ] && grep -q 'Errors of differences are paired' whole/report.html && grep -q 'Errors are paired' whole/report.html || { cat err; return 1; }
+    awk 'BEGIN { while ((getline line < "whole/results.csv") > 0) {
+            n = split(line, field, ",")
+            if (!at) { for (i = 1; i <= n; i++) if (field[i] == "bound") at = i } else mean[field[1]] = field[at] } }
+        FNR == 1 { cell = FILENAME; sub(/.*cells./, "", cell); sub(/.sequences.*/, "", cell)
+            split($0, field, ","); for (i in field) if (field[i] == "bound") bound = i; next }
+        { split($0, field, ","); x[cell, FNR] = field[bound]; t[FNR] = field[2]; sum[cell] += field[bound]; all[cell] += field[2]; rows = FNR }
+        END { for (c in mean) { if (!best || mean[c] < mean[best]) best = c
+                d = sum[c] / all[c] - mean[c]; if (d * d > 1e-14) { print c, sum[c] / all[c], mean[c]; exit 1 } }
+            for (c in mean) if (c != best) {
+                s = 0
+                for (r = 2; r <= rows; r++) { d = x[c, r] - x[best, r] - (mean[c] - mean[best]) * t[r]; s += d * d }
+                printf "%.4f ± %.4f\n", mean[c] - mean[best], sqrt((rows - 1) / (rows - 2) * s) / all[c] } }' FS=, "${each[@]}" >differences &&
+        [ "$(wc -l <differences)" = 2 ] || { cat differences; return 1; }
+    while read -r line; do grep -q "<td>$line</td>" whole/report.html || { echo "no $line"; grep '<td>' whole/report.html; return 1; }; done <differences
+}
+holds 'differences of cells that scored the same sequences have paired errors' paired
+
 grows() {
     run "${sweep[@]}" study.dir=whole axes.latent.count="0 2 4" axes.fast.steps=1
     [ "$code" = 0 ] && grep -q '3 cells, 2 done, 1 to do' err && grep -q 'at the speed of the cells that are done' err &&

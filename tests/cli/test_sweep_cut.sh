@@ -65,6 +65,14 @@ both_at_once() {
     [ "$(cat both/cells/*/output.txt | grep -c 'M parameters')" = 4 ] && lacks -q resuming both/cells/*/output.txt
 }
 holds 'two processes at once never run the same cell, and both end with the whole table' both_at_once
+launched() { # as by mpirun: the first process tells of all cells, the other says nothing
+    env PMI_SIZE=2 PMI_RANK=1 "${sweep[@]}" study.dir=launched >one 2>one.err &
+    local first=$!
+    run env PMI_SIZE=2 PMI_RANK=0 "${sweep[@]}" study.dir=launched
+    wait "$first" && [ "$code" = 0 ] && grep -q '^4 of 4 cells done' out && [ ! -s one ] &&
+        cmp whole/results.csv launched/results.csv || { cat out err one one.err; return 1; }
+}
+holds 'processes that a launcher started divide the cells, and the first counts all of them' launched
 
 interrupted() {
     "${sweep[@]}" study.dir=stopped budget.tokens=100M --jobs 2 >out 2>err &

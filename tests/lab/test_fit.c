@@ -236,9 +236,45 @@ static void test_optimum(void **state) {
     assert_near(answer.parameters.value, n, 0.01, "the best parameter count");
     assert_near(answer.tokens.value, d, 0.01, "the best token count");
     assert_false(answer.extrapolates);
-    assert_int_equal(ltm_fit_answer(fit, 1e25, &answer, NULL), LTM_OK);
-    assert_true(answer.extrapolates && strstr(answer.words, "lie beyond what was measured"));
+    assert_null(strstr(answer.words, "resamples choose")); /* there are no latents to choose among */
+    /* Far beyond the measured sizes it is the law's, and said to be an extrapolation. */
+    assert_int_equal(ltm_fit_answer(fit, 5.88e24, &answer, NULL), LTM_OK);
+    hoffmann_optimum(5.88e24, &n, &d);
+    assert_near(answer.parameters.value, n, 0.01, "the best parameter count beyond those measured");
+    assert_near(answer.tokens.value, d, 0.01, "the best token count beyond those measured");
+    assert_true(answer.parameters.low <= answer.parameters.value && answer.parameters.high >= answer.parameters.value);
+    assert_true(answer.extrapolates && !answer.at_edge &&
+                strstr(answer.words, "its parameters and tokens lie beyond what was measured"));
     assert_int_equal(ltm_fit_answer(fit, -1, &answer, NULL), LTM_INVALID);
+    ltm_fit_free(fit);
+}
+
+static void test_a_constant_advises_nothing(void **state) {
+    struct ltm_fit_point points[MOST];
+    struct ltm_fit_answer answer;
+    struct ltm_error error = {0};
+    (void)state;
+    const int count = study_grid(points, 1);
+    for (int i = 0; i < count; i++) points[i].parameters = points[0].parameters;
+    make_losses(points, count, &(struct law){.e = 2}, 512, 0.002, 5);
+    struct ltm_fit *fit = fitted(points, count, 20, false);
+    assert_string_equal(ltm_fit_info(fit)->candidate[ltm_fit_info(fit)->chosen].form, "E");
+    assert_int_equal(ltm_fit_answer(fit, 1e13, &answer, &error), LTM_INVALID);
+    assert_non_null(strstr(error.message, "the law is a constant"));
+    ltm_fit_free(fit);
+}
+
+static void test_exponent_at_its_limit_is_said(void **state) {
+    struct ltm_fit_point points[MOST];
+    bool said = false;
+    (void)state;
+    const int count = chinchilla_grid(points);
+    make_losses(points, count, &(struct law){.e = 2, .a = 400, .b = 3e26, .alpha = 0.34, .beta = 3}, 1, 0, 1);
+    struct ltm_fit *fit = fitted(points, count, 20, true);
+    const struct ltm_fit_info *info = ltm_fit_info(fit);
+    for (int i = 0; i < info->notes; i++)
+        said = said || (strstr(info->note[i], "β ends at 2") && strstr(info->note[i], "limit of 2"));
+    if (!said) fail_msg("β is %g", info->parameter[LTM_FIT_BETA].value);
     ltm_fit_free(fit);
 }
 
@@ -339,6 +375,8 @@ int main(void) {
         cmocka_unit_test(test_a_flat_minimum_has_a_wide_interval),
         cmocka_unit_test(test_form_is_found),
         cmocka_unit_test(test_optimum),
+        cmocka_unit_test(test_a_constant_advises_nothing),
+        cmocka_unit_test(test_exponent_at_its_limit_is_said),
         cmocka_unit_test(test_answer_on_latents),
         cmocka_unit_test(test_one_token_count),
         cmocka_unit_test(test_too_little_is_refused),

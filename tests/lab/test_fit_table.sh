@@ -52,6 +52,12 @@ budget() {
         (.parameters.low <= .parameters.value)' out || { cat out err; return 1; }
 }
 holds 'a budget is divided' budget
+beyond() { # the closed form's, three times the largest size away
+    run "$LTM" fit plain.csv --resamples 30 --budget 5.88e23 --json
+    [ "$code" = 0 ] && jq -e '.answers[0] | .extrapolates and (.parameters.value / 73.9e9 - 1 | fabs) < .01 and
+        (.tokens.value / 1.326e12 - 1 | fabs) < .01 and (.words | contains("This extrapolates"))' out || { cat out err; return 1; }
+}
+holds 'beyond the runs it is divided as the law says, which is said' beyond
 holds 'no column of such a name' refused 1 'no column "parms"; did you mean params; it has: params, tokens, loss' \
     "$LTM" fit thousands.csv --parameters parms
 printf 'a,b,c\n1,2,3\n' >abc.csv

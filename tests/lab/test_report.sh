@@ -96,6 +96,28 @@ names_with_digits() { # behind a sign that gnuplot is told by its number, digits
     [ "$code" = 0 ] && grep -q '>2e+17<' signs/report/*.svg && grep -q '>loss(4x)=1e+18<' signs/report/*.svg
 }
 holds 'exponents, brackets and equals signs in pictures read as they are' names_with_digits
+any_axis() { # a picture an axis, numbers or choices; keys that go together are one; scores say their unit
+    mkdir -p axes
+    awk 'BEGIN {
+        print "cell,status,slow.lr,slow.optimizer,model.layers,model.heads,tokens,parameters,latent_numbers,training_flops,bound,bound_stderr"
+        split("adamw muon", name, " ")
+        for (o = 1; o <= 2; o++) for (k = 1; k <= 3; k++) for (l = 1; l <= 2; l++)
+            printf "c%d%d%d,done,%g,%s,%d,%d,1000,500,0,1e6,%g,.01\n", o, k, l, .001 * 4 ^ k, name[o], l, 2 * l, 3 - .1 * o - .2 * l + .05 * (k - 2) ^ 2
+    }' >axes/results.csv
+    run "$LTM" report axes --resamples 0
+    [ "$code" = 0 ] && balanced axes/report.html && [ "$(grep -c '<h3>Bound against' axes/report.html)" = 3 ] &&
+        grep -q 'bound, nats a token' axes/report.html && grep -q '<td class="text">muon</td>' axes/report.html &&
+        grep -q 'the cells differ in model.layers\.' axes/report.html || { cat out err; grep '<h3>' axes/report.html; return 1; }
+    drawn || return 0
+    [ "$(ls axes/report)" = "$(printf 'bound-by-%s.svg\n' model-layers slow-lr slow-optimizer)" ] && grep -q '>adamw<' axes/report/bound-by-slow-optimizer.svg
+}
+holds 'any axis of a study has its picture and table' any_axis
+alone() { # one cell is one point
+    mkdir -p alone && sed -n 1,2p axes/results.csv >alone/results.csv
+    run "$LTM" report alone
+    [ "$code" = 0 ] && [ "$(grep -c '^<figure>' alone/report.html)" = 1 ] || { cat out err; return 1; }
+}
+holds 'a single cell is drawn too' alone
 hostile_names() { # in gnuplot's script, the pictures and the page they are text: no end of a string, command or element
     mkdir -p hostile
     local -a name=("'\"\`touch ran\`" "'; system('touch ran'); '" $'a\nsystem("touch ran")' 'END]]></style><svg onload=alert(1)>' \
