@@ -28,6 +28,9 @@ enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
+enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
+enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
+enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -62,6 +65,13 @@ struct ltm_model_config {
     int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
     int mix_input;      /* 1: each layer begins with a learned mix of the stream and what the embedding left; 0 = no */
     int value_residual; /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
+
+    /* [model] and [loop]: layers that are applied again. */
+    int loops;         /* times that the core runs; 0 or 1 = once */
+    int prelude, coda; /* layers before and behind the core, which run once */
+    int order;         /* enum ltm_order: the whole core again and again, or each of its layers by itself */
+    int inject;        /* enum ltm_inject: how what the prelude left enters each loop behind the first */
+    int loop_gains;    /* enum ltm_loop_gains: of the weights of that ([loop] gains) */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

@@ -18,6 +18,9 @@ NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
 NAMES(output_choice, "tied", "own")
+NAMES(order_choice, "ABAB", "AABB")
+NAMES(inject_choice, "none", "add", "concat", "diagonal")
+NAMES(gains_choice, "shared", "own")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
@@ -59,6 +62,17 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+    X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
+      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1")                \
+    X("model.prelude", model.prelude, INT(0, 999), "0", "of model.layers, those before the core, which run once")      \
+    X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
+    X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
+      "of a core A B run twice: ABAB (all of it again), or AABB (each layer again at once)")                           \
+    X("loop.inject", model.inject, CHOICE(inject_choice), "none",                                                      \
+      "how each loop behind the first begins, e what the prelude left: none (h), add (norm(h) + a e), concat "         \
+      "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \
+    X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
+      "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \

@@ -12,8 +12,15 @@
 
 /* ---- The workspace ---- */
 
+/* Are there loops that use the block? */
+static bool in_loops(const struct plan *plan, int block) {
+    const struct plan_core *core = &plan->core;
+    return core->loops > 1 && block >= core->block_begin && block < core->block_end;
+}
+
 /* Do the block's applications follow one another? Its gradient is then made and handed on in one go. */
 static bool in_one_go(const struct plan *plan, int block) {
+    if (in_loops(plan, block)) return false;
     int runs = 0;
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].block == block && (a == 0 || plan->applications[a - 1].block != block)) runs++;
@@ -34,14 +41,13 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     size_t turn = 0;
     for (int b = 0; b < plan->table.block_count; b++)
         if (in_one_go(plan, b) && block_size(&blocks[b]) > largest) largest = block_size(&blocks[b]);
+    pass->gradient = ARENA_TAKE(arena, float *, (size_t)plan->table.block_count);
     float *rotating = ARENA_TAKE(arena, float, (largest * buffers));
     for (int b = plan->table.block_count - 1; b >= 0; b--) {
         const bool apart = !in_one_go(plan, b);
         float *dw = apart ? ARENA_TAKE(arena, float, block_size(&blocks[b])) : NULL;
         if (!arena->base) continue;
-        if (!apart) dw = rotating + turn++ % buffers * largest;
-        for (int a = 0; a < plan->count; a++)
-            if (plan->applications[a].block == b) pass->applied[a].dw = dw;
+        pass->gradient[b] = apart ? dw : rotating + turn++ % buffers * largest;
     }
 }
 
@@ -70,6 +76,7 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
     const struct ltm_model_config *c = &plan->config;
     const size_t values = value_floats(shape);
+    pass->dentry = plan->core.injects && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->dfirst = c->mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->io.values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     pass->dvalues = c->value_residual && pass->gradients ? ARENA_TAKE(arena, float, values) : NULL;
@@ -139,6 +146,7 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     arena.base = made->block;
     lay_out(made, plan, &arena, &shape);
     made->io.first = made->applied[1].in;
+    made->io.entry = made->applied[plan->core.begin].in;
     made->io.rope = decoder->rope;
     made->io.latent_rope = decoder->latent_rope;
     if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
@@ -307,36 +315,52 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const fl
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
-    pass->io.dfirst = pass->io.dvalues = NULL;
+    pass->io.dfirst = pass->io.dentry = pass->io.dvalues = NULL;
     for (int a = pass->decoder->plan.count - 1; a >= pass->below; a--) {
         pass->io.needs_dh = a > pass->below;
         back(pass, a, NULL);
     }
 }
 
+/* Of blocks from … to - 1: zero, or NaN where there is nothing to compute with. */
+static void begin_gradients(struct decoder_pass *pass, int from, int to, const struct gradient_taker *taker) {
+    for (int b = to - 1; b >= from; b--) {
+        const size_t size = block_size(&pass->decoder->plan.table.blocks[b]);
+        if (taker->wait) taker->wait(taker->user, pass->gradient[b]);
+        if (pass->well)
+            memset(pass->gradient[b], 0, sizeof(float) * size);
+        else
+            fill_nan(pass->gradient[b], size);
+    }
+}
+
+static void give_gradients(struct decoder_pass *pass, int from, int to, const struct gradient_taker *taker) {
+    for (int b = to - 1; b >= from; b--) taker->take(taker->user, b, pass->gradient[b]);
+}
+
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct gradient_taker *taker) {
     const struct plan *plan = &pass->decoder->plan;
+    const struct plan_core *core = &plan->core;
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
     pass->io.dz = NULL;
     pass->io.dfirst = pass->dfirst;
+    pass->io.dentry = pass->dentry;
     pass->io.dvalues = pass->dvalues;
     pass->io.needs_dh = true;
     if (pass->dfirst) memset(pass->dfirst, 0, sizeof(float) * shape_floats(&pass->io.shape));
+    if (pass->dentry) memset(pass->dentry, 0, sizeof(float) * shape_floats(&pass->io.shape));
     if (pass->dvalues) memset(pass->dvalues, 0, sizeof(float) * value_floats(&pass->io.shape));
     for (int a = plan->count - 1; a >= 0; a--) {
-        const struct applied *applied = &pass->applied[a];
         const int block = plan->applications[a].block;
-        if (applied->last) {
-            if (taker->wait) taker->wait(taker->user, applied->dw);
-            memset(applied->dw, 0, sizeof(float) * block_size(&plan->table.blocks[block]));
-        }
-        if (well)
-            back(pass, a, applied->dw);
-        else
-            fill_nan(applied->dw, block_size(&plan->table.blocks[block]));
-        if (applied->first) taker->take(taker->user, block, applied->dw);
+        const bool looped = in_loops(plan, block);
+        const int from = looped ? core->block_begin : block;
+        const int to = looped ? core->block_end : block + 1;
+        if (looped ? a == core->end - 1 : pass->applied[a].last) begin_gradients(pass, from, to, taker);
+        if (well) back(pass, a, pass->gradient[block]);
+        if (a == core->begin && pass->dentry) vector_add(pass->io.dh, pass->dentry, shape_floats(&pass->io.shape));
+        if (looped ? a == core->begin : pass->applied[a].first) give_gradients(pass, from, to, taker);
     }
 }
 

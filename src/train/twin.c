@@ -63,7 +63,7 @@ static void match_width(struct ltm_config *twin, double flops) {
     }
     /* A forward pass has two operations a weight, training three passes. */
     const double missing = flops - ltm_training_flops(twin);
-    set_ffn_width(m, model_ffn_width(m) + missing / (3.0 * 2 * model_ffn_matrices(m) * m->dim * m->layers));
+    set_ffn_width(m, model_ffn_width(m) + missing / (3.0 * 2 * model_ffn_matrices(m) * m->dim * model_depth(m)));
 }
 
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,

@@ -70,6 +70,12 @@ static void predict(struct ltm_config *config) {
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
+static void loop(struct ltm_config *config) {
+    config->model.loops = 3;
+    config->model.inject = LTM_INJECT_ADD;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
 static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     (void)state;
     check_bits("dropout", drop_out);
@@ -77,6 +83,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("document", take_documents);
     check_bits("growth", grow);
     check_bits("predict", predict);
+    check_bits("loops", loop);
 }
 
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
