@@ -71,6 +71,7 @@ struct ltm_model_config {
     int prelude, coda; /* layers before and behind the core, which run once */
     int order;         /* enum ltm_order: the whole core again and again, or each of its layers by itself */
     int inject;        /* enum ltm_inject: how what the prelude left enters each loop behind the first */
+    int backprop;      /* of loops, the last so many have a gradient; 0 = all ([loop] backprop) */
     int loop_gains;    /* enum ltm_loop_gains: of the weights of that ([loop] gains) */
 };
 
@@ -78,6 +79,7 @@ struct ltm_model_config {
 struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
+    int loops;                   /* of the core's, that the fit runs, the last; 0 = all of model.loops */
     double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
     double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */

@@ -67,14 +67,19 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
     return LTM_OK;
 }
 
-static ltm_status check_loops(const struct ltm_model_config *m, struct ltm_error *error) {
+static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    const int loops = m->loops > 1 ? m->loops : 1;
     if (m->prelude + m->coda >= m->layers)
         return fail(
             error, LTM_INVALID,
             "model.prelude = %d and model.coda = %d leave no core of model.layers = %d; together they are %d at "
             "most",
             m->prelude, m->coda, m->layers, m->layers - 1);
-    if (m->loops <= 1) return LTM_OK;
+    if (c->fast.loops > loops)
+        return fail(error, LTM_INVALID, "fast.loops = %d is more than model.loops = %d; use at most that, or 0",
+                    c->fast.loops, loops);
+    if (loops == 1) return LTM_OK;
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
                     "latent.from = %d is below model.prelude = %d, whose layers read no latents; use %d at least",
@@ -82,6 +87,15 @@ static ltm_status check_loops(const struct ltm_model_config *m, struct ltm_error
     if (m->order == LTM_ORDER_AABB && m->inject != LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
                     "model.order = AABB has no loop that loop.inject could begin; use ABAB, or loop.inject = none");
+    if (m->order == LTM_ORDER_AABB && (m->backprop || c->fast.loops))
+        return fail(error, LTM_INVALID,
+                    "model.order = AABB has no last loops for loop.backprop = %d or fast.loops = %d; use ABAB, or 0",
+                    m->backprop, c->fast.loops);
+    if (m->backprop && m->inject == LTM_INJECT_NONE)
+        return fail(error, LTM_INVALID,
+                    "loop.backprop = %d with loop.inject = none lets no gradient reach the embedding; use 0, or add, "
+                    "concat or diagonal",
+                    m->backprop);
     if (m->loop_gains == LTM_LOOP_GAINS_OWN && m->inject == LTM_INJECT_NONE)
         return fail(error, LTM_INVALID, "loop.inject = none learns nothing that loop.gains = own could be; use shared");
     return LTM_OK;
@@ -155,7 +169,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     for (size_t i = 0; i < count; i++) PASS_UP(config_key_check(config, &keys[i], error));
     PASS_UP(check_heads(m, error));
     PASS_UP(check_latents(m, error));
-    PASS_UP(check_loops(m, error));
+    PASS_UP(check_loops(config, error));
     PASS_UP(check_slow(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));

@@ -73,6 +73,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \
     X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
       "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
+    X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
+      "loops that a gradient goes through, the last; those before keep no state; 0 = all")                             \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
@@ -82,6 +84,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "say")                                                                                                           \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
+    X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \
+      "loops that the fit runs, the last of model.loops: a looser fit, as valid a bound; 0 = all")                     \
     X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's own")             \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \

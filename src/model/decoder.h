@@ -77,6 +77,10 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
 
+/* Run so many of the core's loops, the last, until the next decoder_begin: for a cheaper fit of z, say. 0 = all that the plan runs, which
+ * are the most. Only where it is another number is anything computed again. */
+void decoder_pass_loops(struct decoder_pass *pass, int loops);
+
 /* Products in bf16 are made for each shape when it is first met: here, beforehand, for a caller that can fail (LTM_MEMORY,
  * LTM_EXTERNAL), or by decoder_begin. Where decoder_begin could not, all that comes of the group is NaN, and from then on
  * decoder_pass_status says why. */

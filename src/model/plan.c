@@ -98,7 +98,7 @@ static void add_core(struct plan *plan) {
     const struct ltm_model_config *c = &plan->config;
     struct plan_core *core = &plan->core;
     const double before = plan->flops;
-    core->loops = model_loops(c);
+    core->loops = core->run = model_loops(c);
     core->injects = core->loops > 1 && c->inject != LTM_INJECT_NONE;
     core->begin = plan->count;
     core->block_begin = plan->table.block_count;
@@ -119,7 +119,7 @@ static void build(struct plan *plan) {
     add(plan, &embedding_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
     add_layers(plan, 0, c->prelude);
-    plan->core = (struct plan_core){.loops = 1, .begin = plan->count, .end = plan->count};
+    plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count, .end = plan->count};
     if (c->order == LTM_ORDER_AABB)
         add_core_by_layers(plan);
     else
@@ -178,6 +178,13 @@ int plan_loop(const struct plan *plan, int loops) {
 
 int plan_loop_entered(const struct plan *plan, int loops) {
     return plan_loop(plan, loops) + (plan->core.injects && loops < plan->core.loops ? 1 : 0);
+}
+
+void plan_run(struct plan *plan, int loops) { plan->core.run = loops < plan->core.loops ? loops : plan->core.loops; }
+
+bool plan_is_truncated(const struct plan *plan, int application) {
+    const int kept = plan->config.backprop;
+    return kept > 0 && application >= plan->core.begin && application < plan_loop(plan, kept);
 }
 
 bool plan_leads_kind(const struct plan *plan, int application) {

@@ -21,7 +21,8 @@ struct application {
 /* The core's applications, loop by loop; a loop behind the first may begin with an injection. With one loop, or with model.order = AABB,
  * loops = 1: nothing is run as a whole again. */
 struct plan_core {
-    int loops;
+    int loops;       /* listed … */
+    int run;         /* … of which so many run, the last: as many, until plan_run says otherwise */
     int begin;       /* of applications: the first of loop 0 … */
     int end;         /* … and the first behind the core */
     int block_begin; /* of blocks: all that loops use */
@@ -44,6 +45,12 @@ void plan_free(struct plan *plan);
 
 /* The first application that reads latents; count where none does. */
 int plan_first_reader(const struct plan *plan);
+
+/* From now on a pass begins with so many of the core's loops; at most all of them. */
+void plan_run(struct plan *plan, int loops);
+
+/* Is the application of a loop too far from the last to have a gradient (loop.backprop)? It keeps nothing for a backward pass. */
+bool plan_is_truncated(const struct plan *plan, int application);
 
 /* Where the last `loops` of the core's loops begin, at their injection or behind it. */
 int plan_loop(const struct plan *plan, int loops);

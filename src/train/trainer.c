@@ -20,12 +20,27 @@
 #include "train/objective.h"
 #include "train/schedule.h"
 
+/* Of a forward pass of so many loops, at most `most` of them where that is not 0. */
+static double forward_flops(struct ltm_model_config model, int loops, int most) {
+    model.loops = most && most < loops ? most : loops;
+    return ltm_forward_flops(&model);
+}
+
+/* Less than whole passes: loops that no gradient goes through, and those that the fit leaves out. */
 double trainer_flops(const struct ltm_config *config, int window) {
     struct ltm_model_config model = config->model;
     model.window = window;
-    return ltm_forward_flops(&model) *
+    const int loops = model_loops(&model);
+    const int fit = config->fast.loops ? config->fast.loops : loops;
+    const double forward = ltm_forward_flops(&model);
+    const double back = forward_flops(model, loops, model.backprop);
+    const double saved = 2.0 * config->slow.samples * (forward - back);
+    const double saved_by_fit =
+        2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);
+    return forward *
                (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0)) +
-           3.0 * config->slow.samples * model_ahead_flops(&model);
+           3.0 * config->slow.samples * model_ahead_flops(&model) - saved -
+           (model.latents ? config->fast.steps * saved_by_fit : 0);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {

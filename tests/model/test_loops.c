@@ -3,6 +3,7 @@
 
 #include "support/gradients.h"
 
+#include "latent/fast_loop.h"
 #include "ltm/model.h"
 #include "math/vector.h"
 #include "model/decoder.h"
@@ -121,6 +122,12 @@ static void near(const char *what, float got, double expected) {
         fail_msg("%s: %.9g, not %.9g", what, (double)got, expected);
 }
 
+/* Does what the layer at place i does reach the weights? */
+static bool has_gradient(const struct ltm_model_config *c, int i) {
+    return c->backprop == 0 || c->backprop >= model_loops(c) ||
+           i >= c->prelude + model_core(c) * (model_loops(c) - c->backprop);
+}
+
 static void check_unrolled(const struct ltm_model_config *c) {
     const struct ltm_model_config u = unrolled(c);
     struct setting looped = set_up(c);
@@ -144,12 +151,13 @@ static void check_unrolled(const struct ltm_model_config *c) {
     run(&copies);
     assert_memory_equal(looped.nll, copies.nll, sizeof looped.nll);
     for (int b = 0; b < large->block_count; b++)
-        for (size_t i = 0; i < block_size(&large->blocks[b]); i++)
+        for (size_t i = 0; (b < 1 || has_gradient(c, b - 1)) && i < block_size(&large->blocks[b]); i++)
             sums[small->blocks[block_at(c, &u, b)].begin + i] += (double)copies.gradient[large->blocks[b].begin + i];
-    for (size_t i = 0; i < small->size; i++) near("gradient of a weight", looped.gradient[i], sums[i]);
+    for (size_t i = c->backprop ? block_size(&small->blocks[0]) : 0; i < small->size; i++)
+        near("gradient of a weight", looped.gradient[i], sums[i]);
     for (int g = 0; g < SEQUENCES; g++)
         for (int l = u.latent_from; l < u.layers; l++)
-            for (size_t i = 0; i < part; i++)
+            for (size_t i = 0; has_gradient(c, l) && i < part; i++)
                 dz[((size_t)g * (size_t)(c->layers - 1) + (size_t)(layer_at(c, l) - 1)) * part + i] +=
                     (double)copies.dz[((size_t)g * (size_t)(u.layers - 1) + (size_t)(l - 1)) * part + i];
     for (int i = 0; i < SEQUENCES * c->latents * DIM; i++) near("gradient of z", looped.dz[i], dz[i]);
@@ -172,6 +180,125 @@ static void loops_are_as_many_layers_of_the_same_weights(void **state) {
         c.order = LTM_ORDER_ABAB;
         check_unrolled(&c);
     }
+}
+
+static void a_gradient_goes_through_the_last_loops(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    c.value_residual = 0; /* of which the copies before have a part */
+    c.loops = 3;
+    for (c.backprop = 1; c.backprop <= 3; c.backprop++) check_unrolled(&c);
+}
+
+/* As much as of all, to the bit, where it goes through as many; and where it does not, what the prelude left still has one. */
+static void a_gradient_through_all_loops_is_the_whole_one(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    c.loops = 3;
+    c.inject = LTM_INJECT_ADD;
+    struct setting whole = set_up(&c);
+    const size_t bytes = whole.decoder->plan.table.size * sizeof(float);
+    run(&whole);
+    for (c.backprop = 1; c.backprop <= 4; c.backprop++) {
+        struct setting last = set_up(&c);
+        const struct weight_block *prelude = &last.decoder->plan.table.blocks[1];
+        run(&last);
+        assert_memory_equal(last.nll, whole.nll, sizeof last.nll);
+        if (c.backprop >= 3)
+            assert_memory_equal(last.gradient, whole.gradient, bytes);
+        else
+            assert_memory_not_equal(last.gradient, whole.gradient, bytes);
+        assert_true(vector_sum_squares(last.gradient + prelude->begin, block_size(prelude)) > 0);
+        tear_down(&last);
+    }
+    tear_down(&whole);
+}
+
+static size_t workspace(int loops, int backprop) {
+    struct ltm_model_config c = shape;
+    struct plan plan;
+    c.loops = loops;
+    c.backprop = backprop;
+    c.inject = LTM_INJECT_ADD;
+    assert_int_equal(plan_create(&plan, &c, NULL), LTM_OK);
+    const size_t bytes = decoder_pass_bytes(&plan, 8, LENGTH, 1, false);
+    plan_free(&plan);
+    return bytes;
+}
+
+/* All that a loop more takes is pointers. */
+static void loops_without_a_gradient_keep_nothing(void **state) {
+    (void)state;
+    const size_t loop = workspace(9, 0) - workspace(8, 0);
+    assert_true(workspace(9, 2) - workspace(8, 2) < loop / 8);
+    assert_true(workspace(8, 3) - workspace(8, 2) > loop / 2);
+    assert_true(workspace(8, 2) < workspace(4, 0));
+}
+
+/* Of four loops, to the bit what a decoder of so many has, whichever ran before. */
+static void a_pass_runs_fewer_loops(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++)
+        for (int prelude = 0; prelude <= 1; prelude++) {
+            struct ltm_model_config c = shape;
+            struct decoder_pass *pass;
+            float nll[TOKENS];
+            c.inject = inject;
+            c.prelude = prelude;
+            c.loops = 4;
+            struct setting most = set_up(&c);
+            const size_t n = most.decoder->plan.table.size;
+            float *gradient = test_zeros(n);
+            assert_int_equal(decoder_pass_create(&pass, most.decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+            decoder_begin(pass, most.tokens, most.targets, SEQUENCES, LENGTH);
+            for (int loops = 4; loops >= 2; loops--) {
+                c.loops = loops;
+                struct setting fewer = set_up(&c);
+                assert_true(fewer.decoder->plan.table.size == n);
+                run(&fewer);
+                decoder_pass_loops(pass, loops);
+                decoder_latent_gradient(pass, most.z, NULL, nll, most.dz);
+                assert_memory_equal(nll, fewer.nll, sizeof nll);
+                assert_memory_equal(most.dz, fewer.dz, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
+                memset(gradient, 0, n * sizeof *gradient);
+                decoder_weight_gradient(pass, most.z, NULL, nll, gradient);
+                assert_memory_equal(gradient, fewer.gradient, n * sizeof *gradient);
+                tear_down(&fewer);
+            }
+            decoder_pass_loops(pass, 1);
+            decoder_score(pass, most.z, nll);
+            plan_run(&most.decoder->plan, 1);
+            run(&most);
+            assert_memory_equal(nll, most.nll, sizeof nll);
+            decoder_pass_free(pass);
+            tear_down(&most);
+            free(gradient);
+        }
+}
+
+/* The fit ends where the score begins: with all loops. */
+static void a_fit_by_fewer_loops_is_scored_by_all(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    const struct ltm_fast_config fast = {.method = LTM_FAST_NATURAL, .steps = 2, .loops = 1, .lr = 0.5, .trust = 1};
+    struct fast_loop loop;
+    struct decoder_pass *pass;
+    c.loops = 3;
+    struct setting s = set_up(&c);
+    float nll[TOKENS];
+    assert_int_equal(fast_loop_create(&loop, s.decoder, &fast, SEQUENCES, LENGTH, NULL), LTM_OK);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    fast_loop_start(&loop, &fast, SEQUENCES);
+    fast_loop_run(&loop, pass, &fast, NULL, SEQUENCES, LENGTH, NULL);
+    decoder_score(pass, loop.mu, nll);
+    memcpy(s.z, loop.mu, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
+    run(&s);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    assert_true(fast_loop_kl(&loop, 0) > 0);
+    decoder_pass_free(pass);
+    fast_loop_free(&loop);
+    tear_down(&s);
 }
 
 /* Each loop's own weights, alike, are as the shared ones; and the shared ones' gradient is their sum. */
@@ -237,6 +364,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_loop_is_no_loop_to_the_bit),
         cmocka_unit_test(loops_are_as_many_layers_of_the_same_weights),
+        cmocka_unit_test(a_gradient_goes_through_the_last_loops),
+        cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
+        cmocka_unit_test(loops_without_a_gradient_keep_nothing),
+        cmocka_unit_test(a_pass_runs_fewer_loops),
+        cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
         cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
         cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
     };

@@ -4,6 +4,7 @@
 #include "support/small_config.h"
 #include "support/unit.h"
 
+#include "ltm/model.h"
 #include "ltm/train.h"
 #include "train/growth.h"
 #include "train/schedule.h"
@@ -82,6 +83,23 @@ static void a_window_that_grows_makes_training_cheaper(void **state) {
     assert_true(ltm_training_flops(&grows) > trainer_flops(&full, 1));
 }
 
+/* Three forward passes of work with a gradient, two a fast step; one without it where loops have none. */
+static void loops_that_are_left_out_cost_nothing(void **state) {
+    (void)state;
+    struct ltm_config c = settings(0, 6, 0, 8, 0.5, 5000);
+    double forward[5];
+    c.model.inject = LTM_INJECT_ADD;
+    for (c.model.loops = 1; c.model.loops <= 4; c.model.loops++) forward[c.model.loops] = ltm_forward_flops(&c.model);
+    c.model.loops = 4;
+    c.fast.steps = 2;
+    assert_true(fabs(trainer_flops(&c, 8) - 7 * forward[4]) <= 1e-12 * 7 * forward[4]);
+    c.fast.loops = 3;
+    assert_true(fabs(trainer_flops(&c, 8) - 3 * forward[4] - 4 * forward[3]) <= 1e-12 * 7 * forward[4]);
+    c.model.backprop = 2;
+    assert_true(fabs(trainer_flops(&c, 8) - forward[4] - 2 * forward[2] - 2 * (forward[3] + forward[2])) <=
+                1e-12 * 7 * forward[4]);
+}
+
 /* A rate is that of the tokens, whatever batches they came in. */
 static void rates_go_by_tokens(void **state) {
     (void)state;
@@ -101,6 +119,7 @@ int main(void) {
         cmocka_unit_test(steps_are_those_of_a_walk),
         cmocka_unit_test(what_does_not_grow_is_as_it_was),
         cmocka_unit_test(a_window_that_grows_makes_training_cheaper),
+        cmocka_unit_test(loops_that_are_left_out_cost_nothing),
         cmocka_unit_test(rates_go_by_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

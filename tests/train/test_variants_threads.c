@@ -73,6 +73,8 @@ static void predict(struct ltm_config *config) {
 static void loop(struct ltm_config *config) {
     config->model.loops = 3;
     config->model.inject = LTM_INJECT_ADD;
+    config->model.backprop = 2;
+    config->fast.loops = 1;
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
