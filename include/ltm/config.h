@@ -31,6 +31,7 @@ enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT 
 enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
 enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
+enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -121,13 +122,22 @@ struct ltm_eval_config {
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
     int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
     int prior;               /* K, samples of z from the prior; 0 = not taken */
+    int loops;               /* of the core; 0 = model.loops */
     double continuation;     /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
     int fast_steps;          /* eval.fast.steps */
     double fast_lr;          /* eval.fast.lr */
 };
 
+/* [loop]: how many of model.loops a slow step runs. */
+struct ltm_loop_config {
+    int depth; /* enum ltm_loop_depth: all that have begun, or a number drawn around that */
+    double start,
+        full; /* shares of run.tokens behind which a second loop begins, and all have; full <= start: at once */
+};
+
 struct ltm_config {
     struct ltm_model_config model;
+    struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
     struct ltm_fast_config fast;

@@ -79,6 +79,16 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
     if (c->fast.loops > loops)
         return fail(error, LTM_INVALID, "fast.loops = %d is more than model.loops = %d; use at most that, or 0",
                     c->fast.loops, loops);
+    const bool own = m->loop_gains == LTM_LOOP_GAINS_OWN;
+    const bool sampled = c->loop.depth == LTM_LOOP_DEPTH_SAMPLED;
+    if (own && (sampled || c->eval.loops > loops))
+        return fail(error, LTM_INVALID,
+                    "loop.gains = own has weights for model.loops = %d, not for the more of %s; use shared", loops,
+                    sampled ? "loop.depth = sampled" : "eval.loops");
+    if (loops == 1 && m->inject != LTM_INJECT_NONE && c->eval.loops > 1)
+        return fail(error, LTM_INVALID,
+                    "model.loops = 1 has no weights of loop.inject, which eval.loops = %d would use; use 1, or 0",
+                    c->eval.loops);
     if (loops == 1) return LTM_OK;
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
@@ -87,16 +97,17 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
     if (m->order == LTM_ORDER_AABB && m->inject != LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
                     "model.order = AABB has no loop that loop.inject could begin; use ABAB, or loop.inject = none");
-    if (m->order == LTM_ORDER_AABB && (m->backprop || c->fast.loops))
+    if (m->order == LTM_ORDER_AABB &&
+        (m->backprop || c->fast.loops || c->loop.start > 0 || c->loop.full > 0 || sampled))
         return fail(error, LTM_INVALID,
-                    "model.order = AABB has no last loops for loop.backprop = %d or fast.loops = %d; use ABAB, or 0",
-                    m->backprop, c->fast.loops);
+                    "model.order = AABB has no last loops, which alone loop.backprop, loop.start, loop.full, "
+                    "loop.depth = sampled or fast.loops would run; use ABAB, or none of these");
     if (m->backprop && m->inject == LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
                     "loop.backprop = %d with loop.inject = none lets no gradient reach the embedding; use 0, or add, "
                     "concat or diagonal",
                     m->backprop);
-    if (m->loop_gains == LTM_LOOP_GAINS_OWN && m->inject == LTM_INJECT_NONE)
+    if (own && m->inject == LTM_INJECT_NONE)
         return fail(error, LTM_INVALID, "loop.inject = none learns nothing that loop.gains = own could be; use shared");
     return LTM_OK;
 }

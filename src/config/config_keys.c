@@ -21,6 +21,7 @@ NAMES(output_choice, "tied", "own")
 NAMES(order_choice, "ABAB", "AABB")
 NAMES(inject_choice, "none", "add", "concat", "diagonal")
 NAMES(gains_choice, "shared", "own")
+NAMES(depth_choice, "fixed", "sampled")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
@@ -75,6 +76,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
     X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
       "loops that a gradient goes through, the last; those before keep no state; 0 = all")                             \
+    X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
+      "loops of a slow step: fixed (model.loops), or sampled around that, 1 + Poisson of a log-normal rate")           \
+    X("loop.start", loop.start, REAL(0, 1), "0", "share of run.tokens behind which loops begin; one runs before")      \
+    X("loop.full", loop.full, REAL(0, 1), "0",                                                                         \
+      "share of run.tokens behind which all loops run, one after another from loop.start; less than that = at once")   \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
@@ -165,6 +171,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
       "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \

@@ -22,15 +22,16 @@ struct decoder {
     float *latent_rope;      /* (M, h): of latents, floor(T_max / N_z) apart */
     struct linear *products; /* [plan.table.product_count], always its own, with what is packed in them */
     bool in_bf16;            /* products over many rows */
-    bool shared;             /* all but the products is another decoder's */
+    bool shared;             /* all but the plan and the products is another decoder's */
 };
 
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
 ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
 void decoder_free(struct decoder *decoder);
 
-/* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first. */
-ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, struct ltm_error *error);
+/* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first, and
+ * with another number of the core's loops (0: the same), for which it has the weights (ltm_config_check of eval.loops). */
+ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, int loops, struct ltm_error *error);
 
 /* Products over many rows in bf16 from now on, in workspaces made after this. LTM_UNSUPPORTED where the build or the machine
  * has none; fp32 needs no call. Weights must be packed before their first use and whenever they have changed. */

@@ -137,9 +137,10 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.lr = done.lr;
     record.grad_norm = done.grad_norm;
     record.tokens_per_second = s->rate;
-    record.utilisation = rate * trainer_flops(c, now->window) / s->peak;
+    record.utilisation = rate * trainer_flops(c, now->window, now->loops) / s->peak;
     record.batch = growth_is_on(c) ? now->batch : 0;
     record.window = growth_is_on(c) ? now->window : 0;
+    record.loops = growth_is_on(c) || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED ? now->loops : 0;
     record.diverged = done.diverged;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);

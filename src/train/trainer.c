@@ -14,6 +14,7 @@
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "stages/model_shape.h"
+#include "train/depth.h"
 #include "train/exchange.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
@@ -27,12 +28,11 @@ static double forward_flops(struct ltm_model_config model, int loops, int most) 
 }
 
 /* Less than whole passes: loops that no gradient goes through, and those that the fit leaves out. */
-double trainer_flops(const struct ltm_config *config, int window) {
+double trainer_flops(const struct ltm_config *config, int window, int loops) {
     struct ltm_model_config model = config->model;
     model.window = window;
-    const int loops = model_loops(&model);
-    const int fit = config->fast.loops ? config->fast.loops : loops;
-    const double forward = ltm_forward_flops(&model);
+    const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
+    const double forward = forward_flops(model, loops, 0);
     const double back = forward_flops(model, loops, model.backprop);
     const double saved = 2.0 * config->slow.samples * (forward - back);
     const double saved_by_fit =
@@ -46,9 +46,10 @@ double trainer_flops(const struct ltm_config *config, int window) {
 double ltm_training_flops(const struct ltm_config *config) {
     struct growth g = growth_at(config, 0);
     double work = 0;
-    if (!config->slow.window_start) return trainer_flops(config, config->model.window);
+    if (!growth_is_on(config)) return trainer_flops(config, g.window, depth_mean(config, g.loops));
     for (struct growth from = g; growth_stretch(config, &g) > 0; from = g)
-        work += trainer_flops(config, from.window) * (double)(g.sequences - from.sequences);
+        work +=
+            trainer_flops(config, from.window, depth_mean(config, from.loops)) * (double)(g.sequences - from.sequences);
     return work / (double)g.sequences;
 }
 
@@ -100,6 +101,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
         (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = ltm_training_steps(config)};
     if (processes_count() > 1 && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
+    plan_run(&decoder->plan, model_loops(&config->model));
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
     TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     const int threads = trainer_threads(config, processes_count());
@@ -240,11 +242,15 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
 }
 
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
-    int *window = &trainer->decoder->plan.config.window;
-    trainer->now = growth_at(&trainer->config, trainer->optimiser.count);
-    *window = trainer->now.window;
+    const struct ltm_config *c = &trainer->config;
+    struct plan *plan = &trainer->decoder->plan;
+    trainer->now = growth_at(c, trainer->optimiser.count);
+    trainer->now.loops = depth_at(c, trainer->now.loops, trainer->optimiser.count);
+    plan->config.window = trainer->now.window;
+    plan_run(plan, trainer->now.loops);
     const ltm_status status = gradient_of_now(trainer, done, error);
-    *window = trainer->config.model.window;
+    plan->config.window = c->model.window;
+    plan_run(plan, model_loops(&c->model));
     return status;
 }
 

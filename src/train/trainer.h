@@ -11,8 +11,8 @@
 
 #include "train/trainer_state.h"
 
-/* Operations of useful work that a training token takes while positions see `window` tokens. */
-double trainer_flops(const struct ltm_config *config, int window);
+/* Operations of useful work that a training token takes while positions see `window` tokens and `loops` of the core's run. */
+double trainer_flops(const struct ltm_config *config, int window, int loops);
 
 /* The most memory that training takes at a time in this process, in bytes: what a trainer and its decoder allocate, and the program. Within
  * 5 % of what was measured for widths of 128 and 512. LTM_MEMORY where there is none to reckon with. */

@@ -221,6 +221,10 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
     assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no last loops");
     assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");
+    assert_check("model.loops=2 model.order=AABB loop.start=0.5", "model.order = AABB has no last loops");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add loop.depth=sampled", "has weights for model.loops = 2");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add eval.loops=3", "not for the more of eval.loops");
+    assert_check("loop.inject=add eval.loops=2", "model.loops = 1 has no weights of loop.inject");
     assert_check("model.loops=2 loop.gains=own", "loop.inject = none learns nothing");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 loop.inject=diagonal loop.gains=own", NULL);
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");

@@ -276,6 +276,34 @@ static void a_pass_runs_fewer_loops(void **state) {
         }
 }
 
+/* Of the same weights, fewer and more; its own weights of loops it has for no more. */
+static void a_shared_decoder_runs_other_loops(void **state) {
+    (void)state;
+    for (int gains = LTM_LOOP_GAINS_SHARED; gains <= LTM_LOOP_GAINS_OWN; gains++)
+        for (int loops = 1; loops <= (gains == LTM_LOOP_GAINS_OWN ? 3 : 5); loops++) {
+            struct ltm_model_config c = shape;
+            struct decoder *shared;
+            c.inject = LTM_INJECT_ADD;
+            c.loops = 3;
+            c.loop_gains = gains;
+            struct setting s = set_up(&c);
+            assert_int_equal(decoder_share(&shared, s.decoder, loops, NULL), LTM_OK);
+            assert_true(shared->plan.table.size == s.decoder->plan.table.size);
+            struct decoder *first = s.decoder;
+            if (gains == LTM_LOOP_GAINS_SHARED) c.loops = loops > 1 ? loops : 2;
+            struct setting other = set_up(&c);
+            plan_run(&other.decoder->plan, loops);
+            s.decoder = shared;
+            run(&s);
+            run(&other);
+            assert_memory_equal(s.nll, other.nll, sizeof s.nll);
+            s.decoder = first;
+            decoder_free(shared);
+            tear_down(&s);
+            tear_down(&other);
+        }
+}
+
 /* The fit ends where the score begins: with all loops. */
 static void a_fit_by_fewer_loops_is_scored_by_all(void **state) {
     (void)state;
@@ -368,6 +396,7 @@ int main(void) {
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_pass_runs_fewer_loops),
+        cmocka_unit_test(a_shared_decoder_runs_other_loops),
         cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
         cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
         cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
