@@ -28,6 +28,10 @@ enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
+enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
+enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
+enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
+enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -62,12 +66,21 @@ struct ltm_model_config {
     int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
     int mix_input;      /* 1: each layer begins with a learned mix of the stream and what the embedding left; 0 = no */
     int value_residual; /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
+
+    /* [model] and [loop]: layers that are applied again. */
+    int loops;         /* times that the core runs; 0 or 1 = once */
+    int prelude, coda; /* layers before and behind the core, which run once */
+    int order;         /* enum ltm_order: the whole core again and again, or each of its layers by itself */
+    int inject;        /* enum ltm_inject: how what the prelude left enters each loop behind the first */
+    int backprop;      /* of loops, the last so many have a gradient; 0 = all ([loop] backprop) */
+    int loop_gains;    /* enum ltm_loop_gains: of the weights of that ([loop] gains) */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */
 struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
+    int loops;                   /* of the core's, that the fit runs, the last; 0 = all of model.loops */
     double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
     double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
@@ -109,13 +122,22 @@ struct ltm_eval_config {
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
     int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
     int prior;               /* K, samples of z from the prior; 0 = not taken */
+    int loops;               /* of the core; 0 = model.loops */
     double continuation;     /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
     int fast_steps;          /* eval.fast.steps */
     double fast_lr;          /* eval.fast.lr */
 };
 
+/* [loop]: how many of model.loops a slow step runs. */
+struct ltm_loop_config {
+    int depth; /* enum ltm_loop_depth: all that have begun, or a number drawn around that */
+    double start,
+        full; /* shares of run.tokens behind which a second loop begins, and all have; full <= start: at once */
+};
+
 struct ltm_config {
     struct ltm_model_config model;
+    struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
     struct ltm_fast_config fast;

@@ -22,7 +22,8 @@ enum random_purpose {
     RANDOM_SHOTS = 11,      /* which training items stand before an item: sequence = item */
     RANDOM_SYNTH = 16,      /* synthetic texts: step = what is drawn (tasks/synth.c), sequence and fast = index */
     RANDOM_PROBE = 17,      /* the bootstrap of a probe: step = resample */
-    RANDOM_DROPOUT = 18     /* what dropout keeps: slow step, sequence of the batch, fast = application of the plan */
+    RANDOM_DROPOUT = 18,    /* what dropout keeps: slow step, sequence of the batch, fast = application of the plan */
+    RANDOM_DEPTH = 19       /* loops of a slow step: slow step; fast 0: of the rate, 1: of the number */
 };
 
 struct random_key {

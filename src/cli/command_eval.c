@@ -23,7 +23,7 @@ static const char usage[] =
     "  prior              the same with z from the prior, eval.prior draws: the decoder without a fit\n"
     "  continuation       z fitted on the first part of a sequence (eval.continuation), the rest scored under it\n"
     "  fitted-noise       with fast.noise = fixed, under the fit's own noise as published: NOT a bound\n"
-    "A list scans: eval.fast.steps=4,16,64 or fast.method=adam,natural print a row for each, several lists for all\n"
+    "A list scans: eval.fast.steps=4,16,64, eval.loops=1,2,4 or fast.method=adam,natural print a row for each, several lists for all\n"
     "combinations. One result prints as a block, several as a table in nats a token.\n"
     "  --json             print the scores as JSON\n"
     "\n"

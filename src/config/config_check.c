@@ -67,6 +67,51 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
     return LTM_OK;
 }
 
+static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    const int loops = m->loops > 1 ? m->loops : 1;
+    if (m->prelude + m->coda >= m->layers)
+        return fail(
+            error, LTM_INVALID,
+            "model.prelude = %d and model.coda = %d leave no core of model.layers = %d; together they are %d at "
+            "most",
+            m->prelude, m->coda, m->layers, m->layers - 1);
+    if (c->fast.loops > loops)
+        return fail(error, LTM_INVALID, "fast.loops = %d is more than model.loops = %d; use at most that, or 0",
+                    c->fast.loops, loops);
+    const bool own = m->loop_gains == LTM_LOOP_GAINS_OWN;
+    const bool sampled = c->loop.depth == LTM_LOOP_DEPTH_SAMPLED;
+    if (own && (sampled || c->eval.loops > loops))
+        return fail(error, LTM_INVALID,
+                    "loop.gains = own has weights for model.loops = %d, not for the more of %s; use shared", loops,
+                    sampled ? "loop.depth = sampled" : "eval.loops");
+    if (loops == 1 && m->inject != LTM_INJECT_NONE && c->eval.loops > 1)
+        return fail(error, LTM_INVALID,
+                    "model.loops = 1 has no weights of loop.inject, which eval.loops = %d would use; use 1, or 0",
+                    c->eval.loops);
+    if (loops == 1) return LTM_OK;
+    if (m->latents && m->latent_from < m->prelude)
+        return fail(error, LTM_INVALID,
+                    "latent.from = %d is below model.prelude = %d, whose layers read no latents; use %d at least",
+                    m->latent_from, m->prelude, m->prelude);
+    if (m->order == LTM_ORDER_AABB && m->inject != LTM_INJECT_NONE)
+        return fail(error, LTM_INVALID,
+                    "model.order = AABB has no loop that loop.inject could begin; use ABAB, or loop.inject = none");
+    if (m->order == LTM_ORDER_AABB &&
+        (m->backprop || c->fast.loops || c->loop.start > 0 || c->loop.full > 0 || sampled))
+        return fail(error, LTM_INVALID,
+                    "model.order = AABB has no last loops, which alone loop.backprop, loop.start, loop.full, "
+                    "loop.depth = sampled or fast.loops would run; use ABAB, or none of these");
+    if (m->backprop && m->inject == LTM_INJECT_NONE)
+        return fail(error, LTM_INVALID,
+                    "loop.backprop = %d with loop.inject = none lets no gradient reach the embedding; use 0, or add, "
+                    "concat or diagonal",
+                    m->backprop);
+    if (own && m->inject == LTM_INJECT_NONE)
+        return fail(error, LTM_INVALID, "loop.inject = none learns nothing that loop.gains = own could be; use shared");
+    return LTM_OK;
+}
+
 static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error) {
     const struct ltm_slow_config *s = &c->slow;
     if (s->lr_min != LTM_AUTO && s->lr_min > s->lr)
@@ -135,6 +180,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     for (size_t i = 0; i < count; i++) PASS_UP(config_key_check(config, &keys[i], error));
     PASS_UP(check_heads(m, error));
     PASS_UP(check_latents(m, error));
+    PASS_UP(check_loops(config, error));
     PASS_UP(check_slow(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));

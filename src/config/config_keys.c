@@ -18,6 +18,10 @@ NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
 NAMES(output_choice, "tied", "own")
+NAMES(order_choice, "ABAB", "AABB")
+NAMES(inject_choice, "none", "add", "concat", "diagonal")
+NAMES(gains_choice, "shared", "own")
+NAMES(depth_choice, "fixed", "sampled")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
@@ -59,6 +63,24 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+    X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
+      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1")                \
+    X("model.prelude", model.prelude, INT(0, 999), "0", "of model.layers, those before the core, which run once")      \
+    X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
+    X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
+      "of a core A B run twice: ABAB (all of it again), or AABB (each layer again at once)")                           \
+    X("loop.inject", model.inject, CHOICE(inject_choice), "none",                                                      \
+      "how each loop behind the first begins, e what the prelude left: none (h), add (norm(h) + a e), concat "         \
+      "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \
+    X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
+      "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
+    X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
+      "loops that a gradient goes through, the last; those before keep no state; 0 = all")                             \
+    X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
+      "loops of a slow step: fixed (model.loops), or sampled around that, 1 + Poisson of a log-normal rate")           \
+    X("loop.start", loop.start, REAL(0, 1), "0", "share of run.tokens behind which loops begin; one runs before")      \
+    X("loop.full", loop.full, REAL(0, 1), "0",                                                                         \
+      "share of run.tokens behind which all loops run, one after another from loop.start; less than that = at once")   \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
@@ -68,6 +90,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "say")                                                                                                           \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
+    X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \
+      "loops that the fit runs, the last of model.loops: a looser fit, as valid a bound; 0 = all")                     \
     X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's own")             \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \
@@ -147,6 +171,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
       "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \

@@ -6,6 +6,7 @@
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "stages/model_shape.h"
+#include "train/depth.h"
 #include "train/trainer.h"
 
 enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
@@ -62,7 +63,8 @@ static double step_seconds(const struct ltm_config *c, const struct ltm_scaling_
 static ltm_status memory(const struct ltm_config *c, int n, double *bytes, struct ltm_error *error) {
     struct plan plan;
     size_t whole = 0;
-    ltm_status status = plan_create(&plan, &c->model, error);
+    const struct ltm_model_config model = depth_model(c);
+    ltm_status status = plan_create(&plan, &model, error);
     if (status == LTM_OK) status = trainer_bytes_among(&whole, c, &plan, n, 0, error);
     *bytes = (double)whole;
     plan_free(&plan);

@@ -62,7 +62,7 @@ ltm_status ltm_scorer_open(struct ltm_scorer **scorer, const struct ltm_model *m
                                            .draws = options->draws,
                                            .seed = options->seed,
                                            .begin = ltm_tokenizer_end(model->tokenizer)};
-    TRY(trained_model_decoder(&s->decoder, model, options->precision, s->threads, error));
+    TRY(trained_model_decoder(&s->decoder, model, options->precision, 0, s->threads, error));
     TRY(stream_weights_create(&s->weights, s->decoder, s->decoder->in_bf16, s->threads, error));
     TRY(NEW_ARRAY(s->prompted, (size_t)s->threads, "threads", error));
     for (; s->open < s->threads; s->open++) TRY(prompted_create(&s->prompted[s->open], s->weights, &s->options, error));

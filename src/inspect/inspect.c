@@ -18,6 +18,7 @@
 #include "ltm/twin.h"
 #include "text/shards.h"
 #include "train/checkpoint.h"
+#include "train/depth.h"
 #include "train/trainer.h"
 
 /* ---- Configurations ---- */
@@ -91,7 +92,8 @@ static void put_twins(json_t *out, const struct ltm_config *config) {
 static ltm_status put_memory(json_t *out, const struct ltm_config *config, struct ltm_error *error) {
     size_t bytes;
     struct plan plan;
-    ltm_status status = plan_create(&plan, &config->model, error);
+    const struct ltm_model_config model = depth_model(config);
+    ltm_status status = plan_create(&plan, &model, error);
     if (status == LTM_OK) status = trainer_bytes(&bytes, config, &plan, error);
     if (status == LTM_OK) json_object_set_new(out, "training_memory_bytes", json_integer((json_int_t)bytes));
     plan_free(&plan);

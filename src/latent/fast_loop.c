@@ -122,6 +122,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         if (source) fast_loop_draw(loop, source, sequences, config->steps); /* a number that no step has */
         method->enter(&fit);
     }
+    decoder_pass_loops(pass, config->loops);
     for (int s = 0; s < config->steps; s++) {
         fit.step = s;
         fit.rate = fast_rate(config, s);
@@ -136,6 +137,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
         method->step(&fit);
     }
+    decoder_pass_loops(pass, 0);
     if (method->finish) method->finish(&fit);
     contain(loop, sequences);
 }

@@ -40,7 +40,8 @@ cleanup:
     return status;
 }
 
-ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, struct ltm_error *error) {
+ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, int loops, struct ltm_error *error) {
+    struct ltm_model_config config = decoder->plan.config;
     ltm_status status = LTM_OK;
     struct decoder *made = NULL;
     *shared = NULL;
@@ -49,11 +50,15 @@ ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder,
     made->shared = true;
     made->in_bf16 = false;
     made->products = NULL;
+    made->plan = (struct plan){0};
+    if (loops > config.loops || (loops && config.order == LTM_ORDER_AABB)) config.loops = loops;
+    TRY(plan_create(&made->plan, &config, error));
+    if (loops) plan_run(&made->plan, loops);
     TRY(new_products(made, error));
     *shared = made;
     return LTM_OK;
 cleanup:
-    free(made);
+    decoder_free(made);
     return status;
 }
 
@@ -104,8 +109,8 @@ void decoder_free(struct decoder *decoder) {
     for (int i = 0; decoder->products && i < decoder->plan.table.product_count; i++)
         bf16_weight_free(decoder->products[i].packed);
     free(decoder->products);
+    plan_free(&decoder->plan);
     if (!decoder->shared) {
-        plan_free(&decoder->plan);
         free(decoder->weights);
         free(decoder->rope);
         free(decoder->latent_rope);

@@ -22,15 +22,16 @@ struct decoder {
     float *latent_rope;      /* (M, h): of latents, floor(T_max / N_z) apart */
     struct linear *products; /* [plan.table.product_count], always its own, with what is packed in them */
     bool in_bf16;            /* products over many rows */
-    bool shared;             /* all but the products is another decoder's */
+    bool shared;             /* all but the plan and the products is another decoder's */
 };
 
 /* The shape must be valid (ltm_config_check) and vocab known; kv_heads may be auto. Weights are zero. */
 ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
 void decoder_free(struct decoder *decoder);
 
-/* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first. */
-ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, struct ltm_error *error);
+/* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first, and
+ * with another number of the core's loops (0: the same), for which it has the weights (ltm_config_check of eval.loops). */
+ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, int loops, struct ltm_error *error);
 
 /* Products over many rows in bf16 from now on, in workspaces made after this. LTM_UNSUPPORTED where the build or the machine
  * has none; fp32 needs no call. Weights must be packed before their first use and whenever they have changed. */
@@ -76,6 +77,10 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
 
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
+
+/* Run so many of the core's loops, the last, until the next decoder_begin: for a cheaper fit of z, say. 0 = all that the plan runs, which
+ * are the most. Only where it is another number is anything computed again. */
+void decoder_pass_loops(struct decoder_pass *pass, int loops);
 
 /* Products in bf16 are made for each shape when it is first met: here, beforehand, for a caller that can fail (LTM_MEMORY,
  * LTM_EXTERNAL), or by decoder_begin. Where decoder_begin could not, all that comes of the group is NaN, and from then on

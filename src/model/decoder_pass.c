@@ -12,8 +12,15 @@
 
 /* ---- The workspace ---- */
 
+/* Are there loops that use the block? */
+static bool in_loops(const struct plan *plan, int block) {
+    const struct plan_core *core = &plan->core;
+    return core->loops > 1 && block >= core->block_begin && block < core->block_end;
+}
+
 /* Do the block's applications follow one another? Its gradient is then made and handed on in one go. */
 static bool in_one_go(const struct plan *plan, int block) {
+    if (in_loops(plan, block)) return false;
     int runs = 0;
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].block == block && (a == 0 || plan->applications[a - 1].block != block)) runs++;
@@ -34,25 +41,31 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     size_t turn = 0;
     for (int b = 0; b < plan->table.block_count; b++)
         if (in_one_go(plan, b) && block_size(&blocks[b]) > largest) largest = block_size(&blocks[b]);
+    pass->gradient = ARENA_TAKE(arena, float *, (size_t)plan->table.block_count);
     float *rotating = ARENA_TAKE(arena, float, (largest * buffers));
     for (int b = plan->table.block_count - 1; b >= 0; b--) {
         const bool apart = !in_one_go(plan, b);
         float *dw = apart ? ARENA_TAKE(arena, float, block_size(&blocks[b])) : NULL;
         if (!arena->base) continue;
-        if (!apart) dw = rotating + turn++ % buffers * largest;
-        for (int a = 0; a < plan->count; a++)
-            if (plan->applications[a].block == b) pass->applied[a].dw = dw;
+        pass->gradient[b] = apart ? dw : rotating + turn++ % buffers * largest;
     }
 }
 
-static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *shape) {
-    size_t most = 0;
+/* What all applications share: the most that one takes while it runs, and the most that one without a gradient keeps. */
+struct shared_bytes {
+    size_t scratch;
+    size_t kept;
+};
+
+static struct shared_bytes shared_bytes(const struct plan *plan, const struct stage_shape *shape) {
+    struct shared_bytes most = {0};
     for (int a = 0; a < plan->count; a++) {
         union stage_unused unused;
         struct arena kept = {0};
         struct arena scratch = {0};
         if (plan->applications[a].kind->lay_out) plan->applications[a].kind->lay_out(&unused, &kept, &scratch, shape);
-        if (scratch.used > most) most = scratch.used;
+        if (scratch.used > most.scratch) most.scratch = scratch.used;
+        if (plan_is_truncated(plan, a) && kept.used > most.kept) most.kept = kept.used;
     }
     return most;
 }
@@ -65,22 +78,31 @@ static size_t value_floats(const struct stage_shape *shape) {
 static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
                     const struct stage_shape *shape) {
     const bool drops = pass->gradients && plan->config.dropout > 0;
-    char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
+    const struct shared_bytes bytes = shared_bytes(plan, shape);
+    char *shared = ARENA_TAKE(arena, char, bytes.scratch);
+    char *unkept = ARENA_TAKE(arena, char, bytes.kept);
+    float *turns[2] = {NULL, NULL}; /* what applications that keep nothing read, and what they write */
+    for (int i = 0; i < 2 && plan_is_truncated(plan, plan->core.begin); i++)
+        turns[i] = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
     const struct ltm_model_config *c = &plan->config;
     const size_t values = value_floats(shape);
+    pass->dentry = plan->core.injects && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->dfirst = c->mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->io.values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     pass->dvalues = c->value_residual && pass->gradients ? ARENA_TAKE(arena, float, values) : NULL;
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         union stage_unused unused;
+        const bool truncated = plan_is_truncated(plan, a);
         struct arena scratch = {.base = shared};
+        struct arena own = {.base = unkept};
         char *state = ARENA_TAKE(arena, char, kind->state_size);
-        float *in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+        float *in = turns[a % 2];
+        if (!truncated || a == plan->core.begin) in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
         uint8_t *kept = drops && kind->drops_out ? ARENA_TAKE(arena, uint8_t, shape_floats(shape)) : NULL;
-        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, arena, &scratch, shape);
+        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, truncated ? &own : arena, &scratch, shape);
         if (arena->base)
             pass->applied[a] = (struct applied){.state = state,
                                                 .in = in,
@@ -133,12 +155,12 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     TRY(NEW_ARRAY(made, 1, "a workspace", error));
     made->decoder = decoder;
     made->gradients = gradients;
-    made->below = plan_first_reader(plan);
-    if (made->below > plan->count - 1) made->below = plan->count - 1; /* all but the loss */
     TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients), 1, "a thread's workspace", error));
     arena.base = made->block;
     lay_out(made, plan, &arena, &shape);
     made->io.first = made->applied[1].in;
+    made->io.entry = made->applied[plan->core.begin].in;
+    decoder_pass_loops(made, 0);
     made->io.rope = decoder->rope;
     made->io.latent_rope = decoder->latent_rope;
     if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
@@ -179,16 +201,59 @@ cleanup:
 
 /* ---- Forward ---- */
 
+/* What runs behind the a-th application. */
+static int next(const struct decoder_pass *pass, int a) {
+    return a + 1 == pass->decoder->plan.core.begin ? pass->from : a + 1;
+}
+
+/* The core's first application that has a gradient. */
+static int core_stop(const struct decoder_pass *pass) {
+    const struct plan *plan = &pass->decoder->plan;
+    return plan_is_truncated(plan, pass->from) ? plan_loop(plan, plan->config.backprop) : pass->from;
+}
+
+/* Behind the last whose state serves many z: z has a say, the next one takes its place, or it is the loss. */
+static int first_above(const struct decoder_pass *pass) {
+    const struct plan *plan = &pass->decoder->plan;
+    int a = 0;
+    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents && !plan_is_truncated(plan, a))
+        a = next(pass, a);
+    return a;
+}
+
+void decoder_pass_loops(struct decoder_pass *pass, int loops) {
+    const struct plan *plan = &pass->decoder->plan;
+    const int most = plan->core.run;
+    const int asked = loops > 0 && loops < most ? loops : most;
+    if (asked == pass->loops) return;
+    pass->loops = asked;
+    pass->from = plan_loop_entered(plan, asked);
+    pass->below = first_above(pass);
+    if (pass->ready < plan->core.begin) return;
+    pass->ready = pass->from;
+    pass->begun = false;
+}
+
+/* Is none of its kind before it? */
+static bool leads(const struct decoder_pass *pass, int application) {
+    const struct plan *plan = &pass->decoder->plan;
+    for (int a = 0; a < application; a = next(pass, a))
+        if (plan->applications[a].kind == plan->applications[application].kind) return false;
+    return true;
+}
+
 /* What the a-th application works on, and with. */
 static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
     const struct plan *plan = &pass->decoder->plan;
-    pass->io.in = pass->applied[a].in;
+    struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+    w.leads = leads(pass, a);
+    pass->io.in = a == pass->from ? pass->io.entry : pass->applied[a].in;
     pass->io.out = a + 1 < plan->count ? pass->applied[a + 1].in : NULL;
     pass->io.kept = pass->dropout.sequences ? pass->applied[a].kept : NULL;
     pass->io.kept_scale = pass->kept_scale;
     pass->io.part = plan->applications[a].part;
     pass->io.adds_dz = pass->applied[a].adds_dz;
-    return decoder_stage_weights(pass->decoder, a);
+    return w;
 }
 
 static void begin_application(struct decoder_pass *pass, int a) {
@@ -205,7 +270,7 @@ static void run_application(struct decoder_pass *pass, int a, bool begun) {
 
 /* As far as z has no say. */
 static void forward_below(struct decoder_pass *pass) {
-    for (; pass->ready < pass->below; pass->ready++) run_application(pass, pass->ready, false);
+    for (; pass->ready < pass->below; pass->ready = next(pass, pass->ready)) run_application(pass, pass->ready, false);
     if (!pass->begun) begin_application(pass, pass->below);
     pass->begun = true;
 }
@@ -249,6 +314,7 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     pass->io.targets = targets;
     pass->ready = 0;
     pass->begun = false;
+    decoder_pass_loops(pass, 0);
     pass->well = decoder_prepare(pass, sequences, length, &error) == LTM_OK;
     if (pass->well) {
         find_documents(pass);
@@ -294,6 +360,11 @@ const float *decoder_output(const struct decoder_pass *pass) { return pass->appl
 
 /* ---- Backward ---- */
 
+/* What the backward pass comes to behind the a-th application. */
+static int before(const struct decoder_pass *pass, int a) {
+    return a == core_stop(pass) ? pass->decoder->plan.core.begin - 1 : a - 1;
+}
+
 static void back(struct decoder_pass *pass, int a, float *dw) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
     const struct stage_weights w = hand_to(pass, a);
@@ -307,36 +378,56 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const fl
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
-    pass->io.dfirst = pass->io.dvalues = NULL;
-    for (int a = pass->decoder->plan.count - 1; a >= pass->below; a--) {
-        pass->io.needs_dh = a > pass->below;
+    pass->io.dfirst = pass->io.dentry = pass->io.dvalues = NULL;
+    const int stop = core_stop(pass);
+    const int end = pass->below > stop || pass->below < pass->from ? pass->below : stop;
+    for (int a = pass->decoder->plan.count - 1; a >= end; a = before(pass, a)) {
+        pass->io.needs_dh = a > end;
         back(pass, a, NULL);
     }
+}
+
+/* Of blocks from … to - 1: zero, or NaN where there is nothing to compute with. */
+static void begin_gradients(struct decoder_pass *pass, int from, int to, const struct gradient_taker *taker) {
+    for (int b = to - 1; b >= from; b--) {
+        const size_t size = block_size(&pass->decoder->plan.table.blocks[b]);
+        if (taker->wait) taker->wait(taker->user, pass->gradient[b]);
+        if (pass->well)
+            memset(pass->gradient[b], 0, sizeof(float) * size);
+        else
+            fill_nan(pass->gradient[b], size);
+    }
+}
+
+static void give_gradients(struct decoder_pass *pass, int from, int to, const struct gradient_taker *taker) {
+    for (int b = to - 1; b >= from; b--) taker->take(taker->user, b, pass->gradient[b]);
 }
 
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct gradient_taker *taker) {
     const struct plan *plan = &pass->decoder->plan;
+    const struct plan_core *core = &plan->core;
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
     pass->io.dz = NULL;
     pass->io.dfirst = pass->dfirst;
+    pass->io.dentry = pass->dentry;
     pass->io.dvalues = pass->dvalues;
     pass->io.needs_dh = true;
     if (pass->dfirst) memset(pass->dfirst, 0, sizeof(float) * shape_floats(&pass->io.shape));
+    if (pass->dentry) memset(pass->dentry, 0, sizeof(float) * shape_floats(&pass->io.shape));
     if (pass->dvalues) memset(pass->dvalues, 0, sizeof(float) * value_floats(&pass->io.shape));
-    for (int a = plan->count - 1; a >= 0; a--) {
-        const struct applied *applied = &pass->applied[a];
+    const int stop = core_stop(pass);
+    for (int a = plan->count - 1; a >= 0; a = before(pass, a)) {
         const int block = plan->applications[a].block;
-        if (applied->last) {
-            if (taker->wait) taker->wait(taker->user, applied->dw);
-            memset(applied->dw, 0, sizeof(float) * block_size(&plan->table.blocks[block]));
-        }
-        if (well)
-            back(pass, a, applied->dw);
-        else
-            fill_nan(applied->dw, block_size(&plan->table.blocks[block]));
-        if (applied->first) taker->take(taker->user, block, applied->dw);
+        const bool looped = in_loops(plan, block);
+        const int from = looped ? core->block_begin : block;
+        const int to = looped ? core->block_end : block + 1;
+        if (looped ? a == core->end - 1 : pass->applied[a].last) begin_gradients(pass, from, to, taker);
+        if (well) back(pass, a, pass->gradient[block]);
+        if (a == stop && stop != pass->from) memset(pass->io.dh, 0, sizeof(float) * shape_floats(&pass->io.shape));
+        if (a == stop && pass->dentry) vector_add(pass->io.dh, pass->dentry, shape_floats(&pass->io.shape));
+        if (looped ? a == stop : pass->applied[a].first) give_gradients(pass, from, to, taker);
     }
 }
 

@@ -8,7 +8,6 @@ struct applied {
     void *state;   /* the kind's */
     float *in;     /* (R, d): the residual stream on entry; the next one's is what this one leaves */
     uint8_t *kept; /* (R, d): by dropout; NULL where there is none */
-    float *dw;     /* its block's gradient, while that is made */
     bool first;    /* of its block: then the gradient is whole */
     bool last;     /* of its block: there it begins */
     bool adds_dz;  /* a later application has the same part of dz */
@@ -18,16 +17,20 @@ struct decoder_pass {
     const struct decoder *decoder;
     void *block; /* all buffers below */
     int gradients;
-    struct stage_io io;             /* of the present group */
-    struct applied *applied;        /* [plan.count] */
+    struct stage_io io;      /* of the present group */
+    struct applied *applied; /* [plan.count] */
+    float **gradient;        /* [plan.table.block_count]: a block's, while that is made; NULL without gradients */
     struct decoder_dropout dropout; /* sequences NULL: none */
     float kept_scale;
     int32_t *starts;        /* (G, T): of documents; NULL unless attention is masked */
     float *dfirst;          /* (R, d), of stage_io; NULL where no stage reads `first` */
+    float *dentry;          /* (R, d), likewise */
     float *dvalues;         /* (R, K h), likewise */
-    int below;              /* applications in which z has no say; what they leave serves many z */
-    int ready;              /* of these, how many are as the forward pass left them … */
-    bool begun;             /* … and whether the first of the others has begun */
+    int loops;              /* of the core, that run … */
+    int from;               /* … and their first application, behind the prelude's last; it reads what that left */
+    int below;              /* the first application in which z has a say; what those before it leave serves many z */
+    int ready;              /* the first of them that is not as the forward pass left it … */
+    bool begun;             /* … and whether that at `below` has begun */
     int prepared_sequences; /* what products are ready for */
     int prepared_length;
     bool well;               /* the present group could be begun */

@@ -1,6 +1,7 @@
 #include "model/decoder_stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "model/decoder_pass.h"
@@ -18,6 +19,7 @@ struct decoder_stream {
     char **caches;  /* [plan.count]: an application's of all slots */
     float *h;       /* (slots, d) */
     float *first;   /* (slots, d), or NULL: stage_step's */
+    float *entry;   /* (slots, d), likewise */
     float *values;  /* (slots, K h), likewise */
     float *logits;  /* (slots, V) */
 };
@@ -51,6 +53,7 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     const size_t values = slots * (size_t)(model_kv_heads(c) * model_head_dim(c));
     stream->values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     stream->first = c->mix_input ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
+    stream->entry = plan->core.injects ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->logits = ARENA_TAKE(arena, float, slots *(size_t)c->vocab);
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
@@ -132,6 +135,13 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
                                                        &pass->io.shape, stream->starts[slot]);
 }
 
+/* What the prelude left. */
+static void keep_entry(const struct stage_step *io) {
+    const struct stage_share mine = stage_share(io->rows * io->config->dim);
+    memcpy(io->entry + mine.from, io->h + mine.from, (size_t)(mine.to - mine.from) * sizeof(float));
+    stage_meet();
+}
+
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count) {
     const struct decoder *decoder = stream->decoder;
     const struct stage_step io = {.config = &decoder->plan.config,
@@ -143,6 +153,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
                                   .starts = stream->starts,
                                   .h = stream->h,
                                   .first = stream->first,
+                                  .entry = stream->entry,
                                   .values = stream->values,
                                   .logits = stream->logits};
     const struct ltm_model_config *c = io.config;
@@ -152,6 +163,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
 #pragma omp parallel num_threads(stream->threads)
     for (int a = 0; a < decoder->plan.count; a++) {
         const struct stage_weights w = weights_of(stream, a);
+        if (a == decoder->plan.core.begin && stream->entry) keep_entry(&io);
         decoder->plan.applications[a].kind->step(&io, &w, stream->buffers[a], stream->caches[a]);
     }
     for (int i = 0; i < count; i++) stream->positions[slots[i]]++;

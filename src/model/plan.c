@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "ltm/model.h"
@@ -26,19 +27,90 @@ static void add(struct plan *plan, const struct stage_kind *kind, int part) {
     plan->flops += kind->flops(&plan->config);
 }
 
-/* An application of a block that is there already, with the weights at its beginning. */
-static void add_again(struct plan *plan, const struct stage_kind *kind, int block) {
+/* Applications from … to - 1 once more. */
+static void repeat(struct plan *plan, int from, int to, double flops) {
+    const size_t count = (size_t)(to - from);
+    if (plan->applications)
+        memcpy(plan->applications + plan->count, plan->applications + from, count * sizeof *plan->applications);
+    plan->count += to - from;
+    plan->flops += flops;
+}
+
+/* The output layer on the embedding's block. */
+static void add_tied_output(struct plan *plan) {
     if (plan->applications) {
-        const int weight = plan->table.blocks[block].weights;
-        plan->applications[plan->count] = (struct application){.kind = kind,
-                                                               .block = block,
-                                                               .weight = weight,
-                                                               .product = plan->table.weights[weight].product,
-                                                               .products = 1 + model_heads_ahead(&plan->config),
-                                                               .part = -1};
+        struct application output = plan->applications[0];
+        output.kind = &output_stage;
+        output.products = 1 + model_heads_ahead(&plan->config);
+        plan->applications[plan->count] = output;
     }
     plan->count++;
-    plan->flops += kind->flops(&plan->config);
+    plan->flops += output_stage.flops(&plan->config);
+}
+
+static void add_layer(struct plan *plan, int l) {
+    const struct ltm_model_config *c = &plan->config;
+    char name[24];
+    snprintf(name, sizeof name, "layers.%d", l);
+    weights_begin_block(&plan->table, name);
+    if (c->mix_input) add(plan, &mix_stage, -1);
+    add(plan, &self_attention_stage, -1);
+    if (model_layer_reads(c, l)) add(plan, &cross_attention_stage, l - c->latent_from);
+    add(plan, &feed_forward_stage, -1);
+}
+
+static void add_layers(struct plan *plan, int from, int to) {
+    for (int l = from; l < to; l++) add_layer(plan, l);
+}
+
+/* Each layer of the core again at once. */
+static void add_core_by_layers(struct plan *plan) {
+    const struct ltm_model_config *c = &plan->config;
+    for (int l = c->prelude; l < c->layers - c->coda; l++) {
+        const int from = plan->count;
+        const double before = plan->flops;
+        add_layer(plan, l);
+        const int to = plan->count;
+        const double flops = plan->flops - before;
+        for (int i = 1; i < model_loops(c); i++) repeat(plan, from, to, flops);
+    }
+}
+
+/* What begins loop i, from 1: weights of its own, or those of loop 1, whose injection is `first`. */
+static void add_injection(struct plan *plan, int i, int first) {
+    static const struct stage_kind *const kinds[] = {[LTM_INJECT_ADD] = &loop_add_stage,
+                                                     [LTM_INJECT_CONCAT] = &loop_concat_stage,
+                                                     [LTM_INJECT_DIAGONAL] = &loop_diagonal_stage};
+    const struct ltm_model_config *c = &plan->config;
+    const bool own = c->loop_gains == LTM_LOOP_GAINS_OWN;
+    char name[24] = "loop";
+    if (own) snprintf(name, sizeof name, "loops.%d", i);
+    if (own || i == 1) {
+        weights_begin_block(&plan->table, name);
+        add(plan, kinds[c->inject], -1);
+    } else {
+        repeat(plan, first, first + 1, kinds[c->inject]->flops(c));
+    }
+}
+
+/* The whole core again and again. */
+static void add_core(struct plan *plan) {
+    const struct ltm_model_config *c = &plan->config;
+    struct plan_core *core = &plan->core;
+    const double before = plan->flops;
+    core->loops = core->run = model_loops(c);
+    core->injects = core->loops > 1 && c->inject != LTM_INJECT_NONE;
+    core->begin = plan->count;
+    core->block_begin = plan->table.block_count;
+    add_layers(plan, c->prelude, c->layers - c->coda);
+    const int end = plan->count;
+    const double flops = plan->flops - before;
+    for (int i = 1; i < core->loops; i++) {
+        if (core->injects) add_injection(plan, i, end);
+        repeat(plan, core->begin, end, flops);
+    }
+    core->end = plan->count;
+    core->block_end = plan->table.block_count;
 }
 
 static void build(struct plan *plan) {
@@ -46,19 +118,17 @@ static void build(struct plan *plan) {
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
-    for (int l = 0; l < c->layers; l++) {
-        char name[24];
-        snprintf(name, sizeof name, "layers.%d", l);
-        weights_begin_block(&plan->table, name);
-        if (c->mix_input) add(plan, &mix_stage, -1);
-        add(plan, &self_attention_stage, -1);
-        if (model_layer_reads(c, l)) add(plan, &cross_attention_stage, l - c->latent_from);
-        add(plan, &feed_forward_stage, -1);
-    }
+    add_layers(plan, 0, c->prelude);
+    plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count, .end = plan->count};
+    if (c->order == LTM_ORDER_AABB)
+        add_core_by_layers(plan);
+    else
+        add_core(plan);
+    add_layers(plan, c->layers - c->coda, c->layers);
     weights_begin_block(&plan->table, "norm");
     add(plan, &final_norm_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) {
-        add_again(plan, &output_stage, 0);
+        add_tied_output(plan);
     } else {
         weights_begin_block(&plan->table, "output");
         add(plan, &output_stage, -1);
@@ -96,6 +166,24 @@ int plan_first_reader(const struct plan *plan) {
     int a = 0;
     while (a < plan->count && !plan->applications[a].kind->reads_latents) a++;
     return a;
+}
+
+int plan_loop(const struct plan *plan, int loops) {
+    const struct plan_core *core = &plan->core;
+    const int inject = core->injects ? 1 : 0;
+    const int each = (core->end - core->begin + inject) / core->loops; /* all but the first begin with it */
+    return loops >= core->loops ? core->begin : core->end - loops * each;
+}
+
+int plan_loop_entered(const struct plan *plan, int loops) {
+    return plan_loop(plan, loops) + (plan->core.injects && loops < plan->core.loops ? 1 : 0);
+}
+
+void plan_run(struct plan *plan, int loops) { plan->core.run = loops < plan->core.loops ? loops : plan->core.loops; }
+
+bool plan_is_truncated(const struct plan *plan, int application) {
+    const int kept = plan->config.backprop;
+    return kept > 0 && application >= plan->core.begin && application < plan_loop(plan, kept);
 }
 
 bool plan_leads_kind(const struct plan *plan, int application) {

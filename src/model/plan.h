@@ -2,7 +2,8 @@
  * and backward passes, generation, sizes of workspaces, operation counts and `inspect` all walk this one list.
  *
  * A layer that is applied again is its block listed again: the gradient of a block is zeroed at its last application, which the
- * backward pass meets first, and handed on at its first. A tied embedding is such a block: the first application and the last. */
+ * backward pass meets first, and handed on at its first. A tied embedding is such a block: the first application and the last. Blocks
+ * of the core, which runs in loops, are zeroed and handed on together. */
 #pragma once
 
 #include "stages/stage.h"
@@ -17,11 +18,24 @@ struct application {
     int part; /* of the latents, where the kind reads them; else -1 */
 };
 
+/* The core's applications, loop by loop; a loop behind the first may begin with an injection. With one loop, or with model.order = AABB,
+ * loops = 1: nothing is run as a whole again. */
+struct plan_core {
+    int loops;       /* listed … */
+    int run;         /* … of which so many run, the last: as many, until plan_run says otherwise */
+    int begin;       /* of applications: the first of loop 0 … */
+    int end;         /* … and the first behind the core */
+    int block_begin; /* of blocks: all that loops use */
+    int block_end;
+    bool injects;
+};
+
 struct plan {
     struct ltm_model_config config; /* nothing in it is auto but perhaps the vocabulary */
     struct weight_table table;
     struct application *applications;
     int count;
+    struct plan_core core;
     double flops; /* of useful work a token, forward */
 };
 
@@ -34,6 +48,16 @@ void plan_free(struct plan *plan);
 
 /* The first application that reads latents; count where none does. */
 int plan_first_reader(const struct plan *plan);
+
+/* From now on a pass begins with so many of the core's loops; at most all of them. */
+void plan_run(struct plan *plan, int loops);
+
+/* Is the application of a loop too far from the last to have a gradient (loop.backprop)? It keeps nothing for a backward pass. */
+bool plan_is_truncated(const struct plan *plan, int application);
+
+/* Where the last `loops` of the core's loops begin, at their injection or behind it. */
+int plan_loop(const struct plan *plan, int loops);
+int plan_loop_entered(const struct plan *plan, int loops);
 
 /* Is the application the first of its kind? The first, or the last, of its block? Has a later one the same part of the latents? */
 bool plan_leads_kind(const struct plan *plan, int application);

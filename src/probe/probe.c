@@ -295,7 +295,7 @@ static ltm_status look(struct probing *p, const struct ltm_model *model, const s
     const int threads = p->options->threads > 0 ? p->options->threads : processors_granted("");
     if (p->options->fast) config.fast = *p->options->fast;
     ltm_config_resolve(&config);
-    TRY(trained_model_decoder(&decoder, model, p->options->precision, threads, error));
+    TRY(trained_model_decoder(&decoder, model, p->options->precision, 0, threads, error));
     TRY(probe_features_compute(&p->features, decoder, &config.fast, p->options->seed, threads, watch, error));
 cleanup:
     decoder_free(decoder);

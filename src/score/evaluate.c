@@ -127,7 +127,8 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(heldout_windows(&e->windows, e->stream, &e->config.model, e->config.eval.sequences, error));
     e->count = e->windows.source.count;
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
-    PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.run.threads, error));
+    PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.eval.loops,
+                                  e->config.run.threads, error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));

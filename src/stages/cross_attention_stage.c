@@ -41,7 +41,7 @@ static struct weight reading(struct weight w) {
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
     const int kv = model_kv_heads(c) * model_head_dim(c);
-    struct weight wo = reading(weight_matrix("cross_attention.wo", d, d, weight_residual_std(c->layers)));
+    struct weight wo = reading(weight_matrix("cross_attention.wo", d, d, weight_residual_std(model_depth(c))));
     wo.init_latent = true;
     weights_add(table, reading(weight_gain("cross_attention_norm", d)), WEIGHT_ALONE);
     weights_add(table, reading(weight_matrix("cross_attention.wq", d, d, WEIGHT_STD)), WEIGHT_PRODUCT);

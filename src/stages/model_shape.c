@@ -26,6 +26,14 @@ double model_ahead_flops(const struct ltm_model_config *config) {
     return model_heads_ahead(config) * 2.0 * config->dim * ((double)config->dim + config->vocab);
 }
 
+int model_loops(const struct ltm_model_config *config) { return config->loops > 1 ? config->loops : 1; }
+
+int model_core(const struct ltm_model_config *config) { return config->layers - config->prelude - config->coda; }
+
+int model_depth(const struct ltm_model_config *config) {
+    return config->layers + (model_loops(config) - 1) * model_core(config);
+}
+
 bool model_layer_reads(const struct ltm_model_config *config, int l) {
     return config->latents > 0 && l >= config->latent_from;
 }

@@ -21,6 +21,11 @@ int64_t model_vocab_weights(const struct ltm_model_config *config);
 int model_heads_ahead(const struct ltm_model_config *config);
 double model_ahead_flops(const struct ltm_model_config *config);
 
+/* Times that the core runs, at least 1; layers of the core; layers that run in all, each as often as it does. */
+int model_loops(const struct ltm_model_config *config);
+int model_core(const struct ltm_model_config *config);
+int model_depth(const struct ltm_model_config *config);
+
 /* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_layer_latents(const struct ltm_model_config *config);

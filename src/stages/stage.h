@@ -67,6 +67,8 @@ struct stage_io {
     float kept_scale;         /* of what is kept */
     const float *first;       /* (R, d): what the embedding left */
     float *dfirst;            /* (R, d) +=: the gradient of `first` but for dh; NULL where it is not wanted */
+    const float *entry;       /* (R, d): what the prelude left, with which a loop begins */
+    float *dentry;            /* (R, d) +=: its gradient from the loops behind the first; NULL where it is not wanted */
     float *values;            /* (R, K h): those of self-attention where it leads; NULL without model.value_residual */
     float *dvalues;           /* (R, K h) +=: their gradient from those that follow; NULL where it is not wanted */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
@@ -97,6 +99,7 @@ struct stage_step {
     const int *starts;    /* [slots]: that of them at which its document begins */
     float *h;             /* (rows, d): the residual stream, in place */
     float *first;         /* (rows, d): what the embedding left, or NULL where no stage reads it */
+    float *entry;         /* (rows, d): what the prelude left, or NULL likewise */
     float *values;        /* (rows, K h): as stage_io's */
     float *logits;        /* (rows, V) */
 };
@@ -168,6 +171,9 @@ union stage_unused {
 /* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
 extern const struct stage_kind mix_stage;
+extern const struct stage_kind loop_add_stage;
+extern const struct stage_kind loop_concat_stage;
+extern const struct stage_kind loop_diagonal_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "math/orthogonalise.h"
 #include "math/vector.h"
+#include "stages/model_shape.h"
 
 struct weight weight_matrix(const char *name, int rows, int columns, float init_std) {
     struct weight w = {
@@ -26,7 +27,7 @@ struct weight weight_gain(const char *name, int rows) {
 float weight_residual_std(int depth) { return (float)(0.02 / sqrt(2.0 * depth)); }
 
 float weight_projection_std(const struct ltm_model_config *config) {
-    return config->init_projections == LTM_INIT_ZERO ? 0 : weight_residual_std(config->layers);
+    return config->init_projections == LTM_INIT_ZERO ? 0 : weight_residual_std(model_depth(config));
 }
 
 void weights_begin_block(struct weight_table *table, const char *name) {
@@ -113,5 +114,6 @@ void weights_initialise(float *weights, const struct weight_table *table, double
             random_normal(at, weight_size(w),
                           (struct random_key){.seed = seed, .purpose = RANDOM_WEIGHTS, .sequence = (uint32_t)i});
         for (size_t j = 0; j < weight_size(w); j++) at[j] = w->init_std != 0 ? at[j] * std : w->init_value;
+        for (int j = 0; w->init_identity && j < w->rows; j++) at[(size_t)j * (size_t)w->columns + (size_t)j] = 1;
     }
 }

@@ -30,10 +30,11 @@ struct weight {
     char name[56]; /* of the published PyTorch model (DESIGN, section 4) */
     int rank;      /* 2: a matrix (rows, columns); 1: a gain (rows) */
     int rows;
-    int columns;      /* 1 for a gain */
-    float init_std;   /* of the initial normal numbers; 0: all are … */
-    float init_value; /* … this */
-    bool init_latent; /* … times latent.init_scale: writes into the residual stream what was read of the latents */
+    int columns;        /* 1 for a gain */
+    float init_std;     /* of the initial normal numbers; 0: all are … */
+    float init_value;   /* … this */
+    bool init_identity; /* … but 1 on a matrix's diagonal */
+    bool init_latent;   /* … times latent.init_scale: writes into the residual stream what was read of the latents */
     enum weight_rate rate;
     bool decays;
     enum weight_optimiser optimiser;
@@ -47,7 +48,7 @@ struct weight {
 struct weight weight_matrix(const char *name, int rows, int columns, float init_std);
 struct weight weight_gain(const char *name, int rows);
 
-/* Initial scales of matrices that read the residual stream, and of those that write into it from `depth` layers. */
+/* Initial scales of matrices that read the residual stream, and of those that write into it from `depth` applied layers. */
 #define WEIGHT_STD 0.02f
 float weight_residual_std(int depth);
 
@@ -103,5 +104,5 @@ const struct weight *weights_find(const struct weight_table *table, const char *
 /* The first weight that holds something not finite, or -1. */
 int weights_find_nonfinite(const float *weights, const struct weight_table *table);
 
-/* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; init_value where init_std is 0. */
+/* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; where init_std is 0, init_value or the identity. */
 void weights_initialise(float *weights, const struct weight_table *table, double latent_scale, uint64_t seed);

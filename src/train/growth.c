@@ -1,13 +1,41 @@
 #include "train/growth.h"
 
 #include "ltm/train.h"
+#include "stages/model_shape.h"
 
-bool growth_is_on(const struct ltm_config *config) { return config->slow.batch_start || config->slow.window_start; }
+static bool loops_grow(const struct ltm_config *config) {
+    return model_loops(&config->model) > 1 && (config->loop.start > 0 || config->loop.full > 0);
+}
+
+bool growth_is_on(const struct ltm_config *config) {
+    return config->slow.batch_start || config->slow.window_start || loops_grow(config);
+}
+
+/* Of all sequences. */
+static int64_t share_of(const struct ltm_config *config, double share) {
+    return (int64_t)(share * (double)config->run.tokens / config->model.sequence);
+}
+
+static int loops_behind(const struct ltm_config *c, int64_t sequences) {
+    const int all = model_loops(&c->model);
+    const int64_t start = share_of(c, c->loop.start);
+    const int64_t full = share_of(c, c->loop.full);
+    if (sequences < start) return 1;
+    if (all == 1 || sequences >= full) return all;
+    return 2 + (int)((__int128)(all - 2) * (sequences - start) / (full - start));
+}
+
+/* Behind how many sequences it is one more. */
+static int64_t loops_next(const struct ltm_config *c, int now) {
+    const int all = model_loops(&c->model);
+    const int64_t start = share_of(c, c->loop.start);
+    if (now == all) return INT64_MAX;
+    if (now == 1) return start;
+    return start + (int64_t)(((__int128)(now - 1) * (share_of(c, c->loop.full) - start) + all - 3) / (all - 2));
+}
 
 /* Sequences in which all is grown. */
-static int64_t growing(const struct ltm_config *config) {
-    return (int64_t)(config->slow.growth * (double)config->run.tokens / config->model.sequence);
-}
+static int64_t growing(const struct ltm_config *config) { return share_of(config, config->slow.growth); }
 
 /* What grows from `from` (0: not at all) to `to` in `all` sequences, behind `done` of them; and behind how many it is one more. */
 static int grown(int from, int to, int64_t done, int64_t all) {
@@ -22,15 +50,17 @@ static int64_t grows_next(int from, int to, int now, int64_t all) {
 static struct growth growth_behind(const struct ltm_config *c, int64_t sequences) {
     const int64_t all = growing(c);
     return (struct growth){sequences, grown(c->slow.batch_start, c->slow.batch, sequences, all),
-                           grown(c->slow.window_start, c->model.window, sequences, all)};
+                           grown(c->slow.window_start, c->model.window, sequences, all), loops_behind(c, sequences)};
 }
 
-/* From a step on, the steps whose batch and window are its own: at most `most`, and no more than make `sequences` in all. */
+/* From a step on, the steps whose batch, window and loops are its own: at most `most`, and no more than make `sequences` in all. */
 static int64_t alike(const struct ltm_config *c, const struct growth *g, int64_t most, int64_t sequences) {
     const int64_t all = growing(c);
     const int64_t batch = grows_next(c->slow.batch_start, c->slow.batch, g->batch, all);
     const int64_t window = grows_next(c->slow.window_start, c->model.window, g->window, all);
     int64_t end = batch < window ? batch : window;
+    const int64_t loops = loops_next(c, g->loops);
+    if (loops < end) end = loops;
     if (sequences < end) end = sequences;
     if (end == INT64_MAX) return most;
     const int64_t steps = (end - g->sequences + g->batch - 1) / g->batch;

@@ -1,6 +1,7 @@
-/* Batch and window that grow: from slow.batch_start sequences to slow.batch and from slow.window_start tokens to model.window, each in
+/* Batch, window and loops that grow: from slow.batch_start sequences to slow.batch and from slow.window_start tokens to model.window, each in
  * a straight line, rounded down, over the first slow.growth of run.tokens. Both follow from the tokens of the steps before,
- * so a resume finds them again. */
+ * so a resume finds them again. Of model.loops one runs in the first loop.start of run.tokens; then two, and one more
+ * after another, all behind loop.full. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 struct growth {
     int64_t sequences; /* of the slow steps before this one */
     int batch, window; /* of this one */
+    int loops;         /* … as they are before loop.depth has its say (train/depth.h) */
 };
 
 /* At slow step `step`, from 0. */
@@ -22,6 +24,6 @@ bool growth_is_on(const struct ltm_config *config);
 int64_t growth_tokens(const struct ltm_config *config, int64_t step);
 double growth_position(const struct ltm_config *config, int64_t step);
 
-/* A run as stretches of slow steps that have one batch and window: from growth_at(config, 0) on, the steps of the stretch that begins
+/* A run as stretches of slow steps that have one batch, window and number of loops: from growth_at(config, 0) on, the steps of the stretch that begins
  * at *growth, which then is where the next one begins; 0 at the run's end. */
 int64_t growth_stretch(const struct ltm_config *config, struct growth *growth);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "latent/workers.h"
+#include "train/depth.h"
 #include "train/trainer.h"
 
 enum { ADVICE_SIZE = 200 };
@@ -55,7 +56,8 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
 ltm_status run_machine_check(const struct ltm_config *config, const struct memory_limits *limits,
                              struct ltm_error *error) {
     struct plan plan;
-    ltm_status status = plan_create(&plan, &config->model, error);
+    const struct ltm_model_config model = depth_model(config);
+    ltm_status status = plan_create(&plan, &model, error);
     if (status == LTM_OK) status = check_plan(config, &plan, limits, error);
     plan_free(&plan);
     return status;

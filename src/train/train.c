@@ -145,6 +145,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.utilisation = rate * trainer_flops(c, now) / s->peak;
     record.batch = growth_is_on(c) ? now->batch : 0;
     record.window = growth_is_on(c) ? now->window : 0;
+    record.loops = growth_is_on(c) || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED ? now->loops : 0;
     record.diverged = done.diverged;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);

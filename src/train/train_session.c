@@ -18,6 +18,7 @@
 #include "math/bf16.h"
 #include "math/matmul.h"
 #include "text/corpus_info.h"
+#include "train/depth.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
 
@@ -260,7 +261,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     const bool in_bf16 = s->config.run.precision == LTM_PRECISION_BF16;
     PASS_UP(run_machine_check(&s->config, &memory, error));
     PASS_UP(check_sequence(&s->config.model, error));
-    PASS_UP(decoder_create(&s->decoder, &s->config.model, error));
+    const struct ltm_model_config model = depth_model(&s->config);
+    PASS_UP(decoder_create(&s->decoder, &model, error));
     if (in_bf16) PASS_UP(decoder_use_bf16(s->decoder, error));
     PASS_UP(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
     watch_message(&s->hooks->watch,

@@ -64,15 +64,15 @@ const struct ltm_tokenizer *ltm_model_tokenizer(const struct ltm_model *model) {
 
 int64_t ltm_model_step(const struct ltm_model *model) { return model->step; }
 
-ltm_status trained_model_decoder(struct decoder **decoder, const struct ltm_model *model, int precision, int threads,
-                                 struct ltm_error *error) {
+ltm_status trained_model_decoder(struct decoder **decoder, const struct ltm_model *model, int precision, int loops,
+                                 int threads, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     *decoder = NULL;
     if (precision == LTM_PRECISION_AUTO && !bf16_missing()) precision = model->config.run.precision;
     if (precision == LTM_PRECISION_BF16 && bf16_missing())
         return fail(error, LTM_UNSUPPORTED, "run.precision = bf16 is not possible here, because %s; use auto or fp32",
                     bf16_missing());
-    TRY(decoder_share(decoder, model->decoder, error));
+    TRY(decoder_share(decoder, model->decoder, loops, error));
     if (precision == LTM_PRECISION_BF16) TRY(decoder_use_bf16(*decoder, error));
     TRY(decoder_pack(*decoder, threads, error));
     return LTM_OK;

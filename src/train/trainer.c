@@ -14,29 +14,50 @@
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "stages/model_shape.h"
+#include "train/depth.h"
 #include "train/exchange.h"
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
 #include "train/objective.h"
 #include "train/schedule.h"
 
+/* Of a forward pass of so many loops, at most `most` of them where that is not 0. */
+static double forward_flops(struct ltm_model_config model, int loops, int most) {
+    model.loops = most && most < loops ? most : loops;
+    return ltm_forward_flops(&model);
+}
+
+/* Less than whole passes: loops that no gradient goes through, and those that the fit leaves out. */
 double trainer_flops(const struct ltm_config *config, const struct growth *now) {
     const struct optimiser_kind *optimiser = optimiser_kind_of(&config->slow);
     struct ltm_model_config model = config->model;
     model.window = now->window;
     const struct plan plan = plan_counted(&model);
     const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
-    return plan.flops *
+    const int loops = now->loops;
+    const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
+    const double forward = forward_flops(model, loops, 0);
+    const double back = forward_flops(model, loops, model.backprop);
+    const double saved = 2.0 * config->slow.samples * (forward - back);
+    const double saved_by_fit =
+        2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);
+    return forward *
                (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0)) +
-           3.0 * config->slow.samples * model_ahead_flops(&model) + update / ((double)now->batch * model.sequence);
+           3.0 * config->slow.samples * model_ahead_flops(&model) - saved -
+           (model.latents ? config->fast.steps * saved_by_fit : 0) + update / ((double)now->batch * model.sequence);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
     struct growth g = growth_at(config, 0);
     double work = 0;
-    if (!growth_is_on(config)) return trainer_flops(config, &g);
-    for (struct growth from = g; growth_stretch(config, &g) > 0; from = g)
+    if (!growth_is_on(config)) {
+        g.loops = depth_mean(config, g.loops);
+        return trainer_flops(config, &g);
+    }
+    for (struct growth from = g; growth_stretch(config, &g) > 0; from = g) {
+        from.loops = depth_mean(config, from.loops);
         work += trainer_flops(config, &from) * (double)(g.sequences - from.sequences);
+    }
     return work / (double)g.sequences;
 }
 
@@ -88,6 +109,7 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
         (struct trainer){.config = *config, .decoder = decoder, .source = source, .steps = ltm_training_steps(config)};
     if (processes_count() > 1 && omp_get_thread_limit() < 2)
         return fail(error, LTM_INVALID, "OMP_THREAD_LIMIT leaves no thread for transfers to other processes; raise it");
+    plan_run(&decoder->plan, model_loops(&config->model));
     TRY(NEW_ARRAY(trainer->scores, batch, "a batch", error));
     TRY(NEW_ARRAY(trainer->shares, batch * (size_t)config->slow.samples, "a batch", error));
     const int threads = trainer_threads(config, processes_count());
@@ -228,11 +250,15 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
 }
 
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error) {
-    int *window = &trainer->decoder->plan.config.window;
-    trainer->now = growth_at(&trainer->config, trainer->optimiser.count);
-    *window = trainer->now.window;
+    const struct ltm_config *c = &trainer->config;
+    struct plan *plan = &trainer->decoder->plan;
+    trainer->now = growth_at(c, trainer->optimiser.count);
+    trainer->now.loops = depth_at(c, trainer->now.loops, trainer->optimiser.count);
+    plan->config.window = trainer->now.window;
+    plan_run(plan, trainer->now.loops);
     const ltm_status status = gradient_of_now(trainer, done, error);
-    *window = trainer->config.model.window;
+    plan->config.window = c->model.window;
+    plan_run(plan, model_loops(&c->model));
     return status;
 }
 

@@ -171,6 +171,9 @@ static void a_wrong_setting_is_refused_with_its_reason(void **state) {
     assert_refused("model.dim=0", "from 2");
     assert_refused("model.dim=auto", "from 2");
     assert_refused("model.kv_heads=-1", "or auto");
+    assert_refused("model.loops=-1", "from 0");
+    assert_refused("model.order=BABA", "use ABAB or AABB");
+    assert_refused("loop.inject=gate", "use none or add or concat or diagonal");
     assert_refused("model.vocab=65537", "to 65536");
     assert_refused("data.packing=padded", "use packed or masked or document");
     assert_refused("fast.steps=-1", "from 0");
@@ -211,6 +214,19 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.kv_heads=8", "use model.kv_heads = 4");
     assert_check("latent.count=25", "latent.count = 25 is not a multiple of model.layers = 3; use 24 or 27, or 0");
     assert_check("latent.count=300", "use at most 255");
+    assert_check("model.prelude=2 model.coda=1", "leave no core of model.layers = 3; together they are 2 at most");
+    assert_check("model.prelude=1 model.loops=2", "latent.from = 0 is below model.prelude = 1");
+    assert_check("model.prelude=1 model.loops=2 latent.from=1 model.order=AABB loop.inject=add",
+                 "model.order = AABB has no loop that loop.inject could begin");
+    assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
+    assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no last loops");
+    assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");
+    assert_check("model.loops=2 model.order=AABB loop.start=0.5", "model.order = AABB has no last loops");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add loop.depth=sampled", "has weights for model.loops = 2");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add eval.loops=3", "not for the more of eval.loops");
+    assert_check("loop.inject=add eval.loops=2", "model.loops = 1 has no weights of loop.inject");
+    assert_check("model.loops=2 loop.gains=own", "loop.inject = none learns nothing");
+    assert_check("model.prelude=1 model.loops=2 latent.from=1 loop.inject=diagonal loop.gains=own", NULL);
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");
     assert_check("slow.lr_min=1", "slow.lr_min = 1 is above slow.lr");
     assert_check("slow.beta2=1", "slow.beta2 = 1");

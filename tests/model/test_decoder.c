@@ -65,6 +65,50 @@ static void gradients_with_each_key_are_those_of_the_nll(void **state) {
     }
 }
 
+/* Nor does a slow step's first draw of z change what its second finds. */
+static void check_left_alone(const struct ltm_model_config *config) {
+    struct setting s = set_up(config);
+    const size_t bytes = s.decoder->plan.table.size * sizeof(float);
+    float *before = malloc(bytes);
+    float *gradient = test_zeros(s.decoder->plan.table.size);
+    float *again = test_zeros(s.decoder->plan.table.size);
+    float *dz = test_zeros(s.latents);
+    memcpy(before, s.decoder->weights, bytes);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
+    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, NULL, s.nll, dz);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
+    assert_memory_equal(before, s.decoder->weights, bytes);
+    assert_memory_equal(gradient, again, bytes);
+    memset(again, 0, bytes);
+    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
+    assert_memory_equal(gradient, again, bytes);
+    free(before), free(gradient), free(again), free(dz);
+    tear_down(&s);
+}
+
+/* Behind a prelude that runs once, with all that reads what was before. */
+static void gradients_in_loops_are_those_of_the_nll(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config with = upper(1);
+        with.prelude = 1;
+        with.coda = inject % 2;
+        with.loops = 3;
+        with.inject = inject;
+        check_weights(&with);
+        check_latents(&with);
+        with.mix_input = with.value_residual = 1;
+        with.dropout = 0.3;
+        check_weights(&with);
+        check_latents(&with);
+        check_left_alone(&with);
+        with.latents = 0;
+        check_weights(&with);
+    }
+}
+
 /* Without latents a document's scores are those of the document alone, whatever stands before it. */
 static void a_masked_document_knows_nothing_of_those_before(void **state) {
     (void)state;
@@ -214,29 +258,6 @@ static void a_masked_target_changes_no_bit_of_a_gradient(void **state) {
     tear_down(&s);
 }
 
-/* Nor does a slow step's first draw of z change what its second finds. */
-static void check_left_alone(const struct ltm_model_config *config) {
-    struct setting s = set_up(config);
-    const size_t bytes = s.decoder->plan.table.size * sizeof(float);
-    float *before = malloc(bytes);
-    float *gradient = test_zeros(s.decoder->plan.table.size);
-    float *again = test_zeros(s.decoder->plan.table.size);
-    float *dz = test_zeros(s.latents);
-    memcpy(before, s.decoder->weights, bytes);
-    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, gradient);
-    decoder_begin(s.pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    for (int step = 0; step < 3; step++) decoder_latent_gradient(s.pass, s.z, NULL, s.nll, dz);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
-    assert_memory_equal(before, s.decoder->weights, bytes);
-    assert_memory_equal(gradient, again, bytes);
-    memset(again, 0, bytes);
-    decoder_weight_gradient(s.pass, s.z, NULL, s.nll, again);
-    assert_memory_equal(gradient, again, bytes);
-    free(before), free(gradient), free(again), free(dz);
-    tear_down(&s);
-}
-
 static void fast_loop_leaves_weights_and_their_gradient_alone(void **state) {
     (void)state;
     const struct ltm_model_config top = upper(2);
@@ -299,6 +320,7 @@ int main(void) {
         cmocka_unit_test(gradient_to_latents_is_that_of_the_nll),
         cmocka_unit_test(gradient_to_every_weight_is_that_of_the_nll),
         cmocka_unit_test(gradients_with_each_key_are_those_of_the_nll),
+        cmocka_unit_test(gradients_in_loops_are_those_of_the_nll),
         cmocka_unit_test(a_masked_document_knows_nothing_of_those_before),
         cmocka_unit_test(gradients_under_dropout_are_those_of_the_nll),
         cmocka_unit_test(dropout_is_of_a_sequence_and_a_slow_step),

@@ -119,6 +119,19 @@ static void stream_sees_what_a_pass_sees_with_each_key(void **state) {
     }
 }
 
+static void stream_sees_what_a_pass_sees_behind_a_prelude(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config with = odd;
+        with.latent_from = with.prelude = 1;
+        with.loops = 3;
+        with.inject = inject;
+        with.mix_input = with.value_residual = 1;
+        check_against_pass(&with, false, 0, 1e-4);
+        check_against_pass(&with, false, 7, 1e-4);
+    }
+}
+
 /* With so many latents that a pass computes the plain form; a stream always folds. */
 static void stream_sees_what_a_pass_that_does_not_fold_sees(void **state) {
     (void)state;
@@ -199,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_sees_what_a_pass_sees),
         cmocka_unit_test(stream_sees_what_a_pass_sees_with_each_key),
+        cmocka_unit_test(stream_sees_what_a_pass_sees_behind_a_prelude),
         cmocka_unit_test(stream_sees_what_a_pass_that_does_not_fold_sees),
         cmocka_unit_test(logits_depend_on_their_own_sequence_alone),
     };

@@ -80,7 +80,7 @@ static void equal(const char *what, double got, double expected) {
 static void check(const struct ltm_model_config *config) {
     const struct counted counted = count(config);
     const double F = ltm_forward_flops(config);
-    const double pair = 4.0 * config->dim * config->layers;
+    const double pair = 4.0 * config->dim * model_depth(config);
     const double masked = pair * (LENGTH - (LENGTH + 1) / 2.0);
     equal("forward", counted.score, F + masked);
     equal("slow step", counted.slow_step, 3 * (F + masked + model_ahead_flops(config)) + 0.5 * pair * LENGTH);

@@ -4,7 +4,7 @@
 
 #include "ltm/config.h"
 
-enum { MODEL_KEYS = 9 }; /* variants */
+enum { MODEL_KEYS = 13 }; /* variants */
 
 static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
     const int all = MODEL_KEYS - 1;
@@ -18,6 +18,15 @@ static inline struct ltm_model_config model_with_key(struct ltm_model_config c, 
     if (variant == 7 || variant == all) {
         c.packing = LTM_PACKING_MASKED;
         c.document_end = 1; /* which begins a document within some sequences of every test */
+    }
+    if (variant == 8) c.loops = 3;
+    if (variant == 9) c.loops = 2, c.order = LTM_ORDER_AABB;
+    if (variant == 10) c.loops = 3, c.inject = LTM_INJECT_ADD, c.loop_gains = LTM_LOOP_GAINS_OWN;
+    if (variant == 11) c.loops = 2, c.inject = LTM_INJECT_CONCAT;
+    if (variant == all) {
+        c.loops = 3;
+        c.coda = c.layers > 1 ? 1 : 0;
+        c.inject = LTM_INJECT_DIAGONAL;
     }
     return c;
 }

@@ -70,6 +70,28 @@ static void predict(struct ltm_config *config) {
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
+static void loop(struct ltm_config *config) {
+    config->model.loops = 3;
+    config->model.inject = LTM_INJECT_ADD;
+    config->model.backprop = 2;
+    config->fast.loops = 1;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
+static void begin_loops_late(struct ltm_config *config) {
+    config->model.loops = 4;
+    config->model.inject = LTM_INJECT_DIAGONAL;
+    config->loop.start = 0.3;
+    config->loop.full = 0.7; /* three run where the run is killed */
+}
+
+static void sample_loops(struct ltm_config *config) {
+    config->model.loops = 2;
+    config->model.inject = LTM_INJECT_CONCAT;
+    config->model.backprop = 2;
+    config->loop.depth = LTM_LOOP_DEPTH_SAMPLED;
+}
+
 static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     (void)state;
     check_bits("dropout", drop_out);
@@ -77,6 +99,9 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("document", take_documents);
     check_bits("growth", grow);
     check_bits("predict", predict);
+    check_bits("loops", loop);
+    check_bits("late-loops", begin_loops_late);
+    check_bits("sampled-loops", sample_loops);
 }
 
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */

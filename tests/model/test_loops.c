@@ -1,0 +1,405 @@
+/* A core that runs in loops: against decoders whose layers are copies, and what one loop leaves as it was. */
+#include <math.h>
+
+#include "support/gradients.h"
+
+#include "latent/fast_loop.h"
+#include "ltm/model.h"
+#include "math/vector.h"
+#include "model/decoder.h"
+#include "stages/model_shape.h"
+
+enum { SEQUENCES = 2, LENGTH = 13, TOKENS = SEQUENCES * LENGTH, M = 1, DIM = 12 };
+
+/* One layer before the core of two, and one behind it; a latent each, whose position does not depend on how many there are. */
+static const struct ltm_model_config shape = {.dim = DIM,
+                                              .layers = 4,
+                                              .heads = 3,
+                                              .kv_heads = 1,
+                                              .ffn_multiple = 4,
+                                              .sequence = LENGTH + 1,
+                                              .window = 5,
+                                              .vocab = 19,
+                                              .latents = 3 * M,
+                                              .latent_from = 1,
+                                              .mix_input = 1,
+                                              .value_residual = 1,
+                                              .prelude = 1,
+                                              .coda = 1};
+
+struct setting {
+    struct decoder *decoder;
+    int32_t tokens[TOKENS];
+    int32_t targets[TOKENS];
+    float *z;
+    float *dz;
+    float nll[TOKENS];
+    float *gradient;
+};
+
+static struct setting set_up(const struct ltm_model_config *config) {
+    struct setting s = {0};
+    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
+    const struct weight_table *table = &s.decoder->plan.table;
+    float *random = test_normal(table->size, 1, 0.2f);
+    for (int i = 0; i < table->count; i++)
+        for (size_t j = 0; j < weight_size(&table->weights[i]); j++)
+            s.decoder->weights[table->weights[i].offset + j] =
+                random[table->weights[i].offset + j] + (table->weights[i].rank == 1 ? 1.0f : 0.0f);
+    free(random);
+    for (int i = 0; i < TOKENS; i++) {
+        s.tokens[i] = (i * 7 + 3) % config->vocab;
+        s.targets[i] = (i * 11 + 5) % config->vocab;
+    }
+    const size_t latents = (size_t)(SEQUENCES * config->latents * DIM);
+    s.z = test_normal(latents, 2, 1);
+    s.dz = test_zeros(latents);
+    s.gradient = test_zeros(table->size);
+    return s;
+}
+
+static void tear_down(struct setting *s) {
+    decoder_free(s->decoder);
+    free(s->z), free(s->dz), free(s->gradient);
+}
+
+static void run(struct setting *s) {
+    struct decoder_pass *pass;
+    assert_int_equal(decoder_pass_create(&pass, s->decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+    decoder_begin(pass, s->tokens, s->targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(pass, s->z, NULL, s->nll, s->dz);
+    decoder_weight_gradient(pass, s->z, NULL, s->nll, s->gradient);
+    decoder_pass_free(pass);
+}
+
+static void one_loop_is_no_loop_to_the_bit(void **state) {
+    (void)state;
+    struct ltm_model_config once = shape;
+    struct ltm_model_config plain = shape;
+    once.loops = 1;
+    once.inject = LTM_INJECT_DIAGONAL;
+    plain.prelude = plain.coda = 0;
+    struct setting a = set_up(&once);
+    struct setting b = set_up(&plain);
+    assert_int_equal(a.decoder->plan.count, b.decoder->plan.count);
+    assert_true(a.decoder->plan.table.size == b.decoder->plan.table.size);
+    run(&a);
+    run(&b);
+    assert_memory_equal(a.nll, b.nll, sizeof a.nll);
+    assert_memory_equal(a.gradient, b.gradient, a.decoder->plan.table.size * sizeof(float));
+    assert_memory_equal(a.dz, b.dz, (size_t)(SEQUENCES * shape.latents * DIM) * sizeof(float));
+    tear_down(&a);
+    tear_down(&b);
+}
+
+/* The layer that stands at place i of the unrolled decoder. */
+static int layer_at(const struct ltm_model_config *c, int i) {
+    const int core = model_core(c);
+    const int in = i - c->prelude;
+    if (in < 0) return i;
+    if (in >= core * model_loops(c)) return i - core * (model_loops(c) - 1);
+    return c->prelude + (c->order == LTM_ORDER_AABB ? in / model_loops(c) : in % core);
+}
+
+static struct ltm_model_config unrolled(const struct ltm_model_config *c) {
+    struct ltm_model_config u = *c;
+    u.layers = model_depth(c);
+    u.latents = M * (u.layers - c->latent_from);
+    u.loops = 1;
+    u.prelude = u.coda = 0;
+    return u;
+}
+
+/* Blocks of both before and behind the layers are alike. */
+static int block_at(const struct ltm_model_config *c, const struct ltm_model_config *u, int block) {
+    if (block == 0) return 0;
+    if (block <= u->layers) return 1 + layer_at(c, block - 1);
+    return block - u->layers + c->layers;
+}
+
+static void near(const char *what, float got, double expected) {
+    if (!(fabs((double)got - expected) <= 3e-5 * (1 + fabs(expected))))
+        fail_msg("%s: %.9g, not %.9g", what, (double)got, expected);
+}
+
+/* Does what the layer at place i does reach the weights? */
+static bool has_gradient(const struct ltm_model_config *c, int i) {
+    return c->backprop == 0 || c->backprop >= model_loops(c) ||
+           i >= c->prelude + model_core(c) * (model_loops(c) - c->backprop);
+}
+
+static void check_unrolled(const struct ltm_model_config *c) {
+    const struct ltm_model_config u = unrolled(c);
+    struct setting looped = set_up(c);
+    struct setting copies = set_up(&u);
+    const struct weight_table *small = &looped.decoder->plan.table;
+    const struct weight_table *large = &copies.decoder->plan.table;
+    const size_t part = M * DIM;
+    double *sums = calloc(small->size, sizeof *sums);
+    double *dz = calloc((size_t)(SEQUENCES * c->latents * DIM), sizeof *dz);
+    assert_true(sums && dz);
+    for (int b = 0; b < large->block_count; b++)
+        memcpy(copies.decoder->weights + large->blocks[b].begin,
+               looped.decoder->weights + small->blocks[block_at(c, &u, b)].begin,
+               block_size(&large->blocks[b]) * sizeof(float));
+    for (int g = 0; g < SEQUENCES; g++)
+        for (int l = u.latent_from; l < u.layers; l++)
+            memcpy(copies.z + ((size_t)g * (size_t)(u.layers - 1) + (size_t)(l - 1)) * part,
+                   looped.z + ((size_t)g * (size_t)(c->layers - 1) + (size_t)(layer_at(c, l) - 1)) * part,
+                   part * sizeof(float));
+    run(&looped);
+    run(&copies);
+    assert_memory_equal(looped.nll, copies.nll, sizeof looped.nll);
+    for (int b = 0; b < large->block_count; b++)
+        for (size_t i = 0; (b < 1 || has_gradient(c, b - 1)) && i < block_size(&large->blocks[b]); i++)
+            sums[small->blocks[block_at(c, &u, b)].begin + i] += (double)copies.gradient[large->blocks[b].begin + i];
+    for (size_t i = c->backprop ? block_size(&small->blocks[0]) : 0; i < small->size; i++)
+        near("gradient of a weight", looped.gradient[i], sums[i]);
+    for (int g = 0; g < SEQUENCES; g++)
+        for (int l = u.latent_from; l < u.layers; l++)
+            for (size_t i = 0; has_gradient(c, l) && i < part; i++)
+                dz[((size_t)g * (size_t)(c->layers - 1) + (size_t)(layer_at(c, l) - 1)) * part + i] +=
+                    (double)copies.dz[((size_t)g * (size_t)(u.layers - 1) + (size_t)(l - 1)) * part + i];
+    for (int i = 0; i < SEQUENCES * c->latents * DIM; i++) near("gradient of z", looped.dz[i], dz[i]);
+    assert_true(ltm_parameter_count(c) < ltm_parameter_count(&u));
+    assert_true(fabs(ltm_forward_flops(c) - ltm_forward_flops(&u)) < 1e-9 * ltm_forward_flops(&u));
+    free(sums), free(dz);
+    tear_down(&looped);
+    tear_down(&copies);
+}
+
+static void loops_are_as_many_layers_of_the_same_weights(void **state) {
+    (void)state;
+    for (int loops = 2; loops <= 3; loops++) {
+        struct ltm_model_config c = shape;
+        c.loops = loops;
+        check_unrolled(&c);
+        c.order = LTM_ORDER_AABB;
+        check_unrolled(&c);
+        c.output = LTM_OUTPUT_OWN;
+        c.order = LTM_ORDER_ABAB;
+        check_unrolled(&c);
+    }
+}
+
+static void a_gradient_goes_through_the_last_loops(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    c.value_residual = 0; /* of which the copies before have a part */
+    c.loops = 3;
+    for (c.backprop = 1; c.backprop <= 3; c.backprop++) check_unrolled(&c);
+}
+
+/* As much as of all, to the bit, where it goes through as many; and where it does not, what the prelude left still has one. */
+static void a_gradient_through_all_loops_is_the_whole_one(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    c.loops = 3;
+    c.inject = LTM_INJECT_ADD;
+    struct setting whole = set_up(&c);
+    const size_t bytes = whole.decoder->plan.table.size * sizeof(float);
+    run(&whole);
+    for (c.backprop = 1; c.backprop <= 4; c.backprop++) {
+        struct setting last = set_up(&c);
+        const struct weight_block *prelude = &last.decoder->plan.table.blocks[1];
+        run(&last);
+        assert_memory_equal(last.nll, whole.nll, sizeof last.nll);
+        if (c.backprop >= 3)
+            assert_memory_equal(last.gradient, whole.gradient, bytes);
+        else
+            assert_memory_not_equal(last.gradient, whole.gradient, bytes);
+        assert_true(vector_sum_squares(last.gradient + prelude->begin, block_size(prelude)) > 0);
+        tear_down(&last);
+    }
+    tear_down(&whole);
+}
+
+static size_t workspace(int loops, int backprop) {
+    struct ltm_model_config c = shape;
+    struct plan plan;
+    c.loops = loops;
+    c.backprop = backprop;
+    c.inject = LTM_INJECT_ADD;
+    assert_int_equal(plan_create(&plan, &c, NULL), LTM_OK);
+    const size_t bytes = decoder_pass_bytes(&plan, 8, LENGTH, 1, false);
+    plan_free(&plan);
+    return bytes;
+}
+
+/* All that a loop more takes is pointers. */
+static void loops_without_a_gradient_keep_nothing(void **state) {
+    (void)state;
+    const size_t loop = workspace(9, 0) - workspace(8, 0);
+    assert_true(workspace(9, 2) - workspace(8, 2) < loop / 8);
+    assert_true(workspace(8, 3) - workspace(8, 2) > loop / 2);
+    assert_true(workspace(8, 2) < workspace(4, 0));
+}
+
+/* Of four loops, to the bit what a decoder of so many has, whichever ran before. */
+static void a_pass_runs_fewer_loops(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++)
+        for (int prelude = 0; prelude <= 1; prelude++) {
+            struct ltm_model_config c = shape;
+            struct decoder_pass *pass;
+            float nll[TOKENS];
+            c.inject = inject;
+            c.prelude = prelude;
+            c.loops = 4;
+            struct setting most = set_up(&c);
+            const size_t n = most.decoder->plan.table.size;
+            float *gradient = test_zeros(n);
+            assert_int_equal(decoder_pass_create(&pass, most.decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+            decoder_begin(pass, most.tokens, most.targets, SEQUENCES, LENGTH);
+            for (int loops = 4; loops >= 2; loops--) {
+                c.loops = loops;
+                struct setting fewer = set_up(&c);
+                assert_true(fewer.decoder->plan.table.size == n);
+                run(&fewer);
+                decoder_pass_loops(pass, loops);
+                decoder_latent_gradient(pass, most.z, NULL, nll, most.dz);
+                assert_memory_equal(nll, fewer.nll, sizeof nll);
+                assert_memory_equal(most.dz, fewer.dz, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
+                memset(gradient, 0, n * sizeof *gradient);
+                decoder_weight_gradient(pass, most.z, NULL, nll, gradient);
+                assert_memory_equal(gradient, fewer.gradient, n * sizeof *gradient);
+                tear_down(&fewer);
+            }
+            decoder_pass_loops(pass, 1);
+            decoder_score(pass, most.z, nll);
+            plan_run(&most.decoder->plan, 1);
+            run(&most);
+            assert_memory_equal(nll, most.nll, sizeof nll);
+            decoder_pass_free(pass);
+            tear_down(&most);
+            free(gradient);
+        }
+}
+
+/* Of the same weights, fewer and more; its own weights of loops it has for no more. */
+static void a_shared_decoder_runs_other_loops(void **state) {
+    (void)state;
+    for (int gains = LTM_LOOP_GAINS_SHARED; gains <= LTM_LOOP_GAINS_OWN; gains++)
+        for (int loops = 1; loops <= (gains == LTM_LOOP_GAINS_OWN ? 3 : 5); loops++) {
+            struct ltm_model_config c = shape;
+            struct decoder *shared;
+            c.inject = LTM_INJECT_ADD;
+            c.loops = 3;
+            c.loop_gains = gains;
+            struct setting s = set_up(&c);
+            assert_int_equal(decoder_share(&shared, s.decoder, loops, NULL), LTM_OK);
+            assert_true(shared->plan.table.size == s.decoder->plan.table.size);
+            struct decoder *first = s.decoder;
+            if (gains == LTM_LOOP_GAINS_SHARED) c.loops = loops > 1 ? loops : 2;
+            struct setting other = set_up(&c);
+            plan_run(&other.decoder->plan, loops);
+            s.decoder = shared;
+            run(&s);
+            run(&other);
+            assert_memory_equal(s.nll, other.nll, sizeof s.nll);
+            s.decoder = first;
+            decoder_free(shared);
+            tear_down(&s);
+            tear_down(&other);
+        }
+}
+
+/* The fit ends where the score begins: with all loops. */
+static void a_fit_by_fewer_loops_is_scored_by_all(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    const struct ltm_fast_config fast = {.method = LTM_FAST_NATURAL, .steps = 2, .loops = 1, .lr = 0.5, .trust = 1};
+    struct fast_loop loop;
+    struct decoder_pass *pass;
+    c.loops = 3;
+    struct setting s = set_up(&c);
+    float nll[TOKENS];
+    assert_int_equal(fast_loop_create(&loop, s.decoder, &fast, SEQUENCES, LENGTH, NULL), LTM_OK);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    fast_loop_start(&loop, &fast, SEQUENCES);
+    fast_loop_run(&loop, pass, &fast, NULL, SEQUENCES, LENGTH, NULL);
+    decoder_score(pass, loop.mu, nll);
+    memcpy(s.z, loop.mu, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
+    run(&s);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    assert_true(fast_loop_kl(&loop, 0) > 0);
+    decoder_pass_free(pass);
+    fast_loop_free(&loop);
+    tear_down(&s);
+}
+
+/* Each loop's own weights, alike, are as the shared ones; and the shared ones' gradient is their sum. */
+static void own_weights_of_loops_add_up_to_shared_ones(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_ADD; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config c = shape;
+        c.loops = 4;
+        c.inject = inject;
+        struct setting shared = set_up(&c);
+        c.loop_gains = LTM_LOOP_GAINS_OWN;
+        struct setting own = set_up(&c);
+        const struct weight_table *one = &shared.decoder->plan.table;
+        const struct weight_table *each = &own.decoder->plan.table;
+        const int loop = shared.decoder->plan.core.block_end - 1;
+        const size_t n = block_size(&one->blocks[loop]);
+        assert_string_equal(one->blocks[loop].name, "loop");
+        assert_string_equal(each->blocks[loop].name, "loops.1");
+        for (int b = 0; b < each->block_count; b++)
+            memcpy(own.decoder->weights + each->blocks[b].begin,
+                   shared.decoder->weights + one->blocks[b <= loop       ? b
+                                                         : b <= loop + 2 ? loop
+                                                                         : b - 2]
+                                                 .begin,
+                   block_size(&each->blocks[b]) * sizeof(float));
+        run(&shared);
+        run(&own);
+        assert_memory_equal(shared.nll, own.nll, sizeof own.nll);
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0;
+            for (int b = loop; b <= loop + 2; b++) sum += (double)own.gradient[each->blocks[b].begin + i];
+            near("gradient of an injection", shared.gradient[one->blocks[loop].begin + i], sum);
+        }
+        tear_down(&shared);
+        tear_down(&own);
+    }
+}
+
+/* As it starts, what the prelude left is the fixed point, where layers add nothing. */
+static void a_contraction_begins_where_the_prelude_ended(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    struct setting once = set_up(&c);
+    c.loops = 4;
+    c.inject = LTM_INJECT_DIAGONAL;
+    c.init_projections = LTM_INIT_ZERO;
+    struct setting loops = set_up(&c);
+    weights_initialise(loops.decoder->weights, &loops.decoder->plan.table, 0, 3);
+    for (int i = 0; i < once.decoder->plan.table.count; i++) {
+        const struct weight *w = &once.decoder->plan.table.weights[i];
+        const struct weight *from = weights_find(&loops.decoder->plan.table, w->name);
+        memcpy(once.decoder->weights + w->offset, loops.decoder->weights + from->offset,
+               weight_size(w) * sizeof(float));
+    }
+    run(&once);
+    run(&loops);
+    for (int i = 0; i < TOKENS; i++) near("-log p", loops.nll[i], (double)once.nll[i]);
+    tear_down(&once);
+    tear_down(&loops);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_loop_is_no_loop_to_the_bit),
+        cmocka_unit_test(loops_are_as_many_layers_of_the_same_weights),
+        cmocka_unit_test(a_gradient_goes_through_the_last_loops),
+        cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
+        cmocka_unit_test(loops_without_a_gradient_keep_nothing),
+        cmocka_unit_test(a_pass_runs_fewer_loops),
+        cmocka_unit_test(a_shared_decoder_runs_other_loops),
+        cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
+        cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
+        cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
