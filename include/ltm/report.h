@@ -48,4 +48,10 @@ struct ltm_report_result {
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
                       struct ltm_report_result *result, struct ltm_error *error);
 
+/* Several runs on one page: their curves in one picture, the settings in which they differ, their best bounds and how far those are
+ * apart, with paired errors where the runs scored the same held-out sequences (RUN/sequences.csv). The page is options->output, or
+ * comparison.html here. LTM_INVALID where one is no run. */
+ltm_status ltm_report_runs(const char *const *paths, int count, const struct ltm_report_options *options,
+                           const struct ltm_watch *watch, struct ltm_report_result *result, struct ltm_error *error);
+
 LTM_C_END

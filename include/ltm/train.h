@@ -33,11 +33,12 @@ struct ltm_train_record {
     int64_t step, steps; /* steps done, and in all */
     int64_t tokens;      /* training tokens seen */
     double recon, kl,
-        loss;           /* means over the batch; loss is what the slow step minimised, without slow.predict's part */
-    double bound;       /* recon + kl under noise that the fit has not seen: only where heldout is true */
-    double ema_bound;   /* of the average of the weights, where slow.ema makes one; else 0 */
-    double bound_error; /* its standard error over sequences */
-    bool heldout;       /* a held-out scoring, not a training step */
+        loss;             /* means over the batch; loss is what the slow step minimised, without slow.predict's part */
+    double bound;         /* recon + kl under noise that the fit has not seen: only where heldout is true */
+    double ema_bound;     /* of the average of the weights, where slow.ema makes one; else 0 */
+    double bound_error;   /* its standard error over sequences */
+    double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
+    bool heldout;         /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core, likewise, or where they are sampled */

@@ -15,10 +15,13 @@
 
 static const char usage[] =
     "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--json]\n"
+    "       ltm report RUN RUN… [-o FILE.html] [--json]\n"
     "\n"
     "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables, and of a study\n"
     "a scaling law with intervals, and what it says in words. One file that needs no network and no JavaScript; its\n"
     "pictures are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need liblbfgs in the build.\n"
+    "Of several runs: their curves in one picture, the settings in which they differ, and how far their best bounds are\n"
+    "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"
@@ -134,9 +137,13 @@ int command_report(int argc, char **argv) {
     if (code != CLI_GO_ON) return code;
     if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
     if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
-    if (argc - optind > 1) return cli_usage("report", "one folder at a time, not also \"%s\"", argv[optind + 1]);
+    const int runs = argc - optind;
+    if (runs > 1 && (o.scores || o.budgets))
+        return cli_usage("report", "--score and --budget ask a study, which stands alone");
     const struct ltm_watch watch = cli_watch(&bar);
-    const ltm_status status = ltm_report(argv[optind], &o, &watch, &result, &error);
+    const ltm_status status =
+        runs > 1 ? ltm_report_runs((const char *const *)argv + optind, runs, &o, &watch, &result, &error)
+                 : ltm_report(argv[optind], &o, &watch, &result, &error);
     cli_bar_end(&bar);
     if (status != LTM_OK) return cli_fail(&error);
     if (json) return print_json(&result) == LTM_OK ? CLI_OK : cli_no_memory();

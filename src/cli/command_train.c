@@ -70,9 +70,13 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     if (record->heldout) {
         display->bound = record->bound;
         char bound[2 * CLI_NUMBER + 8];
-        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token (recon %.4f, KL %.4f)",
+        char bits[CLI_NUMBER + 16] = "";
+        char number[CLI_NUMBER];
+        if (isfinite(record->bits_per_byte))
+            snprintf(bits, sizeof bits, ", %s bits a byte", cli_fixed(number, 4, record->bits_per_byte));
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)",
                      (long long)record->step, (long long)record->steps,
-                     cli_with_error(bound, 4, record->bound, record->bound_error), record->recon, record->kl);
+                     cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl);
         return;
     }
     char bound[CLI_NUMBER + 8] = "";

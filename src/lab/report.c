@@ -54,22 +54,40 @@ static bool holds(const char *folder, const char *name) {
     return path_join(path, sizeof path, folder, name, NULL) == LTM_OK && file_exists(path);
 }
 
+/* Of one folder, or of several runs. */
+static ltm_status write_page(struct report *report, const char *const *runs, int count, struct ltm_error *error) {
+    struct file_draft draft;
+    PASS_UP(name_output(report, error));
+    PASS_UP(drop_old_pictures(report, error));
+    PASS_UP(file_create(&draft, report->result->path, error));
+    report->out = draft.stream;
+    ltm_status status = count                   ? report_runs(report, runs, count, error)
+                        : report->result->study ? report_study(report, error)
+                                                : report_run(report, error);
+    if (status == LTM_OK) return file_commit(&draft, error);
+    file_discard(&draft);
+    return status;
+}
+
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
                       struct ltm_report_result *result, struct ltm_error *error) {
     struct ltm_report_options fallback;
-    struct file_draft draft;
     *result = (struct ltm_report_result){.gnuplot = gnuplot_available(), .study = holds(path, "results.csv")};
     ltm_report_options_defaults(&fallback);
     struct report report = {.folder = path, .options = options ? options : &fallback, .watch = watch, .result = result};
     if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is no folder; name a run's, or a study's", path);
     if (!result->study && !holds(path, "log.jsonl"))
         return fail(error, LTM_INVALID, "%s holds neither results.csv of a study nor log.jsonl of a run", path);
-    PASS_UP(name_output(&report, error));
-    PASS_UP(drop_old_pictures(&report, error));
-    PASS_UP(file_create(&draft, result->path, error));
-    report.out = draft.stream;
-    ltm_status status = result->study ? report_study(&report, error) : report_run(&report, error);
-    if (status == LTM_OK) return file_commit(&draft, error);
-    file_discard(&draft);
-    return status;
+    return write_page(&report, NULL, 0, error);
+}
+
+ltm_status ltm_report_runs(const char *const *paths, int count, const struct ltm_report_options *options,
+                           const struct ltm_watch *watch, struct ltm_report_result *result, struct ltm_error *error) {
+    struct ltm_report_options own;
+    *result = (struct ltm_report_result){.gnuplot = gnuplot_available()};
+    ltm_report_options_defaults(&own);
+    if (options) own = *options;
+    if (!own.output) own.output = "comparison.html";
+    struct report report = {.options = &own, .watch = watch, .result = result};
+    return write_page(&report, paths, count, error);
 }

@@ -42,6 +42,9 @@ void report_note(struct report *report, const char *format, ...) __attribute__((
 ltm_status report_run(struct report *report, struct ltm_error *error);
 ltm_status report_study(struct report *report, struct ltm_error *error);
 
+/* Of several runs (report_runs.c). */
+ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error);
+
 /* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
  * rates and speed too. */
 ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,

@@ -115,11 +115,8 @@ static void put_configuration(struct report *report, const json_t *configuration
 
 static void put_key_figures(struct report *report, const struct run_curve *c, const json_t *run) {
     char text[FORMAT_WITH_ERROR];
-    const struct curve_score *best = NULL;
+    const struct curve_score *best = run_curve_best(c);
     const struct curve_step *last = c->steps ? &c->step[c->steps - 1] : NULL;
-    for (size_t i = 0; i < c->scores; i++)
-        if (isfinite(curve_bound(&c->score[i])) && (!best || curve_bound(&c->score[i]) < curve_bound(best)))
-            best = &c->score[i];
     const bool averaged = best && best->ema_bound < best->bound;
     fputs("<dl class=\"figures\">\n", report->out);
     if (best) {
@@ -127,6 +124,8 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
                       averaged ? "best held-out bound, of averaged weights, nats a token"
                                : "best held-out bound, nats a token",
                       "%s", format_with_error(text, curve_bound(best), averaged ? NAN : best->bound_error));
+        if (isfinite(curve_bits(best)))
+            report_figure(report, "bits a byte", "%s", format_score(text, curve_bits(best)));
         if (averaged)
             report_figure(report, "of the weights themselves", "%s",
                           format_with_error(text, best->bound, best->bound_error));

@@ -20,9 +20,10 @@ static double number(const json_t *line, const char *key) {
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
-        c->score[c->scores++] = (struct curve_score){
-            number(line, "step"), number(line, "tokens"), number(line, "seconds"),     number(line, "recon"),
-            number(line, "kl"),   number(line, "bound"),  number(line, "bound_error"), number(line, "ema_bound")};
+        c->score[c->scores++] =
+            (struct curve_score){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
+                                 number(line, "recon"),       number(line, "kl"),        number(line, "bound"),
+                                 number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));
@@ -37,6 +38,16 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
 double curve_bound(const struct curve_score *score) {
     return fmin(score->bound, score->ema_bound);
 } /* of NaN the other */
+
+double curve_bits(const struct curve_score *score) { return score->bits_per_byte * curve_bound(score) / score->bound; }
+
+const struct curve_score *run_curve_best(const struct run_curve *c) {
+    const struct curve_score *best = NULL;
+    for (size_t i = 0; i < c->scores; i++)
+        if (isfinite(curve_bound(&c->score[i])) && (!best || curve_bound(&c->score[i]) < curve_bound(best)))
+            best = &c->score[i];
+    return best;
+}
 
 ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_error *error) {
     struct file_map map;

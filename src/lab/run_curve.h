@@ -12,11 +12,12 @@ struct curve_step {
 
 /* A held-out scoring. */
 struct curve_score {
-    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound;
+    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */
 double curve_bound(const struct curve_score *score);
+double curve_bits(const struct curve_score *score); /* the same as bits a byte; NaN where the log does not say */
 
 struct run_curve {
     struct curve_step *step;
@@ -24,6 +25,9 @@ struct run_curve {
     size_t steps, scores, step_room, score_room;
     size_t broken; /* lines that are no JSON object: a run that was cut, or somebody's editor */
 };
+
+/* The held-out scoring with the lowest bound, NULL where there is none. */
+const struct curve_score *run_curve_best(const struct run_curve *curve);
 
 ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_error *error);
 void run_curve_free(struct run_curve *curve);

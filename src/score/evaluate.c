@@ -141,17 +141,10 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
 
 /* Bytes of text that the targets of each sequence stand for, from target `from` on. */
 static void count_bytes(const struct evaluation *e, int from, double *bytes) {
-    const int T = e->config.model.sequence;
-    const struct sequence_source *source = &e->windows.source;
-    const struct ltm_tokenizer *tokenizer = e->model->tokenizer;
     struct worker *w = &e->workers.each[0];
-    for (int64_t i = 0; i < e->count; i++) {
-        bytes[i] = 0;
-        const bool weighted = source->read(source, i, T, w->tokens, w->targets, w->weights);
-        for (int t = from; t < T; t++)
-            if (w->targets[t] < ltm_tokenizer_vocab(tokenizer) && !(weighted && w->weights[t] == 0))
-                bytes[i] += (double)ltm_tokenizer_piece_bytes(tokenizer, w->targets[t]);
-    }
+    for (int64_t i = 0; i < e->count; i++)
+        bytes[i] = sequence_bytes(&e->windows.source, e->model->tokenizer, i, from, e->config.model.sequence, w->tokens,
+                                  w->targets, w->weights);
 }
 
 /* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */

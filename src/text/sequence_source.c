@@ -132,6 +132,16 @@ ltm_status heldout_windows(struct stream_windows *windows, const struct token_st
     return status;
 }
 
+double sequence_bytes(const struct sequence_source *source, const struct ltm_tokenizer *tokenizer, int64_t i, int from,
+                      int length, int32_t *tokens, int32_t *targets, float *weights) {
+    double bytes = 0;
+    const bool weighted = source->read(source, i, length, tokens, targets, weights);
+    for (int t = from; t < length; t++)
+        if (targets[t] < ltm_tokenizer_vocab(tokenizer) && !(weighted && weights[t] == 0))
+            bytes += (double)ltm_tokenizer_piece_bytes(tokenizer, targets[t]);
+    return bytes;
+}
+
 void stream_windows_free(struct stream_windows *windows) {
     free(windows->pieces);
     windows->pieces = NULL;

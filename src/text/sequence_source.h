@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "ltm/config.h"
+#include "ltm/tokenizer.h"
 #include "text/sequences.h"
 #include "text/token_stream.h"
 
@@ -47,5 +48,9 @@ ltm_status training_windows(struct stream_windows *windows, const struct token_s
 /* At most `most` held-out sequences, 0 = all. Borrows stream. LTM_INVALID where there is none, and as above. */
 ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,
                            const struct ltm_model_config *model, int64_t most, struct ltm_error *error);
+
+/* Bytes of text that the targets of sequence i stand for, from target `from` on. The three arrays (length) are written. */
+double sequence_bytes(const struct sequence_source *source, const struct ltm_tokenizer *tokenizer, int64_t i, int from,
+                      int length, int32_t *tokens, int32_t *targets, float *weights);
 
 void stream_windows_free(struct stream_windows *windows);

@@ -161,7 +161,7 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
     struct ltm_error second;
     char why[700];
     record.heldout = true;
-    record.recon = record.kl = record.bound = record.bound_error = NAN;
+    record.recon = record.kl = record.bound = record.bound_error = record.bits_per_byte = NAN;
     record.nonfinite = error->message;
     if (s->config.run.on_nonfinite == LTM_NONFINITE_STOP) {
         s->state.heldout_due = true;
@@ -206,16 +206,25 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     return status == LTM_OK ? back : status;
 }
 
+/* Bits a byte of a bound in nats a token; NAN where nobody knows the bytes. */
+static double in_bits(const struct session *s, double bound) {
+    double tokens = 0;
+    for (int64_t i = 0; i < s->heldout_windows.source.count; i++) tokens += s->heldout_scores[i].tokens;
+    return s->heldout_bytes > 0 ? bound * tokens / s->heldout_bytes / log(2) : NAN;
+}
+
 /* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
-static void keep_scores(const struct session *s, const struct score_options *options, double bound) {
+static ltm_status keep_scores(const struct session *s, const struct score_options *options, double bound,
+                              struct ltm_error *error) {
     const struct stream_windows *windows = &s->heldout_windows;
-    struct ltm_error error;
     char held[64];
     char path[LTM_PATH_MAX];
-    if (!(bound < s->state.best_bound) || processes_rank() > 0) return;
-    if (path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &error) != LTM_OK ||
-        score_write(path, s->heldout_scores, &windows->source, windows->length, options, &error) != LTM_OK)
-        watch_message(&s->hooks->watch, "the scores of each sequence are not kept: %s", error.message);
+    ltm_status status = LTM_OK;
+    if (!(bound < s->state.best_bound)) return LTM_OK;
+    if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", error);
+    if (processes_rank() == 0 && status == LTM_OK)
+        status = score_write(path, s->heldout_scores, &windows->source, windows->length, options, error);
+    return processes_agree(status, error);
 }
 
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
@@ -232,7 +241,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
     const struct score_summary score = score_summarise(s->heldout_scores, sequences);
-    keep_scores(s, &options, score.bound);
+    PASS_UP(keep_scores(s, &options, score.bound, error));
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -240,6 +249,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.kl = score.kl;
     record.bound = score.bound;
     record.bound_error = score.bound_error;
+    record.bits_per_byte = in_bits(s, score.bound);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
     double bound = score.bound;
     if (s->trainer.optimiser.average) {
@@ -248,7 +258,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
                       (long long)record.step, (long long)record.steps, bound);
         s->state.averaged = bound < score.bound;
-        if (s->state.averaged) keep_scores(s, &options, bound);
+        if (s->state.averaged) PASS_UP(keep_scores(s, &options, bound, error));
         if (!s->state.averaged) bound = score.bound;
     }
     if (bound < s->state.best_bound) {

@@ -65,6 +65,27 @@ cleanup:
     return status;
 }
 
+/* What bits a byte divide by. */
+static ltm_status count_heldout_bytes(struct session *s, struct ltm_error *error) {
+    const struct stream_windows *windows = &s->heldout_windows;
+    const size_t T = (size_t)s->config.model.sequence;
+    struct ltm_tokenizer *tokenizer = NULL;
+    int32_t *tokens = NULL;
+    float *weights = NULL;
+    ltm_status status = LTM_OK;
+    if (!s->tokenizer[0]) return LTM_OK;
+    TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
+    TRY(NEW_ARRAY(tokens, 2 * T, "a sequence", error));
+    TRY(NEW_ARRAY(weights, T, "a sequence", error));
+    for (int64_t i = 0; i < windows->source.count; i++)
+        s->heldout_bytes += sequence_bytes(&windows->source, tokenizer, i, 0, (int)T, tokens, tokens + T, weights);
+cleanup:
+    ltm_tokenizer_close(tokenizer);
+    free(tokens);
+    free(weights);
+    return status;
+}
+
 /* None where the corpus was built without one and no score is asked for. */
 static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
@@ -81,7 +102,7 @@ static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
     PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
     PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
     PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return LTM_OK;
+    return count_heldout_bytes(s, error);
 }
 
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {

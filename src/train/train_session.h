@@ -18,6 +18,7 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
+    double heldout_bytes;  /* of text that is scored; 0 where there is no tokenizer to tell */
     double peak;           /* flop/s */
     double rate;           /* tokens a second, of late */
     int64_t above_uniform; /* slow steps whose loss was */

@@ -8,6 +8,7 @@ write_study study && small_corpus || exit 1
 
 after_training() {
     run "$LTM" train tiny.ini run.dir=run
+    cp err trained
     [ "$code" = 0 ] && [ -s run/report.html ] && grep -q 'best held-out bound' run/report.html && grep -q 'slow.batch' run/report.html &&
         balanced run/report.html && ! grep -q 'no report' err || { cat out err; return 1; }
     ! command -v gnuplot >/dev/null || [ "$(grep -o '<svg' run/report.html | wc -l)" = 6 ]
@@ -34,6 +35,25 @@ of_a_run() {
         { ! command -v gnuplot >/dev/null || [ -s elsewhere/loss.svg ]; }
 }
 holds 'a report goes where -o says, its pictures beside it' of_a_run
+bits() { # of the bytes that were scored, as ltm eval counts them
+    grep -q '<dt>bits a byte</dt><dd>[0-9.]*</dd>' run/report.html && "$LTM" eval run corpus eval.sequences=8 --json >eval.json 2>err || return 1
+    jq -se --slurpfile e eval.json 'map(select(.heldout)) | min_by(.bound) | (.bits_per_byte / .bound) /
+        ([$e[0] | .. | objects | select(has("bits_per_byte")) | .bits_per_byte.mean / .nats_per_token.mean] | .[0]) - 1 | fabs < 1e-7' run/log.jsonl || { cat eval.json; return 1; }
+    grep -q 'step 8 of 8: held-out bound .* nats a token, [0-9.]* bits a byte' trained
+}
+holds 'bits a byte stand beside nats a token' bits
+several() { # in one picture; what differs; differences of the same sequences
+    run "$LTM" train tiny.ini run.dir=faster slow.lr=0.01
+    run "$LTM" report run faster averaged -o three.html
+    [ "$code" = 0 ] && balanced three.html && grep -q '<td class="text">slow.lr</td><td class="text">[0-9.e-]*</td><td class="text">0.01</td>' three.html &&
+        grep -q '<td class="text">slow.ema</td>' three.html && lacks -q '<td class="text">slow.batch</td>' three.html &&
+        grep -q 'Errors of differences are paired' three.html || { cat out err; return 1; }
+    ! command -v gnuplot >/dev/null || [ "$(ls three)" = "$(printf 'bound.svg\nloss.svg')" ] || return 1
+    rm faster/sequences.csv
+    run "$LTM" report run faster && [ -s comparison.html ] && grep -q ' \*</td>' comparison.html || return 1
+    refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
+}
+holds 'several runs are compared on one page' several
 cut_log() {
     mkdir -p cut && head -c 700 run/log.jsonl >cut/log.jsonl
     run "$LTM" report cut

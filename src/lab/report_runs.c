@@ -1,0 +1,168 @@
+/* The page of several runs: their curves in one picture, what they differ in, their scores and how far apart those are. */
+#include "lab/report_page.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "lab/format_numbers.h"
+#include "lab/html.h"
+#include "lab/paired.h"
+#include "ltm/model.h"
+
+enum { CURVE_POINTS = 400 };
+
+struct run {
+    const char *folder, *name; /* name: the folder's last part, all of it where another run's is the same */
+    struct run_curve curve;
+    struct ltm_config config;
+    bool configured;
+    const struct curve_score *best; /* NULL where held-out text was never scored */
+};
+
+static ltm_status open_run(struct run *run, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    const char *slash = strrchr(folder, '/');
+    run->folder = folder;
+    run->name = slash && slash[1] ? slash + 1 : folder;
+    PASS_UP(path_join(path, sizeof path, folder, "log.jsonl", error));
+    if (!file_exists(path))
+        return fail(error, LTM_INVALID,
+                    "%s holds no log.jsonl of a run; several runs are compared, a study stands alone", folder);
+    PASS_UP(run_curve_read(&run->curve, path, error));
+    run->best = run_curve_best(&run->curve);
+    PASS_UP(path_join(path, sizeof path, folder, "config.ini", error));
+    ltm_config_defaults(&run->config);
+    run->configured = file_exists(path) && ltm_config_load(&run->config, path, NULL) == LTM_OK;
+    return LTM_OK;
+}
+
+/* ---- Curves ---- */
+
+static ltm_status put_curves(struct report *report, struct run *runs, int count, struct ltm_error *error) {
+    struct picture p;
+    report_heading(report, "curves", "Training");
+    picture_begin(&p, "bound", "Held-out bound", "training tokens", "bound, nats a token");
+    snprintf(
+        p.caption, sizeof p.caption,
+        "With standard errors, which are mostly those of the text and shared where it is the same. Where weights are "
+        "averaged (slow.ema), the lower bound of the two.");
+    for (int r = 0; r < count; r++) {
+        struct picture_series *s = picture_add(&p, PICTURE_LINES_POINTS, 1 + r, "%s", runs[r].name);
+        for (size_t i = 0; i < runs[r].curve.scores; i++)
+            picture_point(s, runs[r].curve.score[i].tokens, curve_bound(&runs[r].curve.score[i]),
+                          runs[r].curve.score[i].bound_error);
+    }
+    PASS_UP(report_picture(report, &p, error));
+    picture_begin(&p, "loss", "Training loss", "training tokens", "nats a token");
+    snprintf(p.caption, sizeof p.caption, "Steps are averaged to at most %d points.", CURVE_POINTS);
+    for (int r = 0; r < count; r++) {
+        struct picture_series *s = picture_add(&p, PICTURE_LINES, 1 + r, "%s", runs[r].name);
+        run_curve_thin(&runs[r].curve, CURVE_POINTS);
+        for (size_t i = 0; i < runs[r].curve.steps; i++)
+            picture_point(s, runs[r].curve.step[i].tokens, runs[r].curve.step[i].loss, NAN);
+    }
+    return report_picture(report, &p, error);
+}
+
+/* ---- Scores ---- */
+
+/* Best bound of a run less that of the first. */
+static struct ltm_score difference(const struct run *run, const struct run *first, bool *paired) {
+    struct paired pairs = {0};
+    paired_add(&pairs, run->folder, "bound", 1);
+    paired_add(&pairs, first->folder, "bound", -1);
+    struct ltm_score d = paired_finish(&pairs);
+    *paired = isfinite(d.error);
+    if (!*paired && run->best && first->best)
+        d = (struct ltm_score){curve_bound(run->best) - curve_bound(first->best),
+                               hypot(run->best->bound_error, first->best->bound_error)};
+    return d;
+}
+
+static void put_scores(struct report *report, const struct run *runs, int count) {
+    FILE *f = report->out;
+    char text[FORMAT_WITH_ERROR];
+    bool all_paired = true;
+    report_heading(report, "scores", "Scores");
+    fputs(
+        "<div class=\"scroll wide\"><table><thead><tr><th scope=\"col\" class=\"text\">run</th><th scope=\"col\">best "
+        "held-out bound, nats a token</th><th scope=\"col\">bits a byte</th><th scope=\"col\">from the first</th><th scope=\"col\">at slow step</th><th "
+        "scope=\"col\">tokens</th><th scope=\"col\">parameters</th></tr></thead>\n<tbody>\n",
+        f);
+    for (int r = 0; r < count; r++) {
+        const struct run *run = &runs[r];
+        const bool known = run->configured && run->config.model.vocab > 0;
+        bool paired = true;
+        fputs("<tr>", f);
+        html_text_cell(f, run->name);
+        html_print(f, "<td>%s</td>",
+                   format_with_error(text, run->best ? curve_bound(run->best) : NAN,
+                                     run->best ? run->best->bound_error : NAN));
+        html_number_cell(f, run->best ? curve_bits(run->best) : NAN, 5);
+        const struct ltm_score d = r ? difference(run, &runs[0], &paired) : (struct ltm_score){NAN, NAN};
+        html_print(f, "<td>%s%s</td>", r ? format_with_error(text, d.mean, d.error) : "", paired ? "" : " *");
+        all_paired = all_paired && paired;
+        html_number_cell(f, run->best ? run->best->step : NAN, 6);
+        html_number_cell(f, run->curve.steps ? run->curve.step[run->curve.steps - 1].tokens : NAN, 6);
+        html_number_cell(f, known ? (double)ltm_parameter_count(&run->config.model) : NAN, 6);
+        fputs("</tr>\n", f);
+    }
+    fputs("</tbody></table></div>\n", f);
+    report_note(report, "%s", paired_note(all_paired));
+}
+
+/* ---- Settings ---- */
+
+static void put_settings(struct report *report, const struct run *runs, int count) {
+    FILE *f = report->out;
+    size_t keys_count;
+    const struct ltm_config_key *keys = ltm_config_keys(&keys_count);
+    char first[LTM_PATH_MAX];
+    char value[LTM_PATH_MAX];
+    report_heading(report, "settings", "Settings that differ");
+    fputs("<div class=\"scroll wide\"><table><thead><tr><th scope=\"col\" class=\"text\">key</th>", f);
+    for (int r = 0; r < count; r++) html_print(f, "<th scope=\"col\" class=\"text\">%s</th>", runs[r].name);
+    fputs("</tr></thead>\n<tbody>\n", f);
+    for (size_t k = 0; k < keys_count; k++) {
+        bool same = true;
+        ltm_config_get(&runs[0].config, keys[k].name, first, sizeof first, NULL);
+        for (int r = 1; r < count; r++) {
+            ltm_config_get(&runs[r].config, keys[k].name, value, sizeof value, NULL);
+            same = same && strcmp(first, value) == 0;
+        }
+        if (same || strcmp(keys[k].name, "run.dir") == 0) continue;
+        fputs("<tr>", f);
+        html_text_cell(f, keys[k].name);
+        for (int r = 0; r < count; r++) {
+            ltm_config_get(&runs[r].config, keys[k].name, value, sizeof value, NULL);
+            html_text_cell(f, runs[r].configured ? value : "");
+        }
+        fputs("</tr>\n", f);
+    }
+    fputs("</tbody></table></div>\n", f);
+    for (int r = 0; r < count; r++)
+        if (!runs[r].configured) report_note(report, "%s has no config.ini that can be read.", runs[r].name);
+}
+
+ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error) {
+    struct run *runs = NULL;
+    ltm_status status;
+    TRY(NEW_ARRAY(runs, (size_t)count, "runs", error));
+    for (int r = 0; r < count; r++) TRY(open_run(&runs[r], folders[r], error));
+    for (int r = 0; r < count; r++)
+        for (int k = 0; k < count; k++)
+            if (k != r && strcmp(runs[k].name, runs[r].name) == 0) runs[r].name = runs[r].folder;
+    html_begin(report->out, "Runs", "ltm runs");
+    put_scores(report, runs, count);
+    put_settings(report, runs, count);
+    if (!report->result->gnuplot) report_without_pictures(report);
+    TRY(put_curves(report, runs, count, error));
+    html_end(report->out);
+cleanup:
+    for (int r = 0; runs && r < count; r++) run_curve_free(&runs[r].curve);
+    free(runs);
+    return status;
+}
