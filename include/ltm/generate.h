@@ -45,11 +45,8 @@ struct ltm_generate_options {
 /* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document; the rest auto. */
 struct ltm_generate_options ltm_generate_defaults(void);
 
-enum ltm_finish {
-    LTM_FINISH_LENGTH,
-    LTM_FINISH_END /* the end-of-sequence id */,
-    LTM_FINISH_STOP /* one of the stops */
-};
+/* At its length, with the end-of-sequence id, before one of the stops. */
+enum ltm_finish { LTM_FINISH_LENGTH, LTM_FINISH_END, LTM_FINISH_STOP };
 
 struct ltm_sample {
     int64_t number, prompt;

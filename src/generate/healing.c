@@ -1,5 +1,6 @@
 #include "generate/healing.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/memory.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "generate/sampler.h"
+#include "base/error.h"
 #include "ltm/tokenizer.h"
 
 /* begins[id], id < vocab: whether the piece begins with a blank. *begins is NULL where none does, and then nothing can be healed;

@@ -5,8 +5,7 @@
 #include "model/decoder_stream.h"
 
 struct history {
-    int32_t
-        *tokens; /* [most + 1]: [0] is the one before them, at first the end-of-sequence id that begins a document */
+    int32_t *tokens; /* [most + 1]: [0] is the one before them, at first the id that begins a document */
     int count, most;
 };
 

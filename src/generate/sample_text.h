@@ -15,9 +15,8 @@ struct sample_text {
     bool ended;  /* by the id that ends a document, or a stop */
 };
 
-/* An id that is no piece of the tokenizer adds nothing: model.vocab may be rounded up. The one that ends a document ends the text, if
- * the caller likes. `heals`: without the blank that the piece
- * begins with, which the prompt has (generate/healing.h). */
+/* An id that is no piece of the tokenizer adds nothing: model.vocab may be rounded up. `heals`: without the blank that
+ * the piece begins with, which the prompt has (generate/healing.h). */
 ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokenizer *tokenizer, int32_t token,
                               bool heals, struct ltm_error *error);
 
