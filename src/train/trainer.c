@@ -46,7 +46,8 @@ double trainer_flops(const struct ltm_config *config, int window, int loops) {
 double ltm_training_flops(const struct ltm_config *config) {
     struct growth g = growth_at(config, 0);
     double work = 0;
-    if (!growth_is_on(config)) return trainer_flops(config, g.window, depth_mean(config, g.loops));
+    if (!config->slow.window_start && g.loops == model_loops(&config->model))
+        return trainer_flops(config, g.window, depth_mean(config, g.loops));
     for (struct growth from = g; growth_stretch(config, &g) > 0; from = g)
         work +=
             trainer_flops(config, from.window, depth_mean(config, from.loops)) * (double)(g.sequences - from.sequences);
