@@ -41,7 +41,7 @@ struct ltm_train_record {
     bool heldout;         /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
-    int loops;                /* of the core, likewise, or where they are sampled */
+    int loops;                /* of the core; 0 unless they grow or are sampled */
     double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
     double tokens_per_second; /* of late */
     double utilisation;       /* useful work / measured matrix speed of all threads */

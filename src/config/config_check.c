@@ -67,6 +67,10 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
     return LTM_OK;
 }
 
+enum {
+    DEPTH_MOST = 4000
+}; /* layers that are applied: what passes keep is in proportion, whoever asks for a small file to be read */
+
 static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *error) {
     const struct ltm_model_config *m = &c->model;
     const int loops = m->loops > 1 ? m->loops : 1;
@@ -90,6 +94,11 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
                     "model.loops = 1 has no weights of loop.inject, which eval.loops = %d would use; use 1, or 0",
                     c->eval.loops);
     if (loops == 1) return LTM_OK;
+    const int depth = m->layers + (loops - 1) * (m->layers - m->prelude - m->coda);
+    if (depth > DEPTH_MOST)
+        return fail(error, LTM_INVALID,
+                    "model.loops = %d makes %d layers in all, more than the %d that can be; use fewer", loops, depth,
+                    DEPTH_MOST);
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
                     "latent.from = %d is below model.prelude = %d, whose layers read no latents; use %d at least",

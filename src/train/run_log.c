@@ -67,7 +67,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "utilisation", r->utilisation);
         if (r->batch) json_object_set_new(line, "batch", json_integer(r->batch));
         if (r->window) json_object_set_new(line, "window", json_integer(r->window));
-        if (r->loops > 1 || (r->loops && r->window)) json_object_set_new(line, "loops", json_integer(r->loops));
+        if (r->loops) json_object_set_new(line, "loops", json_integer(r->loops));
     }
     if (r->spike > 0) put_real(line, "spike", r->spike);
     if (r->above_uniform) json_object_set_new(line, "above_uniform", json_true());

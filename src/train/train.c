@@ -125,6 +125,11 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
                   (long long)record->step, (long long)record->steps, record->loss, record->spike, mean);
 }
 
+/* From step to step. */
+static bool loops_vary(const struct ltm_config *c) {
+    return c->model.loops > 1 && (c->loop.start > 0 || c->loop.full > 0 || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED);
+}
+
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     const double began = seconds_now();
@@ -145,7 +150,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.utilisation = rate * trainer_flops(c, now) / s->peak;
     record.batch = growth_is_on(c) ? now->batch : 0;
     record.window = growth_is_on(c) ? now->window : 0;
-    record.loops = growth_is_on(c) || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED ? now->loops : 0;
+    record.loops = loops_vary(c) ? now->loops : 0;
     record.diverged = done.diverged;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);

@@ -218,6 +218,7 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.prelude=1 model.loops=2", "latent.from = 0 is below model.prelude = 1");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 model.order=AABB loop.inject=add",
                  "model.order = AABB has no loop that loop.inject could begin");
+    assert_check("model.loops=1000 model.layers=10 latent.count=0", "makes 10000 layers in all, more than the 4000");
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
     assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no last loops");
     assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");

@@ -75,6 +75,11 @@ for parts in 0 3; do
         alike 3 1 "one-growing-$parts" "${growing[@]}" slow.parts=$parts
 done
 
+# Blocks that loops interleave are handed on together.
+looping=(model.layers=3 model.coda=1 model.loops=3 latent.count=3 loop.inject=add loop.depth=sampled loop.start=0.3 loop.backprop=2)
+"${train[@]}" "${looping[@]}" run.dir=one-looping >/dev/null 2>&1
+holds 'loops that are drawn, over three processes: the bits of one' alike 3 1 one-looping "${looping[@]}"
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 
