@@ -87,6 +87,7 @@ static ltm_status print_json(const struct ltm_report_result *r) {
         if (!r->fitted) json_object_set_new(json, "no_fit", json_string(r->no_fit));
         for (int i = 0; i < r->answers; i++) json_array_append_new(answers, answer_json(&r->answer[i]));
         json_object_set_new(json, "answers", answers);
+        if (*r->no_answer) json_object_set_new(json, "no_answer", json_string(r->no_answer));
     }
     return cli_print_json(json, 9);
 }
@@ -98,6 +99,7 @@ static void print_readable(const struct ltm_report_result *r) {
         cli_print_line(stdout, "%s, without pictures: install gnuplot (Debian: gnuplot-nox)", r->path);
     if (r->fitted) cli_print_line(stdout, "loss = %s", r->fit.candidate[r->fit.chosen].form);
     for (int i = 0; i < r->answers; i++) cli_print_line(stdout, "%s", r->answer[i].words);
+    if (*r->no_answer) cli_print_line(stdout, "no advice: %s", r->no_answer);
     if (r->fitted)
         for (int i = 0; i < r->fit.notes; i++) cli_print_line(stdout, "%s", r->fit.note[i]);
     if (r->study && !r->fitted) cli_print_line(stdout, "no scaling law: %s", r->no_fit);

@@ -181,9 +181,10 @@ static ltm_status answers(struct report *report, const struct ltm_fit *fit, cons
         status = ltm_fit_answer(fit, budgets[i], &result->answer[result->answers], &why);
         if (status == LTM_OK)
             html_print(report->out, "<p>%s</p>\n", result->answer[result->answers++].words);
-        else if (status == LTM_INVALID)
+        else if (status == LTM_INVALID) {
+            snprintf(result->no_answer, sizeof result->no_answer, "%.500s", why.message);
             html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
-        else
+        } else
             return fail_with(error, &why);
     }
     return LTM_OK;

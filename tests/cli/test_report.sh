@@ -66,6 +66,14 @@ scores() {
         jq -e '(.answers | length == 2 and .[1].budget_flops == 3e13) or (.no_fit | length > 0)' out
 }
 holds 'scores and budgets are as asked' scores
+no_advice() { # of a law that says nothing
+    mkdir -p constant
+    { echo 'cell,status,latent.count,fast.steps,parameters,tokens,latent_numbers,training_flops,bound'
+      for i in 1 2 3 4 5 6 7 8; do echo "c$i,done,$((2 * i)),2,1000,5000,$((16 * i)),1e9,2.0$((i * 7 % 5))"; done; } >constant/results.csv
+    run "$LTM" report constant --resamples 5
+    [ "$code" = 0 ] && grep -q '^no advice: the law is a constant\|without liblbfgs' out && balanced constant/report.html || { cat out err; return 1; }
+}
+holds 'a law that is a constant gives no advice' no_advice
 no_file_is_left() { ! find . -name '*.tmp' | grep .; }
 holds 'no half-written file is left' no_file_is_left
 

@@ -176,6 +176,9 @@ static json_t *take(const struct variant *variant) {
     }
     must(status, &error);
     json_t *lines = test_log(config.run.dir);
+    size_t i;
+    json_t *line;
+    json_array_foreach(lines, i, line) json_object_del(line, "bits_per_byte"); /* the bound's, in another unit */
     must(ltm_model_open(&model, config.run.dir, &error), &error);
     add_scores(lines, model);
     add_fewshot(lines, model, config.run.dir);
