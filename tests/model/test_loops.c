@@ -235,6 +235,27 @@ static void loops_without_a_gradient_keep_nothing(void **state) {
     assert_true(workspace(8, 2) < workspace(4, 0));
 }
 
+/* No loop looks ahead. */
+static void a_token_changes_no_score_before_it(void **state) {
+    (void)state;
+    enum { AT = 6 };
+    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config c = shape;
+        float before[TOKENS];
+        c.loops = 4;
+        c.inject = inject;
+        struct setting s = set_up(&c);
+        run(&s);
+        memcpy(before, s.nll, sizeof before);
+        s.tokens[AT] = (s.tokens[AT] + 1) % c.vocab;
+        run(&s);
+        assert_memory_equal(before, s.nll, AT * sizeof *before);
+        assert_true(before[AT] != s.nll[AT] && before[AT + 1] != s.nll[AT + 1]);
+        assert_memory_equal(before + LENGTH, s.nll + LENGTH, LENGTH * sizeof *before);
+        tear_down(&s);
+    }
+}
+
 /* Of four loops, to the bit what a decoder of so many has, whichever ran before. */
 static void a_pass_runs_fewer_loops(void **state) {
     (void)state;
@@ -395,6 +416,7 @@ int main(void) {
         cmocka_unit_test(a_gradient_goes_through_the_last_loops),
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
+        cmocka_unit_test(a_token_changes_no_score_before_it),
         cmocka_unit_test(a_pass_runs_fewer_loops),
         cmocka_unit_test(a_shared_decoder_runs_other_loops),
         cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),

@@ -139,6 +139,32 @@ static void an_update_is_counted_too(void **state) {
     plan_free(&plan);
 }
 
+/* A fast step runs as many products behind a prelude of two layers as behind one. */
+static void a_prelude_runs_once_a_sequence(void **state) {
+    (void)state;
+    struct counted counted[2];
+    for (int i = 0; i < 2; i++) {
+        const struct ltm_model_config config = {.dim = 24,
+                                                .layers = 3 + i,
+                                                .heads = 4,
+                                                .kv_heads = 2,
+                                                .ffn_multiple = 8,
+                                                .sequence = LENGTH,
+                                                .window = LENGTH,
+                                                .vocab = 37,
+                                                .latents = 2 * 16,
+                                                .latent_from = 1 + i,
+                                                .prelude = 1 + i,
+                                                .coda = 1,
+                                                .loops = 3,
+                                                .inject = LTM_INJECT_DIAGONAL};
+        check(&config);
+        counted[i] = count(&config);
+    }
+    equal("fast step", counted[0].fast_step, counted[1].fast_step);
+    assert_true(counted[0].score < counted[1].score);
+}
+
 static void parameters_are_those_of_the_table(void **state) {
     (void)state;
     struct plan plan;
@@ -166,6 +192,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operation_counts_are_those_of_the_products_that_run),
         cmocka_unit_test(an_update_is_counted_too),
+        cmocka_unit_test(a_prelude_runs_once_a_sequence),
         cmocka_unit_test(parameters_are_those_of_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
