@@ -212,12 +212,12 @@ memcheck: ## valgrind's memcheck over short runs: about 5 minutes
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
 sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
-	UBSAN_OPTIONS=print_stacktrace=1 LIMIT=1200 \
+	UBSAN_OPTIONS=print_stacktrace=1 \
 	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
 
 tsan: ## tests of threads (test_*threads* and more) with the sanitizer of threads, which needs clang and its OpenMP
 	@CC=clang CXX=clang++ .ci/deps
-	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' LIMIT=1200 \
+	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' \
 	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads test_corpus_build test_decoder_stream test_fit cli/test_generate)'
 
 fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
