@@ -138,7 +138,7 @@ moved() { # the folder, while it trains
     "$LTM" train tiny.ini $long run.checkpoint_every=1 >out 2>err &
     wait_for runs/long/log.jsonl '"step":3,' || return 1
     for from in long there long there long there long; do # some in the midst of a checkpoint
-        mv "runs/$from" "runs/$([ $from = long ] && echo there || echo long)" && sleep 0.05 && [ ! -e runs/$from ] || return 1
+        mv "runs/$from" "runs/$([ "$from" = long ] && echo there || echo long)" && sleep 0.05 && [ ! -e "runs/$from" ] || return 1
     done
     wait_for err 'was moved: it goes on in .*/runs/there' || return 1
     kill -INT $!
