@@ -82,7 +82,7 @@ holds 'a run that is done stays as it is' goes_on
 plain_without_terminal() { ! grep -q $'[\r\e]' err && ! grep -q '####' err; }
 holds 'progress is plain lines where there is no terminal' plain_without_terminal
 bar_on_terminal() {
-    command -v script >/dev/null || return 0 # it makes the terminal
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || return 0 # it makes the terminal, where there are any
     TERM=xterm script -qec "$LTM train tiny.ini run.dir=runs/seen" seen >/dev/null </dev/null
     grep -q $'\r.*train \\[#*\\.*\\] ' seen
 }
