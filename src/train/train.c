@@ -33,21 +33,26 @@ static const char *folder_of(const struct session *s, char held[64]) {
     return s->folder >= 0 && folder_exists(held) ? held : s->config.run.dir;
 }
 
+/* What failed in there, told with the folder's own name. */
+static ltm_status fail_in_folder(const struct session *s, const char *held, ltm_status status,
+                                 const struct ltm_error *inner, struct ltm_error *error) {
+    const char *named = strstr(inner->message, held);
+    if (status == LTM_OK) return LTM_OK;
+    if (!named) return fail(error, status, "%s", inner->message);
+    return fail(error, status, "%.*s%s%s", (int)(named - inner->message), inner->message, s->config.run.dir,
+                named + strlen(held));
+}
+
 static ltm_status save(struct session *s, struct ltm_error *error) {
     char held[64];
-    struct ltm_error inner;
+    struct ltm_error inner = {0};
     s->state.step = s->trainer.optimiser.count;
     ltm_status status = session_follow_folder(s, error);
     if (status == LTM_OK && processes_rank() == 0) status = run_log_sync(&s->log, &s->state.log_bytes, error);
     PASS_UP(processes_agree(status, error));
-    const char *folder = folder_of(s, held);
-    status = checkpoint_write(folder, s->decoder, &s->trainer.optimiser, &s->config, &s->state,
+    status = checkpoint_write(folder_of(s, held), s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                               s->tokenizer[0] ? s->tokenizer : NULL, s->digest, &inner);
-    if (status == LTM_OK) return LTM_OK;
-    const char *named = folder == held ? strstr(inner.message, held) : NULL;
-    return named ? fail(error, status, "%.*s%s%s", (int)(named - inner.message), inner.message, s->config.run.dir,
-                        named + strlen(held))
-                 : fail_with(error, &inner);
+    return fail_in_folder(s, held, status, &inner, error);
 }
 
 /* Told the first time alone: a bad rate may make it happen in every step. */
@@ -224,12 +229,13 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
     const struct stream_windows *windows = &s->heldout_windows;
     char held[64];
     char path[LTM_PATH_MAX];
+    struct ltm_error inner = {0};
     ltm_status status = LTM_OK;
     if (!(bound < s->state.best_bound)) return LTM_OK;
-    if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", error);
+    if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &inner);
     if (processes_rank() == 0 && status == LTM_OK)
-        status = score_write(path, s->heldout_scores, &windows->source, windows->length, options, error);
-    return processes_agree(status, error);
+        status = score_write(path, s->heldout_scores, &windows->source, windows->length, options, &inner);
+    return processes_agree(fail_in_folder(s, held, status, &inner, error), error);
 }
 
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */

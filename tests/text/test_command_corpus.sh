@@ -70,7 +70,7 @@ validation() { # a file of one's own to score, its documents left out of trainin
     run build -o own --heldout-files val.txt --separator --- --dedupe text.txt
     [ "$code" = 0 ] && grep -q '^heldout  2 documents' out && grep -q '^train    59 documents' out || return 1
     mkdir both && cp text.txt val.txt both && run build -o own --heldout-files both/val.txt both
-    [ "$code" = 0 ] && grep -q '^heldout  1 documents' out && grep -q '^train    1 documents' out || return 1
+    [ "$code" = 0 ] && grep -q '^heldout  1 document,' out && grep -q '^train    1 document,' out || return 1
     : >none.txt && refused 1 'there is no text in none.txt' build -o own2 --heldout-files none.txt text.txt &&
         refused 1 'there is no text in none.txt' build -o own2 --heldout-files text.txt none.txt &&
         refused 2 'either a share of INPUT' build -o own2 --heldout-files val.txt --heldout 0.1 text.txt
@@ -89,7 +89,7 @@ kinds() { # damaged lines and files, and text by other names
     mkdir mixed && cp bad.txt keys.jsonl text.txt mixed && echo 'int x;' >mixed/x.c && echo '# x' >mixed/x.md
     run build -o odd --on-bad skip --as-text .c,.md mixed
     [ "$code" = 0 ] && grep -q '1 file and 1 line are left out: .*bad.txt is not UTF-8.*; and more' err || { cat err; return 1; }
-    [ "$(awk '$3 == "documents," { n += $2 } END { print n }' out)" = 3 ] || { cat out; return 1; }
+    [ "$(awk '$3 ~ /^documents?,/ { n += $2 } END { print n }' out)" = 3 ] || { cat out; return 1; }
     run build -o odd --on-bad replace --as-text '.c .md' mixed
     [ "$code" = 0 ] && grep -q '^0 files and 1 line are left out' err && grep -q '1 byte that is no UTF-8 is replaced by U+FFFD' err || { cat err; return 1; }
     run "$LTM" tokenizer train -o odd.model --vocab-size 300 --on-bad replace --as-text .c,.md mixed
