@@ -36,8 +36,8 @@ static const char *folder_of(const struct session *s, char held[64]) {
 /* What failed in there, told with the folder's own name. */
 static ltm_status fail_in_folder(const struct session *s, const char *held, ltm_status status,
                                  const struct ltm_error *inner, struct ltm_error *error) {
-    const char *named = strstr(inner->message, held);
     if (status == LTM_OK) return LTM_OK;
+    const char *named = strstr(inner->message, held);
     if (!named) return fail(error, status, "%s", inner->message);
     return fail(error, status, "%.*s%s%s", (int)(named - inner->message), inner->message, s->config.run.dir,
                 named + strlen(held));
@@ -227,7 +227,7 @@ static double in_bits(const struct session *s, double bound) {
 static ltm_status keep_scores(const struct session *s, const struct score_options *options, double bound,
                               struct ltm_error *error) {
     const struct stream_windows *windows = &s->heldout_windows;
-    char held[64];
+    char held[64] = "";
     char path[LTM_PATH_MAX];
     struct ltm_error inner = {0};
     ltm_status status = LTM_OK;
