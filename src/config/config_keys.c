@@ -75,7 +75,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
       "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
     X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
-      "loops that a gradient goes through, the last; those before keep no state; 0 = all")                             \
+      "loops that a gradient goes through, the last; in training those before keep no state; 0 = all")                 \
     X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
       "loops of a slow step: fixed (model.loops), or sampled around that, 1 + Poisson of a log-normal rate")           \
     X("loop.start", loop.start, REAL(0, 1), "0", "share of run.tokens behind which loops begin; one runs before")      \

@@ -214,6 +214,27 @@ static void a_gradient_through_all_loops_is_the_whole_one(void **state) {
     tear_down(&whole);
 }
 
+/* As far as in training, though what it is fitted for reads the state of all loops. */
+static void a_fit_without_weight_gradients_goes_as_far(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    const size_t bytes = (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float);
+    c.loops = 3;
+    c.inject = LTM_INJECT_CONCAT;
+    c.backprop = 1;
+    struct setting s = set_up(&c);
+    struct decoder_pass *pass;
+    float *dz = test_zeros(bytes / sizeof(float));
+    run(&s);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(pass, s.z, NULL, s.nll, dz);
+    assert_memory_equal(dz, s.dz, bytes);
+    decoder_pass_free(pass);
+    free(dz);
+    tear_down(&s);
+}
+
 static size_t workspace(int loops, int backprop) {
     struct ltm_model_config c = shape;
     struct plan plan;
@@ -415,6 +436,7 @@ int main(void) {
         cmocka_unit_test(loops_are_as_many_layers_of_the_same_weights),
         cmocka_unit_test(a_gradient_goes_through_the_last_loops),
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
+        cmocka_unit_test(a_fit_without_weight_gradients_goes_as_far),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_token_changes_no_score_before_it),
         cmocka_unit_test(a_pass_runs_fewer_loops),
