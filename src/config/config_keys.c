@@ -64,7 +64,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
     X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
-      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1")                \
+      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1, for which "     \
+      "[loop] and model.order do nothing")                                                                             \
     X("model.prelude", model.prelude, INT(0, 999), "0", "of model.layers, those before the core, which run once")      \
     X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
     X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
