@@ -381,13 +381,21 @@ static void back(struct decoder_pass *pass, int a, float *dw) {
     pass->begun = false;
 }
 
+/* The lowest application that has a gradient and reads z: what is below has no say. */
+static int lowest_reader(const struct decoder_pass *pass) {
+    const struct plan *plan = &pass->decoder->plan;
+    const int stop = core_stop(pass);
+    int a = pass->below < pass->from || stop == pass->from ? pass->below : stop;
+    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents) a++;
+    return a;
+}
+
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz) {
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
     pass->io.dfirst = pass->io.dentry = pass->io.dvalues = NULL;
-    const int stop = core_stop(pass);
-    const int end = pass->below > stop || pass->below < pass->from ? pass->below : stop;
+    const int end = lowest_reader(pass);
     for (int a = pass->decoder->plan.count - 1; a >= end; a = before(pass, a)) {
         pass->io.needs_dh = a > end;
         back(pass, a, NULL);
