@@ -128,6 +128,9 @@ struct ltm_eval_config {
     double fast_lr;          /* eval.fast.lr */
 };
 
+/* Loops that loop.depth = sampled may draw, for each of model.loops. */
+enum { LTM_LOOP_DEPTH_TIMES = 4 };
+
 /* [loop]: how many of model.loops a slow step runs. */
 struct ltm_loop_config {
     int depth; /* enum ltm_loop_depth: all that have begun, or a number drawn around that */

@@ -68,12 +68,14 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
 }
 
 enum {
-    DEPTH_MOST = 4000
-}; /* layers that are applied: what passes keep is in proportion, whoever asks for a small file to be read */
+    DEPTH_MOST = 4000, /* applied layers: what passes keep is in proportion, whoever asks for a small file to be read */
+    SAMPLED_MOST = 100 /* loops: depth_at underflows where a rate far above 700 is drawn */
+};
 
 static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *error) {
     const struct ltm_model_config *m = &c->model;
     const int loops = m->loops > 1 ? m->loops : 1;
+    const int most = c->eval.loops > loops ? c->eval.loops : loops;
     if (m->prelude + m->coda >= m->layers)
         return fail(
             error, LTM_INVALID,
@@ -93,12 +95,21 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
         return fail(error, LTM_INVALID,
                     "model.loops = 1 has no weights of loop.inject, which eval.loops = %d would use; use 1, or 0",
                     c->eval.loops);
-    if (loops == 1) return LTM_OK;
-    const int depth = m->layers + (loops - 1) * (m->layers - m->prelude - m->coda);
+    if (most == 1) return LTM_OK;
+    if (sampled && loops > SAMPLED_MOST)
+        return fail(
+            error, LTM_INVALID,
+            "loop.depth = sampled draws around model.loops = %d, and can around %d at most; use fewer, or fixed", loops,
+            SAMPLED_MOST);
+    const int drawn = sampled && loops > 1 ? LTM_LOOP_DEPTH_TIMES * loops : loops;
+    const int deepest = drawn > most ? drawn : most;
+    const int depth = m->layers + (deepest - 1) * (m->layers - m->prelude - m->coda);
     if (depth > DEPTH_MOST)
-        return fail(error, LTM_INVALID,
-                    "model.loops = %d makes %d layers in all, more than the %d that can be; use fewer", loops, depth,
-                    DEPTH_MOST);
+        return fail(
+            error, LTM_INVALID,
+            "%d loops, the most that model.loops, loop.depth or eval.loops asks for, make %d layers in all, more "
+            "than the %d that can be; use fewer",
+            deepest, depth, DEPTH_MOST);
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
                     "latent.from = %d is below model.prelude = %d, whose layers read no latents; use %d at least",

@@ -64,7 +64,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
     X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
-      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1")                \
+      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1, for which "     \
+      "[loop] and model.order do nothing")                                                                             \
     X("model.prelude", model.prelude, INT(0, 999), "0", "of model.layers, those before the core, which run once")      \
     X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
     X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
@@ -75,7 +76,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
       "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
     X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
-      "loops that a gradient goes through, the last; those before keep no state; 0 = all")                             \
+      "loops that a gradient goes through, the last; in training those before keep no state; 0 = all")                 \
     X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
       "loops of a slow step: fixed (model.loops), or sampled around that, 1 + Poisson of a log-normal rate")           \
     X("loop.start", loop.start, REAL(0, 1), "0", "share of run.tokens behind which loops begin; one runs before")      \

@@ -51,13 +51,20 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     }
 }
 
+/* Does the application share room with those like it? Not in a pass that makes no gradients of weights, whose state generation may
+ * read (continue_cache). */
+static bool shares_room(const struct decoder_pass *pass, const struct plan *plan, int application) {
+    return pass->gradients && plan_is_truncated(plan, application);
+}
+
 /* What all applications share: the most that one takes while it runs, and the most that one without a gradient keeps. */
 struct shared_bytes {
     size_t scratch;
     size_t kept;
 };
 
-static struct shared_bytes shared_bytes(const struct plan *plan, const struct stage_shape *shape) {
+static struct shared_bytes shared_bytes(const struct decoder_pass *pass, const struct plan *plan,
+                                        const struct stage_shape *shape) {
     struct shared_bytes most = {0};
     for (int a = 0; a < plan->count; a++) {
         union stage_unused unused;
@@ -65,7 +72,7 @@ static struct shared_bytes shared_bytes(const struct plan *plan, const struct st
         struct arena scratch = {0};
         if (plan->applications[a].kind->lay_out) plan->applications[a].kind->lay_out(&unused, &kept, &scratch, shape);
         if (scratch.used > most.scratch) most.scratch = scratch.used;
-        if (plan_is_truncated(plan, a) && kept.used > most.kept) most.kept = kept.used;
+        if (shares_room(pass, plan, a) && kept.used > most.kept) most.kept = kept.used;
     }
     return most;
 }
@@ -78,11 +85,11 @@ static size_t value_floats(const struct stage_shape *shape) {
 static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
                     const struct stage_shape *shape) {
     const bool drops = pass->gradients && plan->config.dropout > 0;
-    const struct shared_bytes bytes = shared_bytes(plan, shape);
+    const struct shared_bytes bytes = shared_bytes(pass, plan, shape);
     char *shared = ARENA_TAKE(arena, char, bytes.scratch);
     char *unkept = ARENA_TAKE(arena, char, bytes.kept);
     float *turns[2] = {NULL, NULL}; /* what applications that keep nothing read, and what they write */
-    for (int i = 0; i < 2 && plan_is_truncated(plan, plan->core.begin); i++)
+    for (int i = 0; i < 2 && shares_room(pass, plan, plan->core.begin); i++)
         turns[i] = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->applied = ARENA_TAKE(arena, struct applied, (size_t)plan->count);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
@@ -95,14 +102,14 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         union stage_unused unused;
-        const bool truncated = plan_is_truncated(plan, a);
+        const bool shares = shares_room(pass, plan, a);
         struct arena scratch = {.base = shared};
         struct arena own = {.base = unkept};
         char *state = ARENA_TAKE(arena, char, kind->state_size);
         float *in = turns[a % 2];
-        if (!truncated || a == plan->core.begin) in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+        if (!shares || a == plan->core.begin) in = a ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
         uint8_t *kept = drops && kind->drops_out ? ARENA_TAKE(arena, uint8_t, shape_floats(shape)) : NULL;
-        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, truncated ? &own : arena, &scratch, shape);
+        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, shares ? &own : arena, &scratch, shape);
         if (arena->base)
             pass->applied[a] = (struct applied){.state = state,
                                                 .in = in,
@@ -374,13 +381,21 @@ static void back(struct decoder_pass *pass, int a, float *dw) {
     pass->begun = false;
 }
 
+/* The lowest application that has a gradient and reads z: what is below has no say. */
+static int lowest_reader(const struct decoder_pass *pass) {
+    const struct plan *plan = &pass->decoder->plan;
+    const int stop = core_stop(pass);
+    int a = pass->below < pass->from || stop == pass->from ? pass->below : stop;
+    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents) a++;
+    return a;
+}
+
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz) {
     if (!is_well(pass, nll, dz)) return;
     forward(pass, z, weights, nll, true);
     pass->io.dz = dz;
     pass->io.dfirst = pass->io.dentry = pass->io.dvalues = NULL;
-    const int stop = core_stop(pass);
-    const int end = pass->below > stop || pass->below < pass->from ? pass->below : stop;
+    const int end = lowest_reader(pass);
     for (int a = pass->decoder->plan.count - 1; a >= end; a = before(pass, a)) {
         pass->io.needs_dh = a > end;
         back(pass, a, NULL);

@@ -49,7 +49,7 @@ void plan_free(struct plan *plan);
 /* The first application that reads latents; count where none does. */
 int plan_first_reader(const struct plan *plan);
 
-/* From now on a pass begins with so many of the core's loops; at most all of them. */
+/* From now on a pass begins with so many of the core's loops; at most all of them. A decoder_stream runs all that are listed. */
 void plan_run(struct plan *plan, int loops);
 
 /* Is the application of a loop too far from the last to have a gradient (loop.backprop)? It keeps nothing for a backward pass. */

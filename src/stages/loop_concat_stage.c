@@ -15,7 +15,9 @@ struct state {
 _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
-    weights_add(table, weight_matrix("concat", c->dim, 2 * c->dim, (float)sqrt(0.5 / c->dim)), WEIGHT_PRODUCT);
+    struct weight w = weight_matrix("concat", c->dim, 2 * c->dim, (float)sqrt(0.5 / c->dim));
+    w.decays = false; /* it has no gradient before loops begin */
+    weights_add(table, w, WEIGHT_PRODUCT);
 }
 
 static double flops(const struct ltm_model_config *c) { return 4.0 * c->dim * c->dim; }

@@ -9,7 +9,7 @@ static bool is_sampled(const struct ltm_config *config, int loops) {
     return config->loop.depth == LTM_LOOP_DEPTH_SAMPLED && loops > 1;
 }
 
-static int most(const struct ltm_config *config) { return DEPTH_TIMES * model_loops(&config->model); }
+static int most(const struct ltm_config *config) { return LTM_LOOP_DEPTH_TIMES * model_loops(&config->model); }
 
 /* 1 + the Poisson number that the uniform one stands for. */
 int depth_at(const struct ltm_config *config, int loops, int64_t step) {

@@ -1,13 +1,11 @@
 /* How many loops of the core a slow step runs, with loop.depth = sampled (Geiping et al., 2025): 1 + Poisson(rate), log rate from
- * N(log r - s²/2, s²), s = 0.5, r what runs otherwise, so 1 + r on average; at most DEPTH_TIMES times model.loops. One number a slow
+ * N(log r - s²/2, s²), s = 0.5, r what runs otherwise, so 1 + r on average; at most LTM_LOOP_DEPTH_TIMES times model.loops. One number a slow
  * step, drawn by the run's seed and the step. Before loops begin (loop.start) it is one. */
 #pragma once
 
 #include <stdint.h>
 
 #include "ltm/config.h"
-
-enum { DEPTH_TIMES = 4 };
 
 /* At slow step `step`, where `loops` is what has grown so far; and on average, but for that limit. */
 int depth_at(const struct ltm_config *config, int loops, int64_t step);

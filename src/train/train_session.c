@@ -222,11 +222,15 @@ static ltm_status open_log(struct session *s, struct ltm_error *error) {
     return run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
 }
 
-static void begin(struct session *s) {
-    const struct weight_table *table = &s->decoder->plan.table;
-    weights_initialise(s->decoder->weights, table, s->config.latent_init_scale, s->config.run.seed);
+/* Weights start by the depth of model.loops, of which the decoder may have more. */
+static ltm_status begin(struct session *s, struct ltm_error *error) {
+    struct plan plan;
+    PASS_UP(plan_create(&plan, &s->config.model, error));
+    weights_initialise(s->decoder->weights, &plan.table, s->config.latent_init_scale, s->config.run.seed);
     if (s->trainer.optimiser.average)
-        memcpy(s->trainer.optimiser.average, s->decoder->weights, table->size * sizeof(float));
+        memcpy(s->trainer.optimiser.average, s->decoder->weights, plan.table.size * sizeof(float));
+    plan_free(&plan);
+    return LTM_OK;
 }
 
 /* Weights, moments and log as the newest whole checkpoint has them, or new. */
@@ -235,7 +239,7 @@ static ltm_status begin_or_resume(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     TRY(checkpoint_read_newest(c->run.dir, s->decoder, &s->trainer.optimiser, c, &s->state, &s->hooks->watch, error));
     if (s->state.step == 0)
-        begin(s);
+        TRY(begin(s, error));
     else
         watch_message(&s->hooks->watch, "resuming %s at slow step %lld of %lld", c->run.dir, (long long)s->state.step,
                       (long long)s->trainer.steps);

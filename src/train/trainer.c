@@ -27,6 +27,13 @@ static double forward_flops(struct ltm_model_config model, int loops, int most) 
     return ltm_forward_flops(&model);
 }
 
+/* Of what begins a loop. */
+static double injection_flops(struct ltm_model_config model) {
+    const double with = forward_flops(model, 2, 0);
+    model.inject = LTM_INJECT_NONE;
+    return with - forward_flops(model, 2, 0);
+}
+
 /* Less than whole passes: loops that no gradient goes through, and those that the fit leaves out. */
 double trainer_flops(const struct ltm_config *config, const struct growth *now) {
     const struct optimiser_kind *optimiser = optimiser_kind_of(&config->slow);
@@ -37,7 +44,8 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     const int loops = now->loops;
     const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
     const double forward = forward_flops(model, loops, 0);
-    const double back = forward_flops(model, loops, model.backprop);
+    const bool truncated = model.backprop && model.backprop < loops; /* then the gradient ends in an injection */
+    const double back = forward_flops(model, loops, model.backprop) + (truncated ? injection_flops(model) : 0);
     const double saved = 2.0 * config->slow.samples * (forward - back);
     const double saved_by_fit =
         2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);

@@ -11,7 +11,8 @@
 
 #include "train/trainer_state.h"
 
-/* Operations of useful work that a token of such a slow step takes, its share of the update's products included. */
+/* Operations of useful work that a token of such a slow step takes, its share of the update's products included. With loop.depth = sampled
+ * ltm_training_flops takes it at the mean number of loops, though with loop.backprop or fast.loops it is no straight line of that. */
 double trainer_flops(const struct ltm_config *config, const struct growth *now);
 
 /* The most memory that training takes at a time in this process, in bytes: what a trainer and its decoder allocate, and the program. Within

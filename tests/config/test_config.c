@@ -218,7 +218,7 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.prelude=1 model.loops=2", "latent.from = 0 is below model.prelude = 1");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 model.order=AABB loop.inject=add",
                  "model.order = AABB has no loop that loop.inject could begin");
-    assert_check("model.loops=1000 model.layers=10 latent.count=0", "makes 10000 layers in all, more than the 4000");
+    assert_check("model.loops=1000 model.layers=10 latent.count=0", "make 10000 layers in all, more than the 4000");
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
     assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no last loops");
     assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");
@@ -226,6 +226,14 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.loops=2 loop.gains=own loop.inject=add loop.depth=sampled", "has weights for model.loops = 2");
     assert_check("model.loops=2 loop.gains=own loop.inject=add eval.loops=3", "not for the more of eval.loops");
     assert_check("loop.inject=add eval.loops=2", "model.loops = 1 has no weights of loop.inject");
+    assert_check("model.loops=1 model.prelude=1 loop.backprop=1 eval.loops=4",
+                 "latent.from = 0 is below model.prelude");
+    assert_check("model.order=AABB fast.loops=1 eval.loops=4", "model.order = AABB has no last loops");
+    assert_check("eval.loops=1000 model.layers=10 latent.count=0", "make 10000 layers in all, more than the 4000");
+    assert_check("model.loops=100 model.layers=12 loop.depth=sampled", "400 loops, the most");
+    assert_check("model.loops=101 loop.depth=sampled", "loop.depth = sampled draws around model.loops = 101");
+    assert_check("model.loops=100 loop.depth=sampled eval.loops=1", NULL);
+    assert_check("model.order=AABB loop.backprop=1 loop.start=0.5 loop.depth=sampled", NULL); /* of no loops */
     assert_check("model.loops=2 loop.gains=own", "loop.inject = none learns nothing");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 loop.inject=diagonal loop.gains=own", NULL);
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");

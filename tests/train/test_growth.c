@@ -160,6 +160,10 @@ static void loops_that_are_left_out_cost_nothing(void **state) {
     c.model.backprop = 2;
     assert_true(fabs(trainer_flops(&c, &four) - forward[4] - 2 * forward[2] - 2 * (forward[3] + forward[2])) <=
                 1e-12 * 7 * forward[4]);
+    const double added = trainer_flops(&c, &four);
+    const double product = 4.0 * c.model.dim * c.model.dim; /* begins loops */
+    c.model.inject = LTM_INJECT_CONCAT;
+    assert_true(fabs(trainer_flops(&c, &four) - added - (3 + 2 * 2 + 2 * (2 + 1)) * product) <= 1e-12 * 7 * forward[4]);
 }
 
 /* A rate is that of the tokens, whatever batches they came in. */

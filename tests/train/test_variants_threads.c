@@ -104,6 +104,24 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("sampled-loops", sample_loops);
 }
 
+/* However many may be drawn: initial weights are those of model.loops. */
+static void sampled_loops_start_with_the_same_weights(void **state) {
+    (void)state;
+    struct ltm_config fixed = tiny("start-fixed");
+    fixed.model.loops = 2;
+    fixed.latent_init_scale = 1; /* so that none is 0, whose sign steps of size 0 change */
+    fixed.slow.lr = 0;
+    fixed.run.tokens = 10 * 24;
+    struct ltm_config sampled = fixed;
+    snprintf(sampled.run.dir, sizeof sampled.run.dir, "%s/start-sampled", test_folder());
+    sampled.loop.depth = LTM_LOOP_DEPTH_SAMPLED;
+    train_whole(&fixed);
+    train_whole(&sampled);
+    const char *a = last_checkpoint(&fixed, "model.safetensors");
+    const char *b = last_checkpoint(&sampled, "model.safetensors");
+    test_same_bytes(a, b, data_at(a), data_at(b));
+}
+
 /* The average too, over a resume; its file is that of the weights, and the best is the better of the two. */
 static void an_average_has_the_bits_of_an_undisturbed_run(void **state) {
     (void)state;
@@ -224,6 +242,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_muon_bits_depend_neither_on_threads_nor_on_kills),
         cmocka_unit_test(with_each_key_bits_depend_neither_on_threads_nor_on_kills),
+        cmocka_unit_test(sampled_loops_start_with_the_same_weights),
         cmocka_unit_test(an_average_has_the_bits_of_an_undisturbed_run),
         cmocka_unit_test(a_run_stopped_in_its_stable_part_may_become_longer),
         cmocka_unit_test(a_run_that_grows_says_so_and_keeps_its_length),
