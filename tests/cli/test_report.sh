@@ -49,9 +49,13 @@ several() { # in one picture; what differs; differences of the same sequences
         grep -q '<td class="text">slow.ema</td>' three.html && lacks -q '<td class="text">slow.batch</td>' three.html &&
         grep -q 'Errors of differences are paired' three.html || { cat out err; return 1; }
     ! command -v gnuplot >/dev/null || [ "$(ls three)" = "$(printf 'bound.svg\nloss.svg')" ] || return 1
+    { ! jq -se 'map(select(.heldout)) | min_by([.bound, .ema_bound] | min) | .ema_bound < .bound' averaged/log.jsonl >out ||
+        grep -q '<td class="text">averaged</td><td>[0-9.]*</td>' three.html; } || { echo 'an average has an error'; return 1; }
     rm faster/sequences.csv
     run "$LTM" report run faster && [ -s comparison.html ] && grep -q ' \*</td>' comparison.html || return 1
-    refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
+    mkdir a b c && cp -r run a && cp -r run b && cp -r run c && run "$LTM" report a/run b/run c/run -o named.html
+    [ "$(grep -o '<td class="text">[abc]/run</td>' named.html | sort -u | wc -l)" = 3 ] || { echo 'names'; return 1; }
+    refused 2 'stands alone' "$LTM" report run faster --resamples 5 && refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
 }
 holds 'several runs are compared on one page' several
 cut_log() {
