@@ -21,6 +21,10 @@ averaged() { # slow.ema: the average's bound beside that of the weights
     grep -q '^last_heldout .* ema_bound [0-9]' out && { ! jq -se 'map(select(.heldout)) | min_by([.bound, .ema_bound] | min) |
         .ema_bound < .bound' averaged/log.jsonl || { grep -q '^best_averaged  *yes' out &&
         grep -q 'best held-out bound, of averaged weights' averaged/report.html; }; } || { cat out; return 1; }
+    # What is kept by sequence are the scores of the best, be it the average or not.
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "bound") at = i; next } { sum += $at; tokens += $2 }
+        END { printf "%.15g\n", sum / tokens }' averaged/sequences.csv >kept
+    jq -se --slurpfile kept kept 'map(select(.heldout) | [.bound, .ema_bound] | min) | min / $kept[0] - 1 | fabs < 1e-7' averaged/log.jsonl || { cat kept; return 1; }
 }
 holds "where slow.ema averages weights, the average's bound is told" averaged
 never_in_the_way() {
