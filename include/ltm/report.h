@@ -40,7 +40,7 @@ struct ltm_report_result {
     struct ltm_fit_info fit;
     struct ltm_fit_answer answer[LTM_REPORT_BUDGETS];
     int answers;
-    char no_answer[512]; /* why the law says nothing of a budget, one sentence, where it does not */
+    char no_answer[1024]; /* why the law says nothing of budgets, between semicolons, where it does not */
 };
 
 /* path: a folder with results.csv (a study, as ltm sweep leaves it) or log.jsonl (a run, as ltm train does). options and

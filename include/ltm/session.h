@@ -25,8 +25,9 @@ void ltm_session_close(struct ltm_session *session); /* NULL is fine */
 /* Go on with text; a blank at its end is healed as ltm_generate does. *slid: tokens that were forgotten for it (0 = none). */
 ltm_status ltm_session_say(struct ltm_session *session, const char *text, int *slid, struct ltm_error *error);
 
-/* The model goes on: at most options.length tokens, or until a document or a stop. on_text as in ltm_generate_hooks (false: enough),
- * with its last call at the end, which may bring nothing fresh. */
+/* The model goes on: at most options.length tokens, or until a document or a stop, which is forgotten (with all of a token that it
+ * begins in): later turns follow from the text before it. on_text as in ltm_generate_hooks (false: enough), with its last call at the
+ * end, which may bring nothing fresh. */
 ltm_status ltm_session_write(struct ltm_session *session, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error);
 

@@ -16,8 +16,8 @@
  *
  *     study.ini base.ini           what the study is; a call that contradicts it is refused (values may be added to axes)
  *     cells/NAME/                  the run of a cell: config.ini, log.jsonl, checkpoints/ (ltm/train.h), and result.json when
- *                                  it is finished, or error.txt; sequences.csv (sequences-CORPUS.csv of [scores] corpus.*):
- *                                  the scores of each sequence, for paired differences
+ *                                  it is finished, or error.txt; scores.csv (scores-CORPUS.csv of [scores] corpus.*):
+ *                                  the scores of each sequence, for paired differences (sequences.csv has those of training)
  *     results.csv                  one row a cell, in the order of the study; the same to the bit however often the work was
  *                                  cut, by however many processes it was done
  *     timings.csv                  cell,training_seconds,scoring_seconds,threads,host: what is not the same to the bit

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
 #include "fit_json.h"
@@ -47,17 +48,18 @@ static int take_budget(void *user, const char *text) {
 }
 
 static ltm_status print_json(const struct ltm_fit_info *info, const struct ltm_fit_answer *answers, int count,
-                             size_t dropped) {
+                             const char *no_answer, size_t dropped) {
     json_t *json = fit_json(info);
     json_t *list = json_array();
     for (int i = 0; i < count; i++) json_array_append_new(list, answer_json(&answers[i]));
     json_object_set_new(json, "dropped", json_integer((json_int_t)dropped));
     json_object_set_new(json, "answers", list);
+    if (*no_answer) json_object_set_new(json, "no_answer", json_string(no_answer));
     return cli_print_json(json, 9);
 }
 
 static void print_readable(const struct ltm_fit_info *info, const struct ltm_fit_answer *answers, int count,
-                           size_t dropped) {
+                           const char *no_answer, size_t dropped) {
     printf("loss = %s, of %zu runs", info->candidate[info->chosen].form, info->points);
     if (dropped) printf("; %zu row%s without all numbers left out", dropped, dropped > 1 ? "s" : "");
     putchar('\n');
@@ -69,6 +71,7 @@ static void print_readable(const struct ltm_fit_info *info, const struct ltm_fit
         putchar('\n');
     }
     for (int i = 0; i < count; i++) cli_print_line(stdout, "%s", answers[i].words);
+    if (*no_answer) cli_print_line(stdout, "no advice: %s", no_answer);
     for (int i = 0; i < info->notes; i++) cli_print_line(stdout, "%s", info->note[i]);
 }
 
@@ -81,17 +84,27 @@ static int run(const char *path, const struct request *r) {
     const struct ltm_watch watch = cli_watch(&bar);
     size_t count;
     size_t dropped;
+    char no_answer[1024] = ""; /* why the law says nothing of budgets */
+    int answered = 0;
     if (!answers) return cli_no_memory();
     ltm_status status = ltm_fit_read(&points, &count, &dropped, path, &r->columns, &error);
     if (status == LTM_OK) status = ltm_fit(&fit, points, count, &r->fit, &watch, &error);
-    for (int i = 0; i < r->budgets && status == LTM_OK; i++)
-        status = ltm_fit_answer(fit, r->budget[i], &answers[i], &error);
+    for (int i = 0; i < r->budgets && status == LTM_OK; i++) {
+        status = ltm_fit_answer(fit, r->budget[i], &answers[answered], &error);
+        answered += status == LTM_OK;
+        if (status != LTM_INVALID) continue;
+        const size_t used = strlen(no_answer);
+        if (!strstr(no_answer, error.message))
+            snprintf(no_answer + used, sizeof no_answer - used, "%s%s", used ? "; " : "", error.message);
+        status = LTM_OK;
+    }
     cli_bar_end(&bar);
     int code = status == LTM_OK ? CLI_OK : cli_fail(&error);
     if (status == LTM_OK && r->json)
-        code = print_json(ltm_fit_info(fit), answers, r->budgets, dropped) == LTM_OK ? CLI_OK : cli_no_memory();
+        code =
+            print_json(ltm_fit_info(fit), answers, answered, no_answer, dropped) == LTM_OK ? CLI_OK : cli_no_memory();
     else if (status == LTM_OK)
-        print_readable(ltm_fit_info(fit), answers, r->budgets, dropped);
+        print_readable(ltm_fit_info(fit), answers, answered, no_answer, dropped);
     ltm_fit_free(fit);
     free(points);
     free(answers);

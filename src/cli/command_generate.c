@@ -25,7 +25,7 @@ static const char usage[] =
     "\n"
     "Writes text. Without a prompt, latent thoughts are drawn from the prior; with one, they are fitted on the prompt\n"
     "alone. Many samples are written at once; a sample's text depends on its prompt, number and seed, not on that.\n"
-    "  --prompt TEXT          go on from this\n"
+    "  --prompt TEXT          go on from this; where it ends in a blank and pieces begin with one, the first begins with it\n"
     "  --prompts FILE         go on from each line of a text file, or of a .jsonl the string under --field\n"
     "  --field NAME           (prompt)\n"
     "  --count N              samples, of each prompt (1)\n"

@@ -127,6 +127,7 @@ int command_report(int argc, char **argv) {
     struct cli_bar bar;
     bool json = false;
     ltm_report_options_defaults(&o);
+    const struct ltm_report_options unasked = o;
     const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
                                          {"score", .take = take_score, .user = &o},
                                          {"budget", .take = take_budget, .user = &o},
@@ -140,8 +141,9 @@ int command_report(int argc, char **argv) {
     if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
     if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
     const int runs = argc - optind;
-    if (runs > 1 && (o.scores || o.budgets))
-        return cli_usage("report", "--score and --budget ask a study, which stands alone");
+    if (runs > 1 &&
+        (o.scores || o.budgets || o.fit.resamples != unasked.fit.resamples || o.fit.seed != unasked.fit.seed))
+        return cli_usage("report", "--score, --budget, --resamples and --seed ask a study, which stands alone");
     const struct ltm_watch watch = cli_watch(&bar);
     const ltm_status status =
         runs > 1 ? ltm_report_runs((const char *const *)argv + optind, runs, &o, &watch, &result, &error)

@@ -189,4 +189,5 @@ bool generate_output_close(struct generate_output *output) {
 void generate_output_free(struct generate_output *output) {
     for (int64_t i = 0; output->texts && i < output->written; i++) free((char *)output->texts[i].text);
     free(output->texts);
+    if (output->file) fclose(output->file);
 }

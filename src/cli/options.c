@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ltm/names.h"
 #include "terminal.h"
@@ -19,7 +20,7 @@ int arguments_paths_first(char **arguments, int count) {
     int paths = 0;
     for (int i = 0; i < count; i++) {
         char *path = arguments[i];
-        if (argument_is_setting(path)) continue;
+        if (argument_is_setting(path) && access(path, F_OK) != 0) continue;
         memmove(arguments + paths + 1, arguments + paths, (size_t)(i - paths) * sizeof *arguments);
         arguments[paths++] = path;
     }

@@ -24,8 +24,8 @@ struct ini_reading {
 };
 
 /* Fail with "FILE, line N: why". */
-static ltm_status fail_line(struct ini_reading *ini, const char *why) {
-    return ini->status = fail(ini->error, LTM_INVALID, "%.300s, line %d: %s", ini->path, ini->line, why);
+static ltm_status fail_line(struct ini_reading *ini, ltm_status code, const char *why) {
+    return ini->status = fail(ini->error, code, "%.300s, line %d: %s", ini->path, ini->line, why);
 }
 
 static char *trimmed(char *text) {
@@ -85,7 +85,7 @@ static char *next_line(char *line, int size, void *user) {
     size_t length = strcspn(ini->next, "\n");
     ini->line++;
     if (length >= sizeof ini->text) {
-        fail_line(ini, "the line is too long");
+        fail_line(ini, LTM_INVALID, "the line is too long");
         return NULL;
     }
     memcpy(ini->text, ini->next, length);
@@ -94,7 +94,7 @@ static char *next_line(char *line, int size, void *user) {
     const char *text = trimmed(ini->text);
     const char *fault = section_fault(text);
     if (fault) {
-        fail_line(ini, fault);
+        fail_line(ini, LTM_INVALID, fault);
         return NULL;
     }
     /* From version 58 on inih takes a line that fills its buffer for one that is too long. */
@@ -117,7 +117,7 @@ static int take_value(void *user, const char *section, const char *key, const ch
     if (note_seen(ini, section, key, &inner) == LTM_OK && ini->take(ini->user, section, key, text, &inner) == LTM_OK)
         return 1;
     snprintf(why, sizeof why, "%.599s", inner.message);
-    fail_line(ini, why);
+    fail_line(ini, inner.code == LTM_MEMORY ? LTM_MEMORY : LTM_INVALID, why);
     return 0;
 }
 
@@ -136,9 +136,10 @@ ltm_status ini_file_read(const char *path, const char *comments, ini_take take, 
         .take = take, .user = user, .path = path, .next = text, .comments = comments, .error = error};
     if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path));
     int bad = ini_parse_stream(next_line, ini, take_value, ini);
+    if (bad == -2) TRY(fail_memory(error, INI_LINE, path)); /* of inih */
     if (ini->status == LTM_OK && bad) {
         ini->line = bad;
-        fail_line(ini, "neither [section] nor key = value");
+        fail_line(ini, LTM_INVALID, "neither [section] nor key = value");
     }
     status = ini->status;
 cleanup:

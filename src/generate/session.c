@@ -141,6 +141,15 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     return LTM_OK;
 }
 
+/* After a stop the history ends before it, with the last token that is all in the text. `ends`: where the text of each token ends. */
+static void forget_stop(struct ltm_session *s, const size_t *ends, int tokens, size_t bytes, bool healed) {
+    int kept = tokens;
+    while (kept > 0 && ends[kept - 1] > bytes) kept--;
+    s->history.count = tokens - kept < s->history.count ? s->history.count - (tokens - kept) : 0;
+    s->heals = healed && kept == 0;
+    read_again(s);
+}
+
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
                              void *user, int *slid, struct ltm_error *error) {
     const int slot = 0;
@@ -148,6 +157,9 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
     const struct ltm_generate_options *o = &s->options;
     struct ltm_sample sample = {.text = ""};
     struct sample_text text = {0};
+    size_t *ends = NULL;
+    size_t room = 0;
+    const bool healed = s->heals;
     ltm_status status = LTM_OK;
     *slid = 0;
     for (bool more = true; more && sample.finish == LTM_FINISH_LENGTH && sample.tokens < o->length;) {
@@ -166,6 +178,8 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         sample.tokens++;
         sample.log_p += log_p;
         TRY(sample_text_append(&text, s->model->tokenizer, token, s->heals, error));
+        TRY(GROW_ARRAY(ends, room, (size_t)sample.tokens, "a turn", error));
+        ends[sample.tokens - 1] = text.bytes;
         s->heals = false;
         sample.text = text.text;
         if (text.ended && o->stop_at_end) sample.finish = LTM_FINISH_END;
@@ -175,9 +189,11 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         more = on_text(user, &sample, sample.bytes - text.told);
         text.told = sample.bytes;
     }
+    if (sample.finish == LTM_FINISH_STOP) forget_stop(s, ends, sample.tokens, text.bytes, healed);
     sample.bytes = text.bytes;
     on_text(user, &sample, text.bytes - text.told);
 cleanup:
+    free(ends);
     free(text.text);
     return status;
 }

@@ -116,6 +116,7 @@ static struct choice best_of(const struct ltm_fit *fit, const struct group *g, c
     const double ratio = pow(g->n[low + 1] / g->n[low], shift);
     choice.parameters *= ratio;
     choice.tokens *= pow(g->d[low + 1] / g->d[low], shift);
+    choice.loss *= exp(-0.5 * bend * shift * shift);
     return choice;
 }
 
@@ -229,7 +230,8 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
     if (fit->rows.features & 1u << FEATURE_N)
         say_counts(&w, &a->parameters, "parameters");
     else
-        say(&w, "%s parameters (the only count measured)", format_quantity(low, a->parameters.value));
+        say(&w, "%s parameters (the only count measured with these latents)",
+            format_quantity(low, a->parameters.value));
     say(&w, ", ");
     say_kind(&w, a->latents, a->fast_steps);
     say(&w, ", ");
@@ -271,7 +273,8 @@ static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, 
             least = fmin(least, measured);
             most = fmax(most, measured);
         }
-        further[k] = value[k] < least / near || value[k] > most * near;
+        const double reach = near * (1 + 1e-9); /* rounding is no distance */
+        further[k] = value[k] < least / reach || value[k] > most * reach;
     }
 }
 

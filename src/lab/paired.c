@@ -13,8 +13,10 @@
 static bool begin(struct paired *p, const struct csv *csv, int tokens) {
     if (NEW_ARRAY(p->value, csv->rows, "sequences", NULL) != LTM_OK ||
         NEW_ARRAY(p->tokens, csv->rows, "sequences", NULL) != LTM_OK ||
-        NEW_ARRAY(p->name, csv->rows, "sequences", NULL) != LTM_OK)
+        NEW_ARRAY(p->name, csv->rows, "sequences", NULL) != LTM_OK) {
+        *p->starved = true;
         return false;
+    }
     p->count = csv->rows;
     for (size_t i = 0; i < p->count; i++) {
         p->tokens[i] = csv_number(csv, i, tokens);
@@ -38,23 +40,25 @@ static bool add(struct paired *p, const struct csv *csv, const char *column, dou
     return true;
 }
 
-void paired_add(struct paired *p, const char *folder, const char *score, double share) {
+void paired_add(struct paired *p, const char *folder, const char *file, const char *score, double share) {
     const char *colon = strrchr(score, ':');
     char path[LTM_PATH_MAX];
     struct csv csv;
     if (p->apart) return;
-    const int length = snprintf(path, sizeof path, "%s/sequences%s%.*s.csv", folder, colon ? "-" : "",
+    const int length = snprintf(path, sizeof path, "%s/%s%s%.*s.csv", folder, file, colon ? "-" : "",
                                 colon ? (int)(colon - score) : 0, score);
-    p->apart = length >= (int)sizeof path || !file_exists(path) || csv_read(&csv, path, NULL) != LTM_OK;
+    p->apart = strchr(score, '/') || length >= (int)sizeof path || !file_exists(path);
     if (p->apart) return;
-    p->apart = !add(p, &csv, colon ? colon + 1 : score, share);
-    csv_free(&csv);
+    const ltm_status status = csv_read(&csv, path, NULL);
+    *p->starved = *p->starved || status == LTM_MEMORY;
+    p->apart = status != LTM_OK || !add(p, &csv, colon ? colon + 1 : score, share);
+    if (status == LTM_OK) csv_free(&csv);
 }
 
 const char *paired_note(bool all) {
     return all ? "Errors of differences are paired: the same sequences were scored, and only what is gained or lost on each "
                  "of them counts."
-               : "* The error joins those of both scores: no scores of the same sequences are there to be paired.";
+               : "* The error joins those of both scores: it is not kept by sequence, or not of the same sequences.";
 }
 
 struct ltm_score paired_finish(struct paired *p) {

@@ -1,9 +1,9 @@
 /* Differences between runs that scored the same sequences, taken of each sequence first: how hard the sequences are, by far the most of a
  * score's error, is in both and goes away.
  *
- *     struct paired pairs = {0};
- *     paired_add(&pairs, "runs/a", "bound", 1);
- *     paired_add(&pairs, "runs/b", "bound", -1);
+ *     struct paired pairs = {.starved = &starved};
+ *     paired_add(&pairs, "runs/a", "sequences", "bound", 1);
+ *     paired_add(&pairs, "runs/b", "sequences", "bound", -1);
  *     struct ltm_score a_minus_b = paired_finish(&pairs);
  */
 #pragma once
@@ -17,12 +17,13 @@ struct paired {
     double *value, *tokens; /* [count], of each sequence */
     char (*name)[17];
     size_t count;
-    bool apart; /* not all have scores of the same sequences */
+    bool apart;    /* not all have scores of the same sequences */
+    bool *starved; /* becomes true where memory was too little to say */
 };
 
-/* Add `share` of a run's scores, out of the table of its sequences in `folder`. `score` is a column of a study: a corpus's before a
- * colon. */
-void paired_add(struct paired *pairs, const char *folder, const char *score, double share);
+/* Add `share` of a run's scores, out of a table of its sequences: FOLDER/FILE.csv. `score` is a column of a study: of CORPUS:NAME the
+ * table is FOLDER/FILE-CORPUS.csv. */
+void paired_add(struct paired *pairs, const char *folder, const char *file, const char *score, double share);
 
 /* What the reader of such differences is told: those that are not paired have a star. */
 const char *paired_note(bool all);

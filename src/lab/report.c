@@ -64,6 +64,7 @@ static ltm_status write_page(struct report *report, const char *const *runs, int
     ltm_status status = count                   ? report_runs(report, runs, count, error)
                         : report->result->study ? report_study(report, error)
                                                 : report_run(report, error);
+    if (status == LTM_OK && report->starved) status = fail_memory(error, 0, "the scores of sequences");
     if (status == LTM_OK) return file_commit(&draft, error);
     file_discard(&draft);
     return status;

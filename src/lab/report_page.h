@@ -15,6 +15,7 @@ struct report {
     const struct ltm_report_options *options;
     const struct ltm_watch *watch;
     struct ltm_report_result *result;
+    bool starved; /* something was left out for want of memory: the page is not to be kept */
 };
 
 /* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Nothing where there is nothing to

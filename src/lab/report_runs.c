@@ -22,11 +22,23 @@ struct run {
     const struct curve_score *best; /* NULL where held-out text was never scored */
 };
 
+static const char *last_part(const char *folder) {
+    const char *slash = strrchr(folder, '/');
+    return slash && slash[1] ? slash + 1 : folder;
+}
+
+static void name_runs(struct run *runs, int count) {
+    for (int r = 0; r < count; r++) {
+        runs[r].name = last_part(runs[r].folder);
+        for (int k = 0; k < count; k++)
+            if (k != r && strcmp(last_part(runs[k].folder), last_part(runs[r].folder)) == 0)
+                runs[r].name = runs[r].folder;
+    }
+}
+
 static ltm_status open_run(struct run *run, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    const char *slash = strrchr(folder, '/');
-    run->folder = folder;
-    run->name = slash && slash[1] ? slash + 1 : folder;
+    run->folder = run->name = folder;
     PASS_UP(path_join(path, sizeof path, folder, "log.jsonl", error));
     if (!file_exists(path))
         return fail(error, LTM_INVALID,
@@ -35,8 +47,10 @@ static ltm_status open_run(struct run *run, const char *folder, struct ltm_error
     run->best = run_curve_best(&run->curve);
     PASS_UP(path_join(path, sizeof path, folder, "config.ini", error));
     ltm_config_defaults(&run->config);
-    run->configured = file_exists(path) && ltm_config_load(&run->config, path, NULL) == LTM_OK;
-    return LTM_OK;
+    struct ltm_error inner;
+    const ltm_status status = file_exists(path) ? ltm_config_load(&run->config, path, &inner) : LTM_INVALID;
+    run->configured = status == LTM_OK;
+    return status == LTM_MEMORY ? fail_with(error, &inner) : LTM_OK;
 }
 
 /* ---- Curves ---- */
@@ -53,7 +67,7 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
         struct picture_series *s = picture_add(&p, PICTURE_LINES_POINTS, 1 + r, "%s", runs[r].name);
         for (size_t i = 0; i < runs[r].curve.scores; i++)
             picture_point(s, runs[r].curve.score[i].tokens, curve_bound(&runs[r].curve.score[i]),
-                          runs[r].curve.score[i].bound_error);
+                          curve_error(&runs[r].curve.score[i]));
     }
     PASS_UP(report_picture(report, &p, error));
     picture_begin(&p, "loss", "Training loss", "training tokens", "nats a token");
@@ -70,15 +84,16 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
 /* ---- Scores ---- */
 
 /* Best bound of a run less that of the first. */
-static struct ltm_score difference(const struct run *run, const struct run *first, bool *paired) {
-    struct paired pairs = {0};
-    paired_add(&pairs, run->folder, "bound", 1);
-    paired_add(&pairs, first->folder, "bound", -1);
+static struct ltm_score difference(struct report *report, const struct run *run, const struct run *first,
+                                   bool *paired) {
+    struct paired pairs = {.starved = &report->starved};
+    paired_add(&pairs, run->folder, "sequences", "bound", 1);
+    paired_add(&pairs, first->folder, "sequences", "bound", -1);
     struct ltm_score d = paired_finish(&pairs);
     *paired = isfinite(d.error);
     if (!*paired && run->best && first->best)
         d = (struct ltm_score){curve_bound(run->best) - curve_bound(first->best),
-                               hypot(run->best->bound_error, first->best->bound_error)};
+                               hypot(curve_error(run->best), curve_error(first->best))};
     return d;
 }
 
@@ -100,9 +115,9 @@ static void put_scores(struct report *report, const struct run *runs, int count)
         html_text_cell(f, run->name);
         html_print(f, "<td>%s</td>",
                    format_with_error(text, run->best ? curve_bound(run->best) : NAN,
-                                     run->best ? run->best->bound_error : NAN));
+                                     run->best ? curve_error(run->best) : NAN));
         html_number_cell(f, run->best ? curve_bits(run->best) : NAN, 5);
-        const struct ltm_score d = r ? difference(run, &runs[0], &paired) : (struct ltm_score){NAN, NAN};
+        const struct ltm_score d = r ? difference(report, run, &runs[0], &paired) : (struct ltm_score){NAN, NAN};
         html_print(f, "<td>%s%s</td>", r ? format_with_error(text, d.mean, d.error) : "", paired ? "" : " *");
         all_paired = all_paired && paired;
         html_number_cell(f, run->best ? run->best->step : NAN, 6);
@@ -152,9 +167,7 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
     ltm_status status;
     TRY(NEW_ARRAY(runs, (size_t)count, "runs", error));
     for (int r = 0; r < count; r++) TRY(open_run(&runs[r], folders[r], error));
-    for (int r = 0; r < count; r++)
-        for (int k = 0; k < count; k++)
-            if (k != r && strcmp(runs[k].name, runs[r].name) == 0) runs[r].name = runs[r].folder;
+    name_runs(runs, count);
     html_begin(report->out, "Runs", "ltm runs");
     put_scores(report, runs, count);
     put_settings(report, runs, count);

@@ -39,6 +39,10 @@ double curve_bound(const struct curve_score *score) {
     return fmin(score->bound, score->ema_bound);
 } /* of NaN the other */
 
+double curve_error(const struct curve_score *score) {
+    return score->ema_bound < score->bound ? NAN : score->bound_error;
+}
+
 double curve_bits(const struct curve_score *score) { return score->bits_per_byte * curve_bound(score) / score->bound; }
 
 const struct curve_score *run_curve_best(const struct run_curve *c) {

@@ -17,7 +17,8 @@ struct curve_score {
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */
 double curve_bound(const struct curve_score *score);
-double curve_bits(const struct curve_score *score); /* the same as bits a byte; NaN where the log does not say */
+double curve_error(const struct curve_score *score); /* NaN where it is the average's, which the log has no error of */
+double curve_bits(const struct curve_score *score);  /* the same as bits a byte; NaN where the log does not say */
 
 struct run_curve {
     struct curve_step *step;

@@ -9,17 +9,17 @@
 
 enum { RANKED = 30 };
 
-struct study_value study_difference(const struct report *report, const struct study_table *t,
-                                    const struct study_score *score, size_t a, size_t b, bool *paired) {
+struct study_value study_difference(struct report *report, const struct study_table *t, const struct study_score *score,
+                                    size_t a, size_t b, bool *paired) {
     const struct study_value *of_a = &score->value[a];
     const struct study_value *of_b = &score->value[b];
-    struct paired pairs = {0};
+    struct paired pairs = {.starved = &report->starved};
     char folder[LTM_PATH_MAX];
     for (size_t r = 0; r < t->csv.rows && !pairs.apart; r++) {
         const bool in_a = t->group_of[r] == (int)a;
         if (!in_a && t->group_of[r] != (int)b) continue;
         if (study_cell_folder(folder, report->folder, t, r))
-            paired_add(&pairs, folder, score->name, in_a ? 1.0 / of_a->cells : -1.0 / of_b->cells);
+            paired_add(&pairs, folder, "scores", score->name, in_a ? 1.0 / of_a->cells : -1.0 / of_b->cells);
         else
             pairs.apart = true;
     }

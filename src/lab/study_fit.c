@@ -182,7 +182,10 @@ static ltm_status answers(struct report *report, const struct ltm_fit *fit, cons
         if (status == LTM_OK)
             html_print(report->out, "<p>%s</p>\n", result->answer[result->answers++].words);
         else if (status == LTM_INVALID) {
-            snprintf(result->no_answer, sizeof result->no_answer, "%.500s", why.message);
+            const size_t used = strlen(result->no_answer);
+            if (!strstr(result->no_answer, why.message))
+                snprintf(result->no_answer + used, sizeof result->no_answer - used, "%s%s", used ? "; " : "",
+                         why.message);
             html_print(report->out, "<p class=\"note\">%s</p>\n", why.message);
         } else
             return fail_with(error, &why);

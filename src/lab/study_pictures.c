@@ -105,8 +105,8 @@ static bool better(const struct study_score *score, double a, double b) { return
 static size_t best_at(const struct curve *c, double x, double by) {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < c->table->groups; i++) {
-        /* Parameters of one width differ a little where other axes add some: 1 % is the same place. */
-        if (!belongs(c, i, by) || fabs(take(c, c->x, i) - x) > 0.01 * fabs(x)) continue;
+        /* Parameters of one width differ a little where other axes add some: 1 % is the same place. An axis has its values. */
+        if (!belongs(c, i, by) || fabs(take(c, c->x, i) - x) > (c->x.axis ? 0 : 0.01) * fabs(x)) continue;
         if (best == SIZE_MAX || better(c->score, c->score->value[i].mean, c->score->value[best].mean)) best = i;
     }
     return best;

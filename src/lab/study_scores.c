@@ -149,7 +149,7 @@ static ltm_status score(json_t *columns, const char *prefix, const struct study_
     struct ltm_eval_result r;
     char name[STUDY_NAME + 16];
     char sequences[LTM_PATH_MAX];
-    snprintf(name, sizeof name, "sequences%s%s.csv", *prefix ? "-" : "", prefix); /* where paired_add looks */
+    snprintf(name, sizeof name, "scores%s%s.csv", *prefix ? "-" : "", prefix); /* where paired_add looks */
     PASS_UP(study_cell_path(sequences, cell, name, error));
     PASS_UP(evaluate(model, corpus, config, sequences, watch, &r, error));
     for (int i = 0; i < STUDY_SCORES; i++) {

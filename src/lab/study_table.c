@@ -120,7 +120,9 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     TRY(NEW_ARRAY(table->group, table->csv.rows, "a study's cells", error));
     TRY(path_join(path, sizeof path, folder, "base.ini", error));
     ltm_config_defaults(&base);
-    const bool based = file_exists(path) && ltm_config_load(&base, path, NULL) == LTM_OK;
+    const ltm_status loaded = file_exists(path) ? ltm_config_load(&base, path, error) : LTM_INVALID;
+    if (loaded == LTM_MEMORY) TRY(loaded);
+    const bool based = loaded == LTM_OK;
     for (size_t r = 0; r < table->csv.rows; r++) {
         table->group_of[r] = -1;
         if (state >= 0 && strcmp(csv_text(&table->csv, r, (size_t)state), "done") != 0) continue;

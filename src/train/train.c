@@ -202,14 +202,14 @@ static ltm_status exchange_average(struct session *s, struct ltm_error *error) {
 }
 
 /* *bound of the averaged weights, INFINITY where they have none. */
-static ltm_status score_average(struct session *s, const struct score_options *options, double *bound,
-                                struct ltm_error *error) {
+static ltm_status score_average(struct session *s, const struct score_options *options, struct sequence_score *scores,
+                                double *bound, struct ltm_error *error) {
     const struct sequence_source *source = &s->heldout_windows.source;
     struct ltm_error second;
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
-    if (status == LTM_OK) status = score_sequences(s->heldout_scores, &s->trainer.workers, source, options, error);
-    if (status == LTM_OK) *bound = score_summarise(s->heldout_scores, source->count).bound;
+    if (status == LTM_OK) status = score_sequences(scores, &s->trainer.workers, source, options, error);
+    if (status == LTM_OK) *bound = score_summarise(scores, source->count).bound;
     if (status == LTM_NUMERIC) status = LTM_OK;
     const ltm_status back = exchange_average(s, &second);
     if (status == LTM_OK && back != LTM_OK) *error = second;
@@ -224,8 +224,8 @@ static double in_bits(const struct session *s, double bound) {
 }
 
 /* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
-static ltm_status keep_scores(const struct session *s, const struct score_options *options, double bound,
-                              struct ltm_error *error) {
+static ltm_status keep_scores(const struct session *s, const struct score_options *options,
+                              const struct sequence_score *scores, double bound, struct ltm_error *error) {
     const struct stream_windows *windows = &s->heldout_windows;
     char held[64] = "";
     char path[LTM_PATH_MAX];
@@ -234,7 +234,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
     if (!(bound < s->state.best_bound)) return LTM_OK;
     if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &inner);
     if (processes_rank() == 0 && status == LTM_OK)
-        status = score_write(path, s->heldout_scores, &windows->source, windows->length, options, &inner);
+        status = score_write(path, scores, &windows->source, windows->length, options, &inner);
     return processes_agree(fail_in_folder(s, held, status, &inner, error), error);
 }
 
@@ -252,7 +252,6 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
     const struct score_summary score = score_summarise(s->heldout_scores, sequences);
-    PASS_UP(keep_scores(s, &options, score.bound, error));
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -262,16 +261,18 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.bound_error = score.bound_error;
     record.bits_per_byte = in_bits(s, score.bound);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
+    const struct sequence_score *scores = s->heldout_scores;
     double bound = score.bound;
     if (s->trainer.optimiser.average) {
-        PASS_UP(score_average(s, &options, &bound, error));
+        PASS_UP(score_average(s, &options, s->heldout_scores + sequences, &bound, error));
         if (isfinite(bound)) record.ema_bound = bound;
         watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
                       (long long)record.step, (long long)record.steps, bound);
         s->state.averaged = bound < score.bound;
-        if (s->state.averaged) PASS_UP(keep_scores(s, &options, bound, error));
+        if (s->state.averaged) scores += sequences;
         if (!s->state.averaged) bound = score.bound;
     }
+    PASS_UP(keep_scores(s, &options, scores, bound, error));
     if (bound < s->state.best_bound) {
         s->state.best_bound = bound;
         s->state.best_step = record.step;

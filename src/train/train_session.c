@@ -101,7 +101,8 @@ static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
     }
     PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
     PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
-    PASS_UP(NEW_ARRAY(s->heldout_scores, (size_t)s->heldout_windows.source.count, "held-out sequences", error));
+    /* Of each sequence, and then of each by the averaged weights. */
+    PASS_UP(NEW_ARRAY(s->heldout_scores, 2 * (size_t)s->heldout_windows.source.count, "held-out sequences", error));
     return count_heldout_bytes(s, error);
 }
 

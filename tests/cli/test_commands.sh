@@ -241,7 +241,8 @@ changed() {
     "$LTM" inspect tiny.ini >plain && "$LTM" inspect tiny.ini latent.count=0 model.dim=32 >out &&
         grep -q 'dim=32' out && differ <(grep ^parameters out) <(grep ^parameters plain) &&
         refused 1 'did you mean' "$LTM" inspect tiny.ini model.dims=3 && refused 1 'model.heads' "$LTM" inspect tiny.ini model.heads=3 &&
-        refused 2 'model.dim=8 changes a configuration' "$LTM" inspect runs/tiny model.dim=8
+        refused 2 'model.dim=8 changes a configuration' "$LTM" inspect runs/tiny model.dim=8 &&
+        cp -r runs/tiny model.dim=8 && "$LTM" inspect model.dim=8 >out && rm -r model.dim=8 && grep -q '^kind  *run' out
 }
 holds 'inspect shows a configuration as settings change it' changed
 presets() {

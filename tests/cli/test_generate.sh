@@ -74,6 +74,11 @@ crops() {
     grep -q '"tokens":16,' out
 }
 holds 'of a prompt that does not fit its end is kept where that is asked for' crops
+fitted_on() { # how many tokens are there after these turns, which end at a stop
+    local stop
+    stop=$(printf 'the and\n' | "$LTM" generate run --interactive --temperature 0 --length 12)
+    printf %b "$1" | "$LTM" generate run --interactive --temperature 0 --length 12 --stop "${stop:1:3}" | grep -o 'fitted on [0-9]* tokens'
+}
 stops() {
     local text
     text=$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --past-end) && text=${text#the and} || return 1
@@ -81,6 +86,8 @@ stops() {
     [ ${#stop} = 3 ] && [ "$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --stop no --stop "$stop")" = "the and${text%%"$stop"*}" ] &&
         [ "$("$LTM" generate plain --prompt 'the and' --temperature 0 --length 12 --stop "$stop" --json | grep -c '"finish":"stop"')" = 1 ] &&
         [ "$(printf 'the and\n' | "$LTM" generate plain --interactive --temperature 0 --length 12 --stop "$stop")" = "${text%%"$stop"*}" ] || return 1
+    local once twice # the stop is no part of what the next turn follows from, which comes to it again
+    once=$(fitted_on 'the and\n/refit\n/z\n') && twice=$(fitted_on 'the and\n\n/refit\n/z\n') && [ "$once" = "$twice" ] || { echo "$once, $twice"; return 1; }
     "$LTM" generate plain --temperature 50 --top-p 1 --count 200 --json >out
     grep -q '"ended":true,"finish":"end"' out && grep -q '"ended":false,"finish":"length"' out && lacks '"finish":"stop"' out &&
         refused 2 'stop is empty' "$LTM" generate plain --stop ''

@@ -21,6 +21,10 @@ averaged() { # slow.ema: the average's bound beside that of the weights
     grep -q '^last_heldout .* ema_bound [0-9]' out && { ! jq -se 'map(select(.heldout)) | min_by([.bound, .ema_bound] | min) |
         .ema_bound < .bound' averaged/log.jsonl || { grep -q '^best_averaged  *yes' out &&
         grep -q 'best held-out bound, of averaged weights' averaged/report.html; }; } || { cat out; return 1; }
+    # What is kept by sequence are the scores of the best, be it the average or not.
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "bound") at = i; next } { sum += $at; tokens += $2 }
+        END { printf "%.15g\n", sum / tokens }' averaged/sequences.csv >kept
+    jq -se --slurpfile kept kept 'map(select(.heldout) | [.bound, .ema_bound] | min) | min / $kept[0] - 1 | fabs < 1e-7' averaged/log.jsonl || { cat kept; return 1; }
 }
 holds "where slow.ema averages weights, the average's bound is told" averaged
 never_in_the_way() {
@@ -49,9 +53,13 @@ several() { # in one picture; what differs; differences of the same sequences
         grep -q '<td class="text">slow.ema</td>' three.html && lacks -q '<td class="text">slow.batch</td>' three.html &&
         grep -q 'Errors of differences are paired' three.html || { cat out err; return 1; }
     ! command -v gnuplot >/dev/null || [ "$(ls three)" = "$(printf 'bound.svg\nloss.svg')" ] || return 1
+    { ! jq -se 'map(select(.heldout)) | min_by([.bound, .ema_bound] | min) | .ema_bound < .bound' averaged/log.jsonl >out ||
+        grep -q '<td class="text">averaged</td><td>[0-9.]*</td>' three.html; } || { echo 'an average has an error'; return 1; }
     rm faster/sequences.csv
     run "$LTM" report run faster && [ -s comparison.html ] && grep -q ' \*</td>' comparison.html || return 1
-    refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
+    mkdir a b c && cp -r run a && cp -r run b && cp -r run c && run "$LTM" report a/run b/run c/run -o named.html
+    [ "$(grep -o '<td class="text">[abc]/run</td>' named.html | sort -u | wc -l)" = 3 ] || { echo 'names'; return 1; }
+    refused 2 'stands alone' "$LTM" report run faster --resamples 5 && refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
 }
 holds 'several runs are compared on one page' several
 cut_log() {

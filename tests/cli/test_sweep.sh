@@ -56,13 +56,13 @@ scored_as_eval() {
 holds 'scores are those of ltm eval' scored_as_eval
 
 paired() { # differences come sequence by sequence: those of the report are those of the cells' tables
-    local each=(whole/cells/*/sequences.csv)
+    local each=(whole/cells/*/scores.csv)
     run "$LTM" report whole --resamples 0
     [ "$code" = 0 ] && grep -q 'Errors of differences are paired' whole/report.html && grep -q 'Errors are paired' whole/report.html || { cat err; return 1; }
     awk 'BEGIN { while ((getline line < "whole/results.csv") > 0) {
             n = split(line, field, ",")
             if (!at) { for (i = 1; i <= n; i++) if (field[i] == "bound") at = i } else mean[field[1]] = field[at] } }
-        FNR == 1 { cell = FILENAME; sub(/.*cells./, "", cell); sub(/.sequences.*/, "", cell)
+        FNR == 1 { cell = FILENAME; sub(/.*cells./, "", cell); sub(/.scores.csv/, "", cell)
             split($0, field, ","); for (i in field) if (field[i] == "bound") bound = i; next }
         { split($0, field, ","); x[cell, FNR] = field[bound]; t[FNR] = field[2]; sum[cell] += field[bound]; all[cell] += field[2]; rows = FNR }
         END { for (c in mean) { if (!best || mean[c] < mean[best]) best = c

@@ -25,6 +25,7 @@ static const struct work works[] = {
     {"fewshot ../whole/run ../words -o results --shots 1", "results", WHAT_GOES_ON},
     {"generate ../whole/run --count 3 --length 4 --batch 1 -o samples.jsonl", "samples.jsonl", WHOLE_LINES},
     {"report run", "run", WHOLE_FILES},
+    {"report run ../whole/run -o page.html", "page.html", WHOLE_FILES},
     {"sweep ../study.ini study.dir=study --jobs 1", "study/results.csv", WHAT_GOES_ON},
     {"eval ../whole/run ../corpus eval.sequences=2 --json", "out", ONLY_PRINTS},
     {"fewshot ../whole/run ../words --shots 0,2 --json", "out", ONLY_PRINTS},

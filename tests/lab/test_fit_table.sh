@@ -50,6 +50,8 @@ budget() {
     run "$LTM" fit plain.csv --resamples 30 --budget 1e21 --json # Chinchilla's G (C / 6)^a
     [ "$code" = 0 ] && jq -e '.answers[0] | .budget_flops == 1e21 and .parameters.value > 1e9 and .parameters.value < 1e10 and
         (.parameters.low <= .parameters.value)' out || { cat out err; return 1; }
+    run "$LTM" fit plain.csv --resamples 0 --budget 1e40 --budget 1e21 --json # one has no answer
+    [ "$code" = 0 ] && jq -e '(.answers | length == 1) and .answers[0].budget_flops == 1e21 and (.no_answer | length > 0)' out || { cat out err; return 1; }
 }
 holds 'a budget is divided' budget
 beyond() { # the closed form's, three times the largest size away
