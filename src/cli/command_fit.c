@@ -93,9 +93,10 @@ static int run(const char *path, const struct request *r) {
         status = ltm_fit_answer(fit, r->budget[i], &answers[answered], &error);
         answered += status == LTM_OK;
         if (status != LTM_INVALID) continue;
-        const size_t used = strlen(no_answer);
-        if (!strstr(no_answer, error.message))
-            snprintf(no_answer + used, sizeof no_answer - used, "%s%s", used ? "; " : "", error.message);
+        if (!strstr(no_answer, error.message)) {
+            if (*no_answer) strncat(no_answer, "; ", sizeof no_answer - strlen(no_answer) - 1);
+            strncat(no_answer, error.message, sizeof no_answer - strlen(no_answer) - 1);
+        }
         status = LTM_OK;
     }
     cli_bar_end(&bar);
