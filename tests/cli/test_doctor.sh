@@ -80,8 +80,8 @@ vocab_of_corpus() { # as if it were set
     mkdir -p named
     local split='{"documents": 1, "tokens": 9, "bytes": 9, "shards": []}'
     echo "{\"format\": 1, \"vocab\": 777, \"tokenizer_digest\": \"\", \"train\": $split, \"heldout\": $split}" >named/corpus.json
-    scaling --json model.vocab=777 && jq .parameters out >set && scaling --json model.vocab=auto data.corpus=named &&
-        [ "$(jq .parameters out)" = "$(cat set)" ] || { cat out err; return 1; }
+    scaling --json model.vocab=777 && jq .parameters out >given && scaling --json model.vocab=auto data.corpus=named &&
+        [ "$(jq .parameters out)" = "$(cat given)" ] || { cat out err; return 1; }
 }
 holds 'the vocabulary is that of the corpus which the configuration names' vocab_of_corpus
 holds 'an unknown vocabulary is refused before anything is printed' vocab_unknown
