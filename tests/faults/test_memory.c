@@ -41,8 +41,8 @@ static void every_command_survives_failing_allocations(void **state) {
     for (int i = 0; i < WORKS; i++) {
         const struct launch whole = begin_work(&works[i], "reference");
         must_do(&whole);
-        every_allocation(&works[i], 149, "FAULT_DO=once");
-        every_allocation(&works[i], 149, "FAULT_LASTING=1");
+        every_allocation(&works[i], 233, "FAULT_DO=once");
+        every_allocation(&works[i], 233, "FAULT_LASTING=1");
     }
 }
 

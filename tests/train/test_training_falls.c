@@ -54,7 +54,7 @@ static void bound_ends_well_below_unigram(void **state) {
     assert_int_equal(ltm_config_load(&config, "runs/demo.ini", &error), LTM_OK);
     snprintf(config.data.corpus, sizeof config.data.corpus, "%s", corpus);
     snprintf(config.run.dir, sizeof config.run.dir, "%s/run", test_folder());
-    config.run.tokens = 160000;
+    config.run.tokens = 80000;
     config.run.eval_every = 0;
     config.slow.warmup = 5;
     if (ltm_train(&config, NULL, NULL, &error) != LTM_OK) fail_msg("%s", error.message);
