@@ -120,19 +120,20 @@ static void operation_counts_are_those_of_the_products_that_run(void **state) {
     check(&config);
 }
 
+static const struct ltm_model_config two_layers = {.dim = 24,
+                                                   .layers = 2,
+                                                   .heads = 4,
+                                                   .kv_heads = LTM_AUTO,
+                                                   .ffn_multiple = 32,
+                                                   .sequence = 8,
+                                                   .window = 8,
+                                                   .vocab = 37,
+                                                   .latents = 4};
+
 static void an_update_is_counted_too(void **state) {
     (void)state;
     struct plan plan;
-    struct ltm_model_config config = {.dim = 24,
-                                      .layers = 2,
-                                      .heads = 4,
-                                      .kv_heads = LTM_AUTO,
-                                      .ffn_multiple = 32,
-                                      .sequence = 8,
-                                      .window = 8,
-                                      .vocab = 37,
-                                      .latents = 4};
-    assert_int_equal(plan_create(&plan, &config, NULL), LTM_OK);
+    assert_int_equal(plan_create(&plan, &two_layers, NULL), LTM_OK);
     operations = 0;
     for (int i = 0; i < plan.table.count; i++) {
         const struct weight *w = &plan.table.weights[i];
@@ -143,7 +144,7 @@ static void an_update_is_counted_too(void **state) {
         free(x), free(scratch);
     }
     equal("update", operations, plan.table.orthogonalise);
-    equal("update, only counted", plan_counted(&config).table.orthogonalise, operations);
+    equal("update, only counted", plan_counted(&two_layers).table.orthogonalise, operations);
     plan_free(&plan);
 }
 
@@ -176,15 +177,7 @@ static void a_prelude_runs_once_a_sequence(void **state) {
 static void parameters_are_those_of_the_table(void **state) {
     (void)state;
     struct plan plan;
-    struct ltm_model_config config = {.dim = 24,
-                                      .layers = 2,
-                                      .heads = 4,
-                                      .kv_heads = LTM_AUTO,
-                                      .ffn_multiple = 32,
-                                      .sequence = 8,
-                                      .window = 8,
-                                      .vocab = 37,
-                                      .latents = 4};
+    struct ltm_model_config config = two_layers;
     assert_int_equal(plan_create(&plan, &config, NULL), LTM_OK);
     int64_t sum = 0;
     for (int i = 0; i < plan.table.count; i++) sum += (int64_t)weight_size(&plan.table.weights[i]);
