@@ -25,6 +25,9 @@ ltm_status report_picture(struct report *report, struct picture *picture, struct
 /* The page's beginning, named after the folder. */
 void report_begin(struct report *report, const char *kind);
 
+/* What one of several folders is called: its last part, all of it where another's is the same. */
+const char *report_name(const char *const *folders, int count, int which);
+
 /* Says how to get pictures, where there is no gnuplot. */
 void report_without_pictures(struct report *report);
 
@@ -45,6 +48,10 @@ ltm_status report_study(struct report *report, struct ltm_error *error);
 
 /* Of several runs (report_runs.c). */
 ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error);
+
+/* Of few-shot results (report_tasks.c), and whether a folder holds some. */
+ltm_status report_tasks(struct report *report, const char *const *folders, int count, struct ltm_error *error);
+bool report_is_tasks(const char *folder);
 
 /* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
  * rates and speed too. */
