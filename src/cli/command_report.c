@@ -70,12 +70,12 @@ json_t *fit_json(const struct ltm_fit_info *info) {
 }
 
 json_t *answer_json(const struct ltm_fit_answer *a) {
-    return json_pack("{s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
-                     "latents", a->latents, "fast_steps", a->latents ? json_real(a->fast_steps) : json_null(),
-                     "parameters", interval_json(&a->parameters), "tokens", interval_json(&a->tokens), "loss",
-                     interval_json(&a->loss), "latents_gain", interval_json(&a->gain), "agreement",
-                     real_or_null(a->share), "extrapolates", a->extrapolates, "at_edge", a->at_edge, "fixed_tokens",
-                     a->fixed_tokens, "words", a->words);
+    return json_pack("{s:f, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
+                     "latents", a->latents, "loops", a->loops, "fast_steps",
+                     a->latents ? json_real(a->fast_steps) : json_null(), "parameters", interval_json(&a->parameters),
+                     "tokens", interval_json(&a->tokens), "loss", interval_json(&a->loss), "latents_gain",
+                     interval_json(&a->gain), "agreement", real_or_null(a->share), "extrapolates", a->extrapolates,
+                     "at_edge", a->at_edge, "fixed_tokens", a->fixed_tokens, "words", a->words);
 }
 
 static ltm_status print_json(const struct ltm_report_result *r) {

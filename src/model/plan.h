@@ -36,7 +36,8 @@ struct plan {
     struct application *applications;
     int count;
     struct plan_core core;
-    double flops; /* of useful work a token, forward */
+    size_t recurrent; /* weights that loops run again: of the core's layers; 0 with one loop */
+    double flops;     /* of useful work a token, forward */
 };
 
 /* Only counted: no rows of weights, no list of applications; nothing to free. */

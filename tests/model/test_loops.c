@@ -162,6 +162,14 @@ static void check_unrolled(const struct ltm_model_config *c) {
                     (double)copies.dz[((size_t)g * (size_t)(u.layers - 1) + (size_t)(l - 1)) * part + i];
     for (int i = 0; i < SEQUENCES * c->latents * DIM; i++) near("gradient of z", looped.dz[i], dz[i]);
     assert_true(ltm_parameter_count(c) < ltm_parameter_count(&u));
+    int64_t recurrent = 0;
+    for (int b = 0; b < small->block_count; b++) {
+        int times = 0;
+        for (int k = 0; k < large->block_count; k++) times += block_at(c, &u, k) == b;
+        recurrent += times > 1 ? (int64_t)block_size(&small->blocks[b]) : 0;
+    }
+    assert_int_equal(ltm_recurrent_parameter_count(c), recurrent);
+    assert_int_equal(ltm_recurrent_parameter_count(&u), 0);
     assert_true(fabs(ltm_forward_flops(c) - ltm_forward_flops(&u)) < 1e-9 * ltm_forward_flops(&u));
     free(sums), free(dz);
     tear_down(&looped);
