@@ -20,9 +20,9 @@ struct group {
     int latents;
     double steps, loops;
     int sizes;
-    double *log_n, *log_k, *log_m,
-        *recurrent;           /* [sizes], ascending in N; k = FLOPs a token and parameter, the last N_rec / N */
-    struct fit_row row[GRID]; /* what the budget buys at each N of the grid */
+    double *log_n, *log_k, *log_m; /* [sizes], ascending in N; k = FLOPs a token and parameter */
+    double *recurrent;             /* [sizes]: N_rec / N */
+    struct fit_row row[GRID];      /* what the budget buys at each N of the grid */
     double n[GRID], d[GRID];
     int usable; /* grid points that the budget pays */
 };

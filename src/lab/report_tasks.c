@@ -166,6 +166,7 @@ static ltm_status put_picture(struct report *report, const struct figures *from,
     char id[64];
     char title[PICTURE_TEXT];
     snprintf(id, sizeof id, "%.30s-by-%.20s", like->task, like->axis);
+    if (strlen(like->task) > 30) snprintf(id, sizeof id, "%.16s-%zu-by-%.20s", like->task, first, like->axis);
     for (char *c = id; *c; c++) *c = isalnum((unsigned char)*c) ? *c : '-';
     snprintf(title, sizeof title, "%.80s: accuracy by %.40s", like->task, like->axis);
     picture_begin(&p, id, title, like->axis, "accuracy");
