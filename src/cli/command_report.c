@@ -24,7 +24,7 @@ static const char usage[] =
     "Of several runs: their curves in one picture, the settings in which they differ, and how far their best bounds are\n"
     "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
     "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
-    "hops, steps), a curve a folder; of several, into comparison.html too.\n"
+    "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"

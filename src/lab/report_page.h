@@ -53,6 +53,10 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
 ltm_status report_tasks(struct report *report, const char *const *folders, int count, struct ltm_error *error);
 bool report_is_tasks(const char *folder);
 
+/* The same of a study's columns TASK:acc@NAME=NUMBER; nothing where there are none. */
+struct study_table;
+ltm_status report_study_tasks(struct report *report, const struct study_table *table, struct ltm_error *error);
+
 /* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
  * rates and speed too. */
 ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,

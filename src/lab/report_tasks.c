@@ -1,5 +1,6 @@
 /* The page of few-shot results (results_*.json of ltm fewshot): for each task the scores, and accuracy against what its items are
- * counted by: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; more than one folder makes more than one curve. */
+ * counted by: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; more than one folder makes more than one curve. And the
+ * same pictures for a study that took tasks, a curve a cell, seeds put together. */
 #include "lab/report_page.h"
 
 #include <ctype.h>
@@ -16,6 +17,8 @@
 #include "base/numbers.h"
 #include "lab/format_numbers.h"
 #include "lab/html.h"
+#include "lab/study_columns.h"
+#include "lab/study_table.h"
 
 enum { TEXT = 128, FILE_MOST = 64 << 20 };
 
@@ -186,6 +189,18 @@ static ltm_status put_picture(struct report *report, const struct figures *from,
     return report_picture(report, &p, error);
 }
 
+static ltm_status put_pictures(struct report *report, const struct figures *from, struct ltm_error *error) {
+    for (size_t i = 0; i < from->count; i++) {
+        size_t before = 0;
+        if (!*from->all[i].axis) continue;
+        while (strcmp(from->all[before].task, from->all[i].task) != 0 ||
+               strcmp(from->all[before].axis, from->all[i].axis) != 0)
+            before++;
+        if (before == i) PASS_UP(put_picture(report, from, i, error));
+    }
+    return LTM_OK;
+}
+
 ltm_status report_tasks(struct report *report, const char *const *folders, int count, struct ltm_error *error) {
     struct figures figures = {0};
     ltm_status status = LTM_OK;
@@ -198,15 +213,53 @@ ltm_status report_tasks(struct report *report, const char *const *folders, int c
     html_begin(report->out, count > 1 ? "Tasks" : report_name(folders, 1, 0), "ltm fewshot");
     put_scores(report, &figures);
     if (!report->result->gnuplot) report_without_pictures(report);
-    for (size_t i = 0; i < figures.count; i++) {
-        size_t before = 0;
-        if (!*figures.all[i].axis) continue;
-        while (strcmp(figures.all[before].task, figures.all[i].task) != 0 ||
-               strcmp(figures.all[before].axis, figures.all[i].axis) != 0)
-            before++;
-        if (before == i) TRY(put_picture(report, &figures, i, error));
-    }
+    TRY(put_pictures(report, &figures, error));
     html_end(report->out);
+cleanup:
+    free(figures.all);
+    return status;
+}
+
+/* ---- Of a study ---- */
+
+/* The column TASK:METRIC of each group of cells, if it is to be drawn. */
+static ltm_status add_column(struct figures *to, const struct study_table *t, const char *column,
+                             struct ltm_error *error) {
+    const int cell = csv_column(&t->csv, study_columns[COLUMN_CELL].name);
+    const char *colon = strchr(column, ':');
+    struct figure like = {.value = NAN};
+    struct study_score score;
+    char prefix[TEXT] = "";
+    if (!colon) return LTM_OK;
+    snprintf(like.task, TEXT, "%.*s", (int)(colon - column), column);
+    snprintf(like.metric, TEXT, "%s", colon + 1);
+    if (!split_bin(&like, prefix) && strcmp(like.metric, "chance") != 0) return LTM_OK;
+    ltm_status status = study_score_take(&score, t, column, error);
+    for (size_t g = 0; status == LTM_OK && g < t->groups; g++) {
+        const char *name = csv_text(&t->csv, t->group[g].row, (size_t)cell);
+        const char *seed = strstr(name, "-seed");
+        const int length = seed && seed - name < 120 ? (int)(seed - name) : 120;
+        if (isnan(score.value[g].mean)) continue;
+        status = GROW_ARRAY(to->all, to->room, to->count + 1, "results", error);
+        if (status != LTM_OK) break;
+        struct figure *figure = &to->all[to->count++];
+        *figure = like;
+        figure->value = score.value[g].mean;
+        figure->error = score.value[g].error;
+        snprintf(figure->curve, sizeof figure->curve, "%.*s%s%.60s", length, name, *prefix ? ", " : "", prefix);
+    }
+    study_score_free(&score);
+    return status;
+}
+
+ltm_status report_study_tasks(struct report *report, const struct study_table *t, struct ltm_error *error) {
+    struct figures figures = {0};
+    ltm_status status = LTM_OK;
+    bool any = false;
+    for (size_t c = 0; c < t->csv.columns; c++) TRY(add_column(&figures, t, csv_name(&t->csv, c), error));
+    for (size_t i = 0; i < figures.count; i++) any = any || *figures.all[i].axis;
+    if (any) report_heading(report, "tasks", "Tasks");
+    TRY(put_pictures(report, &figures, error));
 cleanup:
     free(figures.all);
     return status;

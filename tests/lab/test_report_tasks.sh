@@ -31,6 +31,20 @@ alone() {
     [ "$code" = 0 ] && [ -s one/report.html ] && grep -q '^one/report.html' out
 }
 holds 'one folder has its page' alone
+of_a_study() { # seeds put together; a study without such columns has no such heading
+    mkdir -p study && cat >study/results.csv <<'CSV'
+cell,status,seed,model.loops,tokens,parameters,bound,hops:acc,hops:acc@hops=1,hops:acc@hops=1_stderr,hops:acc@hops=4,hops:chance
+loops1-seed1,done,1,1,100,50,2,0.6,0.9,0.01,0.5,0.25
+loops1-seed2,done,2,1,100,50,2,0.6,0.8,0.01,0.3,0.25
+loops4-seed1,done,1,4,100,50,1,0.9,1,0,0.95,0.25
+CSV
+    run "$LTM" report study --resamples 0
+    [ "$code" = 0 ] && balanced study/report.html && grep -q '<h3>hops: accuracy by hops</h3>' study/report.html &&
+        tr -d '\n' <study/report.html | grep -q '<td class="text">loops1</td><td>1</td><td>0.85</td>.*<td class="text">loops1</td><td>4</td><td>0.4</td>.*<td class="text">loops4</td><td>4</td><td>0.95</td>' &&
+        grep -q '<td class="text">chance</td><td>4</td><td>0.25</td>' study/report.html || { cat out err; grep '<td' study/report.html; return 1; }
+    cut -d, -f1-8 study/results.csv >shorter && mv shorter study/results.csv && run "$LTM" report study --resamples 0 && lacks -q 'id="tasks"' study/report.html
+}
+holds 'a study that took tasks has the same pictures, a curve a cell' of_a_study
 bad() {
     mkdir -p broken none && echo '{' >broken/results_x_0shot.json
     refused 1 'broken/results_x_0shot.json is no JSON of ltm fewshot' "$LTM" report broken && [ ! -e broken/report.html ] &&
