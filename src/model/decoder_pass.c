@@ -221,13 +221,13 @@ static int core_stop(const struct decoder_pass *pass) {
     return plan_is_truncated(plan, pass->from) ? plan_loop(plan, plan->config.backprop) : pass->from;
 }
 
-/* Behind the last whose state serves many z: z has a say, the next one takes its place, or it is the loss. */
+/* Behind the last whose state serves many z: z has a say, or it is the loss. Where z has a say in loops that keep nothing, what stands
+ * before it there is made again. */
 static int first_above(const struct decoder_pass *pass) {
     const struct plan *plan = &pass->decoder->plan;
     int a = 0;
-    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents && !plan_is_truncated(plan, a))
-        a = next(pass, a);
-    return a;
+    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents) a = next(pass, a);
+    return plan_is_truncated(plan, a) ? pass->from : a;
 }
 
 void decoder_pass_loops(struct decoder_pass *pass, int loops) {
