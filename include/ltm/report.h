@@ -43,7 +43,8 @@ struct ltm_report_result {
     char no_answer[1024]; /* why the law says nothing of budgets, between semicolons, where it does not */
 };
 
-/* path: a folder with results.csv (a study, as ltm sweep leaves it) or log.jsonl (a run, as ltm train does). options and
+/* path: a folder with results.csv (a study, as ltm sweep leaves it) or log.jsonl (a run, as ltm train does), or a file of scores with
+ * depths (ltm eval … eval.exit=state --json), of which x.json has its page in x.html. options and
  * watch may be NULL. LTM_INVALID when it is neither, or a score is no column of the table (the nearest is named);
  * LTM_CORRUPT for a table that is broken. That a fit is not possible is no failure. */
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
