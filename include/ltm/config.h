@@ -32,6 +32,7 @@ enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
 enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
+enum ltm_exit { LTM_EXIT_FIXED, LTM_EXIT_STATE, LTM_EXIT_KL };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -114,6 +115,15 @@ struct ltm_slow_config {
     int kl_warmup;    /* … over so many slow steps; 0 = 1 from the first on */
 };
 
+/* [eval] exit: when a position runs no more of model.loops, in `ltm eval` and `ltm generate`. */
+struct ltm_exit_config {
+    int kind; /* enum ltm_exit */
+    double
+        state; /* state: change of its state, as a share of that, which two loops running stay below ([eval] exit_state) */
+    double
+        kl; /* kl: nats from its prediction before a loop to that behind it, which one loop stays below ([eval] exit_kl) */
+};
+
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */
 struct ltm_eval_config {
     int sequences;           /* held-out sequences scored, spread over the split; 0 = all */
@@ -123,9 +133,10 @@ struct ltm_eval_config {
     int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
     int prior;               /* K, samples of z from the prior; 0 = not taken */
     int loops;               /* of the core; 0 = model.loops */
-    double continuation;     /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
-    int fast_steps;          /* eval.fast.steps */
-    double fast_lr;          /* eval.fast.lr */
+    struct ltm_exit_config exit;
+    double continuation; /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
+    int fast_steps;      /* eval.fast.steps */
+    double fast_lr;      /* eval.fast.lr */
 };
 
 /* Loops that loop.depth = sampled may draw, for each of model.loops. */

@@ -15,6 +15,7 @@
 
 static const char usage[] =
     "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--json]\n"
+    "       ltm report SCORES.json [-o FILE.html] [--json]\n"
     "       ltm report RUN RUN… [-o FILE.html] [--json]\n"
     "       ltm report RESULTS… [-o FILE.html] [--json]\n"
     "\n"
@@ -25,6 +26,8 @@ static const char usage[] =
     "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
     "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
     "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
+    "Of scores that ltm eval CHECKPOINT CORPUS eval.exit=state --json printed, or of a scan of them: the bound by mean depth, and\n"
+    "depth by surprise and by position. SCORES.html, beside the file.\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"
@@ -142,7 +145,7 @@ int command_report(int argc, char **argv) {
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
     if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
-    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
+    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study, or a file of scores");
     const int runs = argc - optind;
     if (runs > 1 &&
         (o.scores || o.budgets || o.fit.resamples != unasked.fit.resamples || o.fit.seed != unasked.fit.seed))

@@ -22,6 +22,7 @@ NAMES(order_choice, "ABAB", "AABB")
 NAMES(inject_choice, "none", "add", "concat", "diagonal")
 NAMES(gains_choice, "shared", "own")
 NAMES(depth_choice, "fixed", "sampled")
+NAMES(exit_choice, "fixed", "state", "kl")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
@@ -173,6 +174,13 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
+    X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
+      "when a position leaves the loops, each by its own past: fixed (behind all), state (its state rests), kl (what " \
+      "it predicts does); the fit of z runs all")                                                                      \
+    X("eval.exit_state", eval.exit.state, REAL(0, 1000), "0.03",                                                       \
+      "state: it leaves when two loops running change its state by less than this share of it; 0 = never")             \
+    X("eval.exit_kl", eval.exit.kl, REAL(0, 1000), "0.001",                                                            \
+      "kl: it leaves when a loop moves what it predicts by less than so many nats; 0 = never; costs output layers")    \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \

@@ -10,7 +10,7 @@
 
 struct report {
     FILE *out;
-    const char *folder;          /* of the run or study */
+    const char *folder;          /* of the run or study, or the file of scores */
     char pictures[LTM_PATH_MAX]; /* folder of the SVG files */
     const struct ltm_report_options *options;
     const struct ltm_watch *watch;
@@ -45,6 +45,9 @@ void report_note(struct report *report, const char *format, ...) __attribute__((
 
 ltm_status report_run(struct report *report, struct ltm_error *error);
 ltm_status report_study(struct report *report, struct ltm_error *error);
+
+/* Of scores by positions that leave loops (report_depths.c). */
+ltm_status report_depths(struct report *report, struct ltm_error *error);
 
 /* Of several runs (report_runs.c). */
 ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error);

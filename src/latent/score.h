@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "latent/workers.h"
+#include "ltm/eval.h"
 #include "ltm/watch.h"
 
 /* Nats of the whole sequence (of its rest); 0 where not asked for. Without latents there is one figure, -log p(x). */
@@ -45,6 +46,7 @@ struct score_options {
     bool fitted_noise; /* take `fitted`, where fast.noise is fixed */
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */
+    struct ltm_depth *depths;      /* (count), zero at first, where the decoder's positions leave loops; else NULL */
     const struct ltm_watch *watch; /* or NULL */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun: LTM_INTERRUPTED, unless all were */

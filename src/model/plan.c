@@ -172,11 +172,28 @@ int plan_first_reader(const struct plan *plan) {
     return a;
 }
 
-int plan_loop(const struct plan *plan, int loops) {
+int plan_loop_length(const struct plan *plan) {
     const struct plan_core *core = &plan->core;
     const int inject = core->injects ? 1 : 0;
-    const int each = (core->end - core->begin + inject) / core->loops; /* all but the first begin with it */
-    return loops >= core->loops ? core->begin : core->end - loops * each;
+    return (core->end - core->begin + inject) / core->loops; /* all but the first begin with it */
+}
+
+int plan_loop(const struct plan *plan, int loops) {
+    const struct plan_core *core = &plan->core;
+    return loops >= core->loops ? core->begin : core->end - loops * plan_loop_length(plan);
+}
+
+int plan_loops(const struct plan *plan) {
+    return plan->config.order == LTM_ORDER_AABB ? model_loops(&plan->config) : plan->core.run;
+}
+
+bool plan_leaves(const struct plan *plan) { return plan->exit.kind != LTM_EXIT_FIXED && plan->core.run > 1; }
+
+int plan_loops_behind(const struct plan *plan, int application) {
+    const struct plan_core *core = &plan->core;
+    const int to_come = core->end - 1 - application;
+    const bool ends = core->loops > 1 && application >= core->begin && to_come >= 0;
+    return ends && to_come % plan_loop_length(plan) == 0 ? to_come / plan_loop_length(plan) : -1;
 }
 
 int plan_loop_entered(const struct plan *plan, int loops) {

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
+#include "latent/depth.h"
 #include "latent/score.h"
 #include "latent/score_file.h"
 #include "ltm/corpus.h"
@@ -35,6 +36,7 @@ struct evaluation {
     int64_t count;
     struct sequence_score *scores;
     struct score_dump dump;
+    struct ltm_depth *depths; /* [count], or NULL where no position leaves loops */
 };
 
 /* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
@@ -129,6 +131,8 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.eval.loops,
                                   e->config.run.threads, error));
+    e->decoder->plan.exit = e->config.eval.exit;
+    if (plan_leaves(&e->decoder->plan)) PASS_UP(NEW_ARRAY(e->depths, (size_t)e->count, "depths", error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
@@ -242,6 +246,7 @@ static struct score_options options_of(const struct evaluation *e, const struct 
                                     .fitted_noise = e->config.fast.noise == LTM_NOISE_FIXED,
                                     .seed = e->config.run.seed,
                                     .dump = c->dump[0] ? &e->dump : NULL,
+                                    .depths = e->depths,
                                     .watch = watch};
     options.fast.steps = c->fast_steps;
     options.fast.lr = c->fast_lr;
@@ -273,7 +278,9 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .iwae_samples = latents || !options.iwae ? options.iwae : 1,
                                        .prior_samples = latents || !options.prior ? options.prior : 1,
                                        .fast_steps = latents ? options.fast.steps : 0,
-                                       .fast_lr = options.fast.lr};
+                                       .fast_lr = options.fast.lr,
+                                       .loops = plan_loops(&e.decoder->plan)};
+    result->depth = e.depths ? depth_sum(e.depths, e.count) : (struct ltm_depth){.mean = result->loops};
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
     if (status == LTM_OK && sequences && processes_rank() == 0)
@@ -286,6 +293,7 @@ cleanup:
     stream_windows_free(&e.windows);
     token_stream_close(e.stream);
     free(e.scores);
+    free(e.depths);
     free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);
     free(e.dump.mu), free(e.dump.logvar), free(e.dump.noise);
     return status;
