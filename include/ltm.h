@@ -18,6 +18,7 @@
 #include "ltm/corpus.h"
 #include "ltm/doctor.h"
 #include "ltm/eval.h"
+#include "ltm/export.h"
 #include "ltm/fewshot.h"
 #include "ltm/fit.h"
 #include "ltm/generate.h"

@@ -32,6 +32,7 @@ static const struct command commands[] = {
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
     {"fit", command_fit, "a scaling law fitted to a table of runs that anybody made, with intervals", false},
+    {"export", command_export, "write a model for other programs: a PyTorch module, or a Llama", false},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };
 
