@@ -175,6 +175,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+    X("eval.states", eval.states, CHOICE(yes_choice), "no",                                                            \
+      "yes: eval.dump holds the decoder's last states too, a vector a token, for probes of your own")                  \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
     X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
 
@@ -349,9 +351,9 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
-    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
-                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
-                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer"};
+    static const char *const others[] = {
+        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "run.on_event"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

@@ -52,7 +52,8 @@ def llama(folder, tokens):
         gate = y @ w[at + "mlp.gate_proj.weight"].T
         x = x + (gate * torch.sigmoid(gate) * (y @ w[at + "mlp.up_proj.weight"].T)) @ w[at + "mlp.down_proj.weight"].T
     last = "model.embed_tokens" if c["tie_word_embeddings"] else "lm_head"
-    return norm(x, "model.norm") @ w[last + ".weight"].T
+    states = norm(x, "model.norm")
+    return states @ w[last + ".weight"].T, states
 
 
 def module(folder, tokens, dump):
@@ -70,9 +71,11 @@ for folder in sys.argv[1:]:
     d = read(run + ".dump")
     tokens = d["tokens"].long()
     with torch.no_grad():
-        logits = module(folder, tokens, d) if form == "torch" else llama(folder, tokens)
+        logits, states = (module(folder, tokens, d), None) if form == "torch" else llama(folder, tokens)
         nll = torch.nn.functional.cross_entropy(logits.flatten(0, 1), d["targets"].long().flatten(), reduction="none")
     worst = (nll.double() - d["nll_per_token"].double().flatten()).abs().max().item()
     print(f"{folder}: {worst:.2g} at most, of {d['nll_per_token'].numel()} scores")
     failed |= not worst < 1e-3
+    if states is not None:  # eval.states
+        failed |= not torch.allclose(states, d["states"].double(), atol=1e-3)
 sys.exit(failed)

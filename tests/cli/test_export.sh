@@ -11,7 +11,7 @@ trained() {
     local run=$1
     shift
     "$LTM" train tiny.ini run.dir="$run" run.precision=fp32 run.eval_every=0 slow.lr=0.01 slow.warmup=0 slow.optimizer=adamw "$@" >out 2>err || { cat err; return 1; }
-    rm -f "$run.dump" && "$LTM" eval "$run" corpus eval.sequences=3 eval.dump="$run.dump" run.precision=fp32 >out 2>err || { cat err; return 1; }
+    rm -f "$run.dump" && "$LTM" eval "$run" corpus eval.sequences=3 eval.dump="$run.dump" eval.states=yes run.precision=fp32 >out 2>err || { cat err; return 1; }
 }
 exports=()
 # exported FORM RUN
@@ -37,6 +37,13 @@ holds 'which config.json says' architectures
 scores() { "$python" "$top/tests/cli/export_check.py" "${exports[@]}"; }
 if [ -n "$python" ]; then holds 'all compute what ltm scores' scores; else echo "# without python3-torch no export is run"; fi
 
+table() { # the log for a spreadsheet
+    run "$LTM" inspect latent --csv
+    [ "$code" = 0 ] && head -n 1 out | grep -q '^step,tokens,recon,kl,loss,lr,' && [ "$(wc -l <out)" = $(($(wc -l <latent/log.jsonl) + 1)) ] &&
+        [ "$(awk -F, 'NR == 3 { print $1 "," $5 }' out)" = "$(jq -r 'select(.step == 2) | "\(.step),\(.loss)"' latent/log.jsonl)" ]
+}
+holds 'a log as CSV' table
+holds 'no log' refused 1 'log.jsonl: No such file' "$LTM" inspect corpus --csv
 holds 'a Llama has no latents' refused 1 'latent.count = 0' "$LTM" export latent -o x --as llama
 holds 'and no loops' refused 1 'model.loops = 1' "$LTM" export concat -o x --as llama
 cp -r latent/checkpoints before
