@@ -153,6 +153,7 @@ struct ltm_config {
     } data;
     struct {
         char dir[LTM_PATH_MAX];      /* the run's folder; empty = runs/NAME of the configuration file */
+        char on_event[LTM_PATH_MAX]; /* a command to run at each event; empty = none */
         uint64_t seed;
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */

@@ -157,6 +157,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "threads; auto = one a core that affinity and control groups leave")                                             \
     X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.on_event", run.on_event, TEXT, "",                                                                          \
+      "a command, run without a shell at begin, eval, best, checkpoint, end, stop and failure (LTM_EVENT in its "      \
+      "environment; ltm train --help); empty = none")                                                                  \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
