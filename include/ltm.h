@@ -21,6 +21,7 @@
 #include "ltm/export.h"
 #include "ltm/fewshot.h"
 #include "ltm/fit.h"
+#include "ltm/follow.h"
 #include "ltm/generate.h"
 #include "ltm/inspect.h"
 #include "ltm/model.h"

@@ -168,7 +168,7 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
     TRY(NEW_ARRAY(runs, (size_t)count, "runs", error));
     for (int r = 0; r < count; r++) TRY(open_run(&runs[r], folders[r], error));
     name_runs(runs, count);
-    html_begin(report->out, "Runs", "ltm runs");
+    html_begin(report->out, "Runs", "ltm runs", 0);
     put_scores(report, runs, count);
     put_settings(report, runs, count);
     if (!report->result->gnuplot) report_without_pictures(report);
