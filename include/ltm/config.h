@@ -130,6 +130,7 @@ struct ltm_eval_config {
     int samples;             /* S, samples of new noise for each sequence */
     char split[16];          /* "heldout" or "train" */
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
+    int states;              /* 1: with the decoder's states; 0 = no */
     int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
     int prior;               /* K, samples of z from the prior; 0 = not taken */
     int loops;               /* of the core; 0 = model.loops */
@@ -162,7 +163,8 @@ struct ltm_config {
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {
-        char dir[LTM_PATH_MAX]; /* the run's folder; empty = runs/NAME of the configuration file */
+        char dir[LTM_PATH_MAX];      /* the run's folder; empty = runs/NAME of the configuration file */
+        char on_event[LTM_PATH_MAX]; /* a command to run at each event; empty = none */
         uint64_t seed;
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */

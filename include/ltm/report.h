@@ -24,6 +24,7 @@ struct ltm_report_options {
     int scores;                           /* 0 = bound, and continuation where it was taken */
     double budget[LTM_REPORT_BUDGETS];    /* FLOPs, to be answered */
     int budgets;                          /* 0 = the largest that the study spent on a cell */
+    int refresh;                          /* seconds after which a reader loads the page again; 0 = never */
     struct ltm_fit_options fit;
 };
 

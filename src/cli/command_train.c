@@ -37,6 +37,10 @@ static const char usage[] =
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
     "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
     "infinite: that step changed no weight, see run.on_nonfinite).\n"
+    "run.on_event = COMMAND runs it, without a shell and in its own time, at begin, eval, checkpoint, best, end, stop and\n"
+    "failure. Its environment says which: LTM_EVENT, and where they are known LTM_RUN, LTM_STEP, LTM_STEPS, LTM_TOKENS,\n"
+    "LTM_BOUND (of eval the new one, else the best), LTM_BITS_PER_BYTE, LTM_CHECKPOINT, LTM_MESSAGE. A command that fails\n"
+    "or takes more than 30 s is reported and changes nothing.\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
 

@@ -30,8 +30,10 @@ static const struct command commands[] = {
     {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt", true},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
+    {"watch", command_watch, "follow a run on the terminal: curve, rates, time left", false},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
     {"fit", command_fit, "a scaling law fitted to a table of runs that anybody made, with intervals", false},
+    {"export", command_export, "write a model for other programs: a PyTorch module, or a Llama", false},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };
 

@@ -158,6 +158,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "threads; auto = one a core that affinity and control groups leave")                                             \
     X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.on_event", run.on_event, TEXT, "",                                                                          \
+      "a command, run without a shell at begin, eval, best, checkpoint, end, stop and failure (LTM_EVENT in its "      \
+      "environment; ltm train --help); empty = none")                                                                  \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
@@ -183,6 +186,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "kl: it leaves when a loop moves what it predicts by less than so many nats; 0 = never; costs output layers")    \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+    X("eval.states", eval.states, CHOICE(yes_choice), "no",                                                            \
+      "yes: eval.dump holds the decoder's last states too, a vector a token, for probes of your own")                  \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
     X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
 
@@ -357,9 +362,9 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
-    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
-                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
-                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer"};
+    static const char *const others[] = {
+        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "run.on_event"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

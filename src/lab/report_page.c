@@ -47,7 +47,7 @@ const char *report_name(const char *const *folders, int count, int which) {
 void report_begin(struct report *report, const char *kind) {
     char *path = realpath(report->folder, NULL);
     const char *slash = path ? strrchr(path, '/') : NULL;
-    html_begin(report->out, slash && slash[1] ? slash + 1 : report->folder, kind);
+    html_begin(report->out, slash && slash[1] ? slash + 1 : report->folder, kind, report->options->refresh);
     free(path);
 }
 

@@ -156,7 +156,7 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
         TRY(open_run(&runs[r], folders[r], error));
         runs[r].name = report_name(folders, count, r);
     }
-    html_begin(report->out, "Runs", "ltm runs");
+    html_begin(report->out, "Runs", "ltm runs", 0);
     put_scores(report, runs, count);
     put_settings(report, runs, count);
     if (!report->result->gnuplot) report_without_pictures(report);

@@ -23,6 +23,8 @@ static void dump_group(const struct score_dump *dump, const struct worker *w, in
     memcpy(dump->nll + at, w->loop.nll, tokens * sizeof(float));
     for (size_t i = 0; w->loop.weights && i < tokens; i++)
         if (w->loop.weights[i] == 0) dump->nll[at + i] = 0;
+    const size_t d = dump->dim;
+    if (dump->states) memcpy(dump->states + at * d, decoder_output(w->pass), tokens * d * sizeof(float));
     memcpy(dump->mu + at_z, w->loop.mu, numbers * sizeof(float));
     memcpy(dump->logvar + at_z, w->loop.logvar, numbers * sizeof(float));
     memcpy(dump->noise + at_z, w->loop.noise, numbers * sizeof(float));
@@ -247,6 +249,7 @@ static ltm_status gather(struct sequence_score *scores, int64_t count, int lengt
     TRY(processes_merge(dump->tokens, tokens * sizeof *dump->tokens, error));
     TRY(processes_merge(dump->targets, tokens * sizeof *dump->targets, error));
     TRY(processes_merge(dump->nll, tokens * sizeof *dump->nll, error));
+    if (dump->states) TRY(processes_merge(dump->states, tokens * dump->dim * sizeof *dump->states, error));
     TRY(processes_merge(dump->mu, numbers * sizeof *dump->mu, error));
     TRY(processes_merge(dump->logvar, numbers * sizeof *dump->logvar, error));
     TRY(processes_merge(dump->noise, numbers * sizeof *dump->noise, error));

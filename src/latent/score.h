@@ -32,6 +32,8 @@ struct sequence_score {
 struct score_dump {
     int32_t *tokens, *targets;  /* (count, T) */
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
+    float *states;              /* (count, T, d): what the decoder hands to its output layer there; NULL = not wanted */
+    size_t dim;                 /* d, where states are wanted */
     float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample; 0 where it is masked */
 };
 

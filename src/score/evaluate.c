@@ -59,6 +59,9 @@ static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {
     PASS_UP(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.nll, tokens, "the dump", error));
+    e->dump.dim = (size_t)e->config.model.dim;
+    const size_t states = tokens * (size_t)e->config.model.dim;
+    if (e->config.eval.states) PASS_UP(NEW_ARRAY(e->dump.states, states, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.mu, numbers, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.logvar, numbers, "the dump", error));
     return NEW_ARRAY(e->dump.noise, numbers, "the dump", error);
@@ -78,12 +81,14 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
         {"logvar", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.logvar},
         {"noise", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.noise},
         {"nll_per_token", SAFETENSORS_F32, 2, {n, T}, tokens * sizeof(float), e->dump.nll},
+        {"states", SAFETENSORS_F32, 3, {n, T, d}, (size_t)(n * T * d) * sizeof(float), e->dump.states}, /* the last */
     };
+    const size_t count = sizeof tensors / sizeof *tensors - (e->dump.states ? 0 : 1);
     char step[24];
     snprintf(step, sizeof step, "%" PRId64, e->model->step);
     const struct safetensors_pair metadata[] = {
         {"format", DUMP_FORMAT}, {"step", step}, {"tokenizer.digest", e->model->digest}};
-    return safetensors_write(e->config.eval.dump, tensors, sizeof tensors / sizeof *tensors, metadata, 3, error);
+    return safetensors_write(e->config.eval.dump, tensors, count, metadata, 3, error);
 }
 
 /* Only an older dump may be replaced: a slip of the shell's completion names a shard or a checkpoint. */
@@ -294,7 +299,7 @@ cleanup:
     token_stream_close(e.stream);
     free(e.scores);
     free(e.depths);
-    free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);
+    free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll), free(e.dump.states);
     free(e.dump.mu), free(e.dump.logvar), free(e.dump.noise);
     return status;
 }
