@@ -151,7 +151,9 @@ struct ltm_config {
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {
-        char dir[LTM_PATH_MAX]; /* the run's folder; empty = runs/NAME of the configuration file */
+        char dir[LTM_PATH_MAX];  /* the run's folder; empty = runs/NAME of the configuration file */
+        char from[LTM_PATH_MAX]; /* whose weights it begins with; empty = its own … */
+        char from_digest[20];    /* … and the digest of their file; empty = any */
         uint64_t seed;
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */

@@ -22,8 +22,8 @@ static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_co
     if (was->run.tokens == is->run.tokens || step <= steady) return LTM_OK;
     return fail(error, LTM_MISMATCH,
                 "the run in %s began with run.tokens = %lld, now it is %lld, and at slow step %lld its rate already "
-                "depends on that (it may change up to step %lld); set it back to go on, or set another run.dir to "
-                "begin anew",
+                "depends on that (it may change up to step %lld); set it back to go on, or train from its weights in "
+                "another run.dir (ltm train --from)",
                 is->run.dir, (long long)was->run.tokens, (long long)is->run.tokens, (long long)step, (long long)steady);
 }
 
