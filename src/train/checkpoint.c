@@ -112,7 +112,9 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
         char hex[17];
         const char *expected = checkpoint_state_sum(root, files[i]);
         PASS_UP(path_join(path, sizeof path, folder, files[i], error));
-        const bool wanted = i == EMA ? json_is_true(json_object_get(root, "averaged")) : i != TOKENIZER;
+        const bool wanted = i == EMA         ? json_is_true(json_object_get(root, "averaged"))
+                            : i == OPTIMIZER ? !json_is_true(json_object_get(root, "weights_only"))
+                                             : i == MODEL;
         if (!expected && wanted)
             return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
         if (!expected) continue;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Beyond one run, as a user sees it: runs from the weights of another.
+# Beyond one run, as a user sees it: runs from the weights of another, means of weights.
 # shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
 . "$(dirname "$0")/cli.sh"
 small_corpus || { cat err; exit 1; }
@@ -20,4 +20,15 @@ holds 'and refuses another tokenizer' refused 1 'trained with tokenizer .*; buil
     "$LTM" train tiny.ini --from runs/tiny data.corpus=foreign run.dir=runs/none
 holds 'and a run that began otherwise' refused 1 'began with weights of its own, now run.from is runs/from; leave it out' \
     "$LTM" train tiny.ini --from runs/from
+
+averages() {
+    run "$LTM" average -o mean runs/tiny/checkpoints/step-*
+    [ "$code" = 0 ] && grep -qE '^mean: the mean of 2 models of [0-9]+ weights, of slow step 8$' out &&
+        "$LTM" eval mean corpus eval.sequences=2 >out 2>err && "$LTM" generate mean --prompt the --length 4 >out 2>err &&
+        "$LTM" inspect mean >out || { cat out err; return 1; }
+}
+holds 'average makes a checkpoint that is scored, asked and shown' averages
+holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, and runs/from 0; only models alike' \
+    "$LTM" average -o none runs/tiny runs/from
+holds 'one model has no mean' refused 2 'name two checkpoints at least' "$LTM" average -o none runs/tiny
 finish

@@ -2,8 +2,10 @@
 #include "support/child_runs.h"
 
 #include "base/files.h"
+#include "ltm/average.h"
 #include "model/model_file.h"
 #include "train/checkpoint.h"
+#include "train/trained_model.h"
 
 /* Finished at step 12, its rate falling from step 7 on: made longer it has the bits of a run that was so from the first, and the
  * shorter one stays whole, as a folder of its own. */
@@ -195,6 +197,51 @@ static void weights_that_do_not_fit_are_refused_in_a_sentence(void **state) {
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_IO);
 }
 
+/* ---- Means ---- */
+
+static void a_mean_is_that_of_each_number(void **state) {
+    (void)state;
+    struct ltm_config of[3];
+    struct decoder *decoder[3];
+    const char *folders[3];
+    struct ltm_average_result result;
+    struct ltm_error error;
+    struct ltm_model *mean;
+    for (int k = 0; k < 3; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "mean-%d", k);
+        of[k] = still(name, NULL);
+        of[k].run.seed = (uint64_t)k + 1;
+        of[k].run.tokens *= k + 1;
+        train_whole(&of[k]);
+        decoder[k] = weights_of(&of[k]);
+        folders[k] = of[k].run.dir;
+    }
+    const char *to = test_path("mean/of-three");
+    assert_int_equal(ltm_average(folders, 3, test_path("mean/of-three/"), &result, &error), LTM_OK);
+    assert_true(result.step == 3 && result.weights == (int64_t)decoder[0]->plan.table.size);
+    assert_int_equal(ltm_model_open(&mean, to, &error), LTM_OK);
+    assert_int_equal(ltm_model_step(mean), 3);
+    for (size_t i = 0; i < decoder[0]->plan.table.size; i++) {
+        const double sum = (double)decoder[0]->weights[i] + decoder[1]->weights[i] + decoder[2]->weights[i];
+        assert_true(mean->decoder->weights[i] == (float)(sum / 3));
+    }
+    ltm_model_close(mean);
+    struct ltm_config from = still("from-mean", NULL);
+    snprintf(from.run.from, sizeof from.run.from, "%s", to);
+    train_whole(&from);
+    assert_int_equal(ltm_average(folders, 3, to, &result, &error), LTM_INVALID);
+    assert_non_null(strstr(error.message, "is not an empty folder: it holds model.safetensors"));
+    struct ltm_config other = still("mean-other", NULL);
+    other.model.window = 6;
+    train_whole(&other);
+    folders[2] = other.run.dir;
+    assert_int_equal(ltm_average(folders, 3, test_path("no"), &result, &error), LTM_MISMATCH);
+    assert_non_null(strstr(error.message, "mean-0 has model.window = 8, and "));
+    assert_false(folder_exists(test_path("no")));
+    for (int k = 0; k < 3; k++) decoder_free(decoder[k]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finished_run_goes_on_from_before_its_decay),
@@ -202,6 +249,7 @@ int main(void) {
         cmocka_unit_test(latents_are_attached_to_a_plain_decoder_and_taken_away),
         cmocka_unit_test(layers_are_repeated_and_loops_added),
         cmocka_unit_test(a_run_from_weights_resumes_to_the_same_bits),
+        cmocka_unit_test(a_mean_is_that_of_each_number),
         cmocka_unit_test(weights_that_do_not_fit_are_refused_in_a_sentence),
     };
     return cmocka_run_group_tests(tests, make_corpus, NULL);
