@@ -165,6 +165,8 @@ struct ltm_config {
     struct {
         char dir[LTM_PATH_MAX];      /* the run's folder; empty = runs/NAME of the configuration file */
         char on_event[LTM_PATH_MAX]; /* a command to run at each event; empty = none */
+        char from[LTM_PATH_MAX];     /* whose weights it begins with; empty = its own … */
+        char from_digest[20];        /* … and the digest of their file; empty = any */
         uint64_t seed;
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */

@@ -152,6 +152,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("data.document_end", model.document_end, INT_OR_AUTO(0, 65535), "auto",                                          \
       "masked, document: the id that ends a document; auto = the tokenizer's")                                         \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
+    X("run.from", run.from, TEXT, "",                                                                                  \
+      "a new run begins with the weights of this checkpoint, run or model.safetensors (--from); empty = its own")      \
+    X("run.from_digest", run.from_digest, TEXT, "",                                                                    \
+      "a digest that those must have, which a run's config.ini tells; empty = any")                                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto",                                                        \
@@ -362,9 +366,10 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
-    static const char *const others[] = {
-        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
-        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "run.on_event"};
+    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
+                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
+                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer",
+                                         "run.from",         "run.from_digest",      "run.on_event"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;
