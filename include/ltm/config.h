@@ -143,6 +143,7 @@ struct ltm_config {
     struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
+    double latent_start; /* [latent] start: share of run.tokens that trains the plain decoder, before latents begin */
     struct ltm_fast_config fast;
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;

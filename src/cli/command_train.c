@@ -216,6 +216,8 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
+    if (c->model.latents && c->latent_start > 0)
+        cli_bar_line(bar, "the first %g %% of the tokens without them", 100 * c->latent_start);
     print_amount(c, bar);
     if (c->slow.batch_start || c->slow.window_start)
         cli_bar_line(bar, "the first %g %% of the tokens from a batch of %d and a window of %d, growing",

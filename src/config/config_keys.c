@@ -89,6 +89,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
       "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
       "say")                                                                                                           \
+    X("latent.start", latent_start, REAL(0, 1), "0",                                                                   \
+      "share of run.tokens that trains the plain decoder, at its cost; latents begin behind it")                       \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \

@@ -72,6 +72,9 @@ struct ltm_study {
     size_t cell_count;
 };
 
+/* Whether a key says how posteriors are fitted, and so nothing where there are no latents. */
+bool study_of_fit(const char *key);
+
 void study_clear(struct ltm_study *study); /* fine for one that is all zero */
 
 /* A path as it is kept; `name` stands in messages. */

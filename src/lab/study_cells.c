@@ -18,7 +18,7 @@
 
 /* ---- One cell ---- */
 
-static bool of_fast_loop(const char *key) { return strncmp(key, "fast.", 5) == 0; }
+bool study_of_fit(const char *key) { return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0; }
 
 /* The values of the axes. Without latents the fast loop's keys do not matter, and the cell has the base's. */
 static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
@@ -30,7 +30,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
             snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
-                if (of_fast_loop(axis->keys[k]) != (pass == 1)) continue;
+                if (study_of_fit(axis->keys[k]) != (pass == 1)) continue;
                 if (pass == 1 && cell->config.model.latents == 0) {
                     cell->blank[a] = cell->blank[a] || k == 0;
                     continue;
@@ -244,7 +244,7 @@ static ltm_status run_key(char key[17], const struct study_cell *cell, bool whol
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
         if (!whole && (strcmp(keys[i].name, "model.window") == 0 || strcmp(keys[i].name, "run.tokens") == 0)) continue;
-        if (cell->config.model.latents == 0 && of_fast_loop(keys[i].name)) continue;
+        if (cell->config.model.latents == 0 && study_of_fit(keys[i].name)) continue;
         PASS_UP(ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
     }

@@ -49,7 +49,7 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
             char value[LTM_PATH_MAX];
             PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
-            if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
+            if (cell->config.model.latents > 0 || !study_of_fit(key)) csv_put_text(f, value);
         }
     }
     return LTM_OK;

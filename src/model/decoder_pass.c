@@ -263,16 +263,25 @@ static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
     return w;
 }
 
+/* Does the stream go by it unchanged? */
+static bool passed_over(const struct decoder_pass *pass, int a) {
+    const struct plan *plan = &pass->decoder->plan;
+    return plan->plain && plan->applications[a].kind->reads_latents;
+}
+
 static void begin_application(struct decoder_pass *pass, int a) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
     const struct stage_weights w = hand_to(pass, a);
-    if (kind->begin) kind->begin(&pass->io, &w, pass->applied[a].state);
+    if (kind->begin && !passed_over(pass, a)) kind->begin(&pass->io, &w, pass->applied[a].state);
 }
 
 static void run_application(struct decoder_pass *pass, int a, bool begun) {
     if (!begun) begin_application(pass, a);
     const struct stage_weights w = hand_to(pass, a);
-    pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
+    if (passed_over(pass, a))
+        memcpy(pass->io.out, pass->io.in, sizeof(float) * shape_floats(&pass->io.shape));
+    else
+        pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
 }
 
 /* As far as z has no say. */
@@ -374,6 +383,7 @@ static int before(const struct decoder_pass *pass, int a) {
 
 static void back(struct decoder_pass *pass, int a, float *dw) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
+    if (passed_over(pass, a)) return;
     const struct stage_weights w = hand_to(pass, a);
     kind->backward(&pass->io, &w, pass->applied[a].state, dw);
     if (!kind->spoils_state || a >= pass->ready) return;

@@ -36,6 +36,7 @@ struct plan {
     struct application *applications;
     int count;
     struct plan_core core;
+    bool plain;   /* a pass leaves the stream as it is where z is read: training before latents begin */
     double flops; /* of useful work a token, forward */
 };
 

@@ -21,6 +21,17 @@ static void scale_weights(const struct group *group, int s) {
     }
 }
 
+static void fit_group(const struct group *group) {
+    const struct trainer *trainer = group->trainer;
+    const struct ltm_config *c = &trainer->config;
+    struct worker *w = group->w;
+    const struct noise_source noise = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
+                                       w->numbers};
+    fast_loop_start(&w->loop, &c->fast, group->count);
+    w->loop.kl_weight = (float)kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
+    fast_loop_run(&w->loop, w->pass, &c->fast, &noise, group->count, c->model.sequence, NULL);
+}
+
 void group_gradient(const struct group *group, const struct draw_takers *takers) {
     struct trainer *trainer = group->trainer;
     struct worker *w = group->w;
@@ -29,15 +40,12 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const int S = c->slow.samples;
     const int first = group->first;
     const int count = group->count;
-    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
-                                     w->numbers};
     struct sequence_score *scores = trainer->scores + first;
     const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
     decoder_drop_out(w->pass, &dropout);
     worker_begin(w, trainer->source, trainer->now.sequences + first, (uint32_t)first, count, T);
-    fast_loop_start(&w->loop, &c->fast, count);
-    w->loop.kl_weight = (float)kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
-    fast_loop_run(&w->loop, w->pass, &c->fast, &fit, count, T, NULL);
+    fast_loop_prior(&w->loop, count);
+    if (!trainer->now.plain) fit_group(group);
     for (int g = 0; g < count; g++)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};
     objective_of(c)->weigh(group, trainer->shares + (size_t)first * (size_t)S, scores);
