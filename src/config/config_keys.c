@@ -24,6 +24,7 @@ NAMES(gains_choice, "shared", "own")
 NAMES(depth_choice, "fixed", "sampled")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
+NAMES(encoder_choice, "none", "bag")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -91,6 +92,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "say")                                                                                                           \
     X("latent.start", latent_start, REAL(0, 1), "0",                                                                   \
       "share of run.tokens that trains the plain decoder, at its cost; latents begin behind it")                       \
+    X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
+      "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
+      "embeddings; then fast.steps may be 0 or 1)")                                                                    \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \

@@ -18,7 +18,9 @@
 
 /* ---- One cell ---- */
 
-bool study_of_fit(const char *key) { return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0; }
+bool study_of_fit(const char *key) {
+    return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 || strcmp(key, "latent.encoder") == 0;
+}
 
 /* The values of the axes. Without latents the fast loop's keys do not matter, and the cell has the base's. */
 static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
