@@ -33,6 +33,7 @@ enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
 enum ltm_exit { LTM_EXIT_FIXED, LTM_EXIT_STATE, LTM_EXIT_KL };
+enum ltm_encoder { LTM_ENCODER_NONE, LTM_ENCODER_BAG };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
@@ -61,6 +62,8 @@ struct ltm_model_config {
     int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
     double predict_weight; /* … and what those behind the next count, together */
     int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+
+    int encoder; /* enum ltm_encoder: what says where a posterior starts ([latent] encoder); none = [fast] init_mu, init_logvar */
 
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
@@ -155,6 +158,7 @@ struct ltm_config {
     struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
+    double latent_start;   /* [latent] start: share of run.tokens that trains the plain decoder, before latents begin */
     struct ltm_fast_config fast;
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;

@@ -9,6 +9,7 @@
  *             averaged over S draws: what a draw of z predicts of text that the fit has not seen; mixing draws could
  *             only do better
  *     prior = -log 1/K Σ p(x|z),   K draws of z from the prior: the decoder without any fit
+ *     start = the bound with no fast step, of a model with latent.encoder; gap = start - bound, the amortisation gap
  *     fitted_noise: the published score, under the noise that the fit knew (fast.noise = fixed). Not a bound.
  *
  * With eval.exit a position leaves the loops of the core by a rule that looks at itself and what came before alone, so all this
@@ -52,6 +53,8 @@ struct ltm_depth {
 
 struct ltm_eval_result {
     struct ltm_measure recon, kl, bound, iwae, prior, fitted_noise;
+    struct ltm_measure start,
+        gap; /* latent.encoder: the bound where a posterior starts; that less the bound, what amortising costs */
     struct ltm_measure continuation;       /* per token, or byte, of the rest */
     struct ltm_measure continuation_prior; /* of the rest, with z from the prior: what the fit is worth beyond that */
     int64_t sequences, tokens, bytes;      /* bytes 0 without a tokenizer */

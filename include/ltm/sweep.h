@@ -42,6 +42,8 @@
  *     recon, kl, bound, iwae, prior, continuation, continuation_prior, fitted_noise
  *                                  of ltm_eval on the cell's own corpus, nats a token; each followed by NAME_stderr
  *     bits_per_byte                of the bound; bits_per_byte_stderr
+ *     headroom_tokens, headroom_compute  of a plain decoder with a window whose twin with full attention is in the study: its bound
+ *                                  less the twin's, at equal tokens and at equal compute; each followed by its _stderr
  *     CORPUS:recon …               the same for the corpora of [scores]
  *     TASK:METRIC …                of few-shot tasks, TASK:METRIC:FILTER where an answer was taken from text, and
  *                                  TASK_5shot:METRIC where fewshot.shots lists several; each followed by its _stderr

@@ -35,7 +35,8 @@ static const char usage[] =
     "                         begins as layer l mod L there. What is new starts as in any run\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
     "                         parameters (as many, by wider feed-forward layers), compute (and as much compute, by more\n"
-    "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
+    "                         tokens), width (as much compute on the same tokens, by a wider model),\n"
+    "                         or attention (parameters with model.window = model.sequence: what carrying the past can buy)\n"
     "  --dry-run              print the configuration instead of training\n"
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
@@ -126,7 +127,7 @@ static int take_twin(void *twin, const char *name) {
             return CLI_OK;
         }
     const char *nearest = ltm_nearest_name(name, names, count);
-    return cli_usage("train", "--twin wants parameters, compute or width, not \"%s\"%s%s%s", name,
+    return cli_usage("train", "--twin wants parameters, compute, width or attention, not \"%s\"%s%s%s", name,
                      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
@@ -153,15 +154,15 @@ static void describe_twin(const struct ltm_config *config, const struct ltm_conf
     from.model.vocab = twin->model.vocab; /* the twin's is found */
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
-    fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
+    fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, window %d, %.0f tokens\n", ltm_twin_name(kind),
             twin->model.dim, twin->model.heads, ltm_plural(twin->model.heads), twin->model.ffn_multiple,
-            (double)ltm_training_tokens(twin));
+            twin->model.window, (double)ltm_training_tokens(twin));
     if (twin->model.vocab == LTM_AUTO) return;
     const double flops = ltm_training_flops(&from) * (double)ltm_training_tokens(&from);
     const double twin_flops = ltm_training_flops(twin) * (double)ltm_training_tokens(twin);
-    fprintf(stderr, "  parameters  %.0f against %.0f with latents: %+.3f %%\n", twins, parameters,
+    fprintf(stderr, "  parameters  %.0f against %.0f of the model: %+.3f %%\n", twins, parameters,
             100 * (twins / parameters - 1));
-    fprintf(stderr, "  operations  %.4e against %.4e with latents: %+.3f %%\n", twin_flops, flops,
+    fprintf(stderr, "  operations  %.4e against %.4e of the model: %+.3f %%\n", twin_flops, flops,
             100 * (twin_flops / flops - 1));
 }
 
@@ -226,6 +227,8 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
+    if (c->model.latents && c->latent_start > 0)
+        cli_bar_line(bar, "the first %g %% of the tokens without them", 100 * c->latent_start);
     print_amount(c, bar);
     if (c->slow.batch_start || c->slow.window_start)
         cli_bar_line(bar, "the first %g %% of the tokens from a batch of %d and a window of %d, growing",

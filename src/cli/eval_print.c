@@ -63,6 +63,8 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     eval_print_measure("recon", &r->recon, true);
     eval_print_measure("KL to the prior", &r->kl, false);
     eval_print_measure("bound: negative ELBO", &r->bound, true);
+    eval_print_measure("bound: where the encoder starts, no step", &r->start, true);
+    eval_print_measure("amortisation gap: that less the negative ELBO", &r->gap, false);
     snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
              ltm_plural(r->iwae_samples));
     eval_print_measure(name, &r->iwae, true);
@@ -204,6 +206,10 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "kl", &r->kl);
     eval_add_measure(json, "bound", &r->bound);
     eval_add_measure(json, "iwae", &r->iwae);
+    if (isfinite(r->start.nats.mean)) {
+        eval_add_measure(json, "start", &r->start);
+        eval_add_measure(json, "amortisation_gap", &r->gap);
+    }
     eval_add_measure(json, "prior", &r->prior);
     eval_add_measure(json, "continuation", &r->continuation);
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);

@@ -25,6 +25,7 @@ NAMES(depth_choice, "fixed", "sampled")
 NAMES(exit_choice, "fixed", "state", "kl")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(yes_choice, "no", "yes")
+NAMES(encoder_choice, "none", "bag")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -90,6 +91,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
       "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
       "say")                                                                                                           \
+    X("latent.start", latent_start, REAL(0, 1), "0",                                                                   \
+      "share of run.tokens that trains the plain decoder, at its cost; latents begin behind it")                       \
+    X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
+      "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
+      "embeddings; then fast.steps may be 0 or 1)")                                                                    \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "lab/format_numbers.h"
+#include "lab/headroom.h"
 #include "lab/html.h"
 #include "lab/paired.h"
 #include "ltm/model.h"
@@ -115,6 +116,33 @@ static void put_scores(struct report *report, const struct run *runs, int count)
     report_note(report, "%s", paired_note(all_paired));
 }
 
+/* The same plain decoder on the same tokens, once with a window and once with full attention. */
+static bool are_twins(const struct run *windowed, const struct run *full) {
+    struct ltm_config of_window = windowed->config;
+    const struct ltm_config *c = &full->config;
+    of_window.model.window = c->model.sequence;
+    return windowed->configured && full->configured && c->model.latents == 0 && c->model.window == c->model.sequence &&
+           windowed->config.model.window < c->model.window && of_window.run.tokens == c->run.tokens &&
+           strcmp(of_window.data.corpus, c->data.corpus) == 0 &&
+           ltm_parameter_count(&of_window.model) == ltm_parameter_count(&c->model) &&
+           ltm_forward_flops(&of_window.model) == ltm_forward_flops(&c->model);
+}
+
+static void put_headroom(struct report *report, const struct run *runs, int count) {
+    char text[HEADROOM_INTERVAL];
+    bool paired;
+    for (int w = 0; w < count; w++)
+        for (int f = 0; f < count; f++) {
+            if (!are_twins(&runs[w], &runs[f])) continue;
+            const struct ltm_score d = difference(report, &runs[w], &runs[f], &paired);
+            report_note(report,
+                        "Headroom, %s less %s, at equal tokens: %s nats a token, which is what carrying the past can "
+                        "buy: %s.",
+                        runs[w].name, runs[f].name, headroom_interval(text, d.mean, d.error),
+                        headroom_meaning(d.mean, d.error));
+        }
+}
+
 /* ---- Settings ---- */
 
 static void put_settings(struct report *report, const struct run *runs, int count) {
@@ -158,6 +186,7 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
     }
     html_begin(report->out, "Runs", "ltm runs", 0);
     put_scores(report, runs, count);
+    put_headroom(report, runs, count);
     put_settings(report, runs, count);
     if (!report->result->gnuplot) report_without_pictures(report);
     TRY(put_curves(report, runs, count, error));

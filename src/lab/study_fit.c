@@ -16,6 +16,13 @@ struct runs {
     size_t count;
 };
 
+/* A twin with full attention is another kind of decoder than those that it stands beside. */
+static bool is_twin(const struct study_table *t, const struct study_group *g) {
+    bool alone = true;
+    for (size_t i = 0; i < t->groups; i++) alone = alone && t->group[i].full;
+    return g->full && g->latents == 0 && !alone;
+}
+
 /* One point a finished cell: seeds are held out and resampled with their cell by the fit itself. */
 static ltm_status collect(struct runs *runs, const struct study_table *t, const struct study_score *score,
                           struct ltm_error *error) {
@@ -28,7 +35,8 @@ static ltm_status collect(struct runs *runs, const struct study_table *t, const 
         const double loss = csv_number(&t->csv, r, column);
         if (t->group_of[r] < 0 || !(loss > 0)) continue;
         const struct study_group *g = &t->group[t->group_of[r]];
-        if (!(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0 && g->latents < 1 << 30)) continue;
+        if (is_twin(t, g) || !(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0 && g->latents < 1 << 30))
+            continue;
         runs->group[runs->count] = (size_t)t->group_of[r];
         runs->point[runs->count++] = (struct ltm_fit_point){
             .loss = loss,

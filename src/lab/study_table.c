@@ -86,6 +86,7 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
                               .token_flops = number_of(csv, row, COLUMN_TOKEN_FLOPS),
                               .budget = find_budget(t, row),
                               .corpus = find_corpus(t, row)};
+    g->full = setting(csv, row, "model.window", base) >= setting(csv, row, "model.sequence", base);
     if (isnan(g->latents) && g->latent_numbers == 0) g->latents = 0;
     if (isnan(g->latents) && g->dim > 0) g->latents = g->latent_numbers / g->dim;
     if (isnan(g->token_flops)) g->token_flops = g->flops / g->tokens;

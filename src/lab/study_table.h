@@ -16,6 +16,7 @@ struct study_group {
     double dim, latents, steps, loops, parameters, recurrent, latent_numbers, tokens, flops, token_flops;
     int budget; /* which of the study's budgets; -1 where there are more than TABLE_BUDGETS */
     int corpus; /* likewise */
+    bool full;  /* attends to its whole sequence */
 };
 
 struct study_table {

@@ -101,6 +101,20 @@ static void count_depths(const struct group_scoring *s, int64_t first, int sampl
     }
 }
 
+/* The fit with no step: its bound under the draws that score the whole fit. */
+static void score_start(const struct group_scoring *s) {
+    const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 0);
+    struct ltm_fast_config none = s->options->fast;
+    none.steps = 0;
+    fast_loop_start(&s->w->loop, &none, s->count);
+    fast_loop_run(&s->w->loop, s->w->pass, &none, NULL, s->count, s->length, NULL);
+    for (int g = 0; g < s->count; g++) s->scores[g].start = fast_loop_kl(&s->w->loop, g);
+    for (int k = 0; k < s->options->samples; k++) {
+        score_draw(s, &fresh, k);
+        for (int g = 0; g < s->count; g++) s->scores[g].start += nll_from(s, g, 0) / s->options->samples;
+    }
+}
+
 static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
 
 /* recon, KL, and iwae from the same draws: log w_k = log p(x|z_k) + log p(z_k) - log q(z_k). */
@@ -183,8 +197,11 @@ static bool score_group(const struct group_scoring *s, const struct sequence_sou
         score_plain(s, first);
         return true;
     }
+    if (o->start) score_start(s);
     fit(s, s->length, 0);
     score_posterior(s, o->dump, first);
+    for (int g = 0; o->start && g < s->count; g++)
+        s->scores[g].gap = s->scores[g].start - s->scores[g].recon - s->scores[g].kl;
     if (o->fitted_noise) score_fitted_noise(s);
     if (o->prior) score_prior(s);
     if (!o->first_part) return true;
@@ -206,7 +223,7 @@ static ltm_status check_finite(const struct decoder *decoder, const struct seque
     char what[120];
     for (int64_t i = 0; i < source->count; i++) {
         const struct sequence_score *s = &scores[i];
-        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior)) continue;
+        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start)) continue;
         snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
                  (long long)i, (long long)source->place(source, i));
         return decoder_fail_nonfinite(decoder, what,

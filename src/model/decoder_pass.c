@@ -97,6 +97,9 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     const size_t values = value_floats(shape);
     pass->dentry = plan->core.injects && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->dfirst = c->mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+    const size_t z = (size_t)shape->sequences * (size_t)c->latents * (size_t)c->dim;
+    pass->io.start_mu = model_encodes(c) ? ARENA_TAKE(arena, float, z) : NULL;
+    pass->io.start_logvar = model_encodes(c) ? ARENA_TAKE(arena, float, z) : NULL;
     pass->io.values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     pass->dvalues = c->value_residual && pass->gradients ? ARENA_TAKE(arena, float, values) : NULL;
     for (int a = 0; a < plan->count; a++) {
@@ -269,16 +272,25 @@ static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
     return w;
 }
 
+/* Does the stream go by it unchanged? */
+static bool passed_over(const struct decoder_pass *pass, int a) {
+    const struct plan *plan = &pass->decoder->plan;
+    return plan->plain && (plan->applications[a].kind->reads_latents || plan->applications[a].kind->fits_latents);
+}
+
 static void begin_application(struct decoder_pass *pass, int a) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
     const struct stage_weights w = hand_to(pass, a);
-    if (kind->begin) kind->begin(&pass->io, &w, pass->applied[a].state);
+    if (kind->begin && !passed_over(pass, a)) kind->begin(&pass->io, &w, pass->applied[a].state);
 }
 
 static void run_application(struct decoder_pass *pass, int a, bool begun) {
     if (!begun) begin_application(pass, a);
     const struct stage_weights w = hand_to(pass, a);
-    pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
+    if (passed_over(pass, a))
+        memcpy(pass->io.out, pass->io.in, sizeof(float) * shape_floats(&pass->io.shape));
+    else
+        pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
 }
 
 static void begin_loops(struct decoder_pass *pass) {
@@ -388,6 +400,15 @@ static void forward(struct decoder_pass *pass, const float *z, const float *weig
     for (int a = pass->below; a < pass->decoder->plan.count;) a = advance(pass, a, a == pass->below);
 }
 
+bool decoder_start(const struct decoder_pass *pass, float *mu, float *logvar) {
+    const struct ltm_model_config *c = &pass->decoder->plan.config;
+    const size_t n = (size_t)pass->io.shape.sequences * (size_t)c->latents * (size_t)c->dim;
+    if (!pass->io.start_mu || !pass->well) return false;
+    memcpy(mu, pass->io.start_mu, n * sizeof *mu);
+    memcpy(logvar, pass->io.start_logvar, n * sizeof *logvar);
+    return true;
+}
+
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
     if (is_well(pass, nll, NULL)) forward(pass, z, NULL, nll, false);
 }
@@ -405,6 +426,7 @@ static int before(const struct decoder_pass *pass, int a) {
 
 static void back(struct decoder_pass *pass, int a, float *dw) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
+    if (passed_over(pass, a)) return;
     const struct stage_weights w = hand_to(pass, a);
     kind->backward(&pass->io, &w, pass->applied[a].state, dw);
     if (!kind->spoils_state || a >= pass->ready) return;
@@ -450,12 +472,13 @@ static void give_gradients(struct decoder_pass *pass, int from, int to, const st
 }
 
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
-                                  const struct gradient_taker *taker) {
+                                  const struct start_gradient *start, const struct gradient_taker *taker) {
     const struct plan *plan = &pass->decoder->plan;
     const struct plan_core *core = &plan->core;
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
-    pass->io.dz = NULL;
+    pass->io.start = start;
+    pass->io.dz = start && start->dz_scaled ? start->dz : NULL;
     pass->io.dfirst = pass->dfirst;
     pass->io.dentry = pass->dentry;
     pass->io.dvalues = pass->dvalues;
@@ -492,5 +515,5 @@ void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const fl
                              float *gradient) {
     struct gradient_array array = {&pass->decoder->plan.table, gradient};
     const struct gradient_taker taker = {.user = &array, .take = add_to_array};
-    decoder_give_weight_gradient(pass, z, weights, nll, &taker);
+    decoder_give_weight_gradient(pass, z, weights, nll, NULL, &taker);
 }

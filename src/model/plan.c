@@ -122,6 +122,10 @@ static void build(struct plan *plan) {
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
+    if (model_encodes(c)) {
+        weights_begin_block(&plan->table, "encoder");
+        add(plan, &encoder_stage, -1);
+    }
     add_layers(plan, 0, c->prelude);
     plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count, .end = plan->count};
     if (c->order == LTM_ORDER_AABB)

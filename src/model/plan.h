@@ -39,6 +39,7 @@ struct plan {
     size_t recurrent; /* weights that loops run again: of the core's layers; 0 with one loop */
     struct ltm_exit_config
         exit;     /* from the core's loops, of what is scored or generated (model/exits.h); none at first */
+    bool plain;   /* a pass leaves the stream as it is where z is read: training before latents begin */
     double flops; /* of useful work a token, forward */
 };
 

@@ -19,6 +19,7 @@
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
+#include "stages/model_shape.h"
 #include "text/corpus_info.h"
 #include "text/sequence_source.h"
 #include "train/resume_check.h"
@@ -175,6 +176,8 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->iwae, AT(iwae), 0, options->iwae > 0, false},
         {&r->prior, AT(prior), 0, options->prior > 0, false},
         {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
+        {&r->start, AT(start), 0, options->start, false},
+        {&r->gap, AT(gap), 0, options->start, false},
         {&r->continuation, AT(rest), 0, P > 0, true},
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
@@ -213,7 +216,7 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         *from->measure =
             score_means(values, from->rest ? rest_bytes : bytes, from->rest ? rest_tokens : tokens, 0, e->count);
     }
-    r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
+    r->kl.perplexity = r->gap.perplexity = no_measure.perplexity; /* of no token */
 cleanup:
     free(values);
     free(bytes);
@@ -249,6 +252,7 @@ static struct score_options options_of(const struct evaluation *e, const struct 
                                     .prior = c->prior,
                                     .first_part = first_part(c->continuation, e->config.model.sequence),
                                     .fitted_noise = e->config.fast.noise == LTM_NOISE_FIXED,
+                                    .start = model_encodes(&e->config.model),
                                     .seed = e->config.run.seed,
                                     .dump = c->dump[0] ? &e->dump : NULL,
                                     .depths = e->depths,

@@ -51,6 +51,16 @@ static inline size_t shape_floats(const struct stage_shape *shape) {
     return (size_t)shape_rows(shape) * (size_t)shape->config->dim;
 }
 
+/* How the start of a posterior is to move: the gradient of its bound, by the draw z = μ + σ ε of it at which dz was taken. */
+struct start_gradient {
+    const float *noise; /* (G, N_z, d): ε */
+    float *dz;          /* (G, N_z, d) */
+    bool
+        dz_scaled; /* the pass's own, which it writes there, of what each token counts in it; else `scale` has yet to come to it */
+    const float *scale; /* (G): what a nat of a sequence counts */
+    float kl_weight;
+};
+
 struct stage_io {
     struct stage_shape shape;
     const float *rope;        /* (T_max, h): rotations of token positions */
@@ -80,6 +90,9 @@ struct stage_io {
     float *dz;                /* the same, or NULL */
     bool adds_dz;             /* another application has written this part of dz already */
     int part;                 /* of the latents: those of this application */
+    float *start_mu;          /* (G, N_z, d): where a posterior starts; NULL where the model has no encoder */
+    float *start_logvar;      /* the same */
+    const struct start_gradient *start; /* the backward pass; NULL = the encoder stays as it is */
 };
 
 /* A stage adds y, what it makes of the stream, under model.dropout: out = in + scale · kept ⊙ y. It begins out, adds y to it and
@@ -124,6 +137,7 @@ void stage_norm(const struct stage_step *io, float *x, const float *gain);
 struct stage_kind {
     const char *name;
     bool reads_latents; /* `forward` depends on z */
+    bool fits_latents;  /* … and this one says where a fit of z starts; neither runs where there is no z */
     bool drops_out;     /* what it adds to the stream is under model.dropout */
     bool spoils_state;  /* `backward` overwrites what `forward` kept */
     size_t state_size;  /* of the struct that holds an application's pointers, at most STAGE_STATE_MOST */
@@ -176,6 +190,7 @@ union stage_unused {
 
 /* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
+extern const struct stage_kind encoder_stage;
 extern const struct stage_kind mix_stage;
 extern const struct stage_kind loop_add_stage;
 extern const struct stage_kind loop_concat_stage;

@@ -101,6 +101,33 @@ static void cells_are_all_combinations_each_once(void **state) {
                  corners, 10);
 }
 
+/* Beside what the axes say: the plain decoder with its window, and with full attention at equal tokens and at equal compute. */
+static void twins_with_full_attention_are_cells(void **state) {
+    (void)state;
+    static const char twin[] = "[study]\nbase = base.ini\ntwin = attention\n[budget]\n";
+    struct ltm_cell cell[4];
+    char text[200];
+    snprintf(text, sizeof text, "%stokens = 64k\n", twin);
+    struct ltm_study *study = study_of(text);
+    assert_int_equal(ltm_study_cells(study), 4);
+    for (size_t i = 0; i < 4; i++) ltm_study_cell(study, i, &cell[i]);
+    assert_string_equal(cell[0].name, "latents2-window8-tokens64k-seed5");
+    assert_string_equal(cell[1].name, "latents0-window8-tokens64k-seed5");
+    assert_string_equal(cell[2].name, "latents0-window32-tokens64k-seed5");
+    assert_non_null(strstr(cell[3].name, "latents0-window32-flops"));
+    assert_int_equal(cell[3].config.model.window, 32);
+    assert_int_equal(cell[2].tokens, cell[1].tokens);
+    assert_true(cell[2].training_flops > cell[1].training_flops && cell[3].tokens < cell[1].tokens);
+    const double a_step = cell[3].training_flops / (double)cell[3].tokens * 8 * 32;
+    assert_true(fabs(cell[3].training_flops - cell[1].training_flops) <= 0.5 * a_step);
+    ltm_study_close(study);
+    /* Of a budget of compute the twin is of equal compute itself. */
+    snprintf(text, sizeof text, "%sflops = 1e10\n[axes]\nlatent.count = 0\nmodel.window = 8 16 32\n", twin);
+    static const char *const names[] = {"latents0-window8-flops1e10-seed5", "latents0-window32-flops1e10-seed5",
+                                        "latents0-window16-flops1e10-seed5"};
+    assert_cells(text, names, 3);
+}
+
 static void equal_compute_is_equal_to_a_slow_step(void **state) {
     (void)state;
     struct ltm_study *study = study_of("[study]\nbase = base.ini\n[budget]\nflops = 1e11\n[axes]\nmodel.dim = 16 32\n"
@@ -175,6 +202,9 @@ static void too_much_is_refused(void **state) {
         {"[study]\nbase = base.ini\n[scores]\nmodel.dim = 16\n", "no key of [scores]"},
         {"[study]\nbase = base.ini\nkeep = first\n", "use best or last"},
         {"[study]\nbase = base.ini\nseeds = -1\n", "not a whole number"},
+        {"[study]\nbase = base.ini\ntwin = width\n", "use none or attention"},
+        {"[study]\nbase = base.ini\ntwin = attention\n[axes]\nmodel.sequence/model.window = 32/8 64/8\n",
+         "take it out of the axis"},
         {"[study]\nbase = base.ini\n[budget]\nflops = many\n", "not a number of operations"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -197,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_ranges),
         cmocka_unit_test(cells_are_all_combinations_each_once),
+        cmocka_unit_test(twins_with_full_attention_are_cells),
         cmocka_unit_test(equal_compute_is_equal_to_a_slow_step),
         cmocka_unit_test(loops_against_steps_at_equal_compute),
         cmocka_unit_test(shards_divide_the_work),

@@ -85,6 +85,15 @@ static void begin_loops_late(struct ltm_config *config) {
     config->loop.full = 0.7; /* three run where the run is killed */
 }
 
+static void begin_latents_late(struct ltm_config *config) { config->latent_start = 0.5; }
+
+static void encode(struct ltm_config *config) {
+    config->model.encoder = LTM_ENCODER_BAG;
+    config->fast.steps = 0;
+    config->latent_start = 0.3;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -101,6 +110,8 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("predict", predict);
     check_bits("loops", loop);
     check_bits("late-loops", begin_loops_late);
+    check_bits("late-latents", begin_latents_late);
+    check_bits("encoder", encode);
     check_bits("sampled-loops", sample_loops);
 }
 
