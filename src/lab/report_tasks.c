@@ -210,7 +210,7 @@ ltm_status report_tasks(struct report *report, const char *const *folders, int c
                      folders[i]));
         TRY(read_folder(&figures, folders[i], report_name(folders, count, i), error));
     }
-    html_begin(report->out, count > 1 ? "Tasks" : report_name(folders, 1, 0), "ltm fewshot");
+    html_begin(report->out, count > 1 ? "Tasks" : report_name(folders, 1, 0), "ltm fewshot", 0);
     put_scores(report, &figures);
     if (!report->result->gnuplot) report_without_pictures(report);
     TRY(put_pictures(report, &figures, error));
