@@ -7,11 +7,18 @@
 
 enum { ENOUGH = 10 }; /* problems expected on the smaller side: e^-10 is the chance that it has none */
 
+static int longest_test(const struct synth *synth) {
+    const int longer = synth_knob(synth, KNOB_LONGER);
+    const int most = (int)synth->family->public.knobs[KNOB_LONGER].most;
+    const int twice = 2 * synth_knob(synth, KNOB_LENGTH);
+    return longer ? longer : twice < most ? twice : most;
+}
+
 ltm_status check_lengths(const struct synth *synth, double problems, struct ltm_error *error) {
     const char *name = synth->family->public.name;
     const int fewest = synth_knob(synth, KNOB_FEWEST);
     const int length = synth_knob(synth, KNOB_LENGTH);
-    const int longer = synth_knob(synth, KNOB_LONGER);
+    const int longer = longest_test(synth);
     const double share = synth->knobs[KNOB_HELDOUT];
     if (fewest > length)
         return fail(error, LTM_INVALID, "%s: fewest = %d is more than length = %d", name, fewest, length);
@@ -28,7 +35,7 @@ ltm_status check_lengths(const struct synth *synth, double problems, struct ltm_
 void draw_length(const struct synth *synth, struct draw *draw, enum synth_side side, int tries, int *length) {
     if (tries % 1000 == 0)
         *length = draw_between(draw, synth_knob(synth, KNOB_FEWEST),
-                               synth_knob(synth, side == SYNTH_TEST ? KNOB_LONGER : KNOB_LENGTH));
+                               side == SYNTH_TEST ? longest_test(synth) : synth_knob(synth, KNOB_LENGTH));
 }
 
 bool other_side(const struct synth *synth, enum synth_side side, int length, const void *key, size_t bytes) {

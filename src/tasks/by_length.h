@@ -6,12 +6,12 @@
 
 #include "tasks/synth.h"
 
-/* The knobs that follow `problems`: fewest <= length <= longer. */
-#define SYNTH_LENGTHS(what, most, one, two, three)                                                     \
-    {"length", "most " what " of a training text", 1, most, {one, two, three}, 1},                     \
-        {"fewest", "fewest " what, 1, most, {2, 2, 2}, 1},                                             \
-        {"longer", "most " what " of a test item", 1, most, {2 * (one), 2 * (two), 2 * (three)}, 1}, { \
-        "heldout", "share of problems that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0                \
+/* The knobs that follow `problems`: fewest <= length <= longer, `most` at most. */
+#define SYNTH_LENGTHS(what, most, one, two, three)                                             \
+    {"length", "most " what " of a training text", 1, most, {one, two, three}, 1},             \
+        {"fewest", "fewest " what, 1, most, {2, 2, 2}, 1},                                     \
+        {"longer", "most " what " of a test item; 0 = twice length", 0, most, {0, 0, 0}, 1}, { \
+        "heldout", "share of problems that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0        \
     }
 
 enum { KNOB_LENGTH = KNOB_PROBLEMS + 1, KNOB_FEWEST, KNOB_LONGER, KNOB_HELDOUT, KNOB_OWN };

@@ -111,6 +111,7 @@ static void lengths_that_do_not_go_together_are_refused(void **state) {
     (void)state;
     refuses("parity", (const char *const[]){"fewest=9"}, 1, "fewest = 9 is more than length = 8");
     refuses("modular", (const char *const[]){"longer=5"}, 1, "longer = 5 is less than length = 6");
+    refuses("modular", (const char *const[]){"length=512", "longer=500"}, 2, "longer = 500 is less than length = 512");
     refuses("parity", (const char *const[]){"length=3"}, 1, "at length = 3 there are 8 problems, too few");
 }
 
