@@ -14,6 +14,7 @@
 
 #define LTM_VERSION "0.1.0"
 
+#include "ltm/average.h"
 #include "ltm/config.h"
 #include "ltm/corpus.h"
 #include "ltm/doctor.h"

@@ -17,13 +17,19 @@
 
 static const char usage[] =
     "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--follow] [--json]\n"
+    "       ltm report SCORES.json [-o FILE.html] [--json]\n"
     "       ltm report RUN RUN… [-o FILE.html] [--json]\n"
+    "       ltm report RESULTS… [-o FILE.html] [--json]\n"
     "\n"
     "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables, and of a study\n"
     "a scaling law with intervals, and what it says in words. One file that needs no network and no JavaScript; its\n"
     "pictures are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need liblbfgs in the build.\n"
     "Of several runs: their curves in one picture, the settings in which they differ, and how far their best bounds are\n"
     "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
+    "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
+    "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
+    "Of scores that ltm eval CHECKPOINT CORPUS eval.exit=state --json printed, or of a scan of them: the bound by mean depth, and\n"
+    "depth by surprise and by position. SCORES.html, beside the file.\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"
@@ -71,12 +77,12 @@ json_t *fit_json(const struct ltm_fit_info *info) {
 }
 
 json_t *answer_json(const struct ltm_fit_answer *a) {
-    return json_pack("{s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
-                     "latents", a->latents, "fast_steps", a->latents ? json_real(a->fast_steps) : json_null(),
-                     "parameters", interval_json(&a->parameters), "tokens", interval_json(&a->tokens), "loss",
-                     interval_json(&a->loss), "latents_gain", interval_json(&a->gain), "agreement",
-                     real_or_null(a->share), "extrapolates", a->extrapolates, "at_edge", a->at_edge, "fixed_tokens",
-                     a->fixed_tokens, "words", a->words);
+    return json_pack("{s:f, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
+                     "latents", a->latents, "loops", a->loops, "fast_steps",
+                     a->latents ? json_real(a->fast_steps) : json_null(), "parameters", interval_json(&a->parameters),
+                     "tokens", interval_json(&a->tokens), "loss", interval_json(&a->loss), "latents_gain",
+                     interval_json(&a->gain), "agreement", real_or_null(a->share), "extrapolates", a->extrapolates,
+                     "at_edge", a->at_edge, "fixed_tokens", a->fixed_tokens, "words", a->words);
 }
 
 static ltm_status print_json(const struct ltm_report_result *r) {
@@ -177,7 +183,7 @@ int command_report(int argc, char **argv) {
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
     if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
-    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
+    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study, or a file of scores");
     const int runs = argc - optind;
     if (runs > 1 &&
         (o.scores || o.budgets || o.fit.resamples != unasked.fit.resamples || o.fit.seed != unasked.fit.seed))

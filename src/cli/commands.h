@@ -6,6 +6,7 @@ int command_tokenizer(int argc, char **argv);
 int command_corpus(int argc, char **argv);
 int command_synth(int argc, char **argv); /* ltm corpus synth */
 int command_train(int argc, char **argv);
+int command_average(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_fewshot(int argc, char **argv);
 int command_probe(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back", false},
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split", false},
     {"train", command_train, "begin a run, or go on with it", true},
+    {"average", command_average, "the mean of several checkpoints' weights, as a checkpoint", false},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", true},
     {"score", command_score, "answer requests of another program's evaluation, line by line", false},

@@ -10,6 +10,7 @@
 #include "base/processes.h"
 #include "latent/score_file.h"
 #include "train/nonfinite.h"
+#include "train/resume_check.h"
 #include "train/train_session.h"
 
 /* record NULL: no scores. Of several processes the first tells. */
@@ -326,6 +327,7 @@ static ltm_status fail_stopped(const struct session *s, struct ltm_error *error)
 
 static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
+    const int64_t stable = resume_stable_step(c);
     if (s->state.heldout_due) {
         ltm_status status = score_until_stopped(s, error);
         if (status == LTM_OK) status = save(s, error);
@@ -344,7 +346,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
-                                 s->state.best_step == step))
+                                 step == stable || s->state.best_step == step))
             status = save(s, error);
         if (status != LTM_OK) return status;
         if (stop) return fail_stopped(s, error);
