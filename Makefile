@@ -194,7 +194,7 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 	@tests/lint/house build-lint/gcc/libltm.a
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
-SCRIPTS   = .ci/run .ci/deps tests/run tests/fuzz/run tests/lint/house \
+SCRIPTS   = .ci/run .ci/deps .ci/pages tests/run tests/fuzz/run tests/lint/house \
             $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
@@ -240,8 +240,15 @@ fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (O
 to = $(call quote,$(DESTDIR)$(PREFIX)$1)
 literally = $(subst &,\&,$(subst $(comma),\$(comma),$(subst \,\\,$1)))
 comma = ,
-install: all ## to PREFIX (/usr/local), under DESTDIR where a package is made
-	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm)
+man: all ## manual pages and bash completion, made from the help, into build/pages
+	@.ci/pages '$(BUILD)/ltm' '$(BUILD)/pages'
+
+install: man ## to PREFIX (/usr/local), under DESTDIR where a package is made
+	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm) $(call to,/share/man/man1) \
+	    $(call to,/share/man/man5) $(call to,/share/bash-completion/completions)
+	install -m 644 $(BUILD)/pages/ltm*.1 $(call to,/share/man/man1/)
+	install -m 644 $(BUILD)/pages/ltm-keys.5 $(call to,/share/man/man5/)
+	install -m 644 $(BUILD)/pages/ltm.bash $(call to,/share/bash-completion/completions/ltm)
 	install $(BUILD)/ltm $(call to,/bin/)
 	install -m 644 $(BUILD)/libltm.a $(call to,/lib/)
 	install -m 644 include/ltm.h $(call to,/include/)
@@ -262,9 +269,11 @@ calibrate: deps $(BUILD)/tests/lab/calibrate ## how often intervals of scaling l
 	@$(BUILD)/tests/lab/calibrate
 
 uninstall: ## what install put there
-	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm)
+	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
+	    $(call to,/share/man/man1/ltm.1) $(call to,/share/man/man1)/ltm-*.1 $(call to,/share/man/man5/ltm-keys.5) \
+	    $(call to,/share/bash-completion/completions/ltm)
 
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE

@@ -18,12 +18,12 @@ struct ltm_text_input {
     size_t count;
     const char *const *heldout_paths; /* of files whose documents are the held-out split; ltm_corpus_build only */
     size_t heldout_count;
-    const char *field;     /* the JSON key that holds a line's text; NULL = "text" */
-    const char *column;    /* of .csv and .tsv, by the name in the first line; NULL = these files are not read */
-    const char *encoding;  /* of the text, as iconv names it; NULL = UTF-8, or what a byte-order mark says */
+    const char *field;      /* the JSON key that holds a line's text; NULL = "text" */
+    const char *column;     /* of .csv and .tsv, by the name in the first line; NULL = these files are not read */
+    const char *encoding;   /* of the text, as iconv names it; NULL = UTF-8, or what a byte-order mark says */
     const char *stdin_path; /* a regular file that holds what the path "-" stands for; NULL = "-" is a file's name */
     const char *stdin_name; /* whose end says what that is: "-.jsonl" */
-    const char *separator; /* in .txt: a line equal to this ends a document; NULL = a file is a document */
+    const char *separator;  /* in .txt: a line equal to this ends a document; NULL = a file is a document */
     const char *as_text; /* ends of names that are plain text like .txt, between spaces or commas: ".md,.c"; or NULL */
     enum ltm_on_bad on_bad;
 };

@@ -71,7 +71,7 @@ static int put_plot(const struct ltm_run_view *v) {
 
 static const char *phase_name(int phase) {
     static const char *const names[] = {"has not begun", "trains", "stopped", "done"};
-    return names[phase];
+    return phase >= 0 && phase <= LTM_RUN_DONE ? names[phase] : "";
 }
 
 /* Two lines, or one; returns how many. */

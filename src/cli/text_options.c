@@ -64,13 +64,12 @@ static int add_list(struct text_inputs *inputs, const char *list) {
     FILE *file = strcmp(list, "-") == 0 ? stdin : fopen(list, "r");
     char *line = NULL;
     size_t room = 0;
-    ssize_t length;
     int code = CLI_GO_ON;
     if (!file) {
         cli_complain("cannot read %s: %s", list, strerror(errno));
         return CLI_FAILED;
     }
-    while (code == CLI_GO_ON && (length = cli_read_line(&line, &room, file)) > 0) {
+    while (code == CLI_GO_ON && cli_read_line(&line, &room, file) > 0) {
         line[strcspn(line, "\r\n")] = 0;
         if (*line) code = add(inputs, line);
     }

@@ -176,12 +176,16 @@ static int stage_of(const struct stage_kind *kind) {
     return i;
 }
 
+/* A stage that says where a fit of z starts is no part of the model given z. */
+static bool is_left_out(const struct application *a) { return a->kind->fits_latents; }
+
 static void put_plan(FILE *f, const struct plan *plan) {
     fputs(
         "# Stages in the order in which they run: what each is, whose weights it takes, which part of z it reads.\nPLAN = [",
         f);
     for (int a = 0; a < plan->count; a++) {
         const struct application *at = &plan->applications[a];
+        if (is_left_out(at)) continue;
         if (plan->core.injects && a == plan->core.begin) fputs("\n    (\"enter\", \"\", -1),", f);
         fprintf(f, "%s(\"%s\", \"%s\", %d),", a % 3 ? " " : "\n    ", stages[stage_of(at->kind)].name,
                 plan->table.blocks[at->block].name, at->part);
@@ -224,7 +228,7 @@ static ltm_status write_form(const struct ltm_model *model, const char *folder, 
     char path[LTM_PATH_MAX];
     struct file_draft draft;
     for (int a = 0; a < plan->count; a++)
-        if (stage_of(plan->applications[a].kind) == STAGES)
+        if (!is_left_out(&plan->applications[a]) && stage_of(plan->applications[a].kind) == STAGES)
             return fail(error, LTM_UNSUPPORTED, "the form torch has no stage \"%s\", which this model has",
                         plan->applications[a].kind->name);
     PASS_UP(path_join(path, sizeof path, folder, "model.safetensors", error));

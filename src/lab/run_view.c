@@ -82,6 +82,8 @@ static ltm_status read_config(struct ltm_run_view *view, const char *run, double
 }
 
 ltm_status ltm_run_look(const char *run, struct ltm_run_view *view, struct ltm_error *error) {
+    static const char *const marks[] = {".lock",        ".claim",      "config.ini", "log.jsonl",
+                                        "machine.json", "checkpoints", NULL};
     struct run_curve curve = {0};
     char log[LTM_PATH_MAX];
     double tokens = NAN;
@@ -90,8 +92,7 @@ ltm_status ltm_run_look(const char *run, struct ltm_run_view *view, struct ltm_e
     view->lr = view->loss = view->kl = view->bound = view->bound_error = view->best_bound = view->bits_per_byte = NAN;
     TRY(path_join(log, sizeof log, run, "log.jsonl", error));
     TRY(read_config(view, run, &tokens, error));
-    if (folder_exists(run) && view->steps == 0 && !is_locked(run) && !file_exists(log))
-        TRY(fail(error, LTM_INVALID, "%s is not the folder of a run: it has no config.ini and no log.jsonl", run));
+    if (folder_exists(run)) TRY(folder_check_own(run, marks, "the folder of a run", error)); /* it may be empty yet */
     if (!folder_exists(run) && file_exists(run))
         TRY(fail(error, LTM_INVALID, "%s is a file, where the folder of a run is wanted", run));
     if (file_exists(log)) {

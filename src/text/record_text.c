@@ -78,7 +78,7 @@ static ltm_status take_row(struct record_text *record, const char *path, struct 
         PASS_UP(csv_next_field(&row, &field, error));
         if (fields++ == record->column) text = field;
     }
-    if (fields != record->columns)
+    if (fields != record->columns || !text)
         return fail(error, LTM_INVALID, "line %lld of %s has %zu field%s, and the first line names %zu columns",
                     (long long)record->line, path, fields, fields == 1 ? "" : "s", record->columns);
     record->text = text;

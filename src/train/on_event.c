@@ -108,20 +108,24 @@ static int spawn(pid_t *child, char **words, char **environment) {
     return failed;
 }
 
-void on_event_tell(struct on_event *hook, const char *event, const struct event_facts *facts) {
+/* The words of a command, which they point into; their number. */
+static int cut(char *words[WORDS_MOST + 1], char *command) {
     static const char blanks[] = " \t";
-    struct environment environment = {.count = 0};
-    char *words[WORDS_MOST + 1];
     int count = 0;
     char *rest = NULL;
-    if (!hook->command || hook->command[strspn(hook->command, blanks)] == 0) return;
-    on_event_wait(hook);
-    char *command = strdup(hook->command);
-    if (command && make_environment(&environment, event, facts)) {
-        for (char *word = strtok_r(command, blanks, &rest); word && count < WORDS_MOST;
-             word = strtok_r(NULL, blanks, &rest))
-            words[count++] = word;
-        words[count] = NULL;
+    for (char *word = strtok_r(command, blanks, &rest); word && count < WORDS_MOST;
+         word = strtok_r(NULL, blanks, &rest))
+        words[count++] = word;
+    words[count] = NULL;
+    return count;
+}
+
+void on_event_tell(struct on_event *hook, const char *event, const struct event_facts *facts) {
+    struct environment environment = {.count = 0};
+    char *words[WORDS_MOST + 1];
+    char *command = strdup(hook->command ? hook->command : "");
+    if (command && cut(words, command) > 0 && make_environment(&environment, event, facts)) {
+        on_event_wait(hook);
         snprintf(hook->last, sizeof hook->last, "%s", event);
         const int failed = spawn(&hook->running, words, environment.all);
         if (failed) {

@@ -14,10 +14,14 @@ once() {
 holds 'a finished run is drawn' once
 lines() { run "$LTM" watch r && [ "$code" = 0 ] && [ "$(wc -l <out)" = 1 ] && grep -q '^done, .*, loss' out; }
 holds 'elsewhere than on a terminal it is a line' lines
+appears() { # FILE TEXT: within some time, on a busy machine too
+    for _ in $(seq 300); do grep -q "$2" "$1" 2>/dev/null && return; sleep 0.1; done
+    return 1
+}
 waiting() { # begun before the run, it sees it through
     "$LTM" watch --every 0.1 later >watched 2>err &
     local watcher=$!
-    sleep 0.3
+    appears watched 'has not begun' || return 1
     "$LTM" train tiny.ini run.dir=later >out 2>&1
     wait "$watcher" || { cat err; return 1; }
     head -n 1 watched | grep -q '^has not begun' && tail -n 1 watched | grep -q '^done, step 8 of 8'
@@ -32,7 +36,7 @@ holds 'one that was left is said to be stopped' stopped
 interrupted() {
     "$LTM" watch never >out 2>err &
     local watcher=$!
-    sleep 0.3
+    appears out 'has not begun' || return 1
     kill -TERM "$watcher"
     wait "$watcher"
     [ $? = 130 ]
@@ -48,7 +52,7 @@ follows() {
     sed -i '/"step":[5678]/d' half/log.jsonl && touch half/log.jsonl
     "$LTM" report half --follow -o half.html >out 2>err &
     local reporter=$!
-    for _ in $(seq 200); do grep -q half.html out && break; sleep 0.1; done
+    appears out half.html || return 1
     grep -q '<meta http-equiv="refresh" content="30">' half.html || { cat out err; return 1; }
     kill -TERM "$reporter"
     wait "$reporter"
