@@ -27,6 +27,13 @@ enum { LTM_SKIPPED_MOST = 10 };
 /* A training loss of so many times ln V, what guessing each of the V tokens evenly costs, has diverged. */
 #define LTM_ABOVE_UNIFORM 1.1
 
+/* What held-out text of one of several corpora scored. */
+struct ltm_corpus_score {
+    const char *name; /* its folder */
+    double share;     /* of the training tokens */
+    double recon, kl, bound, bound_error, bits_per_byte;
+};
+
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
@@ -39,6 +46,8 @@ struct ltm_train_record {
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
     bool heldout;         /* a held-out scoring, not a training step */
+    const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */
+    int corpora;                           /* 0 with one corpus */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */
