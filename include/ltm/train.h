@@ -7,8 +7,9 @@
  * a sentence that names step, tensor and sequence, and a checkpoint of the state before; with skip it goes on without that update,
  * until LTM_SKIPPED_MOST in a row are. A sequence whose fast loop diverges gets the prior for posterior: the batch is whole.
  *
- * Begins a run in config->run.dir, or goes on from its newest whole checkpoint to the same bits that an
- * undisturbed run would have reached, for any number of threads. The folder's sequences.csv has the held-out scores of each sequence
+ * Begins a run in config->run.dir, with the weights of config->run.from where that is set, or goes on from its newest whole checkpoint to the same bits that an
+ * undisturbed run would have reached, for any number of threads. With slow.schedule = wsd a run goes on with more run.tokens, too, from
+ * before its rate fell; as it was it stays in run.dir/tokens-N. The folder's sequences.csv has the held-out scores of each sequence
  * behind the best bound: what two runs gain and lose on the same text can then be compared. */
 #pragma once
 

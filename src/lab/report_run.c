@@ -25,7 +25,7 @@ static void add_heldout(struct picture *picture, const struct run_curve *c) {
     for (int k = 0; k < c->corpora; k++) {
         s = picture_add(picture, PICTURE_LINES_POINTS, 4 + k % (PICTURE_COLOURS - 4), "of %s", c->corpus[k]);
         for (size_t i = 0; i < c->scores; i++)
-            picture_point(s, c->score[i].tokens, c->score[i].corpus_bound[k], c->score[i].corpus_error[k]);
+            picture_point(s, c->score[i].tokens, c->score[i].each.bound[k], c->score[i].each.error[k]);
     }
 }
 
@@ -142,7 +142,7 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
         for (int k = 0; k < c->corpora; k++) {
             char label[CURVE_NAME + 8];
             snprintf(label, sizeof label, "then of %s", c->corpus[k]);
-            report_figure(report, label, "%s", format_with_error(text, best->corpus_bound[k], best->corpus_error[k]));
+            report_figure(report, label, "%s", format_with_error(text, best->each.bound[k], best->each.error[k]));
         }
     }
     if (last) {

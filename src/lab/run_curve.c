@@ -18,7 +18,8 @@ static double number(const json_t *line, const char *key) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static void take_corpora(struct run_curve *c, struct curve_score *score, const json_t *corpora) {
+static struct curve_corpora take_corpora(struct run_curve *c, const json_t *corpora) {
+    struct curve_corpora each;
     const size_t count = json_array_size(corpora);
     if (count > 0) c->corpora = count < LTM_CORPORA_MOST ? (int)count : LTM_CORPORA_MOST;
     for (int k = 0; k < LTM_CORPORA_MOST; k++) {
@@ -26,14 +27,16 @@ static void take_corpora(struct run_curve *c, struct curve_score *score, const j
         const char *name = json_string_value(json_object_get(one, "corpus"));
         const size_t length = name ? strlen(name) : 0;
         if (name) snprintf(c->corpus[k], CURVE_NAME, "%s", length < CURVE_NAME ? name : name + length - CURVE_NAME + 1);
-        score->corpus_bound[k] = number(one, "bound");
-        score->corpus_error[k] = number(one, "bound_error");
+        each.bound[k] = number(one, "bound");
+        each.error[k] = number(one, "bound_error");
     }
+    return each;
 }
 
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
+        const struct curve_corpora each = take_corpora(c, json_object_get(line, "corpora"));
         c->score[c->scores++] = (struct curve_score){number(line, "step"),
                                                      number(line, "tokens"),
                                                      number(line, "seconds"),
@@ -43,9 +46,7 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
                                                      number(line, "bound_error"),
                                                      number(line, "ema_bound"),
                                                      number(line, "bits_per_byte"),
-                                                     {0},
-                                                     {0}};
-        take_corpora(c, &c->score[c->scores - 1], json_object_get(line, "corpora"));
+                                                     each};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));

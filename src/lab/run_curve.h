@@ -16,7 +16,9 @@ struct curve_step {
 /* A held-out scoring. */
 struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
-    double corpus_bound[LTM_CORPORA_MOST], corpus_error[LTM_CORPORA_MOST]; /* of each corpus of a mixture */
+    struct curve_corpora {
+        double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
+    } each; /* corpus of a mixture */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

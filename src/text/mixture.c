@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
@@ -35,7 +34,7 @@ static int64_t mixed_place(const struct sequence_source *source, int64_t i) {
 
 static void begin(struct mixture *m, const struct sequence_source *const *parts, int count) {
     *m = (struct mixture){.source = {INT64_MAX, read_mixed, mixed_place}, .count = count};
-    memcpy(m->parts, parts, (size_t)count * sizeof *parts);
+    for (int k = 0; k < count; k++) m->parts[k] = parts[k];
 }
 
 /* The part that lacks most of what its share of the first n sequences is, of those that are not complete. */

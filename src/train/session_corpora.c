@@ -161,7 +161,7 @@ ltm_status session_name_corpora(struct session *s, struct ltm_error *error) {
     size_t used = 0;
     for (int k = 0; k < s->corpora.count; k++) {
         PASS_UP(corpus_sum(hex, s, &s->corpus[k], error));
-        used += (size_t)snprintf(name + used, sizeof name - used, "%s %.17g ", hex, s->corpus[k].share);
+        used += (size_t)snprintf(name + used, sizeof name - used, "%s %.9g ", hex, s->corpus[k].share);
     }
     if (s->corpora.count > 1) checksum_hex(hex, name, used);
     snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);

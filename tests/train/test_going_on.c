@@ -74,6 +74,7 @@ static struct ltm_config still(const char *name, const struct ltm_config *from) 
     struct ltm_config c = tiny(name);
     c.latent_init_scale = 1; /* so that none is 0, whose sign steps of size 0 change */
     c.slow.lr = 0;
+    c.run.threads = 1;
     c.run.tokens = 10 * 24;
     if (from) snprintf(c.run.from, sizeof c.run.from, "%s", from->run.dir);
     return c;
