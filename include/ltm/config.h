@@ -20,6 +20,8 @@ extern "C" {
 #endif
 
 #define LTM_PATH_MAX 1024
+enum { LTM_CORPORA_MOST = 8 }; /* of data.corpora */
+
 #define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
 
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
@@ -164,6 +166,7 @@ struct ltm_config {
     struct ltm_eval_config eval;
     struct {
         char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
+        char corpora[LTM_PATH_MAX];   /* or several, FOLDER:SHARE each */
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {

@@ -7,8 +7,9 @@
  * a sentence that names step, tensor and sequence, and a checkpoint of the state before; with skip it goes on without that update,
  * until LTM_SKIPPED_MOST in a row are. A sequence whose fast loop diverges gets the prior for posterior: the batch is whole.
  *
- * Begins a run in config->run.dir, or goes on from its newest whole checkpoint to the same bits that an
- * undisturbed run would have reached, for any number of threads. The folder's sequences.csv has the held-out scores of each sequence
+ * Begins a run in config->run.dir, with the weights of config->run.from where that is set, or goes on from its newest whole checkpoint to the same bits that an
+ * undisturbed run would have reached, for any number of threads. With slow.schedule = wsd a run goes on with more run.tokens, too, from
+ * before its rate fell; as it was it stays in run.dir/tokens-N. The folder's sequences.csv has the held-out scores of each sequence
  * behind the best bound: what two runs gain and lose on the same text can then be compared. */
 #pragma once
 
@@ -27,6 +28,13 @@ enum { LTM_SKIPPED_MOST = 10 };
 /* A training loss of so many times ln V, what guessing each of the V tokens evenly costs, has diverged. */
 #define LTM_ABOVE_UNIFORM 1.1
 
+/* What held-out text of one of several corpora scored. */
+struct ltm_corpus_score {
+    const char *name; /* its folder */
+    double share;     /* of the training tokens */
+    double recon, kl, bound, bound_error, bits_per_byte;
+};
+
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
@@ -39,6 +47,8 @@ struct ltm_train_record {
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
     bool heldout;         /* a held-out scoring, not a training step */
+    const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */
+    int corpora;                           /* 0 with one corpus */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */

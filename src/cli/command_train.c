@@ -89,6 +89,11 @@ static void on_step(void *user, const struct ltm_train_record *record) {
         cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)",
                      (long long)record->step, (long long)record->steps,
                      cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl);
+        for (int k = 0; k < record->corpora; k++) {
+            const struct ltm_corpus_score *c = &record->corpus[k];
+            cli_bar_line(&display->bar, "  of it %.4g %% %s: %s", 100 * c->share, c->name,
+                         cli_with_error(bound, 4, c->bound, c->bound_error));
+        }
         return;
     }
     char bound[CLI_NUMBER + 8] = "";

@@ -6,6 +6,7 @@
 #include "base/processes.h"
 #include "config/choices.h"
 #include "config/config_keys.h"
+#include "config/corpora.h"
 #include "config/slow_groups.h"
 #include "ltm/config.h"
 
@@ -198,9 +199,11 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
 
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
+    struct corpora corpora;
     size_t count;
     const struct config_key *keys = config_key_table(&count);
     for (size_t i = 0; i < count; i++) PASS_UP(config_key_check(config, &keys[i], error));
+    PASS_UP(corpora_read(&corpora, config, error));
     PASS_UP(check_heads(m, error));
     PASS_UP(check_latents(m, error));
     PASS_UP(check_loops(config, error));

@@ -151,6 +151,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
+    X("data.corpora", data.corpora, TEXT, "",                                                                          \
+      "several instead: FOLDER:SHARE …, shares of the tokens that count against each other; held-out scores are of " \
+      "each, and their mean by share")                                                                                 \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
     X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
       "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
@@ -175,7 +178,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
       "slow steps between held-out scores; 0 = last only (or none, where nothing is held out)")                        \
-    X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64", "held-out sequences that are scored then")      \
+    X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64",                                                 \
+      "held-out sequences that are scored then, as many of each of data.corpora")                                      \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
       "slow steps between checkpoints; 0 = last only")                                                                 \
     X("run.keep_every", run.keep_every, INT(0, 1 << 30), "0",                                                          \
@@ -372,10 +376,17 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
+<<<<<<< HEAD
     static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
                                          "run.eval_every",   "run.checkpoint_every", "run.keep_every",
                                          "run.on_nonfinite", "data.corpus",          "data.tokenizer",
                                          "run.from",         "run.from_digest",      "run.on_event"};
+=======
+    static const char *const others[] = {
+        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "data.corpora",
+        "run.from",       "run.from_digest"};
+>>>>>>> goon
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

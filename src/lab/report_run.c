@@ -1,6 +1,7 @@
 #include "lab/report_page.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,11 @@ static void add_heldout(struct picture *picture, const struct run_curve *c) {
         picture_point(s, c->score[i].tokens, c->score[i].bound, c->score[i].bound_error);
     s = picture_add(picture, PICTURE_LINES_POINTS, 3, "of averaged weights");
     for (size_t i = 0; i < c->scores; i++) picture_point(s, c->score[i].tokens, c->score[i].ema_bound, NAN);
+    for (int k = 0; k < c->corpora; k++) {
+        s = picture_add(picture, PICTURE_LINES_POINTS, 4 + k % (PICTURE_COLOURS - 4), "of %s", c->corpus[k]);
+        for (size_t i = 0; i < c->scores; i++)
+            picture_point(s, c->score[i].tokens, c->score[i].each.bound[k], c->score[i].each.error[k]);
+    }
 }
 
 static bool has_kl(const struct run_curve *c) {
@@ -37,8 +43,9 @@ static ltm_status loss_picture(struct report *report, const struct run_curve *c,
     picture_begin(&p, id, "Loss", "training tokens", "nats a token");
     snprintf(
         p.caption, sizeof p.caption,
-        "What the slow steps minimised, and the bound on held-out text%s. Steps are averaged to at most %d points.",
-        c->scores ? " with its standard error" : "", CURVE_POINTS);
+        "What the slow steps minimised, and the bound on held-out text%s%s. Steps are averaged to at most %d points.",
+        c->scores ? " with its standard error" : "",
+        c->corpora ? ", of each corpus and their mean by share of the training tokens" : "", CURVE_POINTS);
     p.small = !all;
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "training loss");
     for (size_t i = 0; i < c->steps; i++) picture_point(s, c->step[i].tokens, c->step[i].loss, NAN);
@@ -132,6 +139,11 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
         else
             report_figure(report, "of it KL", "%s", format_score(text, best->kl));
         report_figure(report, "at slow step", "%.15g", best->step);
+        for (int k = 0; k < c->corpora; k++) {
+            char label[CURVE_NAME + 8];
+            snprintf(label, sizeof label, "then of %s", c->corpus[k]);
+            report_figure(report, label, "%s", format_with_error(text, best->each.bound[k], best->each.error[k]));
+        }
     }
     if (last) {
         report_figure(report, "training tokens", "%s", format_quantity(text, last->tokens));

@@ -1,6 +1,7 @@
 #include "lab/run_curve.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,35 @@ static double number(const json_t *line, const char *key) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+static struct curve_corpora take_corpora(struct run_curve *c, const json_t *corpora) {
+    struct curve_corpora each;
+    const size_t count = json_array_size(corpora);
+    if (count > 0) c->corpora = count < LTM_CORPORA_MOST ? (int)count : LTM_CORPORA_MOST;
+    for (int k = 0; k < LTM_CORPORA_MOST; k++) {
+        const json_t *one = json_array_get(corpora, (size_t)k);
+        const char *name = json_string_value(json_object_get(one, "corpus"));
+        const size_t length = name ? strlen(name) : 0;
+        if (name) snprintf(c->corpus[k], CURVE_NAME, "%s", length < CURVE_NAME ? name : name + length - CURVE_NAME + 1);
+        each.bound[k] = number(one, "bound");
+        each.error[k] = number(one, "bound_error");
+    }
+    return each;
+}
+
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
-        c->score[c->scores++] =
-            (struct curve_score){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
-                                 number(line, "recon"),       number(line, "kl"),        number(line, "bound"),
-                                 number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte")};
+        const struct curve_corpora each = take_corpora(c, json_object_get(line, "corpora"));
+        c->score[c->scores++] = (struct curve_score){number(line, "step"),
+                                                     number(line, "tokens"),
+                                                     number(line, "seconds"),
+                                                     number(line, "recon"),
+                                                     number(line, "kl"),
+                                                     number(line, "bound"),
+                                                     number(line, "bound_error"),
+                                                     number(line, "ema_bound"),
+                                                     number(line, "bits_per_byte"),
+                                                     each};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));

@@ -4,6 +4,9 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "ltm/config.h"
+
+enum { CURVE_NAME = 64 };
 
 /* A slow step, or a mean over neighbouring ones; NaN where a line does not say. */
 struct curve_step {
@@ -13,6 +16,9 @@ struct curve_step {
 /* A held-out scoring. */
 struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
+    struct curve_corpora {
+        double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
+    } each; /* corpus of a mixture */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */
@@ -21,6 +27,8 @@ double curve_error(const struct curve_score *score); /* NaN where it is the aver
 double curve_bits(const struct curve_score *score);  /* the same as bits a byte; NaN where the log does not say */
 
 struct run_curve {
+    char corpus[LTM_CORPORA_MOST][CURVE_NAME]; /* the end of its folder's path */
+    int corpora;                               /* 0 with one */
     struct curve_step *step;
     struct curve_score *score;
     size_t steps, scores, step_room, score_room;

@@ -205,6 +205,9 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     c->run.threads = s->threads;
     if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
     ltm_config_resolve(c);
+    if (c->data.corpora[0])
+        return fail(error, LTM_INVALID, "%.300s sets data.corpora; a study trains and scores on one data.corpus",
+                    s->base_path);
     PASS_UP(find_data(s, c, error));
     if (c->model.vocab == LTM_AUTO) c->model.vocab = s->data.vocab;
     if (c->model.vocab == LTM_AUTO) {

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/safetensors.h"
 #include "config/config_keys.h"
+#include "config/corpora.h"
 #include "model/model_file.h"
 #include "train/checkpoint_folder.h"
 #include "train/moments_file.h"
@@ -149,9 +150,9 @@ static ltm_status check_corpus(const json_t *root, const struct ltm_config *conf
     const char *was = json_string_value(json_object_get(root, "corpus"));
     if (was && strcmp(was, state->corpus) == 0) return LTM_OK;
     return fail(error, LTM_MISMATCH,
-                "the run in %s began with another corpus than %s is now (other tokens or another tokenizer); put that "
-                "one back to go on, or set another run.dir to begin anew",
-                config->run.dir, config->data.corpus);
+                "the run in %s began with another corpus than %.300s is now (other tokens or shares, or another "
+                "tokenizer); put that one back to go on, or set another run.dir to begin anew",
+                config->run.dir, corpora_text(config));
 }
 
 /* Weights and state, each whole by itself, are of one step, and that one has a place in the data. */

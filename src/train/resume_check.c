@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "config/config_keys.h"
+#include "config/corpora.h"
 #include "ltm.h"
 #include "train/growth.h"
 #include "train/schedule.h"
@@ -57,8 +58,9 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
 }
 
 static bool may_differ(const char *key, bool scores) {
-    return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.tokenizer") == 0 ||
-           strcmp(key, "eval.dump") == 0 || (scores ? strcmp(key, "run.dir") == 0 : strncmp(key, "eval.", 5) == 0);
+    return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.corpora") == 0 ||
+           strcmp(key, "data.tokenizer") == 0 || strcmp(key, "eval.dump") == 0 ||
+           (scores ? strcmp(key, "run.dir") == 0 : strncmp(key, "eval.", 5) == 0);
 }
 
 /* What process 0 was started with. */
@@ -83,8 +85,8 @@ static ltm_status compare(const struct start *first, const struct ltm_config *co
                         keys[i].name, value, first->values[i]);
     }
     if (strcmp(first->inputs, inputs) != 0)
-        return fail(error, LTM_MISMATCH, "%s%s is another than process 0 has (other %s); give all the same",
-                    scores ? "the model or its corpus" : "the corpus ", scores ? "" : config->data.corpus,
+        return fail(error, LTM_MISMATCH, "%s%.300s is another than process 0 has (other %s); give all the same",
+                    scores ? "the model or its corpus" : "the corpus ", scores ? "" : corpora_text(config),
                     scores ? "weights or tokens" : "tokens or another tokenizer");
     return LTM_OK;
 }

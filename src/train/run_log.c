@@ -45,6 +45,22 @@ static void put_real(json_t *line, const char *key, double value) {
     if (isfinite(value)) json_object_set_new(line, key, json_real(value));
 }
 
+static void put_corpora(json_t *line, const struct ltm_train_record *r) {
+    json_t *all = json_array();
+    for (int k = 0; k < r->corpora; k++) {
+        const struct ltm_corpus_score *c = &r->corpus[k];
+        json_t *one = json_pack("{ss}", "corpus", c->name);
+        put_real(one, "share", c->share);
+        put_real(one, "recon", c->recon);
+        put_real(one, "kl", c->kl);
+        put_real(one, "bound", c->bound);
+        put_real(one, "bound_error", c->bound_error);
+        put_real(one, "bits_per_byte", c->bits_per_byte);
+        json_array_append_new(all, one);
+    }
+    json_object_set_new(line, "corpora", all);
+}
+
 ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r, struct ltm_error *error) {
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(r->step));
@@ -57,6 +73,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "bound_error", r->bound_error);
         put_real(line, "bits_per_byte", r->bits_per_byte);
         if (r->ema_bound > 0) put_real(line, "ema_bound", r->ema_bound);
+        if (r->corpora) put_corpora(line, r);
     } else {
         put_real(line, "recon", r->recon);
         put_real(line, "kl", r->kl);

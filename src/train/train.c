@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/processes.h"
 #include "latent/score_file.h"
+#include "train/heldout_mean.h"
 #include "train/nonfinite.h"
 #include "train/resume_check.h"
 #include "train/train_session.h"
@@ -226,29 +227,21 @@ static ltm_status exchange_average(struct session *s, struct ltm_error *error) {
 /* *bound of the averaged weights, INFINITY where they have none. */
 static ltm_status score_average(struct session *s, const struct score_options *options, struct sequence_score *scores,
                                 double *bound, struct ltm_error *error) {
-    const struct sequence_source *source = &s->heldout_windows.source;
+    const struct sequence_source *source = mixture_source(&s->heldout);
     struct ltm_error second;
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
     if (status == LTM_OK) status = score_sequences(scores, &s->trainer.workers, source, options, error);
-    if (status == LTM_OK) *bound = score_summarise(scores, source->count).bound;
+    if (status == LTM_OK) *bound = heldout_mean(s, scores).bound;
     if (status == LTM_NUMERIC) status = LTM_OK;
     const ltm_status back = exchange_average(s, &second);
     if (status == LTM_OK && back != LTM_OK) *error = second;
     return status == LTM_OK ? back : status;
 }
 
-/* Bits a byte of a bound in nats a token; NAN where nobody knows the bytes. */
-static double in_bits(const struct session *s, double bound) {
-    double tokens = 0;
-    for (int64_t i = 0; i < s->heldout_windows.source.count; i++) tokens += s->heldout_scores[i].tokens;
-    return s->heldout_bytes > 0 ? bound * tokens / s->heldout_bytes / log(2) : NAN;
-}
-
 /* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
 static ltm_status keep_scores(const struct session *s, const struct score_options *options,
                               const struct sequence_score *scores, double bound, struct ltm_error *error) {
-    const struct stream_windows *windows = &s->heldout_windows;
     char held[64] = "";
     char path[LTM_PATH_MAX];
     struct ltm_error inner = {0};
@@ -256,7 +249,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
     if (!(bound < s->state.best_bound)) return LTM_OK;
     if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &inner);
     if (processes_rank() == 0 && status == LTM_OK)
-        status = score_write(path, scores, &windows->source, windows->length, options, &inner);
+        status = score_write(path, scores, mixture_source(&s->heldout), s->config.model.sequence, options, &inner);
     return processes_agree(fail_in_folder(s, held, status, &inner, error), error);
 }
 
@@ -267,13 +260,14 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
                                           .seed = s->config.run.seed,
                                           .watch = &s->hooks->watch,
                                           .stop = s->hooks->stop};
-    const int64_t sequences = s->heldout_windows.source.count;
+    const struct sequence_source *source = mixture_source(&s->heldout);
+    const int64_t sequences = source->count;
+    struct ltm_corpus_score each[LTM_CORPORA_MOST];
     s->state.heldout_due = false;
-    ltm_status status =
-        score_sequences(s->heldout_scores, &s->trainer.workers, &s->heldout_windows.source, &options, error);
+    ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, source, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
-    const struct score_summary score = score_summarise(s->heldout_scores, sequences);
+    const struct score_summary score = heldout_mean(s, s->heldout_scores);
     struct ltm_train_record record = new_record(s);
     int64_t first;
     record.heldout = true;
@@ -281,7 +275,9 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.kl = score.kl;
     record.bound = score.bound;
     record.bound_error = score.bound_error;
-    record.bits_per_byte = in_bits(s, score.bound);
+    record.bits_per_byte = heldout_bits(s, score.bound);
+    record.corpus = each;
+    record.corpora = heldout_each(each, s, s->heldout_scores);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
     const struct sequence_score *scores = s->heldout_scores;
     double bound = score.bound;
@@ -343,7 +339,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
+        if (s->heldout.count && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
                                  step == stable || s->state.best_step == step))

@@ -10,116 +10,16 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "base/memory.h"
 #include "base/processes.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
-#include "ltm/tokenizer.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
-#include "text/corpus_info.h"
 #include "train/depth.h"
 #include "train/origin.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
-
-/* Which tokenizer the corpus was made with, and so the vocabulary. */
-static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
-    struct ltm_config *c = &s->config;
-    struct ltm_corpus_info info = {0};
-    struct ltm_tokenizer *tokenizer = NULL;
-    bool known;
-    ltm_status status = LTM_OK;
-    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
-    if (c->data.tokenizer[0])
-        snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
-    else if (folder_exists(c->data.corpus)) {
-        TRY(path_join(s->tokenizer, sizeof s->tokenizer, c->data.corpus, "tokenizer.model", error));
-        if (!file_exists(s->tokenizer)) s->tokenizer[0] = 0;
-    }
-    if (s->tokenizer[0]) {
-        TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
-        snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
-        if (known && strcmp(s->digest, info.tokenizer_digest) != 0)
-            TRY(fail(error, LTM_MISMATCH,
-                     "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
-                     "or leave it out",
-                     c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest));
-    }
-    const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
-    if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
-    if (c->model.vocab == LTM_AUTO)
-        status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
-                      c->data.corpus);
-    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO && !tokenizer)
-        status = fail(error, LTM_INVALID,
-                      "without a tokenizer nothing says where the documents of %s end; set data.document_end or "
-                      "data.tokenizer",
-                      c->data.corpus);
-    else if (vocab != LTM_AUTO && c->model.vocab < vocab)
-        status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
-                      vocab);
-    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO)
-        c->model.document_end = ltm_tokenizer_end(tokenizer);
-cleanup:
-    ltm_tokenizer_close(tokenizer);
-    return status;
-}
-
-/* What bits a byte divide by. */
-static ltm_status count_heldout_bytes(struct session *s, struct ltm_error *error) {
-    const struct stream_windows *windows = &s->heldout_windows;
-    const size_t T = (size_t)s->config.model.sequence;
-    struct ltm_tokenizer *tokenizer = NULL;
-    int32_t *tokens = NULL;
-    float *weights = NULL;
-    ltm_status status = LTM_OK;
-    if (!s->tokenizer[0]) return LTM_OK;
-    TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
-    TRY(NEW_ARRAY(tokens, 2 * T, "a sequence", error));
-    TRY(NEW_ARRAY(weights, T, "a sequence", error));
-    for (int64_t i = 0; i < windows->source.count; i++)
-        s->heldout_bytes += sequence_bytes(&windows->source, tokenizer, i, 0, (int)T, tokens, tokens + T, weights);
-cleanup:
-    ltm_tokenizer_close(tokenizer);
-    free(tokens);
-    free(weights);
-    return status;
-}
-
-/* None where the corpus was built without one and no score is asked for. */
-static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
-    const struct ltm_config *c = &s->config;
-    struct ltm_corpus_info info;
-    bool known;
-    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
-    if (known && info.heldout.tokens == 0) {
-        if (c->run.eval_every == 0) return LTM_OK;
-        return fail(error, LTM_INVALID,
-                    "%s holds no held-out text, so that there are no scores: set run.eval_every = 0, or build it with "
-                    "--heldout or --heldout-files",
-                    c->data.corpus);
-    }
-    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
-    /* Of each sequence, and then of each by the averaged weights. */
-    PASS_UP(NEW_ARRAY(s->heldout_scores, 2 * (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return count_heldout_bytes(s, error);
-}
-
-static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
-    const struct ltm_config *c = &s->config;
-    if (!c->data.corpus[0])
-        return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
-    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
-        return fail(error, LTM_INVALID,
-                    "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
-                    "with both splits",
-                    c->data.corpus);
-    PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
-    PASS_UP(find_tokenizer(s, error));
-    return open_heldout(s, error);
-}
+#include "train/session_corpora.h"
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     static const char *const marks[] = {".lock",      "checkpoints", "log.jsonl", /* of a study's cell: */ ".claim",
@@ -193,20 +93,6 @@ cleanup:
     return status;
 }
 
-/* A corpus is known by its counts of tokens, its tokenizer, and the checksum of corpus.json, which holds those of its shards. */
-static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
-    char path[LTM_PATH_MAX];
-    char hex[17] = "";
-    char name[160];
-    ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
-    if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
-    const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
-                                (long long)(s->heldout ? token_stream_count(s->heldout) : 0), s->digest, hex);
-    checksum_hex(hex, name, (size_t)length);
-    snprintf(s->state.corpus, sizeof s->state.corpus, "%s", hex);
-    return status;
-}
-
 static ltm_status clear_drafts(const char *run, struct ltm_error *error) {
     char report[LTM_PATH_MAX];
     ltm_status status = folder_clear_drafts(run, error);
@@ -266,9 +152,9 @@ static ltm_status set_up_alone(struct session *s, struct ltm_error *error) {
     PASS_UP(matmul_start(error));
     PASS_UP(ltm_config_check(&s->config, error));
     ltm_config_resolve(&s->config);
-    PASS_UP(open_corpus(s, error));
+    PASS_UP(session_open_corpora(s, error));
     if (!s->config.run.dir[0]) return fail(error, LTM_INVALID, "run.dir is not set; name a folder for the run");
-    return name_corpus(s, error);
+    return session_name_corpora(s, error);
 }
 
 /* The run's folder is process 0's. */
@@ -309,21 +195,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                   (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
                   ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
                   ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
-    const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
-    watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
-                  (long long)token_stream_count(s->train), s->config.data.corpus);
-    if (s->config.model.packing != LTM_PACKING_DOCUMENT)
-        watch_message(
-            &s->hooks->watch,
-            s->config.model.packing == LTM_PACKING_PACKED
-                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
-                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
-    PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
-    if (s->train_windows.pieces)
-        watch_message(&s->hooks->watch,
-                      "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
-                      (long long)s->train_windows.all, 100 * s->train_windows.fill);
-    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
+    PASS_UP(session_mix_corpora(s, error));
+    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, mixture_source(&s->train), error));
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
     return LTM_OK;
@@ -354,10 +227,13 @@ void session_close(struct session *s) {
     run_log_close(&s->log);
     trainer_free(&s->trainer);
     decoder_free(s->decoder);
-    token_stream_close(s->train);
-    token_stream_close(s->heldout);
-    stream_windows_free(&s->train_windows);
-    stream_windows_free(&s->heldout_windows);
+    for (int k = 0; k < s->corpora.count; k++) {
+        token_stream_close(s->corpus[k].train);
+        token_stream_close(s->corpus[k].heldout);
+        stream_windows_free(&s->corpus[k].train_windows);
+        stream_windows_free(&s->corpus[k].heldout_windows);
+    }
+    mixture_free(&s->train);
     free(s->heldout_scores);
     if (s->folder >= 0) close(s->folder);
     if (s->lock >= 0) close(s->lock);

@@ -1,6 +1,7 @@
-/* What a training has open: its folder, corpus, model and log. Made by train_session.c, put to work by train.c. */
+/* A training's session: made by train_session.c, put to work by train.c. */
 #pragma once
 
+<<<<<<< HEAD
 #include "base/progress.h"
 #include "ltm/train.h"
 #include "train/checkpoint.h"
@@ -27,6 +28,9 @@ struct session {
     int folder;            /* the run's, held open: it may be moved while it trains */
     int lock;              /* keeps two processes from training in one folder */
 };
+=======
+#include "train/session_state.h"
+>>>>>>> goon
 
 /* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "config/config_keys.h"
+#include "config/corpora.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
@@ -86,9 +87,9 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     PASS_UP(ltm_vocabulary_find(&from, error));
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS && !attention)
         return fail(error, LTM_INVALID,
-                    "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; "
+                    "compute depends on the vocabulary, which neither data.tokenizer nor the corpus %.300s says; "
                     "build the corpus, or set model.vocab",
-                    from.data.corpus);
+                    corpora_text(&from));
     const double flops = ltm_training_flops(&from); /* a token */
     *twin = from;
     twin->model.latents = 0;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Beyond one run, as a user sees it: runs from the weights of another, means of weights.
+# Beyond one run, as a user sees it: runs from the weights of another, means of weights, mixtures of corpora.
 # shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
 . "$(dirname "$0")/cli.sh"
 small_corpus || { cat err; exit 1; }
@@ -31,4 +31,23 @@ holds 'average makes a checkpoint that is scored, asked and shown' averages
 holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, and runs/from 0; only models alike' \
     "$LTM" average -o none runs/tiny runs/from
 holds 'one model has no mean' refused 2 'name two checkpoints at least' "$LTM" average -o none runs/tiny
+
+mixture() {
+    run "$LTM" train tiny.ini data.corpus= data.corpora='corpus:0.7 more:0.3' run.dir=runs/mixed
+    [ "$code" = 0 ] && grep -qE '^[0-9.]+ passes over the [0-9]+ training tokens of corpus, 70 % of all$' err &&
+        grep -qE '^[0-9.]+ passes over the [0-9]+ training tokens of more, 30 % of all$' err &&
+        [ "$(grep -c '^  of it 30 % more: [0-9]' err)" = 2 ] && grep -q 'then of more' runs/mixed/report.html || { cat err; return 1; }
+    jq -se 'map(select(.heldout)) | length == 2 and all(.corpora | map(.corpus) == ["corpus", "more"] and all(.bits_per_byte > 0))' \
+        runs/mixed/log.jsonl
+}
+holds 'several corpora are trained on, and scored each' mixture
+holds 'but with one tokenizer' refused 1 'corpus was made with tokenizer .*, and foreign with .*; build one of them again' \
+    "$LTM" train tiny.ini data.corpus= data.corpora='corpus:0.7 foreign:0.3' run.dir=runs/none
+holds 'and not beside data.corpus' refused 1 'data.corpus and data.corpora are both set' "$LTM" train tiny.ini data.corpora=more:1
+study() {
+    printf '[study]\nbase = mixed.ini\n[budget]\ntokens = 1k\n[axes]\nmodel.dim = 16\n' >study.ini
+    sed 's/^corpus = corpus/corpora = corpus:1 more:1/' tiny.ini >mixed.ini
+    refused 1 'mixed.ini sets data.corpora; a study trains and scores on one data.corpus' "$LTM" sweep study.ini
+}
+holds 'a study has one corpus' study
 finish

@@ -16,6 +16,7 @@ static void a_finished_run_goes_on_from_before_its_decay(void **state) {
     char said[4096];
     char found[1100];
     whole.slow.schedule = finished.slow.schedule = LTM_SLOW_WSD;
+    whole.run.threads = finished.run.threads = 1;
     train_whole(&finished);
     json_t *before = test_log(finished.run.dir);
     whole.run.tokens = 20 * finished.run.tokens / STEPS;
@@ -41,6 +42,7 @@ static void a_run_that_decays_keeps_its_length(void **state) {
     struct ltm_config c = tiny("wsd-decaying");
     char said[4096];
     c.slow.schedule = LTM_SLOW_WSD;
+    c.run.threads = 1;
     assert_int_equal(train(&c, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
     for (int step = 4; step <= 8; step++) folder_remove(test_path("wsd-decaying/checkpoints/step-%08d", step), NULL);
     c.run.tokens = 20 * c.run.tokens / STEPS;
@@ -51,6 +53,7 @@ static void a_run_that_decays_keeps_its_length(void **state) {
     c.run.tokens = STEPS * 10 * 24;
     train_whole(&c);
     c = tiny("cosine-longer");
+    c.run.threads = 1;
     train_whole(&c);
     c.run.tokens *= 2;
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH);
@@ -74,6 +77,7 @@ static struct ltm_config still(const char *name, const struct ltm_config *from) 
     struct ltm_config c = tiny(name);
     c.latent_init_scale = 1; /* so that none is 0, whose sign steps of size 0 change */
     c.slow.lr = 0;
+    c.run.threads = 1;
     c.run.tokens = 10 * 24;
     if (from) snprintf(c.run.from, sizeof c.run.from, "%s", from->run.dir);
     return c;
@@ -94,6 +98,7 @@ static void latents_are_attached_to_a_plain_decoder_and_taken_away(void **state)
     struct ltm_config plain = tiny("origin");
     char said[4096];
     plain.model.latents = 0;
+    plain.run.threads = 1;
     plain.run.eval_every = 0;
     train_whole(&plain);
     const struct ltm_config with = still("with-latents", &plain);

@@ -80,6 +80,11 @@ looping=(model.layers=3 model.coda=1 model.loops=3 latent.count=3 loop.inject=ad
 "${train[@]}" "${looping[@]}" run.dir=one-looping >/dev/null 2>&1
 holds 'loops that are drawn, over three processes: the bits of one' alike 3 1 one-looping "${looping[@]}"
 
+"$LTM" corpus build -o more --tokenizer tok.model --separator --- --heldout 0.3 text.txt >out 2>err
+mixed=(data.corpus= data.corpora='corpus:0.7 more:0.3' run.from=one)
+"${train[@]}" "${mixed[@]}" run.dir=one-mixed >/dev/null 2>&1
+holds "a mixture, from another run's weights, over two processes: the bits of one" alike 2 1 one-mixed "${mixed[@]}"
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

@@ -1,0 +1,35 @@
+/* Several sources as one: of training sequences, by shares; of held-out ones, one behind another. */
+#pragma once
+
+#include "ltm/config.h"
+#include "text/sequence_source.h"
+
+enum { MIXTURE_PERIOD = 10000 };
+
+struct mixture_slot {
+    int32_t rank; /* of the part's sequences in a period, this is the rank-th */
+    int32_t part;
+};
+
+/* Which part sequence i is of, and its number there, follow from i and the shares alone: from any place, by any thread. */
+struct mixture {
+    struct sequence_source source; /* first: a pointer to it is one to the mixture */
+    int count;
+    const struct sequence_source *parts[LTM_CORPORA_MOST];
+    struct mixture_slot *slots;     /* [MIXTURE_PERIOD], of training; else NULL */
+    int each[LTM_CORPORA_MOST];     /* sequences of a part in a period, of training … */
+    int64_t from[LTM_CORPORA_MOST]; /* … or the first that is of a part */
+};
+
+/* A period of 10,000 sequences has of each part its share of them, to a sequence; each part is as far on at any moment as its share says,
+ * to a sequence or two, so that batches are alike. Each part's own sequences come in its own order. Borrows the parts, which do not end. */
+ltm_status mixture_by_share(struct mixture *mixture, const struct sequence_source *const *parts, const double *shares,
+                            int count, struct ltm_error *error);
+
+/* All of the first part, then all of the next. */
+void mixture_joined(struct mixture *mixture, const struct sequence_source *const *parts, int count);
+
+/* What reads it: of one part that itself. */
+const struct sequence_source *mixture_source(const struct mixture *mixture);
+
+void mixture_free(struct mixture *mixture);

@@ -1,0 +1,52 @@
+#include "train/heldout_mean.h"
+
+#include <math.h>
+
+static int64_t count_of(const struct session *s, int k) { return s->corpus[k].heldout_windows.source.count; }
+
+struct score_summary heldout_mean(const struct session *s, const struct sequence_score *scores) {
+    struct score_summary mean = {0};
+    if (s->corpora.count == 1) return score_summarise(scores, count_of(s, 0));
+    for (int k = 0; k < s->corpora.count; scores += count_of(s, k++)) {
+        const struct score_summary one = score_summarise(scores, count_of(s, k));
+        const double share = s->corpus[k].share;
+        mean.recon += share * one.recon;
+        mean.kl += share * one.kl;
+        mean.bound += share * one.bound;
+        mean.recon_error = hypot(mean.recon_error, share * one.recon_error);
+        mean.kl_error = hypot(mean.kl_error, share * one.kl_error);
+        mean.bound_error = hypot(mean.bound_error, share * one.bound_error);
+    }
+    return mean;
+}
+
+/* Of the scored text of one corpus. */
+static double tokens_of(const struct session *s, int k) {
+    const struct sequence_score *scores = s->heldout_scores;
+    double tokens = 0;
+    for (int j = 0; j < k; j++) scores += count_of(s, j);
+    for (int64_t i = 0; i < count_of(s, k); i++) tokens += scores[i].tokens;
+    return tokens;
+}
+
+double heldout_bits(const struct session *s, double bound) {
+    const double tokens = tokens_of(s, 0);
+    double bytes = 0; /* a token, on average by share */
+    if (!(s->corpus[0].heldout_bytes > 0)) return NAN;
+    if (s->corpora.count == 1) return bound * tokens / s->corpus[0].heldout_bytes / log(2);
+    for (int k = 0; k < s->corpora.count; k++)
+        bytes += s->corpus[k].share * s->corpus[k].heldout_bytes / tokens_of(s, k);
+    return bound / bytes / log(2);
+}
+
+int heldout_each(struct ltm_corpus_score each[LTM_CORPORA_MOST], const struct session *s,
+                 const struct sequence_score *scores) {
+    if (s->corpora.count == 1) return 0;
+    for (int k = 0; k < s->corpora.count; scores += count_of(s, k++)) {
+        const struct session_corpus *c = &s->corpus[k];
+        const struct score_summary one = score_summarise(scores, count_of(s, k));
+        const double bits = one.bound * tokens_of(s, k) / c->heldout_bytes / log(2); /* infinite without bytes */
+        each[k] = (struct ltm_corpus_score){c->path, c->share, one.recon, one.kl, one.bound, one.bound_error, bits};
+    }
+    return s->corpora.count;
+}

@@ -1,0 +1,14 @@
+/* Held-out scores of several corpora, and their mean: by share of the training tokens, whatever number of sequences stands for each. With
+ * one corpus it is that one's. */
+#pragma once
+
+#include "train/session_state.h"
+
+struct score_summary heldout_mean(const struct session *s, const struct sequence_score *scores);
+
+/* Bits a byte of a mean bound in nats a token; NAN where nobody knows the bytes. */
+double heldout_bits(const struct session *s, double bound);
+
+/* Of each corpus. Returns their number, 0 where there is but one. */
+int heldout_each(struct ltm_corpus_score each[LTM_CORPORA_MOST], const struct session *s,
+                 const struct sequence_score *scores);

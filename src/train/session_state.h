@@ -1,0 +1,40 @@
+/* What a training has open: its folder, corpora, model and log. */
+#pragma once
+
+#include "base/progress.h"
+#include "config/corpora.h"
+#include "ltm/train.h"
+#include "text/mixture.h"
+#include "train/checkpoint.h"
+#include "train/on_event.h"
+#include "train/run_log.h"
+#include "train/trainer.h"
+
+/* One of the corpora that are trained on. */
+struct session_corpus {
+    const char *path;
+    double share;                                         /* of the training tokens */
+    struct token_stream *train, *heldout;                 /* heldout: NULL where the corpora have none */
+    struct stream_windows train_windows, heldout_windows; /* which the session's mixtures read */
+    double heldout_bytes; /* of text that is scored; 0 where there is no tokenizer to tell */
+};
+
+struct session {
+    struct ltm_config config;
+    const struct ltm_train_hooks *hooks;
+    struct corpora corpora;
+    struct session_corpus corpus[LTM_CORPORA_MOST]; /* [corpora.count] */
+    struct mixture train, heldout;                  /* heldout: of none where they have none */
+    char tokenizer[LTM_PATH_MAX], digest[20];       /* of the tokenizer to keep with checkpoints; empty = none */
+    struct decoder *decoder;
+    struct trainer trainer;
+    struct run_log log;
+    struct checkpoint_state state;
+    struct sequence_score *heldout_scores;
+    double peak;           /* flop/s */
+    double rate;           /* tokens a second, of late */
+    int64_t above_uniform; /* slow steps whose loss was */
+    struct on_event hook;  /* run.on_event */
+    int folder;            /* the run's, held open: it may be moved while it trains */
+    int lock;              /* keeps two processes from training in one folder */
+};
