@@ -116,8 +116,18 @@ ltm_status training_windows(struct stream_windows *windows, const struct token_s
     if (status != LTM_OK || !windows->pieces)
         return status == LTM_OK ? sequence_order_init(&windows->order, token_stream_count(stream), length, seed, error)
                                 : status;
-    windows->order = (struct sequence_order){windows->all, windows->all, 1, seed}; /* a permutation of the pieces */
+    windows->order = (struct sequence_order){windows->all, windows->all, 1, seed, false}; /* a permutation of the pieces */
     return LTM_OK;
+}
+
+static int64_t training_number(const struct sequence_source *source, int64_t i) {
+    return sequence_number(&windows_of(source)->order, i);
+}
+
+void training_windows_again(struct stream_windows *windows) {
+    windows->order.again = true;
+    windows->source.number = training_number;
+    windows->source.distinct = windows->order.per_epoch;
 }
 
 ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,

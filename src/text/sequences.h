@@ -5,6 +5,7 @@
  * run's place in its data is one number, and memory does not grow with the corpus. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@ struct sequence_order {
     int64_t tokens, per_epoch; /* floor((N − T) / T): the same in every epoch, whatever its offset */
     int length;                /* T */
     uint64_t seed;
+    bool again; /* every epoch has the offset of the first, so that its sequences come again */
 };
 
 /* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */
@@ -21,6 +23,9 @@ ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int
 
 /* First token of the index-th training sequence, counted over all epochs. */
 int64_t sequence_start(const struct sequence_order *order, int64_t index);
+
+/* Which of an epoch's per_epoch sequences it is. */
+int64_t sequence_number(const struct sequence_order *order, int64_t index);
 
 /* Held-out sequences: the i-th begins at i·T; floor((N − 1) / T) of them. LTM_INVALID when that is none. */
 ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct ltm_error *error);

@@ -63,7 +63,8 @@ struct optimiser {
     int64_t count;                  /* slow steps gone through … */
     int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
     const struct optimiser_shards *shards;
-    float *average; /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
+    float *average;                       /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
+    struct stored_posteriors *posteriors; /* borrowed, for checkpoints to hold; NULL where there are none */
     float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
     float *scratch; /* (threads, room): of the kind's step */
     size_t room;

@@ -21,6 +21,7 @@
 #include "train/depth.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
+#include "train/stored_posteriors.h"
 
 /* Which tokenizer the corpus was made with, and so the vocabulary. */
 static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
@@ -306,11 +307,18 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                 ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
                 : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
     PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
+    if (s->config.fast.stored > 0) training_windows_again(&s->train_windows);
     if (s->train_windows.pieces)
         watch_message(&s->hooks->watch,
                       "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
                       (long long)s->train_windows.all, 100 * s->train_windows.fill);
     PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
+    if (s->trainer.posteriors)
+        watch_message(&s->hooks->watch,
+                      "the posteriors of %lld sequences are kept from pass to pass: %.3g MB of memory in each process, "
+                      "and as much in each checkpoint",
+                      (long long)s->trainer.posteriors->sequences,
+                      (double)stored_posteriors_bytes(s->trainer.posteriors) / 1e6);
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
     return LTM_OK;
