@@ -81,15 +81,15 @@ struct ltm_model_config {
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */
 struct ltm_fast_config {
-    int method;            /* enum ltm_fast_method */
-    int steps;             /* T_fast */
-    int loops;             /* of the core's, that the fit runs, the last; 0 = all of model.loops */
-    double lr;             /* of the method's steps; auto = the method's own */
-    double curvature_rate; /* ρ of natural: how fast its estimate of the curvature follows the last step's */
-    double stored; /* share of a training sequence's posterior that the next pass begins with; 0 = none is kept */
-    double trust;  /* of natural: most standard deviations that a mean moves in a step; 0 = any */
-    int schedule;  /* enum ltm_schedule */
-    int noise;     /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
+    int method;                  /* enum ltm_fast_method */
+    int steps;                   /* T_fast */
+    int loops;                   /* of the core's, that the fit runs, the last; 0 = all of model.loops */
+    double lr;                   /* of the method's steps; auto = the method's own */
+    double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
+    double stored;               /* share of a training posterior that the next pass begins with; 0 = none kept */
+    double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
+    int schedule;                /* enum ltm_schedule */
+    int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
     double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
     double weight_decay;
 };

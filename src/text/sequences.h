@@ -2,7 +2,8 @@
  *
  * Training. An epoch cuts the tokens into chunks that begin T tokens apart, from an offset in [0, T) that changes with the
  * epoch, and takes every chunk once, in a pseudo-random order. Both come from the seed and the index alone, so that a
- * run's place in its data is one number, and memory does not grow with the corpus. */
+ * run's place in its data is one number, and memory does not grow with the corpus. Where sequences are to come again the offset
+ * is the first epoch's throughout. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@ struct sequence_order {
     int64_t tokens, per_epoch; /* floor((N − T) / T): the same in every epoch, whatever its offset */
     int length;                /* T */
     uint64_t seed;
-    bool again; /* every epoch has the offset of the first, so that its sequences come again */
+    bool again; /* the sequences of every epoch are the first one's */
 };
 
 /* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */

@@ -63,11 +63,11 @@ struct optimiser {
     int64_t count;                  /* slow steps gone through … */
     int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
     const struct optimiser_shards *shards;
-    float *average;                       /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
-    struct stored_posteriors *posteriors; /* borrowed, for checkpoints to hold; NULL where there are none */
+    float *average; /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
     float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
     float *scratch; /* (threads, room): of the kind's step */
     size_t room;
+    struct stored_posteriors *posteriors; /* borrowed, for checkpoints to hold; NULL where none are stored */
 };
 
 /* Borrows shards, made for the kind's whole_matrices. optimiser_update may have up to `threads` threads. */

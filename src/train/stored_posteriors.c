@@ -58,6 +58,10 @@ void stored_posteriors_load(const struct stored_posteriors *stored, struct fast_
     }
 }
 
+void stored_posteriors_begin(struct stored_posteriors *stored) {
+    memset(stored->left, 0, 2 * stored->n * (size_t)stored->config->slow.batch * sizeof *stored->left);
+}
+
 void stored_posteriors_leave(struct stored_posteriors *stored, const struct fast_loop *loop, int g, int i) {
     const size_t bytes = stored->n * sizeof(float);
     float *left = stored->left + 2 * (size_t)i * stored->n;
@@ -74,12 +78,11 @@ ltm_status stored_posteriors_take(struct stored_posteriors *stored, const struct
     const size_t bytes = stored->n * sizeof(float);
     PASS_UP(processes_merge(stored->left, 2 * bytes * (size_t)batch, error));
     for (int i = 0; i < batch; i++) {
-        float *left = stored->left + 2 * (size_t)i * stored->n;
+        const float *left = stored->left + 2 * (size_t)i * stored->n;
         const size_t to = (size_t)source->number(source, first + i) * stored->n;
         memcpy(stored->mu + to, left, bytes);
         memcpy(stored->curvature + to, left + stored->n, bytes);
     }
-    memset(stored->left, 0, 2 * bytes * (size_t)batch);
     return LTM_OK;
 }
 

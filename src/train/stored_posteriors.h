@@ -25,6 +25,9 @@ size_t stored_posteriors_bytes(const struct stored_posteriors *stored);
 /* Behind fast_loop_start: sequence `number`'s in the loop's place g. */
 void stored_posteriors_load(const struct stored_posteriors *stored, struct fast_loop *loop, int g, int64_t number);
 
+/* A slow step begins: nothing is left yet, nor of one that was broken off. */
+void stored_posteriors_begin(struct stored_posteriors *stored);
+
 /* What the fit in place g left, for sequence i of the batch; the prior where it diverged. */
 void stored_posteriors_leave(struct stored_posteriors *stored, const struct fast_loop *loop, int g, int i);
 
@@ -34,5 +37,6 @@ ltm_status stored_posteriors_take(struct stored_posteriors *stored, const struct
 
 ltm_status stored_posteriors_write(const struct stored_posteriors *stored, const char *path, struct ltm_error *error);
 ltm_status stored_posteriors_read(struct stored_posteriors *stored, const char *path, struct ltm_error *error);
-ltm_status stored_posteriors_spread(struct stored_posteriors *stored,
-                                    struct ltm_error *error); /* COLLECTIVE: rank 0's */
+
+/* COLLECTIVE. Rank 0's, for everybody. */
+ltm_status stored_posteriors_spread(struct stored_posteriors *stored, struct ltm_error *error);

@@ -269,6 +269,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     trainer->now.loops = depth_at(c, trainer->now.loops, trainer->optimiser.count);
     plan->config.window = trainer->now.window;
     plan->plain = trainer->now.plain;
+    if (trainer->posteriors) stored_posteriors_begin(trainer->posteriors);
     plan_run(plan, trainer->now.loops);
     const ltm_status status = gradient_of_now(trainer, done, error);
     plan->config.window = c->model.window;

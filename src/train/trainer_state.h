@@ -22,14 +22,14 @@ struct trainer {
     size_t *slices;  /* [2 n]: where each process's slice of a piece begins, and ends */
     struct optimiser optimiser;
     struct sequence_score
-        *scores; /* [slow.batch], now.batch of the last slow step, at the slow step's own draws of z */
-    struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
-    double batch_weight;                  /* what all tokens of the batch count */
-    double *shares;                       /* [batch, slow.samples]: what each draw counts (train/objective.h) */
-    struct growth now; /* the batch of the last slow step, which begins at now.sequences in the source */
-    int64_t steps;     /* in all */
+        *scores;         /* [slow.batch], now.batch of the last slow step, at the slow step's own draws of z */
+    double batch_weight; /* what all tokens of the batch count */
+    double *shares;      /* [batch, slow.samples]: what each draw counts (train/objective.h) */
+    struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
+    int64_t steps;       /* in all */
     const struct sequence_source *source;
-    const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
+    struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
+    const struct ltm_watch *watch;        /* or NULL: of groups done within a slow step */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun, where this is the only process */
 };
