@@ -53,6 +53,7 @@ static const char usage[] =
     "  [axes]                 keys of ltm train; lists, or ranges: 1..4, 0..96+24, 1..16*2\n"
     "  model.dim/model.heads = 64/2 128/4\n"
     "  latent.count = 0 8 24\n"
+    "  model.loops/fast.steps = 1/8 2/4 4/2   their product held\n"
     "  [scores]               keys eval.* of ltm eval, further corpora, tasks of ltm fewshot\n"
     "  eval.iwae = 16\n"
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"

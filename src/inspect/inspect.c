@@ -61,6 +61,7 @@ static ltm_status put_model(json_t *out, const struct ltm_model_config *model, s
     struct plan plan;
     PASS_UP(plan_create(&plan, model, error));
     json_object_set_new(out, "parameters", json_integer((json_int_t)plan.table.size));
+    if (plan.recurrent) json_object_set_new(out, "parameters_recurrent", json_integer((json_int_t)plan.recurrent));
     json_object_set_new(out, "forward_flops_per_token", json_real(plan.flops));
     put_plan(out, &plan);
     plan_free(&plan);

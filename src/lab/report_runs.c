@@ -23,23 +23,9 @@ struct run {
     const struct curve_score *best; /* NULL where held-out text was never scored */
 };
 
-static const char *last_part(const char *folder) {
-    const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
-}
-
-static void name_runs(struct run *runs, int count) {
-    for (int r = 0; r < count; r++) {
-        runs[r].name = last_part(runs[r].folder);
-        for (int k = 0; k < count; k++)
-            if (k != r && strcmp(last_part(runs[k].folder), last_part(runs[r].folder)) == 0)
-                runs[r].name = runs[r].folder;
-    }
-}
-
 static ltm_status open_run(struct run *run, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    run->folder = run->name = folder;
+    run->folder = folder;
     PASS_UP(path_join(path, sizeof path, folder, "log.jsonl", error));
     if (!file_exists(path))
         return fail(error, LTM_INVALID,
@@ -194,9 +180,11 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
     struct run *runs = NULL;
     ltm_status status;
     TRY(NEW_ARRAY(runs, (size_t)count, "runs", error));
-    for (int r = 0; r < count; r++) TRY(open_run(&runs[r], folders[r], error));
-    name_runs(runs, count);
-    html_begin(report->out, "Runs", "ltm runs");
+    for (int r = 0; r < count; r++) {
+        TRY(open_run(&runs[r], folders[r], error));
+        runs[r].name = report_name(folders, count, r);
+    }
+    html_begin(report->out, "Runs", "ltm runs", 0);
     put_scores(report, runs, count);
     put_headroom(report, runs, count);
     put_settings(report, runs, count);

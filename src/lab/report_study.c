@@ -182,6 +182,7 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
         study_ranking(report, t, &scores[i]);
         status = study_pictures(report, t, &scores[i], i, error);
     }
+    if (status == LTM_OK) status = report_study_tasks(report, t, error);
     if (status == LTM_OK) status = training(report, t, error);
     put_table(report, &t->csv);
     html_end(f);

@@ -41,6 +41,8 @@ static ltm_status collect(struct runs *runs, const struct study_table *t, const 
         runs->point[runs->count++] = (struct ltm_fit_point){
             .loss = loss,
             .parameters = g->parameters,
+            .recurrent = g->recurrent > 0 && g->loops > 1 ? g->recurrent : 0,
+            .loops = g->loops > 1 ? g->loops : 0,
             .tokens = g->tokens,
             .latents = (int)g->latents,
             .latent_numbers = g->latents > 0 ? (g->latent_numbers > 0 ? g->latent_numbers : g->latents * g->dim) : 0,
@@ -213,6 +215,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs("<p>Fitted: L = ", f);
     put_form(f, info->candidate[info->chosen].form);
     fputs(", N parameters", f);
+    if (!isnan(info->parameter[LTM_FIT_PHI].value)) fputs(", N_rec of them run r times, N_once the others", f);
     if (!isnan(info->parameter[LTM_FIT_BETA].value)) fputs(", D tokens", f);
     if (!isnan(info->parameter[LTM_FIT_GAMMA].value))
         fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "latent/workers.h"
+#include "ltm/eval.h"
 #include "ltm/watch.h"
 
 /* Nats of the whole sequence (of its rest); 0 where not asked for. Without latents there is one figure, -log p(x). */
@@ -33,6 +34,8 @@ struct sequence_score {
 struct score_dump {
     int32_t *tokens, *targets;  /* (count, T) */
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
+    float *states;              /* (count, T, d): what the decoder hands to its output layer there; NULL = not wanted */
+    size_t dim;                 /* d, where states are wanted */
     float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample; 0 where it is masked */
 };
 
@@ -48,6 +51,7 @@ struct score_options {
     bool start;        /* take `start` and `gap`, where the model has an encoder */
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */
+    struct ltm_depth *depths;      /* (count), zero at first, where the decoder's positions leave loops; else NULL */
     const struct ltm_watch *watch; /* or NULL */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun: LTM_INTERRUPTED, unless all were */

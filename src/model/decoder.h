@@ -114,6 +114,10 @@ bool decoder_start(const struct decoder_pass *pass, float *mu, float *logvar);
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct start_gradient *start, const struct gradient_taker *taker);
 
+/* How many loops each position ran in the last decoder_score, (G, T), where plan.exit was set before the pass was made, without
+ * gradients; else NULL: all that the plan runs. */
+const int *decoder_depths(const struct decoder_pass *pass);
+
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */
 const float *decoder_output(const struct decoder_pass *pass);

@@ -81,6 +81,9 @@ struct stage_io {
     float *dentry;            /* (R, d) +=: its gradient from the loops behind the first; NULL where it is not wanted */
     float *values;            /* (R, K h): those of self-attention where it leads; NULL without model.value_residual */
     float *dvalues;           /* (R, K h) +=: their gradient from those that follow; NULL where it is not wanted */
+    const uint8_t *left;      /* (R): 1 where a position has left the loops (model/exits.h); NULL = nowhere. What others
+                               * read of it later is then what `before` has of it: */
+    const void *before;       /* the state of this application's like in the loop before */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
@@ -172,6 +175,9 @@ struct stage_kind {
     void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape, int start);
     /* caches: [slots], cache_size apart. */
     void (*step)(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches);
+    /* In place of `step` where the token has left the loops: a slot's cache takes what its like in the loop before keeps of its
+     * document's t-th token. NULL: caches hold nothing of single tokens. */
+    void (*step_left)(void *cache, const void *before, const struct ltm_model_config *config, int t);
 };
 
 enum { STAGE_STATE_MOST = 512 };

@@ -147,6 +147,28 @@ static void equal_compute_is_equal_to_a_slow_step(void **state) {
     ltm_study_close(study);
 }
 
+/* What loops multiply the fast steps can divide; weights are counted once, and those that run again apart. */
+static void loops_against_steps_at_equal_compute(void **state) {
+    (void)state;
+    struct ltm_study *study = study_of("[study]\nbase = base.ini\n[budget]\nflops = 1e11\n[axes]\nlatent.count = 0 2\n"
+                                       "model.loops/fast.steps = 1/4 2/2 4/1\n");
+    struct ltm_cell first;
+    struct ltm_cell cell;
+    assert_int_equal(ltm_study_cells(study), 6);
+    for (size_t i = 0; i < 6; i++) {
+        ltm_study_cell(study, i, &cell);
+        const struct ltm_model_config *m = &cell.config.model;
+        if (i % 3 == 0) first = cell;
+        assert_int_equal(m->loops, 1 << i % 3);
+        if (m->latents) assert_int_equal(m->loops * cell.config.fast.steps, 4);
+        assert_true(fabs(cell.training_flops / 1e11 - 1) < 0.1);
+        assert_int_equal(cell.parameters, first.parameters);
+        /* all but the embedding and the last norm */
+        assert_int_equal(cell.parameters_recurrent, m->loops > 1 ? cell.parameters_without_embeddings - m->dim : 0);
+    }
+    ltm_study_close(study);
+}
+
 /* Each cell is in one shard, and shards have about the same work. */
 static void shards_divide_the_work(void **state) {
     (void)state;
@@ -207,6 +229,7 @@ int main(void) {
         cmocka_unit_test(cells_are_all_combinations_each_once),
         cmocka_unit_test(twins_with_full_attention_are_cells),
         cmocka_unit_test(equal_compute_is_equal_to_a_slow_step),
+        cmocka_unit_test(loops_against_steps_at_equal_compute),
         cmocka_unit_test(shards_divide_the_work),
         cmocka_unit_test(too_much_is_refused),
     };

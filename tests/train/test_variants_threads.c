@@ -209,17 +209,6 @@ static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
     stopped.run.tokens = whole.run.tokens;
     train_whole(&stopped);
     same_runs(&whole, &stopped);
-
-    stopped = tiny("wsd-decaying");
-    stopped.slow.schedule = LTM_SLOW_WSD;
-    assert_int_equal(train(&stopped, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
-    stopped.run.tokens = whole.run.tokens;
-    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    assert_non_null(strstr(said,
-                           "run.tokens = 2880, now it is 7200, and at slow step 9 its rate already depends on that "
-                           "(it may change up to step 7)"));
-    stopped.run.tokens = tokens;
-    train_whole(&stopped);
 }
 
 /* The log has both; a run of other length would have grown otherwise. */
