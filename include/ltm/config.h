@@ -89,6 +89,7 @@ struct ltm_fast_config {
     int loops;                   /* of the core's, that the fit runs, the last; 0 = all of model.loops */
     double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
+    double stored;               /* share of a training posterior that the next pass begins with; 0 = none kept */
     double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
     int schedule;                /* enum ltm_schedule */
     int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */

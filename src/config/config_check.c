@@ -188,7 +188,26 @@ static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *erro
                 c->slow.parts, groups, slow_group(c), c->slow.batch, groups);
 }
 
+static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->fast.stored == 0 || c->model.latents == 0) return LTM_OK;
+    if (c->fast.method != LTM_FAST_NATURAL)
+        return fail(error, LTM_INVALID,
+                    "fast.stored = %g keeps the curvature of fast.method = natural; use that, or fast.stored = 0",
+                    c->fast.stored);
+    if (c->model.encoder != LTM_ENCODER_NONE)
+        return fail(error, LTM_INVALID,
+                    "a posterior starts where latent.encoder says or where fast.stored = %g kept it; use one of them",
+                    c->fast.stored);
+    if (c->fast.steps == 0 && c->slow.samples > 1)
+        return fail(error, LTM_INVALID,
+                    "fast.stored with fast.steps = 0 takes its step by the one draw of the slow step, and "
+                    "slow.samples = %d; use 1",
+                    c->slow.samples);
+    return LTM_OK;
+}
+
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
+    PASS_UP(check_stored(c, error));
     const ltm_status status = fast_method_check(c, error);
     if (status != LTM_OK) return status;
     if (c->eval.continuation >= 1)

@@ -105,6 +105,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "natural: weight of a step's estimate in the running curvature")                                                 \
     X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                                 \
       "natural: most standard deviations that a mean moves in a step; 0 = any")                                        \
+    X("fast.stored", fast.stored, REAL(0, 1), "0",                                                                     \
+      "natural: keep each training sequence's posterior over passes, shrunk by this at a visit, such as 0.9; with "    \
+      "fast.steps = 0 a visit takes one step by the slow step's own gradient; 0 = none is kept")                       \
     X("fast.schedule", fast.schedule, CHOICE(schedule_choice), "cosine",                                               \
       "of that rate: cosine (to a tenth) or constant")                                                                 \
     X("fast.noise", fast.noise, CHOICE(noise_choice), "fresh",                                                         \

@@ -146,6 +146,16 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
     contain(loop, sequences);
 }
 
+void fast_loop_step(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences, int length) {
+    struct fast_fit fit = fit_of(loop, config, sequences);
+    fit.rate = config->lr;
+    for (int g = 0; g < sequences; g++)
+        loop->start[g] = fast_loop_kl(loop, g) + fast_loop_nll(loop, g, 0, length) / (double)loop->kl_weight;
+    if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
+    fast_method_of(config)->step(&fit);
+    contain(loop, sequences);
+}
+
 double fast_loop_kl(const struct fast_loop *loop, int i) {
     const size_t at = (size_t)i * loop->latents;
     return posterior_kl(loop->mu + at, loop->logvar + at, loop->latents);

@@ -68,6 +68,10 @@ enum { FAST_LOOP_DIVERGED = 10 };
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace);
 
+/* One step at config->lr from where the posteriors stand, by loop->dz and nll at z = μ + σ ε under loop->noise, however they were had; what
+ * diverges is replaced as above. */
+void fast_loop_step(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences, int length);
+
 /* -log p(x|z) of the group's sequence g from token `from` of `length` on, as last computed into nll: each token by its weight. */
 double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length);
 

@@ -38,6 +38,8 @@ struct fast_method {
     ltm_status (*check)(const struct ltm_config *config, struct ltm_error *error);
 };
 
+enum { METHOD_NATURAL_CURVATURE }; /* of the arrays of `natural`: h, which posteriors that are stored keep with μ */
+
 extern const struct fast_method method_adam;
 extern const struct fast_method method_natural;
 extern const struct fast_method method_langevin;

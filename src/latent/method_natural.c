@@ -16,7 +16,7 @@
 #include "latent/fast_method.h"
 #include "math/vector.h"
 
-enum { CURVATURE, ARRAYS };
+enum { CURVATURE = METHOD_NATURAL_CURVATURE, ARRAYS };
 
 static void start(struct fast_fit *fit) {
     const float *logvar = fit->logvar;

@@ -18,6 +18,9 @@ struct sequence_source {
                  float *weights);
     /* Where sequence i begins in its text, for messages. */
     int64_t (*place)(const struct sequence_source *source, int64_t i);
+    /* Which of `distinct` sequences the i-th is, where they come again; NULL = it is not known. */
+    int64_t (*number)(const struct sequence_source *source, int64_t i);
+    int64_t distinct;
 };
 
 /* Sequences of a corpus, by data.packing. Its tokens are one run of documents, each with data.document_end behind it (or before it,
@@ -44,6 +47,9 @@ struct stream_windows {
  * ends. */
 ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream,
                             const struct ltm_model_config *model, uint64_t seed, struct ltm_error *error);
+
+/* From now on every pass cuts the text at the same places, so that its sequences come again. */
+void training_windows_again(struct stream_windows *windows);
 
 /* At most `most` held-out sequences, 0 = all. Borrows stream. LTM_INVALID where there is none, and as above. */
 ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,

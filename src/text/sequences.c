@@ -51,11 +51,14 @@ static int64_t permuted(const struct sequence_order *order, int64_t epoch, int64
     return (int64_t)x;
 }
 
+int64_t sequence_number(const struct sequence_order *order, int64_t index) {
+    return permuted(order, index / order->per_epoch, index % order->per_epoch);
+}
+
 int64_t sequence_start(const struct sequence_order *order, int64_t index) {
-    int64_t epoch = index / order->per_epoch;
-    int64_t place = index % order->per_epoch;
+    const int64_t epoch = order->again ? 0 : index / order->per_epoch;
     int64_t offset = (int64_t)(random_bits(draw_key(order, epoch, DRAW_OFFSET, 0), 0) % (uint32_t)order->length);
-    return offset + permuted(order, epoch, place) * order->length;
+    return offset + sequence_number(order, index) * order->length;
 }
 
 ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct ltm_error *error) {

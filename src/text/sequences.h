@@ -2,9 +2,11 @@
  *
  * Training. An epoch cuts the tokens into chunks that begin T tokens apart, from an offset in [0, T) that changes with the
  * epoch, and takes every chunk once, in a pseudo-random order. Both come from the seed and the index alone, so that a
- * run's place in its data is one number, and memory does not grow with the corpus. */
+ * run's place in its data is one number, and memory does not grow with the corpus. Where sequences are to come again the offset
+ * is the first epoch's throughout. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,6 +15,7 @@ struct sequence_order {
     int64_t tokens, per_epoch; /* floor((N − T) / T): the same in every epoch, whatever its offset */
     int length;                /* T */
     uint64_t seed;
+    bool again; /* the sequences of every epoch are the first one's */
 };
 
 /* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */
@@ -21,6 +24,9 @@ ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int
 
 /* First token of the index-th training sequence, counted over all epochs. */
 int64_t sequence_start(const struct sequence_order *order, int64_t index);
+
+/* Which of an epoch's per_epoch sequences it is. */
+int64_t sequence_number(const struct sequence_order *order, int64_t index);
 
 /* Held-out sequences: the i-th begins at i·T; floor((N − 1) / T) of them. LTM_INVALID when that is none. */
 ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct ltm_error *error);

@@ -17,10 +17,11 @@
 #include "train/checkpoint_folder.h"
 #include "train/moments_file.h"
 #include "train/resume_check.h"
+#include "train/stored_posteriors.h"
 
-enum { MODEL, OPTIMIZER, TOKENIZER, EMA, FILES };
+enum { MODEL, OPTIMIZER, TOKENIZER, EMA, POSTERIORS, FILES };
 static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model",
-                                         "ema.safetensors"};
+                                         "ema.safetensors", "posteriors.safetensors"};
 
 static ltm_status checkpoints_folder(char *folder, size_t size, const char *run, struct ltm_error *error) {
     return path_join(folder, size, run, "checkpoints", error);
@@ -38,6 +39,10 @@ static ltm_status begin_folder(const char *folder, const struct decoder *decoder
     TRY(folder_create(folder, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(model_file_write(path, decoder, config, state->step, digest, error));
+    if (optimiser->posteriors) {
+        TRY(path_join(path, sizeof path, folder, files[POSTERIORS], error));
+        TRY(stored_posteriors_write(optimiser->posteriors, path, error));
+    }
     if (!optimiser->average) return LTM_OK;
     TRY(path_join(path, sizeof path, folder, files[EMA], error));
     TRY(model_file_write_weights(path, optimiser->average, &decoder->plan.table, config, state->step, digest, error));
@@ -108,7 +113,7 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
 
 static ltm_status verify(const json_t *root, const char *folder, bool all, struct ltm_error *error) {
     for (int i = 0; i < FILES; i++) {
-        if (i == OPTIMIZER && !all) continue;
+        if ((i == OPTIMIZER || i == POSTERIORS) && !all) continue;
         char path[LTM_PATH_MAX];
         char hex[17];
         const char *expected = checkpoint_state_sum(root, files[i]);
@@ -198,6 +203,10 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
         TRY(safetensors_open(&average, path, error));
         TRY(weights_read(optimiser->average, &decoder->plan.table, "", average, error));
     }
+    if (optimiser->posteriors) {
+        TRY(path_join(path, sizeof path, folder, files[POSTERIORS], error));
+        TRY(stored_posteriors_read(optimiser->posteriors, path, error));
+    }
     TRY(weights_read(decoder->weights, &decoder->plan.table, "", weights, error));
     TRY(moments_read(optimiser, &decoder->plan.table, moments, error));
     checkpoint_state_take(state, root);
@@ -267,6 +276,7 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct opt
     TRY(processes_broadcast(decoder->weights, decoder->plan.table.size * sizeof(float), error));
     if (optimiser->average)
         TRY(processes_broadcast(optimiser->average, decoder->plan.table.size * sizeof(float), error));
+    if (optimiser->posteriors) TRY(stored_posteriors_spread(optimiser->posteriors, error));
     if (processes_rank() == 0) {
         status = path_join(path, sizeof path, folder, files[OPTIMIZER], error);
         if (status == LTM_OK) status = safetensors_open(&moments, path, error);

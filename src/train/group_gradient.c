@@ -1,7 +1,9 @@
 #include "train/group_gradient.h"
 
+#include "math/vector.h"
 #include "stages/model_shape.h"
 #include "train/objective.h"
+#include "train/stored_posteriors.h"
 
 /* Weight of the KL in the fast loop of slow step `step` (from 0). */
 static double kl_weight(const struct ltm_slow_config *slow, double step) {
@@ -34,6 +36,9 @@ static void fit_group(const struct group *group) {
     struct worker *w = group->w;
     const struct noise_source noise = fit_noise(group);
     fast_loop_start(&w->loop, &c->fast, group->count);
+    for (int g = 0; trainer->posteriors && g < group->count; g++)
+        stored_posteriors_load(trainer->posteriors, &w->loop, g,
+                               trainer->source->number(trainer->source, trainer->now.sequences + group->first + g));
     w->loop.kl_weight = (float)kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
     fast_loop_run(&w->loop, w->pass, &c->fast, &noise, group->count, c->model.sequence, NULL);
 }
@@ -55,6 +60,19 @@ static struct start_gradient start_gradient(const struct group *group, int s, fl
                                    .kl_weight = loop->kl_weight};
 }
 
+/* What is stored of the group's fits; without a fast step, a step by the slow step's own dz, each token's part of the loss undone. */
+static void keep_posteriors(const struct group *group, const float *scale) {
+    const struct ltm_config *c = &group->trainer->config;
+    struct fast_loop *loop = &group->w->loop;
+    if (c->fast.steps == 0) {
+        for (int g = 0; g < group->count; g++)
+            vector_scale(loop->dz + (size_t)g * loop->latents, 1 / scale[g], loop->latents);
+        fast_loop_step(loop, &c->fast, group->count, c->model.sequence);
+    }
+    for (int g = 0; g < group->count; g++)
+        stored_posteriors_leave(group->trainer->posteriors, loop, g, group->first + g);
+}
+
 void group_gradient(const struct group *group, const struct draw_takers *takers) {
     struct trainer *trainer = group->trainer;
     struct worker *w = group->w;
@@ -63,7 +81,8 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const int S = c->slow.samples;
     const int first = group->first;
     const int count = group->count;
-    const bool encodes = model_encodes(&c->model) && !trainer->now.plain;
+    const bool keeps = trainer->posteriors && !trainer->now.plain;
+    const bool by_dz = !trainer->now.plain && (model_encodes(&c->model) || (keeps && c->fast.steps == 0));
     struct sequence_score *scores = trainer->scores + first;
     const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
     decoder_drop_out(w->pass, &dropout);
@@ -77,10 +96,11 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
         scale_weights(group, s);
         group_draw(group, s);
         struct start_gradient start;
-        if (encodes) start = start_gradient(group, s, w->start_scale);
+        if (by_dz) start = start_gradient(group, s, w->start_scale);
         const struct gradient_taker taker = takers->of_draw(takers->user, s);
-        decoder_give_weight_gradient(w->pass, w->loop.z, w->scaled, w->loop.nll, encodes ? &start : NULL, &taker);
+        decoder_give_weight_gradient(w->pass, w->loop.z, w->scaled, w->loop.nll, by_dz ? &start : NULL, &taker);
         for (int g = 0; g < count; g++) scores[g].recon += fast_loop_nll(&w->loop, g, 0, T) / S;
     }
+    if (keeps) keep_posteriors(group, w->start_scale);
     decoder_drop_out(w->pass, NULL);
 }

@@ -67,6 +67,7 @@ struct optimiser {
     float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
     float *scratch; /* (threads, room): of the kind's step */
     size_t room;
+    struct stored_posteriors *posteriors; /* borrowed, for checkpoints to hold; NULL where none are stored */
 };
 
 /* Borrows shards, made for the kind's whole_matrices. optimiser_update may have up to `threads` threads. */

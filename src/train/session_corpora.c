@@ -192,6 +192,7 @@ ltm_status session_mix_corpora(struct session *s, struct ltm_error *error) {
         struct session_corpus *corpus = &s->corpus[k];
         struct stream_windows *windows = &corpus->train_windows;
         PASS_UP(training_windows(windows, corpus->train, &s->config.model, s->config.run.seed, error));
+        if (s->config.fast.stored > 0) training_windows_again(windows);
         if (windows->pieces)
             watch_message(&s->hooks->watch,
                           "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",

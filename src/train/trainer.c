@@ -20,6 +20,7 @@
 #include "train/nonfinite.h"
 #include "train/objective.h"
 #include "train/schedule.h"
+#include "train/stored_posteriors.h"
 
 /* Of a forward pass of so many loops, at most `most` of them where that is not 0. */
 static double forward_flops(struct ltm_model_config model, int loops, int most) {
@@ -130,6 +131,8 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, threads, error));
     TRY(workers_create(&trainer->workers, decoder, &config->fast, threads, config->slow.group, config->model.sequence,
                        trainer_gradients(), error));
+    TRY(stored_posteriors_create(&trainer->posteriors, &trainer->config, source, error));
+    trainer->optimiser.posteriors = trainer->posteriors;
     if (config->slow.batch % config->slow.group)
         TRY(workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error));
     return LTM_OK;
@@ -139,6 +142,7 @@ cleanup:
 }
 
 void trainer_free(struct trainer *trainer) {
+    stored_posteriors_free(trainer->posteriors);
     workers_free(&trainer->workers);
     gradient_sum_free(&trainer->gradient);
     optimiser_shards_free(&trainer->state);
@@ -265,6 +269,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     trainer->now.loops = depth_at(c, trainer->now.loops, trainer->optimiser.count);
     plan->config.window = trainer->now.window;
     plan->plain = trainer->now.plain;
+    if (trainer->posteriors) stored_posteriors_begin(trainer->posteriors);
     plan_run(plan, trainer->now.loops);
     const ltm_status status = gradient_of_now(trainer, done, error);
     plan->config.window = c->model.window;
@@ -281,6 +286,9 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     optimiser_update(&trainer->optimiser, trainer->decoder->weights, trainer->gradient.total,
                      &trainer->decoder->plan.table, c, done->lr, clip_scale(c, done->grad_norm), threads);
     status = share_weights(trainer, error);
+    if (status == LTM_OK && trainer->posteriors && !trainer->now.plain)
+        status = stored_posteriors_take(trainer->posteriors, trainer->source, trainer->now.sequences,
+                                        trainer->now.batch, error);
     if (status == LTM_OK && trainer->optimiser.average)
         optimiser_average(&trainer->optimiser, trainer->decoder->weights, trainer->decoder->plan.table.size, c,
                           threads);

@@ -28,7 +28,8 @@ struct trainer {
     struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
     int64_t steps;       /* in all */
     const struct sequence_source *source;
-    const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
+    struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
+    const struct ltm_watch *watch;        /* or NULL: of groups done within a slow step */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun, where this is the only process */
 };

@@ -35,9 +35,12 @@ weights() { # run, file (model): the data, since the header tells threads and fo
 same_average() { # where there is one
     [ ! -e "$1/checkpoints/last/ema.safetensors" ] || cmp <(weights "$1" ema) <(weights "$2" ema)
 }
+same_posteriors() { # where they are stored
+    [ ! -e "$1/checkpoints/last/posteriors.safetensors" ] || cmp "$1/checkpoints/last/posteriors.safetensors" "$2/checkpoints/last/posteriors.safetensors"
+}
 same() { # two runs, to the bit
     cmp "$1/checkpoints/last/optimizer.safetensors" "$2/checkpoints/last/optimizer.safetensors" &&
-        cmp <(weights "$1") <(weights "$2") && same_average "$1" "$2" && diff <(log "$1") <(log "$2") &&
+        cmp <(weights "$1") <(weights "$2") && same_average "$1" "$2" && same_posteriors "$1" "$2" && diff <(log "$1") <(log "$2") &&
         [ "$(readlink "$1/checkpoints/best")" = "$(readlink "$2/checkpoints/best")" ]
 }
 
@@ -66,6 +69,13 @@ resumed_muon() { # the checkpoint before the last, gone on with by three process
     [ "$code" = 0 ] && grep -q 'resuming .* at slow step 4' err && same one-muon muon-resumed || { cat err; return 1; }
 }
 holds 'three processes go on with what one began with muon, to the same bits' resumed_muon
+
+cheap=(latent.encoder=bag fast.steps=0)
+"${train[@]}" "${cheap[@]}" run.dir=one-encoder >/dev/null 2>&1
+holds 'an encoder over two processes: the bits of one' alike 2 1 one-encoder "${cheap[@]}"
+cheap=(fast.stored=0.9 fast.steps=0)
+"${train[@]}" "${cheap[@]}" run.dir=one-stored >/dev/null 2>&1
+holds 'stored posteriors over three processes: the bits of one' alike 3 1 one-stored "${cheap[@]}"
 
 # From a batch of one group, fewer than there are processes.
 growing=(slow.batch_start=1 slow.window_start=2 slow.growth=0.8 model.dropout=0.1 data.packing=document slow.predict=3)

@@ -94,6 +94,12 @@ static void encode(struct ltm_config *config) {
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
+static void store(struct ltm_config *config) {
+    config->fast.stored = 0.9;
+    config->fast.steps = 0;
+    config->run.tokens = 20 * 10 * 24; /* a pass and a fifth: what was stored before the kill is found behind it */
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -112,6 +118,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("late-loops", begin_loops_late);
     check_bits("late-latents", begin_latents_late);
     check_bits("encoder", encode);
+    check_bits("stored", store);
     check_bits("sampled-loops", sample_loops);
 }
 
