@@ -14,7 +14,7 @@ presets() { # parameters once, applications as often as they run
     local layers=10 preset
     for preset in mobile-nano mobile-micro; do # each layer twice, three query heads to one of keys and values
         sed 's/^output = own/&\nvocab = 2048/' "$top/runs/$preset.ini" >cpu.ini && "$LTM" inspect --json cpu.ini >cpu &&
-            jq -e --argjson layers $layers '([.plan[] | select(.stage == "feed-forward")] | length) == 2 * $layers and
+            jq -e --argjson layers "$layers" '([.plan[] | select(.stage == "feed-forward")] | length) == 2 * $layers and
                 .configuration["model.heads"] == 3 * .configuration["model.kv_heads"]' cpu || return 1
         layers=16
     done
