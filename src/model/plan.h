@@ -36,8 +36,9 @@ struct plan {
     struct application *applications;
     int count;
     struct plan_core core;
-    struct ltm_exit_config exit; /* from the core's loops (model/exits.h); none at first */
-    double flops;                /* of useful work a token, forward */
+    struct ltm_exit_config
+        exit;     /* from the core's loops, of what is scored or generated (model/exits.h); none at first */
+    double flops; /* of useful work a token, forward */
 };
 
 /* Only counted: no rows of weights, no list of applications; nothing to free. */
