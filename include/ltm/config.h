@@ -123,11 +123,9 @@ struct ltm_slow_config {
 
 /* [eval] exit: when a position runs no more of model.loops, in `ltm eval` and `ltm generate`. */
 struct ltm_exit_config {
-    int kind; /* enum ltm_exit */
-    double
-        state; /* state: change of its state, as a share of that, which two loops running stay below ([eval] exit_state) */
-    double
-        kl; /* kl: nats from its prediction before a loop to that behind it, which one loop stays below ([eval] exit_kl) */
+    int kind;     /* enum ltm_exit */
+    double state; /* state: two loops running change its state by less than this share of it ([eval] exit_state) */
+    double kl;    /* kl: a loop moves what it predicts by less than so many nats ([eval] exit_kl) */
 };
 
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */

@@ -45,10 +45,9 @@ struct ltm_depth_bin {
     double tokens, loops;
 };
 struct ltm_depth {
-    double mean; /* loops a token */
-    struct ltm_depth_bin
-        surprise[LTM_DEPTH_BINS]; /* tokens whose -log p lies in [i, i + 1) nats, the last one all above */
-    struct ltm_depth_bin position[LTM_DEPTH_BINS]; /* tokens of a sequence's i-th sixteenth */
+    double mean;                                   /* loops a token */
+    struct ltm_depth_bin surprise[LTM_DEPTH_BINS]; /* of -log p in [i, i + 1) nats, the last one of all above */
+    struct ltm_depth_bin position[LTM_DEPTH_BINS]; /* in a sequence's i-th sixteenth */
 };
 
 struct ltm_eval_result {

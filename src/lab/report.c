@@ -75,16 +75,17 @@ static ltm_status write_page(struct report *report, const char *const *runs, int
 }
 
 /* Of scores in x.json: x.html. */
-static ltm_status report_scores(struct report *report, struct ltm_error *error) {
+static ltm_status report_scores(const char *path, const struct report *asked, struct ltm_error *error) {
     char page[LTM_PATH_MAX];
-    struct ltm_report_options own = *report->options;
-    const char *end = strrchr(report->folder, '.');
-    const size_t stem = end && strcmp(end, ".json") == 0 ? (size_t)(end - report->folder) : strlen(report->folder);
-    if (snprintf(page, sizeof page, "%.*s.html", (int)stem, report->folder) >= (int)sizeof page)
-        return fail(error, LTM_INVALID, "the path %.60s… is too long", report->folder);
+    struct ltm_report_options own = *asked->options;
+    struct report report = *asked;
+    const char *end = strrchr(path, '.');
+    const size_t stem = end && strcmp(end, ".json") == 0 ? (size_t)(end - path) : strlen(path);
+    if (snprintf(page, sizeof page, "%.*s.html", (int)stem, path) >= (int)sizeof page)
+        return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     if (!own.output) own.output = page;
-    report->options = &own;
-    return write_page(report, NULL, 0, error);
+    report.options = &own;
+    return write_page(&report, NULL, 0, error);
 }
 
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
@@ -93,7 +94,7 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
     *result = (struct ltm_report_result){.gnuplot = gnuplot_available(), .study = holds(path, "results.csv")};
     ltm_report_options_defaults(&fallback);
     struct report report = {.folder = path, .options = options ? options : &fallback, .watch = watch, .result = result};
-    if (file_exists(path)) return report_scores(&report, error);
+    if (file_exists(path)) return report_scores(path, &report, error);
     if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is no folder; name a run's, or a study's", path);
     if (!result->study && !holds(path, "log.jsonl") && !report_is_tasks(path))
         return fail(error, LTM_INVALID,

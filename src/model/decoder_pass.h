@@ -32,10 +32,10 @@ struct decoder_pass {
     int below;              /* the first application in which z has a say; what those before it leave serves many z */
     int ready;              /* the first of them that is not as the forward pass left it … */
     bool begun;             /* … and whether that at `below` has begun */
-    struct pass_exits exits;
     int prepared_sequences; /* what products are ready for */
     int prepared_length;
     bool well;               /* the present group could be begun */
     struct ltm_error failed; /* the first that could not; its code is LTM_OK where there was none */
     struct bf16_work *work;  /* for products in bf16; NULL where they are in fp32 */
+    struct pass_exits exits; /* of positions from loops */
 };

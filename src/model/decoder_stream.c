@@ -135,8 +135,8 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].kind->continue_cache)
             plan->applications[a].kind->continue_cache(cache_of(stream, a, slot),
-                                                       pass->applied[pass_exits_holder(&pass->exits, plan, a)].state, &pass->io.shape,
-                                                       stream->starts[slot]);
+                                                       pass->applied[pass_exits_holder(&pass->exits, plan, a)].state,
+                                                       &pass->io.shape, stream->starts[slot]);
 }
 
 /* What the prelude left. */
@@ -199,7 +199,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
     for (int a = 0; a <= last;) {
         const struct stage_weights w = weights_of(stream, a);
         const bool in_loops = stream->exits.row && a >= core->begin && a < core->end;
-        if (a == core->begin && stream->entry) keep_entry(&io);
+        if (a == core->begin && io.entry) keep_entry(&io);
         if (a == core->begin && in_loops) stream_exits_begin(&stream->exits, &io, &output);
         decoder->plan.applications[a].kind->step(in_loops ? &stream->exits.io : &io, &w, stream->buffers[a],
                                                  stream->caches[a]);

@@ -10,7 +10,14 @@ presets() { # parameters once, applications as often as they run
     jq -e '(.parameters / 1e6 | round) == 125 and ([.plan[] | select(.stage == "feed-forward")] | length) == 60 and
         ([.plan[].forward_flops] | add) == .forward_flops_per_token' small &&
         jq -e '(.parameters / 1e6 | round) == 345 and ([.blocks[] | select(.name | startswith("layers"))] | length) == 32' large &&
-        jq -e '[.plan[].stage] | map(select(. == "loop add")) | length == 3' nano
+        jq -e '[.plan[].stage] | map(select(. == "loop add")) | length == 3' nano || return 1
+    local layers=10 preset
+    for preset in mobile-nano mobile-micro; do # each layer twice, three query heads to one of keys and values
+        sed 's/^output = own/&\nvocab = 2048/' "$top/runs/$preset.ini" >cpu.ini && "$LTM" inspect --json cpu.ini >cpu &&
+            jq -e --argjson layers "$layers" '([.plan[] | select(.stage == "feed-forward")] | length) == 2 * $layers and
+                .configuration["model.heads"] == 3 * .configuration["model.kv_heads"]' cpu || return 1
+        layers=16
+    done
 }
 holds 'presets have the published sizes' presets
 sed 's/^tokens = .*/tokens = 3k/' tiny.ini >small.ini
