@@ -379,17 +379,10 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
-<<<<<<< HEAD
-    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
-                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
-                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer",
-                                         "run.from",         "run.from_digest",      "run.on_event"};
-=======
     static const char *const others[] = {
         "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
         "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "data.corpora",
-        "run.from",       "run.from_digest"};
->>>>>>> goon
+        "run.from",       "run.from_digest",  "run.on_event"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

@@ -19,109 +19,8 @@
 #include "train/origin.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
-<<<<<<< HEAD
 #include "train/session_corpora.h"
-=======
 #include "train/stored_posteriors.h"
-
-/* Which tokenizer the corpus was made with, and so the vocabulary. */
-static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
-    struct ltm_config *c = &s->config;
-    struct ltm_corpus_info info = {0};
-    struct ltm_tokenizer *tokenizer = NULL;
-    bool known;
-    ltm_status status = LTM_OK;
-    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
-    if (c->data.tokenizer[0])
-        snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
-    else if (folder_exists(c->data.corpus)) {
-        TRY(path_join(s->tokenizer, sizeof s->tokenizer, c->data.corpus, "tokenizer.model", error));
-        if (!file_exists(s->tokenizer)) s->tokenizer[0] = 0;
-    }
-    if (s->tokenizer[0]) {
-        TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
-        snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
-        if (known && strcmp(s->digest, info.tokenizer_digest) != 0)
-            TRY(fail(error, LTM_MISMATCH,
-                     "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
-                     "or leave it out",
-                     c->data.corpus, info.tokenizer_digest, s->tokenizer, s->digest));
-    }
-    const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
-    if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
-    if (c->model.vocab == LTM_AUTO)
-        status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer",
-                      c->data.corpus);
-    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO && !tokenizer)
-        status = fail(error, LTM_INVALID,
-                      "without a tokenizer nothing says where the documents of %s end; set data.document_end or "
-                      "data.tokenizer",
-                      c->data.corpus);
-    else if (vocab != LTM_AUTO && c->model.vocab < vocab)
-        status = fail(error, LTM_INVALID, "model.vocab = %d is less than the tokenizer's %d; use auto", c->model.vocab,
-                      vocab);
-    else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO)
-        c->model.document_end = ltm_tokenizer_end(tokenizer);
-cleanup:
-    ltm_tokenizer_close(tokenizer);
-    return status;
-}
-
-/* What bits a byte divide by. */
-static ltm_status count_heldout_bytes(struct session *s, struct ltm_error *error) {
-    const struct stream_windows *windows = &s->heldout_windows;
-    const size_t T = (size_t)s->config.model.sequence;
-    struct ltm_tokenizer *tokenizer = NULL;
-    int32_t *tokens = NULL;
-    float *weights = NULL;
-    ltm_status status = LTM_OK;
-    if (!s->tokenizer[0]) return LTM_OK;
-    TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
-    TRY(NEW_ARRAY(tokens, 2 * T, "a sequence", error));
-    TRY(NEW_ARRAY(weights, T, "a sequence", error));
-    for (int64_t i = 0; i < windows->source.count; i++)
-        s->heldout_bytes += sequence_bytes(&windows->source, tokenizer, i, 0, (int)T, tokens, tokens + T, weights);
-cleanup:
-    ltm_tokenizer_close(tokenizer);
-    free(tokens);
-    free(weights);
-    return status;
-}
-
-/* None where the corpus was built without one and no score is asked for. */
-static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
-    const struct ltm_config *c = &s->config;
-    struct ltm_corpus_info info;
-    bool known;
-    PASS_UP(corpus_info_find(&info, &known, c->data.corpus, error));
-    if (known && info.heldout.tokens == 0) {
-        if (c->run.eval_every == 0) return LTM_OK;
-        return fail(error, LTM_INVALID,
-                    "%s holds no held-out text, so that there are no scores: set run.eval_every = 0, or build it with "
-                    "--heldout or --heldout-files",
-                    c->data.corpus);
-    }
-    PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
-    PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
-    /* Of each sequence, and then of each by the averaged weights. */
-    PASS_UP(NEW_ARRAY(s->heldout_scores, 2 * (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return count_heldout_bytes(s, error);
-}
-
-static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
-    const struct ltm_config *c = &s->config;
-    if (!c->data.corpus[0])
-        return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
-    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
-        return fail(error, LTM_INVALID,
-                    "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
-                    "with both splits",
-                    c->data.corpus);
-    PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
-    PASS_UP(find_tokenizer(s, error));
-    return open_heldout(s, error);
-}
->>>>>>> cheap
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
     static const char *const marks[] = {".lock",      "checkpoints", "log.jsonl", /* of a study's cell: */ ".claim",
@@ -297,33 +196,14 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                   (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
                   ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
                   ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
-<<<<<<< HEAD
     PASS_UP(session_mix_corpora(s, error));
     PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, mixture_source(&s->train), error));
-=======
-    const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
-    watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
-                  (long long)token_stream_count(s->train), s->config.data.corpus);
-    if (s->config.model.packing != LTM_PACKING_DOCUMENT)
-        watch_message(
-            &s->hooks->watch,
-            s->config.model.packing == LTM_PACKING_PACKED
-                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
-                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
-    PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
-    if (s->config.fast.stored > 0) training_windows_again(&s->train_windows);
-    if (s->train_windows.pieces)
-        watch_message(&s->hooks->watch,
-                      "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
-                      (long long)s->train_windows.all, 100 * s->train_windows.fill);
-    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
     if (s->trainer.posteriors)
         watch_message(&s->hooks->watch,
                       "the posteriors of %lld sequences are kept from pass to pass: %.3g MB of memory in each process, "
                       "and as much in each checkpoint",
                       (long long)s->trainer.posteriors->sequences,
                       (double)stored_posteriors_bytes(s->trainer.posteriors) / 1e6);
->>>>>>> cheap
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
     return LTM_OK;

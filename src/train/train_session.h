@@ -1,36 +1,7 @@
 /* A training's session: made by train_session.c, put to work by train.c. */
 #pragma once
 
-<<<<<<< HEAD
-#include "base/progress.h"
-#include "ltm/train.h"
-#include "train/checkpoint.h"
-#include "train/on_event.h"
-#include "train/run_log.h"
-#include "train/trainer.h"
-
-struct session {
-    struct ltm_config config;
-    const struct ltm_train_hooks *hooks;
-    struct token_stream *train, *heldout;     /* heldout: NULL where the corpus has none */
-    char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
-    struct stream_windows train_windows, heldout_windows;
-    struct decoder *decoder;
-    struct trainer trainer;
-    struct run_log log;
-    struct checkpoint_state state;
-    struct sequence_score *heldout_scores;
-    double heldout_bytes;  /* of text that is scored; 0 where there is no tokenizer to tell */
-    double peak;           /* flop/s */
-    double rate;           /* tokens a second, of late */
-    int64_t above_uniform; /* slow steps whose loss was */
-    struct on_event hook;  /* run.on_event */
-    int folder;            /* the run's, held open: it may be moved while it trains */
-    int lock;              /* keeps two processes from training in one folder */
-};
-=======
 #include "train/session_state.h"
->>>>>>> goon
 
 /* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */
