@@ -23,6 +23,7 @@ extern "C" {
 #define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
 
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
+enum ltm_latent_kind { LTM_LATENT_FITTED, LTM_LATENT_STREAMING };
 enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
@@ -60,6 +61,10 @@ struct ltm_model_config {
     int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
     double predict_weight; /* … and what those behind the next count, together */
     int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int latent_kind; /* enum ltm_latent_kind: z is fitted to a sequence, or a state that moves as it is read … */
+    int chunk;       /* … so many tokens at a time ([latent] chunk) … */
+    double stream_rate, stream_keep, stream_trust; /* … by such steps (latent/streaming.h) … */
+    int stream_noise;                              /* … 1: and is drawn in training; 0: at its mean */
 
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
