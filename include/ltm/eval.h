@@ -19,6 +19,7 @@
 
 #include "ltm/model.h"
 #include "ltm/status.h"
+#include "ltm/stream_scores.h"
 #include "ltm/watch.h"
 
 LTM_C_BEGIN
@@ -39,9 +40,11 @@ struct ltm_eval_result {
     struct ltm_measure recon, kl, bound, iwae, prior, fitted_noise;
     struct ltm_measure continuation;       /* per token, or byte, of the rest */
     struct ltm_measure continuation_prior; /* of the rest, with z from the prior: what the fit is worth beyond that */
-    int64_t sequences, tokens, bytes;      /* bytes 0 without a tokenizer */
-    int64_t diverged;                      /* sequences of which a fit diverged: scored under the prior in its place */
-    int first_part;                        /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
+    struct ltm_measure drawn, frozen, others, zero; /* where latents stream; then recon is exact, and bound the same */
+    struct ltm_stream_scores stream;                /* likewise; else its parts are 0 */
+    int64_t sequences, tokens, bytes;               /* bytes 0 without a tokenizer */
+    int64_t diverged; /* sequences of which a fit diverged: scored under the prior in its place */
+    int first_part;   /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
     int samples, iwae_samples, prior_samples;
     int fast_steps;
     double fast_lr;

@@ -11,7 +11,8 @@ static inline bool model_streams(const struct ltm_model_config *config) {
 
 /* Tokens that a pass takes together: those of a chunk, or of the whole sequence. */
 static inline int model_chunk(const struct ltm_model_config *config) {
-    return model_streams(config) && config->chunk < config->sequence ? config->chunk : config->sequence;
+    return model_streams(config) && config->chunk > 0 && config->chunk < config->sequence ? config->chunk
+                                                                                          : config->sequence;
 }
 
 /* Keys and values of the chunks before that a position of this one may see. */

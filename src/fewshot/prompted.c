@@ -16,6 +16,7 @@ ltm_status prompted_create(struct prompted *p, const struct stream_weights *weig
     const int K = c->latents && options->draws > 1 ? options->draws : 1;
     ltm_status status = LTM_OK;
     *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
+    TRY(decoder_expect_fitted(decoder, "few-shot scoring", error));
     TRY(decoder_pass_create(&p->pass, decoder, 1, c->sequence, false, error));
     TRY(fast_loop_create(&p->loop, decoder, &options->fast, 1, c->sequence, error));
     TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));

@@ -202,6 +202,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");
+    TRY(decoder_expect_fitted(model->decoder, "ltm generate", error));
     if (o.threads == LTM_AUTO) o.threads = processes_threads();
     if (o.precision == LTM_PRECISION_AUTO) o.precision = model->config.run.precision;
     if (w.next >= w.last) return LTM_OK;

@@ -108,6 +108,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
     struct workers workers = {0};
     size_t done = 0;
     ltm_status status = LTM_OK;
+    TRY(decoder_expect_fitted(j->model->decoder, "a judge", error));
     TRY(NEW_ARRAY(j->recon, j->count, "scores", error));
     TRY(NEW_ARRAY(j->kl, j->count, "scores", error));
     TRY(NEW_ARRAY(j->bound, j->count, "scores", error));

@@ -63,6 +63,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");
+    TRY(decoder_expect_fitted(decoder, "a session", error));
     TRY(NEW_ARRAY(s, 1, "a session", error));
     s->model = model;
     s->options = *options;

@@ -49,6 +49,9 @@ struct stage_weights decoder_stage_weights(const struct decoder *decoder, int ap
 ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
                                   struct ltm_error *error);
 
+/* LTM_UNSUPPORTED where latents stream, for what ("ltm probe") fits posteriors. */
+ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error);
+
 struct decoder_pass;
 
 /* A workspace for up to `sequences` sequences of up to `length` tokens. gradients: 0 where no weight gradients are made; 1 where a

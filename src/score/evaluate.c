@@ -12,8 +12,10 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
+#include "config/chunks.h"
 #include "latent/score.h"
 #include "latent/score_file.h"
+#include "latent/score_streaming.h"
 #include "ltm/corpus.h"
 #include "math/matmul.h"
 #include "model/model_file.h"
@@ -129,7 +131,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.eval.loops,
                                   e->config.run.threads, error));
-    const int group = workers_group(T);
+    const int group = workers_group(model_chunk(&e->config.model));
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
@@ -166,6 +168,10 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->iwae, AT(iwae), 0, options->iwae > 0, false},
         {&r->prior, AT(prior), 0, options->prior > 0, false},
         {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
+        {&r->drawn, AT(drawn), 0, r->stream.parts > 0, false},
+        {&r->frozen, AT(frozen), 0, r->stream.parts > 0, false},
+        {&r->others, AT(others), 0, r->stream.parts > 0, false},
+        {&r->zero, AT(zero), 0, r->stream.parts > 0, false},
         {&r->continuation, AT(rest), 0, P > 0, true},
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
@@ -243,6 +249,7 @@ static struct score_options options_of(const struct evaluation *e, const struct 
                                     .seed = e->config.run.seed,
                                     .dump = c->dump[0] ? &e->dump : NULL,
                                     .watch = watch};
+    if (model_streams(&e->config.model)) options.iwae = options.prior = options.first_part = options.fitted_noise = 0;
     options.fast.steps = c->fast_steps;
     options.fast.lr = c->fast_lr;
     return options;
@@ -274,6 +281,9 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .prior_samples = latents || !options.prior ? options.prior : 1,
                                        .fast_steps = latents ? options.fast.steps : 0,
                                        .fast_lr = options.fast.lr};
+    if (model_streams(&e.config.model))
+        result->stream =
+            score_streaming_summarise(e.scores, e.count, score_parts(&e.config.model, e.config.model.sequence));
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
     if (status == LTM_OK && sequences && processes_rank() == 0)

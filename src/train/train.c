@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/processes.h"
+#include "config/chunks.h"
 #include "latent/score_file.h"
+#include "latent/score_streaming.h"
 #include "train/nonfinite.h"
 #include "train/train_session.h"
 
@@ -261,6 +263,9 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.bound_error = score.bound_error;
     record.bits_per_byte = in_bits(s, score.bound);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
+    if (model_streams(&s->config.model))
+        record.stream = score_streaming_summarise(s->heldout_scores, sequences,
+                                                  score_parts(&s->config.model, s->config.model.sequence));
     const struct sequence_score *scores = s->heldout_scores;
     double bound = score.bound;
     if (s->trainer.optimiser.average) {

@@ -80,6 +80,11 @@ looping=(model.layers=3 model.coda=1 model.loops=3 latent.count=3 loop.inject=ad
 "${train[@]}" "${looping[@]}" run.dir=one-looping >/dev/null 2>&1
 holds 'loops that are drawn, over three processes: the bits of one' alike 3 1 one-looping "${looping[@]}"
 
+# Every block waits for the last chunk of a group, and has a buffer of its own until then.
+streaming=(latent.kind=streaming latent.chunk=3 latent.stream_noise=yes)
+"${train[@]}" "${streaming[@]}" run.dir=one-streaming >/dev/null 2>&1
+holds 'latents that stream, over three processes: the bits of one' alike 3 1 one-streaming "${streaming[@]}"
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

@@ -85,6 +85,15 @@ static void begin_loops_late(struct ltm_config *config) {
     config->loop.full = 0.7; /* three run where the run is killed */
 }
 
+static void stream(struct ltm_config *config) {
+    config->model.latent_kind = LTM_LATENT_STREAMING;
+    config->model.chunk = 5;
+    config->model.stream_noise = 1;
+    config->model.dropout = 0.25;
+    config->slow.window_start = 2;
+    config->slow.growth = 0.6;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -102,6 +111,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("loops", loop);
     check_bits("late-loops", begin_loops_late);
     check_bits("sampled-loops", sample_loops);
+    check_bits("streaming", stream);
 }
 
 /* However many may be drawn: initial weights are those of model.loops. */
