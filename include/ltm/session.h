@@ -48,6 +48,7 @@ struct ltm_session_state {
     int layers, first_layer;      /* those that read latents, and the first of them */
     int latents, dim;             /* latents: of all layers */
     bool fitted;                  /* z is from a refit's posterior, not from the prior */
+    bool streams; /* z moves with what is said (latent.kind = streaming): the figures are of how far it has */
     double kl;                    /* from that posterior to the prior, nats; 0 for the prior itself */
     double mean_norm, mean_sigma; /* over latents: |μ|, and the mean of σ; of the prior 0 and 1 */
 };

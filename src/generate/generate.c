@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "config/chunks.h"
 #include "generate/healing.h"
 #include "generate/sample_writer.h"
 #include "train/trained_model.h"
@@ -150,7 +151,9 @@ static ltm_status run_writers(struct writing *w, const struct stream_weights *we
     const int64_t samples = w->last - w->next;
     const int writers = samples < o->threads ? (int)samples : o->threads;
     const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
-    const size_t one = decoder_stream_bytes(&w->model->decoder->plan, 1, team);
+    const struct plan *plan = &w->model->decoder->plan;
+    const size_t one =
+        decoder_stream_bytes(plan, 1, team) + (model_streams(&plan->config) ? streaming_text_bytes(plan) : 0);
     const int64_t each = (samples + writers - 1) / writers;
     const int64_t fit = (int64_t)(batch_bytes / one);
     int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;
@@ -202,7 +205,6 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");
-    TRY(decoder_expect_fitted(model->decoder, "ltm generate", error));
     if (o.threads == LTM_AUTO) o.threads = processes_threads();
     if (o.precision == LTM_PRECISION_AUTO) o.precision = model->config.run.precision;
     if (w.next >= w.last) return LTM_OK;

@@ -118,6 +118,7 @@ void streaming_read(struct streaming *s, struct decoder_pass *pass, const struct
         const int from = c * most;
         const int tokens = length - from < most ? length - from : most;
         const bool last = c == chunks - 1;
+        const bool steps = moves && (!last || (how->goes_on && tokens == most));
         cut(s->tokens, how->tokens, sequences, length, from, tokens);
         cut(s->targets, how->targets, sequences, length, from, tokens);
         if (how->weights) cut(s->weights, how->weights, sequences, length, from, tokens);
@@ -129,12 +130,12 @@ void streaming_read(struct streaming *s, struct decoder_pass *pass, const struct
         const float *z = place(s, how, c, chunks, sequences);
         if (how->taker)
             decoder_chunk_gradient(pass, z, weights, s->nll, s->dz, how->taker, last);
-        else if (moves && !last)
+        else if (steps)
             decoder_latent_gradient(pass, z, weights, s->nll, s->dz);
         else
             decoder_score(pass, z, s->nll);
         paste(how->nll, s->nll, sequences, length, from, tokens);
-        if (!moves || last) continue;
+        if (!steps) continue;
         if (how->taker) vector_scale(s->dz, (float)(1 / how->unit), (size_t)sequences * s->latents);
         streaming_step(s, how->noise ? s->noise : NULL, sequences);
     }

@@ -50,6 +50,7 @@ struct streaming_reading {
     const struct noise_source *noise; /* of drawn z, the sample-th draw; NULL: z at its mean */
     int sample;
     bool trail;                         /* keep the state of each chunk, for STREAMING_OTHERS */
+    bool goes_on;                       /* more text follows: z moves behind the last chunk too, if that is whole */
     const struct gradient_taker *taker; /* of the weights' gradients; NULL: none are made */
     double unit;                        /* with those: what a whole token counts in `weights` */
 };

@@ -1,8 +1,10 @@
 /* The state of streaming latents: against a program in double, against what it must not know, and what drawing it bounds. */
 #include "support/decoder_rig.h"
+#include "support/model_keys.h"
 
 #include "config/chunks.h"
 #include "latent/score_streaming.h"
+#include "latent/streaming_text.h"
 
 enum { CHUNK = 4, CHUNKS = 3 };
 
@@ -191,6 +193,79 @@ static void z_of_another_sequence_is_the_next_ones(void **state) {
     close_rig(&r);
 }
 
+/* -log p of what tokens[at] … tokens[to] are followed by, one by one. */
+static void step_through(struct streaming_text *text, struct decoder_stream *stream, const int32_t *tokens, int at,
+                         int to, float *nll) {
+    const int slot = 0;
+    for (int t = at; t < to; t++) {
+        streaming_text_follow(text, tokens, t, stream, slot);
+        const float *logits = decoder_stream_step(stream, &slot, tokens + t, 1);
+        double sum = 0;
+        for (int v = 0; v < grouped.vocab; v++) sum += exp((double)logits[v]);
+        nll[t] = (float)(log(sum) - (double)logits[tokens[t + 1]]);
+    }
+}
+
+/* A text of which some has been given and the rest is written, in one sequence and with documents apart. */
+static void check_text(struct ltm_model_config config, int given) {
+    struct rig r = open_rig(streaming_of(config));
+    struct stream_weights *weights;
+    struct decoder_stream *stream;
+    struct streaming_text text = {0};
+    float nll[TOKENS];
+    float written[LENGTH];
+    memcpy(r.s.targets, r.s.tokens + 1, (LENGTH - 1) * sizeof(int32_t));
+    read_with(&r, (struct streaming_reading){0}, nll);
+    assert_int_equal(stream_weights_create(&weights, r.s.decoder, false, 1, NULL), LTM_OK);
+    assert_int_equal(decoder_stream_create(&stream, weights, 1, 1, NULL), LTM_OK);
+    assert_int_equal(streaming_text_create(&text, r.s.decoder, NULL), LTM_OK);
+    for (int again = 0; again < 2; again++) { /* as another text too */
+        streaming_text_start(&text);
+        streaming_text_read(&text, r.s.tokens, given, stream, 0);
+        step_through(&text, stream, r.s.tokens, given, LENGTH - 1, written);
+        for (int t = given; t < LENGTH - 1; t++) check_near("nll", written[t], nll[t]);
+    }
+    streaming_text_free(&text);
+    decoder_stream_free(stream);
+    stream_weights_free(weights);
+    close_rig(&r);
+}
+
+static void a_text_that_is_written_scores_as_one_that_is_read(void **state) {
+    (void)state;
+    check_text(grouped, 0);
+    check_text(grouped, CHUNK - 1);
+    check_text(grouped, 2 * CHUNK);
+    check_text(model_with_key(grouped, MODEL_KEYS - 1), CHUNK + 1); /* documents apart, loops and all */
+}
+
+/* Reading again what it has read does not move z; what is new does. */
+static void z_outlives_a_text_whose_beginning_is_forgotten(void **state) {
+    (void)state;
+    struct rig r = open_rig(streaming_of(grouped));
+    struct stream_weights *weights;
+    struct decoder_stream *stream;
+    struct streaming_text text = {0};
+    const size_t bytes = r.s.latents / SEQUENCES * sizeof(float);
+    float *z = test_zeros(r.s.latents);
+    assert_int_equal(stream_weights_create(&weights, r.s.decoder, false, 1, NULL), LTM_OK);
+    assert_int_equal(decoder_stream_create(&stream, weights, 1, 1, NULL), LTM_OK);
+    assert_int_equal(streaming_text_create(&text, r.s.decoder, NULL), LTM_OK);
+    streaming_text_read(&text, r.s.tokens, 2 * CHUNK, stream, 0);
+    memcpy(z, text.streaming.u, bytes);
+    streaming_text_forget(&text, CHUNK);
+    streaming_text_read(&text, r.s.tokens + CHUNK, CHUNK + 1, stream, 0);
+    assert_memory_equal(z, text.streaming.u, bytes);
+    streaming_text_forget(&text, 0);
+    streaming_text_read(&text, r.s.tokens + CHUNK, 2 * CHUNK, stream, 0);
+    assert_memory_not_equal(z, text.streaming.u, bytes);
+    free(z);
+    streaming_text_free(&text);
+    decoder_stream_free(stream);
+    stream_weights_free(weights);
+    close_rig(&r);
+}
+
 /* One latent of two numbers, two chunks: ε of both on a grid, by the trapezium rule on [-5, 5]⁴. */
 enum { GRID = 13, POINTS = GRID * GRID, BOTH = 2 * CHUNK, DRAWS = 20 };
 
@@ -313,6 +388,8 @@ int main(void) {
         cmocka_unit_test(z_carries_the_past_and_knows_nothing_of_the_future),
         cmocka_unit_test(with_rate_0_z_is_frozen_to_the_bit),
         cmocka_unit_test(z_of_another_sequence_is_the_next_ones),
+        cmocka_unit_test(a_text_that_is_written_scores_as_one_that_is_read),
+        cmocka_unit_test(z_outlives_a_text_whose_beginning_is_forgotten),
         cmocka_unit_test(drawn_scores_are_on_average_the_bound_that_quadrature_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
