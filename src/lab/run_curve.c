@@ -20,10 +20,11 @@ static double number(const json_t *line, const char *key) {
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
-        c->score[c->scores++] =
-            (struct curve_score){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
-                                 number(line, "recon"),       number(line, "kl"),        number(line, "bound"),
-                                 number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte")};
+        c->score[c->scores++] = (struct curve_score){
+            number(line, "step"),        number(line, "tokens"),       number(line, "seconds"),
+            number(line, "recon"),       number(line, "kl"),           number(line, "bound"),
+            number(line, "bound_error"), number(line, "ema_bound"),    number(line, "bits_per_byte"),
+            number(line, "carried"),     number(line, "carried_error")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));

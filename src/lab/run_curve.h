@@ -13,6 +13,7 @@ struct curve_step {
 /* A held-out scoring. */
 struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
+    double carried, carried_error; /* by latents that stream */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

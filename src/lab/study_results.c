@@ -6,6 +6,7 @@
 
 #include "base/csv.h"
 #include "base/files.h"
+#include "config/chunks.h"
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
 
@@ -48,7 +49,8 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
             char value[LTM_PATH_MAX];
             PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
-            if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
+            const bool fits = cell->config.model.latents > 0 && !model_streams(&cell->config.model);
+            if (fits || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
         }
     }
     return LTM_OK;
