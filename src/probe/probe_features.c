@@ -166,7 +166,6 @@ ltm_status probe_features_compute(struct probe_features *f, const struct decoder
     struct place *order = NULL;
     struct workers workers = {0};
     struct look look = {.features = f, .decoder = decoder, .fast = fast, .seed = seed};
-    TRY(decoder_expect_fitted(decoder, "ltm probe", error));
     TRY(NEW_ARRAY(order, (size_t)f->documents, "documents", error));
     for (int64_t i = 0; i < f->documents; i++) order[i] = (struct place){f->all[i].tokens, i};
     qsort(order, (size_t)f->documents, sizeof *order, by_length);

@@ -295,7 +295,8 @@ static void open_quadrature(struct quadrature *q) {
     assert_int_equal(streaming_create(&q->streaming, q->decoder, POINTS, NULL), LTM_OK);
     random_normal(q->decoder->weights, q->decoder->plan.table.size, (struct random_key){.seed = 4, .purpose = 99});
     for (int i = 0; i < POINTS; i++) {
-        q->noise[2 * i] = (float)(i / GRID * step - 5);
+        const int row = i / GRID;
+        q->noise[2 * i] = (float)(row * step - 5);
         q->noise[2 * i + 1] = (float)(i % GRID * step - 5);
         q->weight[i] = step * step / (2 * acos(-1.0)) * exp(-0.5 * vector_sum_squares(q->noise + 2 * i, 2));
         q->numbers[i] = (uint32_t)i;
