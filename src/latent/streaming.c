@@ -86,7 +86,7 @@ static void paste(float *whole, const float *chunk, int sequences, int length, i
         memcpy(whole + g * (size_t)length + from, chunk + g * (size_t)tokens, (size_t)tokens * sizeof *whole);
 }
 
-/* The latents under which chunk c is read, in place of a pointer NULL for 0. */
+/* The latents under which chunk c is read; NULL = 0. */
 static const float *place(struct streaming *s, const struct streaming_reading *how, int c, int chunks, int sequences) {
     const size_t all = (size_t)sequences * s->latents;
     float *trail = s->trail + (size_t)c * all;

@@ -12,8 +12,9 @@
  *
  * No gradient goes through the steps of u (first order), nor through the keys and values that reach over a chunk's edge. So forward and
  * backward alternate by chunk and a token costs three forward passes, as without latents, activations are kept of one chunk, and
- * the gradients of weights add up in the pass from chunk to chunk. The exact gradient at the edge would need dz of a
- * chunk before, and its weights' gradient behind, the next one's backward pass: two backward passes in place of one. */
+ * the gradients of weights add up in the pass from chunk to chunk. The exact gradient at the edge would take two backward
+ * passes over a chunk: one for dz before the next chunk is read, one for the weights behind the next chunk's own. It was not missed:
+ * runs/README.md, "Latents that stream". */
 #pragma once
 
 #include "latent/fast_loop.h"
