@@ -90,12 +90,12 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "it; then [fast] does nothing")                                                                                  \
     X("latent.chunk", model.chunk, INT(0, 1 << 20), "64",                                                              \
       "streaming: tokens behind each of which z moves; 0, or as many as a sequence has: never")                        \
-    X("latent.stream_rate", model.stream_rate, REAL(0, 1000), "1",                                                     \
+    X("latent.stream_rate", model.stream_rate, REAL(0, 1000), "10",                                                    \
       "streaming: rate of z's steps, which each latent then scales by a learned number; 0 = z stays at its start")     \
     X("latent.stream_keep", model.stream_keep, REAL(0, 1), "0.9",                                                      \
       "streaming: what z's precision keeps of what it has learnt from step to step")                                   \
     X("latent.stream_trust", model.stream_trust, REAL(0, 1000000), "1",                                                \
-      "streaming: most standard deviations that z moves in a step; 0 = any")                                           \
+      "streaming: most standard deviations of a step of z, before its rate; 0 = any")                                  \
     X("latent.stream_noise", model.stream_noise, CHOICE(yes_choice), "no",                                             \
       "streaming: yes: training draws z around its mean")                                                              \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
