@@ -23,6 +23,7 @@
 
 #include "ltm/model.h"
 #include "ltm/status.h"
+#include "ltm/stream_scores.h"
 #include "ltm/watch.h"
 
 LTM_C_BEGIN
@@ -56,9 +57,11 @@ struct ltm_eval_result {
         gap; /* latent.encoder: the bound where a posterior starts; that less the bound, what amortising costs */
     struct ltm_measure continuation;       /* per token, or byte, of the rest */
     struct ltm_measure continuation_prior; /* of the rest, with z from the prior: what the fit is worth beyond that */
-    int64_t sequences, tokens, bytes;      /* bytes 0 without a tokenizer */
-    int64_t diverged;                      /* sequences of which a fit diverged: scored under the prior in its place */
-    int first_part;                        /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
+    struct ltm_measure drawn, frozen, others, zero; /* where latents stream; then recon is exact, and bound the same */
+    struct ltm_stream_scores stream;                /* likewise; else its parts are 0 */
+    int64_t sequences, tokens, bytes;               /* bytes 0 without a tokenizer */
+    int64_t diverged; /* sequences of which a fit diverged: scored under the prior in its place */
+    int first_part;   /* tokens of a sequence on which z was fitted for `continuation`, or 0 */
     int samples, iwae_samples, prior_samples;
     int loops;              /* the most that a token may run */
     struct ltm_depth depth; /* bins are empty, and the mean is loops, where none leaves early (eval.exit = fixed) */

@@ -44,11 +44,12 @@ void ltm_session_seed(struct ltm_session *session, uint64_t seed);
 void ltm_session_restart(struct ltm_session *session);
 
 struct ltm_session_state {
-    int tokens, room;             /* said and not forgotten; what fits before the window slides */
-    int layers, first_layer;      /* those that read latents, and the first of them */
-    int latents, dim;             /* latents: of all layers */
-    bool fitted;                  /* z is from a refit's posterior, not from the prior */
-    double kl;                    /* from that posterior to the prior, nats; 0 for the prior itself */
+    int tokens, room;        /* said and not forgotten; what fits before the window slides */
+    int layers, first_layer; /* those that read latents, and the first of them */
+    int latents, dim;        /* latents: of all layers */
+    bool fitted;             /* z is from a refit's posterior, not from the prior */
+    bool streams; /* z moves with what is said (latent.kind = streaming): the figures are of how far it has */
+    double kl;    /* from that posterior to the prior, nats; 0 for the prior itself */
     double mean_norm, mean_sigma; /* over latents: |μ|, and the mean of σ; of the prior 0 and 1 */
 };
 

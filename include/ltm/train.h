@@ -19,6 +19,7 @@
 
 #include "ltm/config.h"
 #include "ltm/status.h"
+#include "ltm/stream_scores.h"
 #include "ltm/watch.h"
 
 LTM_C_BEGIN
@@ -46,9 +47,10 @@ struct ltm_train_record {
     double ema_bound;     /* of the average of the weights, where slow.ema makes one; else 0 */
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
-    bool heldout;         /* a held-out scoring, not a training step */
     const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */
     int corpora;                           /* 0 with one corpus */
+    struct ltm_stream_scores stream;       /* of a held-out scoring where latents stream; else its parts are 0 */
+    bool heldout;                          /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */

@@ -22,6 +22,8 @@ static const char usage[] =
     "  importance-weighted  -log of the mean of p(x|z) p(z) / q(z) over eval.iwae draws of z: between the two\n"
     "  prior              the same with z from the prior, eval.prior draws: the decoder without a fit\n"
     "  continuation       z fitted on the first part of a sequence (eval.continuation), the rest scored under it\n"
+    "Of a model whose latents stream the score is exact, z at its mean, and nothing is fitted. Beside it: z frozen at its\n"
+    "start, of another sequence, 0, and drawn (a bound; eval.samples); what z carries, score less frozen, by place too.\n"
     "  fitted-noise       with fast.noise = fixed, under the fit's own noise as published: NOT a bound\n"
     "Where layers run in loops, the mean depth is the loops that a token ran; with eval.exit = state or kl a position leaves\n"
     "them by itself and what came before, so that scores stay bounds. In scoring that saves a loop only where all of a group\n"

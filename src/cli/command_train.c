@@ -16,6 +16,7 @@
 #include "ltm/twin.h"
 #include "options.h"
 #include "signals.h"
+#include "stream_print.h"
 #include "terminal.h"
 #include "text_io.h"
 
@@ -94,6 +95,8 @@ static void on_step(void *user, const struct ltm_train_record *record) {
             cli_bar_line(&display->bar, "  of it %.4g %% %s: %s", 100 * c->share, c->name,
                          cli_with_error(bound, 4, c->bound, c->bound_error));
         }
+        char controls[200];
+        if (record->stream.parts) cli_bar_line(&display->bar, "  %s", stream_print_controls(controls, &record->stream));
         return;
     }
     char bound[CLI_NUMBER + 8] = "";
@@ -227,7 +230,10 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     cli_bar_line(bar, "%s: %d layer%s of width %d, %d head%s, sequences of %d tokens, window %d", c->run.dir,
                  c->model.layers, ltm_plural(c->model.layers), c->model.dim, c->model.heads, ltm_plural(c->model.heads),
                  c->model.sequence, c->model.window);
-    if (c->model.latents)
+    if (c->model.latents && c->model.latent_kind == LTM_LATENT_STREAMING)
+        cli_bar_line(bar, "%d latent%s, streaming: z moves every %d tokens at rate %g", c->model.latents,
+                     ltm_plural(c->model.latents), c->model.chunk, c->model.stream_rate);
+    else if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else

@@ -6,6 +6,7 @@
 
 #include "ltm/names.h"
 #include "ltm/printable.h"
+#include "stream_print.h"
 #include "terminal.h"
 
 enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };
@@ -41,7 +42,10 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     cli_print_line(stdout, "%s: %lld sequence%s of %s%d tokens%s", corpus, (long long)r->sequences,
                    ltm_plural(r->sequences), r->tokens < r->sequences * config->model.sequence ? "up to " : "",
                    config->model.sequence, bytes);
-    if (config->model.latents)
+    if (r->stream.parts)
+        printf("z moves every %d tokens; %d draw%s of z around its mean\n", config->model.chunk, r->samples,
+               ltm_plural(r->samples));
+    else if (config->model.latents)
         printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, ltm_plural(r->fast_steps),
                method, r->fast_lr, r->samples, ltm_plural(r->samples));
     else
@@ -60,6 +64,16 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     const int rest = config->model.sequence - r->first_part;
     print_setting(corpus, config, r);
     eval_print_measure_heading();
+    if (r->stream.parts) {
+        eval_print_measure("score: exact -log p, z at its mean", &r->recon, true);
+        eval_print_measure("control: z frozen at its start", &r->frozen, true);
+        eval_print_measure("control: z of another sequence", &r->others, true);
+        eval_print_measure("control: z = 0", &r->zero, true);
+        eval_print_measure("bound: z drawn", &r->drawn, true);
+        stream_print_parts(&r->stream);
+        fflush(stdout);
+        return;
+    }
     eval_print_measure("recon", &r->recon, true);
     eval_print_measure("KL to the prior", &r->kl, false);
     eval_print_measure("bound: negative ELBO", &r->bound, true);
@@ -99,7 +113,7 @@ struct column {
     bool shown;
 };
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 10 };
 
 static void columns_of(struct column columns[COLUMNS], const struct setting_grid *grid,
                        const struct ltm_eval_result *r) {
@@ -107,7 +121,12 @@ static void columns_of(struct column columns[COLUMNS], const struct setting_grid
     const bool prior = r->prior_samples > 0 || grid_has(grid, "eval.prior");
     const bool iwae = r->iwae_samples > 0 || grid_has(grid, "eval.iwae");
     const bool fitted = isfinite(r->fitted_noise.nats.mean) || grid_has(grid, "fast.noise");
+    const bool streams = r->stream.parts > 0;
     const struct column all[COLUMNS] = {{"bound", &r->bound, true},
+                                        {"z frozen", &r->frozen, streams},
+                                        {"z of another", &r->others, streams},
+                                        {"z = 0", &r->zero, streams},
+                                        {"z drawn", &r->drawn, streams},
                                         {"IWAE", &r->iwae, iwae},
                                         {"prior", &r->prior, prior},
                                         {"continuation", &r->continuation, rest},
@@ -214,6 +233,19 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "continuation", &r->continuation);
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);
     eval_add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
+    if (r->stream.parts) {
+        eval_add_measure(json, "drawn", &r->drawn);
+        eval_add_measure(json, "frozen", &r->frozen);
+        eval_add_measure(json, "others", &r->others);
+        eval_add_measure(json, "zero", &r->zero);
+        json_object_set_new(json, "carried",
+                            score_json((struct ltm_score){r->stream.carried, r->stream.carried_error}));
+        json_t *parts = json_array();
+        for (int p = 0; p < r->stream.parts; p++)
+            json_array_append_new(
+                parts, json_pack("{s:f, s:f}", "score", r->stream.part[p], "frozen", r->stream.frozen_part[p]));
+        json_object_set_new(json, "parts", parts);
+    }
     json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:i, s:f, s:f}", "sequences",
                                            (json_int_t)r->sequences, "tokens", (json_int_t)r->tokens, "bytes",
                                            (json_int_t)r->bytes, "diverged", (json_int_t)r->diverged, "first_part",

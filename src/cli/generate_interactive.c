@@ -20,6 +20,7 @@ static const char help[] =
     "  /z new    draw another z, from the posterior of the last /refit or else from the prior\n"
     "  /seed N   numbers drawn from now on are this seed's\n"
     "  /new      forget what has been said, and draw z from the prior\n"
+    "Where latents stream, z moves with what is said: it is not fitted or drawn, and /new puts it back to its start.\n"
     "  /help     this\n"
     "  /quit     end (so does the end of the input)\n";
 
@@ -78,13 +79,15 @@ static void show_z(const struct conversation *c) {
         puts("no z: the model has no latents");
         return;
     }
-    if (s.fitted)
+    if (s.streams)
+        printf("z has moved behind every whole chunk of what was said: mean |u| %.3f\n", s.mean_norm);
+    else if (s.fitted)
         printf("z from the posterior of the last /refit: KL %.3f nats to the prior, mean |mu| %.3f, mean sigma %.3f\n",
                s.kl, s.mean_norm, s.mean_sigma);
     else
         puts("z from the prior: KL 0 nats");
-    printf("|z| of its %d latents of %d numbers, layer by layer (a draw from the prior has about %.1f):\n", s.latents,
-           s.dim, sqrt(s.dim));
+    printf("|%s| of its %d latents of %d numbers, layer by layer (a draw from the prior has about %.1f):\n",
+           s.streams ? "u" : "z", s.latents, s.dim, sqrt(s.dim));
     const int each = s.latents / s.layers;
     double *norms = malloc((size_t)each * sizeof *norms);
     for (int l = s.first_layer; norms && l < s.first_layer + s.layers; l++) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/processes.h"
 #include "config/choices.h"
+#include "config/chunks.h"
 #include "config/config_keys.h"
 #include "config/corpora.h"
 #include "config/slow_groups.h"
@@ -167,8 +168,8 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
 /* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
  * threads find work. Not by the number of threads: sums are taken in the order of groups. */
 static int slow_group(const struct ltm_config *config) {
-    const int sequence = config->model.sequence;
-    const int most = (1000 + sequence / 2) / sequence;
+    const int chunk = model_chunk(&config->model);
+    const int most = (1000 + chunk / 2) / chunk;
     const int share = config->slow.batch / 8;
     const int group = share < most ? share : most;
     if (config->slow.group != LTM_AUTO) return config->slow.group;
@@ -178,6 +179,20 @@ static int slow_group(const struct ltm_config *config) {
 int slow_groups(const struct ltm_config *config) {
     const int group = slow_group(config);
     return (config->slow.batch + group - 1) / group;
+}
+
+static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *error) {
+    if (!model_streams(&c->model)) return LTM_OK;
+    if (c->slow.samples > 1)
+        return fail(error, LTM_INVALID,
+                    "slow.samples = %d draws z of a fitted posterior, which latent.kind = streaming has not; use 1",
+                    c->slow.samples);
+    if (c->model.backprop)
+        return fail(error, LTM_INVALID,
+                    "loop.backprop = %d keeps no state of early loops, and latent.kind = streaming carries that from "
+                    "chunk to chunk; use 0",
+                    c->model.backprop);
+    return LTM_OK;
 }
 
 static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
@@ -227,6 +242,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_latents(m, error));
     PASS_UP(check_loops(config, error));
     PASS_UP(check_slow(config, error));
+    PASS_UP(check_streaming(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
     if (m->window > m->sequence)

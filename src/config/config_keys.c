@@ -14,6 +14,7 @@
         return (struct choice){names[i], NULL};                 \
     }
 
+NAMES(latent_kind_choice, "fitted", "streaming")
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
@@ -86,6 +87,19 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of run.tokens behind which all loops run, one after another from loop.start; less than that = at once")   \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
+    X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
+      "z is fitted to each sequence, or streaming: a state that moves as text is read, what comes next scored under "  \
+      "it; then [fast] does nothing")                                                                                  \
+    X("latent.chunk", model.chunk, INT(0, 1 << 20), "64",                                                              \
+      "streaming: tokens behind each of which z moves; 0, or as many as a sequence has: never")                        \
+    X("latent.stream_rate", model.stream_rate, REAL(0, 1000), "10",                                                    \
+      "streaming: rate of z's steps, which each latent then scales by a learned number; 0 = z stays at its start")     \
+    X("latent.stream_keep", model.stream_keep, REAL(0, 1), "0.9",                                                      \
+      "streaming: what z's precision keeps of what it has learnt from step to step")                                   \
+    X("latent.stream_trust", model.stream_trust, REAL(0, 1000000), "1",                                                \
+      "streaming: most standard deviations of a step of z, before its rate; 0 = any")                                  \
+    X("latent.stream_noise", model.stream_noise, CHOICE(yes_choice), "no",                                             \
+      "streaming: yes: training draws z around its mean")                                                              \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
       "the lowest layer that reads latents, counted from 0; what lies below is computed once a sequence")              \
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \

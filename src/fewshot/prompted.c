@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/chunks.h"
 #include "math/vector.h"
 
 enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/random.h) */
@@ -13,10 +14,11 @@ ltm_status prompted_create(struct prompted *p, const struct stream_weights *weig
                            const struct prompted_options *options, struct ltm_error *error) {
     const struct decoder *decoder = weights->decoder;
     const struct ltm_model_config *c = &decoder->plan.config;
-    const int K = c->latents && options->draws > 1 ? options->draws : 1;
+    const int K = c->latents && !model_streams(c) && options->draws > 1 ? options->draws : 1;
     ltm_status status = LTM_OK;
     *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
-    TRY(decoder_pass_create(&p->pass, decoder, 1, c->sequence, false, error));
+    TRY(decoder_pass_create(&p->pass, decoder, 1, model_chunk(c), false, error));
+    TRY(streaming_create(&p->streaming, decoder, 1, error));
     TRY(fast_loop_create(&p->loop, decoder, &options->fast, 1, c->sequence, error));
     TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));
     TRY(NEW_ARRAY(p->tokens, (size_t)c->sequence + 1, "a prompt", error));
@@ -34,6 +36,7 @@ cleanup:
 void prompted_free(struct prompted *p) {
     decoder_pass_free(p->pass);
     fast_loop_free(&p->loop);
+    streaming_free(&p->streaming);
     decoder_stream_free(p->stream);
     free(p->tokens);
     free(p->weights);
@@ -76,7 +79,7 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->number = number;
     p->diverged = false;
     fast_loop_prior(&p->loop, 1);
-    if (p->inputs == 0 || p->loop.latents == 0) return;
+    if (p->inputs == 0 || p->loop.latents == 0 || p->streaming.block) return;
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
     read_prompt(p, 0);
     fast_loop_start(&p->loop, &p->options->fast, 1);
@@ -84,9 +87,21 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->diverged = p->loop.diverged[0];
 }
 
+/* z behind the prompt from `from` on, chunk by chunk. */
+static void stream_prompt(struct prompted *p, int from) {
+    const struct streaming_reading reading = {
+        .tokens = p->tokens + from, .targets = p->tokens + from + 1, .nll = p->loop.nll, .goes_on = true};
+    streaming_read(&p->streaming, p->pass, &reading, 1, p->inputs - from);
+    memcpy(p->loop.z, p->streaming.u, p->loop.latents * sizeof *p->loop.z);
+}
+
 /* The k-th draw of z, and the pass over the prompt from `from` on under it. */
 static void draw(struct prompted *p, int k, int from) {
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_NOISE);
+    if (p->streaming.block) {
+        stream_prompt(p, from);
+        return;
+    }
     if (p->loop.latents && p->options->draws > 0) {
         fast_loop_draw(&p->loop, &noise, 1, k);
         posterior_sample(p->loop.z, p->loop.mu, p->loop.logvar, p->loop.noise, p->loop.latents);

@@ -11,6 +11,7 @@
 
 #include "generate/sampler.h"
 #include "latent/fast_loop.h"
+#include "latent/streaming.h"
 #include "model/decoder_stream.h"
 
 struct prompted_options {
@@ -28,6 +29,7 @@ struct prompted {
     const struct prompted_options *options;
     struct decoder_pass *pass;
     struct fast_loop loop;         /* the posterior, one sequence's */
+    struct streaming streaming;    /* in its place where latents stream: z moves with the prompt, and stays behind it */
     struct decoder_stream *stream; /* slots 0 … K - 1 for the gold continuation, one a draw, then PROMPTED_SLOTS more */
     int draws;                     /* K, at least 1 */
     int slots[PROMPTED_SLOTS];     /* of a step */

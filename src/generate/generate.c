@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "config/chunks.h"
 #include "generate/healing.h"
 #include "generate/sample_writer.h"
 #include "train/trained_model.h"
@@ -150,7 +151,9 @@ static ltm_status run_writers(struct writing *w, const struct stream_weights *we
     const int64_t samples = w->last - w->next;
     const int writers = samples < o->threads ? (int)samples : o->threads;
     const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
-    const size_t one = decoder_stream_bytes(&w->decoder->plan, 1, team);
+    const struct plan *plan = &w->decoder->plan;
+    const size_t one =
+        decoder_stream_bytes(plan, 1, team) + (model_streams(&plan->config) ? streaming_text_bytes(plan) : 0);
     const int64_t each = (samples + writers - 1) / writers;
     const int64_t fit = (int64_t)(batch_bytes / one);
     int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;

@@ -1,15 +1,23 @@
 /* The tokens that a text's next one follows from: at most model.sequence. A text that grows past them slides: all but the newest half
- * is forgotten, what is left is read again from position 0, under the same z. */
+ * is forgotten, what is left is read again from position 0, under the same z.
+ *
+ * Where latents stream, z is the history's own: it moves with what is read and written, and the pass and z of the calls below are not used. */
 #pragma once
 
+#include "latent/streaming_text.h"
 #include "model/decoder_stream.h"
 
 struct history {
     int32_t *tokens; /* [most + 1]: [0] is the one before them, at first the id that begins a document */
     int count, most;
+    struct streaming_text *state; /* NULL unless latents stream */
 };
 
-ltm_status history_create(struct history *history, int most, struct ltm_error *error);
+ltm_status history_create(struct history *history, const struct decoder *decoder, struct ltm_error *error);
+void history_free(struct history *history);
+
+/* Another text, of no token yet; [0] is the caller's to set. */
+void history_start(struct history *history);
 
 /* Keep the newest `keep`; returns how many are forgotten. */
 int history_forget(struct history *history, int keep);
@@ -18,6 +26,7 @@ int history_forget(struct history *history, int keep);
 void history_read(const struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
                   const float *z, float *nll);
 
-/* Where it is full, make room for the next token; returns how many are forgotten. */
+/* Before a token is read: z moves where it streams; where the history is full, make room for the next token. Returns how many are
+ * forgotten. */
 int history_slide(struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
                   const float *z, float *nll);

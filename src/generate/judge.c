@@ -61,7 +61,7 @@ static ltm_status cut(struct judging *j, const int32_t *ids, size_t count, struc
 
 /* recon and KL of the i-th part, as score_posterior takes them (latent/score.h). A part is fitted alone, so that its score
  * does not depend on the others. */
-static void score(const struct judging *j, size_t i, struct decoder_pass *pass, struct fast_loop *loop) {
+static void score_fitted(const struct judging *j, size_t i, struct decoder_pass *pass, struct fast_loop *loop) {
     const struct judged *part = &j->parts[i];
     const struct ltm_config *c = j->config;
     const uint32_t number = (uint32_t)i;
@@ -86,6 +86,21 @@ static void score(const struct judging *j, size_t i, struct decoder_pass *pass, 
         decoder_score(pass, loop->z, loop->nll);
         for (int t = 0; t < part->length; t++) j->recon[i] += (double)loop->nll[t] / samples;
     }
+}
+
+static void score_read(const struct judging *j, size_t i, struct worker *w) {
+    const struct judged *part = &j->parts[i];
+    const struct streaming_reading reading = {.tokens = part->ids, .targets = part->ids + 1, .nll = w->loop.nll};
+    streaming_read(&w->streaming, w->pass, &reading, 1, part->length);
+    j->recon[i] = fast_loop_nll(&w->loop, 0, 0, part->length);
+}
+
+static void score(const struct judging *j, size_t i, struct worker *w) {
+    const struct judged *part = &j->parts[i];
+    if (w->streaming.block)
+        score_read(j, i, w);
+    else
+        score_fitted(j, i, w->pass, &w->loop);
     j->bound[i] = j->recon[i] + j->kl[i];
     j->tokens[i] = part->length;
     for (int t = 1; t <= part->length; t++)
@@ -118,7 +133,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < j->count; i++) {
         struct worker *w = &workers.each[omp_get_thread_num()];
-        score(j, i, w->pass, &w->loop);
+        score(j, i, w);
 #pragma omp critical(judge_progress)
         watch_progress(watch, "judging", (double)++done, (double)j->count);
     }

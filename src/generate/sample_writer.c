@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/chunks.h"
 #include "train/trained_model.h"
 
 ltm_status sample_writer_create(struct sample_writer *writer, struct writing *shared,
@@ -21,10 +22,11 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     PASS_UP(decoder_stream_create(&writer->stream, weights, slots, threads, error));
     PASS_UP(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
     PASS_UP(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
-    if (longest) PASS_UP(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
+    if (longest && !model_streams(&decoder->plan.config))
+        PASS_UP(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
     for (int i = 0; i < slots; i++) {
         writer->order[i] = i;
-        PASS_UP(history_create(&writer->slot[i].history, decoder->plan.config.sequence, error));
+        PASS_UP(history_create(&writer->slot[i].history, decoder, error));
         PASS_UP(NEW_ARRAY(writer->slot[i].z, writer->loop.latents, "latents", error));
     }
     return LTM_OK;
@@ -33,7 +35,7 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
 void sample_writer_free(struct sample_writer *writer) {
     for (int i = 0; writer->slot && i < writer->slots; i++) {
         free(writer->slot[i].text.text);
-        free(writer->slot[i].history.tokens);
+        history_free(&writer->slot[i].history);
         free(writer->slot[i].z);
     }
     free(writer->slot);
@@ -67,7 +69,7 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     return decoder_fail_nonfinite(w->shared->decoder, what, "use a lower fast.lr", error);
 }
 
-/* z of a sample, and the stream behind its prompt. */
+/* z of a sample, unless it streams, and the stream behind its prompt. */
 static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struct ltm_error *error) {
     const struct ltm_generate_options *o = w->shared->options;
     const int64_t prompt = number / o->count;
@@ -75,9 +77,12 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
     const uint32_t sequence = (uint32_t)number;
     const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
     struct sample_slot *s = &w->slot[slot];
-    PASS_UP(fit(w, prompt, error));
-    fast_loop_draw(&w->loop, &noise, 1, 0);
-    posterior_sample(s->z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    history_start(&s->history);
+    if (!s->history.state) {
+        PASS_UP(fit(w, prompt, error));
+        fast_loop_draw(&w->loop, &noise, 1, 0);
+        posterior_sample(s->z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    }
     memcpy(s->history.tokens, p->ids, ((size_t)p->count + 1) * sizeof *p->ids);
     s->history.count = p->count;
     history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);

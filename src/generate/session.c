@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/chunks.h"
 #include "generate/healing.h"
 #include "generate/history.h"
 #include "generate/sample_text.h"
@@ -77,11 +78,11 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(stream_weights_create(&s->weights, decoder, s->options.precision == LTM_PRECISION_BF16, s->options.threads,
                               error));
     TRY(decoder_stream_create(&s->stream, s->weights, 1, stream_team(s->weights, s->options.threads), error));
-    TRY(decoder_pass_create(&s->pass, decoder, 1, T, false, error));
+    if (!model_streams(&decoder->plan.config)) TRY(decoder_pass_create(&s->pass, decoder, 1, T, false, error));
     TRY(fast_loop_create(&s->loop, decoder, &s->fast, 1, T, error));
     TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
-    TRY(history_create(&s->history, T, error));
+    TRY(history_create(&s->history, decoder, error));
     TRY(healing_pieces(&s->blank, model->tokenizer, decoder->plan.config.vocab, error));
     ltm_session_restart(s);
     *session = s;
@@ -99,7 +100,7 @@ void ltm_session_close(struct ltm_session *session) {
     decoder_free(session->decoder);
     fast_loop_free(&session->loop);
     sampler_free(&session->sampler);
-    free(session->history.tokens);
+    history_free(&session->history);
     free(session->blank);
     free(session);
 }
@@ -137,7 +138,10 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     const bool steps = !slides && n <= STEP_MOST;
     for (; from < n; from++) {
         const int slot = 0;
-        if (steps) decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
+        if (steps) {
+            history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll); /* there is room: only z may move */
+            decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
+        }
         h->tokens[++h->count] = ids[from];
     }
     if (!steps) read_again(s);
@@ -205,7 +209,7 @@ cleanup:
 }
 
 static ltm_status check_latents(const struct ltm_session *s, struct ltm_error *error) {
-    if (s->loop.latents) return LTM_OK;
+    if (s->loop.latents) return decoder_expect_fitted(s->model->decoder, "fitting or drawing z", error);
     return fail(error, LTM_INVALID, "the model has no latents (latent.count = 0): there is no z to fit or draw");
 }
 
@@ -237,10 +241,19 @@ void ltm_session_seed(struct ltm_session *s, uint64_t seed) {
 
 void ltm_session_restart(struct ltm_session *s) {
     s->history.tokens[0] = ltm_tokenizer_end(s->model->tokenizer);
-    s->history.count = 0;
+    history_start(&s->history);
     s->heals = false;
     set_prior(s);
     draw(s);
+}
+
+/* What the state has become, as a posterior: how far each number has moved, and its precision. */
+static void look_at_state(const struct ltm_session *s) {
+    const struct streaming *state = &s->history.state->streaming;
+    const size_t bytes = s->loop.latents * sizeof(float);
+    memcpy(s->loop.mu, state->u, bytes);
+    memcpy(s->loop.z, state->u, bytes);
+    for (size_t i = 0; i < s->loop.latents; i++) s->loop.logvar[i] = -logf(state->lambda[i]);
 }
 
 void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *state) {
@@ -253,8 +266,10 @@ void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *st
                                         .first_layer = c->latent_from,
                                         .latents = c->latents,
                                         .dim = c->dim,
-                                        .fitted = s->fitted};
+                                        .fitted = s->fitted,
+                                        .streams = s->history.state != NULL};
     if (n == 0) return;
+    if (s->history.state) look_at_state(s);
     state->kl = posterior_kl(s->loop.mu, s->loop.logvar, n);
     for (size_t i = 0; i < n; i++) state->mean_sigma += exp(0.5 * (double)s->loop.logvar[i]) / (double)n;
     for (size_t i = 0; i < n; i += d)

@@ -192,6 +192,7 @@ static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm
     copy_value(out, "format", metadata, "format");
     copy_value(out, "tokenizer_digest", metadata, "tokenizer.digest");
     TRY(put_trained_config(out, metadata, folder, error));
+    TRY(inspect_stream(out, path, error));
     copy_value(out, "tensors", file, "tensors");
 cleanup:
     json_decref(state);

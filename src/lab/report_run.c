@@ -138,6 +138,9 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
                           format_with_error(text, best->bound, best->bound_error));
         else
             report_figure(report, "of it KL", "%s", format_score(text, best->kl));
+        if (isfinite(best->carried))
+            report_figure(report, "of it carried by z, against z frozen at its start", "%s",
+                          format_with_error(text, best->carried, best->carried_error));
         report_figure(report, "at slow step", "%.15g", best->step);
         for (int k = 0; k < c->corpora; k++) {
             char label[CURVE_NAME + 8];

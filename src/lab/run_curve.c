@@ -46,7 +46,9 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
                                                      number(line, "bound_error"),
                                                      number(line, "ema_bound"),
                                                      number(line, "bits_per_byte"),
-                                                     each};
+                                                     each,
+                                                     number(line, "carried"),
+                                                     number(line, "carried_error")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));

@@ -18,7 +18,8 @@ struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
     struct curve_corpora {
         double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
-    } each; /* corpus of a mixture */
+    } each;                        /* corpus of a mixture */
+    double carried, carried_error; /* by latents that stream */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "config/chunks.h"
 #include "config/config_keys.h"
 #include "lab/study_file.h"
 #include "lab/study_folder.h"
@@ -22,9 +23,14 @@ bool study_of_fit(const char *key) {
     return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 || strcmp(key, "latent.encoder") == 0;
 }
 
-/* The values of the axes. Without latents the fast loop's keys do not matter, and the cell has the base's. */
+/* Where nothing is fitted the fast loop's keys do not matter, and the cell has the base's. */
+static bool fits(const struct study_cell *cell) {
+    return cell->config.model.latents > 0 && !model_streams(&cell->config.model);
+}
+
+/* The values of the axes. */
 static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
-    for (int pass = 0; pass < 2; pass++) { /* the fast loop's last, when latent.count is known */
+    for (int pass = 0; pass < 2; pass++) { /* the fast loop's last, when latent.count and latent.kind are known */
         for (int a = 0; a < s->axis_count; a++) {
             const struct study_axis *axis = &s->axes[a];
             char value[LTM_PATH_MAX];
@@ -33,7 +39,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
                 if (study_of_fit(axis->keys[k]) != (pass == 1)) continue;
-                if (pass == 1 && cell->config.model.latents == 0) {
+                if (pass == 1 && !fits(cell)) {
                     cell->blank[a] = cell->blank[a] || k == 0;
                     continue;
                 }
@@ -84,18 +90,21 @@ static double scored_tokens(const struct ltm_study *s, const struct ltm_config *
     return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
 }
 
-/* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. */
+/* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. Where latents stream: two for
+ * the score and for each draw, one for each of three controls. */
 static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     struct ltm_config c = cell->config;
     const double T = c.model.sequence;
     const double F = cell->forward_flops;
-    const double fit = c.model.latents ? 2.0 * c.fast.steps : 0;
+    const bool streams = model_streams(&c.model);
+    const double fit = streams ? 6 : c.model.latents ? 2.0 * c.fast.steps : 0;
     const double steps = (double)ltm_training_steps(&c);
     const double during = c.run.eval_every > 0 ? floor(steps / c.run.eval_every) + 1 : 1;
     for (size_t i = 0; i < s->score_settings.count; i++)
         PASS_UP(ltm_config_override(&c, s->score_settings.values[i], error));
-    const double samples = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
-    const double end = fit + samples + (c.eval.continuation > 0 ? c.eval.continuation * fit + 1 : 0);
+    const double fitted = c.model.latents ? c.eval.samples + c.eval.iwae + c.eval.prior : 1;
+    const double samples = streams ? 2 * c.eval.samples - 1 : fitted;
+    const double end = fit + samples + (c.eval.continuation > 0 && !streams ? c.eval.continuation * fit + 1 : 0);
     cell->scoring_flops =
         F * (during * c.run.eval_sequences * T * (fit + 1) + (1 + s->corpus_count) * scored_tokens(s, &c) * end);
     return LTM_OK;
@@ -249,7 +258,7 @@ static ltm_status run_key(char key[17], const struct study_cell *cell, bool whol
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
         if (!whole && (strcmp(keys[i].name, "model.window") == 0 || strcmp(keys[i].name, "run.tokens") == 0)) continue;
-        if (cell->config.model.latents == 0 && study_of_fit(keys[i].name)) continue;
+        if (!fits(cell) && study_of_fit(keys[i].name)) continue;
         PASS_UP(ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
     }

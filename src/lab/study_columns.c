@@ -68,4 +68,8 @@ const struct study_score_column study_score_columns[STUDY_SCORES] = {
     {"continuation", SCORE(continuation.nats)},
     {"continuation_prior", SCORE(continuation_prior.nats)},
     {"fitted_noise", SCORE(fitted_noise.nats)},
+    {"drawn", SCORE(drawn.nats)},
+    {"frozen", SCORE(frozen.nats)},
+    {"others", SCORE(others.nats)},
+    {"zero", SCORE(zero.nats)},
 };

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "latent/depth.h"
+#include "latent/score_streaming.h"
 
 /* Copy what the dump wants of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
@@ -197,6 +198,12 @@ static bool score_group(const struct group_scoring *s, const struct sequence_sou
         score_plain(s, first);
         return true;
     }
+    if (s->w->streaming.block) {
+        score_streaming(s->w, s->count, s->length, s->scores);
+        if (o->dump) dump_group(o->dump, s->w, first, s->count, s->length);
+        score_streaming_controls(s->w, source, first, s->count, s->length, o->samples, o->seed, s->scores);
+        return true;
+    }
     if (o->start) score_start(s);
     fit(s, s->length, 0);
     score_posterior(s, o->dump, first);
@@ -223,7 +230,9 @@ static ltm_status check_finite(const struct decoder *decoder, const struct seque
     char what[120];
     for (int64_t i = 0; i < source->count; i++) {
         const struct sequence_score *s = &scores[i];
-        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start)) continue;
+        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start +
+                     s->drawn))
+            continue;
         snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
                  (long long)i, (long long)source->place(source, i));
         return decoder_fail_nonfinite(decoder, what,

@@ -16,19 +16,10 @@
 
 #include <stdint.h>
 
+#include "latent/sequence_score.h"
 #include "latent/workers.h"
 #include "ltm/eval.h"
 #include "ltm/watch.h"
-
-/* Nats of the whole sequence (of its rest); 0 where not asked for. Without latents there is one figure, -log p(x). */
-struct sequence_score {
-    double recon, kl, iwae, prior, fitted;
-    double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
-    double start, gap;       /* the bound where the encoder starts, before any fast step; that less recon + KL */
-    double tokens,
-        rest_tokens;  /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
-    int64_t diverged; /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
-};
 
 /* What the study of latents wants of each sequence; arrays of the caller's for all sequences, zero at first, or NULL. */
 struct score_dump {

@@ -5,16 +5,23 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "config/chunks.h"
 
 int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
 int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
 
+/* What a pass takes of sequences of so many tokens. */
+static int pass_length(const struct ltm_model_config *model, int length) {
+    return length < model_chunk(model) ? length : model_chunk(model);
+}
+
 static ltm_status worker_create(struct worker *w, const struct decoder *decoder, const struct ltm_fast_config *fast,
                                 int group, int length, int gradients, struct ltm_error *error) {
     const size_t rows = (size_t)group * (size_t)length;
     ltm_status status = LTM_OK;
-    TRY(decoder_pass_create(&w->pass, decoder, group, length, gradients, error));
+    TRY(decoder_pass_create(&w->pass, decoder, group, pass_length(&decoder->plan.config, length), gradients, error));
+    TRY(streaming_create(&w->streaming, decoder, group, error));
     TRY(fast_loop_create(&w->loop, decoder, fast, group, length, error));
     TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
     TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
@@ -47,7 +54,8 @@ ltm_status workers_create(struct workers *workers, const struct decoder *decoder
 ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     for (int i = 0; i < workers->threads; i++)
-        TRY(decoder_prepare(workers->each[i].pass, sequences, workers->length, error));
+        TRY(decoder_prepare(workers->each[i].pass, sequences,
+                            pass_length(&workers->decoder->plan.config, workers->length), error));
 cleanup:
     return status;
 }
@@ -64,6 +72,7 @@ void workers_free(struct workers *workers) {
         struct worker *w = &workers->each[i];
         decoder_pass_free(w->pass);
         fast_loop_free(&w->loop);
+        streaming_free(&w->streaming);
         free(w->tokens);
         free(w->targets);
         free(w->weights);
@@ -78,8 +87,9 @@ void workers_free(struct workers *workers) {
 size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
                      int gradients, bool in_bf16) {
     const size_t tokens = (4 * (size_t)length + 2) * (size_t)group * sizeof(int32_t); /* a float is as large */
-    return (size_t)threads * (decoder_pass_bytes(plan, group, length, gradients, in_bf16) +
-                              fast_loop_bytes(&plan->config, fast, group, length) + tokens);
+    return (size_t)threads *
+           (decoder_pass_bytes(plan, group, pass_length(&plan->config, length), gradients, in_bf16) +
+            fast_loop_bytes(&plan->config, fast, group, length) + streaming_bytes(&plan->config, group) + tokens);
 }
 
 /* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */
@@ -107,7 +117,7 @@ bool worker_begin(struct worker *worker, const struct sequence_source *source, i
         worker->numbers[g] = number + (uint32_t)g;
     }
     worker->loop.weights = weighted ? worker->weights : NULL;
-    decoder_begin(worker->pass, worker->tokens, worker->targets, count, length);
+    if (!worker->streaming.block) decoder_begin(worker->pass, worker->tokens, worker->targets, count, length);
     return true;
 }
 

@@ -6,17 +6,19 @@
 #include <stdint.h>
 
 #include "latent/fast_loop.h"
+#include "latent/streaming.h"
 #include "model/decoder.h"
 #include "text/sequence_source.h"
 
 struct worker {
     struct decoder_pass *pass;
     struct fast_loop loop;
-    int32_t *tokens, *targets; /* (G, T) each */
-    float *weights;            /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
-    float *scaled;             /* (G, T): the same as parts of a slow step's loss */
-    float *start_scale;        /* (G): what a nat of each counts there */
-    uint32_t *numbers;         /* (G): what each sequence is called in the keys of its noise */
+    struct streaming streaming; /* empty unless latent.kind = streaming */
+    int32_t *tokens, *targets;  /* (G, T) each */
+    float *weights;             /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
+    float *scaled;              /* (G, T): the same as parts of a slow step's loss */
+    float *start_scale;         /* (G): what a nat of each counts there */
+    uint32_t *numbers;          /* (G): what each sequence is called in the keys of its noise */
 };
 
 struct workers {
@@ -44,7 +46,7 @@ ltm_status workers_status(const struct workers *workers, struct ltm_error *error
 int workers_group(int length);
 
 /* Load the first `length` tokens of the source's sequences first … first + count - 1 into a worker, their noise numbered from
- * `number`, and begin a pass over them. False when one of them holds an id outside the vocabulary: then nothing was computed. */
+ * `number`, and begin a pass over them; where latents stream, that is for streaming_read. False when one of them holds an id outside the vocabulary: then nothing was computed. */
 bool worker_begin(struct worker *worker, const struct sequence_source *source, int64_t first, uint32_t number,
                   int count, int length);
 

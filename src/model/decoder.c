@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/chunks.h"
 #include "nn/rope.h"
 #include "stages/model_shape.h"
 
@@ -125,4 +126,13 @@ ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *wha
     return fail(error, LTM_NUMERIC,
                 "%s: the weight %s itself is not finite; use a checkpoint from before the training diverged", what,
                 decoder->plan.table.weights[k].name);
+}
+
+ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error) {
+    if (!model_streams(&decoder->plan.config)) return LTM_OK;
+    return fail(
+        error, LTM_UNSUPPORTED,
+        "%s needs a posterior of z, and this model's latents stream (latent.kind = streaming); use a model whose "
+        "latents are fitted",
+        what);
 }

@@ -49,6 +49,9 @@ struct stage_weights decoder_stage_weights(const struct decoder *decoder, int ap
 ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
                                   struct ltm_error *error);
 
+/* LTM_UNSUPPORTED where latents stream, for what ("ltm probe") fits posteriors. */
+ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error);
+
 struct decoder_pass;
 
 /* A workspace for up to `sequences` sequences of up to `length` tokens. gradients: 0 where no weight gradients are made; 1 where a
@@ -78,6 +81,10 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
 
+/* Where latents stream: take the next `length` tokens of each of the sequences, no more than the call before took. Self-attention sees the keys and
+ * values that the last ones left, which get no gradient. Not more than T_max tokens in all. */
+void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length);
+
 /* Run so many of the core's loops, the last, until the next decoder_begin: for a cheaper fit of z, say. 0 = all that the plan runs, which
  * are the most. Only where it is another number is anything computed again. */
 void decoder_pass_loops(struct decoder_pass *pass, int loops);
@@ -88,7 +95,7 @@ void decoder_pass_loops(struct decoder_pass *pass, int loops);
 ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length, struct ltm_error *error);
 ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error);
 
-/* For the sequences of decoder_begin and z (G, N_z, d); nll (G, T) = -log p(x_t | x_<t, z), nats. */
+/* For the sequences of decoder_begin and z (G, N_z, d), NULL = all 0; nll (G, T) = -log p(x_t | x_<t, z), nats. */
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 
 /* Also dz (G, N_z, d) = the gradient of Σ weights ⊙ nll, weights (G, T) what each token counts; NULL = 1 each. No weight gradient is
@@ -117,6 +124,11 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
 /* How many loops each position ran in the last decoder_score, (G, T), where plan.exit was set before the pass was made, without
  * gradients; else NULL: all that the plan runs. */
 const int *decoder_depths(const struct decoder_pass *pass);
+
+/* Where latents stream: the same of one chunk, with dz. The gradients of weights are added up from the decoder_begin on and given with
+ * the sequences' last chunk. */
+void decoder_chunk_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz,
+                            const struct gradient_taker *taker, bool last);
 
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */

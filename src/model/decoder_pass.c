@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/chunks.h"
 #include "math/vector.h"
 #include "nn/output_loss.h"
 #include "stages/model_shape.h"
@@ -18,9 +19,9 @@ static bool in_loops(const struct plan *plan, int block) {
     return core->loops > 1 && block >= core->block_begin && block < core->block_end;
 }
 
-/* Do the block's applications follow one another? Its gradient is then made and handed on in one go. */
+/* Do the block's applications follow one another, in one chunk? Its gradient is then made and handed on in one go. */
 static bool in_one_go(const struct plan *plan, int block) {
-    if (in_loops(plan, block)) return false;
+    if (in_loops(plan, block) || model_streams(&plan->config)) return false;
     int runs = 0;
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].block == block && (a == 0 || plan->applications[a - 1].block != block)) runs++;
@@ -151,7 +152,7 @@ static size_t work_bytes(const struct plan *plan, int rows, bool training) {
 }
 
 size_t decoder_pass_bytes(const struct plan *plan, int sequences, int length, int gradients, bool in_bf16) {
-    const struct stage_shape shape = {&plan->config, sequences, length};
+    const struct stage_shape shape = {.config = &plan->config, .sequences = sequences, .length = length};
     return arena_bytes(plan, &shape, gradients) + (in_bf16 ? work_bytes(plan, sequences * length, gradients > 0) : 0);
 }
 
@@ -159,7 +160,7 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
                                int gradients, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct plan *plan = &decoder->plan;
-    const struct stage_shape shape = {&plan->config, sequences, length};
+    const struct stage_shape shape = {.config = &plan->config, .sequences = sequences, .length = length};
     struct decoder_pass *made = NULL;
     struct arena arena = {0};
     *pass = NULL;
@@ -195,7 +196,7 @@ const struct decoder *decoder_pass_decoder(const struct decoder_pass *pass) { re
 ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length, struct ltm_error *error) {
     const struct plan *plan = &pass->decoder->plan;
     ltm_status status = LTM_OK;
-    pass->io.shape = (struct stage_shape){&plan->config, sequences, length};
+    pass->io.shape = (struct stage_shape){.config = &plan->config, .sequences = sequences, .length = length};
     if (pass->prepared_sequences == sequences && pass->prepared_length == length) return LTM_OK;
     pass->prepared_sequences = 0;
     for (int a = 0; a < plan->count; a++) {
@@ -326,12 +327,12 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
     pass->dropout = drops ? *dropout : (struct decoder_dropout){0};
 }
 
-/* A document begins with the end of the one before, of which alone its first word's score knows. */
-static void find_documents(struct decoder_pass *pass) {
+/* A document begins with the end of the one before, of which alone its first word's score knows. `before`: of the chunk before, or 0. */
+static void find_documents(struct decoder_pass *pass, int before) {
     const int length = pass->io.shape.length;
     int32_t start = 0;
     for (int i = 0; pass->starts && i < shape_rows(&pass->io.shape); i++) {
-        if (i % length == 0) start = 0;
+        if (i % length == 0) start = before ? pass->starts[(i / length + 1) * before - 1] - before : 0;
         if (pass->io.tokens[i] == pass->decoder->plan.config.document_end) start = i % length;
         pass->starts[i] = start;
     }
@@ -350,11 +351,12 @@ static void draw_kept(struct decoder_pass *pass) {
                                                                .purpose = RANDOM_DROPOUT,
                                                                .step = dropout->step,
                                                                .sequence = dropout->sequences[g],
-                                                               .fast = (uint32_t)a});
+                                                               .fast = (uint32_t)(a + plan->count * pass->chunk)});
 }
 
-void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
-                   int length) {
+/* Behind `before` tokens of the chunk before, and `position` in all. */
+static void begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length,
+                  int before, int position) {
     struct ltm_error error = {0};
     pass->io.tokens = tokens;
     pass->io.targets = targets;
@@ -363,12 +365,28 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     pass->begun = false;
     decoder_pass_loops(pass, 0);
     pass->well = decoder_prepare(pass, sequences, length, &error) == LTM_OK;
+    pass->io.shape.position = position;
+    pass->io.rope = pass->decoder->rope + (size_t)position * (size_t)model_head_dim(&pass->decoder->plan.config);
+    pass->chunk = position ? pass->chunk + 1 : 0;
     if (pass->well) {
-        find_documents(pass);
+        find_documents(pass, before);
         draw_kept(pass);
         forward_below(pass);
     } else if (pass->failed.code == LTM_OK)
         pass->failed = error;
+}
+
+void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
+                   int length) {
+    begin(pass, tokens, targets, sequences, length, 0, 0);
+}
+
+void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length) {
+    const struct plan *plan = &pass->decoder->plan;
+    const struct stage_shape done = pass->io.shape;
+    for (int a = 0; a < plan->count; a++)
+        if (plan->applications[a].kind->carry) plan->applications[a].kind->carry(&pass->io, pass->applied[a].state);
+    begin(pass, tokens, targets, done.sequences, length, done.length, done.position + done.length);
 }
 
 ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error) {
@@ -471,14 +489,17 @@ static void give_gradients(struct decoder_pass *pass, int from, int to, const st
     for (int b = to - 1; b >= from; b--) taker->take(taker->user, b, pass->gradient[b]);
 }
 
-void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
-                                  const struct start_gradient *start, const struct gradient_taker *taker) {
+/* The gradient of a chunk, or of a whole sequence with that of where its fit starts. */
+static void weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
+                            const struct start_gradient *start, float *dz, const struct gradient_taker *taker,
+                            bool last) {
     const struct plan *plan = &pass->decoder->plan;
     const struct plan_core *core = &plan->core;
-    const bool well = is_well(pass, nll, NULL);
+    const bool first = pass->io.shape.position == 0;
+    const bool well = is_well(pass, nll, start ? NULL : dz);
     if (well) forward(pass, z, weights, nll, true);
     pass->io.start = start;
-    pass->io.dz = start && start->dz_scaled ? start->dz : NULL;
+    pass->io.dz = dz;
     pass->io.dfirst = pass->dfirst;
     pass->io.dentry = pass->dentry;
     pass->io.dvalues = pass->dvalues;
@@ -492,12 +513,22 @@ void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, con
         const bool looped = in_loops(plan, block);
         const int from = looped ? core->block_begin : block;
         const int to = looped ? core->block_end : block + 1;
-        if (looped ? a == core->end - 1 : pass->applied[a].last) begin_gradients(pass, from, to, taker);
+        if (first && (looped ? a == core->end - 1 : pass->applied[a].last)) begin_gradients(pass, from, to, taker);
         if (well) back(pass, a, pass->gradient[block]);
         if (a == stop && stop != pass->from) memset(pass->io.dh, 0, sizeof(float) * shape_floats(&pass->io.shape));
         if (a == stop && pass->dentry) vector_add(pass->io.dh, pass->dentry, shape_floats(&pass->io.shape));
-        if (looped ? a == stop : pass->applied[a].first) give_gradients(pass, from, to, taker);
+        if (last && (looped ? a == stop : pass->applied[a].first)) give_gradients(pass, from, to, taker);
     }
+}
+
+void decoder_chunk_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz,
+                            const struct gradient_taker *taker, bool last) {
+    weight_gradient(pass, z, weights, nll, NULL, dz, taker, last);
+}
+
+void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
+                                  const struct start_gradient *start, const struct gradient_taker *taker) {
+    weight_gradient(pass, z, weights, nll, start, start && start->dz_scaled ? start->dz : NULL, taker, true);
 }
 
 struct gradient_array {

@@ -27,6 +27,7 @@ struct decoder_pass {
     float *dfirst;          /* (R, d), of stage_io; NULL where no stage reads `first` */
     float *dentry;          /* (R, d), likewise */
     float *dvalues;         /* (R, K h), likewise */
+    int chunk;              /* of the present sequences, from 0 */
     int loops;              /* of the core, that run … */
     int from;               /* … and their first application, behind the prelude's last; it reads what that left */
     int below;              /* the first application in which z has a say; what those before it leave serves many z */

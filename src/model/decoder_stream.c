@@ -113,10 +113,9 @@ static struct stage_weights weights_of(const struct decoder_stream *stream, int 
     return w;
 }
 
-void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
+void decoder_stream_renew(struct decoder_stream *stream, int slot, const float *z) {
     const struct plan *plan = &stream->decoder->plan;
     const size_t part = (size_t)model_layer_latents(&plan->config) * (size_t)plan->config.dim;
-    stream->positions[slot] = stream->starts[slot] = 0;
     for (int a = 0; a < plan->count; a++) {
         const struct application *at = &plan->applications[a];
         const struct stage_weights w = weights_of(stream, a);
@@ -126,12 +125,17 @@ void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *
     }
 }
 
+void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
+    stream->positions[slot] = stream->starts[slot] = 0;
+    decoder_stream_renew(stream, slot, z);
+}
+
 void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
                                  const float *z) {
     const struct plan *plan = &stream->decoder->plan;
     decoder_stream_begin(stream, slot, z);
-    stream->positions[slot] = pass->io.shape.length;
-    if (pass->starts) stream->starts[slot] = pass->starts[pass->io.shape.length - 1];
+    stream->positions[slot] = pass->io.shape.position + pass->io.shape.length;
+    if (pass->starts) stream->starts[slot] = pass->io.shape.position + pass->starts[pass->io.shape.length - 1];
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].kind->continue_cache)
             plan->applications[a].kind->continue_cache(cache_of(stream, a, slot),

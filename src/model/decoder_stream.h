@@ -24,7 +24,10 @@ size_t decoder_stream_bytes(const struct plan *plan, int slots, int threads);
 /* Begin a sequence under z (N_z, d): an empty cache, position 0. */
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z);
 
-/* Begin behind the first sequence of a pass that has been scored under the same z: its last keys and values, position T. */
+/* Another z from the next token on; cache and position stay. */
+void decoder_stream_renew(struct decoder_stream *stream, int slot, const float *z);
+
+/* Begin behind the first sequence of a pass that has been scored: under z, with its last keys and values, where it ends. */
 void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
                                  const float *z);
 

@@ -16,7 +16,7 @@ struct band {
 static struct band band_at(int t0, const struct attention_shape *shape) {
     struct band b = {.t0 = t0, .t1 = t0 + QUERY_BLOCK, .s0 = t0 - shape->window + 1};
     if (b.t1 > shape->length) b.t1 = shape->length;
-    if (b.s0 < 0) b.s0 = 0;
+    if (b.s0 < -shape->past) b.s0 = -shape->past;
     b.queries = b.t1 - b.t0;
     b.keys = b.t1 - b.s0;
     return b;
@@ -34,8 +34,26 @@ static void visible(const struct band *b, int i, int g, const struct attention_s
 
 static size_t band_floats(const struct attention_shape *shape) {
     int most = shape->window - 1 + QUERY_BLOCK;
-    if (most > shape->length) most = shape->length;
+    if (most > shape->past + shape->length) most = shape->past + shape->length;
     return (size_t)QUERY_BLOCK * (size_t)most;
+}
+
+/* The first key and value of a band, for a query head. */
+struct band_keys {
+    const float *k, *v;
+    int ld;
+};
+
+static struct band_keys keys_of(const struct band *b, const float *qkv, int g, int head,
+                                const struct attention_shape *shape) {
+    const int h = shape->head_dim;
+    const int K = shape->kv_heads;
+    const int kv_head = head / (shape->heads / K);
+    const int ld = shape->kv ? 2 * K * h : (shape->heads + 2 * K) * h;
+    const ptrdiff_t row = (ptrdiff_t)g * (shape->kv ? shape->kv_rows : shape->length) + b->s0;
+    const float *k =
+        (shape->kv ? shape->kv : qkv + (ptrdiff_t)(shape->heads * h)) + row * ld + (ptrdiff_t)(kv_head * h);
+    return (struct band_keys){k, k + (ptrdiff_t)(K * h), ld};
 }
 
 size_t self_attention_scratch(const struct attention_shape *shape) { return 2 * band_floats(shape); }
@@ -54,12 +72,10 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
             for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
                 const struct band b = band_at(t0, shape);
                 const size_t query_row = (size_t)(g * T + t0);
-                const size_t key_row = (size_t)(g * T + b.s0);
+                const struct band_keys keys = keys_of(&b, qkv, g, head, shape);
                 const float *q = qkv + query_row * (size_t)ld + head * h;
-                const float *k = qkv + key_row * (size_t)ld + (H + head / (H / K)) * h;
-                const float *v = k + K * h;
                 float *p = scratch;
-                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0); /* S = q kᵀ / sqrt(h) */
+                matmul_nt(p, b.keys, q, ld, keys.k, keys.ld, b.queries, b.keys, h, scale, 0); /* S = q kᵀ / sqrt(h) */
                 for (int i = 0; i < b.queries; i++) {
                     int first;
                     int end;
@@ -73,7 +89,8 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
                     lse[(query_row + (size_t)i) * (size_t)H + (size_t)head] = most + logf(sum);
                 }
                 /* o = P v : (queries, h) */
-                matmul_nn(o + query_row * (size_t)ldo + head * h, ldo, p, b.keys, v, ld, b.queries, h, b.keys, 1, 0);
+                matmul_nn(o + query_row * (size_t)ldo + head * h, ldo, p, b.keys, keys.v, keys.ld, b.queries, h, b.keys,
+                          1, 0);
             }
 }
 
@@ -118,20 +135,22 @@ void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, co
             for (int t0 = 0; t0 < T; t0 += QUERY_BLOCK) {
                 const struct band b = band_at(t0, shape);
                 const size_t query_row = (size_t)(g * T + t0);
-                const size_t key_row = (size_t)(g * T + b.s0);
+                const struct band_keys keys = keys_of(&b, qkv, g, head, shape);
+                const int past = b.s0 < 0 ? -b.s0 : 0; /* keys without a gradient */
+                const int present = b.keys - past;
+                const size_t key_row = (size_t)(g * T + b.s0 + past);
                 const size_t at_q = query_row * (size_t)ld + (size_t)(head * h);
                 const size_t at_k = key_row * (size_t)ld + (size_t)((H + head / (H / K)) * h);
                 const size_t at_v = at_k + (size_t)(K * h);
                 const size_t at_o = query_row * (size_t)ldo + (size_t)(head * h);
                 const float *q = qkv + at_q;
-                const float *k = qkv + at_k;
-                const float *v = qkv + at_v;
-                matmul_nt(p, b.keys, q, ld, k, ld, b.queries, b.keys, h, scale, 0);        /* S = q kᵀ / sqrt(h) */
-                matmul_nt(dp, b.keys, d_o + at_o, ldo, v, ld, b.queries, b.keys, h, 1, 0); /* dP = do vᵀ */
+                matmul_nt(p, b.keys, q, ld, keys.k, keys.ld, b.queries, b.keys, h, scale, 0); /* S = q kᵀ / sqrt(h) */
+                matmul_nt(dp, b.keys, d_o + at_o, ldo, keys.v, keys.ld, b.queries, b.keys, h, 1, 0); /* dP = do vᵀ */
                 band_softmax_backward(p, dp, &b, d_o + at_o, o + at_o, ldo, lse + query_row * (size_t)H + head, g,
                                       shape);
-                matmul_tn(dqkv + at_v, ld, p, b.keys, d_o + at_o, ldo, b.keys, h, b.queries, 1, 1); /* dv += Pᵀ do */
-                matmul_nn(dqkv + at_q, ld, dp, b.keys, k, ld, b.queries, h, b.keys, scale, 0);      /* dq = dS k */
-                matmul_tn(dqkv + at_k, ld, dp, b.keys, q, ld, b.keys, h, b.queries, scale, 1);      /* dk += dSᵀ q */
+                /* dv += Pᵀ do;  dq = dS k;  dk += dSᵀ q */
+                matmul_tn(dqkv + at_v, ld, p + past, b.keys, d_o + at_o, ldo, present, h, b.queries, 1, 1);
+                matmul_nn(dqkv + at_q, ld, dp, b.keys, keys.k, keys.ld, b.queries, h, b.keys, scale, 0);
+                matmul_tn(dqkv + at_k, ld, dp + past, b.keys, q, ld, present, h, b.queries, scale, 1);
             }
 }

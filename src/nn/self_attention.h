@@ -17,6 +17,11 @@ struct attention_shape {
     int heads, kv_heads, head_dim; /* H, K, h */
     int window;
     const int32_t *starts; /* (rows): where in its sequence a position's document begins; NULL = at 0 */
+
+    /* Keys and values of positions before the sequences' first: those of position s, from -past to length - 1, in row g · kv_rows +
+     * s of kv, 2 K h numbers: k, v side by side. NULL: there are none, and the present ones are read in qkv. They get no gradient. */
+    const float *kv;
+    int kv_rows, past;
 };
 
 /* Floats of scratch that either function needs. */

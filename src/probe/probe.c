@@ -308,6 +308,7 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
     struct probing p = {.options = options};
     *result = (struct ltm_probe_result){0};
     TRY(matmul_start(error));
+    TRY(decoder_expect_fitted(model->decoder, "ltm probe", error));
     TRY(open_task(&p, task, error));
     TRY(set_targets(&p, error));
     TRY(add_documents(&p, model, error));

@@ -12,9 +12,11 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
+#include "config/chunks.h"
 #include "latent/depth.h"
 #include "latent/score.h"
 #include "latent/score_file.h"
+#include "latent/score_streaming.h"
 #include "ltm/corpus.h"
 #include "math/matmul.h"
 #include "model/model_file.h"
@@ -139,7 +141,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
                                   e->config.run.threads, error));
     e->decoder->plan.exit = e->config.eval.exit;
     if (plan_leaves(&e->decoder->plan)) PASS_UP(NEW_ARRAY(e->depths, (size_t)e->count, "depths", error));
-    const int group = workers_group(T);
+    const int group = workers_group(model_chunk(&e->config.model));
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
     if (e->config.eval.dump[0]) {
@@ -178,6 +180,10 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
         {&r->start, AT(start), 0, options->start, false},
         {&r->gap, AT(gap), 0, options->start, false},
+        {&r->drawn, AT(drawn), 0, r->stream.parts > 0, false},
+        {&r->frozen, AT(frozen), 0, r->stream.parts > 0, false},
+        {&r->others, AT(others), 0, r->stream.parts > 0, false},
+        {&r->zero, AT(zero), 0, r->stream.parts > 0, false},
         {&r->continuation, AT(rest), 0, P > 0, true},
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
@@ -257,6 +263,7 @@ static struct score_options options_of(const struct evaluation *e, const struct 
                                     .dump = c->dump[0] ? &e->dump : NULL,
                                     .depths = e->depths,
                                     .watch = watch};
+    if (model_streams(&e->config.model)) options.iwae = options.prior = options.first_part = options.fitted_noise = 0;
     options.fast.steps = c->fast_steps;
     options.fast.lr = c->fast_lr;
     return options;
@@ -290,6 +297,9 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .fast_lr = options.fast.lr,
                                        .loops = plan_loops(&e.decoder->plan)};
     result->depth = e.depths ? depth_sum(e.depths, e.count) : (struct ltm_depth){.mean = result->loops};
+    if (model_streams(&e.config.model))
+        result->stream =
+            score_streaming_summarise(e.scores, e.count, score_parts(&e.config.model, e.config.model.sequence));
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
     if (status == LTM_OK && sequences && processes_rank() == 0)

@@ -1,8 +1,13 @@
 /* out = in + CrossAttn(x, z), x = RMSNorm(in): token positions read this application's part of the latents, M of them
- * (nn/cross_attention.h). Norm and queries come before z has a say. */
+ * (nn/cross_attention.h). Norm and queries come before z has a say.
+ *
+ * With latent.kind = streaming what is called z elsewhere is what the state has moved, u (latent/streaming.h), and this layer reads z = m + a u:
+ * m, where the state starts, is learned for each number of a latent, and a for each latent. u is the sum of all steps, so a scales their
+ * rate, and dL/da = dz · u is exact where the steps' directions are held. What is called dz is the gradient of this z. */
 #include <math.h>
 #include <string.h>
 
+#include "config/chunks.h"
 #include "math/vector.h"
 #include "nn/cross_attention.h"
 #include "nn/rmsnorm.h"
@@ -10,7 +15,7 @@
 #include "stages/model_shape.h"
 #include "stages/stage.h"
 
-enum { NORM, WQ, WK, WV, WO };
+enum { NORM, WQ, WK, WV, WO, START, GAIN }; /* the last two where latents stream */
 enum { WQ_PRODUCT };
 
 struct state {
@@ -32,6 +37,9 @@ struct state {
 
 _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
+/* A tenth of what a prior would draw: a start of 0 would never be heard where the output starts at 0 too. */
+#define STREAM_START_STD 0.1f
+
 /* A row that reads latents learns at its own rate. */
 static struct weight reading(struct weight w) {
     w.rate = WEIGHT_RATE_LATENT;
@@ -48,14 +56,20 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, reading(weight_matrix("cross_attention.wk", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
     weights_add(table, reading(weight_matrix("cross_attention.wv", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
     weights_add(table, wo, WEIGHT_ALONE);
+    if (!model_streams(c)) return;
+    struct weight start = weight_matrix("cross_attention.start", model_layer_latents(c), d, STREAM_START_STD);
+    start.optimiser = WEIGHT_ELEMENTWISE;
+    start.decays = false;
+    weights_add(table, start, WEIGHT_ALONE);
+    weights_add(table, weight_gain("cross_attention.gain", model_layer_latents(c)), WEIGHT_ALONE);
 }
 
-/* wk and wv are used once a latent, not once a token. */
+/* wk and wv are used once a latent and chunk, not once a token. */
 static double flops(const struct ltm_model_config *c) {
     const double d = c->dim;
     const double kv = (double)model_kv_heads(c) * model_head_dim(c);
     const double M = model_layer_latents(c);
-    return 2.0 * (2 * d * d + 2 * kv * d * M / c->sequence) + 4.0 * d * M;
+    return 2.0 * (2 * d * d + 2 * kv * d * M / model_chunk(c)) + 4.0 * d * M;
 }
 
 static struct cross_shape cross_shape(const struct ltm_model_config *c, int sequences, int length) {
@@ -91,13 +105,38 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     return linear_prepare(&s->wq, work, &w->products[WQ_PRODUCT], shape_rows(shape), false, training, error);
 }
 
+/* One sequence's part of the latents as it is read: z = m + a u where latents stream. */
+static void read_part(float *z, const float *part, const struct stage_weights *w, const struct ltm_model_config *c) {
+    const size_t d = (size_t)c->dim;
+    const size_t size = (size_t)model_layer_latents(c) * d;
+    if (!model_streams(c)) memcpy(z, part, sizeof *z * size);
+    for (size_t i = 0; model_streams(c) && i < size; i++)
+        z[i] = stage_weight(w, START)[i] + stage_weight(w, GAIN)[i / d] * part[i];
+}
+
 /* The part's latents (G M, d) out of z (G, N_z, d). */
-static void gather(float *part, const struct stage_io *io) {
+static void gather(float *part, const struct stage_io *io, const struct stage_weights *w) {
     const struct ltm_model_config *c = io->shape.config;
     const size_t all = (size_t)c->latents * (size_t)c->dim;
     const size_t size = (size_t)model_layer_latents(c) * (size_t)c->dim;
-    for (size_t g = 0; g < (size_t)io->shape.sequences; g++)
-        memcpy(part + g * size, io->z + g * all + (size_t)io->part * size, sizeof *part * size);
+    if (!io->z) memset(part, 0, sizeof *part * size * (size_t)io->shape.sequences);
+    for (size_t g = 0; io->z && g < (size_t)io->shape.sequences; g++)
+        read_part(part + g * size, io->z + g * all + (size_t)io->part * size, w, c);
+}
+
+/* dm += Σ dz, da += Σ dz · u of each latent, over sequences. */
+static void stream_backward(const struct stage_io *io, const struct stage_weights *w, const float *dz, float *dw) {
+    const struct ltm_model_config *c = io->shape.config;
+    const size_t d = (size_t)c->dim;
+    const size_t all = (size_t)c->latents * d;
+    const size_t size = (size_t)model_layer_latents(c) * d;
+    float *dstart = stage_gradient(w, dw, START);
+    float *dgain = stage_gradient(w, dw, GAIN);
+    for (size_t g = 0; g < (size_t)io->shape.sequences; g++) {
+        const float *u = io->z + g * all + (size_t)io->part * size;
+        vector_add(dstart, dz + g * size, size);
+        for (size_t i = 0; i < size; i += d) dgain[i / d] += vector_dot(dz + g * size + i, u + i, d);
+    }
 }
 
 /* The gradient of the part to where it belongs in dz. */
@@ -126,7 +165,7 @@ static void begin(const struct stage_io *io, const struct stage_weights *w, void
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct cross_shape shape = cross_shape(io->shape.config, io->shape.sequences, io->shape.length);
-    gather(s->z, io);
+    gather(s->z, io, w);
     cross_attention_latents(s->kv, cross_attention_folds(&shape) ? s->u : NULL, s->z, stage_weight(w, WK),
                             stage_weight(w, WO), io->latent_rope, &shape);
     memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
@@ -142,9 +181,10 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     float *dq = io->needs_dh || dw ? s->dq : NULL;
     cross_attention_backward(dq, s->dkv, s->du, stage_gradient(w, dw, WO), s->dp, io->dh, s->p, s->q, s->kv, s->u,
                              stage_weight(w, WO), io->latent_rope, &shape);
-    if (dw) gather(s->z, io);
+    if (dw) gather(s->z, io, w);
     cross_attention_latents_backward(s->dz, stage_gradient(w, dw, WK), s->dkv, s->z, stage_weight(w, WK), &shape);
     if (io->dz) scatter(io, s->dz);
+    if (dw && model_streams(c)) stream_backward(io, w, s->dz, dw);
     if (!dq) return;
     rope_backward(dq, c->dim, R, shape.length, c->heads, shape.head_dim, io->rope);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
@@ -157,6 +197,7 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
 struct cache {
     float *kv; /* (M, 2 K h) */
     float *u;  /* (H M, d) */
+    float *z;  /* (M, d): as it is read */
 };
 
 struct buffers {
@@ -170,6 +211,7 @@ static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_mod
     const size_t M = (size_t)model_layer_latents(c);
     made->kv = ARENA_TAKE(arena, float, M *(size_t)(2 * c->kv_heads * model_head_dim(c)));
     made->u = ARENA_TAKE(arena, float, M *(size_t)c->heads *(size_t)c->dim);
+    made->z = ARENA_TAKE(arena, float, M *(size_t)c->dim);
 }
 
 static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
@@ -186,7 +228,8 @@ static void begin_cache(void *cache, const struct stage_weights *w, const struct
                         const float *latent_rope, const float *z) {
     const struct cache *to = cache;
     const struct cross_shape shape = cross_shape(c, 1, 1);
-    cross_attention_latents(to->kv, to->u, z, stage_weight(w, WK), stage_weight(w, WO), latent_rope, &shape);
+    read_part(to->z, z, w, c);
+    cross_attention_latents(to->kv, to->u, to->z, stage_weight(w, WK), stage_weight(w, WO), latent_rope, &shape);
 }
 
 /* P = softmax(q kᵀ / sqrt(h)) of one key/value head's query heads to the latents. */

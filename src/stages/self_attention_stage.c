@@ -11,6 +11,7 @@
 
 #include <omp.h>
 
+#include "config/chunks.h"
 #include "math/vector.h"
 #include "nn/head_norm.h"
 #include "nn/mix.h"
@@ -24,11 +25,13 @@ enum { NORM, WQ, WK, WV, WO, Q_SCALE }; /* the last with model.qk_norm = rms; th
 enum { QKV_PRODUCT, WO_PRODUCT };
 
 struct state {
-    float *r;         /* (R): RMSNorm's factor */
-    float *qkv;       /* (R, (H + 2K) h): q and k rotated */
-    float *raw;       /* (R, (H + 2K) h): q, k and v before they are normed or mixed, where they are */
-    float *att;       /* (R, H h): before Wo */
-    float *lse;       /* (R, H) */
+    float *r;   /* (R): RMSNorm's factor */
+    float *qkv; /* (R, (H + 2K) h): q and k rotated */
+    float *raw; /* (R, (H + 2K) h): q, k and v before they are normed or mixed, where they are */
+    float *att; /* (R, H h): before Wo */
+    float *lse; /* (R, H) */
+    float *
+        kv; /* (G, P + T, 2 K h): k and v of the P tokens before a chunk, and its own; NULL where there are no chunks */
     float *x;         /* scratch (R, d): RMSNorm(in) */
     float *dx;        /* scratch (R, d) */
     float *datt;      /* scratch (R, H h) */
@@ -80,15 +83,30 @@ static struct attention_shape attention_shape(const struct stage_shape *shape) {
                                     .window = c->window};
 }
 
-static struct attention_shape attention_of(const struct stage_io *io) {
+/* Rows of kv for a sequence, numbers of one, and where those of its chunk begin. */
+static int kv_rows(const struct ltm_model_config *c) { return model_past(c) + model_chunk(c); }
+static size_t kv_row(const struct ltm_model_config *c) { return (size_t)(2 * kv_width(c)); }
+static float *kv_present(const struct state *s, const struct ltm_model_config *c) {
+    return s->kv + (size_t)model_past(c) * kv_row(c);
+}
+
+static struct attention_shape attention_of(const struct stage_io *io, const struct state *s) {
+    const struct ltm_model_config *c = io->shape.config;
     struct attention_shape shape = attention_shape(&io->shape);
     shape.starts = io->starts;
+    if (!s->kv) return shape;
+    shape.kv = kv_present(s, c);
+    shape.kv_rows = kv_rows(c);
+    shape.past = io->shape.position < model_past(c) ? io->shape.position : model_past(c);
     return shape;
 }
 
 static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
     struct state *s = state;
-    const struct attention_shape attention = attention_shape(shape);
+    struct attention_shape attention = attention_shape(shape);
+    const int past = model_past(shape->config);
+    const size_t kv = (size_t)(shape->sequences * kv_rows(shape->config)) * kv_row(shape->config);
+    attention.past = past;
     const size_t R = (size_t)shape_rows(shape);
     const size_t width = (size_t)qkv_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
@@ -96,6 +114,7 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     s->raw = keeps_raw(shape->config) ? ARENA_TAKE(kept, float, (R * width)) : NULL;
     s->att = ARENA_TAKE(kept, float, shape_floats(shape));
     s->lse = ARENA_TAKE(kept, float, R *(size_t)shape->config->heads);
+    s->kv = past ? ARENA_TAKE(kept, float, kv) : NULL;
     s->x = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->dx = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->datt = ARENA_TAKE(scratch, float, shape_floats(shape));
@@ -171,10 +190,30 @@ static void keep_left(const struct stage_io *io, const struct state *s) {
     }
 }
 
+/* The chunk's own keys and values behind those before it. */
+static void keep_present(const struct stage_io *io, const struct state *s) {
+    const struct ltm_model_config *c = io->shape.config;
+    const size_t n = kv_row(c);
+    for (size_t g = 0; g < (size_t)io->shape.sequences; g++)
+        for (size_t t = 0; t < (size_t)io->shape.length; t++)
+            memcpy(kv_present(s, c) + (g * (size_t)kv_rows(c) + t) * n,
+                   s->qkv + (g * (size_t)io->shape.length + t) * (size_t)qkv_width(c) + c->dim, n * sizeof *s->kv);
+}
+
+static void carry(const struct stage_io *io, void *state) {
+    const struct state *s = state;
+    const struct ltm_model_config *c = io->shape.config;
+    const size_t n = kv_row(c);
+    for (size_t g = 0; s->kv && g < (size_t)io->shape.sequences; g++) {
+        float *kv = s->kv + g * (size_t)kv_rows(c) * n;
+        memmove(kv, kv + (size_t)io->shape.length * n, (size_t)model_past(c) * n * sizeof *kv);
+    }
+}
+
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
-    const struct attention_shape shape = attention_of(io);
+    const struct attention_shape shape = attention_of(io, s);
     const int R = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
@@ -183,6 +222,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     if (c->value_residual) mix_values(io, w, s);
     rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     if (io->left) keep_left(io, s);
+    if (s->kv) keep_present(io, s);
     self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
     stage_begin_sum(io);
     linear_forward(&s->wo, io->out, s->att);
@@ -192,7 +232,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
-    const struct attention_shape shape = attention_of(io);
+    const struct attention_shape shape = attention_of(io, s);
     const int R = shape_rows(&io->shape);
     const float *gain = stage_weight(w, NORM);
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
@@ -254,9 +294,11 @@ static void store(const struct cache *cache, const float *kv, const struct ltm_m
 static void continue_cache(void *cache, const void *state, const struct stage_shape *shape, int start) {
     const struct state *s = state;
     const struct ltm_model_config *c = shape->config;
-    const int from = shape->length - start > c->window ? shape->length - c->window : start;
-    for (int t = from; t < shape->length; t++)
-        store(cache, s->qkv + (size_t)t * (size_t)qkv_width(c) + c->dim, c, -1, t - start);
+    const int end = shape->position + shape->length;
+    const float *kv = s->kv ? kv_present(s, c) : s->qkv + c->dim;
+    const ptrdiff_t row = (ptrdiff_t)(s->kv ? kv_row(c) : (size_t)qkv_width(c));
+    for (int t = end - start > c->window ? end - c->window : start; t < end; t++)
+        store(cache, kv + (t - shape->position) * row, c, -1, t - start);
 }
 
 static void step_left(void *cache, const void *before, const struct ltm_model_config *c, int t) {
@@ -351,6 +393,7 @@ const struct stage_kind self_attention_stage = {.name = "self-attention",
                                                 .prepare = prepare,
                                                 .forward = forward,
                                                 .backward = backward,
+                                                .carry = carry,
                                                 .lay_out_cache = lay_out_cache,
                                                 .lay_out_step = lay_out_step,
                                                 .continue_cache = continue_cache,

@@ -44,6 +44,7 @@ struct stage_shape {
     const struct ltm_model_config *config;
     int sequences; /* G */
     int length;    /* T */
+    int position; /* tokens of each sequence that were read before these, chunk by chunk (latent.kind = streaming); else 0 */
 };
 
 static inline int shape_rows(const struct stage_shape *shape) { return shape->sequences * shape->length; }
@@ -63,7 +64,7 @@ struct start_gradient {
 
 struct stage_io {
     struct stage_shape shape;
-    const float *rope;        /* (T_max, h): rotations of token positions */
+    const float *rope;        /* rotations of token positions, from the sequences' first on: rows of h numbers */
     const float *latent_rope; /* (M, h): of latents */
     const int32_t *tokens;    /* (G, T) */
     const int32_t *targets;   /* (G, T) */
@@ -86,7 +87,7 @@ struct stage_io {
     const void *before;       /* the state of this application's like in the loop before */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
-    const float *z;           /* (G, N_z, d) */
+    const float *z;           /* (G, N_z, d); NULL: all 0 */
     float *dz;                /* the same, or NULL */
     bool adds_dz;             /* another application has written this part of dz already */
     int part;                 /* of the latents: those of this application */
@@ -164,6 +165,9 @@ struct stage_kind {
 
     /* From dh behind the stage to dh before it; dw, the block's gradient, +=, unless NULL; the stage's part of dz. */
     void (*backward)(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw);
+
+    /* What comes next is the sequences' next chunk: keep what that needs of this one; NULL = nothing. */
+    void (*carry)(const struct stage_io *io, void *state);
 
     /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a slot under z
      * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */

@@ -1,5 +1,6 @@
 #include "train/group_gradient.h"
 
+#include "config/chunks.h"
 #include "math/vector.h"
 #include "stages/model_shape.h"
 #include "train/objective.h"
@@ -73,7 +74,30 @@ static void keep_posteriors(const struct group *group, const float *scale) {
         stored_posteriors_leave(group->trainer->posteriors, loop, g, group->first + g);
 }
 
-void group_gradient(const struct group *group, const struct draw_takers *takers) {
+/* Each chunk's gradient under what the state has become of the chunks before it. */
+static void stream_gradient(const struct group *group, const struct draw_takers *takers) {
+    struct trainer *trainer = group->trainer;
+    struct worker *w = group->w;
+    const struct ltm_config *c = &trainer->config;
+    const struct noise_source noise = {{c->run.seed, RANDOM_SLOW_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
+                                       w->numbers};
+    const struct gradient_taker taker = takers->of_draw(takers->user, 0);
+    const struct streaming_reading reading = {.tokens = w->tokens,
+                                              .targets = w->targets,
+                                              .weights = w->scaled,
+                                              .nll = w->loop.nll,
+                                              .noise = c->model.stream_noise ? &noise : NULL,
+                                              .taker = &taker,
+                                              .unit = 1 / trainer->batch_weight};
+    for (int g = 0; g < group->count; g++) trainer->shares[group->first + g] = 1;
+    scale_weights(group, 0);
+    streaming_read(&w->streaming, w->pass, &reading, group->count, c->model.sequence);
+    for (int g = 0; g < group->count; g++)
+        trainer->scores[group->first + g] =
+            (struct sequence_score){.recon = fast_loop_nll(&w->loop, g, 0, c->model.sequence)};
+}
+
+static void fitted_gradient(const struct group *group, const struct draw_takers *takers) {
     struct trainer *trainer = group->trainer;
     struct worker *w = group->w;
     const struct ltm_config *c = &trainer->config;
@@ -84,9 +108,6 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const bool keeps = trainer->posteriors && !trainer->now.plain;
     const bool by_dz = !trainer->now.plain && (model_encodes(&c->model) || (keeps && c->fast.steps == 0));
     struct sequence_score *scores = trainer->scores + first;
-    const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
-    decoder_drop_out(w->pass, &dropout);
-    worker_begin(w, trainer->source, trainer->now.sequences + first, (uint32_t)first, count, T);
     fast_loop_prior(&w->loop, count);
     if (!trainer->now.plain) fit_group(group);
     for (int g = 0; g < count; g++)
@@ -102,5 +123,16 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
         for (int g = 0; g < count; g++) scores[g].recon += fast_loop_nll(&w->loop, g, 0, T) / S;
     }
     if (keeps) keep_posteriors(group, w->start_scale);
+}
+
+void group_gradient(const struct group *group, const struct draw_takers *takers) {
+    const struct trainer *trainer = group->trainer;
+    struct worker *w = group->w;
+    const struct ltm_config *c = &trainer->config;
+    const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
+    decoder_drop_out(w->pass, &dropout);
+    worker_begin(w, trainer->source, trainer->now.sequences + group->first, (uint32_t)group->first, group->count,
+                 c->model.sequence);
+    (model_streams(&c->model) ? stream_gradient : fitted_gradient)(group, takers);
     decoder_drop_out(w->pass, NULL);
 }

@@ -61,6 +61,24 @@ static void put_corpora(json_t *line, const struct ltm_train_record *r) {
     json_object_set_new(line, "corpora", all);
 }
 
+/* The controls of streaming latents. */
+static void put_stream(json_t *line, const struct ltm_stream_scores *s) {
+    json_t *parts = json_array();
+    json_t *frozen = json_array();
+    put_real(line, "carried", s->carried);
+    put_real(line, "carried_error", s->carried_error);
+    put_real(line, "drawn", s->drawn);
+    put_real(line, "frozen", s->frozen);
+    put_real(line, "others", s->others);
+    put_real(line, "zero", s->zero);
+    for (int p = 0; p < s->parts; p++) {
+        json_array_append_new(parts, json_real(s->part[p]));
+        json_array_append_new(frozen, json_real(s->frozen_part[p]));
+    }
+    json_object_set_new(line, "parts", parts);
+    json_object_set_new(line, "frozen_parts", frozen);
+}
+
 ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r, struct ltm_error *error) {
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(r->step));
@@ -72,6 +90,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "bound", r->bound);
         put_real(line, "bound_error", r->bound_error);
         put_real(line, "bits_per_byte", r->bits_per_byte);
+        if (r->stream.parts) put_stream(line, &r->stream);
         if (r->ema_bound > 0) put_real(line, "ema_bound", r->ema_bound);
         if (r->corpora) put_corpora(line, r);
     } else {

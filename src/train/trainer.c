@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/progress.h"
+#include "config/chunks.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
 #include "stages/model_shape.h"
@@ -48,13 +49,13 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     const double forward = forward_flops(model, loops, 0);
     const bool truncated = model.backprop && model.backprop < loops; /* then the gradient ends in an injection */
     const double back = forward_flops(model, loops, model.backprop) + (truncated ? injection_flops(model) : 0);
+    const int steps = model.latents && !model_streams(&model) ? config->fast.steps : 0;
     const double saved = 2.0 * config->slow.samples * (forward - back);
     const double saved_by_fit =
         2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);
-    return forward *
-               (objective_of(config)->passes * config->slow.samples + (model.latents ? 2.0 * config->fast.steps : 0)) +
-           3.0 * config->slow.samples * model_ahead_flops(&model) - saved -
-           (model.latents ? config->fast.steps * saved_by_fit : 0) + update / ((double)now->batch * model.sequence);
+    return forward * (objective_of(config)->passes * config->slow.samples + 2.0 * steps) +
+           3.0 * config->slow.samples * model_ahead_flops(&model) - saved - steps * saved_by_fit +
+           update / ((double)now->batch * model.sequence);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {

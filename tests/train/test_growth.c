@@ -62,6 +62,21 @@ static void check_walk(struct ltm_config c) {
     assert_true(fabs(ltm_training_flops(&c) * (double)sequences - work) <= 1e-12 * work);
 }
 
+/* What comes out beside the gradient of the weights moves z: nothing is fitted. */
+static void latents_that_stream_cost_three_passes(void **state) {
+    (void)state;
+    struct ltm_config c = settings(0, 6, 0, 8, 0.5, 5000);
+    const double fitted = ltm_training_flops(&c);
+    c.model.latent_kind = LTM_LATENT_STREAMING;
+    assert_true(ltm_training_flops(&c) == 3 * ltm_forward_flops(&c.model));
+    assert_true(fitted == (3 + 2.0 * c.fast.steps) * ltm_forward_flops(&c.model));
+    const double whole = ltm_forward_flops(&c.model);
+    c.model.chunk = c.model.sequence / 2; /* keys and values of the latents, once a chunk */
+    const double d = c.model.dim;
+    const double again = 2.0 * 2 * (d / c.model.heads * c.model.kv_heads) * d * c.model.latents / c.model.sequence;
+    assert_true(fabs(ltm_forward_flops(&c.model) - whole - again) < 1e-9 * whole);
+}
+
 static void steps_are_those_of_a_walk(void **state) {
     (void)state;
     check_walk(settings(0, 6, 0, 8, 0.5, 5000));
@@ -204,6 +219,7 @@ static void rates_go_by_tokens(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(latents_that_stream_cost_three_passes),
         cmocka_unit_test(steps_are_those_of_a_walk),
         cmocka_unit_test(loops_begin_one_after_another),
         cmocka_unit_test(latents_begin_late),

@@ -95,6 +95,11 @@ mixed=(data.corpus= data.corpora='corpus:0.7 more:0.3' run.from=one)
 "${train[@]}" "${mixed[@]}" run.dir=one-mixed >/dev/null 2>&1
 holds "a mixture, from another run's weights, over two processes: the bits of one" alike 2 1 one-mixed "${mixed[@]}"
 
+# Every block waits for the last chunk of a group, and has a buffer of its own until then.
+streaming=(latent.kind=streaming latent.chunk=3 latent.stream_noise=yes)
+"${train[@]}" "${streaming[@]}" run.dir=one-streaming >/dev/null 2>&1
+holds 'latents that stream, over three processes: the bits of one' alike 3 1 one-streaming "${streaming[@]}"
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

@@ -100,6 +100,15 @@ static void store(struct ltm_config *config) {
     config->run.tokens = 20 * 10 * 24; /* a pass and a fifth: what was stored before the kill is found behind it */
 }
 
+static void stream(struct ltm_config *config) {
+    config->model.latent_kind = LTM_LATENT_STREAMING;
+    config->model.chunk = 5;
+    config->model.stream_noise = 1;
+    config->model.dropout = 0.25;
+    config->slow.window_start = 2;
+    config->slow.growth = 0.6;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -120,6 +129,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("encoder", encode);
     check_bits("stored", store);
     check_bits("sampled-loops", sample_loops);
+    check_bits("streaming", stream);
 }
 
 /* However many may be drawn: initial weights are those of model.loops. */

@@ -1,0 +1,28 @@
+#include "stream_print.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "terminal.h"
+
+const char *stream_print_controls(char text[200], const struct ltm_stream_scores *s) {
+    char carried[2 * CLI_NUMBER + 8];
+    snprintf(text, 200, "z carries %s; frozen %.4f, of another sequence %.4f, 0 %.4f, drawn %.4f",
+             cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen, s->others, s->zero, s->drawn);
+    return text;
+}
+
+void stream_print_parts(const struct ltm_stream_scores *s) {
+    char carried[2 * CLI_NUMBER + 8];
+    printf("\nz carries %s nats a token: what the score is better than with z frozen at its start\n",
+           cli_with_error(carried, 4, s->carried, s->carried_error));
+    printf("%-22s", "by place, nats a token");
+    for (int p = 0; p < s->parts; p++) printf("  %7d", p + 1);
+    printf("\n%-22s", "score");
+    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->part[p]);
+    printf("\n%-22s", "z frozen");
+    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->frozen_part[p]);
+    printf("\n%-22s", "carried");
+    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->frozen_part[p] - s->part[p]);
+    printf("\n");
+}

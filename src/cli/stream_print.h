@@ -1,0 +1,10 @@
+/* The controls beside the score of a model whose latents stream, as text. */
+#pragma once
+
+#include "ltm/stream_scores.h"
+
+/* "z carries 0.0123 ± 0.0004; frozen 3.1234, of another sequence …, 0 …, drawn …", in nats a token. */
+const char *stream_print_controls(char text[200], const struct ltm_stream_scores *scores);
+
+/* A line with what z carries, and a table by place in the sequence. */
+void stream_print_parts(const struct ltm_stream_scores *scores);

@@ -1,0 +1,22 @@
+/* How streaming latents (latent.kind = streaming) divide a sequence: a pass takes a chunk of it at a time. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "ltm/config.h"
+
+static inline bool model_streams(const struct ltm_model_config *config) {
+    return config->latents > 0 && config->latent_kind == LTM_LATENT_STREAMING;
+}
+
+/* Tokens that a pass takes together: those of a chunk, or of the whole sequence. */
+static inline int model_chunk(const struct ltm_model_config *config) {
+    return model_streams(config) && config->chunk > 0 && config->chunk < config->sequence ? config->chunk
+                                                                                          : config->sequence;
+}
+
+/* Keys and values of the chunks before that a position of this one may see. */
+static inline int model_past(const struct ltm_model_config *config) {
+    const int before = config->sequence - model_chunk(config);
+    return config->window - 1 < before ? config->window - 1 : before;
+}

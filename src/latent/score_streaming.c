@@ -1,0 +1,118 @@
+#include "latent/score_streaming.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "config/chunks.h"
+
+int score_parts(const struct ltm_model_config *model, int length) {
+    const int chunks = streaming_chunks(model, length);
+    return chunks < SCORE_PARTS ? chunks : SCORE_PARTS;
+}
+
+/* -log p of each sequence, as read in one way, into the loop's nll. */
+static void read_all(struct worker *w, const struct streaming_reading *how, int count, int length) {
+    struct streaming_reading reading = *how;
+    reading.tokens = w->tokens;
+    reading.targets = w->targets;
+    reading.weights = w->loop.weights;
+    reading.nll = w->loop.nll;
+    streaming_read(&w->streaming, w->pass, &reading, count, length);
+}
+
+/* Sums of nll, and of what the tokens count, by place. */
+static void add_parts(const struct worker *w, int g, int length, double *parts, double *tokens) {
+    const struct ltm_model_config *model = w->streaming.config;
+    const int chunks = streaming_chunks(model, length);
+    const int count = score_parts(model, length);
+    const size_t at = (size_t)g * (size_t)length;
+    for (int t = 0; t < length; t++) {
+        const double weight = w->loop.weights ? (double)w->loop.weights[at + (size_t)t] : 1;
+        const int part = (int)((int64_t)(t / model_chunk(model)) * count / chunks);
+        parts[part] += weight * (double)w->loop.nll[at + (size_t)t];
+        if (tokens) tokens[part] += weight;
+    }
+}
+
+/* The states of another sequence, where there is only one in this group, into the trail. */
+static bool trail_of_another(struct worker *w, const struct sequence_source *source, int64_t first, int length) {
+    const uint32_t number = w->numbers[0];
+    if (source->count < 2) return false;
+    worker_begin(w, source, first ? first - 1 : first + 1, number, 1, length);
+    read_all(w, &(struct streaming_reading){.trail = true}, 1, length);
+    worker_begin(w, source, first, number, 1, length);
+    return true;
+}
+
+static void leave_state(struct worker *w, int count) {
+    const size_t n = (size_t)count * w->streaming.latents;
+    memcpy(w->loop.mu, w->streaming.u, n * sizeof(float));
+    for (size_t i = 0; i < n; i++) w->loop.logvar[i] = -logf(w->streaming.lambda[i]);
+    memset(w->loop.noise, 0, n * sizeof(float));
+}
+
+static double nll_of(const struct worker *w, int g, int length) { return fast_loop_nll(&w->loop, g, 0, length); }
+
+void score_streaming(struct worker *w, int count, int length, struct sequence_score *scores) {
+    read_all(w, &(struct streaming_reading){.trail = true}, count, length);
+    leave_state(w, count);
+    for (int g = 0; g < count; g++) {
+        scores[g].recon = nll_of(w, g, length);
+        add_parts(w, g, length, scores[g].parts, scores[g].part_tokens);
+    }
+}
+
+void score_streaming_controls(struct worker *w, const struct sequence_source *source, int64_t first, int count,
+                              int length, int samples, uint64_t seed, struct sequence_score *scores) {
+    const struct noise_source noise = {{.seed = seed, .purpose = RANDOM_SCORE_NOISE}, w->numbers};
+    const bool other = count > 1 || trail_of_another(w, source, first, length);
+    if (other) read_all(w, &(struct streaming_reading){.z = STREAMING_OTHERS}, count, length);
+    for (int g = 0; g < count; g++) scores[g].others = other ? nll_of(w, g, length) : NAN;
+    read_all(w, &(struct streaming_reading){.z = STREAMING_ZERO}, count, length);
+    for (int g = 0; g < count; g++) scores[g].zero = nll_of(w, g, length);
+    read_all(w, &(struct streaming_reading){.z = STREAMING_FROZEN}, count, length);
+    for (int g = 0; g < count; g++) {
+        scores[g].frozen = nll_of(w, g, length);
+        add_parts(w, g, length, scores[g].frozen_parts, NULL);
+    }
+    for (int k = 0; k < samples; k++) {
+        read_all(w, &(struct streaming_reading){.noise = &noise, .sample = k}, count, length);
+        for (int g = 0; g < count; g++) scores[g].drawn += nll_of(w, g, length) / samples;
+    }
+}
+
+struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count, int parts) {
+    struct ltm_stream_scores s = {.parts = parts};
+    double tokens = 0;
+    double squares = 0;
+    double part_tokens[SCORE_PARTS] = {0};
+    for (int64_t i = 0; i < count; i++) {
+        const struct sequence_score *score = &scores[i];
+        tokens += score->tokens;
+        s.drawn += score->drawn;
+        s.frozen += score->frozen;
+        s.others += score->others;
+        s.zero += score->zero;
+        s.carried += score->frozen - score->recon;
+        for (int p = 0; p < parts; p++) {
+            s.part[p] += score->parts[p];
+            s.frozen_part[p] += score->frozen_parts[p];
+            part_tokens[p] += score->part_tokens[p];
+        }
+    }
+    s.carried /= tokens;
+    for (int64_t i = 0; i < count; i++) {
+        const double off = scores[i].frozen - scores[i].recon - s.carried * scores[i].tokens;
+        squares += off * off;
+    }
+    s.carried_error = count > 1 ? sqrt((double)count / (double)(count - 1) * squares) / tokens : NAN;
+    s.drawn /= tokens;
+    s.frozen /= tokens;
+    s.others /= tokens;
+    s.zero /= tokens;
+    for (int p = 0; p < parts; p++) {
+        s.part[p] /= part_tokens[p];
+        s.frozen_part[p] /= part_tokens[p];
+    }
+    return s;
+}

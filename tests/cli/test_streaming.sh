@@ -1,0 +1,54 @@
+#!/bin/bash
+# Latents that stream, as a user sees them: training, scores with their controls, generation, few-shot, inspect, what is refused.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/cli.sh"
+small_corpus || { cat err; exit 1; }
+sed 's/^tokens = .*/tokens = 3k/' tiny.ini >small.ini
+
+preset() { # three forward passes, and the weights of z's start
+    sed 's/^output = own/&\nvocab = 2048/' "$top/runs/stream-nano.ini" >nano.ini && "$LTM" inspect --json nano.ini >nano &&
+        sed 's/^kind = .*//' nano.ini >fitted.ini && "$LTM" inspect --json fitted.ini >fitted || return 1
+    jq -se '.[0].parameters == .[1].parameters + 2 * 4 * 65' nano fitted
+}
+holds 'the preset' preset
+trains() {
+    "$LTM" train small.ini latent.kind=streaming latent.chunk=7 run.dir=runs/stream >out 2>err || { cat err; return 1; }
+    grep -q 'streaming: z moves every 7 tokens' err && grep -q 'z carries .*; frozen .*, of another sequence .*, 0 .*, drawn ' err &&
+        jq -se 'map(select(.heldout))[-1] | .kl == 0 and .bound == .recon and .frozen > 0 and .others > 0 and .zero > 0 and
+            .drawn > 0 and (.carried - (.frozen - .bound) | fabs) < 1e-9 and (.parts | length) > 1 and .parts[0] == .frozen_parts[0]' \
+            runs/stream/log.jsonl
+}
+holds 'held-out scores have their controls beside them' trains
+scores() {
+    "$LTM" eval runs/stream corpus eval.sequences=4 --json >scores && "$LTM" eval runs/stream corpus eval.sequences=4 >block ||
+        { cat err; return 1; }
+    grep -q 'control: z frozen' block && grep -q '^z carries' block &&
+        jq -e '.[0] | .frozen.nats_per_token.mean > 0 and .iwae == null and .continuation == null and .carried.error > 0 and
+            .parts[0].score == .parts[0].frozen and .recon == .bound' scores
+}
+holds 'and so have those of eval' scores
+frozen() { # to the bit
+    "$LTM" train small.ini latent.kind=streaming latent.chunk=7 latent.stream_rate=0 run.dir=runs/frozen >out 2>err || return 1
+    jq -se 'map(select(.heldout))[-1] | .frozen == .bound and .carried == 0 and .others == .bound and .parts == .frozen_parts' \
+        runs/frozen/log.jsonl
+}
+holds 'at rate 0 z is its frozen control' frozen
+writes() { # a text that slides
+    "$LTM" generate runs/stream --prompt 'the' --length 100 --judge runs/stream --json >written || return 1
+    jq -se '.[-1].statistics.judge.recon.nats_per_token.mean > 0' written
+}
+holds 'text comes out, and its judge streams too' writes
+talks() { printf 'the\n/z\n/new\n' | "$LTM" generate runs/stream --interactive --length 20 | grep 'z has moved'; }
+holds 'z moves in turns' talks
+printf '[task]\nname = words\nformat = gsm8k\nitems = words.jsonl\nlength = 4\n' >words.ini
+for i in 1 2 3; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $((2 * i))\"}"; done >words.jsonl
+holds 'few-shot' "$LTM" fewshot runs/stream words.ini
+holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM" inspect runs/stream/checkpoints/last)
+holds 'what needs a fit' refused 1 "latents stream \(latent.kind = streaming\)" "$LTM" probe runs/stream words.ini
+holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z of a fitted posterior' \
+    "$LTM" train small.ini latent.kind=streaming slow.samples=2 run.dir=runs/none
+holds 'loops that keep no state' refused 1 'loop.backprop = 1 keeps no state' \
+    "$LTM" train small.ini latent.kind=streaming model.loops=2 loop.inject=add loop.backprop=1 run.dir=runs/none
+holds 'a kind that there is not' refused 1 'latent.kind = "stream" is not known; use fitted or streaming' \
+    "$LTM" train small.ini latent.kind=stream run.dir=runs/none
+finish
