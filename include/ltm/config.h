@@ -28,6 +28,7 @@ enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
+enum ltm_data_kind { LTM_DATA_TEXT, LTM_DATA_PAIRS };
 enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
 enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
@@ -147,7 +148,9 @@ struct ltm_config {
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;
     struct {
+        int kind;                     /* enum ltm_data_kind */
         char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
+        char heldout[LTM_PATH_MAX];   /* pairs: a file of held-out ones; empty = a twentieth of data.corpus */
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {

@@ -38,7 +38,9 @@ struct ltm_train_record {
     double ema_bound;     /* of the average of the weights, where slow.ema makes one; else 0 */
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
-    bool heldout;         /* a held-out scoring, not a training step */
+    double answers,
+        matches;  /* held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter */
+    bool heldout; /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */

@@ -33,6 +33,10 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
+    "With data.kind = pairs, data.corpus is a .jsonl file of {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\":\n"
+    "[{\"role\": TEXT, \"content\": TEXT}, …]} (read as \"ROLE: CONTENT\" and a newline each, then \"assistant:\" and its\n"
+    "answer): answers alone count in the loss, z is fitted on the prompt alone; exact_match in the log is the share of\n"
+    "held-out answers that greedy decoding would write to the letter.\n"
     "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
     "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
@@ -72,11 +76,16 @@ static void on_step(void *user, const struct ltm_train_record *record) {
         char bound[2 * CLI_NUMBER + 8];
         char bits[CLI_NUMBER + 16] = "";
         char number[CLI_NUMBER];
+        char exact[CLI_NUMBER + 40] = "";
+        if (record->answers > 0)
+            snprintf(exact, sizeof exact, ", exact match %s %% of %.0f",
+                     cli_fixed(number, 1, 100 * record->matches / record->answers), record->answers);
         if (isfinite(record->bits_per_byte))
             snprintf(bits, sizeof bits, ", %s bits a byte", cli_fixed(number, 4, record->bits_per_byte));
-        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)",
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)%s",
                      (long long)record->step, (long long)record->steps,
-                     cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl);
+                     cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl,
+                     exact);
         return;
     }
     char bound[CLI_NUMBER + 8] = "";

@@ -193,6 +193,23 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->data.kind != LTM_DATA_PAIRS) return LTM_OK;
+    if (c->model.packing == LTM_PACKING_PACKED)
+        return fail(error, LTM_INVALID,
+                    "data.kind = pairs keeps pairs apart, which data.packing = packed does not; use document (a pair a "
+                    "sequence), or masked (several, for a model without latents)");
+    if (c->model.latents && c->model.packing != LTM_PACKING_DOCUMENT)
+        return fail(error, LTM_INVALID,
+                    "data.kind = pairs fits the latents of a sequence on one prompt, and data.packing = masked puts "
+                    "several into it; use document");
+    if (c->slow.objective == LTM_OBJECTIVE_IWAE)
+        return fail(error, LTM_INVALID,
+                    "slow.objective = iwae weighs draws by the text that they were fitted on, which data.kind = pairs "
+                    "does not score; use elbo");
+    return LTM_OK;
+}
+
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
     size_t count;
@@ -204,6 +221,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_slow(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
+    PASS_UP(check_pairs(config, error));
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);

@@ -23,6 +23,7 @@ NAMES(inject_choice, "none", "add", "concat", "diagonal")
 NAMES(gains_choice, "shared", "own")
 NAMES(depth_choice, "fixed", "sampled")
 NAMES(packing_choice, "packed", "masked", "document")
+NAMES(data_kind_choice, "text", "pairs")
 NAMES(yes_choice, "no", "yes")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
@@ -143,7 +144,12 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
-    X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
+    X("data.kind", data.kind, CHOICE(data_kind_choice), "text",                                                        \
+      "text, or pairs: prompts with answers, of which the answers' tokens alone count in the loss")                    \
+    X("data.corpus", data.corpus, TEXT, "",                                                                            \
+      "a folder that ltm corpus build made, or one of llm.c shards; pairs: a .jsonl file")                             \
+    X("data.heldout", data.heldout, TEXT, "",                                                                          \
+      "pairs: a file of held-out ones; empty = a twentieth of data.corpus, by prompt")                                 \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
     X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
       "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
@@ -349,9 +355,9 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 }
 
 bool config_key_is_of_model(const char *name) {
-    static const char *const others[] = {"run.dir",          "run.threads",          "run.eval_sequences",
-                                         "run.eval_every",   "run.checkpoint_every", "run.keep_every",
-                                         "run.on_nonfinite", "data.corpus",          "data.tokenizer"};
+    static const char *const others[] = {
+        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.heldout",   "data.tokenizer"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

@@ -131,6 +131,9 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
                           format_with_error(text, best->bound, best->bound_error));
         else
             report_figure(report, "of it KL", "%s", format_score(text, best->kl));
+        if (isfinite(best->exact_match))
+            report_figure(report, "exact match of held-out answers, %", "%s",
+                          format_score(text, 100 * best->exact_match));
         report_figure(report, "at slow step", "%.15g", best->step);
     }
     if (last) {

@@ -23,7 +23,8 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
         c->score[c->scores++] =
             (struct curve_score){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
                                  number(line, "recon"),       number(line, "kl"),        number(line, "bound"),
-                                 number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte")};
+                                 number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte"),
+                                 number(line, "exact_match")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));

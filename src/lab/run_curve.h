@@ -12,7 +12,7 @@ struct curve_step {
 
 /* A held-out scoring. */
 struct curve_score {
-    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
+    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte, exact_match;
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

@@ -23,8 +23,9 @@ struct sequence_score {
     double recon, kl, iwae, prior, fitted;
     double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
     double tokens,
-        rest_tokens;  /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
-    int64_t diverged; /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
+        rest_tokens; /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
+    double answers, matches; /* that it holds, and those that greedy decoding would write (latent/answer_match.h) */
+    int64_t diverged;        /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
 };
 
 /* What the study of latents wants of each sequence; arrays of the caller's for all sequences, zero at first, or NULL. */
@@ -42,6 +43,7 @@ struct score_options {
     int samples;       /* S, draws of z for recon and rest */
     int iwae, prior;   /* K of each, 0 = not taken; iwae shares its first draws with recon */
     int first_part;    /* P, tokens on which z is fitted for `rest`, below T; 0 = not taken */
+    bool answers;      /* take `answers` and `matches`, at the first draw, where tokens have weights */
     bool fitted_noise; /* take `fitted`, where fast.noise is fixed */
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */

@@ -14,6 +14,7 @@ struct worker {
     struct fast_loop loop;
     int32_t *tokens, *targets; /* (G, T) each */
     float *weights;            /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
+    float *fit;                /* (G, T): what each token counts in the fit, where that is something else */
     float *scaled;             /* (G, T): the same as parts of a slow step's loss */
     uint32_t *numbers;         /* (G): what each sequence is called in the keys of its noise */
 };

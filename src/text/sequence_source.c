@@ -108,7 +108,7 @@ static ltm_status find_documents(struct stream_windows *windows, const struct lt
 ltm_status training_windows(struct stream_windows *windows, const struct token_stream *stream,
                             const struct ltm_model_config *model, uint64_t seed, struct ltm_error *error) {
     const int length = model->sequence;
-    *windows = (struct stream_windows){.source = {INT64_MAX, read_window, training_place},
+    *windows = (struct stream_windows){.source = {.count = INT64_MAX, .read = read_window, .place = training_place},
                                        .stream = stream,
                                        .length = length,
                                        .end = model->document_end};
@@ -123,8 +123,10 @@ ltm_status training_windows(struct stream_windows *windows, const struct token_s
 ltm_status heldout_windows(struct stream_windows *windows, const struct token_stream *stream,
                            const struct ltm_model_config *model, int64_t most, struct ltm_error *error) {
     const int length = model->sequence;
-    *windows = (struct stream_windows){
-        .source = {0, read_window, heldout_place}, .stream = stream, .length = length, .end = model->document_end};
+    *windows = (struct stream_windows){.source = {.read = read_window, .place = heldout_place},
+                                       .stream = stream,
+                                       .length = length,
+                                       .end = model->document_end};
     ltm_status status = find_documents(windows, model, error);
     if (status == LTM_OK && !windows->pieces)
         status = heldout_sequences(&windows->all, token_stream_count(stream), length, error);

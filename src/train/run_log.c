@@ -56,6 +56,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "bound", r->bound);
         put_real(line, "bound_error", r->bound_error);
         put_real(line, "bits_per_byte", r->bits_per_byte);
+        if (r->answers > 0) put_real(line, "exact_match", r->matches / r->answers);
         if (r->ema_bound > 0) put_real(line, "ema_bound", r->ema_bound);
     } else {
         put_real(line, "recon", r->recon);

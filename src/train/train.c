@@ -204,7 +204,7 @@ static ltm_status exchange_average(struct session *s, struct ltm_error *error) {
 /* *bound of the averaged weights, INFINITY where they have none. */
 static ltm_status score_average(struct session *s, const struct score_options *options, struct sequence_score *scores,
                                 double *bound, struct ltm_error *error) {
-    const struct sequence_source *source = &s->heldout_windows.source;
+    const struct sequence_source *source = s->scored;
     struct ltm_error second;
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
@@ -219,14 +219,13 @@ static ltm_status score_average(struct session *s, const struct score_options *o
 /* Bits a byte of a bound in nats a token; NAN where nobody knows the bytes. */
 static double in_bits(const struct session *s, double bound) {
     double tokens = 0;
-    for (int64_t i = 0; i < s->heldout_windows.source.count; i++) tokens += s->heldout_scores[i].tokens;
+    for (int64_t i = 0; i < s->scored->count; i++) tokens += s->heldout_scores[i].tokens;
     return s->heldout_bytes > 0 ? bound * tokens / s->heldout_bytes / log(2) : NAN;
 }
 
 /* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
 static ltm_status keep_scores(const struct session *s, const struct score_options *options,
                               const struct sequence_score *scores, double bound, struct ltm_error *error) {
-    const struct stream_windows *windows = &s->heldout_windows;
     char held[64] = "";
     char path[LTM_PATH_MAX];
     struct ltm_error inner = {0};
@@ -234,7 +233,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
     if (!(bound < s->state.best_bound)) return LTM_OK;
     if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &inner);
     if (processes_rank() == 0 && status == LTM_OK)
-        status = score_write(path, scores, &windows->source, windows->length, options, &inner);
+        status = score_write(path, scores, s->scored, s->config.model.sequence, options, &inner);
     return processes_agree(fail_in_folder(s, held, status, &inner, error), error);
 }
 
@@ -242,13 +241,13 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {.fast = s->config.fast,
                                           .samples = 1,
+                                          .answers = s->config.data.kind == LTM_DATA_PAIRS,
                                           .seed = s->config.run.seed,
                                           .watch = &s->hooks->watch,
                                           .stop = s->hooks->stop};
-    const int64_t sequences = s->heldout_windows.source.count;
+    const int64_t sequences = s->scored->count;
     s->state.heldout_due = false;
-    ltm_status status =
-        score_sequences(s->heldout_scores, &s->trainer.workers, &s->heldout_windows.source, &options, error);
+    ltm_status status = score_sequences(s->heldout_scores, &s->trainer.workers, s->scored, &options, error);
     if (status == LTM_NUMERIC) return heldout_nonfinite(s, error);
     if (status != LTM_OK) return status;
     const struct score_summary score = score_summarise(s->heldout_scores, sequences);
@@ -271,6 +270,10 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         s->state.averaged = bound < score.bound;
         if (s->state.averaged) scores += sequences;
         if (!s->state.averaged) bound = score.bound;
+    }
+    for (int64_t i = 0; i < sequences; i++) {
+        record.answers += scores[i].answers;
+        record.matches += scores[i].matches;
     }
     PASS_UP(keep_scores(s, &options, scores, bound, error));
     if (bound < s->state.best_bound) {
@@ -320,7 +323,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        if (s->heldout && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
+        if (s->scored && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
                                  s->state.best_step == step))

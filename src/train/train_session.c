@@ -67,7 +67,6 @@ cleanup:
 
 /* What bits a byte divide by. */
 static ltm_status count_heldout_bytes(struct session *s, struct ltm_error *error) {
-    const struct stream_windows *windows = &s->heldout_windows;
     const size_t T = (size_t)s->config.model.sequence;
     struct ltm_tokenizer *tokenizer = NULL;
     int32_t *tokens = NULL;
@@ -77,8 +76,8 @@ static ltm_status count_heldout_bytes(struct session *s, struct ltm_error *error
     TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
     TRY(NEW_ARRAY(tokens, 2 * T, "a sequence", error));
     TRY(NEW_ARRAY(weights, T, "a sequence", error));
-    for (int64_t i = 0; i < windows->source.count; i++)
-        s->heldout_bytes += sequence_bytes(&windows->source, tokenizer, i, 0, (int)T, tokens, tokens + T, weights);
+    for (int64_t i = 0; i < s->scored->count; i++)
+        s->heldout_bytes += sequence_bytes(s->scored, tokenizer, i, 0, (int)T, tokens, tokens + T, weights);
 cleanup:
     ltm_tokenizer_close(tokenizer);
     free(tokens);
@@ -101,23 +100,34 @@ static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
     }
     PASS_UP(token_stream_open(&s->heldout, c->data.corpus, "heldout", error));
     PASS_UP(heldout_windows(&s->heldout_windows, s->heldout, &c->model, c->run.eval_sequences, error));
-    /* Of each sequence, and then of each by the averaged weights. */
-    PASS_UP(NEW_ARRAY(s->heldout_scores, 2 * (size_t)s->heldout_windows.source.count, "held-out sequences", error));
-    return count_heldout_bytes(s, error);
+    s->scored = &s->heldout_windows.source;
+    return LTM_OK;
+}
+
+static ltm_status open_splits(struct session *s, struct ltm_error *error) {
+    if (s->config.data.kind == LTM_DATA_PAIRS) {
+        PASS_UP(find_tokenizer(s, error));
+        return session_open_pairs(s, error);
+    }
+    PASS_UP(token_stream_open(&s->train, s->config.data.corpus, "train", error));
+    PASS_UP(find_tokenizer(s, error));
+    return open_heldout(s, error);
 }
 
 static ltm_status open_corpus(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     if (!c->data.corpus[0])
         return fail(error, LTM_INVALID, "data.corpus is not set; build one with ltm corpus build and name its folder");
-    if (file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
+    if (c->data.kind == LTM_DATA_TEXT && file_exists(c->data.corpus) && !folder_exists(c->data.corpus))
         return fail(error, LTM_INVALID,
                     "data.corpus = %s is one file, which cannot be both training and held-out text; name a folder "
                     "with both splits",
                     c->data.corpus);
-    PASS_UP(token_stream_open(&s->train, c->data.corpus, "train", error));
-    PASS_UP(find_tokenizer(s, error));
-    return open_heldout(s, error);
+    PASS_UP(open_splits(s, error));
+    if (!s->scored) return LTM_OK;
+    /* Of each sequence, and then of each by the averaged weights. */
+    PASS_UP(NEW_ARRAY(s->heldout_scores, 2 * (size_t)s->scored->count, "held-out sequences", error));
+    return count_heldout_bytes(s, error);
 }
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {
@@ -197,6 +207,7 @@ static ltm_status name_corpus(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     char hex[17] = "";
     char name[160];
+    if (s->config.data.kind == LTM_DATA_PAIRS) return session_name_pairs(s, error);
     ltm_status status = path_join(path, sizeof path, s->config.data.corpus, "corpus.json", error);
     if (status == LTM_OK && file_exists(path)) status = checksum_file(hex, path, error);
     const int length = snprintf(name, sizeof name, "%lld %lld %s %s", (long long)token_stream_count(s->train),
@@ -279,6 +290,24 @@ static ltm_status check_sequence(const struct ltm_model_config *model, struct lt
                 model->sequence, model->dim, (long long)ltm_parameter_count(model), most);
 }
 
+static ltm_status open_windows(struct session *s, struct ltm_error *error) {
+    const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
+    watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
+                  (long long)token_stream_count(s->train), s->config.data.corpus);
+    if (s->config.model.packing != LTM_PACKING_DOCUMENT)
+        watch_message(
+            &s->hooks->watch,
+            s->config.model.packing == LTM_PACKING_PACKED
+                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
+                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
+    PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
+    if (s->train_windows.pieces)
+        watch_message(&s->hooks->watch,
+                      "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
+                      (long long)s->train_windows.all, 100 * s->train_windows.fill);
+    return LTM_OK;
+}
+
 static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     struct memory_limits memory;
     size_t bytes;
@@ -296,21 +325,11 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                   (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
                   ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
                   ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
-    const double passes = (double)ltm_training_tokens(&s->config) / (double)token_stream_count(s->train);
-    watch_message(&s->hooks->watch, "%.*f passes over the %lld training tokens of %s", passes < 100 ? 2 : 0, passes,
-                  (long long)token_stream_count(s->train), s->config.data.corpus);
-    if (s->config.model.packing != LTM_PACKING_DOCUMENT)
-        watch_message(
-            &s->hooks->watch,
-            s->config.model.packing == LTM_PACKING_PACKED
-                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
-                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
-    PASS_UP(training_windows(&s->train_windows, s->train, &s->config.model, s->config.run.seed, error));
-    if (s->train_windows.pieces)
-        watch_message(&s->hooks->watch,
-                      "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
-                      (long long)s->train_windows.all, 100 * s->train_windows.fill);
-    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, &s->train_windows.source, error));
+    const bool pairs = s->config.data.kind == LTM_DATA_PAIRS;
+    if (pairs) session_describe_pairs(s);
+    if (!pairs) PASS_UP(open_windows(s, error));
+    const struct sequence_source *source = pairs ? &s->train_pairs.source : &s->train_windows.source;
+    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, source, error));
     s->trainer.watch = &s->hooks->watch;
     s->trainer.stop = s->hooks->stop;
     return LTM_OK;
@@ -345,6 +364,8 @@ void session_close(struct session *s) {
     token_stream_close(s->heldout);
     stream_windows_free(&s->train_windows);
     stream_windows_free(&s->heldout_windows);
+    pair_source_free(&s->train_pairs);
+    pair_source_free(&s->heldout_pairs);
     free(s->heldout_scores);
     if (s->folder >= 0) close(s->folder);
     if (s->lock >= 0) close(s->lock);

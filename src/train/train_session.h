@@ -3,6 +3,7 @@
 
 #include "base/progress.h"
 #include "ltm/train.h"
+#include "text/pair_source.h"
 #include "train/checkpoint.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
@@ -13,6 +14,8 @@ struct session {
     struct token_stream *train, *heldout;     /* heldout: NULL where the corpus has none */
     char tokenizer[LTM_PATH_MAX], digest[20]; /* of the tokenizer to keep with checkpoints; empty = none */
     struct stream_windows train_windows, heldout_windows;
+    struct pair_source train_pairs, heldout_pairs; /* in their place with data.kind = pairs */
+    const struct sequence_source *scored;          /* held out, of one or the other; NULL where nothing is */
     struct decoder *decoder;
     struct trainer trainer;
     struct run_log log;
@@ -25,6 +28,11 @@ struct session {
     int folder;            /* the run's, held open: it may be moved while it trains */
     int lock;              /* keeps two processes from training in one folder */
 };
+
+/* Of data.corpus = a file of pairs, whose tokenizer is found: all that is read of it, and what it is known by. */
+ltm_status session_open_pairs(struct session *s, struct ltm_error *error);
+ltm_status session_name_pairs(struct session *s, struct ltm_error *error);
+void session_describe_pairs(const struct session *s);
 
 /* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */

@@ -177,6 +177,10 @@ too_many() {
     [ "$code" != 0 ] && [ "$(grep -c '^ltm: 3 processes are more than the 2 parts' err)" = 1 ]
 }
 holds 'more processes than parts are refused' too_many
+for i in $(seq 80); do echo "{\"prompt\": \"$i and\", \"answer\": \" $((i % 7))\"}"; done >pairs.jsonl
+pairs=(data.kind=pairs data.corpus=pairs.jsonl data.tokenizer=tok.model data.packing=document)
+"${train[@]}" "${pairs[@]}" run.dir=one-pairs >/dev/null 2>&1
+holds 'prompts with answers, over three processes: the bits of one' alike 3 1 one-pairs "${pairs[@]}"
 commands() { # processes, folder
     local n=$1 to=$2
     mkdir "$to"

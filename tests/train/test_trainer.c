@@ -51,7 +51,11 @@ static bool read_masked(const struct sequence_source *source, int64_t i, int len
 
 static struct masked mask(struct rig *rig, float weight, float more, int move) {
     return (struct masked){
-        {rig->windows.source.count, read_masked, rig->windows.source.place}, &rig->windows.source, weight, more, move};
+        {.count = rig->windows.source.count, .read = read_masked, .place = rig->windows.source.place},
+        &rig->windows.source,
+        weight,
+        more,
+        move};
 }
 
 /* Without fast steps q is the prior whatever the weights are, so the whole derivative of the loss is the gradient. */
