@@ -35,7 +35,7 @@ enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
-enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
+enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE, LTM_OBJECTIVE_DPO };
 enum ltm_optimiser { LTM_OPTIMISER_ADAMW, LTM_OPTIMISER_MUON };
 enum ltm_slow_schedule { LTM_SLOW_COSINE, LTM_SLOW_LINEAR, LTM_SLOW_WSD };
 enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
@@ -111,8 +111,10 @@ struct ltm_slow_config {
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */
     int objective;    /* enum ltm_objective, of those draws */
-    double kl_start;  /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
-    int kl_warmup;    /* … over so many slow steps; 0 = 1 from the first on */
+    double dpo_beta,
+        dpo_smoothing; /* dpo: β, and the share of pairs that are taken to be labelled the wrong way round */
+    double kl_start;   /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
+    int kl_warmup;     /* … over so many slow steps; 0 = 1 from the first on */
 };
 
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */

@@ -39,7 +39,13 @@ struct ltm_train_record {
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
     double answers,
-        matches;  /* held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter */
+        matches; /* held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter */
+    bool
+        preferences; /* slow.objective = dpo: there are, in place of recon and bound, means over pairs of answers, nats */
+    double chosen,
+        rejected; /* log p of an answer; with latents at most that of a forecast that mixes over z, as a bound is */
+    double margin,
+        accuracy; /* slow.dpo_beta times what log p of the chosen has gained on the rejected; share above 0 */
     bool heldout; /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
@@ -66,6 +72,7 @@ struct ltm_train_hooks {
 
 struct ltm_train_result {
     int64_t step, tokens;
+    bool preferences;  /* slow.objective = dpo, whose held-out loss stands in for the bound */
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */

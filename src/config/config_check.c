@@ -168,6 +168,7 @@ static int slow_group(const struct ltm_config *config) {
     const int share = config->slow.batch / 8;
     const int group = share < most ? share : most;
     if (config->slow.group != LTM_AUTO) return config->slow.group;
+    if (config->slow.objective == LTM_OBJECTIVE_DPO) return group < 2 ? 2 : group / 2 * 2; /* whole pairs of answers */
     return group < 1 ? 1 : group;
 }
 

@@ -138,6 +138,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
     X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
+    X("slow.dpo_beta", slow.dpo_beta, REAL(1e-6, 1000), "0.1",                                                         \
+      "dpo: how little log p may leave the weights that the run began with; less lets it go further")                  \
+    X("slow.dpo_smoothing", slow.dpo_smoothing, REAL(0, 0.5), "0",                                                     \
+      "dpo: share of pairs that are taken to be labelled the wrong way round")                                         \
     X("slow.predict", model.predict, INT(0, 4), "1",                                                                   \
       "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = the next alone")         \
     X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \

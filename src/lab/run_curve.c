@@ -24,15 +24,17 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
             (struct curve_score){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
                                  number(line, "recon"),       number(line, "kl"),        number(line, "bound"),
                                  number(line, "bound_error"), number(line, "ema_bound"), number(line, "bits_per_byte"),
-                                 number(line, "exact_match")};
+                                 number(line, "exact_match"), number(line, "loss"),      number(line, "chosen"),
+                                 number(line, "rejected"),    number(line, "margin"),    number(line, "accuracy")};
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));
     c->step[c->steps++] =
-        (struct curve_step){number(line, "step"),       number(line, "tokens"),    number(line, "seconds"),
-                            number(line, "loss"),       number(line, "recon"),     number(line, "kl"),
-                            number(line, "lr"),         number(line, "grad_norm"), number(line, "tokens_per_second"),
-                            number(line, "utilisation")};
+        (struct curve_step){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
+                            number(line, "loss"),        number(line, "recon"),     number(line, "kl"),
+                            number(line, "lr"),          number(line, "grad_norm"), number(line, "tokens_per_second"),
+                            number(line, "utilisation"), number(line, "chosen"),    number(line, "rejected"),
+                            number(line, "margin"),      number(line, "accuracy")};
     return LTM_OK;
 }
 
@@ -92,8 +94,9 @@ void run_curve_thin(struct run_curve *curve, size_t most) {
     for (size_t first = 0; first < curve->steps; first += each) {
         const size_t last = first + each < curve->steps ? first + each : curve->steps;
         struct curve_step mean = curve->step[last - 1];
-        double *const field[] = {&mean.loss,       &mean.recon, &mean.kl, &mean.grad_norm, &mean.tokens_per_second,
-                                 &mean.utilisation};
+        double *const field[] = {
+            &mean.loss,        &mean.recon,  &mean.kl,       &mean.grad_norm, &mean.tokens_per_second,
+            &mean.utilisation, &mean.chosen, &mean.rejected, &mean.margin,    &mean.accuracy};
         for (size_t k = 0; k < sizeof field / sizeof field[0]; k++) {
             const size_t offset = (size_t)((char *)field[k] - (char *)&mean);
             double sum = 0;

@@ -25,6 +25,7 @@ struct sequence_score {
     double tokens,
         rest_tokens; /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
     double answers, matches; /* that it holds, and those that greedy decoding would write (latent/answer_match.h) */
+    double dpo, margin;      /* of the first of two answers to a prompt (train/preferences.h) */
     int64_t diverged;        /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
 };
 

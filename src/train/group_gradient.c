@@ -8,14 +8,14 @@ static double kl_weight(const struct ltm_slow_config *slow, double step) {
     return slow->kl_start + (1 - slow->kl_start) * step / slow->kl_warmup;
 }
 
-/* What each token of the group counts in the loss of its s-th draw: its part of all the batch's weights, times the draw's. */
+/* What each token of the group counts in the loss of its s-th draw: its part of what the loss is a mean of, times the draw's. */
 static void scale_weights(const struct group *group, int s) {
     const struct trainer *trainer = group->trainer;
     const struct fast_loop *loop = &group->w->loop;
     const int S = trainer->config.slow.samples;
     const size_t T = (size_t)trainer->config.model.sequence;
     for (int g = 0; g < group->count; g++) {
-        const float scale = (float)(trainer->shares[(group->first + g) * S + s] / trainer->batch_weight);
+        const float scale = (float)(trainer->shares[(group->first + g) * S + s] / trainer->loss_units);
         for (size_t i = (size_t)g * T; i < (size_t)(g + 1) * T; i++)
             group->w->scaled[i] = loop->weights ? loop->weights[i] * scale : scale;
     }
@@ -29,8 +29,7 @@ void group_gradient(const struct group *group, const struct draw_takers *takers)
     const int S = c->slow.samples;
     const int first = group->first;
     const int count = group->count;
-    const struct noise_source fit = {{c->run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0},
-                                     w->numbers};
+    const struct noise_source fit = group_fit_noise(group);
     struct sequence_score *scores = trainer->scores + first;
     const struct decoder_dropout dropout = {c->run.seed, (uint32_t)trainer->optimiser.count, w->numbers};
     decoder_drop_out(w->pass, &dropout);

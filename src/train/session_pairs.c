@@ -33,6 +33,7 @@ ltm_status session_open_pairs(struct session *s, struct ltm_error *error) {
     TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
     const struct pair_options options = {.path = c->data.corpus,
                                          .part = c->data.heldout[0] ? PAIRS_ALL : PAIRS_TRAINING,
+                                         .preferences = c->slow.objective == LTM_OBJECTIVE_DPO,
                                          .tokenizer = tokenizer,
                                          .model = &c->model};
     TRY(pair_source_open(&s->train_pairs, &options, error));

@@ -21,18 +21,23 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
-    double heldout_bytes;  /* of text that is scored; 0 where there is no tokenizer to tell */
-    double peak;           /* flop/s */
-    double rate;           /* tokens a second, of late */
-    int64_t above_uniform; /* slow steps whose loss was */
-    int folder;            /* the run's, held open: it may be moved while it trains */
-    int lock;              /* keeps two processes from training in one folder */
+    double *reference, *heldout_reference; /* dpo: log p of answers under the weights that the run began with */
+    double heldout_bytes;                  /* of text that is scored; 0 where there is no tokenizer to tell */
+    double peak;                           /* flop/s */
+    double rate;                           /* tokens a second, of late */
+    int64_t above_uniform;                 /* slow steps whose loss was */
+    int folder;                            /* the run's, held open: it may be moved while it trains */
+    int lock;                              /* keeps two processes from training in one folder */
 };
 
 /* Of data.corpus = a file of pairs, whose tokenizer is found: all that is read of it, and what it is known by. */
 ltm_status session_open_pairs(struct session *s, struct ltm_error *error);
 ltm_status session_name_pairs(struct session *s, struct ltm_error *error);
 void session_describe_pairs(const struct session *s);
+
+/* With slow.objective = dpo: take log p of all answers with the weights as they are at the run's beginning, and keep it in the run's
+ * folder, from where a resume reads it. */
+ltm_status session_reference(struct session *s, struct ltm_error *error);
 
 /* With `config` and `hooks` in it, lock = folder = -1, all else zero; with all processes. A run that its folder holds is gone on with. To be
  * closed after a failure too. */
