@@ -6,7 +6,7 @@
 
 static const struct synth_family *const families[] = {&family_stories,     &family_arithmetic, &family_iterate,
                                                       &family_constraints, &family_embers,     &family_compose,
-                                                      &family_hops,        &family_hierarchy};
+                                                      &family_hops,        &family_hierarchy,  &family_calls};
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
