@@ -111,10 +111,9 @@ struct ltm_slow_config {
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */
     int objective;    /* enum ltm_objective, of those draws */
-    double dpo_beta,
-        dpo_smoothing; /* dpo: β, and the share of pairs that are taken to be labelled the wrong way round */
-    double kl_start;   /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
-    int kl_warmup;     /* … over so many slow steps; 0 = 1 from the first on */
+    double dpo_beta, dpo_smoothing; /* dpo: β, and the share of pairs taken to be labelled the wrong way round */
+    double kl_start; /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
+    int kl_warmup;   /* … over so many slow steps; 0 = 1 from the first on */
 };
 
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */

@@ -38,14 +38,13 @@ struct ltm_train_record {
     double ema_bound;     /* of the average of the weights, where slow.ema makes one; else 0 */
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
-    double answers,
-        matches; /* held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter */
-    bool
-        preferences; /* slow.objective = dpo: there are, in place of recon and bound, means over pairs of answers, nats */
-    double chosen,
-        rejected; /* log p of an answer; with latents at most that of a forecast that mixes over z, as a bound is */
-    double margin,
-        accuracy; /* slow.dpo_beta times what log p of the chosen has gained on the rejected; share above 0 */
+    /* Held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter. */
+    double answers, matches;
+    /* slow.objective = dpo: in place of recon and bound, means over pairs of answers, nats. log p of an answer (with latents at most
+     * that of a forecast that mixes over z, as a bound is); slow.dpo_beta times what that of the chosen one has gained on the rejected
+     * one; the share of pairs where that is above 0. */
+    bool preferences;
+    double chosen, rejected, margin, accuracy;
     bool heldout; /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */

@@ -19,9 +19,8 @@ struct fast_loop {
     size_t latents; /* N_z d of one sequence */
     float *mu, *logvar, *noise, *z, *dz;
     float *kept[FAST_METHOD_ARRAYS]; /* the method's own; NULL beyond those that the loop was made for */
-    const float
-        *weights; /* (G, T), borrowed: what each token counts in sums, and in the fit; NULL, as at first, = 1 each */
-    const float *fit_weights; /* (G, T), borrowed: what each token counts in the fit; NULL, as at first, = as in sums */
+    const float *weights; /* (G, T), borrowed: what each token counts in fit and sums; NULL, as at first, = 1 each */
+    const float *fit_weights; /* (G, T), borrowed: what it counts in the fit, if that is another; NULL at first */
     float *nll;
     double *start;   /* (G): negative ELBO where the fit began, under its first noise */
     bool *diverged;  /* (G): by the last fast_loop_run; false after fast_loop_start */

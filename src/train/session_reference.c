@@ -76,15 +76,21 @@ cleanup:
     return status;
 }
 
-static ltm_status take(struct session *s, const char *path, int64_t heldout, struct ltm_error *error) {
-    struct pair_source in_order = s->train_pairs;
-    ltm_status status = LTM_OK;
+/* All of them, whatever is scored or trained on first: in the file's order, by which pairs are numbered. */
+static ltm_status score_all(struct session *s, double *reference, const struct pair_source *pairs, int samples,
+                            struct ltm_error *error) {
+    struct pair_source in_order = *pairs;
     in_order.order = (struct sequence_order){0};
     in_order.source.count = in_order.sequences;
+    return score(s, reference, &in_order.source, samples, error);
+}
+
+static ltm_status take(struct session *s, const char *path, int64_t heldout, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
     watch_message(&s->hooks->watch, "log p of %lld answers under the weights that the run begins with",
-                  (long long)in_order.sequences);
-    TRY(score(s, s->reference, &in_order.source, s->config.slow.samples, error));
-    if (heldout) TRY(score(s, s->heldout_reference, s->scored, 1, error));
+                  (long long)(s->train_pairs.sequences + heldout));
+    TRY(score_all(s, s->reference, &s->train_pairs, s->config.slow.samples, error));
+    if (heldout) TRY(score_all(s, s->heldout_reference, &s->heldout_pairs, 1, error));
     if (processes_rank() == 0) status = keep(s, path, heldout, error);
     TRY(processes_agree(status, error));
 cleanup:
@@ -93,7 +99,7 @@ cleanup:
 
 ltm_status session_reference(struct session *s, struct ltm_error *error) {
     const int64_t n = s->train_pairs.sequences;
-    const int64_t heldout = s->scored ? s->scored->count : 0;
+    const int64_t heldout = s->heldout_pairs.sequences;
     char path[LTM_PATH_MAX];
     ltm_status status;
     if (s->config.slow.objective != LTM_OBJECTIVE_DPO) return LTM_OK;

@@ -142,7 +142,8 @@ static double judge(const struct session *s, struct sequence_score *scores) {
     const int64_t count = s->scored->count;
     if (!compares(s)) return score_summarise(scores, count).bound;
     for (int64_t i = 0; i + 1 < count; i += 2)
-        preferences_compare(&scores[i], s->heldout_reference + i, &s->config.slow);
+        preferences_compare(&scores[i], s->heldout_reference + 2 * (size_t)s->scored->number(s->scored, i),
+                            &s->config.slow);
     return preferences_mean(scores, count).loss;
 }
 
