@@ -4,6 +4,7 @@
 #     make CC=clang                           with another compiler
 #     make ONEDNN=0                           without bf16, for which libdnnl-dev is used where it is installed
 #     make LBFGS=0                            without scaling-law fits, for which liblbfgs-dev is used likewise
+#     make ARCHIVE=0 XML2=0                   without .zst, .xz, .bz2, tar, zip (libarchive-dev) and HTML (libxml2-dev), likewise
 #     make MPI=0                              for one process only: MPI is used where there is an mpicc
 #     make ARCH=x86-64-v3                     for other machines (what -march takes; -mcpu where not x86)
 #     make BUILD=build-debug CFLAGS='-O0 -g'  a build of another kind, beside the first
@@ -52,6 +53,14 @@ endif
 ifndef LBFGS
 LBFGS := $(shell $(CC) $(CPPFLAGS) -include lbfgs.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
+# libarchive unpacks inputs and libxml2 reads HTML where they are installed; ARCHIVE=0 and XML2=0 build without.
+ifndef ARCHIVE
+ARCHIVE := $(shell $(CC) $(CPPFLAGS) -include archive.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
+endif
+XML2_FLAGS := -isystem /usr/include/libxml2
+ifndef XML2
+XML2 := $(shell $(CC) $(CPPFLAGS) $(XML2_FLAGS) -include libxml/HTMLparser.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
+endif
 # MPI joins processes, where it is installed: mpicc knows what it takes. MPI=0 builds without.
 MPICC ?= mpicc
 MPI_SAYS := $(shell $(MPICC) -show 2>/dev/null)
@@ -61,14 +70,15 @@ endif
 MPI_FLAGS = $(if $(filter 1,$(MPI)),$(patsubst -I%,-isystem %,$(filter -I% -D%,$(MPI_SAYS))))
 # Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
 OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
-       -DLTM_LBFGS=$(LBFGS) -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
+       -DLTM_LBFGS=$(LBFGS) -DLTM_ARCHIVE=$(ARCHIVE) -DLTM_XML2=$(XML2) $(if $(filter 1,$(XML2)),$(XML2_FLAGS)) \
+       -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
 WARN = -Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2
 WARN_C = $(WARN) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 compile_c  = $(CC) -std=c11 $(OURS) $(WARN_C) $(CPPFLAGS) $(CFLAGS)
 compile_cc = $(CXX) -std=c++17 $(OURS) $(WARN) $(CPPFLAGS) $(CXXFLAGS)
 link       = $(CC) -fopenmp $(CFLAGS) $(LDFLAGS)
 LIBS       = $(if $(filter 1,$(MPI)),$(filter -L% -l% -Wl%,$(MPI_SAYS))) $(if $(filter 1,$(ONEDNN)),-ldnnl) \
-             $(if $(filter 1,$(LBFGS)),-llbfgs) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz \
+             $(if $(filter 1,$(LBFGS)),-llbfgs) $(if $(filter 1,$(ARCHIVE)),-larchive) $(if $(filter 1,$(XML2)),-lxml2) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz \
              -lstdc++ -lm
 
 # ---- What is built from what. ----

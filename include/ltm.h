@@ -14,12 +14,15 @@
 
 #define LTM_VERSION "0.1.0"
 
+#include "ltm/average.h"
 #include "ltm/config.h"
 #include "ltm/corpus.h"
 #include "ltm/doctor.h"
 #include "ltm/eval.h"
+#include "ltm/export.h"
 #include "ltm/fewshot.h"
 #include "ltm/fit.h"
+#include "ltm/follow.h"
 #include "ltm/generate.h"
 #include "ltm/inspect.h"
 #include "ltm/model.h"

@@ -33,6 +33,8 @@ enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
 enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
+enum ltm_exit { LTM_EXIT_FIXED, LTM_EXIT_STATE, LTM_EXIT_KL };
+enum ltm_encoder { LTM_ENCODER_NONE, LTM_ENCODER_BAG };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE, LTM_OBJECTIVE_DPO };
@@ -61,6 +63,8 @@ struct ltm_model_config {
     int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
     double predict_weight; /* … and what those behind the next count, together */
     int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+
+    int encoder; /* enum ltm_encoder: what says where a posterior starts ([latent] encoder); none = [fast] init_mu, init_logvar */
 
     double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
@@ -116,18 +120,29 @@ struct ltm_slow_config {
     int kl_warmup;   /* … over so many slow steps; 0 = 1 from the first on */
 };
 
+/* [eval] exit: when a position runs no more of model.loops, in `ltm eval` and `ltm generate`. */
+struct ltm_exit_config {
+    int kind; /* enum ltm_exit */
+    double
+        state; /* state: change of its state, as a share of that, which two loops running stay below ([eval] exit_state) */
+    double
+        kl; /* kl: nats from its prediction before a loop to that behind it, which one loop stays below ([eval] exit_kl) */
+};
+
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */
 struct ltm_eval_config {
     int sequences;           /* held-out sequences scored, spread over the split; 0 = all */
     int samples;             /* S, samples of new noise for each sequence */
     char split[16];          /* "heldout" or "train" */
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
+    int states;              /* 1: with the decoder's states; 0 = no */
     int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
     int prior;               /* K, samples of z from the prior; 0 = not taken */
     int loops;               /* of the core; 0 = model.loops */
-    double continuation;     /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
-    int fast_steps;          /* eval.fast.steps */
-    double fast_lr;          /* eval.fast.lr */
+    struct ltm_exit_config exit;
+    double continuation; /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
+    int fast_steps;      /* eval.fast.steps */
+    double fast_lr;      /* eval.fast.lr */
 };
 
 /* Loops that loop.depth = sampled may draw, for each of model.loops. */
@@ -145,6 +160,7 @@ struct ltm_config {
     struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
+    double latent_start;   /* [latent] start: share of run.tokens that trains the plain decoder, before latents begin */
     struct ltm_fast_config fast;
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;
@@ -155,7 +171,10 @@ struct ltm_config {
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {
-        char dir[LTM_PATH_MAX]; /* the run's folder; empty = runs/NAME of the configuration file */
+        char dir[LTM_PATH_MAX];      /* the run's folder; empty = runs/NAME of the configuration file */
+        char on_event[LTM_PATH_MAX]; /* a command to run at each event; empty = none */
+        char from[LTM_PATH_MAX];     /* whose weights it begins with; empty = its own … */
+        char from_digest[20];        /* … and the digest of their file; empty = any */
         uint64_t seed;
         int64_t tokens;   /* training tokens in all */
         int threads;      /* auto = one a core */

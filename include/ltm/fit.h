@@ -11,7 +11,8 @@
  *
  *     L = E + A / (N^α m^γ S^δ) + B / (D^β m^γ S^δ) + C / m^γ + F / S^δ
  *
- * each form with some of these; Chinchilla's is E + A / N^α + B / D^β. S counts only where there are latents, and the
+ * each form with some of these; where runs differ in loops r, N stands for N_once + r^φ N_rec too, N_rec the weights that loops run
+ * again (arXiv 2604.21106); Chinchilla's is E + A / N^α + B / D^β. S counts only where there are latents, and the
  * last term is there only then. M0 is the smallest latent size above zero that was measured.
  *
  * Fitted as Hoffmann et al. (arXiv 2203.15556, section 3.3, corrected by Besiroglu et al., 2404.10102): the sum of
@@ -32,7 +33,9 @@ LTM_C_BEGIN
 /* One run. */
 struct ltm_fit_point {
     double loss;           /* > 0; nats a token */
-    double parameters;     /* N > 0 */
+    double parameters;     /* N > 0, each counted once */
+    double recurrent;      /* N_rec, those of N that loops run again; 0 = none */
+    double loops;          /* r, how often they run; 0 = once */
     double tokens;         /* D > 0, in training */
     int latents;           /* N_z >= 0 */
     double latent_numbers; /* M = N_z times width, >= 0 */
@@ -50,6 +53,7 @@ enum ltm_fit_parameter {
     LTM_FIT_BETA,
     LTM_FIT_GAMMA,
     LTM_FIT_DELTA,
+    LTM_FIT_PHI,
     LTM_FIT_PARAMETERS
 };
 
@@ -70,7 +74,7 @@ struct ltm_fit_interval {
     double value, low, high; /* NaN where the form has no such parameter; low and high also without resamples */
 };
 
-enum { LTM_FIT_CANDIDATES = 12, LTM_FIT_TEXT = 256, LTM_FIT_NOTES = 8 };
+enum { LTM_FIT_CANDIDATES = 20, LTM_FIT_TEXT = 256, LTM_FIT_NOTES = 8 };
 
 struct ltm_fit_candidate {
     char form[LTM_FIT_TEXT]; /* as written above */
@@ -82,7 +86,7 @@ struct ltm_fit_candidate {
 };
 
 struct ltm_fit_info {
-    size_t points, cells; /* runs, and distinct (N, D, M, S) among them */
+    size_t points, cells; /* runs, and distinct (N, D, M, S, r) among them */
     int folds;            /* in which cells were held out: as many as cells, or 10 */
     struct ltm_fit_candidate candidate[LTM_FIT_CANDIDATES];
     int candidates, chosen;
@@ -106,13 +110,14 @@ const struct ltm_fit_info *ltm_fit_info(const struct ltm_fit *fit);
 /* The chosen form's loss at a point; its own `loss` is not looked at. */
 double ltm_fit_predict(const struct ltm_fit *fit, const struct ltm_fit_point *point);
 
-/* What to train with a budget, of the latent counts and step numbers that were measured. */
+/* What to train with a budget, of the latent counts, step numbers and loops that were measured. */
 struct ltm_fit_answer {
     double budget; /* FLOPs */
     int latents;   /* N_z of the best; 0 = none */
     double fast_steps;
+    double loops; /* 1 = none */
     struct ltm_fit_interval parameters, tokens, loss;
-    double share; /* of resamples that agree on latents and steps; NaN without resamples */
+    double share; /* of resamples that agree on latents, steps and loops; NaN without resamples */
     struct ltm_fit_interval
         gain; /* best loss without latents - best with; > 0: latents pay. NaN where one was not measured */
     bool

@@ -36,6 +36,7 @@ struct ltm_generate_options {
     const char *const *stops; /* texts that end a sample, which then ends before the first of them; not "" */
     int stop_count;
     const struct ltm_fast_config *fast; /* how a prompt's posterior is fitted; NULL = as in training */
+    struct ltm_exit_config exit;        /* how tokens leave the core's loops, as those of the prompt do; 0: not */
     int threads;                        /* LTM_AUTO = one a core */
     int precision; /* enum ltm_precision of the weights; auto = that of the training. bf16 halves the bytes to read; sums and
                     * the fit are fp32 in both */
@@ -55,6 +56,7 @@ struct ltm_sample {
     int tokens;   /* drawn, the end-of-sequence id and those of a stop included */
     int cropped;  /* tokens that the prompt lost at its beginning */
     double log_p; /* of the tokens drawn given z and what is read before each, nats; at temperature 1, of all tokens */
+    double depth; /* loops of the core that the tokens read to draw these ran, on average */
     enum ltm_finish finish;
 };
 

@@ -32,6 +32,9 @@ int64_t ltm_model_step(const struct ltm_model *model); /* the slow step at which
 /* Weights of such a decoder, a tied embedding counted once, heads of slow.predict with them. */
 int64_t ltm_parameter_count(const struct ltm_model_config *config);
 
+/* Those of them that model.loops runs again: the core's layers; 0 where it runs once. */
+int64_t ltm_recurrent_parameter_count(const struct ltm_model_config *config);
+
 /* Floating-point operations of useful work a token: forward through the decoder (2 a weight and token, and
  * attention). A fast step is worth 2 of these, a slow step 3. */
 double ltm_forward_flops(const struct ltm_model_config *config);

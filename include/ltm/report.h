@@ -24,6 +24,7 @@ struct ltm_report_options {
     int scores;                           /* 0 = bound, and continuation where it was taken */
     double budget[LTM_REPORT_BUDGETS];    /* FLOPs, to be answered */
     int budgets;                          /* 0 = the largest that the study spent on a cell */
+    int refresh;                          /* seconds after which a reader loads the page again; 0 = never */
     struct ltm_fit_options fit;
 };
 
@@ -43,15 +44,17 @@ struct ltm_report_result {
     char no_answer[1024]; /* why the law says nothing of budgets, between semicolons, where it does not */
 };
 
-/* path: a folder with results.csv (a study, as ltm sweep leaves it) or log.jsonl (a run, as ltm train does). options and
- * watch may be NULL. LTM_INVALID when it is neither, or a score is no column of the table (the nearest is named);
+/* path: a folder with results.csv (a study, as ltm sweep leaves it), log.jsonl (a run, as ltm train does) or results_*.json
+ * (ltm fewshot -o: accuracy by length and by depth, which a study that took tasks has too), or a file of scores with depths
+ * (ltm eval … eval.exit=state --json), of which x.json has its page in x.html. options and watch may be NULL. LTM_INVALID when it is
+ * none of them, or a score is no column of the table (the nearest is named);
  * LTM_CORRUPT for a table that is broken. That a fit is not possible is no failure. */
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
                       struct ltm_report_result *result, struct ltm_error *error);
 
 /* Several runs on one page: their curves in one picture, the settings in which they differ, their best bounds and how far those are
  * apart, with paired errors where the runs scored the same held-out sequences (RUN/sequences.csv). The page is options->output, or
- * comparison.html here. LTM_INVALID where one is no run. */
+ * comparison.html here. LTM_INVALID where one is no run. Folders of few-shot results may take the runs' place: all of them, or none. */
 ltm_status ltm_report_runs(const char *const *paths, int count, const struct ltm_report_options *options,
                            const struct ltm_watch *watch, struct ltm_report_result *result, struct ltm_error *error);
 

@@ -7,7 +7,8 @@
  *
  * A study's file is INI, with sections study (its base, seeds, folder), budget, axes (the cells are all combinations of their values) and
  * scores; ltm sweep --help shows every key. [budget] makes cells for each value of either of tokens and flops; without it they have the
- * base's run.tokens. Ranges are a..b (by 1), a..b+s and a..b*s; keys that go together stand as model.dim/model.heads = 64/2 128/4.
+ * base's run.tokens. Ranges are a..b (by 1), a..b+s and a..b*s; keys that go together stand as model.dim/model.heads = 64/2 128/4,
+ * what is traded for one another as model.loops/fast.steps = 1/8 2/4 4/2.
  *
  * Paths other than `base` mean what they mean in configurations. Cells that are the same run are made once: without latents no
  * key of [fast] matters, and such a cell has no value for them.
@@ -32,6 +33,7 @@
  *     tokens                       trained on: whole slow steps
  *     parameters                   weights, a tied embedding counted once
  *     parameters_without_embeddings  (an output matrix of its own left out too)
+ *     parameters_recurrent         those of them that loops run again; 0 where model.loops is 1
  *     latent_numbers               N_z · d of a sequence
  *     forward_flops                F, of one token (ltm_forward_flops)
  *     training_flops_per_token     (2 T_fast + 3) F; 3 F without latents; and what else ltm_training_flops says
@@ -40,6 +42,8 @@
  *     recon, kl, bound, iwae, prior, continuation, continuation_prior, fitted_noise
  *                                  of ltm_eval on the cell's own corpus, nats a token; each followed by NAME_stderr
  *     bits_per_byte                of the bound; bits_per_byte_stderr
+ *     headroom_tokens, headroom_compute  of a plain decoder with a window whose twin with full attention is in the study: its bound
+ *                                  less the twin's, at equal tokens and at equal compute; each followed by its _stderr
  *     CORPUS:recon …               the same for the corpora of [scores]
  *     TASK:METRIC …                of few-shot tasks, TASK:METRIC:FILTER where an answer was taken from text, and
  *                                  TASK_5shot:METRIC where fewshot.shots lists several; each followed by its _stderr
@@ -77,7 +81,7 @@ struct ltm_cell {
     const char *name; /* owned by the study */
     struct ltm_config config;
     int64_t tokens; /* that it trains on */
-    int64_t parameters, parameters_without_embeddings;
+    int64_t parameters, parameters_without_embeddings, parameters_recurrent;
     double forward_flops, training_flops; /* a token; in all */
     double scoring_flops; /* about: held-out scores while it trains, and at its end; few-shot tasks not counted */
     size_t rank;          /* 0 for the one with most work; shard i of n has those with rank % n = i - 1 */

@@ -19,14 +19,16 @@ enum ltm_twin {
     LTM_TWIN_COMPUTE, /* as many parameters and as much training compute: that decoder on more tokens, to a slow step */
     LTM_TWIN_WIDTH,   /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU
                             layers made wider; the compute is off as little as a column of them is */
+    LTM_TWIN_ATTENTION, /* that of parameters with full attention, model.window = model.sequence: the loss of the twin with the
+                           window less its loss is the headroom, what carrying the past can buy */
 };
 
-/* "parameters", "compute", "width"; NULL for another number. Static storage. */
+/* "parameters", "compute", "width", "attention"; NULL for another number. Static storage. */
 const char *ltm_twin_name(int kind);
 
 /* *twin becomes the twin of a valid configuration, valid itself, with no auto left in the model's shape. LTM_INVALID when it has
- * no latents, or when its vocabulary is auto and neither tokenizer nor corpus is there to say it; the twin of parameters needs
- * none. */
+ * no latents (and with LTM_TWIN_ATTENTION full attention besides), or when its vocabulary is auto and neither tokenizer nor corpus is there to say it; the twins of parameters and
+ * attention need none. */
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
                            struct ltm_error *error);
 

@@ -1,7 +1,6 @@
 #include "base/csv.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +11,7 @@
 
 static const size_t largest = (size_t)256 << 20;
 
-struct parser {
-    char *at;
-    size_t line;
-    const char *path;
-    char separator;
-    bool last; /* the field just read was the last of its row */
-};
-
-/* The next field, ended by a NUL in place. */
-static ltm_status next_field(struct parser *p, const char **field, struct ltm_error *error) {
+ltm_status csv_next_field(struct csv_row *p, const char **field, struct ltm_error *error) {
     char *to = p->at;
     *field = p->at;
     if (*p->at == '"') {
@@ -42,8 +32,7 @@ static ltm_status next_field(struct parser *p, const char **field, struct ltm_er
     return LTM_OK;
 }
 
-/* The one that the line of names has most of outside quotes. */
-static char separator_of(const char *text) {
+char csv_separator(const char *text) {
     static const char separators[] = ",;\t";
     int count[sizeof separators] = {0};
     int most = 0;
@@ -67,7 +56,7 @@ static size_t count_separators(const char *text, char separator) {
 static size_t begin_of(const char *text) { return strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; }
 
 static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *error) {
-    struct parser p = {.at = csv->text + begin_of(csv->text), .line = 1, .path = path, .separator = csv->separator};
+    struct csv_row p = {.at = csv->text + begin_of(csv->text), .line = 1, .path = path, .separator = csv->separator};
     size_t fields = 0;
     size_t in_row = 0;
     while (*p.at) {
@@ -77,7 +66,7 @@ static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *err
             continue;
         }
         do {
-            PASS_UP(next_field(&p, &csv->field[fields++], error));
+            PASS_UP(csv_next_field(&p, &csv->field[fields++], error));
             in_row++;
         } while (!p.last && *p.at);
         if (!p.last) { /* the file ends with a comma: an empty field follows it */
@@ -102,7 +91,7 @@ ltm_status csv_read(struct csv *csv, const char *path, struct ltm_error *error) 
     if (status == LTM_OK && strlen(csv->text) != bytes)
         status = fail(error, LTM_CORRUPT, "%s is no table: it holds a NUL byte", path);
     if (status == LTM_OK) {
-        csv->separator = separator_of(csv->text + begin_of(csv->text));
+        csv->separator = csv_separator(csv->text + begin_of(csv->text));
         status = NEW_ARRAY(csv->field, count_separators(csv->text, csv->separator) + 1, "a table", error);
     }
     if (status == LTM_OK) status = parse(csv, path, error);

@@ -4,6 +4,7 @@
  * Text from a file that may be anybody's: of any bytes, never to be trusted as a path, as HTML or as a command. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -24,6 +25,22 @@ static inline const char *csv_name(const struct csv *csv, size_t column) { retur
 static inline const char *csv_text(const struct csv *csv, size_t row, size_t column) {
     return csv->field[(row + 1) * csv->columns + column];
 }
+
+/* ---- A table that is read row by row ---- */
+
+struct csv_row {
+    char *at; /* text with a NUL behind it, which fields are cut from in place */
+    size_t line;
+    const char *path;
+    char separator;
+    bool last; /* the field just read was the last of its row */
+};
+
+/* The next field, ended by a NUL in place. LTM_CORRUPT where a quote is left open. */
+ltm_status csv_next_field(struct csv_row *row, const char **field, struct ltm_error *error);
+
+/* Of , ; and tab the one that the line of names has most of outside quotes. */
+char csv_separator(const char *text);
 
 /* -1 where there is no such column. */
 int csv_column(const struct csv *csv, const char *name);

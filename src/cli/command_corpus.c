@@ -14,9 +14,10 @@ static const char usage[] =
     "usage: ltm corpus build -o DIR --tokenizer TOK.model [option …] INPUT…\n"
     "       ltm corpus synth TASK -o DIR [option …]       synthetic tasks; ltm corpus synth --help says more\n"
     "\n"
-    "Turns text into token shards, a training and a held-out split. INPUT: .txt, .txt.gz, .jsonl, .jsonl.gz files,\n"
-    "or folders of them (what is hidden there, and other files, are left out). A document is a .txt file, a line of\n"
-    ".jsonl, or what lies between separator lines.\n"
+    "Turns text into token shards, a training and a held-out split. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv files,\n"
+    "as they are, packed (.gz, .zst, .xz, .bz2) or in a .tar or .zip, folders of them (what is hidden there, and other files,\n"
+    "are left out), quoted patterns (\"*.txt\") or - for standard input. A document is a .txt or .md file, a page of .html, a line of .jsonl, a row of .csv, or what lies\n"
+    "between separator lines. Line ends stay as they are (CR LF too).\n"
     "The corpus is the same however training cuts it into sequences: across documents by default (data.packing; see\n"
     "ltm train --help).\n"
     "  -o, --output DIR       the corpus folder; an old corpus there is replaced when the new one is whole;\n"
@@ -81,6 +82,8 @@ static int build(int argc, char **argv) {
     bool json = false;
     struct heldout_paths heldout = {.count = 0};
     double share = -1;
+    const char *list = NULL;
+    struct text_inputs inputs;
     const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
                                          {"tokenizer", .text = &o.tokenizer},
                                          {"heldout", .real = &share, .least = 0, .most = 1},
@@ -89,26 +92,28 @@ static int build(int argc, char **argv) {
                                          {"dedupe", .on = &o.dedupe},
                                          {"shard-tokens", .large = &o.shard_tokens, .least = 1, .most = INT32_MAX},
                                          TEXT_OPTIONS(o.input),
+                                         {"list", .text = &list},
                                          {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
                                          {"json", .on = &json},
                                          {0}};
     const struct command_line line = {"corpus build", usage, NULL, options};
-    const int code = options_read(&line, argc, argv);
+    int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
     if (!o.output) return cli_usage("corpus build", "name the corpus folder with -o DIR");
     if (!o.tokenizer) return cli_usage("corpus build", "name the tokenizer with --tokenizer FILE");
-    if (optind == argc) return cli_usage("corpus build", "name the text to take");
+    if (optind == argc && !list) return cli_usage("corpus build", "name the text to take");
     if (heldout.count > 0 && share > 0)
         return cli_usage("corpus build", "held out is either a share of INPUT, by --heldout, or --heldout-files");
     if (share >= 0) o.heldout = share;
     o.input.heldout_paths = heldout.all;
     o.input.heldout_count = heldout.count;
-    o.input.paths = (const char *const *)argv + optind;
-    o.input.count = (size_t)(argc - optind);
+    code = text_inputs_gather(&inputs, &o.input, argv + optind, argc - optind, list, "corpus build");
+    if (code != CLI_GO_ON) return code;
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
     ltm_status status = ltm_corpus_build(&o, &watch, &info, &error);
     cli_bar_end(&bar);
+    text_inputs_free(&inputs);
     if (status != LTM_OK) return cli_fail(&error);
     print_result(&info, o.output, json);
     return CLI_OK;

@@ -273,6 +273,8 @@ static void print_readable(const struct ltm_machine *m) {
     printf("OpenBLAS               %s\n", m->openblas);
     printf("OpenBLAS's kernel      %s\n", m->openblas_kernel);
     printf("oneDNN                 %s\n", m->onednn);
+    printf("libarchive             %s\n", m->libarchive);
+    printf("libxml2                %s\n", m->libxml2);
     printf("MPI                    %s\n", m->mpi);
     print_speed("fp32", &m->fp32, m->threads);
     print_speed("bf16", &m->bf16, m->threads);

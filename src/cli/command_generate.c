@@ -43,14 +43,17 @@ static const char usage[] =
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
     "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
     "What comes out:\n"
-    "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, finish (length, end of\n"
+    "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, depth, finish (length, end of\n"
     "                         a document, stop), cropped (tokens that --crop dropped)\n"
     "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
     "  --stats                then statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
     "  --judge CHECKPOINT     with the samples' bound and perplexity under this model and its own tokenizer\n"
     "Options may also be written name=value.\n"
     "\n"
-    "Keys that set how prompts are fitted (and their defaults; those of [fast] are the checkpoint's):\n";
+    "Where layers run in loops, eval.exit = state or kl lets each token leave them when its state, or what it predicts, has come\n"
+    "to rest. It then runs no more of them: those behind it read the keys and values of its last loop.\n"
+    "\n"
+    "Keys that set how prompts are fitted and loops left (and their defaults; those of [fast] are the checkpoint's):\n";
 
 static const char command[] = "generate";
 
@@ -60,6 +63,7 @@ struct generate_stats {
     struct ltm_text_statistics texts;
     int64_t tokens; /* the model's own, and their log p */
     double log_p;
+    double loops;      /* that those tokens ran */
     const char *judge; /* its path, or NULL */
     struct ltm_judgement judgement;
 };
@@ -84,6 +88,8 @@ static void generate_stats_print(const struct generate_stats *stats) {
     print_number("longest stretch that stands in a sample twice", (double)t->longest_repeat, 0, " words");
     print_number("log p, the model's own, given z and prompt", stats->log_p / (double)stats->tokens, 4,
                  " nats a token");
+    if (stats->loops != (double)stats->tokens) /* no core that runs again */
+        print_number("loops of the core, a token", stats->loops / (double)stats->tokens, 3, "");
     if (stats->judge) {
         const struct ltm_judgement *j = &stats->judgement;
         putchar('\n');
@@ -100,11 +106,12 @@ static json_t *number(double value) { return isfinite(value) ? json_real(value) 
 
 static json_t *generate_stats_json(const struct generate_stats *stats) {
     const struct ltm_text_statistics *t = &stats->texts;
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "samples", (json_int_t)t->texts, "tokens",
-                             (json_int_t)stats->tokens, "words", (json_int_t)t->words, "bytes", (json_int_t)t->bytes,
-                             "entropy_bits_per_word", number(t->entropy), "repeated_4_grams", number(t->repeated),
-                             "longest_repeat_words", (json_int_t)t->longest_repeat, "log_p_per_token",
-                             number(stats->log_p / (double)stats->tokens));
+    json_t *json =
+        json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o}", "samples", (json_int_t)t->texts, "tokens",
+                  (json_int_t)stats->tokens, "words", (json_int_t)t->words, "bytes", (json_int_t)t->bytes,
+                  "entropy_bits_per_word", number(t->entropy), "repeated_4_grams", number(t->repeated),
+                  "longest_repeat_words", (json_int_t)t->longest_repeat, "log_p_per_token",
+                  number(stats->log_p / (double)stats->tokens), "depth", number(stats->loops / (double)stats->tokens));
     json_t *distinct = json_array();
     for (int n = 0; n < 4; n++) json_array_append_new(distinct, number(t->distinct[n]));
     json_object_set_new(json, "distinct", distinct);
@@ -185,7 +192,8 @@ static ltm_status print_stats(const struct request *r, const struct ltm_model *j
                               const struct generate_output *output, struct ltm_error *error) {
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    struct generate_stats stats = {.tokens = output->tokens, .log_p = output->log_p, .judge = r->judge};
+    struct generate_stats stats = {
+        .tokens = output->tokens, .log_p = output->log_p, .loops = output->loops, .judge = r->judge};
     ltm_status status = ltm_text_statistics(output->texts, (size_t)output->written, &stats.texts, error);
     if (status == LTM_OK && judge) {
         struct ltm_config config = *ltm_model_config(judge);
@@ -222,6 +230,7 @@ static int generate(struct request *r) {
     status = ltm_processes_agree(status, &error);
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
+        r->options.exit = config.eval.exit;
         if (r->prompts) {
             r->options.prompts = (const char *const *)prompts.texts;
             r->options.prompt_count = prompts.count;
@@ -250,6 +259,7 @@ static int interact(struct request *r) {
     int code;
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
+        r->options.exit = config.eval.exit;
         code = generate_interactive(model, &r->options, r->prompt, cli_catch_interrupts(NULL, false));
         r->options.fast = NULL;
     } else
@@ -259,7 +269,7 @@ static int interact(struct request *r) {
 }
 
 int command_generate(int argc, char **argv) {
-    static const char *const keys[] = {"fast.", NULL};
+    static const char *const keys[] = {"fast.", "eval.exit", NULL};
     struct request r = {.options = ltm_generate_defaults()};
     struct ltm_generate_options *o = &r.options;
     const struct cli_option options[] = {

@@ -12,12 +12,13 @@
 #include "terminal.h"
 
 static const char usage[] =
-    "usage: ltm inspect PATH… [section.key=value …] [--json]\n"
+    "usage: ltm inspect PATH… [section.key=value …] [--json | --csv]\n"
     "\n"
     "Says what a checkpoint, run, corpus, shard, tokenizer, configuration (.ini) or safetensors file holds, and\n"
     "verifies checksums. Of a configuration, as the settings change it: how many parameters the model has and what training\n"
     "it needs.\n"
-    "  --json                 print all of it as JSON\n";
+    "  --json                 print all of it as JSON\n"
+    "  --csv                  of a run: print its log as a table, a row a slow step or a held-out scoring (heldout = 1)\n";
 
 /* Text out of a file must neither break the line nor steer the terminal. */
 static void print_text(const char *text) {
@@ -148,14 +149,26 @@ static ltm_status inspect(char **text, const char *path, const struct cli_argume
     return status == LTM_OK ? ltm_inspect_config(&config, path, text, error) : status;
 }
 
+static int print_log(const struct cli_arguments *a) {
+    struct ltm_error error = {0};
+    char *text;
+    if (a->path_count != 1 || a->setting_count) return cli_usage("inspect", "--csv prints the log of one run");
+    if (ltm_log_csv(a->paths[0], &text, &error) != LTM_OK) return cli_fail(&error);
+    fputs(text, stdout);
+    free(text);
+    return CLI_OK;
+}
+
 int command_inspect(int argc, char **argv) {
     bool json = false;
-    const struct cli_option options[] = {{"json", .on = &json}, {0}};
+    bool csv = false;
+    const struct cli_option options[] = {{"json", .on = &json}, {"csv", .on = &csv}, {0}};
     const struct command_line line = {"inspect", usage, NULL, options};
     struct cli_arguments a;
     const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (a.path_count == 0) return cli_usage("inspect", "name a path");
+    if (csv) return print_log(&a);
     for (int i = 0; i < a.path_count; i++) {
         const char *path = a.paths[i];
         const size_t length = strlen(path);

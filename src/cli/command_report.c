@@ -7,27 +7,37 @@
 
 #include "commands.h"
 #include "fit_json.h"
+#include "ltm/follow.h"
 #include "ltm/names.h"
 #include "ltm/report.h"
 #include "options.h"
+#include "signals.h"
 #include "terminal.h"
 #include "text_io.h"
 
 static const char usage[] =
-    "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--json]\n"
+    "usage: ltm report RUN-OR-STUDY [-o FILE.html] [--score NAME]… [--budget FLOPS]… [--resamples N] [--follow] [--json]\n"
+    "       ltm report SCORES.json [-o FILE.html] [--json]\n"
     "       ltm report RUN RUN… [-o FILE.html] [--json]\n"
+    "       ltm report RESULTS… [-o FILE.html] [--json]\n"
     "\n"
     "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables, and of a study\n"
     "a scaling law with intervals, and what it says in words. One file that needs no network and no JavaScript; its\n"
     "pictures are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need liblbfgs in the build.\n"
     "Of several runs: their curves in one picture, the settings in which they differ, and how far their best bounds are\n"
     "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
+    "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
+    "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
+    "Of scores that ltm eval CHECKPOINT CORPUS eval.exit=state --json printed, or of a scan of them: the bound by mean depth, and\n"
+    "depth by surprise and by position. SCORES.html, beside the file.\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"
     "  --budget FLOPS         training compute to divide, such as 2e15, again for more (the study's largest cell)\n"
     "  --resamples N          of the bootstrap behind intervals (4000)\n"
     "  --seed N               of the bootstrap (0)\n"
+    "  --follow               write the report of a run again and again as it goes on, until it ends or Ctrl-C; a browser\n"
+    "                         that shows the page loads it again by itself\n"
     "  --json                 print the fit as JSON\n";
 
 static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -67,12 +77,12 @@ json_t *fit_json(const struct ltm_fit_info *info) {
 }
 
 json_t *answer_json(const struct ltm_fit_answer *a) {
-    return json_pack("{s:f, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
-                     "latents", a->latents, "fast_steps", a->latents ? json_real(a->fast_steps) : json_null(),
-                     "parameters", interval_json(&a->parameters), "tokens", interval_json(&a->tokens), "loss",
-                     interval_json(&a->loss), "latents_gain", interval_json(&a->gain), "agreement",
-                     real_or_null(a->share), "extrapolates", a->extrapolates, "at_edge", a->at_edge, "fixed_tokens",
-                     a->fixed_tokens, "words", a->words);
+    return json_pack("{s:f, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:s}", "budget_flops", a->budget,
+                     "latents", a->latents, "loops", a->loops, "fast_steps",
+                     a->latents ? json_real(a->fast_steps) : json_null(), "parameters", interval_json(&a->parameters),
+                     "tokens", interval_json(&a->tokens), "loss", interval_json(&a->loss), "latents_gain",
+                     interval_json(&a->gain), "agreement", real_or_null(a->share), "extrapolates", a->extrapolates,
+                     "at_edge", a->at_edge, "fixed_tokens", a->fixed_tokens, "words", a->words);
 }
 
 static ltm_status print_json(const struct ltm_report_result *r) {
@@ -120,12 +130,45 @@ static int take_budget(void *user, const char *text) {
     return code;
 }
 
+/* At each held-out scoring, and now and then between. */
+static int follow(const char *run, struct ltm_report_options *o, struct cli_bar *bar) {
+    enum { AGAIN_SECONDS = 30, LOOK_SECONDS = 2 };
+    static struct ltm_run_view view;
+    const volatile sig_atomic_t *stop = cli_catch_interrupts(NULL, true);
+    const struct ltm_watch watch = cli_watch(bar);
+    struct ltm_report_result result;
+    struct ltm_error error = {0};
+    int64_t step = 0;
+    int scores = 0;
+    double written = -AGAIN_SECONDS;
+    for (bool over = false; !over;) {
+        if (ltm_run_look(run, &view, &error) != LTM_OK) return cli_fail(&error);
+        over = view.phase >= LTM_RUN_STOPPED || *stop;
+        o->refresh = over ? 0 : AGAIN_SECONDS;
+        const bool news = view.scores != scores || (view.step != step && cli_seconds() - written >= AGAIN_SECONDS);
+        if (view.step > 0 && (news || over)) {
+            const ltm_status status = ltm_report(run, o, &watch, &result, &error);
+            cli_bar_end(bar);
+            if (status != LTM_OK) return cli_fail(&error);
+            cli_print_line(stdout, "%s: slow step %lld of %lld", result.path, (long long)view.step,
+                           (long long)view.steps);
+            fflush(stdout);
+            scores = view.scores;
+            step = view.step;
+            written = cli_seconds();
+        }
+        if (!over) cli_nap(LOOK_SECONDS, stop);
+    }
+    return *stop ? CLI_INTERRUPTED : CLI_OK;
+}
+
 int command_report(int argc, char **argv) {
     struct ltm_report_options o;
     struct ltm_report_result result;
     struct ltm_error error = {0};
     struct cli_bar bar;
     bool json = false;
+    bool again = false;
     ltm_report_options_defaults(&o);
     const struct ltm_report_options unasked = o;
     const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
@@ -133,17 +176,20 @@ int command_report(int argc, char **argv) {
                                          {"budget", .take = take_budget, .user = &o},
                                          {"resamples", .number = &o.fit.resamples, .least = 0, .most = 1000000},
                                          {"seed", .seed = &o.fit.seed},
+                                         {"follow", .on = &again},
                                          {"json", .on = &json},
                                          {0}};
     const struct command_line line = {"report", usage, NULL, options};
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
     if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
-    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study");
+    if (optind == argc) return cli_usage("report", "name the folder of a run or of a study, or a file of scores");
     const int runs = argc - optind;
     if (runs > 1 &&
         (o.scores || o.budgets || o.fit.resamples != unasked.fit.resamples || o.fit.seed != unasked.fit.seed))
         return cli_usage("report", "--score, --budget, --resamples and --seed ask a study, which stands alone");
+    if (again && (runs > 1 || json)) return cli_usage("report", "--follow goes with one run, and no --json");
+    if (again) return follow(argv[optind], &o, &bar);
     const struct ltm_watch watch = cli_watch(&bar);
     const ltm_status status =
         runs > 1 ? ltm_report_runs((const char *const *)argv + optind, runs, &o, &watch, &result, &error)

@@ -19,7 +19,8 @@ static const char usage[] =
     "       ltm tokenizer encode TOK.model < TEXT > IDS\n"
     "       ltm tokenizer decode TOK.model < IDS > TEXT\n"
     "\n"
-    "train learns a SentencePiece model. INPUT: .txt, .txt.gz, .jsonl, .jsonl.gz files, or folders of them.\n"
+    "train learns a SentencePiece model. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv files, as they are,\n"
+    "packed (.gz, .zst, .xz, .bz2) or in a .tar or .zip, folders of them, quoted patterns (\"*.txt\") or - for standard input.\n"
     "  -o, --output FILE      the model to write\n"
     "  --vocab-size N         pieces in all, special ones and bytes included (8192)\n"
     "  --type unigram|bpe     (unigram)\n"
@@ -49,6 +50,8 @@ static int train(int argc, char **argv) {
     struct ltm_tokenizer_train_options o = ltm_tokenizer_train_defaults();
     struct ltm_error error = {0};
     int64_t megabytes = LTM_SAMPLE_AUTO;
+    const char *list = NULL;
+    struct text_inputs inputs;
     const struct cli_option options[] = {
         {"output", .letter = 'o', .text = &o.output},
         {"vocab-size", .number = &o.vocab, .least = 1, .most = INT32_MAX},
@@ -59,20 +62,22 @@ static int train(int argc, char **argv) {
         {"sample-mb", .large = &megabytes, .least = 0, .most = 1 << 20},
         {"seed", .seed = &o.seed},
         TEXT_OPTIONS(o.input),
+        {"list", .text = &list},
         {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
         {0}};
     const struct command_line line = {"tokenizer train", usage, NULL, options};
-    const int code = options_read(&line, argc, argv);
+    int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
     if (megabytes != LTM_SAMPLE_AUTO) o.sample_bytes = megabytes * 1000000;
     if (!o.output) return cli_usage("tokenizer train", "name the model to write with -o FILE");
-    if (optind == argc) return cli_usage("tokenizer train", "name the text to learn from");
-    o.input.paths = (const char *const *)argv + optind;
-    o.input.count = (size_t)(argc - optind);
+    if (optind == argc && !list) return cli_usage("tokenizer train", "name the text to learn from");
+    code = text_inputs_gather(&inputs, &o.input, argv + optind, argc - optind, list, "tokenizer train");
+    if (code != CLI_GO_ON) return code;
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
     ltm_status status = ltm_tokenizer_train(&o, &watch, &error);
     cli_bar_end(&bar);
+    text_inputs_free(&inputs);
     if (status != LTM_OK) return cli_fail(&error);
     cli_print_line(stdout, "%s: %d pieces", o.output, o.vocab);
     return CLI_OK;

@@ -20,15 +20,23 @@
 #include "text_io.h"
 
 static const char usage[] =
-    "usage: ltm train CONFIG.ini [section.key=value …] [--twin KIND] [--dry-run] [--json]\n"
+    "usage: ltm train CONFIG.ini [section.key=value …] [--from CHECKPOINT] [--twin KIND] [--dry-run] [--json]\n"
     "\n"
     "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
     "with it where it was stopped, to the same result. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU breaks off\n"
     "the slow step (which the next call takes anew) or a scoring of held-out text, writes a checkpoint and exits with\n"
     "130; a second one exits at once. At its end report.html in the run's folder shows it (ltm report).\n"
+    "With slow.schedule = wsd a run that is done goes on where run.tokens is raised: from the checkpoint before its\n"
+    "rate fell, to the bits of a run that was so long from the first; the shorter run stays, in its folder's tokens-N.\n"
+    "Other schedules depend on run.tokens throughout: such a run keeps its length, and --from trains on from its weights.\n"
+    "  --from CHECKPOINT      begin with the weights of a checkpoint, of a run (its best) or of a model.safetensors, by\n"
+    "                         name, with a new optimiser: for another corpus with the same tokenizer, another sequence\n"
+    "                         or window, latents added or taken away, loops added; with k times the layers, layer l\n"
+    "                         begins as layer l mod L there. What is new starts as in any run\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
     "                         parameters (as many, by wider feed-forward layers), compute (and as much compute, by more\n"
-    "                         tokens), or width (as much compute on the same tokens, by a wider model)\n"
+    "                         tokens), width (as much compute on the same tokens, by a wider model),\n"
+    "                         or attention (parameters with model.window = model.sequence: what carrying the past can buy)\n"
     "  --dry-run              print the configuration instead of training\n"
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
@@ -43,6 +51,10 @@ static const char usage[] =
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
     "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
     "infinite: that step changed no weight, see run.on_nonfinite).\n"
+    "run.on_event = COMMAND runs it, without a shell and in its own time, at begin, eval, checkpoint, best, end, stop and\n"
+    "failure. Its environment says which: LTM_EVENT, and where they are known LTM_RUN, LTM_STEP, LTM_STEPS, LTM_TOKENS,\n"
+    "LTM_BOUND (of eval the new one, else the best), LTM_BITS_PER_BYTE, LTM_CHECKPOINT, LTM_MESSAGE. A command that fails\n"
+    "or takes more than 30 s is reported and changes nothing.\n"
     "\n"
     "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
 
@@ -146,7 +158,7 @@ static int take_twin(void *twin, const char *name) {
             return CLI_OK;
         }
     const char *nearest = ltm_nearest_name(name, names, count);
-    return cli_usage("train", "--twin wants parameters, compute or width, not \"%s\"%s%s%s", name,
+    return cli_usage("train", "--twin wants parameters, compute, width or attention, not \"%s\"%s%s%s", name,
                      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
@@ -173,15 +185,15 @@ static void describe_twin(const struct ltm_config *config, const struct ltm_conf
     from.model.vocab = twin->model.vocab; /* the twin's is found */
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
-    fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, %.0f tokens\n", ltm_twin_name(kind),
+    fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, window %d, %.0f tokens\n", ltm_twin_name(kind),
             twin->model.dim, twin->model.heads, ltm_plural(twin->model.heads), twin->model.ffn_multiple,
-            (double)ltm_training_tokens(twin));
+            twin->model.window, (double)ltm_training_tokens(twin));
     if (twin->model.vocab == LTM_AUTO) return;
     const double flops = ltm_training_flops(&from) * (double)ltm_training_tokens(&from);
     const double twin_flops = ltm_training_flops(twin) * (double)ltm_training_tokens(twin);
-    fprintf(stderr, "  parameters  %.0f against %.0f with latents: %+.3f %%\n", twins, parameters,
+    fprintf(stderr, "  parameters  %.0f against %.0f of the model: %+.3f %%\n", twins, parameters,
             100 * (twins / parameters - 1));
-    fprintf(stderr, "  operations  %.4e against %.4e with latents: %+.3f %%\n", twin_flops, flops,
+    fprintf(stderr, "  operations  %.4e against %.4e of the model: %+.3f %%\n", twin_flops, flops,
             100 * (twin_flops / flops - 1));
 }
 
@@ -246,6 +258,8 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
+    if (c->model.latents && c->latent_start > 0)
+        cli_bar_line(bar, "the first %g %% of the tokens without them", 100 * c->latent_start);
     print_amount(c, bar);
     if (c->slow.batch_start || c->slow.window_start)
         cli_bar_line(bar, "the first %g %% of the tokens from a batch of %d and a window of %d, growing",
@@ -323,6 +337,7 @@ static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *
 struct request {
     const char *path; /* of the configuration */
     char **settings;
+    const char *from; /* or NULL */
     int count, twin;
     bool dir_given; /* in the settings */
 };
@@ -331,6 +346,7 @@ static ltm_status configure(struct ltm_config *config, const struct request *r, 
     ltm_config_defaults(config);
     ltm_status status = ltm_config_load(config, r->path, error);
     if (status == LTM_OK) status = arguments_override(config, r->settings, r->count, error);
+    if (status == LTM_OK && r->from) status = ltm_config_set(config, "run.from", r->from, error);
     if (status == LTM_OK) status = name_run(config, r->path, r->twin, r->dir_given, error);
     if (status == LTM_OK) status = ltm_config_check(config, error);
     if (status == LTM_OK && r->twin >= 0) status = make_twin(config, r->twin, error);
@@ -342,9 +358,13 @@ int command_train(int argc, char **argv) {
     struct ltm_error error = {0};
     struct ltm_config config;
     bool json = false, dry_run = false, dir_given = false;
+    const char *from = NULL;
     int twin = -1; /* none */
-    const struct cli_option options[] = {
-        {"twin", .take = take_twin, .user = &twin}, {"dry-run", .on = &dry_run}, {"json", .on = &json}, {0}};
+    const struct cli_option options[] = {{"from", .text = &from},
+                                         {"twin", .take = take_twin, .user = &twin},
+                                         {"dry-run", .on = &dry_run},
+                                         {"json", .on = &json},
+                                         {0}};
     const struct command_line line = {"train", usage, all, options};
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
@@ -355,7 +375,7 @@ int command_train(int argc, char **argv) {
             return cli_usage("train", "\"%s\" is not of the form section.key=value", argv[i]);
         dir_given = dir_given || strncmp(argv[i], "run.dir=", 8) == 0;
     }
-    const struct request request = {path, argv + optind, argc - optind, twin, dir_given};
+    const struct request request = {path, argv + optind, from, argc - optind, twin, dir_given};
     ltm_status status = cli_join(&error);
     if (status == LTM_OK) status = ltm_processes_agree(configure(&config, &request, &error), &error);
     if (status == LTM_OK && dry_run)

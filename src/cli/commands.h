@@ -6,6 +6,7 @@ int command_tokenizer(int argc, char **argv);
 int command_corpus(int argc, char **argv);
 int command_synth(int argc, char **argv); /* ltm corpus synth */
 int command_train(int argc, char **argv);
+int command_average(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_fewshot(int argc, char **argv);
 int command_probe(int argc, char **argv);
@@ -14,5 +15,7 @@ int command_sweep(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_score(int argc, char **argv);
 int command_fit(int argc, char **argv);
+int command_export(int argc, char **argv);
+int command_watch(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_doctor(int argc, char **argv);

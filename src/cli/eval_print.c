@@ -46,6 +46,9 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
                method, r->fast_lr, r->samples, ltm_plural(r->samples));
     else
         printf("no latents: every score is the exact -log p\n");
+    if (r->loops > 1)
+        printf("depth: %.4g of %d loops a token%s\n", r->depth.mean, r->loops,
+               config->eval.exit.kind == LTM_EXIT_FIXED ? "" : ", as each position leaves by eval.exit");
     if (r->diverged)
         printf("the fit of %lld sequence%s diverged: the prior, which is a posterior too, stands in for it\n",
                (long long)r->diverged, ltm_plural(r->diverged));
@@ -60,6 +63,8 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     eval_print_measure("recon", &r->recon, true);
     eval_print_measure("KL to the prior", &r->kl, false);
     eval_print_measure("bound: negative ELBO", &r->bound, true);
+    eval_print_measure("bound: where the encoder starts, no step", &r->start, true);
+    eval_print_measure("amortisation gap: that less the negative ELBO", &r->gap, false);
     snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
              ltm_plural(r->iwae_samples));
     eval_print_measure(name, &r->iwae, true);
@@ -116,6 +121,10 @@ static int column_width(const struct column *column) {
     return name > SCORE ? name : SCORE;
 }
 
+static bool shows_depth(const struct setting_grid *grid, const struct ltm_eval_result *r) {
+    return r->loops > 1 || grid_has(grid, "eval.loops");
+}
+
 void eval_print_heading(const struct eval_table *table, const struct ltm_eval_result *first) {
     struct column columns[COLUMNS];
     columns_of(columns, table->grid, first);
@@ -124,6 +133,7 @@ void eval_print_heading(const struct eval_table *table, const struct ltm_eval_re
         const struct grid_axis *axis = &table->grid->axis[a];
         print_cell(short_name(axis), axis_width(axis));
     }
+    if (shows_depth(table->grid, first)) print_cell("depth", NARROW);
     print_cell("sequences", 9);
     print_cell("recon", NARROW);
     print_cell("KL", NARROW);
@@ -145,6 +155,7 @@ void eval_print_row(const struct eval_table *table, const char *corpus, int row,
     printf("%-*s", table->width, ltm_printable(shown, sizeof shown, corpus));
     for (int a = 0; a < table->grid->axes; a++)
         print_cell(grid_value(table->grid, row, a), axis_width(&table->grid->axis[a]));
+    if (shows_depth(table->grid, r)) print_score((struct ltm_score){r->depth.mean, NAN}, 3, NARROW);
     printf("  %9lld", (long long)r->sequences);
     print_score((struct ltm_score){r->recon.nats.mean, NAN}, 4, NARROW);
     print_score((struct ltm_score){r->kl.nats.mean, NAN}, 4, NARROW);
@@ -171,6 +182,16 @@ void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *
     json_object_set_new(json, name, value);
 }
 
+/* Bins that have tokens, each from `unit` · i on. */
+static json_t *depth_json(const struct ltm_depth_bin *bins, double unit) {
+    json_t *all = json_array();
+    for (int i = 0; i < LTM_DEPTH_BINS; i++)
+        if (bins[i].tokens > 0)
+            json_array_append_new(all, json_pack("{s:f, s:f, s:f}", "from", unit * i, "tokens", bins[i].tokens, "depth",
+                                                 bins[i].loops / bins[i].tokens));
+    return all;
+}
+
 json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, const struct ltm_config *config,
                   const struct ltm_eval_result *r) {
     json_t *json = json_object();
@@ -185,6 +206,10 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "kl", &r->kl);
     eval_add_measure(json, "bound", &r->bound);
     eval_add_measure(json, "iwae", &r->iwae);
+    if (isfinite(r->start.nats.mean)) {
+        eval_add_measure(json, "start", &r->start);
+        eval_add_measure(json, "amortisation_gap", &r->gap);
+    }
     eval_add_measure(json, "prior", &r->prior);
     eval_add_measure(json, "continuation", &r->continuation);
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);
@@ -195,5 +220,9 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
                                            r->first_part, "samples", r->samples, "iwae_samples", r->iwae_samples,
                                            "prior_samples", r->prior_samples, "fast_method", method, "fast_steps",
                                            r->fast_steps, "fast_lr", r->fast_lr, "seconds", r->seconds));
+    json_object_update_new(json, json_pack("{s:i, s:f}", "loops", r->loops, "depth", r->depth.mean));
+    if (config->eval.exit.kind == LTM_EXIT_FIXED) return json;
+    json_object_set_new(json, "depth_by_surprise", depth_json(r->depth.surprise, 1));
+    json_object_set_new(json, "depth_by_position", depth_json(r->depth.position, 1.0 / LTM_DEPTH_BINS));
     return json;
 }

@@ -116,10 +116,10 @@ static bool write_line(struct generate_output *output, const struct ltm_sample *
     FILE *to = output->file ? output->file : stdout;
     json_t *string = json_stringn_nocheck(text, bytes);
     json_t *line =
-        json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:s, s:i, s:I}", "sample", (json_int_t)sample->number, "prompt",
+        json_pack("{s:I, s:s?, s:o, s:i, s:f, s:b, s:s, s:f, s:i, s:I}", "sample", (json_int_t)sample->number, "prompt",
                   prompt_of(output, sample), "text", string, "tokens", sample->tokens, "log_p", sample->log_p, "ended",
-                  sample->finish == LTM_FINISH_END, "finish", finishes[sample->finish], "cropped", sample->cropped,
-                  "seed", (json_int_t)output->options->seed);
+                  sample->finish == LTM_FINISH_END, "finish", finishes[sample->finish], "depth", sample->depth,
+                  "cropped", sample->cropped, "seed", (json_int_t)output->options->seed);
     char *written = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(line);
     if (!written) return fail_output(output, "out of memory for a sample");
@@ -151,6 +151,7 @@ bool generate_on_sample(void *user, const struct ltm_sample *sample) {
     struct generate_output *output = user;
     output->tokens += sample->tokens;
     output->log_p += sample->log_p;
+    output->loops += sample->depth * sample->tokens;
     if (!output->path && !output->json) {
         if (!output->streams || !output->begun) begin_sample(output, sample);
         if (!print_fresh(output, sample, true)) return fail_output(output, "out of memory for a sample");

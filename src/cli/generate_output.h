@@ -22,8 +22,8 @@ struct generate_output {
     bool at_line_begin;
     struct ltm_text *texts; /* clean UTF-8; their prompts are the options' */
     size_t room;
-    int64_t tokens; /* of all samples, and the log p of those */
-    double log_p;
+    int64_t tokens; /* of all samples, and the log p of those, and the loops that they ran */
+    double log_p, loops;
     char problem[1024]; /* what went wrong, or empty */
 };
 

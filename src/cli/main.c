@@ -24,14 +24,17 @@ static const struct command commands[] = {
     {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back", false},
     {"corpus", command_corpus, "build token shards from text: a training and a held-out split", false},
     {"train", command_train, "begin a run, or go on with it", true},
+    {"average", command_average, "the mean of several checkpoints' weights, as a checkpoint", false},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", true},
     {"score", command_score, "answer requests of another program's evaluation, line by line", false},
     {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt", true},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
+    {"watch", command_watch, "follow a run on the terminal: curve, rates, time left", false},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
     {"fit", command_fit, "a scaling law fitted to a table of runs that anybody made, with intervals", false},
+    {"export", command_export, "write a model for other programs: a PyTorch module, or a Llama", false},
     {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
 };
 

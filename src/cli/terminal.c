@@ -129,6 +129,11 @@ double cli_seconds(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+void cli_nap(double seconds, const volatile sig_atomic_t *stop) {
+    const struct timespec part = {.tv_nsec = 50000000};
+    for (const double over = cli_seconds() + seconds; cli_seconds() < over && !*stop;) nanosleep(&part, NULL);
+}
+
 int cli_columns(void) {
     struct winsize window;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) return window.ws_col;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -63,6 +64,9 @@ void cli_bar_end(struct cli_bar *bar);
 /* Whether stderr is a terminal, and not a dumb one; its columns, 80 where it does not say. */
 bool cli_on_terminal(void);
 int cli_columns(void);
+
+/* Until the time is over, or `stop` is set, which ends it. */
+void cli_nap(double seconds, const volatile sig_atomic_t *stop);
 
 double cli_seconds(void); /* of a clock that is never set back */
 

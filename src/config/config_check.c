@@ -117,6 +117,9 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
     if (m->order == LTM_ORDER_AABB && m->inject != LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
                     "model.order = AABB has no loop that loop.inject could begin; use ABAB, or loop.inject = none");
+    if (m->order == LTM_ORDER_AABB && c->eval.exit.kind != LTM_EXIT_FIXED)
+        return fail(error, LTM_INVALID,
+                    "model.order = AABB has no loops that a position could leave; use eval.exit = fixed");
     if (m->order == LTM_ORDER_AABB &&
         (m->backprop || c->fast.loops || c->loop.start > 0 || c->loop.full > 0 || sampled))
         return fail(error, LTM_INVALID,
@@ -204,6 +207,10 @@ static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *erro
         return fail(error, LTM_INVALID,
                     "data.kind = pairs fits the latents of a sequence on one prompt, and data.packing = masked puts "
                     "several into it; use document");
+    if (c->model.encoder != LTM_ENCODER_NONE)
+        return fail(
+            error, LTM_INVALID,
+            "latent.encoder reads whole sequences, and with data.kind = pairs z may see the prompt alone; use none");
     if (c->slow.objective == LTM_OBJECTIVE_IWAE)
         return fail(error, LTM_INVALID,
                     "slow.objective = iwae weighs draws by the text that they were fitted on, which data.kind = pairs "

@@ -22,9 +22,11 @@ NAMES(order_choice, "ABAB", "AABB")
 NAMES(inject_choice, "none", "add", "concat", "diagonal")
 NAMES(gains_choice, "shared", "own")
 NAMES(depth_choice, "fixed", "sampled")
+NAMES(exit_choice, "fixed", "state", "kl")
 NAMES(packing_choice, "packed", "masked", "document")
 NAMES(data_kind_choice, "text", "pairs")
 NAMES(yes_choice, "no", "yes")
+NAMES(encoder_choice, "none", "bag")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -90,6 +92,11 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
       "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
       "say")                                                                                                           \
+    X("latent.start", latent_start, REAL(0, 1), "0",                                                                   \
+      "share of run.tokens that trains the plain decoder, at its cost; latents begin behind it")                       \
+    X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
+      "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
+      "embeddings; then fast.steps may be 0 or 1)")                                                                    \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \
@@ -161,12 +168,19 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("data.document_end", model.document_end, INT_OR_AUTO(0, 65535), "auto",                                          \
       "masked, document: the id that ends a document; auto = the tokenizer's")                                         \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
+    X("run.from", run.from, TEXT, "",                                                                                  \
+      "a new run begins with the weights of this checkpoint, run or model.safetensors (--from); empty = its own")      \
+    X("run.from_digest", run.from_digest, TEXT, "",                                                                    \
+      "a digest that those must have, which a run's config.ini tells; empty = any")                                    \
     X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
     X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto",                                                        \
       "threads; auto = one a core that affinity and control groups leave")                                             \
     X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
       "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+    X("run.on_event", run.on_event, TEXT, "",                                                                          \
+      "a command, run without a shell at begin, eval, best, checkpoint, end, stop and failure (LTM_EVENT in its "      \
+      "environment; ltm train --help); empty = none")                                                                  \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
       "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
@@ -183,8 +197,17 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
+    X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
+      "when a position leaves the loops, each by its own past: fixed (behind all), state (its state rests), kl (what " \
+      "it predicts does); the fit of z runs all")                                                                      \
+    X("eval.exit_state", eval.exit.state, REAL(0, 1000), "0.03",                                                       \
+      "state: it leaves when two loops running change its state by less than this share of it; 0 = never")             \
+    X("eval.exit_kl", eval.exit.kl, REAL(0, 1000), "0.001",                                                            \
+      "kl: it leaves when a loop moves what it predicts by less than so many nats; 0 = never; costs output layers")    \
     X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
     X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+    X("eval.states", eval.states, CHOICE(yes_choice), "no",                                                            \
+      "yes: eval.dump holds the decoder's last states too, a vector a token, for probes of your own")                  \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
     X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
 
@@ -360,8 +383,9 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
 
 bool config_key_is_of_model(const char *name) {
     static const char *const others[] = {
-        "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
-        "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.heldout",   "data.tokenizer"};
+        "run.dir",         "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
+        "run.keep_every",  "run.on_nonfinite", "data.corpus",        "data.tokenizer", "run.from",
+        "run.from_digest", "run.on_event",     "data.heldout"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

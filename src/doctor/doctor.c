@@ -20,6 +20,8 @@
 #include "ltm.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
+#include "text/archive_stream.h"
+#include "text/html_text.h"
 
 static int number_of(const char *variable) {
     const char *text = getenv(variable);
@@ -49,6 +51,8 @@ static void look_at_build(struct ltm_machine *machine) {
     snprintf(machine->commit, sizeof machine->commit, "%s", built_commit());
     snprintf(machine->compiler, sizeof machine->compiler, "%s", built_compiler());
     snprintf(machine->flags, sizeof machine->flags, "%s", built_flags());
+    snprintf(machine->libarchive, sizeof machine->libarchive, "%s", archive_stream_library());
+    snprintf(machine->libxml2, sizeof machine->libxml2, "%s", html_text_library());
     snprintf(machine->mpi, sizeof machine->mpi, "%s", processes_library());
     if (uname(&system) != 0) return;
 #ifdef __GLIBC__

@@ -58,6 +58,8 @@ ltm_status ltm_machine_json(const struct ltm_machine *m, char **out, struct ltm_
                    {"openblas_kernel", text(m->openblas_kernel)},
                    {"openblas_detected", text(m->openblas_detected)},
                    {"onednn", text(m->onednn)},
+                   {"libarchive", text(m->libarchive)},
+                   {"libxml2", text(m->libxml2)},
                    {"mpi", text(m->mpi)},
                    {"fp32", speed(&m->fp32)},
                    {"bf16", speed(&m->bf16)},

@@ -150,7 +150,7 @@ static ltm_status run_writers(struct writing *w, const struct stream_weights *we
     const int64_t samples = w->last - w->next;
     const int writers = samples < o->threads ? (int)samples : o->threads;
     const int team = samples == 1 ? stream_team(weights, o->threads) : 1;
-    const size_t one = decoder_stream_bytes(&w->model->decoder->plan, 1, team);
+    const size_t one = decoder_stream_bytes(&w->decoder->plan, 1, team);
     const int64_t each = (samples + writers - 1) / writers;
     const int64_t fit = (int64_t)(batch_bytes / one);
     int64_t slots = o->batch != LTM_AUTO ? o->batch : fit < 1 ? 1 : fit < BATCH_MOST ? fit : BATCH_MOST;
@@ -187,6 +187,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     const int64_t prompt_count = o.prompts ? o.prompt_count : 1;
     struct prompt *prompts = NULL;
     bool *blank = NULL;
+    struct decoder *decoder = NULL;
     struct stream_weights *weights = NULL;
     struct delivery delivery = {.hooks = hooks, .first = o.first};
     struct writing w = {.model = model,
@@ -211,7 +212,10 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     TRY(read_prompts(&w, prompts, prompt_count, hooks->watch, error));
     delivery.count = w.last - w.next;
     TRY(NEW_ARRAY(delivery.finished, (size_t)delivery.count, "samples", error));
-    TRY(stream_weights_create(&weights, model->decoder, o.precision == LTM_PRECISION_BF16, o.threads, error));
+    TRY(decoder_share(&decoder, model->decoder, 0, error));
+    decoder->plan.exit = o.exit;
+    w.decoder = decoder;
+    TRY(stream_weights_create(&weights, decoder, o.precision == LTM_PRECISION_BF16, o.threads, error));
     TRY(run_writers(&w, weights, error));
     if (delivery.next < delivery.count)
         status = fail(error, LTM_INTERRUPTED, "interrupted with %" PRId64 " of %" PRId64 " samples written",
@@ -223,5 +227,6 @@ cleanup:
     free(blank);
     free(delivery.finished);
     stream_weights_free(weights);
+    decoder_free(decoder);
     return status;
 }

@@ -12,7 +12,7 @@
 ltm_status sample_writer_create(struct sample_writer *writer, struct writing *shared,
                                 const struct stream_weights *weights, int slots, int threads, struct ltm_error *error) {
     const struct ltm_generate_options *o = shared->options;
-    const struct decoder *decoder = shared->model->decoder;
+    const struct decoder *decoder = shared->decoder;
     const int longest = shared->longest;
     *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1};
     PASS_UP(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
@@ -64,7 +64,7 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     if (!w->loop.diverged[0]) return LTM_OK;
     char what[80];
     snprintf(what, sizeof what, "the fast loop diverged on prompt %lld", (long long)number + 1);
-    return decoder_fail_nonfinite(w->shared->model->decoder, what, "use a lower fast.lr", error);
+    return decoder_fail_nonfinite(w->shared->decoder, what, "use a lower fast.lr", error);
 }
 
 /* z of a sample, and the stream behind its prompt. */
@@ -115,7 +115,8 @@ static void stop_for(struct writing *shared, const struct ltm_error *error) {
 }
 
 /* Take the token that follows. False when the sample ends here. */
-static bool take_token(struct sample_writer *w, struct sample_slot *s, const float *logits, struct ltm_error *error) {
+static bool take_token(struct sample_writer *w, struct sample_slot *s, const float *logits, int depth,
+                       struct ltm_error *error) {
     const struct ltm_tokenizer *tokenizer = w->shared->model->tokenizer;
     const struct ltm_generate_options *o = w->shared->options;
     const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE, .sequence = (uint32_t)s->sample.number};
@@ -123,12 +124,13 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     const int32_t token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
     const double log_p = sampler_log_p(&w->sampler, logits, token);
     if (!isfinite(log_p)) {
-        decoder_fail_nonfinite(w->shared->model->decoder, "the model's logits are not finite numbers",
+        decoder_fail_nonfinite(w->shared->decoder, "the model's logits are not finite numbers",
                                "use a checkpoint from before the training diverged", error);
         return false;
     }
     s->sample.log_p += log_p;
     s->sample.tokens++;
+    s->sample.depth += (depth - s->sample.depth) / s->sample.tokens;
     s->left--;
     s->history.tokens[++s->history.count] = token;
     if (sample_text_append(&s->text, tokenizer, token, s->heals, error) != LTM_OK) return false;
@@ -177,7 +179,8 @@ static bool is_stopped(struct writing *shared) {
 void sample_writer_run(struct sample_writer *w) {
     struct writing *shared = w->shared;
     struct ltm_error error = {0};
-    const size_t vocab = (size_t)shared->model->decoder->plan.config.vocab;
+    const size_t vocab = (size_t)shared->decoder->plan.config.vocab;
+    const int loops = plan_loops(&shared->decoder->plan);
     bool left = true;
     while (!is_stopped(shared) && error.code == LTM_OK) {
         while (left && w->active < w->slots) {
@@ -192,10 +195,11 @@ void sample_writer_run(struct sample_writer *w) {
             w->tokens[i] = s->history.tokens[s->history.count];
         }
         const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);
+        const int *depths = decoder_stream_depths(w->stream);
         /* From the last on, so that one that leaves changes places with one that is done with this step. */
         for (int i = w->active; i-- > 0;) {
             struct sample_slot *s = &w->slot[w->order[i]];
-            if (take_token(w, s, logits + (size_t)i * vocab, &error)) continue;
+            if (take_token(w, s, logits + (size_t)i * vocab, depths ? depths[i] : loops, &error)) continue;
             if (error.code != LTM_OK) break;
             finish(w, s);
             const int freed = w->order[i];

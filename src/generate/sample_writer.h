@@ -19,6 +19,7 @@ struct prompt {
 /* What all writers share. */
 struct writing {
     const struct ltm_model *model;
+    const struct decoder *decoder;              /* its weights, with the exits asked for */
     const struct ltm_generate_options *options; /* no auto */
     struct ltm_fast_config fast;
     const struct prompt *prompts;

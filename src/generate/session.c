@@ -20,6 +20,7 @@ enum { TURN = 64, STEP_MOST = 64 };
 
 struct ltm_session {
     const struct ltm_model *model;
+    struct decoder *decoder; /* its weights, with the exits asked for */
     struct ltm_generate_options options;
     struct ltm_fast_config fast;
     struct stream_weights *weights;
@@ -54,7 +55,6 @@ static void draw(struct ltm_session *s) {
 
 ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model *model,
                             const struct ltm_generate_options *options, struct ltm_error *error) {
-    const struct decoder *decoder = model->decoder;
     const int T = model->config.model.sequence;
     struct ltm_config config = model->config;
     struct ltm_session *s = NULL;
@@ -71,6 +71,9 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     if (s->options.precision == LTM_PRECISION_AUTO) s->options.precision = config.run.precision;
     ltm_config_resolve(&config); /* an older file may lack a rate */
     s->fast = options->fast ? *options->fast : config.fast;
+    TRY(decoder_share(&s->decoder, model->decoder, 0, error));
+    s->decoder->plan.exit = options->exit;
+    const struct decoder *decoder = s->decoder;
     TRY(stream_weights_create(&s->weights, decoder, s->options.precision == LTM_PRECISION_BF16, s->options.threads,
                               error));
     TRY(decoder_stream_create(&s->stream, s->weights, 1, stream_team(s->weights, s->options.threads), error));
@@ -93,6 +96,7 @@ void ltm_session_close(struct ltm_session *session) {
     decoder_stream_free(session->stream);
     stream_weights_free(session->weights);
     decoder_pass_free(session->pass);
+    decoder_free(session->decoder);
     fast_loop_free(&session->loop);
     sampler_free(&session->sampler);
     free(session->history.tokens);
@@ -177,6 +181,8 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         h->tokens[++h->count] = token;
         sample.tokens++;
         sample.log_p += log_p;
+        const int *depth = decoder_stream_depths(s->stream);
+        sample.depth += ((depth ? *depth : plan_loops(&s->decoder->plan)) - sample.depth) / sample.tokens;
         TRY(sample_text_append(&text, s->model->tokenizer, token, s->heals, error));
         TRY(GROW_ARRAY(ends, room, (size_t)sample.tokens, "a turn", error));
         ends[sample.tokens - 1] = text.bytes;

@@ -61,6 +61,7 @@ static ltm_status put_model(json_t *out, const struct ltm_model_config *model, s
     struct plan plan;
     PASS_UP(plan_create(&plan, model, error));
     json_object_set_new(out, "parameters", json_integer((json_int_t)plan.table.size));
+    if (plan.recurrent) json_object_set_new(out, "parameters_recurrent", json_integer((json_int_t)plan.recurrent));
     json_object_set_new(out, "forward_flops_per_token", json_real(plan.flops));
     put_plan(out, &plan);
     plan_free(&plan);
@@ -78,9 +79,9 @@ static void put_twins(json_t *out, const struct ltm_config *config) {
         struct ltm_config twin;
         if (ltm_config_twin(&twin, config, (enum ltm_twin)kind, NULL) != LTM_OK) continue;
         const double tokens = (double)ltm_training_tokens(&twin);
-        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:f}", "twin", ltm_twin_name(kind), "dim",
-                                             twin.model.dim, "heads", twin.model.heads, "ffn_multiple",
-                                             twin.model.ffn_multiple, "parameters",
+        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:f}", "twin", ltm_twin_name(kind),
+                                             "dim", twin.model.dim, "heads", twin.model.heads, "ffn_multiple",
+                                             twin.model.ffn_multiple, "window", twin.model.window, "parameters",
                                              (json_int_t)ltm_parameter_count(&twin.model), "tokens", (json_int_t)tokens,
                                              "training_flops", ltm_training_flops(&twin) * tokens));
     }

@@ -17,7 +17,7 @@ void ltm_fit_options_defaults(struct ltm_fit_options *options) {
 }
 
 const char *ltm_fit_parameter_name(enum ltm_fit_parameter parameter) {
-    static const char *const names[] = {"E", "A", "B", "C", "F", "α", "β", "γ", "δ"};
+    static const char *const names[] = {"E", "A", "B", "C", "F", "α", "β", "γ", "δ", "φ"};
     return names[parameter];
 }
 

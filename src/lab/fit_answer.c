@@ -1,4 +1,4 @@
-/* What a fit says of a budget: the best model of each measured (latents, steps), the best of these, and how sure. */
+/* What a fit says of a budget: the best model of each measured (latents, steps, loops), the best of these, and how sure. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,12 +15,13 @@ enum { GRID = 240, GROUPS = 64 };
 static const double near = 2;
 static const double far = 1e6;
 
-/* Models of one (latents, steps): what a token costs and how many latent numbers there are, by parameter count. */
+/* Models of one (latents, steps, loops): what a token costs and how many latent numbers there are, by parameter count. */
 struct group {
     int latents;
-    double steps;
+    double steps, loops;
     int sizes;
     double *log_n, *log_k, *log_m; /* [sizes], ascending in N; k = FLOPs a token and parameter */
+    double *recurrent;             /* [sizes]: N_rec / N */
     struct fit_row row[GRID];      /* what the budget buys at each N of the grid */
     double n[GRID], d[GRID];
     int usable; /* grid points that the budget pays */
@@ -49,10 +50,12 @@ static void insert(struct group *g, const struct ltm_fit_point *p) {
         g->log_n[i] = g->log_n[i - 1];
         g->log_k[i] = g->log_k[i - 1];
         g->log_m[i] = g->log_m[i - 1];
+        g->recurrent[i] = g->recurrent[i - 1];
     }
     g->log_n[i] = log_n;
     g->log_k[i] = log(p->token_flops / p->parameters);
     g->log_m[i] = p->latents ? log(p->latent_numbers) : 0;
+    g->recurrent[i] = p->recurrent / p->parameters;
     g->sizes++;
 }
 
@@ -63,14 +66,17 @@ static int find_groups(const struct ltm_fit *fit, struct group *groups, double *
         const struct ltm_fit_point *p = &fit->points[i];
         int g = 0;
         if (!(p->token_flops > 0)) continue;
-        while (g < count && !(groups[g].latents == p->latents && (p->latents == 0 || groups[g].steps == p->fast_steps)))
+        const double loops = p->recurrent > 0 && p->loops > 1 ? p->loops : 1;
+        while (g < count && !(groups[g].latents == p->latents && groups[g].loops == loops &&
+                              (p->latents == 0 || groups[g].steps == p->fast_steps)))
             g++;
         if (g == GROUPS) continue;
         if (g == count) {
-            groups[g] = (struct group){.latents = p->latents, .steps = p->latents ? p->fast_steps : 0};
-            groups[g].log_n = room + 3 * (size_t)g * fit->rows.count;
+            groups[g] = (struct group){.latents = p->latents, .steps = p->latents ? p->fast_steps : 0, .loops = loops};
+            groups[g].log_n = room + 4 * (size_t)g * fit->rows.count;
             groups[g].log_k = groups[g].log_n + fit->rows.count;
             groups[g].log_m = groups[g].log_k + fit->rows.count;
+            groups[g].recurrent = groups[g].log_m + fit->rows.count;
             count++;
         }
         insert(&groups[g], p);
@@ -88,7 +94,9 @@ static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, 
     for (int i = 0; i < GRID; i++) {
         const double log_n = first + (last - first) * i / (GRID - 1);
         const double k = exp(interpolate(g->log_n, g->log_k, g->sizes, log_n, false));
-        struct ltm_fit_point p = {.loss = 1, .parameters = exp(log_n), .latents = g->latents, .fast_steps = g->steps};
+        struct ltm_fit_point p = {
+            .loss = 1, .parameters = exp(log_n), .latents = g->latents, .fast_steps = g->steps, .loops = g->loops};
+        p.recurrent = p.parameters * interpolate(g->log_n, g->recurrent, g->sizes, log_n, false);
         if (g->latents) p.latent_numbers = exp(interpolate(g->log_n, g->log_m, g->sizes, log_n, true));
         p.tokens = fixed_tokens > 0 ? fixed_tokens : budget / (k * p.parameters);
         if (k * p.parameters * p.tokens > budget * (1 + 1e-9)) break;
@@ -189,11 +197,12 @@ static void say_counts(struct words *w, const struct ltm_fit_interval *i, const 
     if (!isnan(i->low)) say(w, " (%s to %s)", format_quantity(low, i->low), format_quantity(high, i->high));
 }
 
-static void say_kind(struct words *w, int latents, double steps) {
+static void say_kind(struct words *w, int latents, double steps, double loops) {
     if (latents)
         say(w, "%d latent%s, %g fast step%s", latents, ltm_plural(latents), steps, ltm_plural((long long)steps));
     else
         say(w, "no latents");
+    if (loops > 1) say(w, ", %g loops", loops);
 }
 
 static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
@@ -209,7 +218,7 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
     else
         say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
     say(w, "at the same budget the best model with them (");
-    say_kind(w, with->latents, with->steps);
+    say_kind(w, with->latents, with->steps, with->loops);
     say(w, ") is %s nats a token %s than the best without", format_score(value, fabs(gain->value)),
         gain->value > 0 ? "better" : "worse");
     if (known) {
@@ -233,7 +242,7 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
         say(&w, "%s parameters (the only count measured with these latents)",
             format_quantity(low, a->parameters.value));
     say(&w, ", ");
-    say_kind(&w, a->latents, a->fast_steps);
+    say_kind(&w, a->latents, a->fast_steps, a->loops);
     say(&w, ", ");
     if (a->fixed_tokens)
         say(&w, "%s tokens (the only count measured)", format_quantity(budget, a->tokens.value));
@@ -291,7 +300,7 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
                     "the law is a constant, loss = E: nothing that the runs differ in changes their loss by more than "
                     "its scatter, so the law says nothing of a budget");
     TRY(NEW_ARRAY(groups, GROUPS, "an answer", error));
-    TRY(NEW_ARRAY(room, 3 * fit->rows.count * GROUPS, "an answer", error));
+    TRY(NEW_ARRAY(room, 4 * fit->rows.count * GROUPS, "an answer", error));
     const int count = find_groups(fit, groups, room);
     answer->fixed_tokens = !(fit->rows.features & 1u << FEATURE_D);
     bool any = false;
@@ -321,6 +330,7 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
     }
     answer->latents = groups[chosen.group].latents;
     answer->fast_steps = groups[chosen.group].steps;
+    answer->loops = groups[chosen.group].loops;
     TRY(take_intervals(fit, groups, count, &chosen, gain_of(kinds), answer, error));
     bool further[2];
     judge_range(fit, &chosen, further);

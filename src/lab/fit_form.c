@@ -21,15 +21,19 @@ static const struct {
                   {0, 0, false, true},  {0, 0, true, true},      {M, 0, false, true},  {M | S, 0, false, false},
                   {0, M, false, true},  {0, M | S, false, false}};
 
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
 int fit_forms(struct fit_form forms[LTM_FIT_CANDIDATES], unsigned features, bool plain) {
     int count = 0;
-    for (size_t i = 0; i < (plain ? 1 : sizeof extensions / sizeof extensions[0]); i++) {
+    const bool loops = (features & N) && (features & FIT_LOOPS);
+    for (int each = 0; each < (plain ? 1 : loops ? 2 * EXTENSIONS : EXTENSIONS); each++) {
+        const int i = each % EXTENSIONS;
         const unsigned a = extensions[i].a;
         const unsigned b = extensions[i].b;
         const unsigned needs =
             a | b | (extensions[i].c ? M : 0) | (extensions[i].f ? S : 0) | (a ? N : 0) | (b ? D : 0);
         if ((features & needs) != needs) continue;
-        struct fit_form form = {.terms = 1, .term = {{LTM_FIT_E, 0}}};
+        struct fit_form form = {.terms = 1, .term = {{LTM_FIT_E, 0}}, .loops = each >= EXTENSIONS};
         if (features & N) form.term[form.terms++] = (struct fit_term){LTM_FIT_A, N | a};
         if (features & D) form.term[form.terms++] = (struct fit_term){LTM_FIT_B, D | b};
         if (extensions[i].c) form.term[form.terms++] = (struct fit_term){LTM_FIT_C, M};
@@ -52,7 +56,8 @@ void fit_form_write(const struct fit_form *form, char *text, size_t size) {
         bool first = true;
         for (int j = 0; j < FIT_FEATURES; j++) {
             if (!(features & 1u << j) || used >= size) continue;
-            used += (size_t)snprintf(text + used, size - used, "%s%s", first ? "" : " ", power[j]);
+            used += (size_t)snprintf(text + used, size - used, "%s%s", first ? "" : " ",
+                                     j == FEATURE_N && form->loops ? "(N_once + r^φ N_rec)^α" : power[j]);
             first = false;
         }
         if (several && used < size) used += (size_t)snprintf(text + used, size - used, ")");
@@ -68,6 +73,7 @@ int fit_form_parameters(const struct fit_form *form, enum ltm_fit_parameter list
     }
     for (int j = 0; j < FIT_FEATURES; j++)
         if (features & 1u << j) list[count++] = fit_exponent((enum fit_feature)j);
+    if (form->loops) list[count++] = LTM_FIT_PHI;
     return count;
 }
 
@@ -84,16 +90,28 @@ void fit_form_gather(const struct fit_form *form, const double at[LTM_FIT_PARAME
     for (int i = 0; i < count; i++) x[i] = at[list[i]];
 }
 
+/* ln(1 + s (r^φ - 1)), and its slope in φ. Far out of φ's range nothing changes any more, so that no power overflows. */
+static double log_growth(const struct fit_row *row, double phi, double *slope) {
+    const double power = fmax(-100, fmin(100, phi * row->log_loops));
+    const double again = row->recurrent * exp(power);
+    const double all = 1 - row->recurrent + again;
+    *slope = power == phi * row->log_loops ? again * row->log_loops / all : 0;
+    return log(all);
+}
+
 double fit_form_log(const struct fit_form *form, const struct fit_row *row, const double at[LTM_FIT_PARAMETERS],
                     double *weight) {
     double log_term[FIT_TERMS];
     double most = -HUGE_VAL;
     double sum = 0;
+    double slope;
     for (int t = 0; t < form->terms; t++) {
         const struct fit_term *term = &form->term[t];
         log_term[t] = at[term->coefficient];
         for (int j = 0; j < FIT_FEATURES; j++)
             if (term->features & 1u << j) log_term[t] -= at[fit_exponent((enum fit_feature)j)] * row->x[j];
+        if (form->loops && term->features & N)
+            log_term[t] -= at[LTM_FIT_ALPHA] * log_growth(row, at[LTM_FIT_PHI], &slope);
         if (term->coefficient == LTM_FIT_F && !row->latents) log_term[t] = -HUGE_VAL;
         if (log_term[t] > most) most = log_term[t];
     }
@@ -122,10 +140,14 @@ double fit_objective_value(const void *context, const double *x, double *gradien
             slope[term->coefficient] += g;
             for (int j = 0; j < FIT_FEATURES; j++)
                 if (term->features & 1u << j) slope[fit_exponent((enum fit_feature)j)] -= g * o->rows[i].x[j];
+            if (!o->form->loops || !(term->features & N)) continue;
+            double by_phi;
+            slope[LTM_FIT_ALPHA] -= g * log_growth(&o->rows[i], at[LTM_FIT_PHI], &by_phi);
+            slope[LTM_FIT_PHI] -= g * at[LTM_FIT_ALPHA] * by_phi;
         }
     }
     (void)count;
-    for (int p = LTM_FIT_ALPHA; p <= LTM_FIT_DELTA; p++) {
+    for (int p = LTM_FIT_ALPHA; p <= LTM_FIT_PHI; p++) {
         const double over = fabs(at[p]) - FIT_STEEPEST;
         if (!(over > 0)) continue; /* nor where there is no such exponent */
         value += wall * over * over;

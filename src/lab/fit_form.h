@@ -1,7 +1,7 @@
 /* Forms of scaling laws: sums of terms, each a coefficient divided by powers of what a run was made of.
  *
  * In logarithms a term is affine in its parameters, log t = c - Σ exponent_j x_j with features x = (ln N, ln D, ln m, ln S),
- * and a form is LSE over its terms, whose gradient is a softmax. Features are centred, so that coefficients and exponents
+ * but for loops, where ln N becomes ln(N_once + r^φ N_rec) = ln N + ln(1 + s (r^φ - 1)), s = N_rec / N; and a form is LSE over its terms, whose gradient is a softmax. Features are centred, so that coefficients and exponents
  * are nearly independent: L-BFGS then needs few steps. */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "ltm/fit.h"
 
 enum fit_feature { FEATURE_N, FEATURE_D, FEATURE_M, FEATURE_S, FIT_FEATURES };
+enum { FIT_LOOPS = 1u << FIT_FEATURES /* a bit beside those of features */ };
 enum { FIT_TERMS = 5, FIT_STEEPEST = 2 /* exponents beyond the grid of starts are held back */ };
 
 struct fit_term {
@@ -22,6 +23,7 @@ struct fit_term {
 struct fit_form {
     struct fit_term term[FIT_TERMS];
     int terms;
+    bool loops; /* N counts what loops run again r^φ times */
 };
 
 /* A point as the fit sees it. */
@@ -29,6 +31,8 @@ struct fit_row {
     double log_loss;
     double x[FIT_FEATURES]; /* centred */
     bool latents;           /* the term F / S^δ is there */
+    double log_loops;       /* ln r; 0 where nothing runs again */
+    double recurrent;       /* s */
 };
 
 /* The forms that these features (bits) allow, the simplest first; returns how many. */

@@ -18,6 +18,10 @@ struct fit_row fit_row_of(const struct fit_rows *rows, const struct ltm_fit_poin
     struct fit_row row = {.log_loss = log(point->loss), .latents = point->latent_numbers > 0};
     plain_features(row.x, point, rows->latent_scale);
     for (int j = 0; j < FIT_FEATURES; j++) row.x[j] -= rows->mean[j];
+    if (point->recurrent > 0 && point->loops > 1) {
+        row.recurrent = point->recurrent / point->parameters;
+        row.log_loops = log(point->loops);
+    }
     return row;
 }
 
@@ -28,6 +32,10 @@ static ltm_status check(const struct ltm_fit_point *p, size_t i, struct ltm_erro
     if (!(p->parameters > 0) || !(p->tokens > 0) || !isfinite(p->parameters) || !isfinite(p->tokens))
         return fail(error, LTM_INVALID, "run %zu of the fit has %g parameters and %g tokens; both must be above 0",
                     i + 1, p->parameters, p->tokens);
+    if (!(p->recurrent >= 0 && p->recurrent <= p->parameters) || !(p->loops >= 0) || !isfinite(p->loops))
+        return fail(error, LTM_INVALID,
+                    "run %zu of the fit has %g parameters, %g of them run %g times; the second is a part of the first",
+                    i + 1, p->parameters, p->recurrent, p->loops);
     if (!(p->latent_numbers >= 0) || !isfinite(p->latent_numbers) || (p->latents > 0) != (p->latent_numbers > 0))
         return fail(error, LTM_INVALID, "run %zu of the fit has %d latents of %g numbers in all; either none or both",
                     i + 1, p->latents, p->latent_numbers);
@@ -39,7 +47,8 @@ static ltm_status check(const struct ltm_fit_point *p, size_t i, struct ltm_erro
 
 static bool same_cell(const struct ltm_fit_point *a, const struct ltm_fit_point *b) {
     return a->parameters == b->parameters && a->tokens == b->tokens && a->latent_numbers == b->latent_numbers &&
-           (a->latents == 0 || a->fast_steps == b->fast_steps);
+           (a->latents == 0 || a->fast_steps == b->fast_steps) && a->recurrent == b->recurrent &&
+           (a->recurrent == 0 || a->loops == b->loops);
 }
 
 __attribute__((format(printf, 2, 3))) static void note(struct ltm_fit_info *info, const char *format, ...) {
@@ -112,6 +121,8 @@ ltm_status fit_rows_create(struct fit_rows *rows, const struct ltm_fit_point *po
         rows->cell[i] = twin < i ? rows->cell[twin] : (int)rows->cells++;
     }
     find_features(rows, info);
+    for (size_t i = 1; i < count; i++)
+        if (rows->row[i].log_loops != rows->row[0].log_loops) rows->features |= FIT_LOOPS;
     for (int j = 0; j < FIT_FEATURES; j++) rows->mean[j] = mean[j];
     for (size_t i = 0; i < count; i++) rows->row[i] = fit_row_of(rows, &points[i]);
     return LTM_OK;

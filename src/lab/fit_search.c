@@ -35,6 +35,7 @@ static int start_values(enum ltm_fit_parameter parameter, const double **values)
     static const double e[] = {-1, -0.5, 0, 0.5, 1};
     static const double ab[] = {0, 5, 10, 15, 20, 25};
     static const double exponent[] = {0, 0.5, 1, 1.5, 2};
+    static const double phi[] = {0, 0.3, 0.6, 1};
     static const double added[] = {-8, -4, -1.5, 0};
     static const double added_exponent[] = {-0.5, 0, 0.05, 0.3, 1};
     switch (parameter) {
@@ -49,6 +50,9 @@ static int start_values(enum ltm_fit_parameter parameter, const double **values)
     case LTM_FIT_BETA:
         *values = exponent;
         return 5;
+    case LTM_FIT_PHI:
+        *values = phi;
+        return 4;
     case LTM_FIT_C:
     case LTM_FIT_F:
         *values = added;

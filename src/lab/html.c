@@ -126,7 +126,7 @@ static const char rules[] =
     "footer{margin-top:4rem;color:var(--muted);font-size:.85rem}\n"
     "@media print{figure,.figures{break-inside:avoid}.scroll{max-height:none;overflow:visible}}\n";
 
-void html_begin(FILE *f, const char *title, const char *kind) {
+void html_begin(FILE *f, const char *title, const char *kind, int refresh) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"color-scheme\" content=\"light dark\">\n"
@@ -135,7 +135,9 @@ void html_begin(FILE *f, const char *title, const char *kind) {
           "'unsafe-inline'\">\n<title>",
           f);
     html_text(f, title);
-    fputs("</title>\n<style>\n", f);
+    fputs("</title>\n", f);
+    if (refresh > 0) fprintf(f, "<meta http-equiv=\"refresh\" content=\"%d\">\n", refresh);
+    fputs("<style>\n", f);
     put_variables(f, &schemes[0]);
     put_picture_rules(f, &schemes[0]);
     fputs("@media (prefers-color-scheme: dark) {\n", f);

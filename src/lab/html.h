@@ -13,8 +13,9 @@ void html_print(FILE *f, const char *format, ...) __attribute__((format(printf, 
 /* Bytes of the character at `text` if it is well-formed UTF-8 that a page may hold, else 0. */
 int html_character_bytes(const char *text);
 
-/* Up to and with the page's heading. `kind` stands above it in small letters. */
-void html_begin(FILE *f, const char *title, const char *kind);
+/* Up to and with the page's heading. `kind` stands above it in small letters. refresh: seconds after which a reader loads the page again; 0
+ * = never. */
+void html_begin(FILE *f, const char *title, const char *kind, int refresh);
 void html_end(FILE *f);
 
 /* The same colours for an SVG file that stands alone, as a style element. */

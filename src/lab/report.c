@@ -57,17 +57,34 @@ static bool holds(const char *folder, const char *name) {
 /* Of one folder, or of several runs. */
 static ltm_status write_page(struct report *report, const char *const *runs, int count, struct ltm_error *error) {
     struct file_draft draft;
+    const char *first = count ? runs[0] : report->folder;
+    const bool tasks = !holds(first, "results.csv") && !holds(first, "log.jsonl") && report_is_tasks(first);
     PASS_UP(name_output(report, error));
     PASS_UP(drop_old_pictures(report, error));
     PASS_UP(file_create(&draft, report->result->path, error));
     report->out = draft.stream;
-    ltm_status status = count                   ? report_runs(report, runs, count, error)
-                        : report->result->study ? report_study(report, error)
-                                                : report_run(report, error);
+    ltm_status status = tasks   ? report_tasks(report, count ? runs : &report->folder, count ? count : 1, error)
+                        : count ? report_runs(report, runs, count, error)
+                        : report->result->study       ? report_study(report, error)
+                        : file_exists(report->folder) ? report_depths(report, error)
+                                                      : report_run(report, error);
     if (status == LTM_OK && report->starved) status = fail_memory(error, 0, "the scores of sequences");
     if (status == LTM_OK) return file_commit(&draft, error);
     file_discard(&draft);
     return status;
+}
+
+/* Of scores in x.json: x.html. */
+static ltm_status report_scores(struct report *report, struct ltm_error *error) {
+    char page[LTM_PATH_MAX];
+    struct ltm_report_options own = *report->options;
+    const char *end = strrchr(report->folder, '.');
+    const size_t stem = end && strcmp(end, ".json") == 0 ? (size_t)(end - report->folder) : strlen(report->folder);
+    if (snprintf(page, sizeof page, "%.*s.html", (int)stem, report->folder) >= (int)sizeof page)
+        return fail(error, LTM_INVALID, "the path %.60s… is too long", report->folder);
+    if (!own.output) own.output = page;
+    report->options = &own;
+    return write_page(report, NULL, 0, error);
 }
 
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
@@ -76,9 +93,12 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
     *result = (struct ltm_report_result){.gnuplot = gnuplot_available(), .study = holds(path, "results.csv")};
     ltm_report_options_defaults(&fallback);
     struct report report = {.folder = path, .options = options ? options : &fallback, .watch = watch, .result = result};
+    if (file_exists(path)) return report_scores(&report, error);
     if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is no folder; name a run's, or a study's", path);
-    if (!result->study && !holds(path, "log.jsonl"))
-        return fail(error, LTM_INVALID, "%s holds neither results.csv of a study nor log.jsonl of a run", path);
+    if (!result->study && !holds(path, "log.jsonl") && !report_is_tasks(path))
+        return fail(error, LTM_INVALID,
+                    "%s holds neither results.csv of a study nor log.jsonl of a run, nor results_*.json of ltm fewshot",
+                    path);
     return write_page(&report, NULL, 0, error);
 }
 

@@ -32,10 +32,22 @@ void report_note(struct report *report, const char *format, ...) {
     fputs("</p>\n", report->out);
 }
 
+static const char *last_part(const char *folder) {
+    const char *slash = strrchr(folder, '/');
+    return slash && slash[1] ? slash + 1 : folder;
+}
+
+const char *report_name(const char *const *folders, int count, int which) {
+    const char *name = last_part(folders[which]);
+    for (int k = 0; k < count; k++)
+        if (k != which && strcmp(last_part(folders[k]), name) == 0) return folders[which];
+    return name;
+}
+
 void report_begin(struct report *report, const char *kind) {
     char *path = realpath(report->folder, NULL);
     const char *slash = path ? strrchr(path, '/') : NULL;
-    html_begin(report->out, slash && slash[1] ? slash + 1 : report->folder, kind);
+    html_begin(report->out, slash && slash[1] ? slash + 1 : report->folder, kind, report->options->refresh);
     free(path);
 }
 

@@ -10,7 +10,7 @@
 
 struct report {
     FILE *out;
-    const char *folder;          /* of the run or study */
+    const char *folder;          /* of the run or study, or the file of scores */
     char pictures[LTM_PATH_MAX]; /* folder of the SVG files */
     const struct ltm_report_options *options;
     const struct ltm_watch *watch;
@@ -24,6 +24,9 @@ ltm_status report_picture(struct report *report, struct picture *picture, struct
 
 /* The page's beginning, named after the folder. */
 void report_begin(struct report *report, const char *kind);
+
+/* What one of several folders is called: its last part, all of it where another's is the same. */
+const char *report_name(const char *const *folders, int count, int which);
 
 /* Says how to get pictures, where there is no gnuplot. */
 void report_without_pictures(struct report *report);
@@ -43,8 +46,19 @@ void report_note(struct report *report, const char *format, ...) __attribute__((
 ltm_status report_run(struct report *report, struct ltm_error *error);
 ltm_status report_study(struct report *report, struct ltm_error *error);
 
+/* Of scores by positions that leave loops (report_depths.c). */
+ltm_status report_depths(struct report *report, struct ltm_error *error);
+
 /* Of several runs (report_runs.c). */
 ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error);
+
+/* Of few-shot results (report_tasks.c), and whether a folder holds some. */
+ltm_status report_tasks(struct report *report, const char *const *folders, int count, struct ltm_error *error);
+bool report_is_tasks(const char *folder);
+
+/* The same of a study's columns TASK:acc@NAME=NUMBER; nothing where there are none. */
+struct study_table;
+ltm_status report_study_tasks(struct report *report, const struct study_table *table, struct ltm_error *error);
 
 /* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
  * rates and speed too. */

@@ -174,6 +174,9 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     }
     const json_t *parameters = json_object_get(run, "parameters");
     if (parameters) report_figure(report, "parameters", "%s", format_quantity(text, json_number_value(parameters)));
+    const json_t *recurrent = json_object_get(run, "parameters_recurrent");
+    if (recurrent)
+        report_figure(report, "of them run in loops", "%s", format_quantity(text, json_number_value(recurrent)));
     fputs("</dl>\n", report->out);
     const double uniform =
         log(json_number_value(json_object_get(json_object_get(run, "configuration"), "model.vocab")));

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "lab/format_numbers.h"
+#include "lab/headroom.h"
 #include "lab/html.h"
 #include "lab/paired.h"
 #include "ltm/model.h"
@@ -22,23 +23,9 @@ struct run {
     const struct curve_score *best; /* NULL where held-out text was never scored */
 };
 
-static const char *last_part(const char *folder) {
-    const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
-}
-
-static void name_runs(struct run *runs, int count) {
-    for (int r = 0; r < count; r++) {
-        runs[r].name = last_part(runs[r].folder);
-        for (int k = 0; k < count; k++)
-            if (k != r && strcmp(last_part(runs[k].folder), last_part(runs[r].folder)) == 0)
-                runs[r].name = runs[r].folder;
-    }
-}
-
 static ltm_status open_run(struct run *run, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    run->folder = run->name = folder;
+    run->folder = folder;
     PASS_UP(path_join(path, sizeof path, folder, "log.jsonl", error));
     if (!file_exists(path))
         return fail(error, LTM_INVALID,
@@ -129,6 +116,33 @@ static void put_scores(struct report *report, const struct run *runs, int count)
     report_note(report, "%s", paired_note(all_paired));
 }
 
+/* The same plain decoder on the same tokens, once with a window and once with full attention. */
+static bool are_twins(const struct run *windowed, const struct run *full) {
+    struct ltm_config of_window = windowed->config;
+    const struct ltm_config *c = &full->config;
+    of_window.model.window = c->model.sequence;
+    return windowed->configured && full->configured && c->model.latents == 0 && c->model.window == c->model.sequence &&
+           windowed->config.model.window < c->model.window && of_window.run.tokens == c->run.tokens &&
+           strcmp(of_window.data.corpus, c->data.corpus) == 0 &&
+           ltm_parameter_count(&of_window.model) == ltm_parameter_count(&c->model) &&
+           ltm_forward_flops(&of_window.model) == ltm_forward_flops(&c->model);
+}
+
+static void put_headroom(struct report *report, const struct run *runs, int count) {
+    char text[HEADROOM_INTERVAL];
+    bool paired;
+    for (int w = 0; w < count; w++)
+        for (int f = 0; f < count; f++) {
+            if (!are_twins(&runs[w], &runs[f])) continue;
+            const struct ltm_score d = difference(report, &runs[w], &runs[f], &paired);
+            report_note(report,
+                        "Headroom, %s less %s, at equal tokens: %s nats a token, which is what carrying the past can "
+                        "buy: %s.",
+                        runs[w].name, runs[f].name, headroom_interval(text, d.mean, d.error),
+                        headroom_meaning(d.mean, d.error));
+        }
+}
+
 /* ---- Settings ---- */
 
 static void put_settings(struct report *report, const struct run *runs, int count) {
@@ -166,10 +180,13 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
     struct run *runs = NULL;
     ltm_status status;
     TRY(NEW_ARRAY(runs, (size_t)count, "runs", error));
-    for (int r = 0; r < count; r++) TRY(open_run(&runs[r], folders[r], error));
-    name_runs(runs, count);
-    html_begin(report->out, "Runs", "ltm runs");
+    for (int r = 0; r < count; r++) {
+        TRY(open_run(&runs[r], folders[r], error));
+        runs[r].name = report_name(folders, count, r);
+    }
+    html_begin(report->out, "Runs", "ltm runs", 0);
     put_scores(report, runs, count);
+    put_headroom(report, runs, count);
     put_settings(report, runs, count);
     if (!report->result->gnuplot) report_without_pictures(report);
     TRY(put_curves(report, runs, count, error));

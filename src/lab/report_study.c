@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "lab/format_numbers.h"
+#include "lab/headroom.h"
 #include "lab/html.h"
 #include "lab/study_columns.h"
 #include "lab/study_differences.h"
@@ -169,7 +170,8 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
         fprintf(f, "<p class=\"note\">%zu cell%s not done: only the table shows %s.</p>\n", t->csv.rows - t->done,
                 t->csv.rows - t->done == 1 ? " is" : "s are", t->csv.rows - t->done == 1 ? "it" : "them");
     if (!report->result->gnuplot) report_without_pictures(report);
-    ltm_status status = study_fit(report, t, &scores[0], error);
+    ltm_status status = headroom_section(report, t, error);
+    if (status == LTM_OK) status = study_fit(report, t, &scores[0], error);
     for (int i = 0; status == LTM_OK && i < count; i++) {
         char id[24];
         char title[PICTURE_TEXT];
@@ -180,6 +182,7 @@ static ltm_status put_page(struct report *report, const struct study_table *t, c
         study_ranking(report, t, &scores[i]);
         status = study_pictures(report, t, &scores[i], i, error);
     }
+    if (status == LTM_OK) status = report_study_tasks(report, t, error);
     if (status == LTM_OK) status = training(report, t, error);
     put_table(report, &t->csv);
     html_end(f);

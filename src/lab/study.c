@@ -124,6 +124,7 @@ void ltm_study_cell(const struct ltm_study *study, size_t index, struct ltm_cell
                               .tokens = from->tokens,
                               .parameters = parameters,
                               .parameters_without_embeddings = parameters - model_vocab_weights(m),
+                              .parameters_recurrent = ltm_recurrent_parameter_count(m),
                               .forward_flops = from->forward_flops,
                               .training_flops = from->flops_per_token * (double)from->tokens,
                               .scoring_flops = from->scoring_flops,

@@ -22,14 +22,21 @@ struct study_corpus {
     char name[STUDY_NAME], path[LTM_PATH_MAX];
 };
 
+/* What a cell is beside what the axes say: a plain decoder with their window, or its twin with full attention, of equal tokens (or of the
+ * budget's compute) or of equal compute where the budget is tokens (lab/headroom.h). */
+enum study_twin { STUDY_NO_TWIN, STUDY_WINDOW, STUDY_ATTENTION, STUDY_ATTENTION_COMPUTE };
+
 struct study_cell {
     char name[CELL_NAME];
     struct ltm_config config; /* run.dir is the cell's folder */
     int value[STUDY_AXES];    /* index into each axis's values */
     bool blank[STUDY_AXES];   /* the axis's first key does not matter to this cell */
-    int64_t budget_tokens;    /* 0 when the budget is compute */
-    double budget_flops;      /* 0 when it is tokens */
-    int64_t tokens;           /* whole slow steps */
+    enum study_twin twin;
+    int window;            /* as the axes say */
+    char decoder[17];      /* what a plain decoder is but for window and budget; empty with latents */
+    int64_t budget_tokens; /* 0 when the budget is compute */
+    double budget_flops;   /* 0 when it is tokens */
+    int64_t tokens;        /* whole slow steps */
     double forward_flops, flops_per_token, scoring_flops;
     size_t rank; /* 0 for the largest */
     enum ltm_cell_status status;
@@ -53,6 +60,7 @@ struct ltm_study {
     int axis_count;
     struct value_list tokens, flops, seeds, corner_seeds;
     bool keep_last;
+    bool twin_attention;
     int threads, jobs;                /* jobs LTM_AUTO */
     struct value_list score_settings; /* "eval.iwae=16" */
     struct study_corpus corpora[STUDY_CORPORA];
@@ -63,6 +71,9 @@ struct ltm_study {
     struct study_cell *cells;
     size_t cell_count;
 };
+
+/* Whether a key says how posteriors are fitted, and so nothing where there are no latents. */
+bool study_of_fit(const char *key);
 
 void study_clear(struct ltm_study *study); /* fine for one that is all zero */
 

@@ -18,7 +18,9 @@
 
 /* ---- One cell ---- */
 
-static bool of_fast_loop(const char *key) { return strncmp(key, "fast.", 5) == 0; }
+bool study_of_fit(const char *key) {
+    return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 || strcmp(key, "latent.encoder") == 0;
+}
 
 /* The values of the axes. Without latents the fast loop's keys do not matter, and the cell has the base's. */
 static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
@@ -30,7 +32,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
             snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
-                if (of_fast_loop(axis->keys[k]) != (pass == 1)) continue;
+                if (study_of_fit(axis->keys[k]) != (pass == 1)) continue;
                 if (pass == 1 && cell->config.model.latents == 0) {
                     cell->blank[a] = cell->blank[a] || k == 0;
                     continue;
@@ -38,6 +40,10 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
                 PASS_UP(ltm_config_set(&cell->config, axis->keys[k], part, error));
             }
         }
+        struct ltm_model_config *m = &cell->config.model;
+        if (pass == 0) cell->window = m->window;
+        if (cell->twin) m->latents = 0;
+        if (cell->twin > STUDY_WINDOW) m->window = m->sequence;
     }
     return LTM_OK;
 }
@@ -149,7 +155,7 @@ static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, 
         char value[LTM_PATH_MAX];
         if (cell->blank[a]) continue;
         PASS_UP(ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error));
-        if (!first_tells(&s->axes[a], value))
+        if (s->axes[a].linked > 1 && !first_tells(&s->axes[a], value))
             snprintf(value, sizeof value, "%s", s->axes[a].values.values[cell->value[a]]);
         used += (size_t)snprintf(name + used, sizeof name - used, "%s%.200s-", short_key(s, s->axes[a].keys[0]), value);
     }
@@ -179,6 +185,19 @@ static ltm_status fail_cell(const struct study_cell *cell, struct ltm_error *err
     return fail(error, error->code, "the cell %s cannot be: %s", cell->name, why);
 }
 
+/* The budget of the twin whose compute is that of the decoder with the window on the tokens asked for. */
+static ltm_status budget_compute(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
+    struct study_cell windowed = *cell;
+    struct ltm_config *c = &windowed.config;
+    c->model.window = cell->window;
+    windowed.flops_per_token = ltm_training_flops(c);
+    c->run.tokens = (int64_t)tokens_for(&windowed);
+    c->run.tokens = ltm_training_tokens(c);
+    cell->budget_flops = ltm_training_flops(c) * (double)c->run.tokens;
+    cell->budget_tokens = 0;
+    return name_cell(s, cell, error);
+}
+
 static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     PASS_UP(set_axes(s, cell, error));
     PASS_UP(name_cell(s, cell, error));
@@ -199,6 +218,7 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     }
     cell->forward_flops = ltm_forward_flops(&c->model);
     cell->flops_per_token = ltm_training_flops(c);
+    if (cell->twin == STUDY_ATTENTION_COMPUTE) PASS_UP(budget_compute(s, cell, error));
     const double tokens = tokens_for(cell);
     if (tokens > RUN_TOKENS_MOST) {
         fail(error, LTM_INVALID, "its budget is %.2g training tokens, and %.0e are the most", tokens, RUN_TOKENS_MOST);
@@ -216,8 +236,8 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
 
 /* ---- All of them ---- */
 
-/* A checksum of everything that makes the run what it is. */
-static ltm_status run_key(char key[17], const struct study_cell *cell, struct ltm_error *error) {
+/* A checksum of everything that makes the run what it is, or of that but its window and tokens. */
+static ltm_status run_key(char key[17], const struct study_cell *cell, bool whole, struct ltm_error *error) {
     size_t count;
     size_t used = 0;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
@@ -225,7 +245,8 @@ static ltm_status run_key(char key[17], const struct study_cell *cell, struct lt
     char value[LTM_PATH_MAX];
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
-        if (cell->config.model.latents == 0 && of_fast_loop(keys[i].name)) continue;
+        if (!whole && (strcmp(keys[i].name, "model.window") == 0 || strcmp(keys[i].name, "run.tokens") == 0)) continue;
+        if (cell->config.model.latents == 0 && study_of_fit(keys[i].name)) continue;
         PASS_UP(ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
     }
@@ -247,7 +268,8 @@ static ltm_status add_cell(struct ltm_study *s, char (*keys)[17], const struct s
     *cell = *pattern;
     cell->config.run.seed = seed;
     PASS_UP(finish_cell(s, cell, error));
-    PASS_UP(run_key(keys[s->cell_count], cell, error));
+    PASS_UP(run_key(keys[s->cell_count], cell, true, error));
+    if (cell->config.model.latents == 0) PASS_UP(run_key(cell->decoder, cell, false, error));
     for (size_t i = 0; i < s->cell_count; i++) {
         if (strcmp(keys[i], keys[s->cell_count]) == 0) return LTM_OK;
         if (strcmp(s->cells[i].name, cell->name) == 0)
@@ -314,7 +336,8 @@ static ltm_status make_cells(struct ltm_study *s, struct ltm_error *error) {
     if (status != LTM_OK) return status;
     const size_t budgets = s->tokens.count + s->flops.count;
     for (int a = 0; a < s->axis_count && grid <= STUDY_CELLS; a++) grid *= s->axes[a].values.count;
-    const size_t most = grid * budgets * (s->seeds.count + s->corner_seeds.count);
+    const int twins = s->twin_attention ? STUDY_ATTENTION_COMPUTE : STUDY_NO_TWIN;
+    const size_t most = (size_t)(1 + twins) * grid * budgets * (s->seeds.count + s->corner_seeds.count);
     if (grid > STUDY_CELLS || most > STUDY_CELLS)
         return fail(error, LTM_INVALID, "the axes of %.300s make more than %d cells; shorten their lists", s->path,
                     STUDY_CELLS);
@@ -326,8 +349,10 @@ static ltm_status make_cells(struct ltm_study *s, struct ltm_error *error) {
             pattern.budget_tokens = strtoll(s->tokens.values[b], NULL, 10);
         else if (!number_parse_real(s->flops.values[b - s->tokens.count], &pattern.budget_flops))
             continue; /* it was read before */
-        for (size_t i = 0; i < grid; i++) {
-            place(s, &pattern, i);
+        for (size_t i = 0; i < grid * (size_t)(1 + twins); i++) {
+            pattern.twin = (enum study_twin)(i % (size_t)(1 + twins));
+            if (pattern.twin == STUDY_ATTENTION_COMPUTE && pattern.budget_flops > 0) continue;
+            place(s, &pattern, i / (size_t)(1 + twins));
             TRY(add_seeds(s, keys, &pattern, most, error));
         }
     }

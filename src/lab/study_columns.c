@@ -29,6 +29,7 @@ PUT(put_budget_flops) { csv_put_real(f, row->from->budget_flops > 0 ? row->from-
 PUT(put_tokens) { put_integer(f, row->cell.tokens); }
 PUT(put_parameters) { put_integer(f, row->cell.parameters); }
 PUT(put_parameters_without_embeddings) { put_integer(f, row->cell.parameters_without_embeddings); }
+PUT(put_parameters_recurrent) { put_integer(f, row->cell.parameters_recurrent); }
 PUT(put_latent_numbers) { put_integer(f, (int64_t)row->cell.config.model.latents * row->cell.config.model.dim); }
 PUT(put_forward_flops) { csv_put_real(f, row->cell.forward_flops); }
 PUT(put_token_flops) { csv_put_real(f, row->from->flops_per_token); }
@@ -46,6 +47,7 @@ const struct study_column study_columns[STUDY_COLUMNS] = {
     [COLUMN_PARAMETERS] = {"parameters", true, put_parameters},
     [COLUMN_PARAMETERS_WITHOUT_EMBEDDINGS] = {"parameters_without_embeddings", false,
                                               put_parameters_without_embeddings},
+    [COLUMN_PARAMETERS_RECURRENT] = {"parameters_recurrent", true, put_parameters_recurrent},
     [COLUMN_LATENT_NUMBERS] = {"latent_numbers", true, put_latent_numbers},
     [COLUMN_FORWARD_FLOPS] = {"forward_flops", false, put_forward_flops},
     [COLUMN_TOKEN_FLOPS] = {"training_flops_per_token", false, put_token_flops},

@@ -53,7 +53,7 @@ static size_t rank(size_t ranked[RANKED], const struct study_table *t, const str
     return count;
 }
 
-static bool differs(const struct study_table *t, size_t column) {
+bool study_differs(const struct study_table *t, size_t column) {
     const char *name = csv_name(&t->csv, column);
     if (!study_is_axis(name) && strncmp(name, "budget_", 7) != 0) return false;
     for (size_t g = 1; g < t->groups; g++)
@@ -69,7 +69,7 @@ static bool put_row(struct report *report, const struct study_table *t, const st
     bool paired = true;
     fputs(g == best ? "<tr class=\"chosen\">" : "<tr>", f);
     for (size_t c = 0; c < t->csv.columns; c++)
-        if (differs(t, c)) html_text_cell(f, csv_text(&t->csv, t->group[g].row, c));
+        if (study_differs(t, c)) html_text_cell(f, csv_text(&t->csv, t->group[g].row, c));
     html_print(f, "<td>%s</td>", format_with_error(text, score->value[g].mean, score->value[g].error));
     if (g == best) {
         fputs("<td></td></tr>\n", f);
@@ -94,7 +94,7 @@ static void put_ranking(struct report *report, const struct study_table *t, cons
                "first, with standard errors</caption><thead><tr>",
                label, t->corpora > 1 ? ", on " : "", t->corpora > 1 ? t->corpus[corpus] : "");
     for (size_t c = 0; c < t->csv.columns; c++)
-        if (differs(t, c)) html_print(f, "<th scope=\"col\" class=\"text\">%s</th>", csv_name(&t->csv, c));
+        if (study_differs(t, c)) html_print(f, "<th scope=\"col\" class=\"text\">%s</th>", csv_name(&t->csv, c));
     html_print(f, "<th scope=\"col\">%s</th><th scope=\"col\">from the first</th></tr></thead>\n<tbody>\n",
                score->name);
     for (size_t i = 0; i < (count < RANKED ? count : RANKED); i++)

@@ -9,5 +9,8 @@
 struct study_value study_difference(struct report *report, const struct study_table *table,
                                     const struct study_score *score, size_t a, size_t b, bool *paired);
 
+/* Whether groups differ in a column of axes or budgets. */
+bool study_differs(const struct study_table *table, size_t column);
+
 /* A table of the best groups by a score: what they differ in, the score, and how far behind the best they are. */
 void study_ranking(struct report *report, const struct study_table *table, const struct study_score *score);

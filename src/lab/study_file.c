@@ -12,23 +12,29 @@
 
 /* ---- [study] and [budget]: each key once, for who reads, writes and names it ---- */
 
-enum key_kind { KEY_PATH, KEY_INTEGERS, KEY_FLOPS, KEY_COUNT, KEY_COUNT_OR_AUTO, KEY_KEEP };
+enum key_kind { KEY_PATH, KEY_INTEGERS, KEY_FLOPS, KEY_COUNT, KEY_COUNT_OR_AUTO, KEY_WORD };
 
 struct study_key {
     const char *name;
     enum key_kind kind;
     size_t offset;
-    int64_t least; /* of integers */
+    int64_t least;        /* of integers */
+    const char *words[2]; /* for false and true */
 };
 
 #define AT(member) offsetof(struct ltm_study, member)
 
 static const struct study_key study_keys[] = {
-    {"study.base", KEY_PATH, AT(base_path), 0},     {"study.dir", KEY_PATH, AT(dir), 0},
-    {"study.seeds", KEY_INTEGERS, AT(seeds), 0},    {"study.corner_seeds", KEY_INTEGERS, AT(corner_seeds), 0},
-    {"study.keep", KEY_KEEP, AT(keep_last), 0},     {"study.threads", KEY_COUNT, AT(threads), 0},
-    {"study.jobs", KEY_COUNT_OR_AUTO, AT(jobs), 0}, {"budget.tokens", KEY_INTEGERS, AT(tokens), 1},
-    {"budget.flops", KEY_FLOPS, AT(flops), 0},
+    {.name = "study.base", KEY_PATH, AT(base_path)},
+    {.name = "study.dir", KEY_PATH, AT(dir)},
+    {.name = "study.seeds", KEY_INTEGERS, AT(seeds)},
+    {.name = "study.corner_seeds", KEY_INTEGERS, AT(corner_seeds)},
+    {.name = "study.keep", KEY_WORD, AT(keep_last), .words = {"best", "last"}},
+    {.name = "study.twin", KEY_WORD, AT(twin_attention), .words = {"none", "attention"}},
+    {.name = "study.threads", KEY_COUNT, AT(threads)},
+    {.name = "study.jobs", KEY_COUNT_OR_AUTO, AT(jobs)},
+    {.name = "budget.tokens", KEY_INTEGERS, AT(tokens), 1},
+    {.name = "budget.flops", KEY_FLOPS, AT(flops)},
 };
 
 enum { STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
@@ -63,10 +69,11 @@ cleanup:
     return status;
 }
 
-static ltm_status take_keep(bool *last, const char *name, const char *value, struct ltm_error *error) {
-    *last = strcmp(value, "last") == 0;
-    if (*last || strcmp(value, "best") == 0) return LTM_OK;
-    return fail(error, LTM_INVALID, "%s = \"%.100s\" is not known; use best or last", name, value);
+static ltm_status take_word(bool *second, const struct study_key *key, const char *value, struct ltm_error *error) {
+    *second = strcmp(value, key->words[1]) == 0;
+    if (*second || strcmp(value, key->words[0]) == 0) return LTM_OK;
+    return fail(error, LTM_INVALID, "%s = \"%.100s\" is not known; use %s or %s", key->name, value, key->words[0],
+                key->words[1]);
 }
 
 static ltm_status take_study(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
@@ -83,8 +90,8 @@ static ltm_status take_study(struct ltm_study *s, const char *name, const char *
             return value_list_integers(to, name, value, key->least, error);
         case KEY_FLOPS:
             return take_flops(to, name, value, error);
-        case KEY_KEEP:
-            return take_keep(to, name, value, error);
+        case KEY_WORD:
+            return take_word(to, key, value, error);
         case KEY_COUNT_OR_AUTO:
             *(int *)to = LTM_AUTO;
             return strcmp(value, "auto") == 0 ? LTM_OK : take_count(to, name, value, error);
@@ -115,8 +122,8 @@ static void print_key(FILE *f, const struct ltm_study *s, const struct study_key
     case KEY_FLOPS:
         print_list(f, name, from);
         break;
-    case KEY_KEEP:
-        fprintf(f, "%s = %s\n", name, *(const bool *)from ? "last" : "best");
+    case KEY_WORD:
+        fprintf(f, "%s = %s\n", name, key->words[*(const bool *)from]);
         break;
     case KEY_COUNT_OR_AUTO:
     case KEY_COUNT:
@@ -239,6 +246,27 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
     return take_values(axis, value, error);
 }
 
+/* The twins' cells differ from the others in these, which must then be columns. */
+static ltm_status add_twin_axes(struct ltm_study *s, struct ltm_error *error) {
+    static const char *const keys[] = {"latent.count", "model.window"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char value[LTM_PATH_MAX];
+        bool there = false;
+        for (int a = 0; a < s->axis_count; a++) {
+            for (int k = 0; s->axes[a].linked > 1 && k < s->axes[a].linked; k++)
+                if (strcmp(s->axes[a].keys[k], keys[i]) == 0)
+                    return fail(error, LTM_INVALID,
+                                "study.twin = attention sets %s by itself; take it out of the axis %.200s", keys[i],
+                                s->axes[a].name);
+            there = there || strcmp(s->axes[a].name, keys[i]) == 0;
+        }
+        if (there) continue;
+        PASS_UP(ltm_config_get(&s->base, keys[i], value, sizeof value, error));
+        PASS_UP(take_axis(s, keys[i], value, error));
+    }
+    return LTM_OK;
+}
+
 /* ---- The file and the settings ---- */
 
 static ltm_status take(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
@@ -321,6 +349,7 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
                     base, path);
     PASS_UP(ltm_config_load(&s->base, base, error));
     PASS_UP(take_settings(s, settings, count, true, error));
+    if (s->twin_attention) PASS_UP(add_twin_axes(s, error));
     if (s->seeds.count == 0) {
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->base.run.seed);
         PASS_UP(value_list_add(&s->seeds, seed, error));

@@ -16,6 +16,13 @@ struct runs {
     size_t count;
 };
 
+/* A twin with full attention is another kind of decoder than those that it stands beside. */
+static bool is_twin(const struct study_table *t, const struct study_group *g) {
+    bool alone = true;
+    for (size_t i = 0; i < t->groups; i++) alone = alone && t->group[i].full;
+    return g->full && g->latents == 0 && !alone;
+}
+
 /* One point a finished cell: seeds are held out and resampled with their cell by the fit itself. */
 static ltm_status collect(struct runs *runs, const struct study_table *t, const struct study_score *score,
                           struct ltm_error *error) {
@@ -28,11 +35,14 @@ static ltm_status collect(struct runs *runs, const struct study_table *t, const 
         const double loss = csv_number(&t->csv, r, column);
         if (t->group_of[r] < 0 || !(loss > 0)) continue;
         const struct study_group *g = &t->group[t->group_of[r]];
-        if (!(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0 && g->latents < 1 << 30)) continue;
+        if (is_twin(t, g) || !(g->parameters > 0) || !(g->tokens > 0) || !(g->latents >= 0 && g->latents < 1 << 30))
+            continue;
         runs->group[runs->count] = (size_t)t->group_of[r];
         runs->point[runs->count++] = (struct ltm_fit_point){
             .loss = loss,
             .parameters = g->parameters,
+            .recurrent = g->recurrent > 0 && g->loops > 1 ? g->recurrent : 0,
+            .loops = g->loops > 1 ? g->loops : 0,
             .tokens = g->tokens,
             .latents = (int)g->latents,
             .latent_numbers = g->latents > 0 ? (g->latent_numbers > 0 ? g->latent_numbers : g->latents * g->dim) : 0,
@@ -205,6 +215,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs("<p>Fitted: L = ", f);
     put_form(f, info->candidate[info->chosen].form);
     fputs(", N parameters", f);
+    if (!isnan(info->parameter[LTM_FIT_PHI].value)) fputs(", N_rec of them run r times, N_once the others", f);
     if (!isnan(info->parameter[LTM_FIT_BETA].value)) fputs(", D tokens", f);
     if (!isnan(info->parameter[LTM_FIT_GAMMA].value))
         fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));

@@ -6,6 +6,7 @@
 
 #include "base/csv.h"
 #include "base/files.h"
+#include "lab/headroom.h"
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
 
@@ -48,7 +49,7 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
             char value[LTM_PATH_MAX];
             PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
-            if (cell->config.model.latents > 0 || strncmp(key, "fast.", 5) != 0) csv_put_text(f, value);
+            if (cell->config.model.latents > 0 || !study_of_fit(key)) csv_put_text(f, value);
         }
     }
     return LTM_OK;
@@ -126,6 +127,7 @@ ltm_status study_results_write(struct ltm_study *s, struct ltm_error *error) {
     /* Or a process that looked before another finished its cell could write after it. */
     lock = study_lock(path);
     for (size_t i = 0; i < s->cell_count; i++) TRY(study_cell_refresh(&s->cells[i], s, error));
+    headroom_columns(s);
     TRY(write_results(s, error));
     TRY(write_timings(s, error));
 cleanup:

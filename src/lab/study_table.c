@@ -77,13 +77,16 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
                               .dim = setting(csv, row, "model.dim", base),
                               .latents = setting(csv, row, "latent.count", base),
                               .steps = setting(csv, row, "fast.steps", base),
+                              .loops = setting(csv, row, "model.loops", base),
                               .parameters = number_of(csv, row, COLUMN_PARAMETERS),
+                              .recurrent = number_of(csv, row, COLUMN_PARAMETERS_RECURRENT),
                               .latent_numbers = number_of(csv, row, COLUMN_LATENT_NUMBERS),
                               .tokens = number_of(csv, row, COLUMN_TOKENS),
                               .flops = number_of(csv, row, COLUMN_TRAINING_FLOPS),
                               .token_flops = number_of(csv, row, COLUMN_TOKEN_FLOPS),
                               .budget = find_budget(t, row),
                               .corpus = find_corpus(t, row)};
+    g->full = setting(csv, row, "model.window", base) >= setting(csv, row, "model.sequence", base);
     if (isnan(g->latents) && g->latent_numbers == 0) g->latents = 0;
     if (isnan(g->latents) && g->dim > 0) g->latents = g->latent_numbers / g->dim;
     if (isnan(g->token_flops)) g->token_flops = g->flops / g->tokens;

@@ -13,9 +13,10 @@ enum { TABLE_BUDGETS = 16, TABLE_CORPORA = 16 };
 /* Cells that differ in their seed alone. Numbers that neither the table nor base.ini tells are NaN. */
 struct study_group {
     size_t row; /* the first of them */
-    double dim, latents, steps, parameters, latent_numbers, tokens, flops, token_flops;
+    double dim, latents, steps, loops, parameters, recurrent, latent_numbers, tokens, flops, token_flops;
     int budget; /* which of the study's budgets; -1 where there are more than TABLE_BUDGETS */
     int corpus; /* likewise */
+    bool full;  /* attends to its whole sequence */
 };
 
 struct study_table {

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "math/vector.h"
+#include "stages/model_shape.h"
 
 static void lay_out(struct fast_loop *loop, struct arena *arena, const struct ltm_model_config *model,
                     const struct ltm_fast_config *config, size_t G, size_t T) {
@@ -13,6 +14,7 @@ static void lay_out(struct fast_loop *loop, struct arena *arena, const struct lt
     float **arrays[] = {&loop->mu, &loop->logvar, &loop->noise, &loop->z, &loop->dz};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = ARENA_TAKE(arena, float, all);
     for (int k = 0; k < fast_method_arrays(config); k++) loop->kept[k] = ARENA_TAKE(arena, float, all);
+    loop->first_dz = model_encodes(model) ? ARENA_TAKE(arena, float, all) : NULL;
     loop->nll = ARENA_TAKE(arena, float, (G * T));
     loop->start = ARENA_TAKE(arena, double, G);
     loop->diverged = ARENA_TAKE(arena, bool, G);
@@ -121,6 +123,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
     const struct fast_method *method = fast_method_of(config);
     const float *weights = loop->fit_weights ? loop->fit_weights : loop->weights;
     struct fast_fit fit = fit_of(loop, config, sequences);
+    if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
     if (fit.n == 0 || config->steps == 0) return;
     for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
     if (method->enter) {
@@ -134,6 +137,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
         method->place(&fit);
         decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
+        if (s == 0 && loop->first_dz) memcpy(loop->first_dz, loop->dz, fit.n * sizeof *loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
             loop->start[g] += weighted_nll(loop, weights, g, 0, length) / (double)loop->kl_weight;
         for (int g = 0; trace && g < sequences; g++)

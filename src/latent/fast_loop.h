@@ -22,6 +22,7 @@ struct fast_loop {
     const float *weights; /* (G, T), borrowed: what each token counts in fit and sums; NULL, as at first, = 1 each */
     const float *fit_weights; /* (G, T), borrowed: what it counts in the fit, if that is another; NULL at first */
     float *nll;
+    float *first_dz; /* the first step's dz, by which an encoder learns; NULL where there is none */
     double *start;   /* (G): negative ELBO where the fit began, under its first noise */
     bool *diverged;  /* (G): by the last fast_loop_run; false after fast_loop_start */
     float kl_weight; /* of the KL against the likelihood; 1 after fast_loop_start */
@@ -55,6 +56,7 @@ void fast_loop_prior(struct fast_loop *loop, int sequences);
 /* With a kl_weight β other than 1, set between start and run, the steps go down -log p(x|z)/β + KL: training may let z say more
  * at first. Any such fit still gives a valid bound, recon + KL.
  *
+ * Where the model has an encoder the fit begins where it says, of what the pass has begun with and no more (decoder_start).
  * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method (latent/fast_method.h) at config->lr (not auto). With
  * noise `fresh` each step draws its own ε, with `fixed` step 0's serves all; a NULL source uses loop->noise as it is. trace,
  * unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).

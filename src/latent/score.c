@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "latent/answer_match.h"
+#include "latent/depth.h"
 
 /* Copy what the dump wants of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
@@ -23,6 +24,8 @@ static void dump_group(const struct score_dump *dump, const struct worker *w, in
     memcpy(dump->nll + at, w->loop.nll, tokens * sizeof(float));
     for (size_t i = 0; w->loop.weights && i < tokens; i++)
         if (w->loop.weights[i] == 0) dump->nll[at + i] = 0;
+    const size_t d = dump->dim;
+    if (dump->states) memcpy(dump->states + at * d, decoder_output(w->pass), tokens * d * sizeof(float));
     memcpy(dump->mu + at_z, w->loop.mu, numbers * sizeof(float));
     memcpy(dump->logvar + at_z, w->loop.logvar, numbers * sizeof(float));
     memcpy(dump->noise + at_z, w->loop.noise, numbers * sizeof(float));
@@ -89,6 +92,30 @@ static double tokens_from(const struct group_scoring *s, int g, int from) {
     return sum;
 }
 
+/* Depths of the draw just scored, one of `samples`. */
+static void count_depths(const struct group_scoring *s, int64_t first, int samples) {
+    const int *loops = decoder_depths(s->w->pass);
+    for (int g = 0; s->options->depths && g < s->count; g++) {
+        const size_t at = (size_t)g * (size_t)s->length;
+        depth_add(&s->options->depths[first + g], loops + at, s->w->loop.nll + at,
+                  s->w->loop.weights ? s->w->loop.weights + at : NULL, s->length, samples);
+    }
+}
+
+/* The fit with no step: its bound under the draws that score the whole fit. */
+static void score_start(const struct group_scoring *s) {
+    const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 0);
+    struct ltm_fast_config none = s->options->fast;
+    none.steps = 0;
+    fast_loop_start(&s->w->loop, &none, s->count);
+    fast_loop_run(&s->w->loop, s->w->pass, &none, NULL, s->count, s->length, NULL);
+    for (int g = 0; g < s->count; g++) s->scores[g].start = fast_loop_kl(&s->w->loop, g);
+    for (int k = 0; k < s->options->samples; k++) {
+        score_draw(s, &fresh, k);
+        for (int g = 0; g < s->count; g++) s->scores[g].start += nll_from(s, g, 0) / s->options->samples;
+    }
+}
+
 static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
 
 static void match_answers(const struct group_scoring *s) {
@@ -106,6 +133,7 @@ static void score_posterior(const struct group_scoring *s, const struct score_du
     for (int k = 0; k < draws; k++) {
         score_draw(s, &fresh, k);
         if (k == 0 && o->answers) match_answers(s);
+        if (k < o->samples) count_depths(s, first, o->samples);
         if (k == 0 && dump) dump_group(dump, s->w, first, s->count, s->length);
         for (int g = 0; g < s->count; g++) {
             const size_t at = (size_t)g * loop->latents;
@@ -155,6 +183,7 @@ static void score_rest(const struct group_scoring *s) {
 static void score_plain(const struct group_scoring *s, int64_t first) {
     decoder_score(s->w->pass, NULL, s->w->loop.nll);
     if (s->options->answers) match_answers(s);
+    count_depths(s, first, 1);
     if (s->options->dump) dump_group(s->options->dump, s->w, first, s->count, s->length);
     for (int g = 0; g < s->count; g++) {
         struct sequence_score *score = &s->scores[g];
@@ -175,8 +204,11 @@ static bool score_group(const struct group_scoring *s, const struct sequence_sou
         score_plain(s, first);
         return true;
     }
+    if (o->start) score_start(s);
     fit(s, s->length, 0);
     score_posterior(s, o->dump, first);
+    for (int g = 0; o->start && g < s->count; g++)
+        s->scores[g].gap = s->scores[g].start - s->scores[g].recon - s->scores[g].kl;
     if (o->fitted_noise) score_fitted_noise(s);
     if (o->prior) score_prior(s);
     if (!o->first_part) return true;
@@ -198,7 +230,7 @@ static ltm_status check_finite(const struct decoder *decoder, const struct seque
     char what[120];
     for (int64_t i = 0; i < source->count; i++) {
         const struct sequence_score *s = &scores[i];
-        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior)) continue;
+        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start)) continue;
         snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
                  (long long)i, (long long)source->place(source, i));
         return decoder_fail_nonfinite(decoder, what,
@@ -229,16 +261,19 @@ static void tell_diverged(const struct sequence_score *scores, const struct sequ
 
 /* What each process has scored, to all. */
 static ltm_status gather(struct sequence_score *scores, int64_t count, int length, size_t latents,
-                         const struct score_dump *dump, struct ltm_error *error) {
+                         const struct score_options *options, struct ltm_error *error) {
+    const struct score_dump *dump = options->dump;
     const size_t n = (size_t)count;
     const size_t tokens = n * (size_t)length;
     const size_t numbers = n * latents;
     ltm_status status = LTM_OK;
     TRY(processes_merge(scores, n * sizeof *scores, error));
+    if (options->depths) TRY(processes_merge(options->depths, n * sizeof *options->depths, error));
     if (!dump) return LTM_OK;
     TRY(processes_merge(dump->tokens, tokens * sizeof *dump->tokens, error));
     TRY(processes_merge(dump->targets, tokens * sizeof *dump->targets, error));
     TRY(processes_merge(dump->nll, tokens * sizeof *dump->nll, error));
+    if (dump->states) TRY(processes_merge(dump->states, tokens * dump->dim * sizeof *dump->states, error));
     TRY(processes_merge(dump->mu, numbers * sizeof *dump->mu, error));
     TRY(processes_merge(dump->logvar, numbers * sizeof *dump->logvar, error));
     TRY(processes_merge(dump->noise, numbers * sizeof *dump->noise, error));
@@ -296,7 +331,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         goto cleanup;
     }
     TRY(processes_agree(workers_status(workers, error), error));
-    TRY(gather(scores, count, length, workers->each[0].loop.latents, options->dump, error));
+    TRY(gather(scores, count, length, workers->each[0].loop.latents, options, error));
     status = check_finite(decoder_pass_decoder(workers->each[0].pass), scores, source, error);
     if (status == LTM_OK) tell_diverged(scores, source, options->watch);
 cleanup:

@@ -7,6 +7,7 @@
  *     rest  = E_q[-log p(x_>P | x_<=P, z)] with q fitted on the first P tokens alone. By Jensen it is at least
  *             -log E_q[p(x_>P | x_<=P, z)], the code length of a forecast that mixes over q; neither has seen the rest. (Not a
  *             bound on the model's exact -log p(x_>P | x_<=P), which such a forecast may beat.)
+ *     start = recon + KL of the q where the encoder starts, under the same draws;   gap = start - (recon + KL): what amortising costs;
  *     fitted = -log p(x|z) + KL at the z of the fit's own, fixed noise: the published score, NOT a bound. A fit that knows its
  *             noise moves μ and σ so that this one z is good, and pays for no precision. */
 #pragma once
@@ -16,12 +17,14 @@
 #include <stdint.h>
 
 #include "latent/workers.h"
+#include "ltm/eval.h"
 #include "ltm/watch.h"
 
 /* Nats of the whole sequence (of its rest); 0 where not asked for. Without latents there is one figure, -log p(x). */
 struct sequence_score {
     double recon, kl, iwae, prior, fitted;
     double rest, rest_prior; /* rest_prior: with z from the prior, E[-log p(x_>P | x_<=P, z)] */
+    double start, gap;       /* the bound where the encoder starts, before any fast step; that less recon + KL */
     double tokens,
         rest_tokens; /* what its tokens count, all and of its rest: one each, but 0 where a sequence is padded */
     double answers, matches; /* that it holds, and those that greedy decoding would write (latent/answer_match.h) */
@@ -33,6 +36,8 @@ struct sequence_score {
 struct score_dump {
     int32_t *tokens, *targets;  /* (count, T) */
     float *mu, *logvar, *noise; /* (count, N_z, d); noise of the first sample */
+    float *states;              /* (count, T, d): what the decoder hands to its output layer there; NULL = not wanted */
+    size_t dim;                 /* d, where states are wanted */
     float *nll;                 /* (count, T): -log p(x_t | x_<t, z) of the first sample; 0 where it is masked */
 };
 
@@ -46,8 +51,10 @@ struct score_options {
     int first_part;    /* P, tokens on which z is fitted for `rest`, below T; 0 = not taken */
     bool answers;      /* take `answers` and `matches`, at the first draw, where tokens have weights */
     bool fitted_noise; /* take `fitted`, where fast.noise is fixed */
+    bool start;        /* take `start` and `gap`, where the model has an encoder */
     uint64_t seed;
     const struct score_dump *dump; /* or NULL */
+    struct ltm_depth *depths;      /* (count), zero at first, where the decoder's positions leave loops; else NULL */
     const struct ltm_watch *watch; /* or NULL */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun: LTM_INTERRUPTED, unless all were */

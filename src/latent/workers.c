@@ -21,6 +21,7 @@ static ltm_status worker_create(struct worker *w, const struct decoder *decoder,
     TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
     TRY(NEW_ARRAY(w->fit, rows, "tokens", error));
     TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->start_scale, (size_t)group, "tokens", error));
     TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
 cleanup:
     return status;
@@ -69,6 +70,7 @@ void workers_free(struct workers *workers) {
         free(w->weights);
         free(w->fit);
         free(w->scaled);
+        free(w->start_scale);
         free(w->numbers);
     }
     free(workers->each);
@@ -77,7 +79,7 @@ void workers_free(struct workers *workers) {
 
 size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
                      int gradients, bool in_bf16) {
-    const size_t tokens = (5 * (size_t)length + 1) * (size_t)group * sizeof(int32_t); /* a float is as large */
+    const size_t tokens = (5 * (size_t)length + 2) * (size_t)group * sizeof(int32_t); /* a float is as large */
     return (size_t)threads * (decoder_pass_bytes(plan, group, length, gradients, in_bf16) +
                               fast_loop_bytes(&plan->config, fast, group, length) + tokens);
 }

@@ -107,9 +107,16 @@ struct gradient_taker {
     void (*wait)(void *user, const float *gradient); /* until what was taken may be overwritten; NULL: it may at once */
 };
 
-/* The same, given to `taker` in place of a sum. */
+/* Where the posteriors of decoder_begin's sequences start, (G, N_z, d) each; false where the model has no encoder that says so. */
+bool decoder_start(const struct decoder_pass *pass, float *mu, float *logvar);
+
+/* The same, given to `taker` in place of a sum. With `start`, which may be NULL, the encoder's weights have their gradient too. */
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
-                                  const struct gradient_taker *taker);
+                                  const struct start_gradient *start, const struct gradient_taker *taker);
+
+/* How many loops each position ran in the last decoder_score, (G, T), where plan.exit was set before the pass was made, without
+ * gradients; else NULL: all that the plan runs. */
+const int *decoder_depths(const struct decoder_pass *pass);
 
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */

@@ -97,6 +97,9 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     const size_t values = value_floats(shape);
     pass->dentry = plan->core.injects && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
     pass->dfirst = c->mix_input && pass->gradients ? ARENA_TAKE(arena, float, shape_floats(shape)) : NULL;
+    const size_t z = (size_t)shape->sequences * (size_t)c->latents * (size_t)c->dim;
+    pass->io.start_mu = model_encodes(c) ? ARENA_TAKE(arena, float, z) : NULL;
+    pass->io.start_logvar = model_encodes(c) ? ARENA_TAKE(arena, float, z) : NULL;
     pass->io.values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     pass->dvalues = c->value_residual && pass->gradients ? ARENA_TAKE(arena, float, values) : NULL;
     for (int a = 0; a < plan->count; a++) {
@@ -120,6 +123,7 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
     }
     if (plan->config.packing == LTM_PACKING_MASKED)
         pass->starts = ARENA_TAKE(arena, int32_t, (size_t)shape_rows(shape));
+    if (plan_leaves(plan) && !pass->gradients) pass_exits_lay_out(&pass->exits, arena, plan, shape);
     if (pass->gradients) lay_out_gradients(pass, plan, arena);
 }
 
@@ -200,6 +204,7 @@ ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length,
         if (kind->prepare)
             TRY(kind->prepare(pass->applied[a].state, &w, &pass->io.shape, pass->work, pass->gradients > 0, error));
     }
+    TRY(pass_exits_prepare(&pass->exits, pass->decoder, pass->work, sequences * length, error));
     pass->prepared_sequences = sequences;
     pass->prepared_length = length;
 cleanup:
@@ -219,13 +224,13 @@ static int core_stop(const struct decoder_pass *pass) {
     return plan_is_truncated(plan, pass->from) ? plan_loop(plan, plan->config.backprop) : pass->from;
 }
 
-/* Behind the last whose state serves many z: z has a say, the next one takes its place, or it is the loss. */
+/* Behind the last whose state serves many z: z has a say, or it is the loss. Where z has a say in loops that keep nothing, what stands
+ * before it there is made again. */
 static int first_above(const struct decoder_pass *pass) {
     const struct plan *plan = &pass->decoder->plan;
     int a = 0;
-    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents && !plan_is_truncated(plan, a))
-        a = next(pass, a);
-    return a;
+    while (a < plan->count - 1 && !plan->applications[a].kind->reads_latents) a = next(pass, a);
+    return plan_is_truncated(plan, a) ? pass->from : a;
 }
 
 void decoder_pass_loops(struct decoder_pass *pass, int loops) {
@@ -260,24 +265,58 @@ static struct stage_weights hand_to(struct decoder_pass *pass, int a) {
     pass->io.kept_scale = pass->kept_scale;
     pass->io.part = plan->applications[a].part;
     pass->io.adds_dz = pass->applied[a].adds_dz;
+    const int before = a - plan_loop_length(plan); /* its like in that loop, where there was one */
+    const bool may_have_left = pass->exits.on && before >= pass->from && a < plan->core.end;
+    pass->io.left = may_have_left ? pass->exits.each.left : NULL;
+    pass->io.before = may_have_left ? pass->applied[before].state : NULL;
     return w;
+}
+
+/* Does the stream go by it unchanged? */
+static bool passed_over(const struct decoder_pass *pass, int a) {
+    const struct plan *plan = &pass->decoder->plan;
+    return plan->plain && (plan->applications[a].kind->reads_latents || plan->applications[a].kind->fits_latents);
 }
 
 static void begin_application(struct decoder_pass *pass, int a) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
     const struct stage_weights w = hand_to(pass, a);
-    if (kind->begin) kind->begin(&pass->io, &w, pass->applied[a].state);
+    if (kind->begin && !passed_over(pass, a)) kind->begin(&pass->io, &w, pass->applied[a].state);
 }
 
 static void run_application(struct decoder_pass *pass, int a, bool begun) {
     if (!begun) begin_application(pass, a);
     const struct stage_weights w = hand_to(pass, a);
-    pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
+    if (passed_over(pass, a))
+        memcpy(pass->io.out, pass->io.in, sizeof(float) * shape_floats(&pass->io.shape));
+    else
+        pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->applied[a].state);
+}
+
+static void begin_loops(struct decoder_pass *pass) {
+    pass_exits_begin(&pass->exits, &pass->decoder->plan, shape_rows(&pass->io.shape), !pass->io.gradient_follows);
+}
+
+/* Run the a-th application; the next one. */
+static int advance(struct decoder_pass *pass, int a, bool begun) {
+    const struct plan *plan = &pass->decoder->plan;
+    if (a == pass->from) begin_loops(pass);
+    run_application(pass, a, begun);
+    const int behind = pass->exits.on && a >= pass->from ? plan_loops_behind(plan, a) : -1;
+    if (behind < 0) return next(pass, a);
+    const int begin = a + 1 - plan_loop_length(plan);
+    const float *before = begin <= pass->from ? pass->io.entry : pass->applied[begin].in;
+    float *now = pass->applied[a + 1].in;
+    if (!pass_exits_end_loop(&pass->exits, pass->decoder, behind, before, now, shape_rows(&pass->io.shape)))
+        return a + 1;
+    pass->exits.end = a + 1;
+    memcpy(pass->applied[plan->core.end].in, now, shape_floats(&pass->io.shape) * sizeof *now);
+    return plan->core.end;
 }
 
 /* As far as z has no say. */
 static void forward_below(struct decoder_pass *pass) {
-    for (; pass->ready < pass->below; pass->ready = next(pass, pass->ready)) run_application(pass, pass->ready, false);
+    while (pass->ready < pass->below) pass->ready = advance(pass, pass->ready, false);
     if (!pass->begun) begin_application(pass, pass->below);
     pass->begun = true;
 }
@@ -319,6 +358,7 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     struct ltm_error error = {0};
     pass->io.tokens = tokens;
     pass->io.targets = targets;
+    pass->io.gradient_follows = false;
     pass->ready = 0;
     pass->begun = false;
     decoder_pass_loops(pass, 0);
@@ -356,7 +396,17 @@ static void forward(struct decoder_pass *pass, const float *z, const float *weig
     pass->io.nll = nll;
     pass->io.gradient_follows = gradient_follows;
     forward_below(pass);
-    for (int a = pass->below; a < pass->decoder->plan.count; a++) run_application(pass, a, a == pass->below);
+    if (pass->below < pass->decoder->plan.core.end) begin_loops(pass);
+    for (int a = pass->below; a < pass->decoder->plan.count;) a = advance(pass, a, a == pass->below);
+}
+
+bool decoder_start(const struct decoder_pass *pass, float *mu, float *logvar) {
+    const struct ltm_model_config *c = &pass->decoder->plan.config;
+    const size_t n = (size_t)pass->io.shape.sequences * (size_t)c->latents * (size_t)c->dim;
+    if (!pass->io.start_mu || !pass->well) return false;
+    memcpy(mu, pass->io.start_mu, n * sizeof *mu);
+    memcpy(logvar, pass->io.start_logvar, n * sizeof *logvar);
+    return true;
 }
 
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
@@ -364,6 +414,8 @@ void decoder_score(struct decoder_pass *pass, const float *z, float *nll) {
 }
 
 const float *decoder_output(const struct decoder_pass *pass) { return pass->applied[pass->decoder->plan.count - 1].in; }
+
+const int *decoder_depths(const struct decoder_pass *pass) { return pass->exits.each.loops; }
 
 /* ---- Backward ---- */
 
@@ -374,6 +426,7 @@ static int before(const struct decoder_pass *pass, int a) {
 
 static void back(struct decoder_pass *pass, int a, float *dw) {
     const struct stage_kind *kind = pass->decoder->plan.applications[a].kind;
+    if (passed_over(pass, a)) return;
     const struct stage_weights w = hand_to(pass, a);
     kind->backward(&pass->io, &w, pass->applied[a].state, dw);
     if (!kind->spoils_state || a >= pass->ready) return;
@@ -419,12 +472,13 @@ static void give_gradients(struct decoder_pass *pass, int from, int to, const st
 }
 
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
-                                  const struct gradient_taker *taker) {
+                                  const struct start_gradient *start, const struct gradient_taker *taker) {
     const struct plan *plan = &pass->decoder->plan;
     const struct plan_core *core = &plan->core;
     const bool well = is_well(pass, nll, NULL);
     if (well) forward(pass, z, weights, nll, true);
-    pass->io.dz = NULL;
+    pass->io.start = start;
+    pass->io.dz = start && start->dz_scaled ? start->dz : NULL;
     pass->io.dfirst = pass->dfirst;
     pass->io.dentry = pass->dentry;
     pass->io.dvalues = pass->dvalues;
@@ -461,5 +515,5 @@ void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const fl
                              float *gradient) {
     struct gradient_array array = {&pass->decoder->plan.table, gradient};
     const struct gradient_taker taker = {.user = &array, .take = add_to_array};
-    decoder_give_weight_gradient(pass, z, weights, nll, &taker);
+    decoder_give_weight_gradient(pass, z, weights, nll, NULL, &taker);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/decoder.h"
+#include "model/pass_exits.h"
 
 /* An application at work. */
 struct applied {
@@ -31,6 +32,7 @@ struct decoder_pass {
     int below;              /* the first application in which z has a say; what those before it leave serves many z */
     int ready;              /* the first of them that is not as the forward pass left it … */
     bool begun;             /* … and whether that at `below` has begun */
+    struct pass_exits exits;
     int prepared_sequences; /* what products are ready for */
     int prepared_length;
     bool well;               /* the present group could be begun */

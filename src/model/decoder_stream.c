@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "model/decoder_pass.h"
+#include "model/stream_exits.h"
 #include "stages/model_shape.h"
 
 struct decoder_stream {
@@ -22,6 +23,7 @@ struct decoder_stream {
     float *entry;   /* (slots, d), likewise */
     float *values;  /* (slots, K h), likewise */
     float *logits;  /* (slots, V) */
+    struct stream_exits exits;
 };
 
 static char *cache_of(const struct decoder_stream *stream, int application, int slot) {
@@ -55,6 +57,7 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     stream->first = c->mix_input ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->entry = plan->core.injects ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->logits = ARENA_TAKE(arena, float, slots *(size_t)c->vocab);
+    if (plan_leaves(plan)) stream_exits_lay_out(&stream->exits, arena, plan, stream->slots);
     for (int a = 0; a < plan->count; a++) {
         const struct stage_kind *kind = plan->applications[a].kind;
         struct arena scratch = {.base = shared};
@@ -131,8 +134,9 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
     if (pass->starts) stream->starts[slot] = pass->starts[pass->io.shape.length - 1];
     for (int a = 0; a < plan->count; a++)
         if (plan->applications[a].kind->continue_cache)
-            plan->applications[a].kind->continue_cache(cache_of(stream, a, slot), pass->applied[a].state,
-                                                       &pass->io.shape, stream->starts[slot]);
+            plan->applications[a].kind->continue_cache(cache_of(stream, a, slot),
+                                                       pass->applied[pass_exits_holder(&pass->exits, plan, a)].state, &pass->io.shape,
+                                                       stream->starts[slot]);
 }
 
 /* What the prelude left. */
@@ -140,6 +144,32 @@ static void keep_entry(const struct stage_step *io) {
     const struct stage_share mine = stage_share(io->rows * io->config->dim);
     memcpy(io->entry + mine.from, io->h + mine.from, (size_t)(mine.to - mine.from) * sizeof(float));
     stage_meet();
+}
+
+/* The tokens that have left the loops behind the a-th application, in all those that they do not run. */
+static void keep_left(struct decoder_stream *stream, int a) {
+    const struct plan *plan = &stream->decoder->plan;
+    const struct stream_exits *e = &stream->exits;
+    for (int i = 0; i < e->leaving; i++)
+        for (int to = a + 1; to < plan->core.end; to++) {
+            const int slot = e->leaver[i];
+            const struct stage_kind *kind = plan->applications[to].kind;
+            if (kind->step_left)
+                kind->step_left(cache_of(stream, to, slot), cache_of(stream, to - plan_loop_length(plan), slot),
+                                &plan->config, stream->positions[slot] - stream->starts[slot]);
+        }
+}
+
+/* Behind the a-th application: the next one. */
+static int advance(struct decoder_stream *stream, int a, const struct stream_output *output) {
+    const struct plan *plan = &stream->decoder->plan;
+    const int behind = stream->exits.row ? plan_loops_behind(plan, a) : -1;
+    if (behind < 0) return a + 1;
+    stream_exits_end_loop(&stream->exits, behind, output);
+#pragma omp master
+    keep_left(stream, a);
+    stage_meet();
+    return stream->exits.io.rows ? a + 1 : plan->core.end;
 }
 
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count) {
@@ -160,12 +190,23 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
     for (int i = 0; i < count; i++)
         if (c->packing == LTM_PACKING_MASKED && tokens[i] == c->document_end)
             stream->starts[slots[i]] = stream->positions[slots[i]];
+    const struct plan_core *core = &decoder->plan.core;
+    const int last = decoder->plan.count - 1;
+    const struct stream_output output = {decoder->plan.applications[last - 1].kind,
+                                         decoder->plan.applications[last].kind, weights_of(stream, last - 1),
+                                         weights_of(stream, last)};
 #pragma omp parallel num_threads(stream->threads)
-    for (int a = 0; a < decoder->plan.count; a++) {
+    for (int a = 0; a <= last;) {
         const struct stage_weights w = weights_of(stream, a);
-        if (a == decoder->plan.core.begin && stream->entry) keep_entry(&io);
-        decoder->plan.applications[a].kind->step(&io, &w, stream->buffers[a], stream->caches[a]);
+        const bool in_loops = stream->exits.row && a >= core->begin && a < core->end;
+        if (a == core->begin && stream->entry) keep_entry(&io);
+        if (a == core->begin && in_loops) stream_exits_begin(&stream->exits, &io, &output);
+        decoder->plan.applications[a].kind->step(in_loops ? &stream->exits.io : &io, &w, stream->buffers[a],
+                                                 stream->caches[a]);
+        a = advance(stream, a, &output);
     }
     for (int i = 0; i < count; i++) stream->positions[slots[i]]++;
     return stream->logits;
 }
+
+const int *decoder_stream_depths(const struct decoder_stream *stream) { return stream->exits.each.loops; }

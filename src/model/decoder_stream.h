@@ -13,7 +13,7 @@
 
 struct decoder_stream;
 
-/* `threads` share each step: worth it where there is one stream. The weights must outlive it. */
+/* Positions leave loops as plan.exit says, set before this. `threads` share each step: worth it where there is one stream. The weights must outlive it. */
 ltm_status decoder_stream_create(struct decoder_stream **stream, const struct stream_weights *weights, int slots,
                                  int threads, struct ltm_error *error);
 void decoder_stream_free(struct decoder_stream *stream);
@@ -31,3 +31,6 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
 /* Read tokens[i] in slots[i], all different, i < count; logits (count, V) of the tokens that follow. Owned by the stream, and
  * the caller may overwrite them. */
 float *decoder_stream_step(struct decoder_stream *stream, const int *slots, const int32_t *tokens, int count);
+
+/* How many loops each token of the last step ran, (count), where positions leave loops (plan.exit); else NULL: all. */
+const int *decoder_stream_depths(const struct decoder_stream *stream);

@@ -66,6 +66,7 @@ static void add_layers(struct plan *plan, int from, int to) {
 /* Each layer of the core again at once. */
 static void add_core_by_layers(struct plan *plan) {
     const struct ltm_model_config *c = &plan->config;
+    const size_t weights = plan->table.size;
     for (int l = c->prelude; l < c->layers - c->coda; l++) {
         const int from = plan->count;
         const double before = plan->flops;
@@ -74,6 +75,7 @@ static void add_core_by_layers(struct plan *plan) {
         const double flops = plan->flops - before;
         for (int i = 1; i < model_loops(c); i++) repeat(plan, from, to, flops);
     }
+    if (model_loops(c) > 1) plan->recurrent = plan->table.size - weights;
 }
 
 /* What begins loop i, from 1: weights of its own, or those of loop 1, whose injection is `first`. */
@@ -102,7 +104,9 @@ static void add_core(struct plan *plan) {
     core->injects = core->loops > 1 && c->inject != LTM_INJECT_NONE;
     core->begin = plan->count;
     core->block_begin = plan->table.block_count;
+    const size_t weights = plan->table.size;
     add_layers(plan, c->prelude, c->layers - c->coda);
+    if (core->loops > 1) plan->recurrent = plan->table.size - weights;
     const int end = plan->count;
     const double flops = plan->flops - before;
     for (int i = 1; i < core->loops; i++) {
@@ -118,6 +122,10 @@ static void build(struct plan *plan) {
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
+    if (model_encodes(c)) {
+        weights_begin_block(&plan->table, "encoder");
+        add(plan, &encoder_stage, -1);
+    }
     add_layers(plan, 0, c->prelude);
     plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count, .end = plan->count};
     if (c->order == LTM_ORDER_AABB)
@@ -168,11 +176,28 @@ int plan_first_reader(const struct plan *plan) {
     return a;
 }
 
-int plan_loop(const struct plan *plan, int loops) {
+int plan_loop_length(const struct plan *plan) {
     const struct plan_core *core = &plan->core;
     const int inject = core->injects ? 1 : 0;
-    const int each = (core->end - core->begin + inject) / core->loops; /* all but the first begin with it */
-    return loops >= core->loops ? core->begin : core->end - loops * each;
+    return (core->end - core->begin + inject) / core->loops; /* all but the first begin with it */
+}
+
+int plan_loop(const struct plan *plan, int loops) {
+    const struct plan_core *core = &plan->core;
+    return loops >= core->loops ? core->begin : core->end - loops * plan_loop_length(plan);
+}
+
+int plan_loops(const struct plan *plan) {
+    return plan->config.order == LTM_ORDER_AABB ? model_loops(&plan->config) : plan->core.run;
+}
+
+bool plan_leaves(const struct plan *plan) { return plan->exit.kind != LTM_EXIT_FIXED && plan->core.run > 1; }
+
+int plan_loops_behind(const struct plan *plan, int application) {
+    const struct plan_core *core = &plan->core;
+    const int to_come = core->end - 1 - application;
+    const bool ends = core->loops > 1 && application >= core->begin && to_come >= 0;
+    return ends && to_come % plan_loop_length(plan) == 0 ? to_come / plan_loop_length(plan) : -1;
 }
 
 int plan_loop_entered(const struct plan *plan, int loops) {
@@ -211,6 +236,10 @@ bool plan_part_read_later(const struct plan *plan, int application) {
 }
 
 int64_t ltm_parameter_count(const struct ltm_model_config *config) { return (int64_t)plan_counted(config).table.size; }
+
+int64_t ltm_recurrent_parameter_count(const struct ltm_model_config *config) {
+    return (int64_t)plan_counted(config).recurrent;
+}
 
 double ltm_forward_flops(const struct ltm_model_config *config) { return plan_counted(config).flops; }
 

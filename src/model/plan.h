@@ -36,6 +36,10 @@ struct plan {
     struct application *applications;
     int count;
     struct plan_core core;
+    size_t recurrent; /* weights that loops run again: of the core's layers; 0 with one loop */
+    struct ltm_exit_config
+        exit;     /* from the core's loops, of what is scored or generated (model/exits.h); none at first */
+    bool plain;   /* a pass leaves the stream as it is where z is read: training before latents begin */
     double flops; /* of useful work a token, forward */
 };
 
@@ -54,6 +58,17 @@ void plan_run(struct plan *plan, int loops);
 
 /* Is the application of a loop too far from the last to have a gradient (loop.backprop)? It keeps nothing for a backward pass. */
 bool plan_is_truncated(const struct plan *plan, int application);
+
+/* The most loops that a position runs; with model.order = AABB, that each layer does. */
+int plan_loops(const struct plan *plan);
+
+/* Do positions leave loops? */
+bool plan_leaves(const struct plan *plan);
+
+/* How many loops come behind the application, where it is the last of one of several; else -1. Applications of a loop behind the
+ * first: the same one of the loop before is so far back. */
+int plan_loops_behind(const struct plan *plan, int application);
+int plan_loop_length(const struct plan *plan);
 
 /* Where the last `loops` of the core's loops begin, at their injection or behind it. */
 int plan_loop(const struct plan *plan, int loops);

@@ -57,3 +57,42 @@ void output_loss(const struct output_calls *calls, float *nll, float *dx, float 
         if (dx) linear_backward(call, dx + at, de, scratch, x + at);
     }
 }
+
+/* Σ p (a - b) + log Σ e^b - log Σ e^a, p = softmax(a). */
+float softmax_divergence(const float *a, const float *b, size_t n) {
+    const float most_a = vector_max(a, n);
+    const float most_b = vector_max(b, n);
+    double sum_a = 0;
+    double sum_b = 0;
+    double difference = 0;
+#pragma omp simd reduction(+ : sum_a, sum_b, difference)
+    for (size_t i = 0; i < n; i++) {
+        const float p = vector_exp1(a[i] - most_a);
+        sum_a += (double)p;
+        sum_b += (double)vector_exp1(b[i] - most_b);
+        difference += (double)(p * ((a[i] - most_a) - (b[i] - most_b)));
+    }
+    const double kl = difference / sum_a + log(sum_b) - log(sum_a);
+    return kl < 0 ? 0 : (float)kl; /* a NaN stays one */
+}
+
+void output_divergence(const struct output_calls *calls, float *kl, const float *before, const float *now, int rows,
+                       float cap, float *scratch) {
+    const struct linear *e = calls->block.w;
+    const size_t vocab = (size_t)e->out;
+    float *second = scratch + output_loss_scratch(e->out, rows);
+    for (int from = 0, count; from < rows; from += count) {
+        const size_t at = (size_t)from * (size_t)e->in;
+        const struct linear_call *call = rows - from < calls->block.rows ? &calls->rest : &calls->block;
+        count = call->rows;
+        linear_forward(call, scratch, before + at); /* logits = x Eᵀ : (count, V) */
+        linear_forward(call, second, now + at);
+        for (size_t i = 0; i < (size_t)count; i++) {
+            float *a = scratch + i * vocab;
+            float *b = second + i * vocab;
+            if (cap != 0) vector_softcap(a, NULL, cap, vocab);
+            if (cap != 0) vector_softcap(b, NULL, cap, vocab);
+            kl[(size_t)from + i] = softmax_divergence(a, b, vocab);
+        }
+    }
+}

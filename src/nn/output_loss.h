@@ -24,6 +24,14 @@ struct output_calls {
 ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *work, const struct linear *e, int rows,
                                bool training, struct ltm_error *error);
 
+/* kl (rows) = KL(softmax of the logits of `before` || that of those of `now`), nats, both (rows, d). scratch: twice that of
+ * output_loss. */
+void output_divergence(const struct output_calls *calls, float *kl, const float *before, const float *now, int rows,
+                       float cap, float *scratch);
+
+/* KL(softmax(a) || softmax(b)), nats, at least 0, over n logits. */
+float softmax_divergence(const float *a, const float *b, size_t n);
+
 /* x (rows, d), E (V, d), targets (rows). nll (rows) = in nats. Where dx is not NULL: dx (rows, d) = the gradient of
  * Σ_i weights[i] nll[i] (weights (rows); NULL: 1 each), and where de is not NULL too: de (V, d) += likewise. A row of weight 0 leaves
  * no trace in either gradient, to the bit. cap: 0 = none. */

@@ -12,12 +12,14 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
+#include "latent/depth.h"
 #include "latent/score.h"
 #include "latent/score_file.h"
 #include "ltm/corpus.h"
 #include "math/matmul.h"
 #include "model/model_file.h"
 #include "score/score_means.h"
+#include "stages/model_shape.h"
 #include "text/corpus_info.h"
 #include "text/sequence_source.h"
 #include "train/resume_check.h"
@@ -35,6 +37,7 @@ struct evaluation {
     int64_t count;
     struct sequence_score *scores;
     struct score_dump dump;
+    struct ltm_depth *depths; /* [count], or NULL where no position leaves loops */
 };
 
 /* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
@@ -57,6 +60,9 @@ static ltm_status new_dump(struct evaluation *e, struct ltm_error *error) {
     PASS_UP(NEW_ARRAY(e->dump.tokens, tokens, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.targets, tokens, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.nll, tokens, "the dump", error));
+    e->dump.dim = (size_t)e->config.model.dim;
+    const size_t states = tokens * (size_t)e->config.model.dim;
+    if (e->config.eval.states) PASS_UP(NEW_ARRAY(e->dump.states, states, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.mu, numbers, "the dump", error));
     PASS_UP(NEW_ARRAY(e->dump.logvar, numbers, "the dump", error));
     return NEW_ARRAY(e->dump.noise, numbers, "the dump", error);
@@ -76,12 +82,14 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
         {"logvar", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.logvar},
         {"noise", SAFETENSORS_F32, 3, {n, N, d}, numbers * sizeof(float), e->dump.noise},
         {"nll_per_token", SAFETENSORS_F32, 2, {n, T}, tokens * sizeof(float), e->dump.nll},
+        {"states", SAFETENSORS_F32, 3, {n, T, d}, (size_t)(n * T * d) * sizeof(float), e->dump.states}, /* the last */
     };
+    const size_t count = sizeof tensors / sizeof *tensors - (e->dump.states ? 0 : 1);
     char step[24];
     snprintf(step, sizeof step, "%" PRId64, e->model->step);
     const struct safetensors_pair metadata[] = {
         {"format", DUMP_FORMAT}, {"step", step}, {"tokenizer.digest", e->model->digest}};
-    return safetensors_write(e->config.eval.dump, tensors, sizeof tensors / sizeof *tensors, metadata, 3, error);
+    return safetensors_write(e->config.eval.dump, tensors, count, metadata, 3, error);
 }
 
 /* Only an older dump may be replaced: a slip of the shell's completion names a shard or a checkpoint. */
@@ -129,6 +137,8 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.eval.loops,
                                   e->config.run.threads, error));
+    e->decoder->plan.exit = e->config.eval.exit;
+    if (plan_leaves(&e->decoder->plan)) PASS_UP(NEW_ARRAY(e->depths, (size_t)e->count, "depths", error));
     const int group = workers_group(T);
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);
     PASS_UP(workers_create(&e->workers, e->decoder, &e->config.fast, threads, group, T, false, error));
@@ -166,6 +176,8 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->iwae, AT(iwae), 0, options->iwae > 0, false},
         {&r->prior, AT(prior), 0, options->prior > 0, false},
         {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
+        {&r->start, AT(start), 0, options->start, false},
+        {&r->gap, AT(gap), 0, options->start, false},
         {&r->continuation, AT(rest), 0, P > 0, true},
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
@@ -204,7 +216,7 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         *from->measure =
             score_means(values, from->rest ? rest_bytes : bytes, from->rest ? rest_tokens : tokens, 0, e->count);
     }
-    r->kl.perplexity = no_measure.perplexity; /* a KL is of no token */
+    r->kl.perplexity = r->gap.perplexity = no_measure.perplexity; /* of no token */
 cleanup:
     free(values);
     free(bytes);
@@ -240,8 +252,10 @@ static struct score_options options_of(const struct evaluation *e, const struct 
                                     .prior = c->prior,
                                     .first_part = first_part(c->continuation, e->config.model.sequence),
                                     .fitted_noise = e->config.fast.noise == LTM_NOISE_FIXED,
+                                    .start = model_encodes(&e->config.model),
                                     .seed = e->config.run.seed,
                                     .dump = c->dump[0] ? &e->dump : NULL,
+                                    .depths = e->depths,
                                     .watch = watch};
     options.fast.steps = c->fast_steps;
     options.fast.lr = c->fast_lr;
@@ -273,7 +287,9 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .iwae_samples = latents || !options.iwae ? options.iwae : 1,
                                        .prior_samples = latents || !options.prior ? options.prior : 1,
                                        .fast_steps = latents ? options.fast.steps : 0,
-                                       .fast_lr = options.fast.lr};
+                                       .fast_lr = options.fast.lr,
+                                       .loops = plan_loops(&e.decoder->plan)};
+    result->depth = e.depths ? depth_sum(e.depths, e.count) : (struct ltm_depth){.mean = result->loops};
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
     if (status == LTM_OK && sequences && processes_rank() == 0)
@@ -286,7 +302,8 @@ cleanup:
     stream_windows_free(&e.windows);
     token_stream_close(e.stream);
     free(e.scores);
-    free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll);
+    free(e.depths);
+    free(e.dump.tokens), free(e.dump.targets), free(e.dump.nll), free(e.dump.states);
     free(e.dump.mu), free(e.dump.logvar), free(e.dump.noise);
     return status;
 }

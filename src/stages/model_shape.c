@@ -41,3 +41,7 @@ bool model_layer_reads(const struct ltm_model_config *config, int l) {
 int model_layer_latents(const struct ltm_model_config *config) {
     return config->latents > 0 ? config->latents / (config->layers - config->latent_from) : 0;
 }
+
+bool model_encodes(const struct ltm_model_config *config) {
+    return config->latents > 0 && config->encoder != LTM_ENCODER_NONE;
+}

@@ -26,6 +26,9 @@ int model_loops(const struct ltm_model_config *config);
 int model_core(const struct ltm_model_config *config);
 int model_depth(const struct ltm_model_config *config);
 
+/* Whether a posterior starts where an encoder says. */
+bool model_encodes(const struct ltm_model_config *config);
+
 /* Whether layer l reads latents; how many latents each that does has, M. */
 bool model_layer_reads(const struct ltm_model_config *config, int l);
 int model_layer_latents(const struct ltm_model_config *config);

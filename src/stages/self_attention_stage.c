@@ -161,6 +161,16 @@ static void mix_values_backward(const struct stage_io *io, const struct stage_we
     if (dw) *stage_gradient(w, dw, value_mix_row(c)) += (float)(up - down);
 }
 
+/* Of positions that have left the loops: k and v as the loop before has them. */
+static void keep_left(const struct stage_io *io, const struct state *s) {
+    const struct ltm_model_config *c = io->shape.config;
+    const struct state *before = io->before;
+    for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++) {
+        const size_t at = i * (size_t)qkv_width(c) + (size_t)c->dim;
+        if (io->left[i]) memcpy(s->qkv + at, before->qkv + at, 2 * (size_t)kv_width(c) * sizeof(float));
+    }
+}
+
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
@@ -172,6 +182,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
     if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), R);
     if (c->value_residual) mix_values(io, w, s);
     rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    if (io->left) keep_left(io, s);
     self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
     stage_begin_sum(io);
     linear_forward(&s->wo, io->out, s->att);
@@ -246,6 +257,17 @@ static void continue_cache(void *cache, const void *state, const struct stage_sh
     const int from = shape->length - start > c->window ? shape->length - c->window : start;
     for (int t = from; t < shape->length; t++)
         store(cache, s->qkv + (size_t)t * (size_t)qkv_width(c) + c->dim, c, -1, t - start);
+}
+
+static void step_left(void *cache, const void *before, const struct ltm_model_config *c, int t) {
+    struct cache *to = cache;
+    const struct cache *from = before;
+    const size_t h = (size_t)model_head_dim(c);
+    for (int i = 0; i < c->kv_heads; i++) {
+        const size_t at = ((size_t)i * (size_t)c->window + (size_t)(t % c->window)) * h;
+        memcpy(to->k + at, from->k + at, h * sizeof(float));
+        memcpy(to->v + at, from->v + at, h * sizeof(float));
+    }
 }
 
 /* o (h) = Σ p_i v_i / Σ p_i over `count` rows of v. */
@@ -332,4 +354,5 @@ const struct stage_kind self_attention_stage = {.name = "self-attention",
                                                 .lay_out_cache = lay_out_cache,
                                                 .lay_out_step = lay_out_step,
                                                 .continue_cache = continue_cache,
-                                                .step = step};
+                                                .step = step,
+                                                .step_left = step_left};

@@ -51,6 +51,16 @@ static inline size_t shape_floats(const struct stage_shape *shape) {
     return (size_t)shape_rows(shape) * (size_t)shape->config->dim;
 }
 
+/* How the start of a posterior is to move: the gradient of its bound, by the draw z = μ + σ ε of it at which dz was taken. */
+struct start_gradient {
+    const float *noise; /* (G, N_z, d): ε */
+    float *dz;          /* (G, N_z, d) */
+    bool
+        dz_scaled; /* the pass's own, which it writes there, of what each token counts in it; else `scale` has yet to come to it */
+    const float *scale; /* (G): what a nat of a sequence counts */
+    float kl_weight;
+};
+
 struct stage_io {
     struct stage_shape shape;
     const float *rope;        /* (T_max, h): rotations of token positions */
@@ -71,12 +81,18 @@ struct stage_io {
     float *dentry;            /* (R, d) +=: its gradient from the loops behind the first; NULL where it is not wanted */
     float *values;            /* (R, K h): those of self-attention where it leads; NULL without model.value_residual */
     float *dvalues;           /* (R, K h) +=: their gradient from those that follow; NULL where it is not wanted */
+    const uint8_t *left;      /* (R): 1 where a position has left the loops (model/exits.h); NULL = nowhere. What others
+                               * read of it later is then what `before` has of it: */
+    const void *before;       /* the state of this application's like in the loop before */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d) */
     float *dz;                /* the same, or NULL */
     bool adds_dz;             /* another application has written this part of dz already */
     int part;                 /* of the latents: those of this application */
+    float *start_mu;          /* (G, N_z, d): where a posterior starts; NULL where the model has no encoder */
+    float *start_logvar;      /* the same */
+    const struct start_gradient *start; /* the backward pass; NULL = the encoder stays as it is */
 };
 
 /* A stage adds y, what it makes of the stream, under model.dropout: out = in + scale · kept ⊙ y. It begins out, adds y to it and
@@ -121,6 +137,7 @@ void stage_norm(const struct stage_step *io, float *x, const float *gain);
 struct stage_kind {
     const char *name;
     bool reads_latents; /* `forward` depends on z */
+    bool fits_latents;  /* … and this one says where a fit of z starts; neither runs where there is no z */
     bool drops_out;     /* what it adds to the stream is under model.dropout */
     bool spoils_state;  /* `backward` overwrites what `forward` kept */
     size_t state_size;  /* of the struct that holds an application's pointers, at most STAGE_STATE_MOST */
@@ -158,6 +175,9 @@ struct stage_kind {
     void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape, int start);
     /* caches: [slots], cache_size apart. */
     void (*step)(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches);
+    /* In place of `step` where the token has left the loops: a slot's cache takes what its like in the loop before keeps of its
+     * document's t-th token. NULL: caches hold nothing of single tokens. */
+    void (*step_left)(void *cache, const void *before, const struct ltm_model_config *config, int t);
 };
 
 enum { STAGE_STATE_MOST = 512 };
@@ -170,6 +190,7 @@ union stage_unused {
 
 /* The kinds. build() in model/plan.c puts them into the plan. */
 extern const struct stage_kind embedding_stage;
+extern const struct stage_kind encoder_stage;
 extern const struct stage_kind mix_stage;
 extern const struct stage_kind loop_add_stage;
 extern const struct stage_kind loop_concat_stage;

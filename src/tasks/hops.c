@@ -4,7 +4,17 @@
  *
  * that is i_0 = n, i_k+1 = max{ j < i_k : s_(j-1) = s_(i_k) }, answer s_(i_p). Neighbours differ, so a hop never stays.
  *
- * Held out: sequences. Difficulty: hops, length, symbols; the published setting is hops=32 fewest=32 length=256 symbols=4.
+ * With every = 1 the answer for each place stands behind it, - where there is none: as many lessons a text as symbols, none of which
+ * gives the next away, for an answer of p hops follows from others of p - 1.
+ *
+ *     2 hops: b - a - d - c - b - d - c A
+ *
+ * Held out: sequences; tests may ask for more hops (deeper) and half of them for longer sequences (longer) than training has.
+ * Difficulty: hops, length, symbols; the published setting is hops=32 fewest=32 length=256 symbols=4.
+ *
+ * Chance is that of any symbol. A guess from the last one does better, for what follows is tied to what went before: of sequences of 30
+ * with four symbols the answer is the last symbol itself in 0, .49, .12 and .33 of those of 1, 2, 3 and 4 hops. "last" says how often among
+ * the items.
  *
  * Source: Saunshi et al., "Reasoning with latent thoughts: on the power of looped transformers", arXiv 2502.17416, after
  * Sanford et al., "Transformers, parallel computation, and logarithmic depth", arXiv 2402.09268. */
@@ -15,7 +25,16 @@
 #include "tasks/synth.h"
 
 enum { LENGTH = 1024, SYMBOLS = 26 };
-enum { KNOB_HOPS = KNOB_PROBLEMS + 1, KNOB_FEWEST, KNOB_LENGTH, KNOB_SYMBOLS, KNOB_HELDOUT };
+enum {
+    KNOB_HOPS = KNOB_PROBLEMS + 1,
+    KNOB_FEWEST,
+    KNOB_LENGTH,
+    KNOB_SYMBOLS,
+    KNOB_HELDOUT,
+    KNOB_DEEPER,
+    KNOB_LONGER,
+    KNOB_EVERY
+};
 
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(4, 3, 2),
@@ -24,68 +43,94 @@ static const struct ltm_synth_knob knobs[] = {
     {"length", "symbols of a sequence", 4, LENGTH, {12, 20, 48}, 1},
     {"symbols", "symbols there are", 3, SYMBOLS, {4, 4, 4}, 1},
     {"heldout", "share of sequences that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
+    {"deeper", "most hops of a test item; 0 = hops", 0, 64, {0, 0, 0}, 1},
+    {"longer", "symbols of every other test item's sequence; 0 = length", 0, LENGTH, {0, 0, 0}, 1},
+    {"every", "1: the answer for every place stands behind it", 0, 1, {0, 0, 0}, 1},
 };
 
-/* s_(i_p), or -1 where a hop has nowhere to go. */
-static int hop(const unsigned char *symbols, int length, int hops) {
+/* answers (length) = s_(i_p) from each place as the last, -1 where a hop has nowhere to go. */
+static void hop(int *answers, const unsigned char *symbols, int length, int hops) {
     int previous[LENGTH];
     int last[SYMBOLS];
-    int at = length - 1;
     memset(last, -1, sizeof last);
     for (int i = 0; i < length; i++) {
         previous[i] = last[symbols[i]];
         last[symbols[i]] = i;
     }
-    for (int k = 0; k < hops; k++) {
-        if (previous[at] < 0) return -1;
-        at = previous[at] + 1;
+    for (int i = 0; i < length; i++) {
+        int at = i;
+        for (int k = 0; k < hops && at >= 0; k++) at = previous[at] < 0 ? -1 : previous[at] + 1;
+        answers[i] = at < 0 ? -1 : symbols[at];
     }
-    return symbols[at];
 }
 
 /* A hop goes back symbols - 1 places on average: twice that must be there, so that few sequences are drawn in vain. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int hops = synth_knob(synth, KNOB_HOPS);
     const int symbols = synth_knob(synth, KNOB_SYMBOLS);
+    const int length = synth_knob(synth, KNOB_LENGTH);
+    const int deeper = synth_knob(synth, KNOB_DEEPER);
+    const int longer = synth_knob(synth, KNOB_LONGER);
+    const int most = deeper ? deeper : hops;
     if (synth_knob(synth, KNOB_FEWEST) > hops)
         return fail(error, LTM_INVALID, "hops: fewest = %d is more than hops = %d", synth_knob(synth, KNOB_FEWEST),
                     hops);
-    if (synth_knob(synth, KNOB_LENGTH) >= 2 * hops * (symbols - 1)) return LTM_OK;
+    if (deeper && deeper < hops)
+        return fail(error, LTM_INVALID, "hops: deeper = %d is less than hops = %d, the most of training", deeper, hops);
+    if (longer && longer < length)
+        return fail(error, LTM_INVALID, "hops: longer = %d is less than length = %d, that of training", longer, length);
+    if (length >= 2 * most * (symbols - 1)) return LTM_OK;
     return fail(error, LTM_INVALID, "hops: length = %d is short for %d hops among %d symbols; make it %d or more",
-                synth_knob(synth, KNOB_LENGTH), hops, symbols, 2 * hops * (symbols - 1));
+                length, most, symbols, 2 * most * (symbols - 1));
+}
+
+static void put(const struct synth *synth, struct text *text, const unsigned char *symbols, const int *answers,
+                int length) {
+    char words[4 * LENGTH + 1];
+    int bytes = 0;
+    for (int i = 0; i < length; i++) {
+        words[bytes++] = ' ';
+        words[bytes++] = (char)('a' + symbols[i]);
+        if (!synth_knob(synth, KNOB_EVERY) || i + 1 == length) continue;
+        words[bytes++] = ' ';
+        words[bytes++] = (char)(answers[i] < 0 ? '-' : 'A' + answers[i]);
+    }
+    words[bytes] = 0;
+    text_add(text, words);
+    if (!synth_knob(synth, KNOB_EVERY)) text_add(text, " =");
 }
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
-    const int length = synth_knob(synth, KNOB_LENGTH);
     const int count = synth_knob(synth, KNOB_SYMBOLS);
-    const int hops = draw_between(draw, synth_knob(synth, KNOB_FEWEST), synth_knob(synth, KNOB_HOPS));
+    const int first = synth_knob(synth, KNOB_EVERY) ? 'A' : 'a'; /* of the answers */
+    const bool test = side == SYNTH_TEST;
+    const int deepest = synth_knob(synth, test && synth_knob(synth, KNOB_DEEPER) ? KNOB_DEEPER : KNOB_HOPS);
+    const int hops = draw_between(draw, synth_knob(synth, KNOB_FEWEST), deepest);
+    const bool longer = test && synth_knob(synth, KNOB_LONGER) && draw_chance(draw, 0.5);
+    const int length = synth_knob(synth, longer ? KNOB_LONGER : KNOB_LENGTH);
     unsigned char symbols[LENGTH];
-    char words[2 * LENGTH + 1];
-    int answer;
+    int answers[LENGTH];
     do {
         symbols[0] = (unsigned char)draw_below(draw, (uint32_t)count);
         for (int i = 1; i < length; i++) {
             const unsigned char other = (unsigned char)draw_below(draw, (uint32_t)count - 1);
             symbols[i] = (unsigned char)(other + (other >= symbols[i - 1]));
         }
-        answer = hop(symbols, length, hops);
-    } while (answer < 0 ||
-             synth_held_out(synth, 0, symbols, (size_t)length, synth->knobs[KNOB_HELDOUT]) != (side == SYNTH_TEST));
-    for (int i = 0; i < length; i++) {
-        words[2 * i] = (char)('a' + symbols[i]);
-        words[2 * i + 1] = ' ';
-    }
-    words[2 * length] = 0;
-    text_print(&p->context, "%d hop%s: ", hops, hops > 1 ? "s" : "");
-    text_add(&p->context, words);
-    text_add(&p->context, "=");
-    text_add(&p->answer, (char[]){(char)('a' + answer), 0});
+        hop(answers, symbols, length, hops);
+    } while (answers[length - 1] < 0 ||
+             synth_held_out(synth, 0, symbols, (size_t)length, synth->knobs[KNOB_HELDOUT]) != test);
+    const int answer = answers[length - 1];
+    text_print(&p->context, "%d hop%s:", hops, hops > 1 ? "s" : "");
+    put(synth, &p->context, symbols, answers, length);
+    text_add(&p->answer, (char[]){(char)(first + answer), 0});
     if (!p->item) return;
     json_t *choices = json_array();
-    for (int i = 0; i < count; i++) json_array_append_new(choices, json_string((char[]){(char)('a' + i), 0}));
+    for (int i = 0; i < count; i++) json_array_append_new(choices, json_string((char[]){(char)(first + i), 0}));
     json_object_set_new(p->facts, "choices", choices);
     json_object_set_new(p->facts, "gold", json_integer(answer));
     json_object_set_new(p->facts, "hops", json_integer(hops));
+    json_object_set_new(p->facts, "chance", json_real(1.0 / count));
+    json_object_set_new(p->facts, "length", json_integer(length));
     json_object_set_new(p->facts, "factors",
                         json_pack("{s:s,s:s}", "answer", text_string(&p->answer), "last",
                                   (char[]){(char)('a' + symbols[length - 1]), 0}));
@@ -93,7 +138,12 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
 
 static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
     (void)output;
+    const json_t *factors = json_object_get(item, "factors");
+    char answer[] = {(char)('a' + item_integer(item, "gold")), 0};
     metric_add(list, right, "acc@hops=%d", item_integer(item, "hops"));
+    metric_add(list, strcmp(answer, item_text(factors, "last")) == 0, "last@hops=%d", item_integer(item, "hops"));
+    metric_add(list, right, "acc@length=%d", item_integer(item, "length"));
+    metric_add(list, json_real_value(json_object_get(item, "chance")), "chance");
 }
 
 const struct synth_family family_hops = {

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "ltm/names.h"
+#include "text/html_text.h"
+#include "text/record_text.h"
 #include "text/text_files.h"
 #include "text/text_window.h"
 
@@ -16,17 +17,17 @@ struct documents {
     size_t next;      /* the file to open next */
     int64_t finished; /* bytes on disk of the files before the open one */
     struct text_window window;
-    bool open;               /* a file is */
-    char *field, *separator; /* separator NULL = a file is a document */
+    bool open;                        /* a file is */
+    char *field, *column, *separator; /* separator NULL = a file is a document */
     size_t separator_bytes;
     int64_t separators; /* found */
     int64_t document;   /* the current document */
     bool begun;         /* it has text already */
     bool line_start;    /* .txt: the window begins with a line */
-    int64_t line;       /* .jsonl: lines read */
-    json_t *json;       /* .jsonl: the line whose text is being handed out */
-    const char *rest;
-    size_t rest_bytes;
+    int64_t line;       /* .jsonl, .csv: lines read */
+    struct record_text record;
+    struct html_text *html; /* of the page that is open */
+    bool page_done;         /* it was handed out */
     enum ltm_on_bad on_bad;
     int64_t bad_lines, bad_files; /* left out */
     struct ltm_error first_bad;   /* what was wrong with the first of them */
@@ -43,12 +44,15 @@ ltm_status documents_open(struct documents **documents, const struct ltm_text_in
     if (!new) return fail_memory(error, sizeof *new, "the reader of documents");
     new->field = strdup(input->field ? input->field : "text");
     new->separator = separator ? strdup(separator) : NULL;
-    if (!new->field || (separator && !new->separator)) {
+    new->column = input->column ? strdup(input->column) : NULL;
+    if (!new->field || (separator && !new->separator) || (input->column && !new->column)) {
         status = fail_memory(error, TEXT_SEPARATOR_MAX, "the reader of documents");
         goto cleanup;
     }
     new->on_bad = input->on_bad;
     new->window.replace = input->on_bad == LTM_BAD_REPLACE;
+    new->window.input = input;
+    if (input->encoding) TRY(text_encoding_check(input->encoding, error));
     new->separator_bytes = separator ? strlen(separator) : 0;
     TRY(text_files_find(&new->files, input, error));
     *documents = new;
@@ -60,10 +64,12 @@ cleanup:
 
 void documents_close(struct documents *documents) {
     if (!documents) return;
-    if (documents->json) json_decref(documents->json);
+    record_text_free(&documents->record);
+    html_text_close(documents->html);
     text_window_free(&documents->window);
     text_files_free(&documents->files);
     free(documents->field);
+    free(documents->column);
     free(documents->separator);
     free(documents);
 }
@@ -74,8 +80,8 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
     if (files->left_out > 1) snprintf(more, sizeof more, " and %zu more", files->left_out - 1);
     if (files->left_out > 0)
         watch_message(watch,
-                      "only .txt, .txt.gz, .jsonl and .jsonl.gz files are read: %s%s %s left out (--as-text takes "
-                      "other names)",
+                      "%s%s %s left out: files are read that end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                      ", or in what --as-text names",
                       files->left, more, files->left_out == 1 ? "is" : "are");
     more[0] = 0;
     if (files->repeated == 0) return;
@@ -98,6 +104,14 @@ void documents_tell_bad(const struct documents *documents, const struct ltm_watc
                       ltm_plural(documents->bad_files), (long long)documents->bad_lines,
                       ltm_plural(documents->bad_lines), documents->first_bad.message,
                       documents->bad_files + documents->bad_lines > 1 ? "; and more" : "");
+    const int64_t members = documents->window.left_out;
+    const int64_t marked = documents->window.marked;
+    if (members > 0)
+        watch_message(watch, "%lld file%s in archives %s left out, by %s no text", (long long)members,
+                      ltm_plural(members), members == 1 ? "is" : "are", members == 1 ? "its name" : "their names");
+    if (marked > 0)
+        watch_message(watch, "%lld file%s converted to UTF-8 from the encoding that %s first bytes tell",
+                      (long long)marked, marked == 1 ? " is" : "s are", marked == 1 ? "its" : "their");
     if (bytes > 0)
         watch_message(watch, "%lld byte%s that %s no UTF-8 %s replaced by U+FFFD", (long long)bytes, ltm_plural(bytes),
                       bytes == 1 ? "is" : "are", bytes == 1 ? "is" : "are");
@@ -188,29 +202,6 @@ cleanup:
     return status;
 }
 
-/* One line of JSON to documents->json and its text. */
-static ltm_status parse_line(struct documents *documents, const char *line, size_t bytes, struct ltm_error *error) {
-    const char *path = documents->window.file->path;
-    json_t *json;
-    const ltm_status status =
-        json_read(&json, line, bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, error);
-    if (status == LTM_CORRUPT)
-        return fail_within(error, LTM_INVALID, "line %lld of %s is not JSON", (long long)documents->line, path);
-    if (status != LTM_OK) return status;
-    json_t *text = json_is_object(json) ? json_object_get(json, documents->field) : NULL;
-    if (!json_is_string(text)) {
-        const char *what = !json_is_object(json) ? "is not a JSON object" : text ? "holds no string" : "has no key";
-        json_decref(json);
-        return fail(error, LTM_INVALID,
-                    "line %lld of %s %s, where a string called \"%s\" is wanted; is that the field?",
-                    (long long)documents->line, path, what, documents->field);
-    }
-    documents->json = json;
-    documents->rest = json_string_value(text);
-    documents->rest_bytes = json_string_length(text);
-    return LTM_OK;
-}
-
 static bool is_blank(const char *line, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
         if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
@@ -225,68 +216,129 @@ static bool leave_out(struct documents *documents, ltm_status status, int64_t *c
     return true;
 }
 
-/* Read one line and parse it; the window grows until it holds one. */
-static ltm_status next_line(struct documents *documents, struct ltm_error *error) {
+static bool is_table(const struct documents *documents) { return documents->window.kind == TEXT_TABLE; }
+
+/* Bytes of the first record with its end, or 0: from `looked` on, lines are new. */
+static size_t find_end(const struct documents *documents, size_t looked) {
+    const struct text_window *window = &documents->window;
+    const char *text = text_window_text(window);
+    if (is_table(documents)) return record_text_row_end(&documents->record, text, window->bytes);
+    const char *newline = window->bytes > looked ? memchr(text + looked, '\n', window->bytes - looked) : NULL;
+    return newline ? (size_t)(newline - text) + 1 : 0;
+}
+
+static int64_t count_lines(const char *text, size_t bytes) {
+    int64_t lines = 0;
+    for (const char *at = text; (at = memchr(at, '\n', (size_t)(text + bytes - at))); at++) lines++;
+    return lines;
+}
+
+/* Read one record, a line or a row, and parse it; the window grows until it holds one. */
+static ltm_status next_record(struct documents *documents, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct text_window *window = &documents->window;
-    const char *newline = NULL;
+    struct record_text *record = &documents->record;
+    size_t taken;
     size_t looked = 0;
-    for (;;) {
-        if (window->bytes > looked) newline = memchr(text_window_text(window) + looked, '\n', window->bytes - looked);
-        if (newline || window->ended) break;
+    record->line = documents->line + 1;
+    while ((taken = find_end(documents, looked)) == 0 && !window->ended) {
         looked = window->bytes;
         if (looked >= TEXT_LINE_MAX)
             return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB; cut it into several",
-                        (long long)documents->line + 1, window->file->path, TEXT_LINE_MAX >> 20);
+                        (long long)record->line, window->name, TEXT_LINE_MAX >> 20);
         TRY(text_window_fill(window, looked < TEXT_BLOCK ? TEXT_BLOCK : 2 * looked, error));
     }
     const char *line = text_window_text(window);
-    size_t length = newline ? (size_t)(newline - line) : window->bytes;
-    documents->line++;
-    if (!is_blank(line, length)) status = parse_line(documents, line, length, error);
-    if (leave_out(documents, status, &documents->bad_lines, error)) status = LTM_OK;
+    if (taken == 0) taken = window->bytes;
+    documents->line += is_table(documents) ? count_lines(line, taken) : 1;
+    const size_t bytes = taken > 0 && line[taken - 1] == '\n' ? taken - 1 : taken;
+    if (is_table(documents))
+        status = record_text_row(record, line, taken, documents->column, window->name, error);
+    else if (!is_blank(line, bytes))
+        status = record_text_json(record, line, bytes, documents->field, window->name, error);
+    const bool unnamed = is_table(documents) && record->columns == 0; /* then no row can be read */
+    if (!unnamed && leave_out(documents, status, &documents->bad_lines, error)) status = LTM_OK;
     if (status != LTM_OK) return status;
-    text_window_take(window, newline ? length + 1 : length);
+    text_window_take(window, taken);
 cleanup:
     return status;
 }
 
-static ltm_status next_json(struct documents *documents, struct text_block *block, bool *any, struct ltm_error *error) {
+static ltm_status next_of_record(struct documents *documents, struct text_block *block, bool *any,
+                                 struct ltm_error *error) {
+    struct record_text *record = &documents->record;
     *any = false;
-    if (!documents->json) return next_line(documents, error);
-    const char *text = documents->rest;
-    size_t bytes = documents->rest_bytes;
-    if (!text) { /* it was handed out whole */
-        json_decref(documents->json);
-        documents->json = NULL;
-        return LTM_OK;
+    if (!record->text) return next_record(documents, error);
+    const char *text = record->text;
+    const bool last = record->bytes <= TEXT_BLOCK;
+    const size_t bytes = last ? record->bytes : utf8_cut(text, record->bytes, TEXT_BLOCK);
+    *any = hand_out(documents, block, text, bytes, last);
+    record->text = last ? NULL : text + bytes;
+    record->bytes -= bytes;
+    return LTM_OK;
+}
+
+/* A page is a document. */
+static ltm_status next_of_page(struct documents *documents, struct text_block *block, bool *any,
+                               struct ltm_error *error) {
+    struct text_window *window = &documents->window;
+    size_t bytes;
+    *any = false;
+    if (!documents->html) PASS_UP(html_text_open(&documents->html, window->name, error));
+    html_text_ready(documents->html, &bytes);
+    while (bytes <= TEXT_BLOCK && !(window->ended && window->bytes == 0)) {
+        PASS_UP(text_window_fill(window, TEXT_BLOCK, error));
+        PASS_UP(html_text_feed(documents->html, text_window_text(window), window->bytes, window->ended, error));
+        text_window_take(window, window->bytes);
+        html_text_ready(documents->html, &bytes);
     }
-    bool last = bytes <= TEXT_BLOCK;
+    const char *text = html_text_ready(documents->html, &bytes);
+    const bool last = bytes <= TEXT_BLOCK;
     if (!last) bytes = utf8_cut(text, bytes, TEXT_BLOCK);
     *any = hand_out(documents, block, text, bytes, last);
-    documents->rest = last ? NULL : text + bytes;
-    documents->rest_bytes -= bytes;
+    html_text_take(documents->html, bytes);
+    documents->page_done = last;
     return LTM_OK;
+}
+
+/* At the beginning of a file, or of a member of one. */
+static void begin_text(struct documents *documents) {
+    html_text_close(documents->html);
+    documents->html = NULL;
+    documents->page_done = false;
+    documents->line_start = true;
+    documents->line = 0;
+    record_text_begin(&documents->record);
+    const bool records = documents->window.kind == TEXT_JSON || documents->window.kind == TEXT_TABLE;
+    documents->window.raw = documents->on_bad == LTM_BAD_SKIP && records; /* a record at a time */
 }
 
 /* A document that has been handed out cannot be taken back. */
 static ltm_status read_through(struct documents *documents, struct ltm_error *error) {
     struct text_window *window = &documents->window;
     const int64_t replaced = window->replaced;
+    const int64_t left_out = window->left_out;
+    const int64_t marked = window->marked;
+    bool more = true;
     ltm_status status = text_window_open(window, &documents->files.all[documents->next], error);
-    while (status == LTM_OK && !(window->ended && window->bytes == 0)) {
-        status = text_window_fill(window, TEXT_BLOCK, error);
-        text_window_take(window, window->bytes);
+    while (status == LTM_OK && more) {
+        begin_text(documents);
+        while (status == LTM_OK && !(window->ended && window->bytes == 0)) {
+            status = text_window_fill(window, TEXT_BLOCK, error);
+            text_window_take(window, window->bytes);
+        }
+        if (status == LTM_OK) status = text_window_next(window, &more, error);
     }
     text_window_close(window);
     window->replaced = replaced;
+    window->left_out = left_out;
+    window->marked = marked;
     return status;
 }
 
 static ltm_status open_next(struct documents *documents, struct ltm_error *error) {
     const struct text_file *file = &documents->files.all[documents->next];
     ltm_status status = LTM_OK;
-    documents->window.raw = documents->on_bad == LTM_BAD_SKIP && file->json; /* a line at a time */
     if (documents->on_bad != LTM_BAD_REFUSE) status = read_through(documents, error);
     if (leave_out(documents, status, &documents->bad_files, error)) {
         documents->finished += file->size;
@@ -299,16 +351,16 @@ static ltm_status open_next(struct documents *documents, struct ltm_error *error
         return status;
     }
     documents->open = true;
-    documents->line_start = true;
-    documents->line = 0;
+    begin_text(documents);
     documents->next++;
     return LTM_OK;
 }
 
-/* Nothing is left of the open file. */
-static bool file_is_done(const struct documents *documents) {
+/* Nothing is left of the open file, or the member of it. */
+static bool text_is_done(const struct documents *documents) {
     const struct text_window *window = &documents->window;
-    return window->ended && window->bytes == 0 && !documents->json && !documents->begun;
+    if (window->kind == TEXT_HTML) return documents->page_done;
+    return window->ended && window->bytes == 0 && !documents->record.text && !documents->begun;
 }
 
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error) {
@@ -320,16 +372,27 @@ ltm_status documents_next(struct documents *documents, struct text_block *block,
             TRY(open_next(documents, error));
             continue;
         }
-        if (file_is_done(documents)) {
+        if (text_is_done(documents)) {
+            bool member;
+            TRY(text_window_next(&documents->window, &member, error));
+            begin_text(documents);
+            if (member) continue;
             documents->finished += documents->window.file->size;
             text_window_close(&documents->window);
             documents->open = false;
             continue;
         }
-        if (documents->window.file->json)
-            TRY(next_json(documents, block, more, error));
-        else
+        switch (documents->window.kind) {
+        case TEXT_JSON:
+        case TEXT_TABLE:
+            TRY(next_of_record(documents, block, more, error));
+            break;
+        case TEXT_HTML:
+            TRY(next_of_page(documents, block, more, error));
+            break;
+        default:
             TRY(next_text(documents, block, more, error));
+        }
     }
 cleanup:
     return status;

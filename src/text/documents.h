@@ -1,6 +1,6 @@
 /* Text files as a stream of documents, in pieces of bounded size: a document may be larger than memory.
  *
- * A document is a file, a line of JSON, or what lies between separator lines. Its text is what the file holds, byte for
+ * A document is a file or a member of an archive, a line of JSON, a row of a table, a page of HTML, or what lies between separator lines. Its text is what the file holds, byte for
  * byte, but for a byte-order mark at the file's start and, where separators are used, the newline before a separator
  * or at the file's end. Empty documents are passed over and not counted. All text is checked to be UTF-8. */
 #pragma once
@@ -26,11 +26,13 @@ struct text_block {
 
 struct documents;
 
+/* The input stays the caller's, and must be there until documents_close. */
 ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error);
 void documents_close(struct documents *documents);
 
 /* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
- * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged .gz or one with something else behind it; LTM_IO. With
+ * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged packed file or archive, or a .gz with something else behind it; LTM_IO;
+ * LTM_UNSUPPORTED what this build has no library for. With
  * input->on_bad the first two are left out, or mended; each file is then read through before its first document is handed out. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
 

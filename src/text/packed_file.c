@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { READ_AT_ONCE = 256 * 1024, GZIP_ONLY = 16 /* added to zlib's bits of window */ };
+#include "text/archive_stream.h"
+
+enum { READ_AT_ONCE = 256 * 1024, GZIP_ONLY = 16 /* added to zlib's bits of window */, BEGINNING = 10 };
 
 static const unsigned char magic[] = {0x1f, 0x8b};
 
@@ -20,7 +22,8 @@ struct packed_file {
     bool padded;  /* behind the last: zeros */
     bool ended;   /* the file has no more than what was read */
     int64_t read; /* bytes of it */
-    z_stream stream; /* next_in, avail_in: read, not used; for plain files, too */
+    struct archive_stream *other; /* packed in another way: libarchive's */
+    z_stream stream;              /* next_in, avail_in: read, not used; for plain files, too */
     unsigned char buffer[READ_AT_ONCE];
 };
 
@@ -44,6 +47,37 @@ static ltm_status refill(struct packed_file *file, struct ltm_error *error) {
     return LTM_OK;
 }
 
+/* Up to `room` bytes as they are in the file, fewer only at its end. */
+static ltm_status read_plain(void *user, void *bytes, size_t room, size_t *got, struct ltm_error *error) {
+    struct packed_file *file = user;
+    *got = 0;
+    while (*got < room) {
+        size_t now = file->stream.avail_in < room - *got ? file->stream.avail_in : room - *got;
+        if (now == 0 && file->ended) break;
+        if (now == 0) {
+            PASS_UP(refill(file, error));
+            continue;
+        }
+        memcpy((char *)bytes + *got, file->stream.next_in, now);
+        file->stream.next_in += now;
+        file->stream.avail_in -= (unsigned)now;
+        *got += now;
+    }
+    return LTM_OK;
+}
+
+/* How files begin that zstd, xz and bzip2 (blocks of 100 kB to 900 kB) packed. */
+static bool is_packed_otherwise(const unsigned char *begin, size_t bytes) {
+    if (bytes >= 4 && memcmp(begin, "\x28\xB5\x2F\xFD", 4) == 0) return true;
+    if (bytes >= 6 && memcmp(begin,
+                             "\xFD"
+                             "7zXZ",
+                             6) == 0)
+        return true;
+    return bytes >= BEGINNING && memcmp(begin, "BZh", 3) == 0 &&
+           (memcmp(begin + 4, "1AY&SY", 6) == 0 || memcmp(begin + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
+}
+
 ltm_status packed_file_open(struct packed_file **file, const char *path, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct packed_file *new = calloc(1, sizeof *new);
@@ -53,10 +87,12 @@ ltm_status packed_file_open(struct packed_file **file, const char *path, struct 
     new->stream.next_in = new->buffer;
     new->descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (new->descriptor < 0) TRY(fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno)));
-    while (new->stream.avail_in < sizeof magic && !new->ended) TRY(refill(new, error));
+    while (new->stream.avail_in < BEGINNING && !new->ended) TRY(refill(new, error));
     if (new->stream.avail_in >= sizeof magic && memcmp(new->buffer, magic, sizeof magic) == 0) {
         if (inflateInit2(&new->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) TRY(fail_memory(error, 1 << MAX_WBITS, path));
         new->packed = new->begun = true;
+    } else if (is_packed_otherwise(new->buffer, new->stream.avail_in)) {
+        TRY(archive_stream_open(&new->other, path, false, read_plain, new, error));
     }
     *file = new;
     return LTM_OK;
@@ -67,12 +103,13 @@ cleanup:
 
 void packed_file_close(struct packed_file *file) {
     if (!file) return;
+    archive_stream_close(file->other);
     if (file->packed) inflateEnd(&file->stream);
     if (file->descriptor >= 0) close(file->descriptor);
     free(file);
 }
 
-bool packed_file_is_packed(const struct packed_file *file) { return file->packed; }
+bool packed_file_is_packed(const struct packed_file *file) { return file->packed || file->other; }
 
 int64_t packed_file_offset(const struct packed_file *file) { return file->read - file->stream.avail_in; }
 
@@ -121,18 +158,6 @@ static ltm_status unpack(struct packed_file *file, void *bytes, size_t room, siz
 
 ltm_status packed_file_read(struct packed_file *file, void *bytes, size_t room, size_t *got, struct ltm_error *error) {
     *got = 0;
-    if (file->packed) return unpack(file, bytes, room, got, error);
-    while (*got < room) {
-        size_t now = file->stream.avail_in < room - *got ? file->stream.avail_in : room - *got;
-        if (now == 0 && file->ended) break;
-        if (now == 0) {
-            PASS_UP(refill(file, error));
-            continue;
-        }
-        memcpy((char *)bytes + *got, file->stream.next_in, now);
-        file->stream.next_in += now;
-        file->stream.avail_in -= (unsigned)now;
-        *got += now;
-    }
-    return LTM_OK;
+    if (file->other) return archive_stream_read(file->other, bytes, room, got, error);
+    return file->packed ? unpack(file, bytes, room, got, error) : read_plain(file, bytes, room, got, error);
 }

@@ -1,4 +1,4 @@
-/* A file as bytes, unpacked where it begins like gzip. zlib's own reader (gzread) passes over what stands behind the packed data, so that
+/* A file as bytes, unpacked where it begins like gzip, zstd, xz or bzip2. Of gzip, zlib's own reader (gzread) passes over what stands behind the packed data, so that
  * a file that was damaged there would lose its end without a word. */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 struct packed_file;
 
-/* LTM_IO, LTM_MEMORY. The path is the caller's, and is there as long as the file is open. */
+/* LTM_IO, LTM_MEMORY; LTM_CORRUPT; LTM_UNSUPPORTED where libarchive would be needed. The path is the caller's, and is there as long as the file is open. */
 ltm_status packed_file_open(struct packed_file **file, const char *path, struct ltm_error *error);
 void packed_file_close(struct packed_file *file); /* NULL is fine */
 

@@ -20,38 +20,15 @@ struct place {
     int depth;
 };
 
-bool text_ends_with(const char *text, const char *end) {
-    size_t have = strlen(text);
-    size_t want = strlen(end);
-    return have > want && strcmp(text + have - want, end) == 0;
-}
-
-/* True when the name ends in one of the words of the list, and the .gz of a packed one behind it. */
-static bool is_as_text(const char *path, const char *list, bool gzip) {
-    static const char between[] = ", ";
-    for (const char *word = list; word && *(word += strspn(word, between)); word += strcspn(word, between)) {
-        char end[64];
-        snprintf(end, sizeof end, "%.*s%s", (int)strcspn(word, between), word, gzip ? ".gz" : "");
-        if (text_ends_with(path, end)) return true;
-    }
-    return false;
-}
-
-/* True when the name says that the file is one of the four kinds, or to be taken for text. */
-static bool kind_of(const struct text_files *files, const char *path, bool *json, bool *gzip) {
-    *gzip = text_ends_with(path, ".gz");
-    *json = text_ends_with(path, *gzip ? ".jsonl.gz" : ".jsonl");
-    return *json || text_ends_with(path, *gzip ? ".txt.gz" : ".txt") || is_as_text(path, files->as_text, *gzip);
-}
-
-static ltm_status add_file(struct text_files *files, const char *path, const struct stat *info,
+/* `name` says what is in it. */
+static ltm_status add_file(struct text_files *files, const char *path, const char *name, const struct stat *info,
                            struct ltm_error *error) {
     PASS_UP(GROW_ARRAY(files->all, files->room, files->count + 1, "the list of text files", error));
     struct text_file *file = &files->all[files->count];
     *file =
         (struct text_file){.path = strdup(path), .size = info->st_size, .device = info->st_dev, .inode = info->st_ino};
     if (!file->path) return fail_memory(error, strlen(path), "a path");
-    kind_of(files, path, &file->json, &file->gzip);
+    file->kind = text_kind_of(name, files->input, &file->packing);
     files->count++;
     files->size += info->st_size;
     return LTM_OK;
@@ -81,18 +58,18 @@ static ltm_status add_folder(struct text_files *files, const char *folder, const
     TRY(folder_list(&names, &count, folder, error));
     for (size_t i = 0; i < count; i++) {
         char path[4096];
-        bool json, gzip;
+        const struct text_packing *packing;
         struct stat info;
         if (names[i][0] == '.') continue;
         TRY(path_join(path, sizeof path, folder, names[i], error));
         if (stat(path, &info) != 0) {
-            if (!kind_of(files, path, &json, &gzip)) continue; /* a dead link to something else */
+            if (text_kind_of(path, files->input, &packing) == TEXT_NONE) continue; /* a dead link to something else */
             TRY(fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno)));
         }
         if (S_ISDIR(info.st_mode))
             TRY(add_folder(files, path, &info, &here, error));
-        else if (S_ISREG(info.st_mode) && kind_of(files, path, &json, &gzip))
-            TRY(add_file(files, path, &info, error));
+        else if (S_ISREG(info.st_mode) && text_kind_of(path, files->input, &packing) != TEXT_NONE)
+            TRY(add_file(files, path, path, &info, error));
         else
             TRY(leave_out(files, path, error));
     }
@@ -101,29 +78,42 @@ cleanup:
     return status;
 }
 
+static ltm_status refuse_kind(const char *path, struct ltm_error *error) {
+    if (text_is_parquet(path))
+        return fail(error, LTM_INVALID,
+                    "%s is Parquet, which is not read; convert it: python3 -c 'import pandas, sys; "
+                    "pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient=\"records\", lines=True)' IN.parquet "
+                    "OUT.jsonl",
+                    path);
+    return fail(error, LTM_INVALID,
+                "%s is no text file by its name: it must end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                ", or in what --as-text names",
+                path);
+}
+
 static ltm_status add_path(struct text_files *files, const char *path, struct ltm_error *error) {
-    bool json, gzip;
+    const struct ltm_text_input *input = files->input;
+    const struct text_packing *packing;
     struct stat info;
+    const bool stream = strcmp(path, "-") == 0 && input->stdin_path;
+    const char *name = stream ? input->stdin_name : path;
+    if (stream) path = input->stdin_path;
     if (stat(path, &info) != 0) return fail(error, LTM_IO, "cannot read %s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         size_t before = files->count;
         ltm_status status = add_folder(files, path, &info, NULL, error);
         if (status == LTM_OK && files->count == before)
-            status =
-                fail(error, LTM_INVALID,
-                     "folder %s holds no .txt, .txt.gz, .jsonl or .jsonl.gz file (hidden ones are not read; --as-text "
-                     "takes other names)",
-                     path);
+            status = fail(error, LTM_INVALID,
+                          "folder %s holds no file that ends in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                          " (hidden ones are not read; --as-text takes other names)",
+                          path);
         return status;
     }
     if (!S_ISREG(info.st_mode))
-        return fail(error, LTM_INVALID, "%s is not a regular file, and must be read twice", path);
-    if (!kind_of(files, path, &json, &gzip))
-        return fail(error, LTM_INVALID,
-                    "%s is no text file by its name: it must end in .txt, .txt.gz, .jsonl or .jsonl.gz, or in what "
-                    "--as-text names",
+        return fail(error, LTM_INVALID, "%s is not a regular file, and must be read twice; - reads standard input",
                     path);
-    return add_file(files, path, &info, error);
+    if (text_kind_of(name, input, &packing) == TEXT_NONE) return refuse_kind(name, error);
+    return add_file(files, path, name, &info, error);
 }
 
 /* Which file one of the list is. */
@@ -177,7 +167,7 @@ cleanup:
 
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    *files = (struct text_files){.as_text = input->as_text};
+    *files = (struct text_files){.input = input};
     if (input->count == 0) return fail(error, LTM_INVALID, "no input: name text files or folders of them");
     for (size_t i = 0; i < input->heldout_count; i++) TRY(add_path(files, input->heldout_paths[i], error));
     for (size_t i = 0; i < files->count; i++) files->all[i].heldout = true;

@@ -8,18 +8,21 @@
 
 #include "base/error.h"
 #include "ltm/text_input.h"
+#include "text/text_kind.h"
 
 struct text_file {
     char *path;
-    int64_t size;             /* bytes on disk */
-    bool json, gzip, heldout; /* heldout: of input->heldout_paths */
-    dev_t device;             /* with the inode: which file it is, by whatever name */
+    int64_t size; /* bytes on disk */
+    enum text_kind kind;
+    const struct text_packing *packing; /* that its name tells of; NULL = none */
+    bool heldout;                       /* of input->heldout_paths */
+    dev_t device;                       /* with the inode: which file it is, by whatever name */
     ino_t inode;
     char *again; /* while the list is made: the path by which the same file is in it already */
 };
 
 struct text_files {
-    const char *as_text; /* the input's */
+    const struct ltm_text_input *input; /* the caller's */
     struct text_file *all;
     size_t count, room;
     int64_t size;         /* of all */
@@ -29,13 +32,11 @@ struct text_files {
     char *left;           /* the first of them; NULL without any */
 };
 
-/* Held-out files stand first. Folders are searched to any depth, in order of name; what is hidden in them (.name) is passed over, other files are counted. A file is taken once, by
+/* The input stays the caller's, and must be there as long as the list. Held-out files stand first. Folders are searched to any depth, in order of name; what is hidden in them (.name) is passed over, other files are counted. A file is taken once, by
  * whatever names it is there: text that is trained on must not be held out. LTM_IO for a path that is not there, LTM_INVALID for one of
  * another kind, a folder without text files, and a link to a folder that it lies in. */
 ltm_status text_files_find(struct text_files *files, const struct ltm_text_input *input, struct ltm_error *error);
 /* LTM_INVALID when one of the input's files is what `output` would replace. */
 ltm_status text_files_keep(const struct ltm_text_input *input, const char *output, struct ltm_error *error);
-
-bool text_ends_with(const char *text, const char *end); /* and does not only consist of it */
 
 void text_files_free(struct text_files *files);

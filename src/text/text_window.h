@@ -1,4 +1,5 @@
-/* A window that moves over the text of one file, unpacked and checked to be UTF-8. */
+/* A window that moves over the text of one file, or of one member of an archive after the other: unpacked, converted to UTF-8 where it is in
+ * another encoding, and checked to be UTF-8. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,24 +7,40 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "text/archive_stream.h"
 #include "text/packed_file.h"
+#include "text/text_encoding.h"
 #include "text/text_files.h"
 
-/* text + from, bytes: whole valid characters not yet taken. `raw` and `replace` are the caller's to set. */
+/* text + from, bytes: whole valid characters not yet taken. `input`, `raw` and `replace` are the caller's to set. */
 struct text_window {
+    const struct ltm_text_input *input; /* NULL: UTF-8 only, and no archives */
     const struct text_file *file;
+    const char *name;    /* of the file, or the member of an archive: for messages */
+    enum text_kind kind; /* of that */
     struct packed_file *stream;
+    struct archive_stream *archive;
+    struct text_decoder *decoder; /* of text in another encoding */
+    char *member;                 /* archive's path/member */
     char *text;
     size_t from, bytes, room;
     size_t open;    /* bytes behind them that begin a character */
-    int64_t offset; /* of the byte at `from`, in the unpacked file */
+    int64_t offset; /* of the byte at `from`, in the unpacked file or member */
+    int64_t before; /* bytes of the members before */
     bool ended;     /* the file has no more */
     bool raw;       /* bytes are not checked: `bytes` may be no UTF-8 */
     bool replace;   /* each bad byte becomes U+FFFD */
     int64_t replaced;
+    int64_t left_out; /* members of archives that are no text by their names */
+    int64_t marked;   /* files whose mark says UTF-16 or UTF-32 */
 };
 
 ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error);
+
+/* The next member of an archive that is text by its name: the window is at its beginning. *more = false where there is none, and of a file
+ * that is no archive. */
+ltm_status text_window_next(struct text_window *window, bool *more, struct ltm_error *error);
+
 void text_window_close(struct text_window *window); /* keeps the memory for the next file */
 void text_window_free(struct text_window *window);
 

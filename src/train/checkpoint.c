@@ -1,6 +1,5 @@
 #include "train/checkpoint.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +13,13 @@
 #include "base/safetensors.h"
 #include "config/config_keys.h"
 #include "model/model_file.h"
+#include "train/checkpoint_folder.h"
 #include "train/moments_file.h"
 #include "train/resume_check.h"
-
-enum { NAME_SIZE = 32 };
 
 enum { MODEL, OPTIMIZER, TOKENIZER, EMA, FILES };
 static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model",
                                          "ema.safetensors"};
-
-static void step_name(char name[NAME_SIZE], int64_t step) { snprintf(name, NAME_SIZE, "step-%08" PRId64, step); }
 
 static ltm_status checkpoints_folder(char *folder, size_t size, const char *run, struct ltm_error *error) {
     return path_join(folder, size, run, "checkpoints", error);
@@ -59,58 +55,16 @@ static ltm_status end_folder(const char *folder, const struct checkpoint_state *
     return folder_sync(folder, error);
 }
 
-/* Point the link checkpoints/NAME at a step's folder, in one step: a new link renamed over the old. */
-static ltm_status point(const char *checkpoints, const char *name, const char *target, struct ltm_error *error) {
-    char link[LTM_PATH_MAX];
-    char draft[LTM_PATH_MAX];
-    char hidden[NAME_SIZE];
-    snprintf(hidden, sizeof hidden, ".%s", name);
-    PASS_UP(path_join(link, sizeof link, checkpoints, name, error));
-    PASS_UP(path_join(draft, sizeof draft, checkpoints, hidden, error));
-    unlink(draft);
-    if (symlink(target, draft) != 0 || rename(draft, link) != 0)
-        return fail(error, LTM_IO, "cannot point %s at %s: %m", link, target);
-    return LTM_OK;
-}
-
-/* Remove all checkpoints but the two newest, the best and every `keep`-th step's, and what a killed process left half made. */
-static ltm_status prune(const char *checkpoints, const struct checkpoint_state *state, int keep,
-                        struct ltm_error *error) {
-    ltm_status status = LTM_OK;
-    char **names = NULL;
-    char path[LTM_PATH_MAX];
-    size_t count = 0;
-    int64_t before = -1;
-    TRY(folder_list(&names, &count, checkpoints, error));
-    for (size_t i = 0; i < count; i++) {
-        const int64_t step = checkpoint_step_of(names[i]);
-        if (step < state->step && step > before) before = step;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const int64_t step = checkpoint_step_of(names[i]);
-        const bool old = step >= 0 && step < before && step != state->best_step && !(keep > 0 && step % keep == 0);
-        if (!old && strncmp(names[i], ".step-", 6) != 0) continue;
-        TRY(path_join(path, sizeof path, checkpoints, names[i], error));
-        TRY(folder_remove(path, error));
-    }
-cleanup:
-    folder_list_free(names, count);
-    return status;
-}
-
 /* Rename a whole draft into place and let the links follow. */
-static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state, int keep,
-                          struct ltm_error *error) {
+static ltm_status install(const char *checkpoints, const char *draft, const struct checkpoint_state *state,
+                          const struct ltm_config *config, struct ltm_error *error) {
     char final[LTM_PATH_MAX];
-    char name[NAME_SIZE];
-    step_name(name, state->step);
+    char name[CHECKPOINT_NAME];
+    checkpoint_step_name(name, state->step);
     PASS_UP(path_join(final, sizeof final, checkpoints, name, error));
     if (folder_exists(final)) PASS_UP(folder_remove(final, error)); /* a damaged one that a resume passed over */
     if (rename(draft, final) != 0) return fail(error, LTM_IO, "cannot rename %s to %s: %m", draft, final);
-    PASS_UP(point(checkpoints, "last", name, error));
-    if (state->best_step == state->step) PASS_UP(point(checkpoints, "best", name, error));
-    PASS_UP(folder_sync(checkpoints, error));
-    return prune(checkpoints, state, keep, error);
+    return checkpoint_folder_tidy(checkpoints, state, config, error);
 }
 
 /* Process 0's work. Once the paths are known it takes the others' moments, whatever fails: they are already sending. */
@@ -120,10 +74,10 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     char checkpoints[LTM_PATH_MAX];
     char draft[LTM_PATH_MAX];
     char path[LTM_PATH_MAX];
-    char name[NAME_SIZE];
-    char hidden[NAME_SIZE + 1];
+    char name[CHECKPOINT_NAME];
+    char hidden[CHECKPOINT_NAME + 1];
     struct ltm_error second;
-    step_name(name, state->step);
+    checkpoint_step_name(name, state->step);
     snprintf(hidden, sizeof hidden, ".%s", name);
     ltm_status status = checkpoints_folder(checkpoints, sizeof checkpoints, run, error);
     if (status == LTM_OK) status = path_join(draft, sizeof draft, checkpoints, hidden, error);
@@ -135,7 +89,7 @@ static ltm_status write_all(const char *run, const struct decoder *decoder, cons
     else
         moments_write(NULL, optimiser, &decoder->plan.table, &second);
     if (status == LTM_OK) status = end_folder(draft, state, tokenizer, error);
-    if (status == LTM_OK) return install(checkpoints, draft, state, config->run.keep_every, error);
+    if (status == LTM_OK) return install(checkpoints, draft, state, config, error);
     if (named) folder_remove(draft, NULL);
     return status;
 }
@@ -158,7 +112,9 @@ static ltm_status verify(const json_t *root, const char *folder, bool all, struc
         char hex[17];
         const char *expected = checkpoint_state_sum(root, files[i]);
         PASS_UP(path_join(path, sizeof path, folder, files[i], error));
-        const bool wanted = i == EMA ? json_is_true(json_object_get(root, "averaged")) : i != TOKENIZER;
+        const bool wanted = i == EMA         ? json_is_true(json_object_get(root, "averaged"))
+                            : i == OPTIMIZER ? !json_is_true(json_object_get(root, "weights_only"))
+                                             : i == MODEL;
         if (!expected && wanted)
             return fail(error, LTM_CORRUPT, "%s/state.json lacks the checksum of %s", folder, files[i]);
         if (!expected) continue;
@@ -210,23 +166,28 @@ static ltm_status check_step(const json_t *root, const struct safetensors *weigh
     return fail(error, LTM_CORRUPT, "%s is damaged: no run has a step %lld", folder, (long long)step);
 }
 
-/* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. */
+/* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. *shorter
+ * becomes what run.tokens was, where nothing but its rise stands against that; else 0. */
 static ltm_status read_folder(const char *folder, struct decoder *decoder, struct optimiser *optimiser,
-                              const struct ltm_config *config, struct checkpoint_state *state,
+                              const struct ltm_config *config, struct checkpoint_state *state, int64_t *shorter,
                               struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     struct ltm_config before;
+    bool decayed;
     json_t *root = NULL;
     struct safetensors *weights = NULL;
     struct safetensors *moments = NULL;
     struct safetensors *average = NULL;
+    *shorter = 0;
     TRY(checkpoint_state_read(&root, folder, error));
     TRY(verify(root, folder, true, error));
     TRY(path_join(path, sizeof path, folder, files[MODEL], error));
     TRY(safetensors_open(&weights, path, error));
     TRY(model_file_config(&before, weights, path, error));
-    TRY(resume_check(&before, config, json_integer_value(json_object_get(root, "step")), error));
+    status = resume_check(&before, config, json_integer_value(json_object_get(root, "step")), &decayed, error);
+    if (decayed && before.run.tokens < config->run.tokens) *shorter = before.run.tokens;
+    TRY(status);
     TRY(check_step(root, weights, config, folder, error));
     TRY(check_corpus(root, config, state, error));
     TRY(path_join(path, sizeof path, folder, files[OPTIMIZER], error));
@@ -249,17 +210,6 @@ cleanup:
     return status;
 }
 
-/* What a process that was killed after it renamed a checkpoint into place had still to do. */
-static ltm_status tidy(const char *checkpoints, const struct checkpoint_state *state, int keep,
-                       struct ltm_error *error) {
-    char name[NAME_SIZE];
-    step_name(name, state->step);
-    ltm_status status = point(checkpoints, "last", name, error);
-    step_name(name, state->best_step);
-    if (status == LTM_OK && state->best_step >= 0) status = point(checkpoints, "best", name, error);
-    return status == LTM_OK ? prune(checkpoints, state, keep, error) : status;
-}
-
 /* `folder` gets the one that was read. */
 static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct decoder *decoder,
                               struct optimiser *optimiser, const struct ltm_config *config,
@@ -269,19 +219,34 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
     char **names = NULL;
     size_t count = 0;
     bool passed_over = false;
+    int64_t tokens = 0; /* run.tokens of the newest, where a longer run cannot go on from that */
+    struct ltm_error why = {0};
+    struct ltm_error longer;
     TRY(checkpoints_folder(checkpoints, sizeof checkpoints, run, error));
     if (!folder_exists(checkpoints)) return LTM_OK;
     TRY(folder_list(&names, &count, checkpoints, error));
     for (size_t i = count; i-- > 0;) { /* names are sorted, and steps have leading zeros */
+        int64_t shorter;
         if (checkpoint_step_of(names[i]) < 0) continue;
         TRY(path_join(folder, LTM_PATH_MAX, checkpoints, names[i], error));
-        status = read_folder(folder, decoder, optimiser, config, state, error);
-        if (status == LTM_OK) status = tidy(checkpoints, state, config->run.keep_every, error);
-        if (status != LTM_CORRUPT && status != LTM_IO) goto cleanup;
+        status = read_folder(folder, decoder, optimiser, config, state, &shorter, &why);
+        if (shorter) {
+            if (!tokens) longer = why;
+            if (!tokens) tokens = shorter;
+            continue;
+        }
+        if (status == LTM_OK && tokens) status = checkpoint_folder_go_back(run, tokens, config, state, watch, &why);
+        if (status == LTM_OK) status = checkpoint_folder_tidy(checkpoints, state, config, &why);
+        if (status != LTM_CORRUPT && status != LTM_IO) {
+            if (status != LTM_OK) fail_with(error, &why);
+            goto cleanup;
+        }
         passed_over = true;
-        watch_message(watch, "%s; trying the checkpoint before it", error ? error->message : folder);
+        watch_message(watch, "%s; trying the checkpoint before it", why.message);
     }
-    if (passed_over)
+    if (tokens)
+        status = fail_with(error, &longer);
+    else if (passed_over)
         status = fail(error, LTM_CORRUPT, "no checkpoint in %s is whole; remove the folder to begin anew", checkpoints);
 cleanup:
     folder_list_free(names, count);

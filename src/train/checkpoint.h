@@ -17,7 +17,7 @@
 #include "train/optimiser.h"
 
 /* Write checkpoints/step-N of run folder `run`, point `last` at it (and `best`, where state->best_step is its step), and remove
- * older ones but the one before and the best. tokenizer: path of a model to copy, or NULL. */
+ * older ones (train/checkpoint_folder.h). tokenizer: path of a model to copy, or NULL. */
 ltm_status checkpoint_write(const char *run, const struct decoder *decoder, const struct optimiser *optimiser,
                             const struct ltm_config *config, const struct checkpoint_state *state,
                             const char *tokenizer, const char *digest, struct ltm_error *error);
@@ -25,7 +25,8 @@ ltm_status checkpoint_write(const char *run, const struct decoder *decoder, cons
 /* Read the newest whole checkpoint of the run into decoder and optimiser; state->step = 0 when there is none. LTM_MISMATCH when it
  * was written under another configuration than `config` or with another corpus than state->corpus: the first key that
  * differs is named (those that change no result, such as run.threads and paths, may). A damaged one is named
- * in a message and the one before it used; LTM_CORRUPT when all are. */
+ * in a message and the one before it used; LTM_CORRUPT when all are. Where run.tokens was raised and the rates of the newest already
+ * depended on it, the newest from before that is read, and what the run was is kept (checkpoint_folder_go_back). */
 ltm_status checkpoint_read_newest(const char *run, struct decoder *decoder, struct optimiser *optimiser,
                                   const struct ltm_config *config, struct checkpoint_state *state,
                                   const struct ltm_watch *watch, struct ltm_error *error);

@@ -34,6 +34,7 @@ static json_t *state_json(const struct checkpoint_state *state) {
     json_object_set_new(root, "loss_count", json_integer(state->loss.count));
     if (state->heldout_due) json_object_set_new(root, "heldout_due", json_true());
     if (state->averaged) json_object_set_new(root, "averaged", json_true());
+    if (state->weights_only) json_object_set_new(root, "weights_only", json_true());
     return root;
 }
 

@@ -24,6 +24,7 @@ struct checkpoint_state {
     int64_t spikes;    /* of the loss */
     bool heldout_due; /* the held-out score of this step is still to be taken: it was not finite, and the run stopped */
     bool averaged;    /* at the last held-out score the average of the weights did better: it is what is served */
+    bool weights_only; /* a mean of models (ltm/average.h): there is no optimiser's state */
     struct loss_average loss;
 };
 

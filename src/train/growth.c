@@ -8,13 +8,17 @@ static bool loops_grow(const struct ltm_config *config) {
 }
 
 bool growth_is_on(const struct ltm_config *config) {
-    return config->slow.batch_start || config->slow.window_start || loops_grow(config);
+    const bool late = config->model.latents > 0 && config->latent_start > 0;
+    return config->slow.batch_start || config->slow.window_start || loops_grow(config) || late;
 }
 
 /* Of all sequences. */
 static int64_t share_of(const struct ltm_config *config, double share) {
     return (int64_t)(share * (double)config->run.tokens / config->model.sequence);
 }
+
+/* Behind how many sequences latents begin. */
+static int64_t latents_start(const struct ltm_config *c) { return c->model.latents ? share_of(c, c->latent_start) : 0; }
 
 static int loops_behind(const struct ltm_config *c, int64_t sequences) {
     const int all = model_loops(&c->model);
@@ -50,10 +54,11 @@ static int64_t grows_next(int from, int to, int now, int64_t all) {
 static struct growth growth_behind(const struct ltm_config *c, int64_t sequences) {
     const int64_t all = growing(c);
     return (struct growth){sequences, grown(c->slow.batch_start, c->slow.batch, sequences, all),
-                           grown(c->slow.window_start, c->model.window, sequences, all), loops_behind(c, sequences)};
+                           grown(c->slow.window_start, c->model.window, sequences, all), loops_behind(c, sequences),
+                           sequences < latents_start(c)};
 }
 
-/* From a step on, the steps whose batch, window and loops are its own: at most `most`, and no more than make `sequences` in all. */
+/* From a step on, the steps whose batch, window, loops and latents are its own: at most `most`, and no more than make `sequences` in all. */
 static int64_t alike(const struct ltm_config *c, const struct growth *g, int64_t most, int64_t sequences) {
     const int64_t all = growing(c);
     const int64_t batch = grows_next(c->slow.batch_start, c->slow.batch, g->batch, all);
@@ -61,6 +66,7 @@ static int64_t alike(const struct ltm_config *c, const struct growth *g, int64_t
     int64_t end = batch < window ? batch : window;
     const int64_t loops = loops_next(c, g->loops);
     if (loops < end) end = loops;
+    if (g->plain && latents_start(c) < end) end = latents_start(c);
     if (sequences < end) end = sequences;
     if (end == INT64_MAX) return most;
     const int64_t steps = (end - g->sequences + g->batch - 1) / g->batch;

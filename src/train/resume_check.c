@@ -22,14 +22,20 @@ static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_co
     if (was->run.tokens == is->run.tokens || step <= steady) return LTM_OK;
     return fail(error, LTM_MISMATCH,
                 "the run in %s began with run.tokens = %lld, now it is %lld, and at slow step %lld its rate already "
-                "depends on that (it may change up to step %lld); set it back to go on, or set another run.dir to "
-                "begin anew",
+                "depends on that (it may change up to step %lld); set it back to go on, or train from its weights in "
+                "another run.dir (ltm train --from)",
                 is->run.dir, (long long)was->run.tokens, (long long)is->run.tokens, (long long)step, (long long)steady);
 }
 
-ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, int64_t step,
+int64_t resume_stable_step(const struct ltm_config *config) {
+    const double steady = slow_steady_steps(&config->slow, (double)ltm_training_steps(config));
+    return steady > config->slow.warmup && !growth_is_on(config) ? (int64_t)steady : 0;
+}
+
+ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *is, int64_t step, bool *decayed,
                         struct ltm_error *error) {
     size_t count;
+    if (decayed) *decayed = false;
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     for (size_t i = 0; i < count; i++) {
         char before[LTM_PATH_MAX];
@@ -45,7 +51,9 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
                         "run.dir to begin anew",
                         is->run.dir, keys[i].name, before, now);
     }
-    return check_tokens(was, is, step, error);
+    const ltm_status status = check_tokens(was, is, step, error);
+    if (decayed) *decayed = status != LTM_OK;
+    return status;
 }
 
 static bool may_differ(const char *key, bool scores) {

@@ -10,12 +10,29 @@
 #include "base/processes.h"
 #include "latent/score_file.h"
 #include "train/nonfinite.h"
+#include "train/resume_check.h"
 #include "train/train_session.h"
+
+/* record NULL: no scores. Of several processes the first tells. */
+static void tell_event(struct session *s, const char *event, const struct ltm_train_record *record,
+                       const char *checkpoint, const char *message) {
+    if (processes_rank() > 0) return;
+    const struct event_facts facts = {.run = s->config.run.dir,
+                                      .checkpoint = checkpoint,
+                                      .message = message,
+                                      .step = s->trainer.optimiser.count,
+                                      .steps = s->trainer.steps,
+                                      .tokens = growth_tokens(&s->config, s->trainer.optimiser.count),
+                                      .bound = record ? record->bound : s->state.best_bound,
+                                      .bits_per_byte = record ? record->bits_per_byte : NAN};
+    on_event_tell(&s->hook, event, &facts);
+}
 
 static ltm_status report(struct session *s, const struct ltm_train_record *record, struct ltm_error *error) {
     if (processes_rank() > 0) return LTM_OK;
     ltm_status status = run_log_append(&s->log, record, error);
     if (status == LTM_OK && s->hooks->on_step) s->hooks->on_step(s->hooks->user, record);
+    if (status == LTM_OK && record->heldout) tell_event(s, "eval", record, NULL, record->nonfinite);
     return status;
 }
 
@@ -52,7 +69,12 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
     PASS_UP(processes_agree(status, error));
     status = checkpoint_write(folder_of(s, held), s->decoder, &s->trainer.optimiser, &s->config, &s->state,
                               s->tokenizer[0] ? s->tokenizer : NULL, s->digest, &inner);
-    return fail_in_folder(s, held, status, &inner, error);
+    PASS_UP(fail_in_folder(s, held, status, &inner, error));
+    char path[LTM_PATH_MAX];
+    snprintf(path, sizeof path, "%.980s/checkpoints/step-%08lld", s->config.run.dir, (long long)s->state.step);
+    tell_event(s, "checkpoint", NULL, path, NULL);
+    if (s->state.best_step == s->state.step) tell_event(s, "best", NULL, path, NULL);
+    return LTM_OK;
 }
 
 /* Told the first time alone: a bad rate may make it happen in every step. */
@@ -337,6 +359,7 @@ static ltm_status fail_stopped(const struct session *s, struct ltm_error *error)
 
 static ltm_status run(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
+    const int64_t stable = resume_stable_step(c);
     if (s->state.heldout_due) {
         ltm_status status = score_until_stopped(s, error);
         if (status == LTM_OK) status = save(s, error);
@@ -355,7 +378,7 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (s->scored && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
-                                 s->state.best_step == step))
+                                 step == stable || s->state.best_step == step))
             status = save(s, error);
         if (status != LTM_OK) return status;
         if (stop) return fail_stopped(s, error);
@@ -372,8 +395,13 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
     struct session s = {.config = *config, .hooks = heard, .lock = -1, .folder = -1};
     struct ltm_error ignored;
     if (!error) error = &ignored;
+    s.hook = (struct on_event){.command = s.config.run.on_event, .watch = &heard->watch};
     ltm_status status = session_open(&s, error);
+    if (status == LTM_OK) tell_event(&s, "begin", NULL, NULL, NULL);
     if (status == LTM_OK) status = run(&s, error);
+    const char *event = status == LTM_OK ? "end" : status == LTM_INTERRUPTED ? "stop" : "failure";
+    tell_event(&s, event, NULL, NULL, status == LTM_OK ? NULL : error->message);
+    on_event_wait(&s.hook);
     if (result) {
         *result = (struct ltm_train_result){.step = s.trainer.optimiser.count,
                                             .tokens = growth_tokens(config, s.trainer.optimiser.count),

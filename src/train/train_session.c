@@ -19,6 +19,7 @@
 #include "math/matmul.h"
 #include "text/corpus_info.h"
 #include "train/depth.h"
+#include "train/origin.h"
 #include "train/resume_check.h"
 #include "train/run_machine.h"
 
@@ -234,15 +235,26 @@ static ltm_status open_log(struct session *s, struct ltm_error *error) {
     return run_log_open(&s->log, c->run.dir, s->state.log_bytes, error);
 }
 
+/* Process 0 reads, and the others get, what another run's weights are. */
+static ltm_status read_origin(struct session *s, const struct weight_table *table, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    if (processes_rank() == 0)
+        status = origin_read(s->decoder->weights, table, &s->config, s->digest, &s->hooks->watch, error);
+    PASS_UP(processes_agree(status, error));
+    return processes_broadcast(s->decoder->weights, table->size * sizeof(float), error);
+}
+
 /* Weights start by the depth of model.loops, of which the decoder may have more. */
 static ltm_status begin(struct session *s, struct ltm_error *error) {
     struct plan plan;
+    ltm_status status = LTM_OK;
     PASS_UP(plan_create(&plan, &s->config.model, error));
     weights_initialise(s->decoder->weights, &plan.table, s->config.latent_init_scale, s->config.run.seed);
+    if (s->config.run.from[0]) status = read_origin(s, &plan.table, error);
     if (s->trainer.optimiser.average)
         memcpy(s->trainer.optimiser.average, s->decoder->weights, plan.table.size * sizeof(float));
     plan_free(&plan);
-    return LTM_OK;
+    return status;
 }
 
 /* Weights, moments and log as the newest whole checkpoint has them, or new. */
@@ -275,6 +287,7 @@ static ltm_status take_folder(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     if (processes_rank() == 0) status = lock_folder(s, error);
     if (status == LTM_OK && processes_rank() == 0) status = settle_precision(s, error);
+    if (status == LTM_OK && processes_rank() == 0) status = origin_settle(&s->config, error);
     TRY(processes_agree(status, error));
     TRY(processes_broadcast(&s->config.run.precision, sizeof s->config.run.precision, error));
 cleanup:

@@ -5,6 +5,7 @@
 #include "ltm/train.h"
 #include "text/pair_source.h"
 #include "train/checkpoint.h"
+#include "train/on_event.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
@@ -26,6 +27,7 @@ struct session {
     double peak;                           /* flop/s */
     double rate;                           /* tokens a second, of late */
     int64_t above_uniform;                 /* slow steps whose loss was */
+    struct on_event hook;                  /* run.on_event */
     int folder;                            /* the run's, held open: it may be moved while it trains */
     int lock;                              /* keeps two processes from training in one folder */
 };

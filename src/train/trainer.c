@@ -41,6 +41,7 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     struct ltm_model_config model = config->model;
     model.window = now->window;
     const struct plan plan = plan_counted(&model);
+    if (now->plain) model.latents = 0;
     const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
     const int loops = now->loops;
     const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
@@ -266,9 +267,11 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     trainer->now = growth_at(c, trainer->optimiser.count);
     trainer->now.loops = depth_at(c, trainer->now.loops, trainer->optimiser.count);
     plan->config.window = trainer->now.window;
+    plan->plain = trainer->now.plain;
     plan_run(plan, trainer->now.loops);
     const ltm_status status = gradient_of_now(trainer, done, error);
     plan->config.window = c->model.window;
+    plan->plain = false;
     plan_run(plan, model_loops(&c->model));
     return status;
 }

@@ -13,8 +13,8 @@
 enum { FFN_MOST = 1 << 16, HEADS_MOST = 1 << 12 };
 
 const char *ltm_twin_name(int kind) {
-    static const char *const names[] = {"parameters", "compute", "width"};
-    return kind >= 0 && kind < 3 ? names[kind] : NULL;
+    static const char *const names[] = {"parameters", "compute", "width", "attention"};
+    return kind >= 0 && kind < 4 ? names[kind] : NULL;
 }
 
 /* A feed-forward width of at least the usual one can be had exactly: as the one multiple of itself. */
@@ -75,11 +75,16 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
                            struct ltm_error *error) {
     struct ltm_config from = *config;
     PASS_UP(ltm_config_check(config, error));
-    if (from.model.latents == 0)
-        return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin");
+    const bool attention = kind == LTM_TWIN_ATTENTION;
+    if (from.model.latents == 0 && !attention)
+        return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin of %s",
+                    ltm_twin_name(kind));
+    if (from.model.latents == 0 && from.model.window == from.model.sequence)
+        return fail(error, LTM_INVALID,
+                    "latent.count = 0 with model.window = model.sequence is the decoder with full attention already");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
     PASS_UP(ltm_vocabulary_find(&from, error));
-    if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS)
+    if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS && !attention)
         return fail(error, LTM_INVALID,
                     "compute depends on the vocabulary, which neither data.tokenizer nor data.corpus = %.300s says; "
                     "build the corpus, or set model.vocab",
@@ -87,7 +92,8 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     const double flops = ltm_training_flops(&from); /* a token */
     *twin = from;
     twin->model.latents = 0;
-    match_parameters(&twin->model, ltm_parameter_count(&from.model));
+    if (from.model.latents) match_parameters(&twin->model, ltm_parameter_count(&from.model));
+    if (attention) twin->model.window = twin->model.sequence;
     if (kind == LTM_TWIN_COMPUTE) {
         PASS_UP(match_tokens(twin, flops * (double)ltm_training_tokens(&from), error));
     }

@@ -94,7 +94,7 @@ twin() {
         [ -L runs/tiny-twin-parameters/checkpoints/best ] || { cat out err; return 1; }
     "$LTM" train tiny.ini --twin compute --dry-run run.dir=elsewhere >twin.ini 2>err && grep -q '^dir = elsewhere$' twin.ini &&
         "$LTM" train twin.ini --dry-run | cmp - twin.ini && [ ! -e elsewhere ] || return 1
-    "$LTM" inspect tiny.ini >out && [ "$(grep -c 'twin \(parameters\|compute\|width\), dim ' out)" = 3 ]
+    "$LTM" inspect tiny.ini >out && [ "$(grep -c 'twin \(parameters\|compute\|width\|attention\), dim ' out)" = 4 ]
 }
 holds 'train prints and makes the plain decoder to compare with; inspect shows it' twin
 bad_twin() {

@@ -27,6 +27,26 @@ scans() {
         ($all | unique | length) == 3' scan once
 }
 holds 'eval.loops scans' scans
+exits() { # a threshold of 0 is never reached, a high one behind two loops (state) or one (kl); all in between is counted
+    "$LTM" eval runs/looped corpus eval.sequences=4 eval.loops=6 eval.exit=fixed,state,kl eval.exit_state=0,1000 eval.exit_kl=1000 \
+        --json >exits && "$LTM" eval runs/looped corpus eval.sequences=4 eval.loops=6 eval.exit=state eval.exit_state=0.2 --json \
+        run.threads=1 >one && "$LTM" eval runs/looped corpus eval.sequences=4 eval.loops=6 eval.exit=state eval.exit_state=0.2 \
+        --json run.threads=2 >two && "$LTM" eval runs/looped corpus eval.sequences=4 eval.exit=state >block || { cat err; return 1; }
+    jq -e 'map(.depth) == [6, 6, 6, 2, 1, 1] and .[0].bound == .[2].bound and (.[0] | has("depth_by_surprise") | not) and
+        all(.[2:][]; ([.depth_by_surprise[].tokens] | add) == .tokens and ([.depth_by_position[].tokens] | add) == .tokens)' exits &&
+        jq -e '.[0].depth >= 2 and .[0].depth <= 6 and .[0].loops == 6' one && grep -q '^depth: .* of 2 loops a token' block &&
+        jq 'map(del(.seconds))' one >one_thread && jq 'map(del(.seconds))' two | cmp - one_thread
+}
+holds 'positions leave loops, whatever the threads' exits
+leaves() {
+    "$LTM" generate runs/looped --prompt 'the' --length 8 --past-end --json eval.exit=kl eval.exit_kl=1000 >left &&
+        "$LTM" generate runs/looped --prompt 'the' --length 8 --past-end --json eval.exit=kl eval.exit_kl=0 >stayed &&
+        "$LTM" generate runs/looped --prompt 'the' --length 8 --past-end --json >all || return 1
+    jq -e '.depth == 1' left && jq -e '.depth == 2' all && cmp stayed all
+}
+holds 'generation leaves loops' leaves
+holds 'no loops to leave' refused 1 'model.order = AABB has no loops that a position could leave' \
+    "$LTM" train small.ini model.order=AABB latent.count=0 model.loops=2 eval.exit=state run.dir=runs/none
 holds 'text comes out' "$LTM" generate runs/looped --prompt 'the' --length 8
 holds 'weights that are not there' refused 1 'model.loops = 1 has no weights of loop.inject' \
     "$LTM" train small.ini loop.inject=add eval.loops=2 run.dir=runs/none

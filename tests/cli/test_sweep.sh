@@ -76,6 +76,21 @@ paired() { # differences come sequence by sequence: those of the report are thos
 }
 holds 'differences of cells that scored the same sequences have paired errors' paired
 
+headroom() { # bound with the window less bound with full attention, of equal tokens and of equal compute
+    run "${sweep[@]}" study.dir=room study.twin=attention budget.tokens=20k axes.latent.count=0 axes.fast.steps=1
+    [ "$code" = 0 ] && [ "$(column room/results.csv status | grep -c done)" = 3 ] || { cat err; return 1; }
+    column room/results.csv bound >bounds
+    awk 'NR == 1 { windowed = $1 } NR > 1 { printf "%.9f\n", windowed - $1 }' bounds >expected
+    { column room/results.csv headroom_tokens; column room/results.csv headroom_compute; } | awk 'NF { printf "%.9f\n", $1 }' | cmp - expected &&
+        [ "$(column room/results.csv headroom_tokens_stderr | grep -cE '^[0-9.e-]+$')" = 1 ] || return 1
+    run "$LTM" report room --resamples 0
+    [ "$code" = 0 ] && grep -q '<h2 id="headroom">' room/report.html &&
+        grep -qE 'no latent can pay by carrying the past here|latents can pay here|undecided' room/report.html || { cat err; return 1; }
+    run "$LTM" report room/cells/latents0-*-tokens20k-seed1 --output room/two.html
+    [ "$code" = 0 ] && grep -q 'Headroom, .*window8-.* less .*window32-' room/two.html || { cat err; return 1; }
+}
+holds 'a study with the twin of full attention says the headroom' headroom
+
 grows() {
     run "${sweep[@]}" study.dir=whole axes.latent.count="0 2 4" axes.fast.steps=1
     [ "$code" = 0 ] && grep -q '3 cells, 2 done, 1 to do' err && grep -q 'at the speed of the cells that are done' err &&

@@ -228,6 +228,9 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("loop.inject=add eval.loops=2", "model.loops = 1 has no weights of loop.inject");
     assert_check("model.loops=1 model.prelude=1 loop.backprop=1 eval.loops=4",
                  "latent.from = 0 is below model.prelude");
+    assert_check("model.order=AABB model.loops=2 eval.exit=state",
+                 "model.order = AABB has no loops that a position could leave");
+    assert_check("model.loops=4 eval.exit=kl", NULL);
     assert_check("model.order=AABB fast.loops=1 eval.loops=4", "model.order = AABB has no last loops");
     assert_check("eval.loops=1000 model.layers=10 latent.count=0", "make 10000 layers in all, more than the 4000");
     assert_check("model.loops=100 model.layers=12 loop.depth=sampled", "400 loops, the most");

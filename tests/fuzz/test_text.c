@@ -1,4 +1,4 @@
-/* Fuzz target: text that corpora and tokenizers are made of, .txt and .jsonl, plain or packed. The first byte says which, and
+/* Fuzz target: text that corpora and tokenizers are made of, .txt and .jsonl, plain or packed, pages, tables and archives. The first byte says which, and
  * whether what follows is to be packed first, so that changes to it come through. */
 #define FUZZ_NAME "text"
 #include "fuzz/fuzz.h"
@@ -9,7 +9,7 @@
 #include "text/documents.h"
 #include "text/text_sample.h"
 
-enum { JSON = 1, GZIP = 2, PACK = 4, SEPARATOR = 8, FIELD = 16 };
+enum { JSON = 1, GZIP = 2, PACK = 4, SEPARATOR = 8, FIELD = 16, OTHER = 32 };
 
 static const char *write_packed(const char *name, const uint8_t *data, size_t size) {
     const char *path = fuzz_path(name);
@@ -40,15 +40,21 @@ static void read_documents(const struct ltm_text_input *input) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const names[] = {"x.txt", "x.jsonl", "x.txt.gz", "x.jsonl.gz"};
+    static const char *const others[] = {"x.html", "x.csv", "x.tar", "x.zip"};
     struct ltm_error error = {0};
     struct text_sample sample;
     if (size == 0) return 0;
     const unsigned how = *data++;
     size--;
-    const char *name = names[how & (JSON | GZIP)];
-    const char *path = how & GZIP && how & PACK ? write_packed(name, data, size) : fuzz_put(name, data, size);
-    const struct ltm_text_input input = {
-        .paths = &path, .count = 1, .field = how & FIELD ? "body" : NULL, .separator = how & SEPARATOR ? "---" : NULL};
+    const char *name = (how & OTHER ? others : names)[how & (JSON | GZIP)];
+    const char *path =
+        how & GZIP && how & PACK && !(how & OTHER) ? write_packed(name, data, size) : fuzz_put(name, data, size);
+    const struct ltm_text_input input = {.paths = &path,
+                                         .count = 1,
+                                         .field = how & FIELD ? "body" : NULL,
+                                         .separator = how & SEPARATOR ? "---" : NULL,
+                                         .column = how & OTHER ? "text" : NULL,
+                                         .encoding = how & OTHER && how & FIELD ? "utf-16" : NULL};
     read_documents(&input);
     if (fuzz_ok(text_sample_draw(&sample, &input, 4096, 1, NULL, &error), &error)) {
         for (size_t i = 0; i < sample.count; i++) FUZZ_CHECK(sample.lines[i].bytes <= SAMPLE_LINE_MOST);

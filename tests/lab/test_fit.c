@@ -84,14 +84,17 @@ static void test_gradient(void **state) {
     struct fit_form forms[LTM_FIT_CANDIDATES];
     (void)state;
     const int count = study_grid(points, 2);
-    const int all = fit_forms(forms, 15, false);
+    const int all = fit_forms(forms, 15 | FIT_LOOPS, false);
     make_losses(points, count, &(struct law){.e = 1, .a = 300, .alpha = 0.4}, 512, 0.1, 3);
     for (int i = 0; i < count; i++)
         rows[i] = (struct fit_row){.log_loss = log(points[i].loss),
                                    .x = {log(points[i].parameters) - 12, log(points[i].tokens) - 13,
                                          points[i].latents / 30.0, 0.1 * points[i].fast_steps},
-                                   .latents = points[i].latents > 0};
-    assert_int_equal(all, 10);
+                                   .latents = points[i].latents > 0,
+                                   .log_loops = 0.7 * (i % 3),
+                                   .recurrent = 0.2 * (i % 4)};
+    assert_int_equal(all, 20);
+    for (int f = 0; f < all; f++) assert_int_equal(forms[f].loops, f >= 10); /* those without stand first, as ever */
     for (int f = 0; f < all; f++) {
         enum ltm_fit_parameter list[LTM_FIT_PARAMETERS];
         const struct fit_objective objective = {.form = &forms[f], .rows = rows, .count = (size_t)count};
@@ -344,6 +347,62 @@ static void test_too_little_is_refused(void **state) {
     refused(points, 6, "0 parameters");
 }
 
+/* Of two layers that run once and two that run r times, among them r = 1. */
+static int looped_grid(struct ltm_fit_point *points, double phi) {
+    int count = 0;
+    for (int width = 64; width <= 256; width *= 2)
+        for (int loops = 1; loops <= 9; loops *= 3)
+            for (int t = 0; t < 3; t++) {
+                const double once = 2048.0 * width + 24.0 * width * width;
+                const double again = 24.0 * width * width;
+                const double effective = once + pow(loops, phi) * again;
+                points[count] = (struct ltm_fit_point){.parameters = once + again,
+                                                       .recurrent = loops > 1 ? again : 0,
+                                                       .loops = loops,
+                                                       .tokens = 5e5 * pow(3, t),
+                                                       .token_flops = 6 * (once + loops * again)};
+                points[count].loss = 1.5 + 300 / pow(effective, 0.45) + 800 / pow(points[count].tokens, 0.5);
+                count++;
+            }
+    return count;
+}
+
+static void test_loops(void **state) {
+    struct ltm_fit_point points[MOST];
+    float normal[MOST];
+    (void)state;
+    int count = looped_grid(points, 0.46);
+    struct ltm_fit *fit = fitted(points, count, 0, false);
+    const struct ltm_fit_info *info = ltm_fit_info(fit);
+    assert_string_equal(info->candidate[info->chosen].form, "E + A / (N_once + r^φ N_rec)^α + B / D^β");
+    assert_near(info->parameter[LTM_FIT_PHI].value, 0.46, 1e-3, "phi without noise");
+    assert_near(info->parameter[LTM_FIT_ALPHA].value, 0.45, 1e-3, "alpha without noise");
+    assert_near(ltm_fit_predict(fit, &points[5]), points[5].loss, 1e-5, "a prediction");
+    ltm_fit_free(fit);
+
+    random_normal(normal, (size_t)count, (struct random_key){.seed = 5, .purpose = RANDOM_ORDER});
+    for (int i = 0; i < count; i++) points[i].loss *= exp(0.001 * (double)normal[i]);
+    fit = fitted(points, count, 20, false);
+    info = ltm_fit_info(fit);
+    const struct ltm_fit_interval phi = info->parameter[LTM_FIT_PHI];
+    if (!(phi.low < 0.46 && phi.high > 0.46 && phi.high - phi.low < 0.4))
+        fail_msg("phi %g, %g to %g: %s", phi.value, phi.low, phi.high, info->candidate[info->chosen].form);
+    /* Loops for nothing are not advised: r^φ is less than what they cost. */
+    struct ltm_fit_answer answer;
+    assert_int_equal(ltm_fit_answer(fit, 1e12, &answer, NULL), LTM_OK);
+    assert_true(answer.loops == 1 && !strstr(answer.words, "loops"));
+    ltm_fit_free(fit);
+
+    count = looped_grid(points, 0); /* loops that do nothing: the form has none, or a φ of about 0 */
+    for (int i = 0; i < count; i++) points[i].loss *= exp(0.001 * (double)normal[i]);
+    fit = fitted(points, count, 0, false);
+    info = ltm_fit_info(fit);
+    if (fabs(info->parameter[LTM_FIT_PHI].value) > 0.05) fail_msg("phi %g", info->parameter[LTM_FIT_PHI].value);
+    ltm_fit_free(fit);
+    points[1].recurrent = 2 * points[1].parameters;
+    refused(points, count, "the second is a part of the first");
+}
+
 static void test_same_bits(void **state) {
     struct ltm_fit_point points[MOST];
     (void)state;
@@ -380,6 +439,7 @@ int main(void) {
         cmocka_unit_test(test_answer_on_latents),
         cmocka_unit_test(test_one_token_count),
         cmocka_unit_test(test_too_little_is_refused),
+        cmocka_unit_test(test_loops),
         cmocka_unit_test(test_same_bits),
     };
     const struct CMUnitTest without[] = {cmocka_unit_test(test_gradient), cmocka_unit_test(test_unsupported)};

@@ -14,6 +14,21 @@ made() {
 }
 holds 'a study has a report' made
 page_is_balanced() { balanced study/report.html; }
+depths() {
+    local bins='[{"from":0,"tokens":3,"depth":2},{"from":1,"tokens":2,"depth":3}]'
+    printf '[{"corpus":"<b>","settings":{"eval.exit_kl":"0.1"},"loops":4,"depth":2.5,"bound":{"nats_per_token":{"mean":4,"error":0.1},
+        "bits_per_byte":null},"depth_by_surprise":%s,"depth_by_position":%s}, {"corpus":7, "settings":[]}]' "$bins" "$bins" >depth.json
+    run "$LTM" report depth.json --json
+    [ "$code" = 0 ] && balanced depth.html && grep -q '&lt;b&gt;' depth.html && grep -q 'eval.exit_kl=0.1' depth.html || { cat err; return 1; }
+    ! drawn || { jq -e '.pictures == 3' out && balanced depth/depth-by-surprise.svg; }
+}
+holds 'scores with depths have a page' depths
+no_depths() {
+    echo '[{"corpus":"a"}]' >shallow.json
+    refused 1 'shallow.json holds no scores with depths' "$LTM" report shallow.json && [ ! -e shallow.html ] &&
+        refused 1 'study/results.csv holds no scores with depths' "$LTM" report study/results.csv
+}
+holds 'a file of something else has none' no_depths
 holds 'its tags are balanced, its ids are there once' page_is_balanced
 svg_is_well_formed() {
     drawn || return 0

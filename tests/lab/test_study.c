@@ -101,6 +101,33 @@ static void cells_are_all_combinations_each_once(void **state) {
                  corners, 10);
 }
 
+/* Beside what the axes say: the plain decoder with its window, and with full attention at equal tokens and at equal compute. */
+static void twins_with_full_attention_are_cells(void **state) {
+    (void)state;
+    static const char twin[] = "[study]\nbase = base.ini\ntwin = attention\n[budget]\n";
+    struct ltm_cell cell[4];
+    char text[200];
+    snprintf(text, sizeof text, "%stokens = 64k\n", twin);
+    struct ltm_study *study = study_of(text);
+    assert_int_equal(ltm_study_cells(study), 4);
+    for (size_t i = 0; i < 4; i++) ltm_study_cell(study, i, &cell[i]);
+    assert_string_equal(cell[0].name, "latents2-window8-tokens64k-seed5");
+    assert_string_equal(cell[1].name, "latents0-window8-tokens64k-seed5");
+    assert_string_equal(cell[2].name, "latents0-window32-tokens64k-seed5");
+    assert_non_null(strstr(cell[3].name, "latents0-window32-flops"));
+    assert_int_equal(cell[3].config.model.window, 32);
+    assert_int_equal(cell[2].tokens, cell[1].tokens);
+    assert_true(cell[2].training_flops > cell[1].training_flops && cell[3].tokens < cell[1].tokens);
+    const double a_step = cell[3].training_flops / (double)cell[3].tokens * 8 * 32;
+    assert_true(fabs(cell[3].training_flops - cell[1].training_flops) <= 0.5 * a_step);
+    ltm_study_close(study);
+    /* Of a budget of compute the twin is of equal compute itself. */
+    snprintf(text, sizeof text, "%sflops = 1e10\n[axes]\nlatent.count = 0\nmodel.window = 8 16 32\n", twin);
+    static const char *const names[] = {"latents0-window8-flops1e10-seed5", "latents0-window32-flops1e10-seed5",
+                                        "latents0-window16-flops1e10-seed5"};
+    assert_cells(text, names, 3);
+}
+
 static void equal_compute_is_equal_to_a_slow_step(void **state) {
     (void)state;
     struct ltm_study *study = study_of("[study]\nbase = base.ini\n[budget]\nflops = 1e11\n[axes]\nmodel.dim = 16 32\n"
@@ -116,6 +143,28 @@ static void equal_compute_is_equal_to_a_slow_step(void **state) {
         assert_true(fabs(cell.training_flops - 1e11) <= 0.5 * a_token * 8 * 32);
         assert_int_equal(cell.parameters - cell.parameters_without_embeddings, 40 * cell.config.model.dim);
         assert_int_equal(cell.status, LTM_CELL_WAITING);
+    }
+    ltm_study_close(study);
+}
+
+/* What loops multiply the fast steps can divide; weights are counted once, and those that run again apart. */
+static void loops_against_steps_at_equal_compute(void **state) {
+    (void)state;
+    struct ltm_study *study = study_of("[study]\nbase = base.ini\n[budget]\nflops = 1e11\n[axes]\nlatent.count = 0 2\n"
+                                       "model.loops/fast.steps = 1/4 2/2 4/1\n");
+    struct ltm_cell first;
+    struct ltm_cell cell;
+    assert_int_equal(ltm_study_cells(study), 6);
+    for (size_t i = 0; i < 6; i++) {
+        ltm_study_cell(study, i, &cell);
+        const struct ltm_model_config *m = &cell.config.model;
+        if (i % 3 == 0) first = cell;
+        assert_int_equal(m->loops, 1 << i % 3);
+        if (m->latents) assert_int_equal(m->loops * cell.config.fast.steps, 4);
+        assert_true(fabs(cell.training_flops / 1e11 - 1) < 0.1);
+        assert_int_equal(cell.parameters, first.parameters);
+        /* all but the embedding and the last norm */
+        assert_int_equal(cell.parameters_recurrent, m->loops > 1 ? cell.parameters_without_embeddings - m->dim : 0);
     }
     ltm_study_close(study);
 }
@@ -153,6 +202,9 @@ static void too_much_is_refused(void **state) {
         {"[study]\nbase = base.ini\n[scores]\nmodel.dim = 16\n", "no key of [scores]"},
         {"[study]\nbase = base.ini\nkeep = first\n", "use best or last"},
         {"[study]\nbase = base.ini\nseeds = -1\n", "not a whole number"},
+        {"[study]\nbase = base.ini\ntwin = width\n", "use none or attention"},
+        {"[study]\nbase = base.ini\ntwin = attention\n[axes]\nmodel.sequence/model.window = 32/8 64/8\n",
+         "take it out of the axis"},
         {"[study]\nbase = base.ini\n[budget]\nflops = many\n", "not a number of operations"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -175,7 +227,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_ranges),
         cmocka_unit_test(cells_are_all_combinations_each_once),
+        cmocka_unit_test(twins_with_full_attention_are_cells),
         cmocka_unit_test(equal_compute_is_equal_to_a_slow_step),
+        cmocka_unit_test(loops_against_steps_at_equal_compute),
         cmocka_unit_test(shards_divide_the_work),
         cmocka_unit_test(too_much_is_refused),
     };

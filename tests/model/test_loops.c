@@ -162,6 +162,14 @@ static void check_unrolled(const struct ltm_model_config *c) {
                     (double)copies.dz[((size_t)g * (size_t)(u.layers - 1) + (size_t)(l - 1)) * part + i];
     for (int i = 0; i < SEQUENCES * c->latents * DIM; i++) near("gradient of z", looped.dz[i], dz[i]);
     assert_true(ltm_parameter_count(c) < ltm_parameter_count(&u));
+    int64_t recurrent = 0;
+    for (int b = 0; b < small->block_count; b++) {
+        int times = 0;
+        for (int k = 0; k < large->block_count; k++) times += block_at(c, &u, k) == b;
+        recurrent += times > 1 ? (int64_t)block_size(&small->blocks[b]) : 0;
+    }
+    assert_int_equal(ltm_recurrent_parameter_count(c), recurrent);
+    assert_int_equal(ltm_recurrent_parameter_count(&u), 0);
     assert_true(fabs(ltm_forward_flops(c) - ltm_forward_flops(&u)) < 1e-9 * ltm_forward_flops(&u));
     free(sums), free(dz);
     tear_down(&looped);
@@ -232,6 +240,37 @@ static void a_fit_without_weight_gradients_goes_as_far(void **state) {
     assert_memory_equal(dz, s.dz, bytes);
     decoder_pass_free(pass);
     free(dz);
+    tear_down(&s);
+}
+
+/* Loops below all that reads z run once for many z, though most of them keep nothing: other weights of theirs change no score. */
+static void loops_that_z_has_no_say_in_run_once(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    c.latent_from = 3;
+    c.latents = M;
+    c.loops = 3;
+    c.inject = LTM_INJECT_ADD;
+    c.backprop = 1;
+    struct setting s = set_up(&c);
+    struct decoder_pass *pass;
+    float nll[TOKENS];
+    const struct weight_block *core = &s.decoder->plan.table.blocks[s.decoder->plan.core.block_begin];
+    float *gradient = test_zeros(s.decoder->plan.table.size);
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_weight_gradient(pass, s.z, NULL, nll, gradient);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(pass, s.z, NULL, s.nll, s.dz);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    vector_scale(s.decoder->weights + core->begin, 2, block_size(core));
+    decoder_latent_gradient(pass, s.z, NULL, s.nll, s.dz);
+    assert_memory_equal(nll, s.nll, sizeof nll);
+    vector_scale(s.decoder->weights + core->begin, 0.5f, block_size(core));
+    decoder_weight_gradient(pass, s.z, NULL, s.nll, s.gradient);
+    assert_memory_equal(gradient, s.gradient, s.decoder->plan.table.size * sizeof(float));
+    decoder_pass_free(pass);
+    free(gradient);
     tear_down(&s);
 }
 
@@ -452,6 +491,7 @@ int main(void) {
         cmocka_unit_test(a_gradient_goes_through_the_last_loops),
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
         cmocka_unit_test(a_fit_without_weight_gradients_goes_as_far),
+        cmocka_unit_test(loops_that_z_has_no_say_in_run_once),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_token_changes_no_score_before_it),
         cmocka_unit_test(a_pass_runs_fewer_loops),

@@ -130,6 +130,17 @@ static const struct ltm_model_config two_layers = {.dim = 24,
                                                    .vocab = 37,
                                                    .latents = 4};
 
+/* Forward here; its backward pass has twice the products. */
+static void an_encoder_is_counted(void **state) {
+    (void)state;
+    struct ltm_model_config config = two_layers;
+    config.sequence = LENGTH;
+    const double without = count(&config).score;
+    const double flops = ltm_forward_flops(&config);
+    config.encoder = LTM_ENCODER_BAG;
+    equal("encoder", count(&config).score - without, ltm_forward_flops(&config) - flops);
+}
+
 static void an_update_is_counted_too(void **state) {
     (void)state;
     struct plan plan;
@@ -192,6 +203,7 @@ static void parameters_are_those_of_the_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operation_counts_are_those_of_the_products_that_run),
+        cmocka_unit_test(an_encoder_is_counted),
         cmocka_unit_test(an_update_is_counted_too),
         cmocka_unit_test(a_prelude_runs_once_a_sequence),
         cmocka_unit_test(parameters_are_those_of_the_table),

@@ -24,7 +24,7 @@ holds 'every task makes documents, items and a task file' makes_files
 
 distinct() {
     local task
-    for task in embers compose arithmetic 'hierarchy label=0'; do
+    for task in embers compose arithmetic parity multiplication 'hierarchy label=0'; do
         # shellcheck disable=SC2086 # a list of words
         run "$LTM" corpus synth $task -o many --documents 3 --train-items 3
         [ "$code" = 0 ] && [ "$(jq -c '[.context, .choices]' many/test.jsonl | sort -u | wc -l)" = 500 ] || { cat out err; return 1; }

@@ -96,6 +96,21 @@ kinds() { # damaged lines and files, and text by other names
     [ "$code" = 0 ] && grep -q '1 byte that is no' err && refused 2 'refuse, skip or replace' build -o odd --on-bad leave mixed
 }
 holds 'damaged text is left out or mended on demand; other names are text on demand' kinds
+named() { # patterns, a list, standard input
+    mkdir many && for i in 1 2 3; do echo "text $i" >"many/$i.txt"; done
+    run build -o gathered 'many/[12].*' && [ "$code" = 0 ] && [ "$(wc -l <out)" = 3 ] && grep -q '^train    1 doc' out || { cat err; return 1; }
+    printf 'many/1.txt\r\n\nmany/3.txt\n' >list && run build -o gathered2 --list list 'many/2*' && [ "$code" = 0 ] || { cat err; return 1; }
+    [ "$(awk '$3 ~ /^documents?,/ { n += $2 } END { print n }' out)" = 3 ] || { cat out; return 1; }
+    gzip -c keys.jsonl | run build -o gathered3 --stdin-as .jsonl.gz --field txt - many/1.txt && [ "$code" = 0 ] || { cat err; return 1; }
+    grep -q '^heldout  1 document,' out && "$LTM" tokenizer train -o piped.model --vocab-size 300 - <text.txt >out 2>err || { cat err; return 1; }
+    printf 'caf\351\n' >latin.txt && run build -o gathered4 --encoding latin-1 latin.txt && [ "$code" = 0 ] &&
+        printf 'id,body\n1,one\n2,two\n' >t.csv && run build -o gathered5 --column body t.csv && [ "$code" = 0 ] &&
+        refused 1 'no file matches many/\*.md' build -o new 'many/*.md' && refused 1 'gone: No such file' build -o new --list gone &&
+        refused 1 'no encoding "runes"' build -o new --encoding runes latin.txt &&
+        refused 1 'standard input is not UTF-8' build -o new - <latin.txt &&
+        refused 2 'the end of a name' build -o new --stdin-as jsonl - <latin.txt && [ ! -e new ]
+}
+holds 'inputs are patterns, lists and standard input too' named
 
 cp -r corpus before
 killed() {

@@ -251,7 +251,7 @@ static void hidden_files_are_no_text_and_others_are_named(void **state) {
     struct ltm_text_input input = {.paths = &path, .count = 1};
     int blocks;
     for (int others = 0; others < 3; others++) {
-        if (others > 0) put_text(others == 1 ? "notes/b.md" : "notes/c.parquet", "text");
+        if (others > 0) put_text(others == 1 ? "notes/b.c" : "notes/c.parquet", "text");
         char *text = read_paths(&path, 1, NULL, NULL, &blocks);
         assert_string_equal(text, "text|");
         free(text);
@@ -259,8 +259,8 @@ static void hidden_files_are_no_text_and_others_are_named(void **state) {
         documents_tell_files(documents, &watch);
         documents_close(documents);
         if (others == 0) assert_string_equal(said, "");
-        if (others == 1) assert_non_null(strstr(said, "notes/b.md is left out"));
-        if (others == 2) assert_non_null(strstr(said, "notes/b.md and 1 more are left out"));
+        if (others == 1) assert_non_null(strstr(said, "notes/b.c is left out"));
+        if (others == 2) assert_non_null(strstr(said, "notes/b.c and 1 more are left out"));
     }
     path = at("notes/.ipynb_checkpoints/a-checkpoint.txt"); /* named by the user, it is read */
     char *text = read_paths(&path, 1, NULL, NULL, &blocks);
@@ -413,7 +413,7 @@ static void a_line_of_json_has_its_bounds(void **state) {
 static void what_cannot_be_read_is_named(void **state) {
     (void)state;
     assert_refused(at("nowhere.txt"), "No such file");
-    assert_refused(put_text("i.pdf", "x"), ".jsonl.gz");
+    assert_refused(put_text("i.pdf", "x"), ".jsonl");
     assert_refused(put_text("i.txt.gz", "not packed at all"), "not gzip");
     assert_ok(folder_create(at("hollow"), &error));
     assert_refused(at("hollow"), "holds no");

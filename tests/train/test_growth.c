@@ -51,6 +51,7 @@ static void check_walk(struct ltm_config c) {
         assert_int_equal(g.batch, naive(c.slow.batch_start, c.slow.batch, sequences, all));
         assert_int_equal(g.window, naive(c.slow.window_start, c.model.window, sequences, all));
         assert_int_equal(g.loops, naive_loops(&c, sequences));
+        assert_int_equal(g.plain, sequences < (int64_t)(c.latent_start * (double)c.run.tokens / T));
         assert_true(growth_position(&c, step) == (double)sequences / c.slow.batch);
         work += g.batch * trainer_flops(&c, &g);
         sequences += g.batch;
@@ -96,6 +97,27 @@ static void loops_begin_one_after_another(void **state) {
     assert_true(growth_is_on(&c));
     assert_int_equal(growth_at(&c, 0).loops, 1);
     assert_int_equal(growth_at(&c, ltm_training_steps(&c)).loops, 4);
+}
+
+/* Before latents begin a slow step costs what the plain decoder's does; no latents, nothing that could begin. */
+static void latents_begin_late(void **state) {
+    (void)state;
+    struct ltm_config c = looping(4, 0.5, 0.7);
+    c.latent_start = 0.6;
+    check_walk(c);
+    c = settings(0, 6, 0, 8, 0.5, 5000);
+    const double with = ltm_training_flops(&c);
+    struct ltm_config plain = c;
+    plain.model.latents = 0;
+    c.latent_start = 1;
+    check_walk(c);
+    assert_true(ltm_training_flops(&c) == ltm_training_flops(&plain));
+    c.latent_start = 0.75;
+    check_walk(c);
+    assert_true(growth_at(&c, 0).plain && !growth_at(&c, ltm_training_steps(&c)).plain);
+    assert_true(fabs(ltm_training_flops(&c) - (0.75 * ltm_training_flops(&plain) + 0.25 * with)) < 0.01 * with);
+    plain.latent_start = 0.75;
+    assert_false(growth_is_on(&plain));
 }
 
 /* Mean and spread of 1 + Poisson(log-normal), by counting; none beyond four times as many. */
@@ -184,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_are_those_of_a_walk),
         cmocka_unit_test(loops_begin_one_after_another),
+        cmocka_unit_test(latents_begin_late),
         cmocka_unit_test(sampled_depths_are_those_of_their_distribution),
         cmocka_unit_test(what_does_not_grow_is_as_it_was),
         cmocka_unit_test(a_window_that_grows_makes_training_cheaper),

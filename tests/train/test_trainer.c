@@ -97,6 +97,38 @@ static void test_the_gradient_is_the_derivative_of_the_loss(void **state) {
     }
 }
 
+static bool reads_latents(const struct weight *w) { return strstr(w->name, "cross_attention"); }
+
+/* What reads latents is passed over: it has no gradient and no say, and the rest has the gradient of the loss without it. */
+static void test_before_latents_begin_the_plain_decoder_is_trained(void **state) {
+    (void)state;
+    struct ltm_config c = tiny();
+    struct rig rig;
+    c.latent_start = 1;
+    open_rig(&rig, &c);
+    const struct weight_table *table = &rig.decoder->plan.table;
+    const struct slow_step done = gradient_of(&rig);
+    assert_true(done.kl == 0 && done.diverged == 0);
+    float *gradient = test_zeros(table->size);
+    copy_gradient(gradient, &rig.trainer);
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        float *values = rig.decoder->weights + w->offset;
+        for (size_t j = 0; reads_latents(w) && j < weight_size(w); j++) {
+            assert_true(gradient[w->offset + j] == 0);
+            values[j] += 1;
+        }
+        if (strcmp(w->name, "layers.0.feed_forward.w2.weight") == 0 ||
+            strcmp(w->name, "layers.1.attention.wv.weight") == 0)
+            check_gradient(w->name, values, gradient + w->offset, weight_size(w), 6e-3f, loss, &rig);
+    }
+    assert_true(gradient_of(&rig).loss == done.loss);
+    rig.trainer.config.latent_start = 0;
+    assert_true(gradient_of(&rig).loss != done.loss);
+    free(gradient);
+    close_rig(&rig);
+}
+
 /* Scores and gradient, to the bit, of a slow step with its fast loop, from this source in place of the windows. */
 static struct slow_step step_from(struct rig *rig, const struct masked *masked, float *gradient,
                                   struct sequence_score *scores) {
@@ -275,6 +307,7 @@ static void test_the_average_is_its_closed_form(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_before_latents_begin_the_plain_decoder_is_trained),
         cmocka_unit_test(test_the_gradient_is_the_derivative_of_the_loss),
         cmocka_unit_test(test_masked_targets_change_no_bit),
         cmocka_unit_test(test_weights_of_one_change_no_bit),

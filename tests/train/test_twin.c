@@ -69,6 +69,20 @@ static void parameters_and_compute_are_equal(void **state) {
     }
 }
 
+static void full_attention_changes_the_window_alone(void **state) {
+    (void)state;
+    struct ltm_config c = config_of(64, 2, 2, 2, 8, 8);
+    struct ltm_config twin = twin_of(&c, LTM_TWIN_ATTENTION);
+    struct ltm_config windowed = twin_of(&c, LTM_TWIN_PARAMETERS);
+    assert_int_equal(twin.model.window, c.model.sequence);
+    assert_int_equal(ltm_parameter_count(&twin.model), ltm_parameter_count(&windowed.model));
+    twin = twin_of(&windowed, LTM_TWIN_ATTENTION); /* a plain decoder has this twin too */
+    windowed.model.window = windowed.model.sequence;
+    assert_true(compute(&twin) == compute(&windowed));
+    assert_int_equal(ltm_config_twin(&twin, &windowed, LTM_TWIN_ATTENTION, &error), LTM_INVALID);
+    assert_non_null(strstr(error.message, "full attention already"));
+}
+
 static void what_has_no_twin_is_refused(void **state) {
     (void)state;
     struct ltm_config twin;
@@ -91,6 +105,7 @@ static void what_has_no_twin_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_and_compute_are_equal),
+        cmocka_unit_test(full_attention_changes_the_window_alone),
         cmocka_unit_test(what_has_no_twin_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

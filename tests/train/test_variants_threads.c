@@ -85,6 +85,15 @@ static void begin_loops_late(struct ltm_config *config) {
     config->loop.full = 0.7; /* three run where the run is killed */
 }
 
+static void begin_latents_late(struct ltm_config *config) { config->latent_start = 0.5; }
+
+static void encode(struct ltm_config *config) {
+    config->model.encoder = LTM_ENCODER_BAG;
+    config->fast.steps = 0;
+    config->latent_start = 0.3;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -101,6 +110,8 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("predict", predict);
     check_bits("loops", loop);
     check_bits("late-loops", begin_loops_late);
+    check_bits("late-latents", begin_latents_late);
+    check_bits("encoder", encode);
     check_bits("sampled-loops", sample_loops);
 }
 
@@ -191,17 +202,6 @@ static void a_run_stopped_in_its_stable_part_may_become_longer(void **state) {
     stopped.run.tokens = whole.run.tokens;
     train_whole(&stopped);
     same_runs(&whole, &stopped);
-
-    stopped = tiny("wsd-decaying");
-    stopped.slow.schedule = LTM_SLOW_WSD;
-    assert_int_equal(train(&stopped, (struct child){.stop_at = 9}, NULL, 0), LTM_INTERRUPTED);
-    stopped.run.tokens = whole.run.tokens;
-    assert_int_equal(train(&stopped, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    assert_non_null(strstr(said,
-                           "run.tokens = 2880, now it is 7200, and at slow step 9 its rate already depends on that "
-                           "(it may change up to step 7)"));
-    stopped.run.tokens = tokens;
-    train_whole(&stopped);
 }
 
 /* The log has both; a run of other length would have grown otherwise. */

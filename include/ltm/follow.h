@@ -1,0 +1,43 @@
+/* A run as it goes on: what its folder says of it now. Reads only; the run may be under way in another process, or not have begun.
+ *
+ *     struct ltm_run_view view;
+ *     ltm_run_look("runs/demo", &view, &error);      again and again, until view.phase >= LTM_RUN_STOPPED */
+#pragma once
+
+#include <stdint.h>
+
+#include "ltm/status.h"
+
+LTM_C_BEGIN
+
+enum ltm_run_phase {
+    LTM_RUN_AWAITED, /* nothing is logged yet */
+    LTM_RUN_TRAINS,
+    LTM_RUN_STOPPED, /* before its end: no process of this machine trains it, and its log has not grown for a minute */
+    LTM_RUN_DONE     /* all slow steps are made, and nothing trains it any more */
+};
+
+struct ltm_run_point {
+    double step, value;
+};
+
+enum { LTM_RUN_POINTS = 200 };
+
+/* Nats a token; NAN where the log does not say. */
+struct ltm_run_view {
+    int phase; /* enum ltm_run_phase */
+    int64_t step, steps, tokens;
+    double seconds, seconds_left; /* of slow steps */
+    double tokens_per_second, lr, loss, kl;
+    double bound, bound_error, best_bound, bits_per_byte; /* held out, the last and the best */
+    int64_t best_step;
+    int scores; /* held-out scorings so far */
+    int losses, bounds;
+    struct ltm_run_point loss_curve[LTM_RUN_POINTS];  /* means over neighbouring steps */
+    struct ltm_run_point bound_curve[LTM_RUN_POINTS]; /* the last ones */
+};
+
+/* LTM_INVALID where `run` is a folder that is no run's; a path where nothing is yet is awaited. */
+ltm_status ltm_run_look(const char *run, struct ltm_run_view *view, struct ltm_error *error);
+
+LTM_C_END

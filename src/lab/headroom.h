@@ -1,0 +1,23 @@
+/* Headroom: the loss of a plain decoder with a window less that of the same decoder with full attention. It is what carrying the past can
+ * buy: where it is below HEADROOM_LEAST no latent can pay by that. */
+#pragma once
+
+#include "lab/report_page.h"
+#include "lab/study.h"
+#include "lab/study_table.h"
+
+#define HEADROOM_LEAST 0.05 /* nats a token */
+
+/* Give each finished cell without latents whose twin with full attention is finished too the columns headroom_tokens and
+ * headroom_compute, of equal tokens and of equal compute, each with its _stderr, paired by sequence where both scored the same. */
+void headroom_columns(struct ltm_study *study);
+
+/* "0.031 (0.022 to 0.040)", the interval that holds 95 % of a normal's; the figure alone where there is no finite error. Returns text. */
+enum { HEADROOM_INTERVAL = 128 };
+const char *headroom_interval(char text[HEADROOM_INTERVAL], double headroom, double error);
+
+/* In words whether latents can pay there, as far as its interval tells. */
+const char *headroom_meaning(double headroom, double error);
+
+/* The page's section: a row for each group that has the columns, and in words whether latents can pay there. */
+ltm_status headroom_section(struct report *report, const struct study_table *table, struct ltm_error *error);

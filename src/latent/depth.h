@@ -1,0 +1,11 @@
+/* How deep positions went where they leave loops (model/exits.h), by how hard they are. */
+#pragma once
+
+#include "ltm/eval.h"
+
+/* A sequence's tokens: the loops that each ran, -log p and what it counts (NULL: 1), of which this is one sample of `samples`. */
+void depth_add(struct ltm_depth *depth, const int *loops, const float *nll, const float *weights, int length,
+               int samples);
+
+/* Of all sequences together. */
+struct ltm_depth depth_sum(const struct ltm_depth *depths, int64_t count);

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Beyond one run, as a user sees it: runs from the weights of another, means of weights.
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+. "$(dirname "$0")/cli.sh"
+small_corpus || { cat err; exit 1; }
+
+"$LTM" tokenizer train -o other.model --vocab-size 320 --type bpe --separator --- text.txt >out 2>err &&
+    "$LTM" corpus build -o more --tokenizer tok.model --separator --- --heldout 0.3 text.txt >out 2>err &&
+    "$LTM" corpus build -o foreign --tokenizer other.model --separator --- --heldout 0.1 text.txt >out 2>err &&
+    "$LTM" train tiny.ini >out 2>err || { cat err; exit 1; }
+
+from_weights() { # on another corpus with the same tokenizer
+    run "$LTM" train tiny.ini --from runs/tiny data.corpus=more latent.count=0 run.dir=runs/from
+    [ "$code" = 0 ] && grep -q '^begins with the weights of runs/tiny/checkpoints/best/model.safetensors (slow step ' err &&
+        grep -q '^left out: 5 weights of .* numbers: layers.\*.cross_attention_norm.weight (1), ' err &&
+        grep -q '^carried over: 11 weights of ' err && grep -q '^from = runs/tiny$' runs/from/config.ini || { cat err; return 1; }
+}
+holds 'train --from begins with the weights of another run' from_weights
+holds 'and refuses another tokenizer' refused 1 'trained with tokenizer .*; build the corpus with the tokenizer.model beside' \
+    "$LTM" train tiny.ini --from runs/tiny data.corpus=foreign run.dir=runs/none
+holds 'and a run that began otherwise' refused 1 'began with weights of its own, now run.from is runs/from; leave it out' \
+    "$LTM" train tiny.ini --from runs/from
+
+averages() {
+    run "$LTM" average -o mean runs/tiny/checkpoints/step-*
+    [ "$code" = 0 ] && grep -qE '^mean: the mean of 2 models of [0-9]+ weights, of slow step 8$' out &&
+        "$LTM" eval mean corpus eval.sequences=2 >out 2>err && "$LTM" generate mean --prompt the --length 4 >out 2>err &&
+        "$LTM" inspect mean >out || { cat out err; return 1; }
+}
+holds 'average makes a checkpoint that is scored, asked and shown' averages
+holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, and runs/from 0; only models alike' \
+    "$LTM" average -o none runs/tiny runs/from
+holds 'one model has no mean' refused 2 'name two checkpoints at least' "$LTM" average -o none runs/tiny
+finish
