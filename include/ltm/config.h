@@ -31,6 +31,7 @@ enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
+enum ltm_data_kind { LTM_DATA_TEXT, LTM_DATA_PAIRS };
 enum ltm_order { LTM_ORDER_ABAB, LTM_ORDER_AABB };
 enum ltm_inject { LTM_INJECT_NONE, LTM_INJECT_ADD, LTM_INJECT_CONCAT, LTM_INJECT_DIAGONAL };
 enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
@@ -39,7 +40,7 @@ enum ltm_exit { LTM_EXIT_FIXED, LTM_EXIT_STATE, LTM_EXIT_KL };
 enum ltm_encoder { LTM_ENCODER_NONE, LTM_ENCODER_BAG };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
-enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE };
+enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE, LTM_OBJECTIVE_DPO };
 enum ltm_optimiser { LTM_OPTIMISER_ADAMW, LTM_OPTIMISER_MUON };
 enum ltm_slow_schedule { LTM_SLOW_COSINE, LTM_SLOW_LINEAR, LTM_SLOW_WSD };
 enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
@@ -122,8 +123,9 @@ struct ltm_slow_config {
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
     int samples;      /* S, draws of z for each sequence */
     int objective;    /* enum ltm_objective, of those draws */
-    double kl_start;  /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
-    int kl_warmup;    /* … over so many slow steps; 0 = 1 from the first on */
+    double dpo_beta, dpo_smoothing; /* dpo: β, and the share of pairs taken to be labelled the wrong way round */
+    double kl_start; /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
+    int kl_warmup;   /* … over so many slow steps; 0 = 1 from the first on */
 };
 
 /* [eval] exit: when a position runs no more of model.loops, in `ltm eval` and `ltm generate`. */
@@ -169,8 +171,10 @@ struct ltm_config {
     struct ltm_slow_config slow;
     struct ltm_eval_config eval;
     struct {
+        int kind;                     /* enum ltm_data_kind */
         char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
         char corpora[LTM_PATH_MAX];   /* or several, FOLDER:SHARE each */
+        char heldout[LTM_PATH_MAX];   /* pairs: a file of held-out ones; empty = a twentieth of data.corpus */
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {

@@ -58,6 +58,7 @@ struct ltm_fewshot_options {
     int precision;      /* enum ltm_precision; auto = as in training, where this machine has it */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
+    int pairs; /* 1: write pairs_TASK_Nshot.jsonl there too, right and wrong samples as {"prompt", "chosen", "rejected"} */
     int skip_long;    /* 1: leave out items with an answer longer than the model's sequence; 0: refuse them */
     const char *data; /* where the task's files are; NULL = beside its INI */
 };

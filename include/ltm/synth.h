@@ -8,7 +8,8 @@
  *
  * writes into the folder: text.jsonl (training documents), train.jsonl and test.jsonl (items; shots come from the first, no two of
  * the second ask the same),
- * task.ini (what `ltm fewshot` and `ltm probe` take); with a vocabulary or tokenizer also tokenizer.model and corpus/. */
+ * task.ini (what `ltm fewshot` and `ltm probe` take); of a family with wrong answers (calls) train-pairs.jsonl and
+ * test-pairs.jsonl, {"prompt", "answer", "chosen", "rejected", "wrong"}, for data.kind = pairs; with a vocabulary or tokenizer also tokenizer.model and corpus/. */
 #pragma once
 
 #include <stddef.h>

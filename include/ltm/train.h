@@ -50,7 +50,14 @@ struct ltm_train_record {
     const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */
     int corpora;                           /* 0 with one corpus */
     struct ltm_stream_scores stream;       /* of a held-out scoring where latents stream; else its parts are 0 */
-    bool heldout;                          /* a held-out scoring, not a training step */
+    /* Held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter. */
+    double answers, matches;
+    /* slow.objective = dpo: in place of recon and bound, means over pairs of answers, nats. log p of an answer (with latents at most
+     * that of a forecast that mixes over z, as a bound is); slow.dpo_beta times what that of the chosen one has gained on the rejected
+     * one; the share of pairs where that is above 0. */
+    bool preferences;
+    double chosen, rejected, margin, accuracy;
+    bool heldout; /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */
@@ -76,6 +83,7 @@ struct ltm_train_hooks {
 
 struct ltm_train_result {
     int64_t step, tokens;
+    bool preferences;  /* slow.objective = dpo, whose held-out loss stands in for the bound */
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */

@@ -36,6 +36,8 @@ static const char usage[] =
     "  -o, --output DIR       write results_TASK_Nshot.json and samples_TASK_Nshot.jsonl there, as the harness does;\n"
     "                         what was cut short goes on there, and repeats no item; of items with a task_id (HumanEval) also\n"
     "                         completions_TASK_Nshot.jsonl: pass@k compares texts, and code is run elsewhere\n"
+    "  --pairs                with -o: write pairs_TASK_Nshot.jsonl too, each wrong sample of an item beside a right one, or\n"
+    "                         its answer: {\"prompt\", \"chosen\", \"rejected\"} for slow.objective = dpo\n"
     "  --skip-long            leave out, and count, items with an answer longer than model.sequence; else they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
     "\n"
@@ -160,7 +162,7 @@ struct request {
     struct cli_arguments arguments; /* the checkpoint before the tasks, and settings */
     char **tasks;
     int task_count;
-    bool json, skip_long;
+    bool json, skip_long, pairs;
     struct ltm_config config; /* that options.fast is of */
 };
 
@@ -375,12 +377,14 @@ int command_fewshot(int argc, char **argv) {
                                          {"output", .letter = 'o', .text = &o->output},
                                          {"data", .text = &o->data},
                                          {"skip-long", .on = &r.skip_long},
+                                         {"pairs", .on = &r.pairs},
                                          {"json", .on = &r.json},
                                          {0}};
     const struct command_line line = {command, usage, keys, options};
     const int code = options_read_all(&line, argc, argv, &r.arguments);
     if (code != CLI_GO_ON) return code;
     o->skip_long = r.skip_long;
+    o->pairs = r.pairs;
     if (r.arguments.path_count < 2) return cli_usage(command, "name a checkpoint and a task");
     return run(&r);
 }

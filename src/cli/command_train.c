@@ -42,6 +42,12 @@ static const char usage[] =
     "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
     "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
+    "With data.kind = pairs, data.corpus is a .jsonl file of {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\":\n"
+    "[{\"role\": TEXT, \"content\": TEXT}, …]} (read as \"ROLE: CONTENT\" and a newline each, then \"assistant:\" and its\n"
+    "answer): answers alone count in the loss, z is fitted on the prompt alone; exact_match in the log is the share of\n"
+    "held-out answers that greedy decoding would write to the letter. slow.objective = dpo takes lines of {\"prompt\",\n"
+    "\"chosen\", \"rejected\"}: the run's first weights are the reference, whose log p is kept in reference.safetensors;\n"
+    "the log has log p of chosen and rejected answers, margin and accuracy, in place of recon and bound.\n"
     "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
     "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
@@ -73,6 +79,15 @@ static void draw(struct display *display, const char *also) {
                                                            .detail = detail});
 }
 
+/* log p of answers, their margin and accuracy. */
+static void print_preferences(char *text, size_t size, const struct ltm_train_record *record) {
+    char number[5][CLI_NUMBER];
+    snprintf(text, size, "loss %s  log p chosen %s, rejected %s  margin %s  accuracy %s %%",
+             cli_fixed(number[0], 4, record->loss), cli_fixed(number[1], 2, record->chosen),
+             cli_fixed(number[2], 2, record->rejected), cli_fixed(number[3], 3, record->margin),
+             cli_fixed(number[4], 1, 100 * record->accuracy));
+}
+
 static void on_step(void *user, const struct ltm_train_record *record) {
     struct display *display = user;
     display->step = record->step;
@@ -80,16 +95,32 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     display->seconds = record->seconds;
     display->part = 0;
     if (record->nonfinite) return; /* said in a message */
+    if (record->preferences) {
+        char figures[sizeof display->figures];
+        print_preferences(figures, sizeof figures, record);
+        if (record->heldout)
+            cli_bar_line(&display->bar, "step %lld of %lld: held-out %s", (long long)record->step,
+                         (long long)record->steps, figures);
+        else
+            snprintf(display->figures, sizeof display->figures, "%s", figures);
+        if (!record->heldout) draw(display, "");
+        return;
+    }
     if (record->heldout) {
         display->bound = record->bound;
         char bound[2 * CLI_NUMBER + 8];
         char bits[CLI_NUMBER + 16] = "";
         char number[CLI_NUMBER];
+        char exact[CLI_NUMBER + 40] = "";
+        if (record->answers > 0)
+            snprintf(exact, sizeof exact, ", exact match %s %% of %.0f",
+                     cli_fixed(number, 1, 100 * record->matches / record->answers), record->answers);
         if (isfinite(record->bits_per_byte))
             snprintf(bits, sizeof bits, ", %s bits a byte", cli_fixed(number, 4, record->bits_per_byte));
-        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)",
+        cli_bar_line(&display->bar, "step %lld of %lld: held-out bound %s nats a token%s (recon %.4f, KL %.4f)%s",
                      (long long)record->step, (long long)record->steps,
-                     cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl);
+                     cli_with_error(bound, 4, record->bound, record->bound_error), bits, record->recon, record->kl,
+                     exact);
         for (int k = 0; k < record->corpora; k++) {
             const struct ltm_corpus_score *c = &record->corpus[k];
             cli_bar_line(&display->bar, "  of it %.4g %% %s: %s", 100 * c->share, c->name,
@@ -252,7 +283,7 @@ static ltm_status print_json(const struct ltm_train_result *result) {
     json_object_set_new(json, "step", json_integer(result->step));
     json_object_set_new(json, "tokens", json_integer(result->tokens));
     if (isfinite(result->best_bound)) {
-        json_object_set_new(json, "best_bound", json_real(result->best_bound));
+        json_object_set_new(json, result->preferences ? "best_loss" : "best_bound", json_real(result->best_bound));
         json_object_set_new(json, "best_step", json_integer(result->best_step));
         json_object_set_new(json, "best", json_string(result->best));
     }
@@ -271,8 +302,9 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     printf("trained on %s tokens in %lld slow step%s%s%s\n", tokens, (long long)result->step, ltm_plural(result->step),
            *time ? ", " : "", time);
     if (isfinite(result->best_bound))
-        cli_print_line(stdout, "best held-out bound %.4f nats a token, at step %lld: %s", result->best_bound,
-                       (long long)result->best_step, result->best);
+        cli_print_line(stdout, "best held-out %s %.4f nats a %s, at step %lld: %s",
+                       result->preferences ? "loss" : "bound", result->best_bound,
+                       result->preferences ? "pair" : "token", (long long)result->best_step, result->best);
     if (isfinite(result->best_bound) && result->best_bound > result->uniform)
         printf("that is worse than ln V = %.4f, what guessing evenly among the tokens costs\n", result->uniform);
     if (result->above_uniform)

@@ -173,6 +173,7 @@ static int slow_group(const struct ltm_config *config) {
     const int share = config->slow.batch / 8;
     const int group = share < most ? share : most;
     if (config->slow.group != LTM_AUTO) return config->slow.group;
+    if (config->slow.objective == LTM_OBJECTIVE_DPO) return group < 2 ? 2 : group / 2 * 2; /* whole pairs of answers */
     return group < 1 ? 1 : group;
 }
 
@@ -192,6 +193,10 @@ static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *
                     "loop.backprop = %d keeps no state of early loops, and latent.kind = streaming carries that from "
                     "chunk to chunk; use 0",
                     c->model.backprop);
+    if (c->latent_start > 0 || c->fast.stored > 0 || c->model.encoder != LTM_ENCODER_NONE)
+        return fail(error, LTM_INVALID,
+                    "latent.start, latent.encoder and fast.stored are of fitted posteriors, which latent.kind = streaming "
+                    "has not; leave them out");
     return LTM_OK;
 }
 
@@ -231,6 +236,32 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->data.kind != LTM_DATA_PAIRS) return LTM_OK;
+    if (c->model.packing == LTM_PACKING_PACKED)
+        return fail(error, LTM_INVALID,
+                    "data.kind = pairs keeps pairs apart, which data.packing = packed does not; use document (a pair a "
+                    "sequence), or masked (several, for a model without latents)");
+    if (c->model.latents && c->model.packing != LTM_PACKING_DOCUMENT)
+        return fail(error, LTM_INVALID,
+                    "data.kind = pairs fits the latents of a sequence on one prompt, and data.packing = masked puts "
+                    "several into it; use document");
+    if (c->model.encoder != LTM_ENCODER_NONE)
+        return fail(
+            error, LTM_INVALID,
+            "latent.encoder reads whole sequences, and with data.kind = pairs z may see the prompt alone; use none");
+    if (model_streams(&c->model))
+        return fail(error, LTM_INVALID,
+                    "latent.kind = streaming moves z with the answer, which data.kind = pairs must not see; use fitted");
+    if (c->data.corpora[0])
+        return fail(error, LTM_INVALID, "data.kind = pairs reads one file, in data.corpus; data.corpora mixes texts");
+    if (c->slow.objective == LTM_OBJECTIVE_IWAE)
+        return fail(error, LTM_INVALID,
+                    "slow.objective = iwae weighs draws by the text that they were fitted on, which data.kind = pairs "
+                    "does not score; use elbo");
+    return LTM_OK;
+}
+
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
     struct corpora corpora;
@@ -245,6 +276,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_streaming(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
+    PASS_UP(check_pairs(config, error));
     if (m->window > m->sequence)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);

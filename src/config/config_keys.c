@@ -25,6 +25,7 @@ NAMES(gains_choice, "shared", "own")
 NAMES(depth_choice, "fixed", "sampled")
 NAMES(exit_choice, "fixed", "state", "kl")
 NAMES(packing_choice, "packed", "masked", "document")
+NAMES(data_kind_choice, "text", "pairs")
 NAMES(yes_choice, "no", "yes")
 NAMES(encoder_choice, "none", "bag")
 NAMES(schedule_choice, "cosine", "constant")
@@ -161,16 +162,25 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
     X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
+    X("slow.dpo_beta", slow.dpo_beta, REAL(1e-6, 1000), "0.1",                                                         \
+      "dpo: how little log p may leave the weights that the run began with; less lets it go further")                  \
+    X("slow.dpo_smoothing", slow.dpo_smoothing, REAL(0, 0.5), "0",                                                     \
+      "dpo: share of pairs that are taken to be labelled the wrong way round")                                         \
     X("slow.predict", model.predict, INT(0, 4), "1",                                                                   \
       "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = the next alone")         \
     X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \
       "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
-    X("data.corpus", data.corpus, TEXT, "", "a folder that ltm corpus build made, or one of llm.c shards")             \
+    X("data.kind", data.kind, CHOICE(data_kind_choice), "text",                                                        \
+      "text, or pairs: prompts with answers, of which the answers' tokens alone count in the loss")                    \
+    X("data.corpus", data.corpus, TEXT, "",                                                                            \
+      "a folder that ltm corpus build made, or one of llm.c shards; pairs: a .jsonl file")                             \
     X("data.corpora", data.corpora, TEXT, "",                                                                          \
       "several instead: FOLDER:SHARE …, shares of the tokens that count against each other; held-out scores are of " \
       "each, and their mean by share")                                                                                 \
+    X("data.heldout", data.heldout, TEXT, "",                                                                          \
+      "pairs: a file of held-out ones; empty = a twentieth of data.corpus, by prompt")                                 \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
     X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
       "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
@@ -396,7 +406,7 @@ bool config_key_is_of_model(const char *name) {
     static const char *const others[] = {
         "run.dir",        "run.threads",      "run.eval_sequences", "run.eval_every", "run.checkpoint_every",
         "run.keep_every", "run.on_nonfinite", "data.corpus",        "data.tokenizer", "data.corpora",
-        "run.from",       "run.from_digest",  "run.on_event"};
+        "run.from",       "run.from_digest",  "run.on_event",       "data.heldout"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0) return false;
     return strncmp(name, "eval.", 5) != 0;

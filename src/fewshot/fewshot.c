@@ -17,6 +17,7 @@
 #include "fewshot/fewshot_lines.h"
 #include "fewshot/fewshot_processes.h"
 #include "fewshot/fewshot_settings.h"
+#include "fewshot/sample_pairs.h"
 #include "ltm/names.h"
 #include "math/matmul.h"
 #include "tasks/random_draws.h"
@@ -263,6 +264,11 @@ static ltm_status finish_first(struct fewshot *f, const json_t *settings, struct
             snprintf(file, sizeof file, "completions_%s.jsonl", f->name);
             TRY(path_join(path, sizeof path, output, file, error));
             TRY(completions_write(path, f->journal.path, error));
+        }
+        if (f->run.options.pairs) {
+            snprintf(file, sizeof file, "pairs_%s.jsonl", f->name);
+            TRY(path_join(path, sizeof path, output, file, error));
+            TRY(sample_pairs_write(path, f->journal.path, f->task, error));
         }
         snprintf(file, sizeof file, "results_%s.json", f->name);
         TRY(path_join(path, sizeof path, output, file, error));

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "ltm/tokenizer.h"
 #include "tasks/prompt.h"
+#include "text/encode_behind.h"
 
 /* What may follow a prompt: each choice, or the one answer, behind the delimiter, which stands also behind an empty prompt. */
 struct answers {
@@ -27,58 +28,18 @@ static struct answers answers_of(const struct task *task, const struct task_item
     return answers;
 }
 
-/* The tokens that `text` adds behind a context: encoded together, as the harness does, or alone where the two would share a
- * token. The context's own tokens never depend on what follows. */
-static ltm_status encode_behind(struct continuation *c, const struct ltm_tokenizer *tokenizer, const char *context,
-                                size_t bytes, const int32_t *ids, size_t count, const char *text,
-                                struct ltm_error *error) {
-    char *whole = NULL;
-    ltm_status status = LTM_OK;
-    if (asprintf(&whole, "%.*s%s", (int)bytes, context, text) < 0) return fail_memory(error, bytes, "a prompt");
-    TRY(ltm_tokenizer_encode(tokenizer, whole, strlen(whole), &c->ids, &c->count, error));
-    if (c->count > count && memcmp(c->ids, ids, count * sizeof *ids) == 0) {
-        c->count -= count;
-        memmove(c->ids, c->ids + count, c->count * sizeof *c->ids);
-    } else {
-        free(c->ids);
-        c->ids = NULL;
-        TRY(ltm_tokenizer_encode(tokenizer, text, strlen(text), &c->ids, &c->count, error));
-    }
-cleanup:
-    free(whole);
-    return status;
-}
-
-/* What Python's str.rstrip takes away. */
-static bool is_blank(uint32_t c) {
-    return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-}
-
-/* Bytes of a prompt without the blanks at its end, which the harness counts to what follows. */
-static size_t without_blanks(const char *prompt) {
-    size_t bytes = strlen(prompt);
-    while (bytes > 0) {
-        size_t at = bytes - 1;
-        uint32_t code;
-        while (at > 0 && ((unsigned char)prompt[at] & 0xc0) == 0x80) at--;
-        if (utf8_character(prompt + at, bytes - at, &code) != bytes - at || !is_blank(code)) break;
-        bytes = at;
-    }
-    return bytes;
-}
-
 /* The tokens of a prompt (*ids, which the caller frees) and of texts behind it. */
 static ltm_status encode_all(struct continuation *continuations, int32_t **ids, size_t *count,
                              const struct ltm_tokenizer *tokenizer, const char *prompt, const char *const *texts, int n,
                              struct ltm_error *error) {
-    const size_t bytes = without_blanks(prompt);
+    const size_t bytes = prompt_bytes(prompt);
     ltm_status status = ltm_tokenizer_encode(tokenizer, prompt, bytes, ids, count, error);
     for (int i = 0; i < n && status == LTM_OK; i++) {
         char *text = NULL;
         if (asprintf(&text, "%s%s", prompt + bytes, texts[i]) < 0)
             return fail_memory(error, strlen(texts[i]), "a choice");
-        status = encode_behind(&continuations[i], tokenizer, prompt, bytes, *ids, *count, text, error);
+        status = encode_behind(&continuations[i].ids, &continuations[i].count, tokenizer, prompt, bytes, *ids, *count,
+                               text, error);
         free(text);
     }
     return status;

@@ -14,6 +14,12 @@ enum {
 
 /* Those of writing change nothing where answers are scored. */
 static ltm_status check_kind(const struct ltm_fewshot_options *o, const struct task *task, struct ltm_error *error) {
+    if (o->pairs && (task->kind != TASK_GENERATE || task->rules.squad || !o->output))
+        return fail(
+            error, LTM_INVALID,
+            "pairs of right and wrong samples are written for tasks of kind generate with exact answers, into the "
+            "folder of -o%s%s",
+            o->output ? ", and not for task " : "; name one", o->output ? task->name : "");
     if (task->kind == TASK_GENERATE || (o->samples == 1 && o->passes == 0)) return LTM_OK;
     return fail(error, LTM_INVALID, "samples and pass@k go with kind = generate, and task %s is of kind %s", task->name,
                 task_kind_names[task->kind]);

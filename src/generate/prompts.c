@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "ltm/samples.h"
-#include "tasks/json_lines.h"
+#include "text/json_lines.h"
 
 enum { PROMPTS_BYTES_MOST = 256 << 20, PROMPT_MOST = 1 << 20 };
 

@@ -16,8 +16,13 @@
 
 enum { CURVE_POINTS = 400 };
 
+/* Of slow.objective = dpo. */
+static bool compares(const struct run_curve *c) { return c->steps && isfinite(c->step[0].margin); }
+
 static void add_heldout(struct picture *picture, const struct run_curve *c) {
-    struct picture_series *s = picture_add(picture, PICTURE_LINES_POINTS, 2, "held-out bound");
+    struct picture_series *s =
+        picture_add(picture, PICTURE_LINES_POINTS, 2, compares(c) ? "held-out loss" : "held-out bound");
+    for (size_t i = 0; i < c->scores && compares(c); i++) picture_point(s, c->score[i].tokens, c->score[i].loss, NAN);
     for (size_t i = 0; i < c->scores; i++)
         picture_point(s, c->score[i].tokens, c->score[i].bound, c->score[i].bound_error);
     s = picture_add(picture, PICTURE_LINES_POINTS, 3, "of averaged weights");
@@ -40,12 +45,13 @@ static ltm_status loss_picture(struct report *report, const struct run_curve *c,
     struct picture p;
     char id[64];
     snprintf(id, sizeof id, "%sloss", prefix);
-    picture_begin(&p, id, "Loss", "training tokens", "nats a token");
-    snprintf(
-        p.caption, sizeof p.caption,
-        "What the slow steps minimised, and the bound on held-out text%s%s. Steps are averaged to at most %d points.",
-        c->scores ? " with its standard error" : "",
-        c->corpora ? ", of each corpus and their mean by share of the training tokens" : "", CURVE_POINTS);
+    picture_begin(&p, id, "Loss", "training tokens", compares(c) ? "nats a pair" : "nats a token");
+    snprintf(p.caption, sizeof p.caption,
+             "What the slow steps minimised, and %s%s. Steps are averaged to at most %d points.",
+             compares(c) ? "the same of held-out pairs"
+             : c->scores ? "the bound on held-out text with its standard error"
+                         : "the bound on held-out text",
+             c->corpora ? ", of each corpus and their mean by share of the training tokens" : "", CURVE_POINTS);
     p.small = !all;
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "training loss");
     for (size_t i = 0; i < c->steps; i++) picture_point(s, c->step[i].tokens, c->step[i].loss, NAN);
@@ -92,9 +98,23 @@ ltm_status report_curves(struct report *report, const struct run_curve *curve, c
          offsetof(struct curve_step, tokens_per_second), 1, false},
         {"utilisation", "Utilisation", "share of the matrix peak, %",
          "Useful operations against the measured matrix speed.", offsetof(struct curve_step, utilisation), 100, false}};
+    static const struct quantity of_preferences[] = {
+        {"margin", "Margin", "margin",
+         "By how much the chosen answer has gained on the rejected one, times slow.dpo_beta.",
+         offsetof(struct curve_step, margin), 1, false},
+        {"accuracy", "Accuracy", "pairs with a margin above 0, %",
+         "Training pairs of which the chosen answer has gained more.", offsetof(struct curve_step, accuracy), 100,
+         false},
+        {"chosen", "Chosen", "log p of the chosen answer, nats", "It can fall while the margin grows.",
+         offsetof(struct curve_step, chosen), 1, false},
+        {"rejected", "Rejected", "log p of the rejected answer, nats", "It is to fall.",
+         offsetof(struct curve_step, rejected), 1, false}};
     ltm_status status = loss_picture(report, curve, prefix, all, error);
     for (size_t i = 0; all && status == LTM_OK && i < sizeof quantities / sizeof quantities[0]; i++)
         if (i > 0 || has_kl(curve)) status = step_picture(report, curve, prefix, &quantities[i], error);
+    for (size_t i = 0;
+         all && compares(curve) && status == LTM_OK && i < sizeof of_preferences / sizeof of_preferences[0]; i++)
+        status = step_picture(report, curve, prefix, &of_preferences[i], error);
     return status;
 }
 
@@ -141,12 +161,24 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
         if (isfinite(best->carried))
             report_figure(report, "of it carried by z, against z frozen at its start", "%s",
                           format_with_error(text, best->carried, best->carried_error));
+        if (isfinite(best->exact_match))
+            report_figure(report, "exact match of held-out answers, %", "%s",
+                          format_score(text, 100 * best->exact_match));
         report_figure(report, "at slow step", "%.15g", best->step);
         for (int k = 0; k < c->corpora; k++) {
             char label[CURVE_NAME + 8];
             snprintf(label, sizeof label, "then of %s", c->corpus[k]);
             report_figure(report, label, "%s", format_with_error(text, best->each.bound[k], best->each.error[k]));
         }
+    }
+    if (compares(c) && c->scores) {
+        const struct curve_score *score = &c->score[c->scores - 1];
+        report_figure(report, "held-out loss at the end, nats a pair", "%s", format_score(text, score->loss));
+        report_figure(report, "held-out pairs with a margin above 0, %", "%s",
+                      format_score(text, 100 * score->accuracy));
+        report_figure(report, "held-out margin", "%s", format_score(text, score->margin));
+        report_figure(report, "log p of held-out chosen answers, nats", "%s", format_score(text, score->chosen));
+        report_figure(report, "… of rejected ones", "%s", format_score(text, score->rejected));
     }
     if (last) {
         report_figure(report, "training tokens", "%s", format_quantity(text, last->tokens));

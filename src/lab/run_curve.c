@@ -36,27 +36,35 @@ static struct curve_corpora take_corpora(struct run_curve *c, const json_t *corp
 static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error *error) {
     if (json_is_true(json_object_get(line, "heldout"))) {
         PASS_UP(GROW_ARRAY(c->score, c->score_room, c->scores + 1, "training curves", error));
-        const struct curve_corpora each = take_corpora(c, json_object_get(line, "corpora"));
-        c->score[c->scores++] = (struct curve_score){number(line, "step"),
-                                                     number(line, "tokens"),
-                                                     number(line, "seconds"),
-                                                     number(line, "recon"),
-                                                     number(line, "kl"),
-                                                     number(line, "bound"),
-                                                     number(line, "bound_error"),
-                                                     number(line, "ema_bound"),
-                                                     number(line, "bits_per_byte"),
-                                                     each,
-                                                     number(line, "carried"),
-                                                     number(line, "carried_error")};
+        c->score[c->scores++] = (struct curve_score){
+            .step = number(line, "step"),
+            .tokens = number(line, "tokens"),
+            .seconds = number(line, "seconds"),
+            .recon = number(line, "recon"),
+            .kl = number(line, "kl"),
+            .bound = number(line, "bound"),
+            .bound_error = number(line, "bound_error"),
+            .ema_bound = number(line, "ema_bound"),
+            .bits_per_byte = number(line, "bits_per_byte"),
+            .exact_match = number(line, "exact_match"),
+            .each = take_corpora(c, json_object_get(line, "corpora")),
+            .carried = number(line, "carried"),
+            .carried_error = number(line, "carried_error"),
+            .loss = number(line, "loss"),
+            .chosen = number(line, "chosen"),
+            .rejected = number(line, "rejected"),
+            .margin = number(line, "margin"),
+            .accuracy = number(line, "accuracy"),
+        };
         return LTM_OK;
     }
     PASS_UP(GROW_ARRAY(c->step, c->step_room, c->steps + 1, "training curves", error));
     c->step[c->steps++] =
-        (struct curve_step){number(line, "step"),       number(line, "tokens"),    number(line, "seconds"),
-                            number(line, "loss"),       number(line, "recon"),     number(line, "kl"),
-                            number(line, "lr"),         number(line, "grad_norm"), number(line, "tokens_per_second"),
-                            number(line, "utilisation")};
+        (struct curve_step){number(line, "step"),        number(line, "tokens"),    number(line, "seconds"),
+                            number(line, "loss"),        number(line, "recon"),     number(line, "kl"),
+                            number(line, "lr"),          number(line, "grad_norm"), number(line, "tokens_per_second"),
+                            number(line, "utilisation"), number(line, "chosen"),    number(line, "rejected"),
+                            number(line, "margin"),      number(line, "accuracy")};
     return LTM_OK;
 }
 
@@ -116,8 +124,9 @@ void run_curve_thin(struct run_curve *curve, size_t most) {
     for (size_t first = 0; first < curve->steps; first += each) {
         const size_t last = first + each < curve->steps ? first + each : curve->steps;
         struct curve_step mean = curve->step[last - 1];
-        double *const field[] = {&mean.loss,       &mean.recon, &mean.kl, &mean.grad_norm, &mean.tokens_per_second,
-                                 &mean.utilisation};
+        double *const field[] = {
+            &mean.loss,        &mean.recon,  &mean.kl,       &mean.grad_norm, &mean.tokens_per_second,
+            &mean.utilisation, &mean.chosen, &mean.rejected, &mean.margin,    &mean.accuracy};
         for (size_t k = 0; k < sizeof field / sizeof field[0]; k++) {
             const size_t offset = (size_t)((char *)field[k] - (char *)&mean);
             double sum = 0;

@@ -11,15 +11,17 @@ enum { CURVE_NAME = 64 };
 /* A slow step, or a mean over neighbouring ones; NaN where a line does not say. */
 struct curve_step {
     double step, tokens, seconds, loss, recon, kl, lr, grad_norm, tokens_per_second, utilisation;
+    double chosen, rejected, margin, accuracy; /* slow.objective = dpo */
 };
 
 /* A held-out scoring. */
 struct curve_score {
-    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte;
+    double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte, exact_match;
     struct curve_corpora {
         double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
-    } each;                        /* corpus of a mixture */
-    double carried, carried_error; /* by latents that stream */
+    } each;                                          /* corpus of a mixture */
+    double carried, carried_error;                   /* by latents that stream */
+    double loss, chosen, rejected, margin, accuracy; /* slow.objective = dpo */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

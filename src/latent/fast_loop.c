@@ -93,13 +93,17 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
 
 void fast_loop_prior(struct fast_loop *loop, int sequences) { set(loop, 0, 0, sequences); }
 
-double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length) {
+static double weighted_nll(const struct fast_loop *loop, const float *weights, int g, int from, int length) {
     const size_t at = (size_t)g * (size_t)length;
     const float *nll = loop->nll + at;
-    const float *weights = loop->weights ? loop->weights + at : NULL;
     double sum = 0;
+    if (weights) weights += at;
     for (int t = from; t < length; t++) sum += weights ? (double)weights[t] * (double)nll[t] : (double)nll[t];
     return sum;
+}
+
+double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length) {
+    return weighted_nll(loop, loop->weights, g, from, length);
 }
 
 /* The prior in place of every posterior that is of no use (see fast_loop.h). The KL is finite only where all entries are. */
@@ -117,6 +121,7 @@ static void contain(struct fast_loop *loop, int sequences) {
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace) {
     const struct fast_method *method = fast_method_of(config);
+    const float *weights = loop->fit_weights ? loop->fit_weights : loop->weights;
     struct fast_fit fit = fit_of(loop, config, sequences);
     if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
     if (fit.n == 0 || config->steps == 0) return;
@@ -131,13 +136,13 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         fit.rate = fast_rate(config, s);
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
         method->place(&fit);
-        decoder_latent_gradient(pass, loop->z, loop->weights, loop->nll, loop->dz);
+        decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
         if (s == 0 && loop->first_dz) memcpy(loop->first_dz, loop->dz, fit.n * sizeof *loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
-            loop->start[g] += fast_loop_nll(loop, g, 0, length) / (double)loop->kl_weight;
+            loop->start[g] += weighted_nll(loop, weights, g, 0, length) / (double)loop->kl_weight;
         for (int g = 0; trace && g < sequences; g++)
             trace[(size_t)s * (size_t)sequences + (size_t)g] =
-                fast_loop_kl(loop, g) + fast_loop_nll(loop, g, 0, length);
+                fast_loop_kl(loop, g) + weighted_nll(loop, weights, g, 0, length);
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
         method->step(&fit);
     }

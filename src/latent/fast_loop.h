@@ -20,6 +20,7 @@ struct fast_loop {
     float *mu, *logvar, *noise, *z, *dz;
     float *kept[FAST_METHOD_ARRAYS]; /* the method's own; NULL beyond those that the loop was made for */
     const float *weights; /* (G, T), borrowed: what each token counts in fit and sums; NULL, as at first, = 1 each */
+    const float *fit_weights; /* (G, T), borrowed: what it counts in the fit, if that is another; NULL at first */
     float *nll;
     float *first_dz; /* the first step's dz, by which an encoder learns; NULL where there is none */
     double *start;   /* (G): negative ELBO where the fit began, under its first noise */

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "latent/answer_match.h"
 #include "latent/depth.h"
 #include "latent/score_streaming.h"
 
@@ -118,6 +119,10 @@ static void score_start(const struct group_scoring *s) {
 
 static void start_means(const struct group_scoring *s) { memset(s->means, 0, (size_t)s->count * sizeof *s->means); }
 
+static void match_answers(const struct group_scoring *s) {
+    for (int g = 0; g < s->count; g++) answer_match(&s->scores[g].answers, &s->scores[g].matches, s->w, g, s->length);
+}
+
 /* recon, KL, and iwae from the same draws: log w_k = log p(x|z_k) + log p(z_k) - log q(z_k). */
 static void score_posterior(const struct group_scoring *s, const struct score_dump *dump, int64_t first) {
     const struct score_options *o = s->options;
@@ -125,9 +130,10 @@ static void score_posterior(const struct group_scoring *s, const struct score_du
     const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 0);
     const int draws = o->samples > o->iwae ? o->samples : o->iwae;
     start_means(s);
-    for (int g = 0; g < s->count; g++) s->scores[g].kl = fast_loop_kl(loop, g);
+    for (int g = 0; g < s->count && !loop->fit_weights; g++) s->scores[g].kl = fast_loop_kl(loop, g);
     for (int k = 0; k < draws; k++) {
         score_draw(s, &fresh, k);
+        if (k == 0 && o->answers) match_answers(s);
         if (k < o->samples) count_depths(s, first, o->samples);
         if (k == 0 && dump) dump_group(dump, s->w, first, s->count, s->length);
         for (int g = 0; g < s->count; g++) {
@@ -177,6 +183,7 @@ static void score_rest(const struct group_scoring *s) {
 /* Without latents there is nothing to fit or to draw: every score is the exact one. */
 static void score_plain(const struct group_scoring *s, int64_t first) {
     decoder_score(s->w->pass, NULL, s->w->loop.nll);
+    if (s->options->answers) match_answers(s);
     count_depths(s, first, 1);
     if (s->options->dump) dump_group(s->options->dump, s->w, first, s->count, s->length);
     for (int g = 0; g < s->count; g++) {

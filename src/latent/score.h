@@ -38,6 +38,7 @@ struct score_options {
     int samples;       /* S, draws of z for recon and rest */
     int iwae, prior;   /* K of each, 0 = not taken; iwae shares its first draws with recon */
     int first_part;    /* P, tokens on which z is fitted for `rest`, below T; 0 = not taken */
+    bool answers;      /* take `answers` and `matches`, at the first draw, where tokens have weights */
     bool fitted_noise; /* take `fitted`, where fast.noise is fixed */
     bool start;        /* take `start` and `gap`, where the model has an encoder */
     uint64_t seed;

@@ -26,6 +26,7 @@ static ltm_status worker_create(struct worker *w, const struct decoder *decoder,
     TRY(NEW_ARRAY(w->tokens, rows, "tokens", error));
     TRY(NEW_ARRAY(w->targets, rows, "tokens", error));
     TRY(NEW_ARRAY(w->weights, rows, "tokens", error));
+    TRY(NEW_ARRAY(w->fit, rows, "tokens", error));
     TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
     TRY(NEW_ARRAY(w->start_scale, (size_t)group, "tokens", error));
     TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
@@ -76,6 +77,7 @@ void workers_free(struct workers *workers) {
         free(w->tokens);
         free(w->targets);
         free(w->weights);
+        free(w->fit);
         free(w->scaled);
         free(w->start_scale);
         free(w->numbers);
@@ -86,7 +88,7 @@ void workers_free(struct workers *workers) {
 
 size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
                      int gradients, bool in_bf16) {
-    const size_t tokens = (4 * (size_t)length + 2) * (size_t)group * sizeof(int32_t); /* a float is as large */
+    const size_t tokens = (5 * (size_t)length + 2) * (size_t)group * sizeof(int32_t); /* a float is as large */
     return (size_t)threads *
            (decoder_pass_bytes(plan, group, pass_length(&plan->config, length), gradients, in_bf16) +
             fast_loop_bytes(&plan->config, fast, group, length) + streaming_bytes(&plan->config, group) + tokens);
@@ -114,8 +116,10 @@ bool worker_begin(struct worker *worker, const struct sequence_source *source, i
     bool weighted = false;
     for (int g = 0; g < count; g++) {
         if (!read_sequence(worker, source, first + g, g, length, &weighted)) return false;
-        worker->numbers[g] = number + (uint32_t)g;
+        worker->numbers[g] = source->noise ? source->noise(source, first + g) : number + (uint32_t)g;
+        if (source->read_fit) source->read_fit(source, first + g, length, worker->fit + (size_t)g * (size_t)length);
     }
+    worker->loop.fit_weights = source->read_fit ? worker->fit : NULL;
     worker->loop.weights = weighted ? worker->weights : NULL;
     if (!worker->streaming.block) decoder_begin(worker->pass, worker->tokens, worker->targets, count, length);
     return true;

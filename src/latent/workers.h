@@ -16,6 +16,7 @@ struct worker {
     struct streaming streaming; /* empty unless latent.kind = streaming */
     int32_t *tokens, *targets;  /* (G, T) each */
     float *weights;             /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
+    float *fit;                 /* (G, T): what each token counts in the fit, where that is something else */
     float *scaled;              /* (G, T): the same as parts of a slow step's loss */
     float *start_scale;         /* (G): what a nat of each counts there */
     uint32_t *numbers;          /* (G): what each sequence is called in the keys of its noise */

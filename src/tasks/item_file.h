@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "tasks/json_lines.h"
+#include "text/json_lines.h"
 
 /* As json_lines_read. `header`: whether the first line of a table names its columns. */
 ltm_status item_file_read(const char *path, bool header, json_line_fn on_item, void *user, struct ltm_error *error);

@@ -48,8 +48,9 @@ struct synth_problem {
 
 struct synth_family {
     struct ltm_synth_family public;
-    bool choices;               /* items are multiple choice; otherwise the answer is to be written */
-    bool last;                  /* the answer is the last match of `extract`, not the first */
+    bool choices; /* items are multiple choice; otherwise the answer is to be written */
+    bool pairs;   /* items have wrong answers: {"wrong": {KIND: TEXT, …}}, from which pairs are written */
+    bool last;    /* the answer is the last match of `extract`, not the first */
     const char *extract, *stop; /* of a written answer: a regular expression, and where the output ends; or NULL */
     ltm_status (*prepare)(struct synth *synth, struct ltm_error *error); /* check knobs against each other; or NULL */
     void (*problem)(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *problem);
@@ -59,7 +60,7 @@ struct synth_family {
 
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
     family_compose, family_hops, family_hierarchy, family_parity, family_modular, family_permutations, family_addition,
-    family_multiplication;
+    family_multiplication, family_calls;
 
 /* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,

@@ -122,6 +122,32 @@ cleanup:
     return status;
 }
 
+/* Items as prompts with answers: right, and wrong in each way by turns. For data.kind = pairs, with either objective. */
+static ltm_status write_pairs(const struct writing *writing, const char *path, enum synth_side side, int64_t count,
+                              struct ltm_error *error) {
+    struct file_draft draft;
+    ltm_status status = file_create(&draft, path, error);
+    if (status != LTM_OK) return status;
+    for (int64_t i = 0; i < count && status == LTM_OK; i++) {
+        json_t *item = NULL;
+        status = synth_item(writing->synth, side, (uint64_t)i, &item, error);
+        if (status != LTM_OK) break;
+        const char *answer = json_string_value(json_object_get(item, "answer"));
+        json_t *wrong = json_object_get(item, "wrong");
+        void *way = json_object_iter(wrong);
+        for (int64_t k = i % (int64_t)json_object_size(wrong); k > 0; k--) way = json_object_iter_next(wrong, way);
+        json_t *pair = json_pack("{s:O, s:s+, s:s+, s:s+, s:s}", "prompt", json_object_get(item, "context"), "answer",
+                                 " ", answer, "chosen", " ", answer, "rejected", " ",
+                                 json_string_value(json_object_iter_value(way)), "wrong", json_object_iter_key(way));
+        status = pair ? write_line(&draft, pair, error) : json_fail_memory("a pair", error);
+        json_decref(pair);
+        json_decref(item);
+    }
+    if (status == LTM_OK) return file_commit(&draft, error);
+    file_discard(&draft);
+    return status;
+}
+
 /* The task, and as comments what made it: whoever finds the folder can make it again. */
 static ltm_status write_task(const struct writing *writing, const char *path, struct ltm_error *error) {
     const struct synth_family *family = writing->synth->family;
@@ -167,7 +193,10 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
 
 /* Files of the same names that no synth made are not replaced: others, too, call theirs train.jsonl. */
 static ltm_status check_place(const struct ltm_synth_options *options, struct ltm_error *error) {
-    static const char *const names[] = {"task.ini", "text.jsonl", "train.jsonl", "test.jsonl", "tokenizer.model"};
+    static const char *const names[] = {"task.ini",          "text.jsonl",       "train.jsonl",    "test.jsonl",
+                                        "train-pairs.jsonl", "test-pairs.jsonl", "tokenizer.model"};
+    enum { FIRST_PAIRS = 4, BEHIND_PAIRS = 6 };
+    const bool pairs = family_find(options->family)->pairs;
     const char *folder = options->output;
     const size_t written = sizeof names / sizeof *names - (options->vocab ? 0 : 1);
     char path[PATH_SIZE];
@@ -180,6 +209,7 @@ static ltm_status check_place(const struct ltm_synth_options *options, struct lt
         first[bytes] = 0;
     }
     for (size_t i = 0; i < written && strcmp(first, MADE_BY) != 0; i++) {
+        if (!pairs && i >= FIRST_PAIRS && i < BEHIND_PAIRS) continue;
         PASS_UP(path_join(path, sizeof path, folder, names[i], error));
         if (access(path, F_OK) == 0)
             return fail(error, LTM_INVALID,
@@ -208,6 +238,12 @@ static ltm_status write_all(struct writing *writing, struct ltm_error *error) {
     PASS_UP(write_documents(writing, documents, error));
     PASS_UP(write_items(writing, train, SYNTH_TRAIN, &writing->info.train_items, error));
     PASS_UP(write_items(writing, test, SYNTH_TEST, &writing->info.items, error));
+    if (writing->synth->family->pairs) {
+        PASS_UP(path_join(train, sizeof train, options->output, "train-pairs.jsonl", error));
+        PASS_UP(path_join(test, sizeof test, options->output, "test-pairs.jsonl", error));
+        PASS_UP(write_pairs(writing, train, SYNTH_TRAIN, options->train_items, error));
+        PASS_UP(write_pairs(writing, test, SYNTH_TEST, options->items, error));
+    }
     if (options->vocab || options->tokenizer) PASS_UP(build_corpus(writing, documents, options->output, error));
     return LTM_OK;
 }

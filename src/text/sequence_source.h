@@ -21,6 +21,11 @@ struct sequence_source {
     /* Which of `distinct` sequences the i-th is, where they come again; NULL = it is not known. */
     int64_t (*number)(const struct sequence_source *source, int64_t i);
     int64_t distinct;
+    /* What each target counts in the fit of z, (length); NULL: what it counts in the loss. Where a source has it, what the fit sees is
+     * given, so that z costs no code: its KL counts nothing in a bound. */
+    void (*read_fit)(const struct sequence_source *source, int64_t i, int length, float *weights);
+    /* What sequence i is called in the keys of its noise; NULL: by its place in the batch or among those scored. */
+    uint32_t (*noise)(const struct sequence_source *source, int64_t i);
 };
 
 /* Sequences of a corpus, by data.packing. Its tokens are one run of documents, each with data.document_end behind it (or before it,

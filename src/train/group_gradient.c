@@ -12,30 +12,24 @@ static double kl_weight(const struct ltm_slow_config *slow, double step) {
     return slow->kl_start + (1 - slow->kl_start) * step / slow->kl_warmup;
 }
 
-/* What each token of the group counts in the loss of its s-th draw: its part of all the batch's weights, times the draw's. */
+/* What each token of the group counts in the loss of its s-th draw: its part of what the loss is a mean of, times the draw's. */
 static void scale_weights(const struct group *group, int s) {
     const struct trainer *trainer = group->trainer;
     const struct fast_loop *loop = &group->w->loop;
     const int S = trainer->config.slow.samples;
     const size_t T = (size_t)trainer->config.model.sequence;
     for (int g = 0; g < group->count; g++) {
-        const float scale = (float)(trainer->shares[(group->first + g) * S + s] / trainer->batch_weight);
+        const float scale = (float)(trainer->shares[(group->first + g) * S + s] / trainer->loss_units);
         for (size_t i = (size_t)g * T; i < (size_t)(g + 1) * T; i++)
             group->w->scaled[i] = loop->weights ? loop->weights[i] * scale : scale;
     }
-}
-
-static struct noise_source fit_noise(const struct group *group) {
-    const struct trainer *trainer = group->trainer;
-    return (struct noise_source){
-        {trainer->config.run.seed, RANDOM_FAST_NOISE, (uint32_t)trainer->optimiser.count, 0, 0}, group->w->numbers};
 }
 
 static void fit_group(const struct group *group) {
     const struct trainer *trainer = group->trainer;
     const struct ltm_config *c = &trainer->config;
     struct worker *w = group->w;
-    const struct noise_source noise = fit_noise(group);
+    const struct noise_source noise = group_fit_noise(group);
     fast_loop_start(&w->loop, &c->fast, group->count);
     for (int g = 0; trainer->posteriors && g < group->count; g++)
         stored_posteriors_load(trainer->posteriors, &w->loop, g,
@@ -50,9 +44,9 @@ static struct start_gradient start_gradient(const struct group *group, int s, fl
     const struct trainer *trainer = group->trainer;
     const struct ltm_config *c = &trainer->config;
     struct fast_loop *loop = &group->w->loop;
-    const struct noise_source noise = fit_noise(group);
+    const struct noise_source noise = group_fit_noise(group);
     for (int g = 0; g < group->count; g++)
-        scale[g] = (float)(trainer->shares[(group->first + g) * c->slow.samples + s] / trainer->batch_weight);
+        scale[g] = (float)(trainer->shares[(group->first + g) * c->slow.samples + s] / trainer->loss_units);
     if (c->fast.steps) fast_loop_draw(loop, &noise, group->count, 0);
     return (struct start_gradient){.noise = loop->noise,
                                    .dz = c->fast.steps ? loop->first_dz : loop->dz,

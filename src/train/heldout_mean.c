@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static int64_t count_of(const struct session *s, int k) { return s->corpus[k].heldout_windows.source.count; }
+static int64_t count_of(const struct session *s, int k) { return s->heldout.parts[k]->count; }
 
 struct score_summary heldout_mean(const struct session *s, const struct sequence_score *scores) {
     struct score_summary mean = {0};

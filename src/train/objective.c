@@ -5,6 +5,7 @@
 static const struct objective *const rows[] = {
     [LTM_OBJECTIVE_ELBO] = &objective_elbo,
     [LTM_OBJECTIVE_IWAE] = &objective_iwae,
+    [LTM_OBJECTIVE_DPO] = &objective_dpo,
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };

@@ -8,7 +8,8 @@
 
 struct objective {
     const char *name, *help;
-    int passes; /* work of a draw, in forward passes: 3 for forward and backward, and what weigh does besides */
+    bool of_pairs; /* the loss is a mean over pairs of sequences, 2p and 2p + 1 of a batch, in place of tokens */
+    int passes;    /* work of a draw, in forward passes: 3 for forward and backward, and what weigh does besides */
     /* What each of the group's S draws of z counts in its gradient, into shares (count, S), 1 in all for a sequence. Scores
      * that it finds on its way go into scores (count). */
     void (*weigh)(const struct group *group, double *shares, struct sequence_score *scores);
@@ -19,6 +20,7 @@ struct objective {
 
 extern const struct objective objective_elbo;
 extern const struct objective objective_iwae;
+extern const struct objective objective_dpo;
 
 /* The row of slow.objective. */
 const struct objective *objective_of(const struct ltm_config *config);

@@ -59,7 +59,7 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
 
 static bool may_differ(const char *key, bool scores) {
     return strcmp(key, "run.threads") == 0 || strcmp(key, "data.corpus") == 0 || strcmp(key, "data.corpora") == 0 ||
-           strcmp(key, "data.tokenizer") == 0 || strcmp(key, "eval.dump") == 0 ||
+           strcmp(key, "data.tokenizer") == 0 || strcmp(key, "data.heldout") == 0 || strcmp(key, "eval.dump") == 0 ||
            (scores ? strcmp(key, "run.dir") == 0 : strncmp(key, "eval.", 5) == 0);
 }
 

@@ -83,6 +83,12 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(r->step));
     json_object_set_new(line, "tokens", json_integer(r->tokens));
+    if (r->preferences) {
+        put_real(line, "chosen", r->chosen);
+        put_real(line, "rejected", r->rejected);
+        put_real(line, "margin", r->margin);
+        put_real(line, "accuracy", r->accuracy);
+    }
     if (r->heldout) {
         json_object_set_new(line, "heldout", json_true());
         put_real(line, "recon", r->recon);
@@ -91,6 +97,8 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "bound_error", r->bound_error);
         put_real(line, "bits_per_byte", r->bits_per_byte);
         if (r->stream.parts) put_stream(line, &r->stream);
+        if (r->preferences) put_real(line, "loss", r->loss);
+        if (r->answers > 0) put_real(line, "exact_match", r->matches / r->answers);
         if (r->ema_bound > 0) put_real(line, "ema_bound", r->ema_bound);
         if (r->corpora) put_corpora(line, r);
     } else {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_info.h"
+#include "train/train_session.h"
 
 /* A corpus that says which tokenizer it was made with, the first where none does; its *info, where it is *known. All that say so say the
  * same. */
@@ -73,8 +74,8 @@ cleanup:
 }
 
 /* What bits a byte divide by. */
-static ltm_status count_heldout_bytes(struct session *s, struct session_corpus *corpus, struct ltm_error *error) {
-    const struct sequence_source *source = &corpus->heldout_windows.source;
+static ltm_status count_heldout_bytes(struct session *s, struct session_corpus *corpus,
+                                      const struct sequence_source *source, struct ltm_error *error) {
     const size_t T = (size_t)s->config.model.sequence;
     struct ltm_tokenizer *tokenizer = NULL;
     int32_t *tokens = NULL;
@@ -114,12 +115,23 @@ static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
         PASS_UP(token_stream_open(&corpus->heldout, corpus->path, "heldout", error));
         PASS_UP(heldout_windows(&corpus->heldout_windows, corpus->heldout, &c->model,
                                 (c->run.eval_sequences + n - 1) / n, error));
-        PASS_UP(count_heldout_bytes(s, corpus, error));
         parts[k] = &corpus->heldout_windows.source;
     }
     mixture_joined(&s->heldout, parts, n);
-    /* Of each sequence, and then of each by the averaged weights. */
-    return NEW_ARRAY(s->heldout_scores, 2 * (size_t)mixture_source(&s->heldout)->count, "held-out sequences", error);
+    return LTM_OK;
+}
+
+static ltm_status open_streams(struct session *s, struct ltm_error *error) {
+    for (int k = 0; k < s->corpora.count; k++) {
+        struct session_corpus *corpus = &s->corpus[k];
+        if (file_exists(corpus->path) && !folder_exists(corpus->path))
+            return fail(error, LTM_INVALID,
+                        "%s = %s is one file, which cannot be both training and held-out text; name a folder "
+                        "with both splits",
+                        s->config.data.corpora[0] ? "data.corpora" : "data.corpus", corpus->path);
+        PASS_UP(token_stream_open(&corpus->train, corpus->path, "train", error));
+    }
+    return LTM_OK;
 }
 
 ltm_status session_open_corpora(struct session *s, struct ltm_error *error) {
@@ -130,15 +142,16 @@ ltm_status session_open_corpora(struct session *s, struct ltm_error *error) {
         struct session_corpus *corpus = &s->corpus[k];
         corpus->path = s->corpora.each[k].path;
         corpus->share = s->corpora.each[k].share;
-        if (file_exists(corpus->path) && !folder_exists(corpus->path))
-            return fail(error, LTM_INVALID,
-                        "%s = %s is one file, which cannot be both training and held-out text; name a folder "
-                        "with both splits",
-                        s->config.data.corpora[0] ? "data.corpora" : "data.corpus", corpus->path);
-        PASS_UP(token_stream_open(&corpus->train, corpus->path, "train", error));
     }
+    const bool pairs = s->config.data.kind == LTM_DATA_PAIRS;
+    if (!pairs) PASS_UP(open_streams(s, error));
     PASS_UP(find_tokenizer(s, error));
-    return open_heldout(s, error);
+    PASS_UP(pairs ? session_open_pairs(s, error) : open_heldout(s, error));
+    if (s->heldout.count == 0) return LTM_OK;
+    for (int k = 0; k < s->corpora.count; k++)
+        PASS_UP(count_heldout_bytes(s, &s->corpus[k], s->heldout.parts[k], error));
+    /* Of each sequence, and then of each by the averaged weights. */
+    return NEW_ARRAY(s->heldout_scores, 2 * (size_t)mixture_source(&s->heldout)->count, "held-out sequences", error);
 }
 
 /* A corpus is known by its counts of tokens, its tokenizer, and the checksum of corpus.json, which holds those of its shards. */
@@ -159,6 +172,7 @@ ltm_status session_name_corpora(struct session *s, struct ltm_error *error) {
     char name[LTM_CORPORA_MOST * 64];
     char hex[17];
     size_t used = 0;
+    if (s->config.data.kind == LTM_DATA_PAIRS) return session_name_pairs(s, error);
     for (int k = 0; k < s->corpora.count; k++) {
         PASS_UP(corpus_sum(hex, s, &s->corpus[k], error));
         used += (size_t)snprintf(name + used, sizeof name - used, "%s %.9g ", hex, s->corpus[k].share);
@@ -181,6 +195,10 @@ static void tell_passes(const struct session *s, const struct session_corpus *co
 ltm_status session_mix_corpora(struct session *s, struct ltm_error *error) {
     const struct sequence_source *parts[LTM_CORPORA_MOST];
     double shares[LTM_CORPORA_MOST];
+    if (s->config.data.kind == LTM_DATA_PAIRS) {
+        session_describe_pairs(s);
+        return LTM_OK;
+    }
     for (int k = 0; k < s->corpora.count; k++) tell_passes(s, &s->corpus[k]);
     if (s->config.model.packing != LTM_PACKING_DOCUMENT)
         watch_message(

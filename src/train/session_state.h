@@ -5,6 +5,7 @@
 #include "config/corpora.h"
 #include "ltm/train.h"
 #include "text/mixture.h"
+#include "text/pair_source.h"
 #include "train/checkpoint.h"
 #include "train/on_event.h"
 #include "train/run_log.h"
@@ -24,6 +25,7 @@ struct session {
     const struct ltm_train_hooks *hooks;
     struct corpora corpora;
     struct session_corpus corpus[LTM_CORPORA_MOST]; /* [corpora.count] */
+    struct pair_source train_pairs, heldout_pairs;  /* in the corpora's place with data.kind = pairs */
     struct mixture train, heldout;                  /* heldout: of none where they have none */
     char tokenizer[LTM_PATH_MAX], digest[20];       /* of the tokenizer to keep with checkpoints; empty = none */
     struct decoder *decoder;
@@ -31,10 +33,11 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
-    double peak;           /* flop/s */
-    double rate;           /* tokens a second, of late */
-    int64_t above_uniform; /* slow steps whose loss was */
-    struct on_event hook;  /* run.on_event */
-    int folder;            /* the run's, held open: it may be moved while it trains */
-    int lock;              /* keeps two processes from training in one folder */
+    double *reference, *heldout_reference; /* dpo: log p of answers under the weights that the run began with */
+    double peak;                           /* flop/s */
+    double rate;                           /* tokens a second, of late */
+    int64_t above_uniform;                 /* slow steps whose loss was */
+    struct on_event hook;                  /* run.on_event */
+    int folder;                            /* the run's, held open: it may be moved while it trains */
+    int lock;                              /* keeps two processes from training in one folder */
 };

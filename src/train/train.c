@@ -160,6 +160,29 @@ static bool loops_vary(const struct ltm_config *c) {
     return c->model.loops > 1 && (c->loop.start > 0 || c->loop.full > 0 || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED);
 }
 
+static bool compares(const struct session *s) { return s->config.slow.objective == LTM_OBJECTIVE_DPO; }
+
+/* What the best weights have the least of: the bound, or with dpo its loss. */
+static double judge(const struct session *s, struct sequence_score *scores) {
+    const struct sequence_source *source = mixture_source(&s->heldout);
+    const int64_t count = source->count;
+    if (!compares(s)) return heldout_mean(s, scores).bound;
+    for (int64_t i = 0; i + 1 < count; i += 2)
+        preferences_compare(&scores[i], s->heldout_reference + 2 * (size_t)source->noise(source, i), &s->config.slow);
+    return preferences_mean(scores, count).loss;
+}
+
+/* In place of figures a token, which would mix chosen and rejected answers. */
+static void tell_preferences(struct ltm_train_record *record, const struct preferences *p) {
+    record->preferences = true;
+    record->loss = p->loss;
+    record->chosen = p->chosen;
+    record->rejected = p->rejected;
+    record->margin = p->margin;
+    record->accuracy = p->accuracy;
+    record->recon = record->bound = record->bound_error = record->bits_per_byte = NAN;
+}
+
 static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     const double began = seconds_now();
@@ -182,6 +205,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.window = growth_is_on(c) ? now->window : 0;
     record.loops = loops_vary(c) ? now->loops : 0;
     record.diverged = done.diverged;
+    if (compares(s)) tell_preferences(&record, &done.preferences);
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);
     watch_loss(s, &record);
@@ -234,7 +258,7 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     *bound = INFINITY;
     ltm_status status = exchange_average(s, error);
     if (status == LTM_OK) status = score_sequences(scores, &s->trainer.workers, source, options, error);
-    if (status == LTM_OK) *bound = heldout_mean(s, scores).bound;
+    if (status == LTM_OK) *bound = judge(s, scores);
     if (status == LTM_NUMERIC) status = LTM_OK;
     const ltm_status back = exchange_average(s, &second);
     if (status == LTM_OK && back != LTM_OK) *error = second;
@@ -259,6 +283,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {.fast = s->config.fast,
                                           .samples = 1,
+                                          .answers = s->config.data.kind == LTM_DATA_PAIRS && !compares(s),
                                           .seed = s->config.run.seed,
                                           .watch = &s->hooks->watch,
                                           .stop = s->hooks->stop};
@@ -285,15 +310,24 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
         record.stream = score_streaming_summarise(s->heldout_scores, sequences,
                                                   score_parts(&s->config.model, s->config.model.sequence));
     const struct sequence_score *scores = s->heldout_scores;
-    double bound = score.bound;
+    const double own = judge(s, s->heldout_scores);
+    double bound = own;
     if (s->trainer.optimiser.average) {
         PASS_UP(score_average(s, &options, s->heldout_scores + sequences, &bound, error));
         if (isfinite(bound)) record.ema_bound = bound;
-        watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out bound %.4f with the averaged weights",
-                      (long long)record.step, (long long)record.steps, bound);
-        s->state.averaged = bound < score.bound;
+        watch_message(&s->hooks->watch, "slow step %lld of %lld: held-out %s %.4f with the averaged weights",
+                      (long long)record.step, (long long)record.steps, compares(s) ? "loss" : "bound", bound);
+        s->state.averaged = bound < own;
         if (s->state.averaged) scores += sequences;
-        if (!s->state.averaged) bound = score.bound;
+        if (!s->state.averaged) bound = own;
+    }
+    for (int64_t i = 0; i < sequences && !compares(s); i++) {
+        record.answers += scores[i].answers;
+        record.matches += scores[i].matches;
+    }
+    if (compares(s)) {
+        const struct preferences preferences = preferences_mean(scores, sequences);
+        tell_preferences(&record, &preferences);
     }
     PASS_UP(keep_scores(s, &options, scores, bound, error));
     if (bound < s->state.best_bound) {
@@ -376,6 +410,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                             .tokens = growth_tokens(config, s.trainer.optimiser.count),
                                             .best_bound = s.state.best_bound,
                                             .best_step = s.state.best_step,
+                                            .preferences = config->slow.objective == LTM_OBJECTIVE_DPO,
                                             .skipped = s.state.skipped,
                                             .spikes = s.state.spikes,
                                             .above_uniform = s.above_uniform,

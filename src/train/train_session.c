@@ -220,6 +220,7 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
     TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
+    TRY(session_reference(s, error));
     const int threads = s->config.run.threads;
     const double speed =
         s->config.run.precision == LTM_PRECISION_BF16 ? bf16_peak(threads, 0.1) : matmul_peak(threads, 0.1);
@@ -241,7 +242,11 @@ void session_close(struct session *s) {
         stream_windows_free(&s->corpus[k].heldout_windows);
     }
     mixture_free(&s->train);
+    pair_source_free(&s->train_pairs);
+    pair_source_free(&s->heldout_pairs);
     free(s->heldout_scores);
+    free(s->reference);
+    free(s->heldout_reference);
     if (s->folder >= 0) close(s->folder);
     if (s->lock >= 0) close(s->lock);
 }

@@ -20,6 +20,7 @@
 #include "train/group_gradient.h"
 #include "train/nonfinite.h"
 #include "train/objective.h"
+#include "train/preferences.h"
 #include "train/schedule.h"
 #include "train/stored_posteriors.h"
 
@@ -192,6 +193,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     if (!(trainer->batch_weight > 0))
         return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on counts in the loss", batch,
                     (long long)first);
+    trainer->loss_units = objective_of(&trainer->config)->of_pairs ? 0.5 * batch : trainer->batch_weight;
     gradient_sum_begin(gradient, &trainer->config, batch);
 #pragma omp parallel num_threads(trainer->workers.threads + transfers)
     {
@@ -252,10 +254,11 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
     for (int i = 0; i < now->batch; i++) {
         done->recon += trainer->scores[i].recon / tokens;
         done->kl += trainer->scores[i].kl / tokens;
-        done->loss += objective_of(c)->loss(&trainer->scores[i]) / tokens;
+        done->loss += objective_of(c)->loss(&trainer->scores[i]) / trainer->loss_units;
         /* Where no loss is finite no fit could be had. */
         done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }
+    if (objective_of(c)->of_pairs) done->preferences = preferences_mean(trainer->scores, now->batch);
     done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
     if (isfinite(done->recon + done->kl + done->loss) && can_be_squared(&c->slow, done->grad_norm)) return LTM_OK;
     PASS_UP(nonfinite_find(trainer, &done->fault, error));

@@ -9,6 +9,7 @@
  * figure and every bit is the same for any number of threads and processes. */
 #pragma once
 
+#include "train/preferences.h"
 #include "train/trainer_state.h"
 
 /* Operations of useful work that a token of such a slow step takes, its share of the update's products included. With loop.depth = sampled
@@ -33,9 +34,10 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
 void trainer_free(struct trainer *trainer);
 
 struct slow_step {
-    double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised */
+    double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised, with dpo nats a pair */
     double lr, grad_norm;
-    int diverged; /* sequences whose fast loop did, and for which the prior stood in */
+    struct preferences preferences; /* with slow.objective = dpo */
+    int diverged;                   /* sequences whose fast loop did, and for which the prior stood in */
     struct fault fault;
 };
 

@@ -75,6 +75,14 @@ completions() {
         diff <(jq -c '.resps[0][]' code/samples_humaneval_0shot.jsonl) <(jq -c .completion code/completions_humaneval_0shot.jsonl)
 }
 holds 'code is written for what runs it' completions
+own_pairs() { # each different wrong sample, beside the answer where none is right
+    run "$LTM" fewshot runs/tiny sums --samples 3 --length 4 --pairs -o own
+    [ "$code" = 0 ] && jq -se 'length > 0 and all(.chosen != .rejected and (.prompt | type) == "string")' own/pairs_sums_0shot.jsonl &&
+        [ "$(wc -l <own/pairs_sums_0shot.jsonl)" -le "$(jq '.resps[0] | length' own/samples_sums_0shot.jsonl | awk '{ n += $1 } END { print n }')" ] || { cat out err; return 1; }
+    run "$LTM" fewshot runs/tiny sums --samples 3 --pairs
+    [ "$code" = 1 ] && grep -q 'the folder of -o; name one' err || { cat out err; return 1; }
+}
+holds 'own samples are written as right and wrong answers' own_pairs
 group() { # two paradigms of BLiMP and their average, from a folder of its own
     mkdir -p data/data && echo '{"sentence_good": "the and of", "sentence_bad": "of the and"}' >data/data/one.jsonl
     printf '{"sentence_good": "in the", "sentence_bad": "the in"}\n{"sentence_good": "a", "sentence_bad": "b"}\n' >data/data/two.jsonl

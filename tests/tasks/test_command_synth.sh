@@ -35,6 +35,13 @@ distinct() {
 }
 holds 'no two test items ask the same, or there are fewer' distinct
 
+pairs() { # right and wrong calls by turns, for either objective
+    jq -e '.answer == .chosen and .chosen != .rejected' calls/train-pairs.jsonl >/dev/null &&
+        [ "$(jq -r .wrong calls/train-pairs.jsonl | sort | uniq -c | awk '{print $1}' | xargs)" = '3 3 3' ] &&
+        [ "$(wc -l <calls/test-pairs.jsonl)" = 7 ] && [ ! -e arithmetic/train-pairs.jsonl ]
+}
+holds 'calls come as pairs too' pairs
+
 repeats() {
     "$LTM" corpus synth stories -o again --documents 30 --items 7 --train-items 9 >out 2>err && diff -r stories again &&
         "$LTM" corpus synth stories -o other --documents 30 --items 7 --train-items 9 --seed 2 >out 2>err &&

@@ -197,6 +197,19 @@ too_many() {
     [ "$code" != 0 ] && [ "$(grep -c '^ltm: 3 processes are more than the 2 parts' err)" = 1 ]
 }
 holds 'more processes than parts are refused' too_many
+for i in $(seq 80); do echo "{\"prompt\": \"$i and\", \"chosen\": \" $((i % 7))\", \"rejected\": \" no\"}"; done >pairs.jsonl
+pairs=(data.kind=pairs data.corpus=pairs.jsonl data.tokenizer=tok.model data.packing=document)
+"${train[@]}" "${pairs[@]}" run.dir=one-pairs >/dev/null 2>&1
+holds 'prompts with answers, over three processes: the bits of one' alike 3 1 one-pairs "${pairs[@]}"
+"${train[@]}" "${pairs[@]}" slow.objective=dpo slow.group=2 run.dir=one-dpo >/dev/null 2>&1
+resumed_dpo() { # the checkpoint before the last, gone on with by three processes
+    cp -r one-dpo dpo-resumed
+    rm -r dpo-resumed/checkpoints/step-00000008
+    run on 3 "${train[@]}" "${pairs[@]}" slow.objective=dpo slow.group=2 run.dir=dpo-resumed
+    [ "$code" = 0 ] && same one-dpo dpo-resumed || { cat err; return 1; }
+}
+holds 'preferences, over three processes: the bits of one' alike 3 1 one-dpo "${pairs[@]}" slow.objective=dpo slow.group=2
+holds 'three processes go on with what one began with preferences' resumed_dpo
 commands() { # processes, folder
     local n=$1 to=$2
     mkdir "$to"

@@ -1,4 +1,4 @@
-#include "tasks/json_lines.h"
+#include "text/json_lines.h"
 
 #include <string.h>
 
