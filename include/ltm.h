@@ -36,6 +36,7 @@
 #include "ltm/scorer.h"
 #include "ltm/session.h"
 #include "ltm/status.h"
+#include "ltm/stream_scores.h"
 #include "ltm/sweep.h"
 #include "ltm/synth.h"
 #include "ltm/tokenizer.h"
