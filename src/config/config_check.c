@@ -193,6 +193,10 @@ static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *
                     "loop.backprop = %d keeps no state of early loops, and latent.kind = streaming carries that from "
                     "chunk to chunk; use 0",
                     c->model.backprop);
+    if (c->eval.exit.kind != LTM_EXIT_FIXED)
+        return fail(error, LTM_INVALID,
+                    "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit = "
+                    "fixed");
     if (c->latent_start > 0 || c->fast.stored > 0 || c->model.encoder != LTM_ENCODER_NONE)
         return fail(error, LTM_INVALID,
                     "latent.start, latent.encoder and fast.stored are of fitted posteriors, which latent.kind = streaming "
