@@ -28,5 +28,5 @@ completed() { # words, the last to be completed: what comes of it
 [ "$(completed tra)" = train ]
 [ "$(completed corpus bui)" = build ]
 [ "$(completed corpus build --dedu)" = --dedupe ]
-[ "$(completed train nano.ini fast.st)" = fast.steps= ]
+[ "$(completed train nano.ini fast.ste)" = fast.steps= ]
 [ "$(completed nothing --x)" = '' ]
