@@ -175,8 +175,11 @@ help:
 deps: ## install what is missing, with apt-get; where there is none, name it
 	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' .ci/deps
 
-test: deps ## install what is missing, build, run all tests (ONLY=nn/: those whose path holds nn/)
+test: deps ## install what is missing, build, run all tests but the slow ones (ONLY=nn/: those whose path holds nn/)
 	@$(MAKE) check
+
+test-slow: deps ## the same, of the tests that take longest (tests/slow)
+	@$(MAKE) check ONLY=--slow
 
 check: ## the same, installing nothing
 	@$(MAKE) all tests
@@ -276,4 +279,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
+.PHONY: all tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
