@@ -47,6 +47,10 @@ holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM"
 holds 'what needs a fit' refused 1 "latents stream \(latent.kind = streaming\)" "$LTM" probe runs/stream words.ini
 holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z of a fitted posterior' \
     "$LTM" train small.ini latent.kind=streaming slow.samples=2 run.dir=runs/none
+holds 'tokens ahead' refused 1 'slow.predict = 2 would move z by more' \
+    "$LTM" train small.ini latent.kind=streaming slow.predict=2 run.dir=runs/none
+holds 'states of whole sequences' refused 1 'eval.states = yes writes the states of whole sequences' \
+    "$LTM" eval runs/stream corpus eval.dump=states.dump eval.states=yes
 holds 'loops that keep no state' refused 1 'loop.backprop = 1 keeps no state' \
     "$LTM" train small.ini latent.kind=streaming model.loops=2 loop.inject=add loop.backprop=1 run.dir=runs/none
 holds 'a kind that there is not' refused 1 'latent.kind = "stream" is not known; use fitted or streaming' \
