@@ -33,6 +33,13 @@ frozen() { # to the bit
         runs/frozen/log.jsonl
 }
 holds 'at rate 0 z is its frozen control' frozen
+mixes() { # the controls are means by share, as the score is
+    seq 400 | sed 's/.*/the & th line of another text, & and no more/' >more.txt &&
+        "$LTM" corpus build -o more --tokenizer tok.model more.txt >out 2>err &&
+        "$LTM" train small.ini latent.kind=streaming latent.chunk=7 data.corpus= data.corpora='corpus:0.9 more:0.1' run.dir=runs/mixed >out 2>err || return 1
+    jq -se 'map(select(.heldout))[-1] | (.carried - (.frozen - .bound) | fabs) < 1e-9' runs/mixed/log.jsonl
+}
+holds 'of several corpora too' mixes
 writes() { # a text that slides
     "$LTM" generate runs/stream --prompt 'the' --length 100 --judge runs/stream --json >written || return 1
     jq -se '.[-1].statistics.judge.recon.nats_per_token.mean > 0' written
