@@ -50,7 +50,7 @@ static void read_chunk(struct streaming_text *text, const int32_t *tokens) {
     else
         decoder_begin(text->pass, from, from + 1, 1, chunk);
     text->read += chunk;
-    if (text->read > text->known && s->config->stream_rate > 0) {
+    if (text->read > text->known && model_moves(s->config)) {
         decoder_latent_gradient(text->pass, s->u, NULL, text->nll, s->dz);
         streaming_step(s, NULL, 1);
         text->known = text->read;
