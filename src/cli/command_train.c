@@ -255,6 +255,7 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
 
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     char method[32] = "";
+    char moves[80];
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
@@ -262,8 +263,8 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                  c->model.layers, ltm_plural(c->model.layers), c->model.dim, c->model.heads, ltm_plural(c->model.heads),
                  c->model.sequence, c->model.window);
     if (c->model.latents && c->model.latent_kind == LTM_LATENT_STREAMING)
-        cli_bar_line(bar, "%d latent%s, streaming: z moves every %d tokens at rate %g", c->model.latents,
-                     ltm_plural(c->model.latents), c->model.chunk, c->model.stream_rate);
+        cli_bar_line(bar, "%d latent%s, streaming: %s", c->model.latents, ltm_plural(c->model.latents),
+                     stream_print_moves(moves, &c->model));
     else if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);

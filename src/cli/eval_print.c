@@ -37,13 +37,14 @@ void eval_print_measure(const char *name, const struct ltm_measure *m, bool perp
 static void print_setting(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *r) {
     char method[32] = "";
     char bytes[64] = "";
+    char moves[80];
     ltm_config_get(config, "fast.method", method, sizeof method, NULL);
     if (r->bytes) snprintf(bytes, sizeof bytes, ", %.2f bytes a token", (double)r->bytes / (double)r->tokens);
     cli_print_line(stdout, "%s: %lld sequence%s of %s%d tokens%s", corpus, (long long)r->sequences,
                    ltm_plural(r->sequences), r->tokens < r->sequences * config->model.sequence ? "up to " : "",
                    config->model.sequence, bytes);
     if (r->stream.parts)
-        printf("z moves every %d tokens; %d draw%s of z around its mean\n", config->model.chunk, r->samples,
+        printf("%s; %d draw%s of z around its mean\n", stream_print_moves(moves, &config->model), r->samples,
                ltm_plural(r->samples));
     else if (config->model.latents)
         printf("%d step%s of %s at rate %g, %d sample%s of new noise\n", r->fast_steps, ltm_plural(r->fast_steps),
@@ -187,10 +188,11 @@ void eval_print_row(const struct eval_table *table, const char *corpus, int row,
 
 /* ---- JSON ---- */
 
+static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
 static json_t *score_json(struct ltm_score score) {
     if (!isfinite(score.mean)) return json_null();
-    return json_pack("{s:f, s:o}", "mean", score.mean, "error",
-                     isfinite(score.error) ? json_real(score.error) : json_null());
+    return json_pack("{s:f, s:o}", "mean", score.mean, "error", real_or_null(score.error));
 }
 
 void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *m) {
@@ -242,8 +244,8 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
                             score_json((struct ltm_score){r->stream.carried, r->stream.carried_error}));
         json_t *parts = json_array();
         for (int p = 0; p < r->stream.parts; p++)
-            json_array_append_new(
-                parts, json_pack("{s:f, s:f}", "score", r->stream.part[p], "frozen", r->stream.frozen_part[p]));
+            json_array_append_new(parts, json_pack("{s:o, s:o}", "score", real_or_null(r->stream.part[p]), "frozen",
+                                                   real_or_null(r->stream.frozen_part[p])));
         json_object_set_new(json, "parts", parts);
     }
     json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:s, s:i, s:f, s:f}", "sequences",

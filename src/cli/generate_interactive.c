@@ -44,10 +44,10 @@ static void tell_slid(const struct conversation *c, int slid) {
     struct ltm_session_state state;
     if (slid == 0) return;
     ltm_session_state(c->session, &state);
-    fprintf(stderr,
-            "(the text grew past the model's %d tokens: the oldest %d are forgotten, z stays; /refit fits it on what "
-            "is left)\n",
-            state.room, slid);
+    fprintf(stderr, "(the text grew past the model's %d tokens: the oldest %d are forgotten%s)\n", state.room, slid,
+            state.latents == 0 ? ""
+            : state.streams    ? ", z stays as they have moved it"
+                               : ", z stays; /refit fits it on what is left");
 }
 
 static ltm_status take_turn(struct conversation *c, const char *line, struct ltm_error *error) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "ltm/names.h"
 #include "terminal.h"
 
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *s) {
@@ -12,6 +13,22 @@ const char *stream_print_controls(char text[200], const struct ltm_stream_scores
     return text;
 }
 
+const char *stream_print_moves(char text[80], const struct ltm_model_config *c) {
+    if (c->chunk > 0 && c->chunk < c->sequence && c->stream_rate > 0)
+        snprintf(text, 80, "z moves every %d token%s at rate %g", c->chunk, ltm_plural(c->chunk), c->stream_rate);
+    else
+        snprintf(text, 80, "z stays at its start");
+    return text;
+}
+
+/* A part of sequences that are all too short has no tokens. */
+static void print_part(double nats) {
+    if (isfinite(nats))
+        printf("  %7.4f", nats);
+    else
+        printf("  %7s", "-");
+}
+
 void stream_print_parts(const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
     printf("\nz carries %s nats a token: what the score is better than with z frozen at its start\n",
@@ -19,10 +36,10 @@ void stream_print_parts(const struct ltm_stream_scores *s) {
     printf("%-22s", "by place, nats a token");
     for (int p = 0; p < s->parts; p++) printf("  %7d", p + 1);
     printf("\n%-22s", "score");
-    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->part[p]);
+    for (int p = 0; p < s->parts; p++) print_part(s->part[p]);
     printf("\n%-22s", "z frozen");
-    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->frozen_part[p]);
+    for (int p = 0; p < s->parts; p++) print_part(s->frozen_part[p]);
     printf("\n%-22s", "carried");
-    for (int p = 0; p < s->parts; p++) printf("  %7.4f", s->frozen_part[p] - s->part[p]);
+    for (int p = 0; p < s->parts; p++) print_part(s->frozen_part[p] - s->part[p]);
     printf("\n");
 }

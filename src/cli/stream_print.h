@@ -1,7 +1,11 @@
 /* The controls beside the score of a model whose latents stream, as text. */
 #pragma once
 
+#include "ltm/config.h"
 #include "ltm/stream_scores.h"
+
+/* When z moves, and at what rate; or that it never does. */
+const char *stream_print_moves(char text[80], const struct ltm_model_config *config);
 
 /* "z carries 0.0123 ± 0.0004; frozen 3.1234, of another sequence …, 0 …, drawn …", in nats a token. */
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *scores);

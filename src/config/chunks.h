@@ -15,8 +15,13 @@ static inline int model_chunk(const struct ltm_model_config *config) {
                                                                                           : config->sequence;
 }
 
-/* Keys and values of the chunks before that a position of this one may see. */
+/* Does z ever move? Not at rate 0, nor where a sequence is one chunk. */
+static inline bool model_moves(const struct ltm_model_config *config) {
+    return model_streams(config) && model_chunk(config) < config->sequence && config->stream_rate > 0;
+}
+
+/* Keys and values of the chunks before that a position of this one may see: the last chunk has most behind it. */
 static inline int model_past(const struct ltm_model_config *config) {
-    const int before = config->sequence - model_chunk(config);
+    const int before = (config->sequence - 1) / model_chunk(config) * model_chunk(config);
     return config->window - 1 < before ? config->window - 1 : before;
 }

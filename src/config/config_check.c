@@ -194,13 +194,24 @@ static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *
                     "chunk to chunk; use 0",
                     c->model.backprop);
     if (c->eval.exit.kind != LTM_EXIT_FIXED)
+        return fail(
+            error, LTM_INVALID,
+            "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit = "
+            "fixed");
+    if (c->eval.states && model_chunk(&c->model) < c->model.sequence)
+        return fail(
+            error, LTM_INVALID,
+            "eval.states = yes writes the states of whole sequences, and latent.kind = streaming keeps those of "
+            "one chunk; use no");
+    if (c->model.predict > 1)
         return fail(error, LTM_INVALID,
-                    "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit = "
-                    "fixed");
+                    "slow.predict = %d would move z by more than what latent.kind = streaming scores; use 1",
+                    c->model.predict);
     if (c->latent_start > 0 || c->fast.stored > 0 || c->model.encoder != LTM_ENCODER_NONE)
-        return fail(error, LTM_INVALID,
-                    "latent.start, latent.encoder and fast.stored are of fitted posteriors, which latent.kind = streaming "
-                    "has not; leave them out");
+        return fail(
+            error, LTM_INVALID,
+            "latent.start, latent.encoder and fast.stored are of fitted posteriors, which latent.kind = streaming "
+            "has not; leave them out");
     return LTM_OK;
 }
 
@@ -255,8 +266,9 @@ static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *erro
             error, LTM_INVALID,
             "latent.encoder reads whole sequences, and with data.kind = pairs z may see the prompt alone; use none");
     if (model_streams(&c->model))
-        return fail(error, LTM_INVALID,
-                    "latent.kind = streaming moves z with the answer, which data.kind = pairs must not see; use fitted");
+        return fail(
+            error, LTM_INVALID,
+            "latent.kind = streaming moves z with the answer, which data.kind = pairs must not see; use fitted");
     if (c->data.corpora[0])
         return fail(error, LTM_INVALID, "data.kind = pairs reads one file, in data.corpus; data.corpora mixes texts");
     if (c->slow.objective == LTM_OBJECTIVE_IWAE)

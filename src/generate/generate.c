@@ -216,7 +216,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
     delivery.count = w.last - w.next;
     TRY(NEW_ARRAY(delivery.finished, (size_t)delivery.count, "samples", error));
     TRY(decoder_share(&decoder, model->decoder, 0, error));
-    decoder->plan.exit = o.exit;
+    TRY(decoder_leave_early(decoder, o.exit, error));
     w.decoder = decoder;
     TRY(stream_weights_create(&weights, decoder, o.precision == LTM_PRECISION_BF16, o.threads, error));
     TRY(run_writers(&w, weights, error));

@@ -73,7 +73,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     ltm_config_resolve(&config); /* an older file may lack a rate */
     s->fast = options->fast ? *options->fast : config.fast;
     TRY(decoder_share(&s->decoder, model->decoder, 0, error));
-    s->decoder->plan.exit = options->exit;
+    TRY(decoder_leave_early(s->decoder, options->exit, error));
     const struct decoder *decoder = s->decoder;
     TRY(stream_weights_create(&s->weights, decoder, s->options.precision == LTM_PRECISION_BF16, s->options.threads,
                               error));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/files.h"
+#include "config/chunks.h"
 #include "inspect/export_forms.h"
 #include "model/model_file.h"
 #include "stages/model_shape.h"
@@ -98,10 +99,11 @@ static void put_cross(FILE *f, const struct ltm_model_config *c) {
         f,
         "            elif stage == \"cross-attention\":\n"
         "                x = norm(h, w[\"cross_attention_norm\"])\n"
-        "                mine = z[:, part * %d:(part + 1) * %d]\n"
+        "                mine = %sz[:, part * %d:(part + 1) * %d]\n"
         "                q = heads(x @ w[\"cross_attention.wq\"].T, HEADS)\n"
         "                k, v = (heads(mine @ w[\"cross_attention.\" + name].T, KV_HEADS) for name in (\"wk\", \"wv\"))\n"
         "                h = h + attend(turn(q), turn(k, %d), v) @ w[\"cross_attention.wo\"].T\n",
+        model_streams(c) ? "w[\"cross_attention.start\"] + w[\"cross_attention.gain\"][:, None] * " : "",
         model_layer_latents(c), model_layer_latents(c), c->sequence / c->latents);
 }
 
@@ -197,11 +199,14 @@ static void put_module(FILE *f, const struct ltm_model *model) {
     const struct plan *plan = &model->decoder->plan;
     const struct ltm_model_config *c = &plan->config;
     const bool own = c->output == LTM_OUTPUT_OWN;
+    const char *z = model_streams(c) ? " and z (B, N, D), how far it has moved from its start: torch.zeros, say"
+                    : c->latents     ? " and z (B, N, D), such as torch.randn"
+                                     : "";
     fprintf(f,
             "\"\"\"A model that ltm exported, as a PyTorch module of its configuration.\n\n"
             "    model = load()\n"
             "    logits = model(tokens%s)    # (B, T, %d) of tokens (B, T)%s\n\"\"\"\n",
-            c->latents ? ", z" : "", c->vocab, c->latents ? " and z (B, N, D), such as torch.randn" : "");
+            c->latents ? ", z" : "", c->vocab, z);
     fputs(head, f);
     fprintf(f, "    def forward(self, tokens%s):\n", c->latents ? ", z" : "");
     fputs(body, f);

@@ -34,14 +34,15 @@ static void add_parts(const struct worker *w, int g, int length, double *parts, 
     }
 }
 
-/* The states of another sequence, where there is only one in this group, into the trail. */
+/* The states of another sequence, where there is only one in this group, into the trail. False where there is none, or it has an id
+ * outside the vocabulary: whoever scores that one says so. */
 static bool trail_of_another(struct worker *w, const struct sequence_source *source, int64_t first, int length) {
     const uint32_t number = w->numbers[0];
     if (source->count < 2) return false;
-    worker_begin(w, source, first ? first - 1 : first + 1, number, 1, length);
-    read_all(w, &(struct streaming_reading){.trail = true}, 1, length);
+    const bool known = worker_begin(w, source, first ? first - 1 : first + 1, number, 1, length);
+    if (known) read_all(w, &(struct streaming_reading){.trail = true}, 1, length);
     worker_begin(w, source, first, number, 1, length);
-    return true;
+    return known;
 }
 
 static void leave_state(struct worker *w, int count) {

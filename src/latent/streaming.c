@@ -112,7 +112,7 @@ void streaming_read(struct streaming *s, struct decoder_pass *pass, const struct
                     int length) {
     const int most = model_chunk(s->config);
     const int chunks = streaming_chunks(s->config, length);
-    const bool moves = how->z == STREAMING_MOVES && s->config->stream_rate > 0;
+    const bool moves = how->z == STREAMING_MOVES && model_moves(s->config);
     streaming_start(s, sequences);
     for (int c = 0; c < chunks; c++) {
         const int from = c * most;

@@ -50,7 +50,7 @@ static void read_chunk(struct streaming_text *text, const int32_t *tokens) {
     else
         decoder_begin(text->pass, from, from + 1, 1, chunk);
     text->read += chunk;
-    if (text->read > text->known && s->config->stream_rate > 0) {
+    if (text->read > text->known && model_moves(s->config)) {
         decoder_latent_gradient(text->pass, s->u, NULL, text->nll, s->dz);
         streaming_step(s, NULL, 1);
         text->known = text->read;
@@ -62,6 +62,8 @@ void streaming_text_read(struct streaming_text *text, const int32_t *tokens, int
                          int slot) {
     const int chunk = model_chunk(text->streaming.config);
     if (!text->forgot) streaming_text_start(text);
+    if (text->known > count)
+        text->known = count; /* what has been taken back is not known when other text stands there */
     text->read = 0;
     while (count - text->read >= chunk) read_chunk(text, tokens);
     if (text->read)

@@ -128,6 +128,16 @@ ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *wha
                 decoder->plan.table.weights[k].name);
 }
 
+ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config exit, struct ltm_error *error) {
+    if (exit.kind != LTM_EXIT_FIXED && model_streams(&decoder->plan.config))
+        return fail(
+            error, LTM_UNSUPPORTED,
+            "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit "
+            "= fixed");
+    decoder->plan.exit = exit;
+    return LTM_OK;
+}
+
 ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error) {
     if (!model_streams(&decoder->plan.config)) return LTM_OK;
     return fail(

@@ -49,6 +49,9 @@ struct stage_weights decoder_stage_weights(const struct decoder *decoder, int ap
 ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
                                   struct ltm_error *error);
 
+/* Let positions leave loops as `exit` says, in passes and streams that are made from now on. LTM_UNSUPPORTED where latents stream. */
+ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config exit, struct ltm_error *error);
+
 /* LTM_UNSUPPORTED where latents stream, for what ("ltm probe") fits posteriors. */
 ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error);
 

@@ -139,7 +139,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(NEW_ARRAY(e->scores, (size_t)e->count, "sequences", error));
     PASS_UP(trained_model_decoder(&e->decoder, e->model, e->config.run.precision, e->config.eval.loops,
                                   e->config.run.threads, error));
-    e->decoder->plan.exit = e->config.eval.exit;
+    PASS_UP(decoder_leave_early(e->decoder, e->config.eval.exit, error));
     if (plan_leaves(&e->decoder->plan)) PASS_UP(NEW_ARRAY(e->depths, (size_t)e->count, "depths", error));
     const int group = workers_group(model_chunk(&e->config.model));
     const int threads = workers_needed(e->config.run.threads, (e->count + group - 1) / group);

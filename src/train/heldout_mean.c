@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "latent/score_streaming.h"
+
 static int64_t count_of(const struct session *s, int k) { return s->heldout.parts[k]->count; }
 
 struct score_summary heldout_mean(const struct session *s, const struct sequence_score *scores) {
@@ -16,6 +18,27 @@ struct score_summary heldout_mean(const struct session *s, const struct sequence
         mean.recon_error = hypot(mean.recon_error, share * one.recon_error);
         mean.kl_error = hypot(mean.kl_error, share * one.kl_error);
         mean.bound_error = hypot(mean.bound_error, share * one.bound_error);
+    }
+    return mean;
+}
+
+struct ltm_stream_scores heldout_stream(const struct session *s, const struct sequence_score *scores) {
+    const int parts = score_parts(&s->config.model, s->config.model.sequence);
+    struct ltm_stream_scores mean = {.parts = parts};
+    if (s->corpora.count == 1) return score_streaming_summarise(scores, count_of(s, 0), parts);
+    for (int k = 0; k < s->corpora.count; scores += count_of(s, k++)) {
+        const struct ltm_stream_scores one = score_streaming_summarise(scores, count_of(s, k), parts);
+        const double share = s->corpus[k].share;
+        mean.drawn += share * one.drawn;
+        mean.frozen += share * one.frozen;
+        mean.others += share * one.others;
+        mean.zero += share * one.zero;
+        mean.carried += share * one.carried;
+        mean.carried_error = hypot(mean.carried_error, share * one.carried_error);
+        for (int p = 0; p < parts; p++) {
+            mean.part[p] += share * one.part[p];
+            mean.frozen_part[p] += share * one.frozen_part[p];
+        }
     }
     return mean;
 }

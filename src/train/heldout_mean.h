@@ -6,6 +6,9 @@
 
 struct score_summary heldout_mean(const struct session *s, const struct sequence_score *scores);
 
+/* The controls of latents that stream. */
+struct ltm_stream_scores heldout_stream(const struct session *s, const struct sequence_score *scores);
+
 /* Bits a byte of a mean bound in nats a token; NAN where nobody knows the bytes. */
 double heldout_bits(const struct session *s, double bound);
 

@@ -61,6 +61,9 @@ static void put_corpora(json_t *line, const struct ltm_train_record *r) {
     json_object_set_new(line, "corpora", all);
 }
 
+/* null of a part of sequences that has no tokens: the list keeps its length. */
+static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
 /* The controls of streaming latents. */
 static void put_stream(json_t *line, const struct ltm_stream_scores *s) {
     json_t *parts = json_array();
@@ -72,8 +75,8 @@ static void put_stream(json_t *line, const struct ltm_stream_scores *s) {
     put_real(line, "others", s->others);
     put_real(line, "zero", s->zero);
     for (int p = 0; p < s->parts; p++) {
-        json_array_append_new(parts, json_real(s->part[p]));
-        json_array_append_new(frozen, json_real(s->frozen_part[p]));
+        json_array_append_new(parts, real_or_null(s->part[p]));
+        json_array_append_new(frozen, real_or_null(s->frozen_part[p]));
     }
     json_object_set_new(line, "parts", parts);
     json_object_set_new(line, "frozen_parts", frozen);

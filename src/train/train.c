@@ -10,7 +10,6 @@
 #include "base/processes.h"
 #include "config/chunks.h"
 #include "latent/score_file.h"
-#include "latent/score_streaming.h"
 #include "train/heldout_mean.h"
 #include "train/nonfinite.h"
 #include "train/resume_check.h"
@@ -306,9 +305,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.corpus = each;
     record.corpora = heldout_each(each, s, s->heldout_scores);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
-    if (model_streams(&s->config.model))
-        record.stream = score_streaming_summarise(s->heldout_scores, sequences,
-                                                  score_parts(&s->config.model, s->config.model.sequence));
+    if (model_streams(&s->config.model)) record.stream = heldout_stream(s, s->heldout_scores);
     const struct sequence_score *scores = s->heldout_scores;
     const double own = judge(s, s->heldout_scores);
     double bound = own;

@@ -23,6 +23,9 @@ exported() {
 torch() { trained "$@" && exported torch "$1"; }
 holds 'a latent model as a PyTorch module' torch latent latent.init_scale=1
 holds 'one whose fits start from an encoder' torch encoder latent.init_scale=1 latent.encoder=bag
+holds 'one whose latents stream, read at once' torch stream latent.init_scale=1 latent.kind=streaming latent.chunk=0
+starts() { grep -q 'cross_attention.start.*cross_attention.gain' stream-torch/model.py; }
+holds 'which starts where z was learned to' starts
 holds 'one with every extra of a layer' torch extras latent.init_scale=1 model.qk_norm=rms model.mix_input=yes model.value_residual=yes \
     model.softcap=15 model.output=own model.ffn=relu2 slow.predict=2 data.packing=masked model.layers=3 latent.from=1 latent.count=4 model.kv_heads=1
 holds 'one in loops, which are added to' torch add latent.init_scale=1 model.layers=4 latent.from=1 latent.count=3 model.prelude=1 model.coda=1 model.loops=3 loop.inject=add loop.gains=own

@@ -33,6 +33,13 @@ frozen() { # to the bit
         runs/frozen/log.jsonl
 }
 holds 'at rate 0 z is its frozen control' frozen
+mixes() { # the controls are means by share, as the score is
+    seq 400 | sed 's/.*/the & th line of another text, & and no more/' >more.txt &&
+        "$LTM" corpus build -o more --tokenizer tok.model more.txt >out 2>err &&
+        "$LTM" train small.ini latent.kind=streaming latent.chunk=7 data.corpus= data.corpora='corpus:0.9 more:0.1' run.dir=runs/mixed >out 2>err || return 1
+    jq -se 'map(select(.heldout))[-1] | (.carried - (.frozen - .bound) | fabs) < 1e-9' runs/mixed/log.jsonl
+}
+holds 'of several corpora too' mixes
 writes() { # a text that slides
     "$LTM" generate runs/stream --prompt 'the' --length 100 --judge runs/stream --json >written || return 1
     jq -se '.[-1].statistics.judge.recon.nats_per_token.mean > 0' written
@@ -47,6 +54,10 @@ holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM"
 holds 'what needs a fit' refused 1 "latents stream \(latent.kind = streaming\)" "$LTM" probe runs/stream words.ini
 holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z of a fitted posterior' \
     "$LTM" train small.ini latent.kind=streaming slow.samples=2 run.dir=runs/none
+holds 'tokens ahead' refused 1 'slow.predict = 2 would move z by more' \
+    "$LTM" train small.ini latent.kind=streaming slow.predict=2 run.dir=runs/none
+holds 'states of whole sequences' refused 1 'eval.states = yes writes the states of whole sequences' \
+    "$LTM" eval runs/stream corpus eval.dump=states.dump eval.states=yes
 holds 'loops that keep no state' refused 1 'loop.backprop = 1 keeps no state' \
     "$LTM" train small.ini latent.kind=streaming model.loops=2 loop.inject=add loop.backprop=1 run.dir=runs/none
 holds 'a kind that there is not' refused 1 'latent.kind = "stream" is not known; use fitted or streaming' \

@@ -256,10 +256,34 @@ static void z_outlives_a_text_whose_beginning_is_forgotten(void **state) {
     streaming_text_forget(&text, CHUNK);
     streaming_text_read(&text, r.s.tokens + CHUNK, CHUNK + 1, stream, 0);
     assert_memory_equal(z, text.streaming.u, bytes);
+    streaming_text_read(&text, r.s.tokens + CHUNK, CHUNK - 1, stream, 0); /* a token is taken back */
+    assert_memory_equal(z, text.streaming.u, bytes);
+    streaming_text_read(&text, r.s.tokens + CHUNK, CHUNK, stream, 0); /* and another stands there */
+    assert_memory_not_equal(z, text.streaming.u, bytes);
+    memcpy(z, text.streaming.u, bytes);
     streaming_text_forget(&text, 0);
     streaming_text_read(&text, r.s.tokens + CHUNK, 2 * CHUNK, stream, 0);
     assert_memory_not_equal(z, text.streaming.u, bytes);
     free(z);
+    streaming_text_free(&text);
+    decoder_stream_free(stream);
+    stream_weights_free(weights);
+    close_rig(&r);
+}
+
+static void z_of_one_chunk_never_moves(void **state) {
+    (void)state;
+    struct ltm_model_config config = streaming_of(grouped);
+    config.chunk = 0;
+    struct rig r = open_rig(config);
+    struct stream_weights *weights;
+    struct decoder_stream *stream;
+    struct streaming_text text = {0};
+    assert_int_equal(stream_weights_create(&weights, r.s.decoder, false, 1, NULL), LTM_OK);
+    assert_int_equal(decoder_stream_create(&stream, weights, 1, 1, NULL), LTM_OK);
+    assert_int_equal(streaming_text_create(&text, r.s.decoder, NULL), LTM_OK);
+    streaming_text_read(&text, r.s.tokens, grouped.sequence, stream, 0);
+    for (size_t i = 0; i < r.s.latents / SEQUENCES; i++) assert_true(text.streaming.u[i] == 0);
     streaming_text_free(&text);
     decoder_stream_free(stream);
     stream_weights_free(weights);
@@ -391,6 +415,7 @@ int main(void) {
         cmocka_unit_test(z_of_another_sequence_is_the_next_ones),
         cmocka_unit_test(a_text_that_is_written_scores_as_one_that_is_read),
         cmocka_unit_test(z_outlives_a_text_whose_beginning_is_forgotten),
+        cmocka_unit_test(z_of_one_chunk_never_moves),
         cmocka_unit_test(drawn_scores_are_on_average_the_bound_that_quadrature_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

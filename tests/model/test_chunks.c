@@ -66,9 +66,13 @@ static void check_twin(const struct ltm_model_config *config) {
 static void chunk_by_chunk_a_sequence_scores_as_at_once(void **state) {
     (void)state;
     struct ltm_model_config full = grouped;
+    struct ltm_model_config odd = grouped; /* its last chunk is shorter and sees all of the others */
     full.window = full.sequence;
+    odd.window = odd.sequence = LENGTH;
+    odd.latents = 9;
     check_twin(&grouped);
     check_twin(&full);
+    check_twin(&odd);
     for (int i = 0; i < MODEL_KEYS; i++) {
         const struct ltm_model_config with = model_with_key(grouped, i);
         if (!with.backprop) check_twin(&with);
