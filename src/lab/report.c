@@ -79,14 +79,15 @@ static ltm_status write_page(struct report *report, const char *const *runs, int
     return status;
 }
 
-/* Of scores in x.json: x.html. */
+/* Of scores in x.json: x.html. Of those in another file, x: x-report.html, for x.html would have its pictures in a folder x. */
 static ltm_status report_scores(const char *path, const struct report *asked, struct ltm_error *error) {
     char page[LTM_PATH_MAX];
     struct ltm_report_options own = *asked->options;
     struct report report = *asked;
     const char *end = strrchr(path, '.');
-    const size_t stem = end && strcmp(end, ".json") == 0 ? (size_t)(end - path) : strlen(path);
-    if (snprintf(page, sizeof page, "%.*s.html", (int)stem, path) >= (int)sizeof page)
+    const bool json = end && strcmp(end, ".json") == 0;
+    const size_t stem = json ? (size_t)(end - path) : strlen(path);
+    if (snprintf(page, sizeof page, "%.*s%s.html", (int)stem, path, json ? "" : "-report") >= (int)sizeof page)
         return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     if (!own.output) own.output = page;
     report.options = &own;
