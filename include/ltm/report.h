@@ -46,9 +46,9 @@ struct ltm_report_result {
 
 /* path: a folder with results.csv (a study, as ltm sweep leaves it), log.jsonl (a run, as ltm train does) or results_*.json
  * (ltm fewshot -o: accuracy by length and by depth, which a study that took tasks has too), or a file of scores with depths
- * (ltm eval … eval.exit=state --json), of which x.json has its page in x.html. options and watch may be NULL. LTM_INVALID when it is
- * none of them, or a score is no column of the table (the nearest is named);
- * LTM_CORRUPT for a table that is broken. That a fit is not possible is no failure. */
+ * (ltm eval … eval.exit=state --json), of which x.json has its page in x.html, x without .json in x-report.html. options and watch
+ * may be NULL. LTM_INVALID when it is none of them, or a score is no column of the table (the nearest is named); LTM_CORRUPT for a
+ * table that is broken. That a fit is not possible is no failure. */
 ltm_status ltm_report(const char *path, const struct ltm_report_options *options, const struct ltm_watch *watch,
                       struct ltm_report_result *result, struct ltm_error *error);
 

@@ -29,7 +29,7 @@ static const char usage[] =
     "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
     "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
     "Of scores that ltm eval CHECKPOINT CORPUS eval.exit=state --json printed, or of a scan of them: the bound by mean depth, and\n"
-    "depth by surprise and by position. SCORES.html, beside the file.\n"
+    "depth by surprise and by position. SCORES.html, beside the file (SCORES-report.html of a file without .json).\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
     "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
     "                         (bound, and continuation where it was taken)\n"

@@ -197,15 +197,19 @@ static void say_counts(struct words *w, const struct ltm_fit_interval *i, const 
     if (!isnan(i->low)) say(w, " (%s to %s)", format_quantity(low, i->low), format_quantity(high, i->high));
 }
 
-static void say_kind(struct words *w, int latents, double steps, double loops) {
+/* compared: whether some runs have loops that others have not. */
+static void say_kind(struct words *w, int latents, double steps, double loops, bool compared) {
     if (latents)
         say(w, "%d latent%s, %g fast step%s", latents, ltm_plural(latents), steps, ltm_plural((long long)steps));
     else
         say(w, "no latents");
-    if (loops > 1) say(w, ", %g loops", loops);
+    if (loops > 1)
+        say(w, ", %g loops", loops);
+    else if (compared)
+        say(w, ", no loops");
 }
 
-static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with) {
+static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const struct group *with, bool compared) {
     char value[FORMAT_NUMBER];
     char high[FORMAT_NUMBER];
     if (isnan(gain->value)) {
@@ -218,7 +222,7 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
     else
         say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
     say(w, "at the same budget the best model with them (");
-    say_kind(w, with->latents, with->steps, with->loops);
+    say_kind(w, with->latents, with->steps, with->loops, compared);
     say(w, ") is %s nats a token %s than the best without", format_score(value, fabs(gain->value)),
         gain->value > 0 ? "better" : "worse");
     if (known) {
@@ -232,6 +236,7 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
 static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, const struct group *with, int choices,
                          const bool further[2]) {
     struct words w = {a->words, sizeof a->words, 0};
+    const bool loops = fit->rows.features & FIT_LOOPS;
     char budget[FORMAT_NUMBER];
     char low[FORMAT_NUMBER];
     char high[FORMAT_NUMBER];
@@ -242,7 +247,7 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
         say(&w, "%s parameters (the only count measured with these latents)",
             format_quantity(low, a->parameters.value));
     say(&w, ", ");
-    say_kind(&w, a->latents, a->fast_steps, a->loops);
+    say_kind(&w, a->latents, a->fast_steps, a->loops, loops);
     say(&w, ", ");
     if (a->fixed_tokens)
         say(&w, "%s tokens (the only count measured)", format_quantity(budget, a->tokens.value));
@@ -252,11 +257,11 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
     if (!isnan(a->loss.low)) say(&w, " (%s to %s)", format_score(low, a->loss.low), format_score(high, a->loss.high));
     say(&w, " nats a token.");
     if (fit->info.resamples && choices > 1)
-        say(&w, " %.0f %% of %d resamples choose these latents and steps; intervals hold %.0f %% of them.",
-            100 * a->share, fit->info.resamples, 100 * fit->info.share);
+        say(&w, " %.0f %% of %d resamples choose these latents%s; intervals hold %.0f %% of them.", 100 * a->share,
+            fit->info.resamples, loops ? ", steps and loops" : " and steps", 100 * fit->info.share);
     else if (fit->info.resamples)
         say(&w, " Intervals hold %.0f %% of %d resamples.", 100 * fit->info.share, fit->info.resamples);
-    say_gain(&w, &a->gain, with);
+    say_gain(&w, &a->gain, with, loops);
     if (a->at_edge)
         say(&w, " This is the edge of the sizes that were looked at, a factor of 2 beyond those measured: the best may "
                 "lie further out.");

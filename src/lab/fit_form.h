@@ -1,8 +1,9 @@
 /* Forms of scaling laws: sums of terms, each a coefficient divided by powers of what a run was made of.
  *
  * In logarithms a term is affine in its parameters, log t = c - Σ exponent_j x_j with features x = (ln N, ln D, ln m, ln S),
- * but for loops, where ln N becomes ln(N_once + r^φ N_rec) = ln N + ln(1 + s (r^φ - 1)), s = N_rec / N; and a form is LSE over its terms, whose gradient is a softmax. Features are centred, so that coefficients and exponents
- * are nearly independent: L-BFGS then needs few steps. */
+ * but for loops, where ln N becomes ln(N_once + r^φ N_rec) = ln N + ln(1 + s (r^φ - 1)), s = N_rec / N; and a form is LSE
+ * over its terms, whose gradient is a softmax. Features are centred, so that coefficients and exponents are nearly independent:
+ * L-BFGS then needs few steps. */
 #pragma once
 
 #include <stdbool.h>

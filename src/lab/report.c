@@ -54,34 +54,40 @@ static bool holds(const char *folder, const char *name) {
     return path_join(path, sizeof path, folder, name, NULL) == LTM_OK && file_exists(path);
 }
 
-/* Of one folder, or of several runs. */
+/* The page of what the folder is, or where there are `runs` of these; a folder that has both a run and few-shot results is a run's. */
+static ltm_status write_body(struct report *report, const char *const *runs, int count, struct ltm_error *error) {
+    const char *first = count ? runs[0] : report->folder;
+    const bool trained = holds(first, "results.csv") || holds(first, "log.jsonl");
+    if (!trained && report_is_tasks(first))
+        return count ? report_tasks(report, runs, count, error) : report_tasks(report, &report->folder, 1, error);
+    if (count) return report_runs(report, runs, count, error);
+    if (report->result->study) return report_study(report, error);
+    if (file_exists(report->folder)) return report_depths(report, error);
+    return report_run(report, error);
+}
+
 static ltm_status write_page(struct report *report, const char *const *runs, int count, struct ltm_error *error) {
     struct file_draft draft;
-    const char *first = count ? runs[0] : report->folder;
-    const bool tasks = !holds(first, "results.csv") && !holds(first, "log.jsonl") && report_is_tasks(first);
     PASS_UP(name_output(report, error));
     PASS_UP(drop_old_pictures(report, error));
     PASS_UP(file_create(&draft, report->result->path, error));
     report->out = draft.stream;
-    ltm_status status = tasks   ? report_tasks(report, count ? runs : &report->folder, count ? count : 1, error)
-                        : count ? report_runs(report, runs, count, error)
-                        : report->result->study       ? report_study(report, error)
-                        : file_exists(report->folder) ? report_depths(report, error)
-                                                      : report_run(report, error);
+    ltm_status status = write_body(report, runs, count, error);
     if (status == LTM_OK && report->starved) status = fail_memory(error, 0, "the scores of sequences");
     if (status == LTM_OK) return file_commit(&draft, error);
     file_discard(&draft);
     return status;
 }
 
-/* Of scores in x.json: x.html. */
+/* Of scores in x.json: x.html. Of those in another file, x: x-report.html, for x.html would have its pictures in a folder x. */
 static ltm_status report_scores(const char *path, const struct report *asked, struct ltm_error *error) {
     char page[LTM_PATH_MAX];
     struct ltm_report_options own = *asked->options;
     struct report report = *asked;
     const char *end = strrchr(path, '.');
-    const size_t stem = end && strcmp(end, ".json") == 0 ? (size_t)(end - path) : strlen(path);
-    if (snprintf(page, sizeof page, "%.*s.html", (int)stem, path) >= (int)sizeof page)
+    const bool json = end && strcmp(end, ".json") == 0;
+    const size_t stem = json ? (size_t)(end - path) : strlen(path);
+    if (snprintf(page, sizeof page, "%.*s%s.html", (int)stem, path, json ? "" : "-report") >= (int)sizeof page)
         return fail(error, LTM_INVALID, "the path %.60s… is too long", path);
     if (!own.output) own.output = page;
     report.options = &own;

@@ -40,3 +40,6 @@ struct decoder_pass {
     struct bf16_work *work;  /* for products in bf16; NULL where they are in fp32 */
     struct pass_exits exits; /* of positions from loops */
 };
+
+/* Floats of io.values. */
+size_t decoder_pass_values(const struct stage_shape *shape);

@@ -206,6 +206,11 @@ int plan_loop_entered(const struct plan *plan, int loops) {
 
 void plan_run(struct plan *plan, int loops) { plan->core.run = loops < plan->core.loops ? loops : plan->core.loops; }
 
+bool plan_in_loops(const struct plan *plan, int block) {
+    const struct plan_core *core = &plan->core;
+    return core->loops > 1 && block >= core->block_begin && block < core->block_end;
+}
+
 bool plan_is_truncated(const struct plan *plan, int application) {
     const int kept = plan->config.backprop;
     return kept > 0 && application >= plan->core.begin && application < plan_loop(plan, kept);

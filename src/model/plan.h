@@ -56,6 +56,9 @@ int plan_first_reader(const struct plan *plan);
 /* From now on a pass begins with so many of the core's loops; at most all of them. A decoder_stream runs all that are listed. */
 void plan_run(struct plan *plan, int loops);
 
+/* Are there loops that use the block? */
+bool plan_in_loops(const struct plan *plan, int block);
+
 /* Is the application of a loop too far from the last to have a gradient (loop.backprop)? It keeps nothing for a backward pass. */
 bool plan_is_truncated(const struct plan *plan, int application);
 

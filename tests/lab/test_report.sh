@@ -20,7 +20,8 @@ depths() {
         "bits_per_byte":null},"depth_by_surprise":%s,"depth_by_position":%s}, {"corpus":7, "settings":[]}]' "$bins" "$bins" >depth.json
     run "$LTM" report depth.json --json
     [ "$code" = 0 ] && balanced depth.html && grep -q '&lt;b&gt;' depth.html && grep -q 'eval.exit_kl=0.1' depth.html || { cat err; return 1; }
-    ! drawn || { jq -e '.pictures == 3' out && balanced depth/depth-by-surprise.svg; }
+    ! drawn || { jq -e '.pictures == 3' out && balanced depth/depth-by-surprise.svg; } || return 1
+    cp depth.json scores && run "$LTM" report scores && balanced scores-report.html # scores.html would have its pictures in a folder `scores`
 }
 holds 'scores with depths have a page' depths
 no_depths() {
