@@ -35,7 +35,8 @@ chain() {
         "$LTM" fewshot "$to-dpo" calls --limit 4 --samples 4 --pairs -o "$to-results" &&
         jq -se 'length > 0 and all(.chosen != .rejected and (.prompt | endswith("Call:")))' "$to-results/pairs_calls_0shot.jsonl" &&
         "${train[@]}" "${set[@]}" --from "$to-dpo" "${pairs[@]}" data.corpus="$to-results/pairs_calls_0shot.jsonl" \
-            slow.objective=dpo run.dir="$to-own"
+            slow.objective=dpo slow.ema=0.5 run.dir="$to-own" && records "$to-own" 'map(select(.heldout)) | all(.ema_loss > 0)' &&
+        lacks -q 'held-out bound' "$to-own/report.html" && [ ! -e "$to-own/sequences.csv" ]
 }
 holds 'weights go from text to answers, to preferences, and to those of their own samples' chain
 
