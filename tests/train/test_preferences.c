@@ -167,7 +167,7 @@ static void a_step_is_that_of_a_program_in_double(void **state) {
     double loss = 0;
     for (int i = 0; i < 120; i++) rig.reference[i] += (i % 5 - 2) * (i % 2 ? 6.0 : -9.0);
     for (int p = 0; p < BATCH / 2; p++) {
-        const double *reference = rig.reference + 2 * (size_t)rig.pairs.source.number(&rig.pairs.source, 2 * p);
+        const double *reference = rig.reference + 2 * (size_t)rig.pairs.source.noise(&rig.pairs.source, 2 * p);
         const double chosen = add_log_p(&rig, 2 * p, 0, sum);
         const double rejected = add_log_p(&rig, 2 * p + 1, 0, sum);
         const double m = slow->dpo_beta * ((chosen - reference[0]) - (rejected - reference[1]));
