@@ -47,7 +47,7 @@ static void choices_are_those_that_can_be_set(void **state) {
         bool explained; /* value by value: a row of a table */
     } choices[] = {{"model.ffn", 2, false},     {"model.qk_norm", 2, false},   {"model.init_projections", 2, false},
                    {"model.output", 2, false},  {"model.mix_input", 2, false}, {"model.value_residual", 2, false},
-                   {"data.packing", 3, false},  {"fast.method", 3, true},      {"slow.objective", 2, true},
+                   {"data.packing", 3, false},  {"fast.method", 3, true},      {"slow.objective", 3, true},
                    {"slow.optimizer", 2, true}, {"slow.schedule", 3, true},    {"fast.schedule", 2, false},
                    {"run.precision", 3, false}, {"fast.steps", 0, false},      {"no.key", 0, false}};
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++) {
