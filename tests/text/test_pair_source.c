@@ -82,7 +82,7 @@ static void answers_count_and_the_fit_sees_prompts(void **state) {
     assert_sequence(&p, 1, "d", " e");
     assert_sequence(&p, 2, "system: s\nuser: hi\nassistant:", " oh");
     assert_sequence(&p, 3, "f", " g");
-    assert_null(p.source.number);
+    assert_null(p.source.noise);
     pair_source_free(&p);
 }
 
@@ -97,8 +97,8 @@ static void two_answers_stand_side_by_side(void **state) {
     for (int epoch = 0; epoch < 2; epoch++) {
         int seen[9] = {0};
         for (int64_t i = 18 * epoch; i < 18 * (epoch + 1); i += 2) {
-            const uint32_t number = p.source.number(&p.source, i);
-            assert_int_equal(p.source.number(&p.source, i + 1), number);
+            const uint32_t number = p.source.noise(&p.source, i);
+            assert_int_equal(p.source.noise(&p.source, i + 1), number);
             assert_true(p.source.place(&p.source, i + 1) > p.source.place(&p.source, i));
             seen[number]++;
         }
