@@ -44,7 +44,7 @@ struct ltm_train_record {
     double recon, kl,
         loss;             /* means over the batch; loss is what the slow step minimised, without slow.predict's part */
     double bound;         /* recon + kl under noise that the fit has not seen: only where heldout is true */
-    double ema_bound;     /* of the average of the weights, where slow.ema makes one; else 0 */
+    double ema_bound;     /* of the average of the weights, where slow.ema makes one, with dpo its loss; else 0 */
     double bound_error;   /* its standard error over sequences */
     double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
     const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */

@@ -252,6 +252,11 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
 }
 
 static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->data.kind != LTM_DATA_PAIRS && c->data.heldout[0])
+        return fail(error, LTM_INVALID,
+                    "data.heldout = %.300s is read with data.kind = pairs alone; a corpus has its own held-out text "
+                    "(ltm corpus build --heldout-files)",
+                    c->data.heldout);
     if (c->data.kind != LTM_DATA_PAIRS) return LTM_OK;
     if (c->model.packing == LTM_PACKING_PACKED)
         return fail(error, LTM_INVALID,

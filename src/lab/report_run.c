@@ -26,7 +26,10 @@ static void add_heldout(struct picture *picture, const struct run_curve *c) {
     for (size_t i = 0; i < c->scores; i++)
         picture_point(s, c->score[i].tokens, c->score[i].bound, c->score[i].bound_error);
     s = picture_add(picture, PICTURE_LINES_POINTS, 3, "of averaged weights");
-    for (size_t i = 0; i < c->scores; i++) picture_point(s, c->score[i].tokens, c->score[i].ema_bound, NAN);
+    for (size_t i = 0; i < c->scores; i++) {
+        const struct curve_score *score = &c->score[i];
+        picture_point(s, score->tokens, compares(c) ? score->ema_loss : score->ema_bound, NAN);
+    }
     for (int k = 0; k < c->corpora; k++) {
         s = picture_add(picture, PICTURE_LINES_POINTS, 4 + k % (PICTURE_COLOURS - 4), "of %s", c->corpus[k]);
         for (size_t i = 0; i < c->scores; i++)

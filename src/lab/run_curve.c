@@ -45,6 +45,7 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
             .bound = number(line, "bound"),
             .bound_error = number(line, "bound_error"),
             .ema_bound = number(line, "ema_bound"),
+            .ema_loss = number(line, "ema_loss"),
             .bits_per_byte = number(line, "bits_per_byte"),
             .exact_match = number(line, "exact_match"),
             .each = take_corpora(c, json_object_get(line, "corpora")),

@@ -19,9 +19,9 @@ struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte, exact_match;
     struct curve_corpora {
         double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
-    } each;                                          /* corpus of a mixture */
-    double carried, carried_error;                   /* by latents that stream */
-    double loss, chosen, rejected, margin, accuracy; /* slow.objective = dpo */
+    } each;                                                    /* corpus of a mixture */
+    double carried, carried_error;                             /* by latents that stream */
+    double loss, ema_loss, chosen, rejected, margin, accuracy; /* slow.objective = dpo */
 };
 
 /* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */

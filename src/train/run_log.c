@@ -102,7 +102,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         if (r->stream.parts) put_stream(line, &r->stream);
         if (r->preferences) put_real(line, "loss", r->loss);
         if (r->answers > 0) put_real(line, "exact_match", r->matches / r->answers);
-        if (r->ema_bound > 0) put_real(line, "ema_bound", r->ema_bound);
+        if (r->ema_bound > 0) put_real(line, r->preferences ? "ema_loss" : "ema_bound", r->ema_bound);
         if (r->corpora) put_corpora(line, r);
     } else {
         put_real(line, "recon", r->recon);

@@ -38,6 +38,10 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     const char *corpus;
     bool known;
     ltm_status status = LTM_OK;
+    if (c->data.kind == LTM_DATA_PAIRS && !c->data.tokenizer[0])
+        return fail(error, LTM_INVALID,
+                    "data.kind = pairs reads text; name a tokenizer in data.tokenizer, with run.from the one beside "
+                    "those weights");
     PASS_UP(find_info(s, &corpus, &info, &known, error));
     if (c->data.tokenizer[0])
         snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);

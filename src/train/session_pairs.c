@@ -29,8 +29,6 @@ ltm_status session_open_pairs(struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
     struct ltm_tokenizer *tokenizer = NULL;
     ltm_status status = LTM_OK;
-    if (!s->tokenizer[0])
-        return fail(error, LTM_INVALID, "data.kind = pairs reads text; name a tokenizer in data.tokenizer");
     TRY(ltm_tokenizer_open(&tokenizer, s->tokenizer, error));
     const struct pair_options options = {.path = c->data.corpus,
                                          .part = c->data.heldout[0] ? PAIRS_ALL : PAIRS_TRAINING,

@@ -87,6 +87,9 @@ static ltm_status score_all(struct session *s, double *reference, const struct p
 
 static ltm_status take(struct session *s, const char *path, int64_t heldout, struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    if (!s->config.run.from[0])
+        watch_message(&s->hooks->watch, "the reference is of new weights, which know no answers; begin with those of a "
+                                        "trained model (ltm train --from)");
     watch_message(&s->hooks->watch, "log p of %lld answers under the weights that the run begins with",
                   (long long)(s->train_pairs.sequences + heldout));
     TRY(score_all(s, s->reference, &s->train_pairs, s->config.slow.samples, error));

@@ -264,14 +264,15 @@ static ltm_status score_average(struct session *s, const struct score_options *o
     return status == LTM_OK ? back : status;
 }
 
-/* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). */
+/* The scores of each sequence, where they are the best so far: for runs to be compared by (ltm report). None with dpo, where a mean
+ * over chosen and rejected answers alike would say nothing. */
 static ltm_status keep_scores(const struct session *s, const struct score_options *options,
                               const struct sequence_score *scores, double bound, struct ltm_error *error) {
     char held[64] = "";
     char path[LTM_PATH_MAX];
     struct ltm_error inner = {0};
     ltm_status status = LTM_OK;
-    if (!(bound < s->state.best_bound)) return LTM_OK;
+    if (!(bound < s->state.best_bound) || compares(s)) return LTM_OK;
     if (processes_rank() == 0) status = path_join(path, sizeof path, folder_of(s, held), "sequences.csv", &inner);
     if (processes_rank() == 0 && status == LTM_OK)
         status = score_write(path, scores, mixture_source(&s->heldout), s->config.model.sequence, options, &inner);

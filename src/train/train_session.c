@@ -166,6 +166,9 @@ static ltm_status take_folder(struct session *s, struct ltm_error *error) {
     if (status == LTM_OK && processes_rank() == 0) status = origin_settle(&s->config, error);
     TRY(processes_agree(status, error));
     TRY(processes_broadcast(&s->config.run.precision, sizeof s->config.run.precision, error));
+    /* Which weights to begin with a run's own config.ini may have said, and all must read them or none. */
+    TRY(processes_broadcast(s->config.run.from, sizeof s->config.run.from, error));
+    TRY(processes_broadcast(s->config.run.from_digest, sizeof s->config.run.from_digest, error));
 cleanup:
     return status;
 }

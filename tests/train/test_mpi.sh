@@ -210,6 +210,14 @@ resumed_dpo() { # the checkpoint before the last, gone on with by three processe
 }
 holds 'preferences, over three processes: the bits of one' alike 3 1 one-dpo "${pairs[@]}" slow.objective=dpo slow.group=2
 holds 'three processes go on with what one began with preferences' resumed_dpo
+"${train[@]}" --from one-dpo run.dir=one-from >/dev/null 2>&1
+from_config() { # a run that was killed before its first checkpoint: only its config.ini, which the first reads, knows of --from
+    cp -r one-from from-config
+    rm -r from-config/checkpoints/*
+    run on 2 "${train[@]}" run.dir=from-config
+    [ "$code" = 0 ] && same one-from from-config || { cat err; return 1; }
+}
+holds 'two processes begin with the weights that config.ini names' from_config
 commands() { # processes, folder
     local n=$1 to=$2
     mkdir "$to"
