@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "base/files.h"
-#include "config/chunks.h"
 #include "inspect/export_forms.h"
 #include "model/model_file.h"
 #include "stages/model_shape.h"
@@ -228,9 +227,6 @@ static ltm_status write_form(const struct ltm_model *model, const char *folder, 
     const struct plan *plan = &model->decoder->plan;
     char path[LTM_PATH_MAX];
     struct file_draft draft;
-    if (model_streams(&model->config.model))
-        return fail(error, LTM_UNSUPPORTED,
-                    "latent.kind = streaming moves z from chunk to chunk by its gradient, which no exported form does");
     for (int a = 0; a < plan->count; a++)
         if (!is_left_out(&plan->applications[a]) && stage_of(plan->applications[a].kind) == STAGES)
             return fail(error, LTM_UNSUPPORTED, "the form torch has no stage \"%s\", which this model has",

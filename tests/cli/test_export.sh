@@ -49,7 +49,7 @@ holds 'a Llama has no latents' refused 1 'latent.count = 0' "$LTM" export latent
 holds 'and no loops' refused 1 'model.loops = 1' "$LTM" export concat -o x --as llama
 streams() {
     "$LTM" train tiny.ini run.dir=streams run.precision=fp32 run.eval_every=0 latent.kind=streaming latent.chunk=8 >out 2>err || { cat err; return 1; }
-    refused 1 'latent.kind = streaming' "$LTM" export streams -o x
+    refused 1 'latent.kind = streaming' "$LTM" export streams -o nowhere && [ ! -e nowhere ]
 }
 holds 'nor what streams a form' streams
 cp -r latent/checkpoints before
