@@ -50,6 +50,7 @@ ltm_status ltm_export(const char *checkpoint, const char *folder, enum ltm_expor
     if (model_streams(&model->config.model))
         TRY(fail(error, LTM_UNSUPPORTED,
                  "latent.kind = streaming moves z from chunk to chunk by its gradient, which no exported form does"));
+    TRY(forms[form]->check(model, error));
     TRY(folder_check_own(folder, marks, "the folder of an export", error));
     TRY(folder_create(folder, error));
     TRY(write_facts(model, checkpoint, folder, forms[form]->name, error));
