@@ -89,9 +89,11 @@ static int put_figures(const struct ltm_run_view *v, bool one_line) {
                          ", step %lld of %lld, %s tokens, %s a second, %s %s, rate %.3g%sloss %.4f", (long long)v->step,
                          (long long)v->steps, count, rate, left, v->phase == LTM_RUN_TRAINS ? "left" : "trained", v->lr,
                          one_line ? ", " : "\n", v->loss);
-        if (v->scores > 0)
-            snprintf(text + used, sizeof text - (size_t)used, ", bound %.4f, best %.4f at step %lld (%.4f bits a byte)",
-                     v->bound, v->best_bound, (long long)v->best_step, v->bits_per_byte);
+        if (isfinite(v->best_bound)) /* preferences have none */
+            used += snprintf(text + used, sizeof text - (size_t)used, ", bound %.4f, best %.4f at step %lld", v->bound,
+                             v->best_bound, (long long)v->best_step);
+        if (isfinite(v->bits_per_byte))
+            snprintf(text + used, sizeof text - (size_t)used, " (%.4f bits a byte)", v->bits_per_byte);
     }
     int lines = 1;
     char *rest = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "config/chunks.h"
 #include "inspect/export_forms.h"
 #include "ltm/config.h"
 #include "train/checkpoint.h"
@@ -46,6 +47,10 @@ ltm_status ltm_export(const char *checkpoint, const char *folder, enum ltm_expor
     struct ltm_model *model = NULL;
     if (!ltm_export_name((int)form)) return fail(error, LTM_INVALID, "there is no form %d of an export", (int)form);
     TRY(ltm_model_open(&model, checkpoint, error));
+    if (model_streams(&model->config.model))
+        TRY(fail(error, LTM_UNSUPPORTED,
+                 "latent.kind = streaming moves z from chunk to chunk by its gradient, which no exported form does"));
+    TRY(forms[form]->check(model, error));
     TRY(folder_check_own(folder, marks, "the folder of an export", error));
     TRY(folder_create(folder, error));
     TRY(write_facts(model, checkpoint, folder, forms[form]->name, error));

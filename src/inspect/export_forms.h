@@ -6,6 +6,7 @@
 
 struct export_form {
     const char *name;
+    ltm_status (*check)(const struct ltm_model *model, struct ltm_error *error); /* before anything is written */
     ltm_status (*write)(const struct ltm_model *model, const char *folder, struct ltm_error *error);
 };
 

@@ -31,7 +31,8 @@ static const struct {
 enum { NAMES = sizeof names / sizeof names[0] };
 
 /* The key that such a model does not have. */
-static ltm_status check(const struct ltm_model_config *c, struct ltm_error *error) {
+static ltm_status check(const struct ltm_model *model, struct ltm_error *error) {
+    const struct ltm_model_config *c = &model->config.model;
     const struct {
         const char *key, *want;
         bool has;
@@ -131,7 +132,6 @@ static json_t *configuration(const struct ltm_model *model) {
 
 static ltm_status write_form(const struct ltm_model *model, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
-    PASS_UP(check(&model->config.model, error));
     PASS_UP(path_join(path, sizeof path, folder, "model.safetensors", error));
     PASS_UP(write_weights(model, path, error));
     PASS_UP(path_join(path, sizeof path, folder, "config.json", error));
@@ -143,4 +143,4 @@ static ltm_status write_form(const struct ltm_model *model, const char *folder, 
     return status;
 }
 
-const struct export_form export_llama = {"llama", write_form};
+const struct export_form export_llama = {"llama", check, write_form};

@@ -228,14 +228,18 @@ static void put_module(FILE *f, const struct ltm_model *model) {
     put_plan(f, plan);
 }
 
-static ltm_status write_form(const struct ltm_model *model, const char *folder, struct ltm_error *error) {
+static ltm_status check(const struct ltm_model *model, struct ltm_error *error) {
     const struct plan *plan = &model->decoder->plan;
-    char path[LTM_PATH_MAX];
-    struct file_draft draft;
     for (int a = 0; a < plan->count; a++)
         if (!is_left_out(&plan->applications[a]) && stage_of(plan->applications[a].kind) == STAGES)
             return fail(error, LTM_UNSUPPORTED, "the form torch has no stage \"%s\", which this model has",
                         plan->applications[a].kind->name);
+    return LTM_OK;
+}
+
+static ltm_status write_form(const struct ltm_model *model, const char *folder, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    struct file_draft draft;
     PASS_UP(path_join(path, sizeof path, folder, "model.safetensors", error));
     PASS_UP(model_file_write(path, model->decoder, &model->config, model->step, model->digest, error));
     PASS_UP(path_join(path, sizeof path, folder, "model.py", error));
@@ -244,4 +248,4 @@ static ltm_status write_form(const struct ltm_model *model, const char *folder, 
     return file_commit(&draft, error);
 }
 
-const struct export_form export_torch = {"torch", write_form};
+const struct export_form export_torch = {"torch", check, write_form};

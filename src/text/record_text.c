@@ -45,6 +45,16 @@ ltm_status record_text_json(struct record_text *record, const char *line, size_t
     return LTM_OK;
 }
 
+/* A row ends at its line feed: what stands behind a carriage return alone would be lost. */
+static ltm_status check_end(const struct record_text *record, const struct csv_row *row, const char *path,
+                            struct ltm_error *error) {
+    if (*row->at == 0) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "line %lld of %s has a carriage return outside quotes that no line feed follows; convert line ends "
+                "first (tr '\\r' '\\n')",
+                (long long)record->line, path);
+}
+
 static ltm_status take_names(struct record_text *record, const char *column, const char *path,
                              struct ltm_error *error) {
     struct csv_row names = {.at = record->row, .line = (size_t)record->line, .path = path};
@@ -63,7 +73,11 @@ static ltm_status take_names(struct record_text *record, const char *column, con
         snprintf(listed + used, sizeof listed - used, "%s%s", used ? ", " : "", name);
         record->columns++;
     }
-    if (found) return LTM_OK;
+    if (found) {
+        const ltm_status status = check_end(record, &names, path, error);
+        if (status != LTM_OK) record->columns = 0;
+        return status;
+    }
     record->columns = 0;
     return fail(error, LTM_INVALID, "%s has no column \"%s\"; its first line names %s", path, column, listed);
 }
@@ -78,6 +92,7 @@ static ltm_status take_row(struct record_text *record, const char *path, struct 
         PASS_UP(csv_next_field(&row, &field, error));
         if (fields++ == record->column) text = field;
     }
+    PASS_UP(check_end(record, &row, path, error));
     if (fields != record->columns || !text)
         return fail(error, LTM_INVALID, "line %lld of %s has %zu field%s, and the first line names %zu columns",
                     (long long)record->line, path, fields, fields == 1 ? "" : "s", record->columns);

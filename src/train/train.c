@@ -15,6 +15,8 @@
 #include "train/resume_check.h"
 #include "train/train_session.h"
 
+static bool compares(const struct session *s) { return s->config.slow.objective == LTM_OBJECTIVE_DPO; }
+
 /* record NULL: no scores. Of several processes the first tells. */
 static void tell_event(struct session *s, const char *event, const struct ltm_train_record *record,
                        const char *checkpoint, const char *message) {
@@ -25,7 +27,9 @@ static void tell_event(struct session *s, const char *event, const struct ltm_tr
                                       .step = s->trainer.optimiser.count,
                                       .steps = s->trainer.steps,
                                       .tokens = growth_tokens(&s->config, s->trainer.optimiser.count),
-                                      .bound = record ? record->bound : s->state.best_bound,
+                                      .bound = record        ? record->bound
+                                               : compares(s) ? NAN /* the best is a loss */
+                                                             : s->state.best_bound,
                                       .bits_per_byte = record ? record->bits_per_byte : NAN};
     on_event_tell(&s->hook, event, &facts);
 }
@@ -158,8 +162,6 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
 static bool loops_vary(const struct ltm_config *c) {
     return c->model.loops > 1 && (c->loop.start > 0 || c->loop.full > 0 || c->loop.depth == LTM_LOOP_DEPTH_SAMPLED);
 }
-
-static bool compares(const struct session *s) { return s->config.slow.objective == LTM_OBJECTIVE_DPO; }
 
 /* What the best weights have the least of: the bound, or with dpo its loss. */
 static double judge(const struct session *s, struct sequence_score *scores) {

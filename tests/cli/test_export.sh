@@ -49,7 +49,14 @@ table() { # the log for a spreadsheet
 holds 'a log as CSV' table
 holds 'no log' refused 1 'log.jsonl: No such file' "$LTM" inspect corpus --csv
 holds 'a Llama has no latents' refused 1 'latent.count = 0' "$LTM" export latent -o x --as llama
+unwritten() { [ ! -e x ]; }
+holds 'and nothing is written' unwritten
 holds 'and no loops' refused 1 'model.loops = 1' "$LTM" export concat -o x --as llama
+streams() {
+    "$LTM" train tiny.ini run.dir=streams run.precision=fp32 run.eval_every=0 latent.kind=streaming latent.chunk=8 >out 2>err || { cat err; return 1; }
+    refused 1 'latent.kind = streaming' "$LTM" export streams -o nowhere && [ ! -e nowhere ]
+}
+holds 'nor what streams a form' streams
 cp -r latent/checkpoints before
 holds 'a folder that is no export stays' refused 1 'latent is not the folder of an export' "$LTM" export latent -o latent
 untouched() { diff -r latent/checkpoints before; }

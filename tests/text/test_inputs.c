@@ -117,6 +117,10 @@ static void a_column_of_a_table_is_text(void **state) {
     assert_reads(&input, "a|c|");
     assert_non_null(strstr(said, "1 line"));
     input.on_bad = LTM_BAD_REFUSE;
+    path = put_text("returns.csv", "id,text\n1,a\rb\n");
+    assert_refused(&input, "line 2 of");
+    path = put_text("only-returns.csv", "id,text\r1,a\r2,b\r");
+    assert_refused(&input, "has a carriage return outside quotes");
     path = put_text("c.csv", "id,text\n1,\"open\n2,b\n");
     assert_refused(&input, "a quote is left open");
     struct words table = {0}; /* rows that the window's ends cut */
