@@ -47,7 +47,7 @@ ltm_status ltm_export(const char *checkpoint, const char *folder, enum ltm_expor
     struct ltm_model *model = NULL;
     if (!ltm_export_name((int)form)) return fail(error, LTM_INVALID, "there is no form %d of an export", (int)form);
     TRY(ltm_model_open(&model, checkpoint, error));
-    if (model_streams(&model->config.model))
+    if (model_moves(&model->config.model))
         TRY(fail(error, LTM_UNSUPPORTED,
                  "latent.kind = streaming moves z from chunk to chunk by its gradient, which no exported form does"));
     TRY(forms[form]->check(model, error));
