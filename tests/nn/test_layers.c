@@ -239,13 +239,24 @@ static void check_self_attention(struct attention_shape s) {
     free(l.out), free(l.w), free(plain), free(dqkv);
 }
 
+static struct attention_shape shape_of(int sequences, int length, int heads, int kv_heads, int head_dim, int window,
+                                       const int32_t *starts) {
+    return (struct attention_shape){.sequences = sequences,
+                                    .length = length,
+                                    .heads = heads,
+                                    .kv_heads = kv_heads,
+                                    .head_dim = head_dim,
+                                    .window = window,
+                                    .starts = starts};
+}
+
 static void self_attention_is_the_plain_one_and_differentiates(void **state) {
     (void)state;
-    check_self_attention((struct attention_shape){2, 9, 3, 3, 4, 9, NULL});
-    check_self_attention((struct attention_shape){1, 150, 2, 1, 6, 37, NULL}); /* several blocks, window across them */
-    check_self_attention((struct attention_shape){2, 131, 4, 2, 2, 1, NULL});  /* itself alone */
-    check_self_attention((struct attention_shape){1, 65, 1, 1, 8, 64, NULL});
-    check_self_attention((struct attention_shape){3, 1, 2, 2, 4, 5, NULL}); /* one token */
+    check_self_attention(shape_of(2, 9, 3, 3, 4, 9, NULL));
+    check_self_attention(shape_of(1, 150, 2, 1, 6, 37, NULL)); /* several blocks, window across them */
+    check_self_attention(shape_of(2, 131, 4, 2, 2, 1, NULL));  /* itself alone */
+    check_self_attention(shape_of(1, 65, 1, 1, 8, 64, NULL));
+    check_self_attention(shape_of(3, 1, 2, 2, 4, 5, NULL)); /* one token */
 }
 
 /* Documents that begin anywhere, some of one token, in blocks and across them. */
@@ -258,8 +269,8 @@ static void self_attention_sees_its_own_document_alone(void **state) {
         const bool begins = t == 0 || i % 97 == 60 || i % 97 == 61 || i % 31 == 7;
         starts[i] = begins ? t : starts[i - 1];
     }
-    check_self_attention((struct attention_shape){SEQUENCES, T, 2, 1, 6, 37, starts});
-    check_self_attention((struct attention_shape){SEQUENCES, T, 2, 2, 4, T, starts});
+    check_self_attention(shape_of(SEQUENCES, T, 2, 1, 6, 37, starts));
+    check_self_attention(shape_of(SEQUENCES, T, 2, 2, 4, T, starts));
 }
 
 struct cross_case {

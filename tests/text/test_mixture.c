@@ -24,7 +24,9 @@ static int64_t place(const struct sequence_source *source, int64_t i) {
     return i;
 }
 
-static const struct part part[] = {{{40, read_part, place}, 0}, {{9, read_part, place}, 1}, {{1, read_part, place}, 2}};
+static const struct part part[] = {{{.count = 40, .read = read_part, .place = place}, 0},
+                                   {{.count = 9, .read = read_part, .place = place}, 1},
+                                   {{.count = 1, .read = read_part, .place = place}, 2}};
 static const struct sequence_source *const parts[] = {&part[0].source, &part[1].source, &part[2].source};
 
 static void each_part_has_its_share_at_any_moment_in_its_own_order(void **state) {
