@@ -33,7 +33,7 @@ static int64_t mixed_place(const struct sequence_source *source, int64_t i) {
 }
 
 static void begin(struct mixture *m, const struct sequence_source *const *parts, int count) {
-    *m = (struct mixture){.source = {INT64_MAX, read_mixed, mixed_place}, .count = count};
+    *m = (struct mixture){.source = {.count = INT64_MAX, .read = read_mixed, .place = mixed_place}, .count = count};
     for (int k = 0; k < count; k++) m->parts[k] = parts[k];
 }
 

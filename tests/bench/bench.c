@@ -249,7 +249,12 @@ static json_t *measure_kernels(const struct named_config *config) {
     const int rows = G * m->sequence;
     const int M = m->latents / m->layers;
     const int h = m->dim / m->heads;
-    struct kernels k = {{G, m->sequence, m->heads, m->heads, h, m->window, NULL},
+    struct kernels k = {{.sequences = G,
+                         .length = m->sequence,
+                         .heads = m->heads,
+                         .kv_heads = m->heads,
+                         .head_dim = h,
+                         .window = m->window},
                         {G, m->sequence, M, m->heads, m->heads, h, m->dim},
                         rows,
                         m->dim,
