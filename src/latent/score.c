@@ -237,8 +237,7 @@ static ltm_status check_finite(const struct decoder *decoder, const struct seque
     char what[120];
     for (int64_t i = 0; i < source->count; i++) {
         const struct sequence_score *s = &scores[i];
-        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start +
-                     s->drawn))
+        if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start + s->drawn))
             continue;
         snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
                  (long long)i, (long long)source->place(source, i));

@@ -14,8 +14,8 @@ struct sequence_score {
     /* Where latents stream, recon is exact, kl 0, and beside them are the following (latent/score_streaming.h). */
     double drawn, frozen, others, zero;
     double parts[SCORE_PARTS], frozen_parts[SCORE_PARTS], part_tokens[SCORE_PARTS];
-    double start, gap; /* the bound where the encoder starts, before any fast step; that less recon + KL */
+    double start, gap;       /* the bound where the encoder starts, before any fast step; that less recon + KL */
     double answers, matches; /* that it holds, and those that greedy decoding would write (latent/answer_match.h) */
     double dpo, margin;      /* of the first of two answers to a prompt (train/preferences.h) */
-    int64_t diverged;  /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
+    int64_t diverged;        /* of its fits, how many did and were replaced by the prior (latent/fast_loop.h) */
 };

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_info.h"
-#include "train/train_session.h"
+#include "train/session_pairs.h"
 
 /* A corpus that says which tokenizer it was made with, the first where none does; its *info, where it is *known. All that say so say the
  * same. */

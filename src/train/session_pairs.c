@@ -4,7 +4,7 @@
 
 #include "base/files.h"
 #include "ltm/names.h"
-#include "train/train_session.h"
+#include "train/session_pairs.h"
 
 /* Held out: all of data.heldout, or a twentieth of data.corpus. */
 static ltm_status open_heldout(struct session *s, struct pair_options options, struct ltm_error *error) {

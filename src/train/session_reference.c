@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/processes.h"
 #include "base/safetensors.h"
-#include "train/train_session.h"
+#include "train/session_reference.h"
 
 /* As held-out scores and slow steps take it: by the same draws. */
 static ltm_status score(struct session *s, double *reference, const struct sequence_source *source, int samples,

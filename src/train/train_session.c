@@ -20,6 +20,7 @@
 #include "train/resume_check.h"
 #include "train/run_machine.h"
 #include "train/session_corpora.h"
+#include "train/session_reference.h"
 #include "train/stored_posteriors.h"
 
 static ltm_status lock_folder(struct session *s, struct ltm_error *error) {

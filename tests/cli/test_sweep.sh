@@ -78,7 +78,7 @@ holds 'differences of cells that scored the same sequences have paired errors' p
 
 headroom() { # bound with the window less bound with full attention, of equal tokens and of equal compute
     run "${sweep[@]}" study.dir=room study.twin=attention budget.tokens=20k axes.latent.count=0 axes.fast.steps=1
-    [ "$code" = 0 ] && [ "$(column room/results.csv status | grep -c done)" = 3 ] || { cat err; return 1; }
+    [ "$code" = 0 ] && [ "$(column room/results.csv status | grep -c 'done')" = 3 ] || { cat err; return 1; }
     column room/results.csv bound >bounds
     awk 'NR == 1 { windowed = $1 } NR > 1 { printf "%.9f\n", windowed - $1 }' bounds >expected
     { column room/results.csv headroom_tokens; column room/results.csv headroom_compute; } | awk 'NF { printf "%.9f\n", $1 }' | cmp - expected &&
