@@ -469,21 +469,6 @@ static void a_contraction_begins_where_the_prelude_ended(void **state) {
     tear_down(&loops);
 }
 
-/* Before one does, nothing else would keep its weights where they started (loop.start). */
-static void what_begins_a_loop_does_not_decay(void **state) {
-    (void)state;
-    for (int inject = LTM_INJECT_ADD; inject <= LTM_INJECT_DIAGONAL; inject++) {
-        struct ltm_model_config c = shape;
-        c.loops = 2;
-        c.inject = inject;
-        struct setting s = set_up(&c);
-        const struct weight_table *table = &s.decoder->plan.table;
-        for (int i = 0; i < table->count; i++)
-            if (strncmp(table->weights[i].name, "loop.", 5) == 0) assert_false(table->weights[i].decays);
-        tear_down(&s);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_loop_is_no_loop_to_the_bit),
@@ -499,7 +484,6 @@ int main(void) {
         cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
         cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
         cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
-        cmocka_unit_test(what_begins_a_loop_does_not_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

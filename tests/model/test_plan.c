@@ -248,6 +248,27 @@ static void an_output_of_its_own_is_the_last_block(void **state) {
     for (int i = 0; i < 2; i++) plan_free(&plan[i]);
 }
 
+/* Before one does, nothing else would keep its weights where they started (loop.start). */
+static void what_begins_a_loop_does_not_decay(void **state) {
+    (void)state;
+    for (int inject = LTM_INJECT_ADD; inject <= LTM_INJECT_DIAGONAL; inject++) {
+        struct ltm_model_config c = shape;
+        struct plan plan;
+        c.prelude = 1;
+        c.loops = 2;
+        c.inject = inject;
+        assert_int_equal(plan_create(&plan, &c, NULL), LTM_OK);
+        int found = 0;
+        for (int i = 0; i < plan.table.count; i++) {
+            if (strncmp(plan.table.weights[i].name, "loop.", 5) != 0) continue;
+            assert_false(plan.table.weights[i].decays);
+            found++;
+        }
+        assert_true(found > 0);
+        plan_free(&plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_listed_again_is_a_layer_applied_again),
@@ -256,6 +277,7 @@ int main(void) {
         cmocka_unit_test(values_are_the_layers_own_at_0_and_the_firsts_at_1),
         cmocka_unit_test(an_output_of_its_own_is_the_last_block),
         cmocka_unit_test(every_block_is_taken_once_from_the_last_to_the_first),
+        cmocka_unit_test(what_begins_a_loop_does_not_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
