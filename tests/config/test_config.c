@@ -278,6 +278,15 @@ static void auto_resolves(void **state) {
     config.slow.lr_min = LTM_AUTO;
     ltm_config_resolve(&config);
     assert_true(config.slow.lr_min == 0);
+    config.model.latent_kind = LTM_LATENT_STREAMING;
+    config.model.chunk = 16; /* groups of 64 rows, and at least two of them */
+    config.slow.group = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_int_equal(config.slow.group, 4);
+    config.slow.batch = 4;
+    config.slow.group = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_int_equal(config.slow.group, 2);
     assert_int_equal(config.eval.fast_steps, 4);
     assert_true(config.fast.lr == 0.5 && config.eval.fast_lr == config.fast.lr);
     config = defaults();
