@@ -26,6 +26,7 @@ enum { LTM_CORPORA_MOST = 8 }; /* of data.corpora */
 
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_latent_kind { LTM_LATENT_FITTED, LTM_LATENT_STREAMING };
+enum ltm_latent_read { LTM_READ_CROSS, LTM_READ_KEYS };
 enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
@@ -66,6 +67,7 @@ struct ltm_model_config {
     int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
     double predict_weight; /* … and what those behind the next count, together */
     int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int latent_read; /* enum ltm_latent_read: by cross-attention, or as keys and values of self-attention */
     int latent_kind; /* enum ltm_latent_kind: z is fitted to a sequence, or a state that moves as it is read … */
     int chunk;       /* … so many tokens at a time ([latent] chunk) … */
     double stream_rate, stream_keep, stream_trust; /* … by such steps (latent/streaming.h) … */

@@ -219,6 +219,20 @@ static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *
     return LTM_OK;
 }
 
+static ltm_status check_reading(const struct ltm_config *c, struct ltm_error *error) {
+    if (!c->model.latents || c->model.latent_read != LTM_READ_KEYS) return LTM_OK;
+    if (c->latent_start > 0)
+        return fail(error, LTM_INVALID,
+                    "latent.start trains layers without latents first, and latent.read = keys makes them part of "
+                    "self-attention; use latent.start = 0");
+    if (c->model.value_residual && c->model.latent_from > 0)
+        return fail(error, LTM_INVALID,
+                    "model.value_residual mixes values of layers of one kind, and latent.from = %d with latent.read = "
+                    "keys makes two; use latent.from = 0",
+                    c->model.latent_from);
+    return LTM_OK;
+}
+
 static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
     const int groups = slow_groups(c);
     if (c->slow.parts <= groups) return LTM_OK;
@@ -299,6 +313,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_loops(config, error));
     PASS_UP(check_slow(config, error));
     PASS_UP(check_streaming(config, error));
+    PASS_UP(check_reading(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
     PASS_UP(check_pairs(config, error));

@@ -15,6 +15,7 @@
     }
 
 NAMES(latent_kind_choice, "fitted", "streaming")
+NAMES(latent_read_choice, "cross", "keys")
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
@@ -91,6 +92,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
       "z is fitted to each sequence, or streaming: a state that moves as text is read, what comes next scored under "  \
       "it; then [fast] does nothing")                                                                                  \
+    X("latent.read", model.latent_read, CHOICE(latent_read_choice), "cross",                                           \
+      "how a layer reads z: cross (a cross-attention of its own, as published), or keys (further keys and values of "  \
+      "its self-attention, for a fraction of the cost)")                                                               \
     X("latent.chunk", model.chunk, INT(0, 1 << 20), "64",                                                              \
       "streaming: tokens behind each of which z moves; 0, or as many as a sequence has: never")                        \
     X("latent.stream_rate", model.stream_rate, REAL(0, 1000), "10",                                                    \

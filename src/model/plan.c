@@ -54,8 +54,10 @@ static void add_layer(struct plan *plan, int l) {
     snprintf(name, sizeof name, "layers.%d", l);
     weights_begin_block(&plan->table, name);
     if (c->mix_input) add(plan, &mix_stage, -1);
-    add(plan, &self_attention_stage, -1);
-    if (model_layer_reads(c, l)) add(plan, &cross_attention_stage, l - c->latent_from);
+    const bool reads = model_layer_reads(c, l);
+    const bool keys = reads && c->latent_read == LTM_READ_KEYS;
+    add(plan, keys ? &latent_attention_stage : &self_attention_stage, keys ? l - c->latent_from : -1);
+    if (reads && !keys) add(plan, &cross_attention_stage, l - c->latent_from);
     add(plan, &feed_forward_stage, -1);
 }
 

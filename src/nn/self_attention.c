@@ -154,3 +154,23 @@ void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, co
                 matmul_tn(dqkv + at_k, ld, dp + past, b.keys, q, ld, present, h, b.queries, scale, 1);
             }
 }
+
+float self_attention_add(float *restrict o, const float *p, const float *v, int ld, int count, int h) {
+    float sum = 0;
+    int i = 0;
+    for (; i + 4 <= count; i += 4, v += 4 * (ptrdiff_t)ld) {
+        const float a = p[i];
+        const float b = p[i + 1];
+        const float c = p[i + 2];
+        const float e = p[i + 3];
+        sum += a + b + c + e;
+#pragma omp simd
+        for (int j = 0; j < h; j++) o[j] += a * v[j] + b * v[ld + j] + c * v[2 * ld + j] + e * v[3 * ld + j];
+    }
+    for (; i < count; i++, v += ld) {
+        sum += p[i];
+#pragma omp simd
+        for (int j = 0; j < h; j++) o[j] += p[i] * v[j];
+    }
+    return sum;
+}

@@ -34,3 +34,6 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
 /* dqkv (rows, (H + 2K) h) =, with respect to the rotated q and k. */
 void self_attention_backward(float *dqkv, const float *d_o, const float *qkv, const float *o, const float *lse,
                              const struct attention_shape *shape, float *scratch);
+
+/* Token by token: o (h) += Σ p_i v_i over `count` rows of v, `ld` numbers apart; returns Σ p_i. */
+float self_attention_add(float *restrict o, const float *p, const float *v, int ld, int count, int h);

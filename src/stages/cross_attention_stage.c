@@ -1,9 +1,5 @@
 /* out = in + CrossAttn(x, z), x = RMSNorm(in): token positions read this application's part of the latents, M of them
- * (nn/cross_attention.h). Norm and queries come before z has a say.
- *
- * With latent.kind = streaming what is called z elsewhere is what the state has moved, u (latent/streaming.h), and this layer reads z = m + a u:
- * m, where the state starts, is learned for each number of a latent, and a for each latent. u is the sum of all steps, so a scales their
- * rate, and dL/da = dz · u is exact where the steps' directions are held. What is called dz is the gradient of this z. */
+ * (nn/cross_attention.h, stages/latent_part.h). Norm and queries come before z has a say. */
 #include <math.h>
 #include <string.h>
 
@@ -12,10 +8,10 @@
 #include "nn/cross_attention.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
+#include "stages/latent_part.h"
 #include "stages/model_shape.h"
-#include "stages/stage.h"
 
-enum { NORM, WQ, WK, WV, WO, START, GAIN }; /* the last two where latents stream */
+enum { NORM, WQ, WK, WV, WO, START }; /* from START on where latents stream */
 enum { WQ_PRODUCT };
 
 struct state {
@@ -37,31 +33,17 @@ struct state {
 
 _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
-/* A tenth of what a prior would draw: a start of 0 would never be heard where the output starts at 0 too. */
-#define STREAM_START_STD 0.1f
-
-/* A row that reads latents learns at its own rate. */
-static struct weight reading(struct weight w) {
-    w.rate = WEIGHT_RATE_LATENT;
-    return w;
-}
-
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
     const int kv = model_kv_heads(c) * model_head_dim(c);
-    struct weight wo = reading(weight_matrix("cross_attention.wo", d, d, weight_residual_std(model_depth(c))));
+    struct weight wo = latent_reading(weight_matrix("cross_attention.wo", d, d, weight_residual_std(model_depth(c))));
     wo.init_latent = true;
-    weights_add(table, reading(weight_gain("cross_attention_norm", d)), WEIGHT_ALONE);
-    weights_add(table, reading(weight_matrix("cross_attention.wq", d, d, WEIGHT_STD)), WEIGHT_PRODUCT);
-    weights_add(table, reading(weight_matrix("cross_attention.wk", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
-    weights_add(table, reading(weight_matrix("cross_attention.wv", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
+    weights_add(table, latent_reading(weight_gain("cross_attention_norm", d)), WEIGHT_ALONE);
+    weights_add(table, latent_reading(weight_matrix("cross_attention.wq", d, d, WEIGHT_STD)), WEIGHT_PRODUCT);
+    weights_add(table, latent_reading(weight_matrix("cross_attention.wk", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
+    weights_add(table, latent_reading(weight_matrix("cross_attention.wv", kv, d, WEIGHT_STD)), WEIGHT_ALONE);
     weights_add(table, wo, WEIGHT_ALONE);
-    if (!model_streams(c)) return;
-    struct weight start = weight_matrix("cross_attention.start", model_layer_latents(c), d, STREAM_START_STD);
-    start.optimiser = WEIGHT_ELEMENTWISE;
-    start.decays = false;
-    weights_add(table, start, WEIGHT_ALONE);
-    weights_add(table, weight_gain("cross_attention.gain", model_layer_latents(c)), WEIGHT_ALONE);
+    latent_part_declare(table, c);
 }
 
 /* wk and wv are used once a latent and chunk, not once a token. */
@@ -105,54 +87,6 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     return linear_prepare(&s->wq, work, &w->products[WQ_PRODUCT], shape_rows(shape), false, training, error);
 }
 
-/* One sequence's part of the latents as it is read: z = m + a u where latents stream. */
-static void read_part(float *z, const float *part, const struct stage_weights *w, const struct ltm_model_config *c) {
-    const size_t d = (size_t)c->dim;
-    const size_t size = (size_t)model_layer_latents(c) * d;
-    if (!model_streams(c)) memcpy(z, part, sizeof *z * size);
-    for (size_t i = 0; model_streams(c) && i < size; i++)
-        z[i] = stage_weight(w, START)[i] + stage_weight(w, GAIN)[i / d] * part[i];
-}
-
-/* The part's latents (G M, d) out of z (G, N_z, d). */
-static void gather(float *part, const struct stage_io *io, const struct stage_weights *w) {
-    const struct ltm_model_config *c = io->shape.config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim;
-    const size_t size = (size_t)model_layer_latents(c) * (size_t)c->dim;
-    if (!io->z) memset(part, 0, sizeof *part * size * (size_t)io->shape.sequences);
-    for (size_t g = 0; io->z && g < (size_t)io->shape.sequences; g++)
-        read_part(part + g * size, io->z + g * all + (size_t)io->part * size, w, c);
-}
-
-/* dm += Σ dz, da += Σ dz · u of each latent, over sequences. */
-static void stream_backward(const struct stage_io *io, const struct stage_weights *w, const float *dz, float *dw) {
-    const struct ltm_model_config *c = io->shape.config;
-    const size_t d = (size_t)c->dim;
-    const size_t all = (size_t)c->latents * d;
-    const size_t size = (size_t)model_layer_latents(c) * d;
-    float *dstart = stage_gradient(w, dw, START);
-    float *dgain = stage_gradient(w, dw, GAIN);
-    for (size_t g = 0; g < (size_t)io->shape.sequences; g++) {
-        const float *u = io->z + g * all + (size_t)io->part * size;
-        vector_add(dstart, dz + g * size, size);
-        for (size_t i = 0; i < size; i += d) dgain[i / d] += vector_dot(dz + g * size + i, u + i, d);
-    }
-}
-
-/* The gradient of the part to where it belongs in dz. */
-static void scatter(const struct stage_io *io, const float *part) {
-    const struct ltm_model_config *c = io->shape.config;
-    const size_t all = (size_t)c->latents * (size_t)c->dim;
-    const size_t size = (size_t)model_layer_latents(c) * (size_t)c->dim;
-    for (size_t g = 0; g < (size_t)io->shape.sequences; g++) {
-        float *to = io->dz + g * all + (size_t)io->part * size;
-        if (io->adds_dz)
-            vector_add(to, part + g * size, size);
-        else
-            memcpy(to, part + g * size, sizeof *to * size);
-    }
-}
-
 static void begin(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
@@ -165,7 +99,7 @@ static void begin(const struct stage_io *io, const struct stage_weights *w, void
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct cross_shape shape = cross_shape(io->shape.config, io->shape.sequences, io->shape.length);
-    gather(s->z, io, w);
+    latent_part_gather(s->z, io, w, START);
     cross_attention_latents(s->kv, cross_attention_folds(&shape) ? s->u : NULL, s->z, stage_weight(w, WK),
                             stage_weight(w, WO), io->latent_rope, &shape);
     memcpy(io->out, io->in, sizeof(float) * shape_floats(&io->shape));
@@ -181,10 +115,9 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
     float *dq = io->needs_dh || dw ? s->dq : NULL;
     cross_attention_backward(dq, s->dkv, s->du, stage_gradient(w, dw, WO), s->dp, io->dh, s->p, s->q, s->kv, s->u,
                              stage_weight(w, WO), io->latent_rope, &shape);
-    if (dw) gather(s->z, io, w);
+    if (dw) latent_part_gather(s->z, io, w, START);
     cross_attention_latents_backward(s->dz, stage_gradient(w, dw, WK), s->dkv, s->z, stage_weight(w, WK), &shape);
-    if (io->dz) scatter(io, s->dz);
-    if (dw && model_streams(c)) stream_backward(io, w, s->dz, dw);
+    latent_part_backward(io, w, START, s->dz, dw);
     if (!dq) return;
     rope_backward(dq, c->dim, R, shape.length, c->heads, shape.head_dim, io->rope);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
@@ -228,7 +161,7 @@ static void begin_cache(void *cache, const struct stage_weights *w, const struct
                         const float *latent_rope, const float *z) {
     const struct cache *to = cache;
     const struct cross_shape shape = cross_shape(c, 1, 1);
-    read_part(to->z, z, w, c);
+    latent_part_read(to->z, z, w, START, c);
     cross_attention_latents(to->kv, to->u, to->z, stage_weight(w, WK), stage_weight(w, WO), latent_rope, &shape);
 }
 

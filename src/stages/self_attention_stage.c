@@ -5,7 +5,9 @@
  *
  * model.value_residual = yes: v becomes (1 - w) v + w v1, v1 the values of the first self-attention in the plan and w a learned number
  * (Zhou et al., "Value residual learning", 2024). A layer has its w also where it is the first, which leaves v as it is: applied again,
- * it is not the first. */
+ * it is not the first.
+ *
+ * latent_attention_stage does the same where this layer's latents are further keys and values (latent.read = keys, latent_attention.h). */
 #include <math.h>
 #include <string.h>
 
@@ -18,10 +20,18 @@
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "nn/self_attention.h"
+#include "stages/latent_attention.h"
 #include "stages/model_shape.h"
 #include "stages/stage.h"
 
-enum { NORM, WQ, WK, WV, WO, Q_SCALE }; /* the last with model.qk_norm = rms; then w, where values are mixed */
+enum {
+    NORM,
+    WQ,
+    WK,
+    WV,
+    WO,
+    Q_SCALE
+}; /* the last with model.qk_norm = rms; then w, where values are mixed; then latents' */
 enum { QKV_PRODUCT, WO_PRODUCT };
 
 struct state {
@@ -39,6 +49,7 @@ struct state {
     float *attention; /* scratch */
     struct linear_call wqkv;
     struct linear_call wo;
+    struct latent_attention latents; /* of latent_attention_stage; else NULL */
 };
 
 _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
@@ -46,6 +57,7 @@ _Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused hol
 static bool norms_qk(const struct ltm_model_config *c) { return c->qk_norm == LTM_QK_NORM_RMS; }
 static bool keeps_raw(const struct ltm_model_config *c) { return norms_qk(c) || c->value_residual; }
 static int value_mix_row(const struct ltm_model_config *c) { return norms_qk(c) ? Q_SCALE + 1 : Q_SCALE; }
+static int latent_row(const struct ltm_model_config *c) { return value_mix_row(c) + (c->value_residual ? 1 : 0); }
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
@@ -61,6 +73,11 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     if (c->value_residual) weights_add(table, value_mix, WEIGHT_ALONE);
 }
 
+static void declare_latents(struct weight_table *table, const struct ltm_model_config *c) {
+    declare(table, c);
+    latent_attention_declare(table, c);
+}
+
 /* A pair of positions takes 2 · 2 · d operations for scores and values; early positions see fewer than `window`. */
 static double flops(const struct ltm_model_config *c) {
     const double d = c->dim;
@@ -69,6 +86,8 @@ static double flops(const struct ltm_model_config *c) {
     const double seen = window - window * (window - 1) / (2.0 * c->sequence);
     return 2.0 * (2 * d * d + 2 * kv * d) + 4.0 * d * seen;
 }
+
+static double flops_latents(const struct ltm_model_config *c) { return flops(c) + latent_attention_flops(c); }
 
 static int kv_width(const struct ltm_model_config *c) { return c->kv_heads * model_head_dim(c); }
 static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * kv_width(c); }
@@ -120,6 +139,13 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     s->datt = ARENA_TAKE(scratch, float, shape_floats(shape));
     s->dqkv = ARENA_TAKE(scratch, float, (R * width));
     s->attention = ARENA_TAKE(scratch, float, self_attention_scratch(&attention));
+    s->latents = (struct latent_attention){0};
+}
+
+static void lay_out_latents(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
+    struct state *s = state;
+    lay_out(state, kept, scratch, shape);
+    latent_attention_lay_out(&s->latents, kept, scratch, shape);
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
@@ -210,39 +236,74 @@ static void carry(const struct stage_io *io, void *state) {
     }
 }
 
-static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
+/* Attention to the window. */
+static void read_window(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
     const struct attention_shape shape = attention_of(io, s);
-    const int R = shape_rows(&io->shape);
-    rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), R, c->dim);
+    const struct latent_attention *l = &s->latents;
+    const size_t d = (size_t)c->dim;
+    const size_t R = (size_t)shape_rows(&io->shape);
+    const int rows = shape_rows(&io->shape);
+    rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), rows, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
-    if (keeps_raw(c)) memcpy(s->raw, s->qkv, sizeof(float) * (size_t)R * (size_t)qkv_width(c));
-    if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), R);
+    if (keeps_raw(c)) memcpy(s->raw, s->qkv, sizeof(float) * R * (size_t)qkv_width(c));
+    if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), rows);
     if (c->value_residual) mix_values(io, w, s);
-    rope_forward(s->qkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    for (size_t i = 0; l->q && i < R; i++) memcpy(l->q + i * d, s->qkv + i * (size_t)qkv_width(c), sizeof(float) * d);
+    rope_forward(s->qkv, qkv_width(c), rows, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     if (io->left) keep_left(io, s);
     if (s->kv) keep_present(io, s);
-    self_attention_forward(s->att, s->lse, s->qkv, &shape, s->attention);
+    self_attention_forward(l->q ? l->window : s->att, l->q ? l->lse : s->lse, s->qkv, &shape, s->attention);
+}
+
+static void write_out(const struct stage_io *io, const struct state *s) {
     stage_begin_sum(io);
     linear_forward(&s->wo, io->out, s->att);
     stage_end_sum(io);
 }
 
-static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
+static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
+    read_window(io, w, state);
+    write_out(io, state);
+}
+
+static void forward_latents(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const struct state *s = state;
+    latent_attention_forward(&s->latents, io, w, latent_row(io->shape.config), s->att, s->lse);
+    write_out(io, s);
+}
+
+/* From datt behind the window's attention and dq behind the latents', NULL where there are none. */
+static void backward_window(const struct stage_io *io, const struct stage_weights *w, const struct state *s, float *dw,
+                            const float *dq) {
     const struct ltm_model_config *c = io->shape.config;
     const struct attention_shape shape = attention_of(io, s);
     const int R = shape_rows(&io->shape);
+    const size_t d = (size_t)c->dim;
     const float *gain = stage_weight(w, NORM);
-    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
     self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
     rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    for (size_t i = 0; dq && i < (size_t)R; i++) vector_add(s->dqkv + i * (size_t)qkv_width(c), dq + i * d, d);
     if (c->value_residual) mix_values_backward(io, w, s, dw);
     if (norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
     linear_backward(&s->wqkv, s->dx, stage_gradient(w, dw, WQ), s->dqkv, s->x);
     rmsnorm_backward(io->dh, stage_gradient(w, dw, NORM), s->dx, io->in, s->r, gain, R, c->dim);
+}
+
+static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
+    const struct state *s = state;
+    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
+    backward_window(io, w, s, dw, NULL);
+}
+
+static void backward_latents(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
+    const struct state *s = state;
+    const bool wants_dh = io->needs_dh || dw;
+    linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
+    latent_attention_backward(&s->latents, io, w, latent_row(io->shape.config), dw, s->datt, s->att, wants_dh);
+    if (wants_dh) backward_window(io, w, s, dw, s->latents.dq);
 }
 
 /* ---- Token by token ---- */
@@ -251,13 +312,15 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
 struct cache {
     float *k; /* (K, window, h): a head's together */
     float *v;
+    float *latents; /* (M, 2 K h): keys and values of latents; NULL = none */
+    float *z;       /* (M, d): as they are read */
 };
 
 struct buffers {
     float *x;      /* (rows, d) */
     float *qkv;    /* (rows, (H + 2K) h) */
     float *att;    /* (rows, d) */
-    float *scores; /* (threads, H / K, window) */
+    float *scores; /* (threads, H / K, window + M) */
 };
 
 static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_model_config *c) {
@@ -265,7 +328,25 @@ static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_mod
     const size_t size = (size_t)c->window * (size_t)(c->kv_heads * model_head_dim(c));
     made->k = ARENA_TAKE(arena, float, size);
     made->v = ARENA_TAKE(arena, float, size);
+    made->latents = made->z = NULL;
 }
+
+static void lay_out_latent_cache(void *cache, struct arena *arena, const struct ltm_model_config *c) {
+    struct cache *made = cache;
+    const size_t M = (size_t)model_layer_latents(c);
+    lay_out_cache(cache, arena, c);
+    made->latents = ARENA_TAKE(arena, float, M *(size_t)(2 * kv_width(c)));
+    made->z = ARENA_TAKE(arena, float, M *(size_t)c->dim);
+}
+
+static void begin_latent_cache(void *cache, const struct stage_weights *w, const struct ltm_model_config *c,
+                               const float *latent_rope, const float *z) {
+    const struct cache *to = cache;
+    (void)latent_rope;
+    latent_attention_keys(to->latents, to->z, z, w, latent_row(c), c);
+}
+
+static int score_width(const struct ltm_model_config *c) { return c->window + model_layer_latents(c); }
 
 static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
                          int threads) {
@@ -274,7 +355,7 @@ static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_
     b->x = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
     b->qkv = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)qkv_width(c));
     b->att = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
-    b->scores = ARENA_TAKE(scratch, float, (size_t)threads *group *(size_t)c->window);
+    b->scores = ARENA_TAKE(scratch, float, (size_t)threads *group *(size_t)score_width(c));
 }
 
 /* The k and v (K h each, side by side) of its document's t-th position into a cache; those of one head, or with head -1 of all. */
@@ -312,28 +393,6 @@ static void step_left(void *cache, const void *before, const struct ltm_model_co
     }
 }
 
-/* o (h) = Σ p_i v_i / Σ p_i over `count` rows of v. */
-static void weighted_mean(float *restrict o, const float *p, const float *v, int count, int h) {
-    float sum = 0;
-    int i = 0;
-    memset(o, 0, sizeof *o * (size_t)h);
-    for (; i + 4 <= count; i += 4, v += 4 * h) {
-        const float a = p[i];
-        const float b = p[i + 1];
-        const float c = p[i + 2];
-        const float e = p[i + 3];
-        sum += a + b + c + e;
-#pragma omp simd
-        for (int j = 0; j < h; j++) o[j] += a * v[j] + b * v[h + j] + c * v[2 * h + j] + e * v[3 * h + j];
-    }
-    for (; i < count; i++, v += h) {
-        sum += p[i];
-#pragma omp simd
-        for (int j = 0; j < h; j++) o[j] += p[i] * v[j];
-    }
-    vector_scale(o, 1 / sum, (size_t)h);
-}
-
 /* o = softmax(q kᵀ / sqrt(h)) v over the cached positions, for the query heads of one key/value head of a row; its new key and
  * value go to the cache first. */
 static void attend(const struct stage_step *io, const struct stage_weights *w, const struct buffers *b, char *caches,
@@ -350,7 +409,9 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     const float scale = 1.0f / sqrtf((float)h);
     float *qkv = b->qkv + (size_t)row * (size_t)qkv_width(c);
     float *q = qkv + head * group * h;
-    float *scores = b->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)c->window;
+    const int M = cache->latents ? model_layer_latents(c) : 0;
+    const int width = score_width(c);
+    float *scores = b->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)width;
     if (norms_qk(c)) {
         head_norm_forward(q, c->dim, stage_weight(w, Q_SCALE) + head * group, 1, group, h);
         head_norm_forward(qkv + c->dim + head * h, c->dim, NULL, 1, 1, h);
@@ -358,16 +419,24 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     if (c->value_residual)
         mix_value(qkv + c->dim + kv_width(c) + head * h, io->values + (size_t)row * (size_t)kv_width(c) + head * h, w,
                   c, h);
+    for (int i = 0; M && i < group; i++)
+        latent_attention_scores(scores + i * width + cached, q + i * h, head * group + i, cache->latents, w,
+                                latent_row(c), c);
     rope_forward(q, c->dim, 1, 1, group, h, turn);
     rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
     store(cache, qkv + c->dim, c, head, here);
     const struct row_weight keys = {.full = cache->k + at, .out = cached, .in = h, .ld = h};
-    row_product(scores, c->window, q, h, &keys, group, false, 0, 1);
+    row_product(scores, width, q, h, &keys, group, false, 0, 1);
     for (int i = 0; i < group; i++) {
-        float *p = scores + (size_t)i * (size_t)c->window;
+        float *p = scores + (size_t)i * (size_t)width;
+        float *o = b->att + (size_t)row * (size_t)c->dim + (head * group + i) * h;
+        const size_t all = (size_t)(cached + M);
         vector_scale(p, scale, (size_t)cached);
-        vector_exp(p, vector_max(p, (size_t)cached), (size_t)cached);
-        weighted_mean(b->att + (size_t)row * (size_t)c->dim + (head * group + i) * h, p, cache->v + at, cached, h);
+        vector_exp(p, vector_max(p, all), all);
+        memset(o, 0, sizeof *o * (size_t)h);
+        float sum = self_attention_add(o, p, cache->v + at, h, cached, h);
+        if (M) sum += self_attention_add(o, p + cached, cache->latents + kv_width(c) + head * h, 2 * kv_width(c), M, h);
+        vector_scale(o, 1 / sum, (size_t)h);
     }
 }
 
@@ -399,3 +468,24 @@ const struct stage_kind self_attention_stage = {.name = "self-attention",
                                                 .continue_cache = continue_cache,
                                                 .step = step,
                                                 .step_left = step_left};
+
+const struct stage_kind latent_attention_stage = {.name = "latent attention",
+                                                  .reads_latents = true,
+                                                  .drops_out = true,
+                                                  .state_size = sizeof(struct state),
+                                                  .cache_size = sizeof(struct cache),
+                                                  .step_size = sizeof(struct buffers),
+                                                  .declare = declare_latents,
+                                                  .flops = flops_latents,
+                                                  .lay_out = lay_out_latents,
+                                                  .prepare = prepare,
+                                                  .begin = read_window,
+                                                  .forward = forward_latents,
+                                                  .backward = backward_latents,
+                                                  .carry = carry,
+                                                  .lay_out_cache = lay_out_latent_cache,
+                                                  .lay_out_step = lay_out_step,
+                                                  .begin_cache = begin_latent_cache,
+                                                  .continue_cache = continue_cache,
+                                                  .step = step,
+                                                  .step_left = step_left};

@@ -200,6 +200,7 @@ extern const struct stage_kind loop_add_stage;
 extern const struct stage_kind loop_concat_stage;
 extern const struct stage_kind loop_diagonal_stage;
 extern const struct stage_kind self_attention_stage;
+extern const struct stage_kind latent_attention_stage;
 extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;

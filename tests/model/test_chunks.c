@@ -185,8 +185,11 @@ static void gradient_to_every_weight_ends_at_the_chunks_edge(void **state) {
     (void)state;
     const struct ltm_model_config all = model_with_key(grouped, MODEL_KEYS - 1);
     const struct ltm_model_config top = upper(2);
+    struct ltm_model_config keys = top;
+    keys.latent_read = LTM_READ_KEYS;
     check_held(&grouped);
     check_held(&top);
+    check_held(&keys);
     check_held(&all);
 }
 
@@ -202,9 +205,9 @@ static double last_nll(void *user) {
 }
 
 /* z = m + a u: the pass gives the gradient of z, and moving u moves z by a. */
-static void gradient_to_latents_is_that_of_the_chunk(void **state) {
-    (void)state;
-    const struct ltm_model_config config = streaming(grouped, CHUNK);
+static void check_latents_of_chunk(int read) {
+    struct ltm_model_config config = streaming(grouped, CHUNK);
+    config.latent_read = read;
     struct setting s = set_up(&config);
     float *dz = test_zeros(s.latents);
     float *gradient = test_zeros(s.decoder->plan.table.size);
@@ -228,6 +231,12 @@ static void gradient_to_latents_is_that_of_the_chunk(void **state) {
     free(scored);
     free(before);
     tear_down(&s);
+}
+
+static void gradient_to_latents_is_that_of_the_chunk(void **state) {
+    (void)state;
+    check_latents_of_chunk(LTM_READ_CROSS);
+    check_latents_of_chunk(LTM_READ_KEYS);
 }
 
 static void a_later_token_changes_no_score(void **state) {

@@ -109,6 +109,11 @@ static void stream(struct ltm_config *config) {
     config->slow.growth = 0.6;
 }
 
+static void stream_to_keys(struct ltm_config *config) {
+    stream(config);
+    config->model.latent_read = LTM_READ_KEYS;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -130,6 +135,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("stored", store);
     check_bits("sampled-loops", sample_loops);
     check_bits("streaming", stream);
+    check_bits("streaming-keys", stream_to_keys);
 }
 
 /* However many may be drawn: initial weights are those of model.loops. */
