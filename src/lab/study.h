@@ -72,8 +72,9 @@ struct ltm_study {
     size_t cell_count;
 };
 
-/* Whether a key says how posteriors are fitted, and so nothing where there are no latents. */
-bool study_of_fit(const char *key);
+/* Whether a key says how posteriors are fitted or how latents stream; and whether it changes nothing in this cell, which does not. */
+bool study_of_latents(const char *key);
+bool study_idle(const struct study_cell *cell, const char *key);
 
 void study_clear(struct ltm_study *study); /* fine for one that is all zero */
 

@@ -19,13 +19,19 @@
 
 /* ---- One cell ---- */
 
-bool study_of_fit(const char *key) {
-    return strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 || strcmp(key, "latent.encoder") == 0;
+static bool of_stream(const char *key) {
+    return strncmp(key, "latent.stream_", 14) == 0 || strcmp(key, "latent.chunk") == 0;
 }
 
-/* Where nothing is fitted the fast loop's keys do not matter, and the cell has the base's. */
-static bool fits(const struct study_cell *cell) {
-    return cell->config.model.latents > 0 && !model_streams(&cell->config.model);
+bool study_of_latents(const char *key) {
+    return of_stream(key) || strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 ||
+           strcmp(key, "latent.encoder") == 0;
+}
+
+/* Where nothing is fitted the fast loop's keys do not matter, and the cell has the base's; likewise where nothing streams. */
+bool study_idle(const struct study_cell *cell, const char *key) {
+    const struct ltm_model_config *m = &cell->config.model;
+    return study_of_latents(key) && (m->latents == 0 || model_streams(m) != of_stream(key));
 }
 
 /* The values of the axes. */
@@ -38,8 +44,8 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
             snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
-                if (study_of_fit(axis->keys[k]) != (pass == 1)) continue;
-                if (pass == 1 && !fits(cell)) {
+                if (study_of_latents(axis->keys[k]) != (pass == 1)) continue;
+                if (study_idle(cell, axis->keys[k])) {
                     cell->blank[a] = cell->blank[a] || k == 0;
                     continue;
                 }
@@ -258,7 +264,7 @@ static ltm_status run_key(char key[17], const struct study_cell *cell, bool whol
     for (size_t i = 0; i < count && used < sizeof text; i++) {
         if (strcmp(keys[i].name, "run.dir") == 0) continue;
         if (!whole && (strcmp(keys[i].name, "model.window") == 0 || strcmp(keys[i].name, "run.tokens") == 0)) continue;
-        if (!fits(cell) && study_of_fit(keys[i].name)) continue;
+        if (study_idle(cell, keys[i].name)) continue;
         PASS_UP(ltm_config_get(&cell->config, keys[i].name, value, sizeof value, error));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", value);
     }

@@ -391,7 +391,7 @@ static ltm_status draw_axis(struct report *report, struct curve c, const struct 
 /* ---- What latents change: each cell against its like without them ---- */
 
 static bool but_latents(const char *column) {
-    return (study_is_axis(column) && strcmp(column, "latent.count") != 0 && !study_of_fit(column)) ||
+    return (study_is_axis(column) && strcmp(column, "latent.count") != 0 && !study_of_latents(column)) ||
            strncmp(column, "budget_", 7) == 0;
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/csv.h"
 #include "base/files.h"
-#include "config/chunks.h"
 #include "lab/headroom.h"
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
@@ -50,8 +49,7 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
             char value[LTM_PATH_MAX];
             PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
-            const bool fits = cell->config.model.latents > 0 && !model_streams(&cell->config.model);
-            if (fits || !study_of_fit(key)) csv_put_text(f, value);
+            if (!study_idle(cell, key)) csv_put_text(f, value);
         }
     }
     return LTM_OK;

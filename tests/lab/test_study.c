@@ -80,6 +80,14 @@ static void cells_are_all_combinations_each_once(void **state) {
     assert_cells(
         "[study]\nbase = base.ini\n[budget]\ntokens = 1M 1000k\n[axes]\nfast.steps = 1 4 4\nlatent.count = 2 0\n",
         plain, 3);
+    /* Nor do the steps of latents that stream, where they are fitted. */
+    static const char *const streams[] = {
+        "kindfitted-tokens10k-seed5",
+        "kindstreaming-stream_rate1-tokens10k-seed5",
+        "kindstreaming-stream_rate10-tokens10k-seed5",
+    };
+    assert_cells("[study]\nbase = base.ini\n[axes]\nlatent.kind = fitted streaming\nlatent.stream_rate = 1 10\n",
+                 streams, 3);
     static const char *const linked[] = {"dim16-tokens10k-seed1", "dim16-tokens10k-seed2", "dim32-tokens10k-seed1",
                                          "dim32-tokens10k-seed2"};
     assert_cells("[study]\nbase = base.ini\nseeds = 1..2\n[axes]\nmodel.dim/model.heads = 16/2 32/4\n", linked, 4);
