@@ -175,7 +175,8 @@ static void distances_that_do_not_go_together_are_refused(void **state) {
     refuses("last-mention", (const char *const[]){"keys=3"}, 1, "questions = 4 is more than the 3 keys");
     refuses("last-mention", (const char *const[]){"pairs=40"}, 1, "pairs = 40 do not fit into the 67 words");
     refuses("copying", (const char *const[]){"letters=16"}, 1, "22 words stand between");
-    refuses("counting", (const char *const[]){"marks=26"}, 1, "26 marks of up to 5 each are many for a text of 64 words");
+    refuses("counting", (const char *const[]){"marks=26"}, 1,
+            "26 marks of up to 5 each are many for a text of 64 words");
 }
 
 int main(void) {
