@@ -62,7 +62,7 @@ struct synth_family {
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
     family_compose, family_hops, family_hierarchy, family_parity, family_modular, family_permutations, family_addition,
     family_multiplication, family_recall, family_last_mention, family_counting, family_copying, family_nesting,
-    family_conflict, family_calls;
+    family_conflict, family_lexicon, family_calls;
 
 /* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,
