@@ -184,7 +184,8 @@ static void measure(const json_t *item, const char *output, bool right, struct m
     if (steps > 1) metric_add(list, has && nearest > 0 && nearest < steps, "nearest_is_between");
     metric_add(list, has && nearest == steps + 1, "nearest_is_solution");
     const bool exact = has && distance < CENT / 2;
-    for (int i = 0; i <= steps; i++) metric_add(list, exact && nearest == i, "answers=x%d", i);
+    for (int i = 0; i <= steps && i < (int)json_array_size(iterates); i++)
+        metric_add(list, exact && nearest == i, "answers=x%d", i);
     metric_add(list, exact && nearest == steps + 1, "answers=solution");
     metric_add(list, has && !exact, "answers=none");
 }

@@ -1,11 +1,12 @@
 /* nesting: agreement over clauses that are embedded in the middle of each other:
  *
- *     the dog often barks                                                           depth 0
- *     the dog near the trees that the cats that the bird sees chase often barks     depth 2, one adjunct
+ *     the dog often barks.                                                          depth 0
+ *     the dog near the trees that the cats that the bird sees chase often barks.    depth 2, one adjunct
  *
- * The verb of the first noun is asked for, singular or plural. What stands between lengthens the dependency: clauses, each of which holds
- * the next (depth), and adjuncts behind the first noun. The last noun or verb before the answer that has a number ("attractor") is as
- * often the same as the other, so that whoever follows it is right in half of the items, as whoever guesses is; the text tells the answer.
+ * The verb of the first noun is asked for, singular or plural, with its full stop: without it the plural would begin the singular and never
+ * be less likely. What stands between lengthens the dependency: clauses, each of which holds the next (depth), and adjuncts behind the
+ * first noun. The last noun or verb before the answer that has a number ("attractor") is as often the same as the other, so that whoever
+ * follows it is right in half of the items, as whoever guesses is; the text tells the answer.
  *
  * Held out: everything before the verb; depths and adjuncts beyond those of training. Difficulty: depth, adjuncts.
  *
@@ -70,7 +71,7 @@ static void add_noun(struct text *text, const char *noun, bool plural) {
 }
 
 static void draw_sentence(struct draw *draw, struct sentence *s) {
-    bool plural[DEPTH];
+    bool plural[DEPTH] = {false};
     text_clear(s->context);
     s->plural = draw_chance(draw, 0.5);
     s->attractor = -1;
@@ -101,11 +102,9 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     while (trained && synth_held_out(synth, 0, text_string(s.context), s.context->bytes, synth->knobs[KNOB_HELDOUT]) !=
                           (side == SYNTH_TEST));
     const char *verb = ANY(draw, doing);
-    text_print(&p->answer, "%s%s", verb, s.plural ? "" : "s");
+    text_print(&p->answer, "%s%s.", verb, s.plural ? "" : "s");
     if (!p->item) return;
-    char singular[16];
-    snprintf(singular, sizeof singular, "%ss", verb);
-    json_object_set_new(p->facts, "choices", json_pack("[s,s]", singular, verb));
+    json_object_set_new(p->facts, "choices", json_pack("[s+,s+]", verb, "s.", verb, "."));
     json_object_set_new(p->facts, "gold", json_integer(s.plural));
     json_object_set_new(p->facts, "depth", json_integer(s.depth));
     json_object_set_new(p->facts, "adjuncts", json_integer(s.adjuncts));
