@@ -51,9 +51,10 @@ int words_drop(struct draw *draw, struct words *words, int from, int to, char wo
     return place;
 }
 
-void words_fill(struct draw *draw, struct words *words, char first, int count) {
+void words_fill(const struct synth *synth, struct draw *draw, struct words *words, char first) {
+    const uint32_t fillers = (uint32_t)synth_knob(synth, KNOB_FILLERS);
     for (int i = 0; i < words->length; i++)
-        if (!words->at[i]) words->at[i] = (char)(first + (int)draw_below(draw, (uint32_t)count));
+        if (!words->at[i]) words->at[i] = (char)(first + (int)draw_below(draw, fillers));
 }
 
 bool words_other_side(const struct synth *synth, enum synth_side side, const struct words *words) {

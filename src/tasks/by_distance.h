@@ -2,7 +2,7 @@
  * decoder's own size, and items are read by that distance.
  *
  * A word is one character between blanks: one token of a tokenizer that is trained with --bpe, two of a unigram one.
- * The last words of a text ask, the answer follows them. Distances are nearest · 2^j windows, up to `distance` in training and to `farther`
+ * The last words of a text ask, the answer follows them. With one filler only what is to be carried is left to learn. Distances are nearest · 2^j windows, up to `distance` in training and to `farther`
  * in tests; every text of training is as long as its farthest distance needs, so that length does not tell how far back to look.
  *
  * Held out: texts, and every distance beyond that of training. An item has "distance", in words; "range", trained or farther;
@@ -18,11 +18,20 @@ enum { WORDS_MOST = 1 << 15 };
     {"distance", "most windows between what is asked for and the answer, in training", 1, 2048, {4, 8, 16}, 1}, \
         {"nearest", "fewest windows; each further distance is twice the one before", 1, 2048, {1, 1, 1}, 1},    \
         {"farther", "most windows of a test item; 0 = distance", 0, 2048, {0, 0, 0}, 1},                        \
-        {"window", "words of a window", 4, 4096, {16, 16, 16}, 1}, {                                            \
+        {"window", "words of a window", 4, 4096, {16, 16, 16}, 1},                                              \
+        {"fillers", "different words that fill a text, each as likely", 1, 10, {1, 4, 10}, 1}, {                \
         "heldout", "share of texts that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0                            \
     }
 
-enum { KNOB_DISTANCE = KNOB_PROBLEMS + 1, KNOB_NEAREST, KNOB_FARTHER, KNOB_WINDOW, KNOB_HELDOUT, KNOB_OWN };
+enum {
+    KNOB_DISTANCE = KNOB_PROBLEMS + 1,
+    KNOB_NEAREST,
+    KNOB_FARTHER,
+    KNOB_WINDOW,
+    KNOB_FILLERS,
+    KNOB_HELDOUT,
+    KNOB_OWN
+};
 
 /* A text of `length` words, 0 where nothing stands yet; the answer is what follows. */
 struct words {
@@ -40,8 +49,8 @@ void words_clear(struct words *words);
 /* Puts `word` at a free place from `from` on, before `to`; there must be one. */
 int words_drop(struct draw *draw, struct words *words, int from, int to, char word);
 
-/* What is still free becomes one of the `count` characters from `first` on. */
-void words_fill(struct draw *draw, struct words *words, char first, int count);
+/* What is still free becomes one of the `fillers` characters from `first` on. */
+void words_fill(const struct synth *synth, struct draw *draw, struct words *words, char first);
 
 /* Whether a text belongs to the other side: farther ones are tests by their distance, others by their hash. */
 bool words_other_side(const struct synth *synth, enum synth_side side, const struct words *words);

@@ -42,7 +42,7 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
         words.at[first] = (char)('a' + (int)draw_below(draw, symbols));
         for (int i = 1; i < letters; i++)
             words_drop(draw, &words, first, body, (char)('a' + (int)draw_below(draw, symbols)));
-        words_fill(draw, &words, '0', 10);
+        words_fill(synth, draw, &words, '0');
     } while (words_other_side(synth, side, &words));
     text_add(&p->context, "copy:");
     words_add(&p->context, words.at, words.length);

@@ -54,7 +54,7 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
         for (int other = 0; other < marks; other++)
             for (int i = other == mark ? 0 : draw_between(draw, 0, most); i > 0; i--)
                 words_drop(draw, &words, 0, body, (char)('A' + other));
-        words_fill(draw, &words, 'a', 26);
+        words_fill(synth, draw, &words, 'a');
     } while (words_other_side(synth, side, &words));
     text_add(&p->context, "count:");
     words_add(&p->context, words.at, words.length);

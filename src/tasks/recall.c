@@ -175,7 +175,7 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
         draw_places(draw, &pairs, synth_knob(synth, KNOB_PAIRS), pair_words(synth), asked, body);
         put_pairs(synth, draw, &words, &pairs, keys, asked);
         whole = put_questions(synth, draw, &words, &pairs, keys, body);
-        words_fill(draw, &words, '0', 10);
+        words_fill(synth, draw, &words, '0');
     } while (!whole || words_other_side(synth, side, &words));
     text_add(&p->context, is_recall(synth) ? "recall:" : "mention:");
     words_add(&p->context, words.at, words.length);

@@ -66,7 +66,7 @@ with_corpus() {
 holds 'with a vocabulary or a tokenizer it builds the corpus too' with_corpus
 
 one_token_a_word() {
-    run "$LTM" corpus synth copying -o copies --documents 300 --items 3 --vocab-size 307 --bpe --threads 1
+    run "$LTM" corpus synth copying fillers=10 -o copies --documents 300 --items 3 --vocab-size 307 --bpe --threads 1
     [ "$code" = 0 ] || { cat out err; return 1; }
     jq -sj '.[0].context[6:]' copies/test.jsonl >words
     "$LTM" tokenizer encode copies/tokenizer.model <words >ids && [ "$(wc -w <ids)" = "$(wc -w <words)" ] &&

@@ -48,12 +48,13 @@ static int solve(int task, const char *words, int count, int letters, char *answ
 
 struct looking {
     int task, problems, length;
+    char filler; /* the greatest that was met */
 };
 
 static void check(const char *problem, void *user) {
     struct looking *looking = user;
     char context[2 * MOST];
-    char words[MOST];
+    char words[MOST] = {0};
     char answer[512];
     const char *told = strrchr(problem, '=') + 2;
     snprintf(context, sizeof context, "%.*s", (int)(told - 1 - problem), problem);
@@ -61,6 +62,9 @@ static void check(const char *problem, void *user) {
     solve(looking->task, words, count, 1, answer);
     assert_string_equal(told, answer);
     assert_int_equal(count, looking->length);
+    const char first = looking->task == COUNTING ? 'a' : '0';
+    for (int i = 0; i < count; i++)
+        if (words[i] > looking->filler && words[i] < first + 10) looking->filler = words[i];
     looking->problems++;
 }
 
@@ -72,6 +76,8 @@ static void answers_are_those_of_a_reader(void **state) {
             struct looking looking = {.task = task, .length = (2 << difficulty) * 16 + 16};
             each_problem(&synth, 60, check, &looking);
             assert_true(looking.problems >= 60);
+            static const int fillers[] = {0, 1, 4, 10};
+            assert_int_equal(looking.filler + 1 - (task == COUNTING ? 'a' : '0'), fillers[difficulty]);
             synth_close(&synth);
         }
 }
@@ -83,7 +89,7 @@ static void what_is_asked_for_lies_a_set_distance_back(void **state) {
         int asked[5] = {0};
         for (int i = 0; i < 300; i++) {
             json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
-            char words[MOST];
+            char words[MOST] = {0};
             char answer[512];
             char name[40];
             const int count = read_words(string_of(item, "context"), words);
@@ -148,7 +154,7 @@ static void a_value_can_be_a_passage(void **state) {
     struct synth synth = open_family("recall", 3, 3, (const char *const[]){"words=8", "nearest=4", "window=20", NULL});
     for (int i = 0; i < 50; i++) {
         json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
-        char words[MOST];
+        char words[MOST] = {0};
         char answer[512];
         const int count = read_words(string_of(item, "context"), words);
         assert_int_equal(count - solve(RECALL, words, count, 8, answer), integer_of(item, "distance"));
