@@ -1,20 +1,25 @@
 #include "tasks/by_distance.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "tasks/metric_list.h"
 
+enum { ENOUGH = 10 }; /* texts expected on the smaller side: e^-10 is the chance that it has none */
+
 static int farthest_test(const struct synth *synth) {
     return synth_knob(synth, synth_knob(synth, KNOB_FARTHER) ? KNOB_FARTHER : KNOB_DISTANCE);
 }
 
-ltm_status check_distances(const struct synth *synth, int needed, struct ltm_error *error) {
+ltm_status check_distances(const struct synth *synth, int needed, double texts, struct ltm_error *error) {
     const char *name = synth->family->public.name;
     const int nearest = synth_knob(synth, KNOB_NEAREST);
     const int distance = synth_knob(synth, KNOB_DISTANCE);
     const int farthest = farthest_test(synth);
     const int window = synth_knob(synth, KNOB_WINDOW);
+    const double share = synth->knobs[KNOB_HELDOUT];
+    texts *= pow(synth->knobs[KNOB_FILLERS], window);
     if (nearest > distance)
         return fail(error, LTM_INVALID, "%s: nearest = %d is more than distance = %d", name, nearest, distance);
     if (farthest < distance)
@@ -23,11 +28,14 @@ ltm_status check_distances(const struct synth *synth, int needed, struct ltm_err
     if ((farthest + 1) * (double)window > WORDS_MOST)
         return fail(error, LTM_INVALID, "%s: a text of %d windows of %d words is longer than %d words", name,
                     farthest + 1, window, WORDS_MOST);
-    if (nearest * window >= needed) return LTM_OK;
+    if (nearest * window < needed)
+        return fail(error, LTM_INVALID,
+                    "%s: %d words stand between what is asked for and the answer, more than the nearest distance, "
+                    "%d windows of %d; make nearest or window larger",
+                    name, needed, nearest, window);
+    if (texts * fmin(share, 1 - share) >= ENOUGH) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "%s: %d words stand between what is asked for and the answer, more than the nearest distance, "
-                "%d windows of %d; make nearest or window larger",
-                name, needed, nearest, window);
+                "%s: there are too few different texts to hold out a share of %g; make fillers larger", name, share);
 }
 
 void words_begin(const struct synth *synth, struct draw *draw, enum synth_side side, struct words *words) {

@@ -2,8 +2,9 @@
  * decoder's own size, and items are read by that distance.
  *
  * A word is one character between blanks: one token of a tokenizer that is trained with --bpe, two of a unigram one.
- * The last words of a text ask, the answer follows them. With one filler only what is to be carried is left to learn. Distances are nearest · 2^j windows, up to `distance` in training and to `farther`
- * in tests; every text of training is as long as its farthest distance needs, so that length does not tell how far back to look.
+ * The last words of a text ask, the answer follows them. With one filler only what is to be carried is left to learn. Distances are
+ * nearest · 2^j windows, up to `distance` in training and to `farther` in tests; every text of training is as long as its farthest
+ * distance needs, so that length does not tell how far back to look.
  *
  * Held out: texts, and every distance beyond that of training. An item has "distance", in words; "range", trained or farther;
  * "chance", what a guess that knows the form of the answers gets right on average; and "optimum", 1: the text says the answer. */
@@ -14,12 +15,12 @@
 enum { WORDS_MOST = 1 << 15 };
 
 /* The knobs that follow `problems`. */
-#define SYNTH_DISTANCES                                                                                         \
+#define SYNTH_DISTANCES(one, two, three)                                                                        \
     {"distance", "most windows between what is asked for and the answer, in training", 1, 2048, {4, 8, 16}, 1}, \
         {"nearest", "fewest windows; each further distance is twice the one before", 1, 2048, {1, 1, 1}, 1},    \
         {"farther", "most windows of a test item; 0 = distance", 0, 2048, {0, 0, 0}, 1},                        \
         {"window", "words of a window", 4, 4096, {16, 16, 16}, 1},                                              \
-        {"fillers", "different words that fill a text, each as likely", 1, 10, {1, 4, 10}, 1}, {                \
+        {"fillers", "different words that fill a text, each as likely", 1, 10, {one, two, three}, 1}, {         \
         "heldout", "share of texts that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0                            \
     }
 
@@ -39,8 +40,9 @@ struct words {
     char at[WORDS_MOST];
 };
 
-/* LTM_INVALID unless nearest <= distance <= farther, texts are short enough, and `needed` words fit into the nearest distance. */
-ltm_status check_distances(const struct synth *synth, int needed, struct ltm_error *error);
+/* LTM_INVALID unless nearest <= distance <= farther, texts are short enough, `needed` words fit into the nearest distance, and enough of the
+ * `texts` that differ in more than their fillers, or more, are on either side. */
+ltm_status check_distances(const struct synth *synth, int needed, double texts, struct ltm_error *error);
 
 /* A distance of this side, and the length of a text that has room for it. */
 void words_begin(const struct synth *synth, struct draw *draw, enum synth_side side, struct words *words);

@@ -14,6 +14,7 @@
  *
  * Source: Longpre et al., "Entity-based knowledge conflicts in question answering", arXiv 2109.05052; Chan et al., "Data distributional
  * properties drive emergent in-context learning in transformers", arXiv 2205.05055. */
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -21,6 +22,7 @@
 #include "tasks/synth.h"
 
 enum { FACTS = 128, GROUPS = 4, SUBJECTS = GROUPS * FACTS, VALUES = 24, NAME = 5 };
+enum { ENOUGH = 10 }; /* contexts of a question expected on the smaller side: e^-10 is the chance that it has none */
 enum { KNOB_FACTS = KNOB_PROBLEMS + 1, KNOB_PASS, KNOB_VALUES, KNOB_HELDOUT };
 
 static const struct ltm_synth_knob knobs[] = {
@@ -54,6 +56,7 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     enum { SYLLABLES = 14 * 5 };
     const uint64_t pass = (uint64_t)synth->knobs[KNOB_PASS];
     const int subjects = subjects_of(synth);
+    const double share = synth->knobs[KNOB_HELDOUT];
     const int stated = TIMES * synth_knob(synth, KNOB_FACTS);
     struct draw draw = synth_world_draw(synth->seed);
     struct world *world = NULL;
@@ -62,6 +65,11 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
         return fail(error, LTM_INVALID,
                     "conflict: facts are stated in %d documents of a pass, more than half of %llu; make pass larger",
                     stated, (unsigned long long)pass);
+    if (subjects * synth->knobs[KNOB_VALUES] * fmin(share, 1 - share) < ENOUGH)
+        return fail(
+            error, LTM_INVALID,
+            "conflict: %d strangers with %d values are too few to hold out a share of %g; make facts or values larger",
+            subjects, synth_knob(synth, KNOB_VALUES), share);
     PASS_UP(NEW_ARRAY(world, 1, "a world of facts", error));
     for (int i = 0; i < SYLLABLES * SYLLABLES; i++) names[i] = i;
     draw_shuffle(&draw, names, SYLLABLES * SYLLABLES);

@@ -17,7 +17,7 @@ enum { ASKING = 1 }; /* words of the question */
 
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
-    SYNTH_DISTANCES,
+    SYNTH_DISTANCES(1, 4, 10),
     {"letters", "letters to copy", 1, 256, {4, 6, 8}, 1},
     {"symbols", "letters there are", 2, 26, {8, 16, 26}, 1},
 };
@@ -25,7 +25,7 @@ static const struct ltm_synth_knob knobs[] = {
 /* Places are found by trying: a quarter of them stays free. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int letters = synth_knob(synth, KNOB_LETTERS);
-    return check_distances(synth, ASKING + letters + letters / 3, error);
+    return check_distances(synth, ASKING + letters + letters / 3, pow(synth->knobs[KNOB_SYMBOLS], letters), error);
 }
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {

@@ -19,7 +19,7 @@ enum { ASKING = 2 }; /* words of the question */
 
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
-    SYNTH_DISTANCES,
+    SYNTH_DISTANCES(4, 4, 10),
     {"count", "most that is counted", 2, 99, {5, 9, 9}, 1},
     {"marks", "symbols that are marked, the counted one included", 1, 26, {1, 1, 2}, 1},
 };
@@ -29,7 +29,7 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int most = synth_knob(synth, KNOB_COUNT);
     const int marks = synth_knob(synth, KNOB_MARKS);
     const int room = synth_knob(synth, KNOB_DISTANCE) * synth_knob(synth, KNOB_WINDOW);
-    PASS_UP(check_distances(synth, ASKING + most + most / 3, error));
+    PASS_UP(check_distances(synth, ASKING + most + most / 3, 1, error));
     if (most * marks <= room - room / 4) return LTM_OK;
     return fail(error, LTM_INVALID,
                 "counting: %d marks of up to %d each are many for a text of %d words; make distance larger", marks,

@@ -27,7 +27,7 @@ static const struct ltm_synth_knob knobs[] = {
     {"deeper", "most of a test item; 0 = depth", 0, DEPTH, {6, 6, 6}, 1},
     {"adjuncts", "most adjuncts behind the first noun in training", 0, ADJUNCTS, {1, 1, 2}, 1},
     {"longer", "most of a test item; 0 = adjuncts", 0, ADJUNCTS, {0, 0, 4}, 1},
-    {"heldout", "share of sentences that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
+    {"heldout", "share of sentences that are held out", 0.05, 0.9, {0.2, 0.2, 0.2}, 0},
 };
 
 static const char *const nouns[2 * WORDS] = {"dog",   "cat",    "bird",  "boy",    "girl",   "king",
@@ -99,8 +99,9 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     s.adjuncts = draw_between(draw, 0, most_of(synth, side, KNOB_ADJUNCTS, KNOB_LONGER));
     const bool trained = s.depth <= synth_knob(synth, KNOB_DEPTH) && s.adjuncts <= synth_knob(synth, KNOB_ADJUNCTS);
     do draw_sentence(draw, &s);
-    while (trained && synth_held_out(synth, 0, text_string(s.context), s.context->bytes, synth->knobs[KNOB_HELDOUT]) !=
-                          (side == SYNTH_TEST));
+    while (trained && !s.context->failed &&
+           synth_held_out(synth, 0, text_string(s.context), s.context->bytes, synth->knobs[KNOB_HELDOUT]) !=
+               (side == SYNTH_TEST));
     const char *verb = ANY(draw, doing);
     text_print(&p->answer, "%s%s.", verb, s.plural ? "" : "s");
     if (!p->item) return;

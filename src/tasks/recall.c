@@ -31,13 +31,13 @@ enum { KNOB_PAIRS = KNOB_OWN, KNOB_WORDS, KNOB_VALUES, KNOB_QUESTIONS, KNOB_KEYS
 
 static const struct ltm_synth_knob recall_knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
-    SYNTH_DISTANCES,
+    SYNTH_DISTANCES(1, 4, 10),
     OWN("keys with a value in a text", KEYS, 4, 8, 16),
 };
 
 static const struct ltm_synth_knob mention_knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
-    SYNTH_DISTANCES,
+    SYNTH_DISTANCES(1, 4, 10),
     OWN("values given in a text", 4096, 12, 32, 64),
     {"keys", "keys there are", 2, KEYS, {4, 8, 16}, 1},
 };
@@ -56,7 +56,8 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int questions = synth_knob(synth, KNOB_QUESTIONS);
     const int room = (synth_knob(synth, KNOB_DISTANCE) + 1) * synth_knob(synth, KNOB_WINDOW) - asking_words(synth) -
                      pair_words(synth);
-    PASS_UP(check_distances(synth, asking_words(synth) + synth_knob(synth, KNOB_WORDS), error));
+    const double texts = pow(synth->knobs[KNOB_VALUES], pairs * synth_knob(synth, KNOB_WORDS));
+    PASS_UP(check_distances(synth, asking_words(synth) + synth_knob(synth, KNOB_WORDS), texts, error));
     if (questions > keys)
         return fail(error, LTM_INVALID, "%s: questions = %d is more than the %d keys", synth->family->public.name,
                     questions, keys);

@@ -106,12 +106,16 @@ static void items_say_whether_the_context_wins(void **state) {
     synth_close(&synth);
 }
 
-static void too_short_a_pass_is_refused(void **state) {
+static void too_short_a_pass_or_too_few_facts_are_refused(void **state) {
     (void)state;
     struct synth synth;
     assert_int_equal(synth_open(&synth, &family_conflict, 1, (const char *const[]){"pass=2000"}, 1, 1, &error),
                      LTM_INVALID);
     assert_says("facts are stated in 1360 documents of a pass, more than half of 2000; make pass larger");
+    synth_close(&synth);
+    assert_int_equal(synth_open(&synth, &family_conflict, 1, (const char *const[]){"facts=1"}, 1, 1, &error),
+                     LTM_INVALID);
+    assert_says("4 strangers with 8 values are too few to hold out a share of 0.2");
     synth_close(&synth);
 }
 
@@ -119,7 +123,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fact_is_stated_so_often_and_never_as_context),
         cmocka_unit_test(items_say_whether_the_context_wins),
-        cmocka_unit_test(too_short_a_pass_is_refused),
+        cmocka_unit_test(too_short_a_pass_or_too_few_facts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
