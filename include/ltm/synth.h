@@ -48,6 +48,7 @@ struct ltm_synth_options {
     const char *const *knobs; /* "name=value", count of them */
     size_t knob_count;
     int vocab;             /* pieces of a tokenizer to train; 0 = none */
+    int bpe;               /* 1: it is trained by byte-pair merges, 0: as a unigram model */
     const char *tokenizer; /* or one to build the corpus with; NULL = none */
     int threads;           /* of tokenizer and corpus; 0 = one a core */
 };

@@ -20,6 +20,7 @@ static const char usage[] =
     "  --seed N               (1)\n"
     "  --difficulty 1|2|3     where the task's knobs start from (1)\n"
     "  --vocab-size N         train a tokenizer of N pieces and build the corpus\n"
+    "  --bpe                  train it by byte-pair merges, not as a unigram model: each one-letter word is then one token\n"
     "  --tokenizer FILE       build the corpus with this tokenizer\n"
     "  --threads N            of tokenizer and corpus; the files do not depend on it (one a core)\n"
     "  --json                 print the result as JSON\n"
@@ -81,6 +82,7 @@ int command_synth(int argc, char **argv) {
     struct ltm_synth_options o = ltm_synth_defaults();
     bool json = false;
     bool list = false;
+    bool bpe = false;
     const struct cli_option options[] = {{"output", .letter = 'o', .text = &o.output},
                                          {"documents", .large = &o.documents, .least = 1, .most = MOST_ITEMS},
                                          {"items", .large = &o.items, .least = 1, .most = MOST_ITEMS},
@@ -88,6 +90,7 @@ int command_synth(int argc, char **argv) {
                                          {"seed", .seed = &o.seed},
                                          {"difficulty", .number = &o.difficulty, .least = 1, .most = LTM_SYNTH_LEVELS},
                                          {"vocab-size", .number = &o.vocab, .least = 2, .most = MOST_VOCAB},
+                                         {"bpe", .on = &bpe},
                                          {"tokenizer", .text = &o.tokenizer},
                                          {"threads", .number = &o.threads, .least = 1, .most = OPTION_THREADS_MOST},
                                          {"json", .on = &json},
@@ -102,6 +105,8 @@ int command_synth(int argc, char **argv) {
     if (a.path_count == 0) return cli_usage("corpus synth", "name the task; --list shows them");
     if (!o.output) return cli_usage("corpus synth", "name the folder with -o DIR");
     if (o.vocab && o.tokenizer) return cli_usage("corpus synth", "either --vocab-size or --tokenizer, not both");
+    if (bpe && !o.vocab) return cli_usage("corpus synth", "--bpe goes with --vocab-size: it says how pieces are found");
+    o.bpe = bpe;
     o.family = a.paths[0];
     o.knobs = (const char *const *)a.settings;
     o.knob_count = (size_t)a.setting_count;

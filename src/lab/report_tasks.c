@@ -143,8 +143,17 @@ static void put_scores(struct report *report, const struct figures *from) {
     fputs("</tbody></table></div>\n", f);
 }
 
-/* The task's mean chance, as a line from the first to the last x. */
-static void add_chance(struct picture *p, const struct figures *from, const char *task) {
+/* What stands beside accuracy: its mean over the task's items is a line from the first to the last x. */
+static const char *const beside[] = {"chance", "optimum"};
+enum { BESIDE = sizeof beside / sizeof *beside };
+
+static bool is_beside(const char *metric) {
+    for (int i = 0; i < BESIDE; i++)
+        if (strcmp(metric, beside[i]) == 0) return true;
+    return false;
+}
+
+static void add_beside(struct picture *p, const struct figures *from, const char *task) {
     double least = HUGE_VAL;
     double most = -HUGE_VAL;
     for (int s = 0; s < p->count; s++)
@@ -152,13 +161,15 @@ static void add_chance(struct picture *p, const struct figures *from, const char
             least = fmin(least, p->series[s].point[k].x);
             most = fmax(most, p->series[s].point[k].x);
         }
-    for (size_t i = 0; i < from->count; i++) {
-        if (strcmp(from->all[i].task, task) != 0 || strcmp(from->all[i].metric, "chance") != 0) continue;
-        struct picture_series *s = picture_add(p, PICTURE_DASHES, 0, "chance");
-        picture_point(s, least, from->all[i].value, NAN);
-        picture_point(s, most, from->all[i].value, NAN);
-        return;
-    }
+    for (int b = 0; b < BESIDE; b++)
+        for (size_t i = 0; i < from->count; i++) {
+            if (strcmp(from->all[i].task, task) != 0 || strcmp(from->all[i].metric, beside[b]) != 0) continue;
+            struct picture_series *s = picture_add(p, PICTURE_DASHES, 0, "%s", beside[b]);
+            if (s) s->faint = b > 0;
+            picture_point(s, least, from->all[i].value, NAN);
+            picture_point(s, most, from->all[i].value, NAN);
+            break;
+        }
 }
 
 /* Of one task over one axis, which `first` is the first figure of. */
@@ -185,7 +196,7 @@ static ltm_status put_picture(struct report *report, const struct figures *from,
         picture_point(series, figure->x, figure->value, figure->error);
     }
     for (int s = 0; s < p.count; s++) picture_sort(&p.series[s]);
-    add_chance(&p, from, like->task);
+    add_beside(&p, from, like->task);
     return report_picture(report, &p, error);
 }
 
@@ -233,7 +244,7 @@ static ltm_status add_column(struct figures *to, const struct study_table *t, co
     if (!colon) return LTM_OK;
     snprintf(like.task, TEXT, "%.*s", (int)(colon - column), column);
     snprintf(like.metric, TEXT, "%s", colon + 1);
-    if (!split_bin(&like, prefix) && strcmp(like.metric, "chance") != 0) return LTM_OK;
+    if (!split_bin(&like, prefix) && !is_beside(like.metric)) return LTM_OK;
     ltm_status status = study_score_take(&score, t, column, error);
     for (size_t g = 0; status == LTM_OK && g < t->groups; g++) {
         const char *name = csv_text(&t->csv, t->group[g].row, (size_t)cell);

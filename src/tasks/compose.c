@@ -2,12 +2,19 @@
  *
  *     reverse left: d a c = a d c            d a c -> c a d -> a d c
  *
- * Held out, both ways: combinations (sequences of two functions and more that no training text has, while every function is
- * seen, alone too) and, under combinations that are seen, inputs. Items record which ("combination": "heldout" or "seen") and
- * the depth; accuracy is told by both. Difficulty: depth, functions, letters, share held out.
+ * Held out, both ways: combinations (sequences of two functions and more that no training text has) and, under combinations that are
+ * seen, inputs. `split` says which combinations: 0, random, a share of them, while every function is seen, alone too; 1,
+ * disconnected, all that mix the first half of the functions with the second, each of which is seen within its half; 2,
+ * non-compositional, all with the last function, which training never shows, so that nobody can know what it does: a control.
+ *
+ * Items record which ("combination": "heldout" or "seen"), the complexity ("depth", functions of the problem), and of held-out combinations
+ * the novelty: in how many places the nearest combination as long differs that training may draw. Accuracy is told by each, beside
+ * "chance", a guess of as many letters, and "optimum", 1 but where a function is unknown. Difficulty: depth, functions, letters, share held out.
  *
  * Source: Lake and Baroni, "Generalization without systematicity" (SCAN), ICML 2018, for held-out combinations of seen
- * parts; arXiv 2507.07207 for K of M modules, the share held out from 0.25 up to 0.99, and probing for the modules. */
+ * parts; Redhardt, Akram and Schug, "Scaling can lead to compositional generalization", arXiv 2507.07207, for K of M modules, the three
+ * splits, the share held out from 0.25 up to 0.99, and probing for the modules. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +24,8 @@
 
 enum { REVERSE, LEFT, RIGHT, SWAP, SORT, NEXT, BEFORE, ENDS, FUNCTIONS };
 enum { DEPTH = 8, LETTERS = 16 };
-enum { KNOB_DEPTH = KNOB_PROBLEMS + 1, KNOB_FUNCTIONS, KNOB_LETTERS, KNOB_ALPHABET, KNOB_HELDOUT };
+enum { KNOB_DEPTH = KNOB_PROBLEMS + 1, KNOB_FUNCTIONS, KNOB_LETTERS, KNOB_ALPHABET, KNOB_HELDOUT, KNOB_SPLIT };
+enum { RANDOM, DISCONNECTED, NON_COMPOSITIONAL };
 
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(6, 4, 4),
@@ -25,7 +33,8 @@ static const struct ltm_synth_knob knobs[] = {
     {"functions", "functions there are", 3, FUNCTIONS, {4, 6, FUNCTIONS}, 1},
     {"letters", "letters of a list", 2, LETTERS, {3, 4, 6}, 1},
     {"alphabet", "letters there are", 3, 26, {6, 10, 26}, 1},
-    {"heldout", "share of combinations that are held out", 0.01, 0.99, {0.25, 0.25, 0.5}, 0},
+    {"heldout", "split 0: share of combinations that are held out", 0.01, 0.99, {0.25, 0.25, 0.5}, 0},
+    {"split", "held out: 0 random, 1 disconnected, 2 non-compositional", RANDOM, NON_COMPOSITIONAL, {0, 0, 0}, 1},
 };
 
 static const char *const names[FUNCTIONS] = {"reverse", "left", "right", "swap", "sort", "next", "before", "ends"};
@@ -68,7 +77,19 @@ static void apply(unsigned char *x, int n, int function, int alphabet) {
     }
 }
 
+/* How many functions of a problem are `from` … `to` - 1. */
+static int functions_between(const struct task *task, int from, int to) {
+    int count = 0;
+    for (int i = 0; i < task->depth; i++) count += task->functions[i] >= from && task->functions[i] < to;
+    return count;
+}
+
 static bool combination_held_out(const struct synth *synth, const struct task *task) {
+    const int functions = synth_knob(synth, KNOB_FUNCTIONS);
+    const int split = synth_knob(synth, KNOB_SPLIT);
+    const int first = functions_between(task, 0, functions / 2);
+    if (split == DISCONNECTED) return first > 0 && first < task->depth;
+    if (split == NON_COMPOSITIONAL) return functions_between(task, functions - 1, functions) > 0;
     return task->depth > 1 &&
            synth_held_out(synth, 0, task->functions, (size_t)task->depth, synth->knobs[KNOB_HELDOUT]);
 }
@@ -80,9 +101,36 @@ static bool input_held_out(const struct synth *synth, const struct task *task) {
     return synth_held_out(synth, task->depth, key, (size_t)(task->depth + task->letters), 0.2);
 }
 
+/* Whether training may draw a combination that differs from this one in just `count` places, none before `from`. */
+static bool seen_at(const struct synth *synth, struct task *task, int from, int count) {
+    if (count == 0) return !combination_held_out(synth, task);
+    for (int i = from; i <= task->depth - count; i++) {
+        const unsigned char own = task->functions[i];
+        bool seen = false;
+        for (int f = 0; f < synth_knob(synth, KNOB_FUNCTIONS) && !seen; f++) {
+            task->functions[i] = (unsigned char)f;
+            seen = f != own && seen_at(synth, task, i + 1, count - 1);
+        }
+        task->functions[i] = own;
+        if (seen) return true;
+    }
+    return false;
+}
+
+/* One more than there are places where training has no combination as long. */
+static int novelty(const struct synth *synth, struct task task) {
+    int count = 0;
+    while (count <= task.depth && !seen_at(synth, &task, 0, count)) count++;
+    return count;
+}
+
 /* Combinations of two must lie on both sides. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int functions = synth_knob(synth, KNOB_FUNCTIONS);
+    const int split = synth_knob(synth, KNOB_SPLIT);
+    if (split != RANDOM && synth_knob(synth, KNOB_DEPTH) < 2)
+        return fail(error, LTM_INVALID, "compose: split = %d holds out combinations; make depth 2 or more", split);
+    if (split != RANDOM) return LTM_OK;
     struct task task = {.depth = 2};
     int out = 0;
     for (int i = 0; i < functions * functions; i++) {
@@ -138,13 +186,22 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     json_object_set_new(p->facts, "factors", factors);
     json_object_set_new(p->facts, "depth", json_integer(task.depth));
     json_object_set_new(p->facts, "combination", json_string(combination ? "heldout" : "seen"));
+    if (combination) json_object_set_new(p->facts, "novelty", json_integer(novelty(synth, task)));
+    json_object_set_new(p->facts, "chance", json_real(pow(synth->knobs[KNOB_ALPHABET], -task.letters)));
+    if (!combination || synth_knob(synth, KNOB_SPLIT) != NON_COMPOSITIONAL)
+        json_object_set_new(p->facts, "optimum", json_integer(1));
 }
 
 static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
     (void)output;
     const char *combination = item_text(item, "combination");
+    const json_t *optimum = json_object_get(item, "optimum");
     metric_add(list, right, "acc@combination=%s", combination);
-    metric_add(list, right, "acc@combination=%s,depth=%d", combination, item_integer(item, "depth"));
+    metric_add(list, right, "acc@combination=%s,complexity=%d", combination, item_integer(item, "depth"));
+    if (json_object_get(item, "novelty"))
+        metric_add(list, right, "acc@combination=%s,novelty=%d", combination, item_integer(item, "novelty"));
+    metric_add(list, json_number_value(json_object_get(item, "chance")), "chance");
+    if (optimum) metric_add(list, json_number_value(optimum), "optimum");
 }
 
 const struct synth_family family_compose = {

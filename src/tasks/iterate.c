@@ -5,7 +5,9 @@
  *     descent: 2x^2 - 8x from 10, rate 0.1, 2 steps = 4.88
  *
  * An item records every iterate x0 … xk and the solution x*, all of them different as printed, so that the one an output is
- * nearest to tells whether a model iterates (xk), stops short (an earlier one) or guesses where it leads (x*).
+ * nearest to tells whether a model iterates (xk), stops short (an earlier one) or guesses where it leads (x*). Which of them an output is,
+ * to the cent, or none ("answers=x0" … "answers=solution", "answers=none"), tells a number that was computed from one that only has the
+ * form of an answer, a template.
  *
  * Held out: problems (method, coefficients, start), for every k. Difficulty: steps, size of the coefficients, and whether the
  * training texts and answers show the iterates on the way (show).
@@ -28,6 +30,8 @@ static const struct ltm_synth_knob knobs[] = {
     {"show", "1: answers show the iterates on the way", 0, 1, {0, 0, 0}, 1},
     {"heldout", "share of problems that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
 };
+
+#define CENT 0.01 /* what answers are rounded to */
 
 static const char *const names[ITERATE_METHODS] = {"bisection", "newton", "descent"};
 
@@ -179,6 +183,11 @@ static void measure(const json_t *item, const char *output, bool right, struct m
     metric_add(list, has && nearest == 0, "nearest_is_x0");
     if (steps > 1) metric_add(list, has && nearest > 0 && nearest < steps, "nearest_is_between");
     metric_add(list, has && nearest == steps + 1, "nearest_is_solution");
+    const bool exact = has && distance < CENT / 2;
+    for (int i = 0; i <= steps && i < (int)json_array_size(iterates); i++)
+        metric_add(list, exact && nearest == i, "answers=x%d", i);
+    metric_add(list, exact && nearest == steps + 1, "answers=solution");
+    metric_add(list, has && !exact, "answers=none");
 }
 
 const struct synth_family family_iterate = {

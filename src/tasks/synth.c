@@ -112,7 +112,7 @@ void synth_close(struct synth *synth) {
 
 ltm_status synth_document(const struct synth *synth, uint64_t index, struct text *document, struct ltm_error *error) {
     struct draw draw = draw_for(synth->seed, DRAW_DOCUMENT, index);
-    struct synth_problem problem = {0};
+    struct synth_problem problem = {.index = index};
     const int problems = draw_between(&draw, 1, synth_knob(synth, KNOB_PROBLEMS));
     text_clear(document);
     for (int i = 0; i < problems; i++) {
@@ -133,7 +133,7 @@ ltm_status synth_document(const struct synth *synth, uint64_t index, struct text
 ltm_status synth_item(const struct synth *synth, enum synth_side side, uint64_t index, json_t **item,
                       struct ltm_error *error) {
     struct draw draw = draw_for(synth->seed, side == SYNTH_TRAIN ? DRAW_TRAIN_ITEM : DRAW_TEST_ITEM, index);
-    struct synth_problem problem = {.item = true, .facts = json_object()};
+    struct synth_problem problem = {.index = index, .item = true, .facts = json_object()};
     synth->family->problem(synth, &draw, side, &problem);
     json_t *made = json_object();
     bool good = !problem.context.failed && !problem.answer.failed && problem.facts &&

@@ -41,7 +41,8 @@ struct synth {
 /* Drawn problem: a document has context, one space, answer. */
 struct synth_problem {
     struct text context, answer;
-    bool item; /* asked for an item: fill `facts` too */
+    uint64_t index; /* of the document or item it is drawn for */
+    bool item;      /* asked for an item: fill `facts` too */
     json_t
         *facts; /* an empty object; gets choices and gold where the family's kind is choices, and what else is known */
 };
@@ -60,7 +61,8 @@ struct synth_family {
 
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
     family_compose, family_hops, family_hierarchy, family_parity, family_modular, family_permutations, family_addition,
-    family_multiplication, family_calls;
+    family_multiplication, family_recall, family_last_mention, family_counting, family_copying, family_nesting,
+    family_conflict, family_lexicon, family_calls;
 
 /* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,

@@ -184,6 +184,7 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     if (options->vocab) {
         train.output = tokenizer;
         train.vocab = options->vocab;
+        train.kind = options->bpe ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
         PASS_UP(ltm_tokenizer_train(&train, writing->watch, error));
     }
     PASS_UP(ltm_corpus_build(&build, writing->watch, &writing->info.corpus, error));

@@ -12,7 +12,7 @@ holds '--list shows tasks with their knobs, --help the options' lists
 
 makes_files() {
     local task
-    for task in $("$LTM" corpus synth --list | sed -n 's/^\([a-z]*\): .*/\1/p'); do
+    for task in $("$LTM" corpus synth --list | sed -n 's/^\([a-z-]*\): .*/\1/p'); do
         run "$LTM" corpus synth "$task" -o "$task" --documents 30 --items 7 --train-items 9
         [ "$code" = 0 ] && [ "$(wc -l <"$task/text.jsonl")" = 30 ] && [ "$(wc -l <"$task/test.jsonl")" = 7 ] &&
             [ "$(wc -l <"$task/train.jsonl")" = 9 ] && grep -q "^family = $task$" "$task/task.ini" || { cat out err; return 1; }
@@ -64,6 +64,15 @@ with_corpus() {
     [ "$code" = 0 ] && [ -s sums2/corpus/train-00000.bin ] && [ -s sums/corpus/tokenizer.model ]
 }
 holds 'with a vocabulary or a tokenizer it builds the corpus too' with_corpus
+
+one_token_a_word() {
+    run "$LTM" corpus synth copying fillers=10 -o copies --documents 300 --items 3 --vocab-size 307 --bpe --threads 1
+    [ "$code" = 0 ] || { cat out err; return 1; }
+    jq -sj '.[0].context[6:]' copies/test.jsonl >words
+    "$LTM" tokenizer encode copies/tokenizer.model <words >ids && [ "$(wc -w <ids)" = "$(wc -w <words)" ] &&
+        refused 2 'goes with --vocab-size' "$LTM" corpus synth copying -o x --bpe
+}
+holds 'with --bpe a word of one letter is one token' one_token_a_word
 
 others() {
     mkdir -p data mine && echo '{"text": "mine"}' >data/train.jsonl && cp data/train.jsonl mine/a.jsonl || return 1

@@ -84,7 +84,96 @@ static void answers_are_an_interpreters_and_held_out_combinations_are_new(void *
     synth_close(&synth);
 }
 
+/* The functions of difficulty 3, in order; a problem's as numbers, how many there are. */
+static int functions_of(const char *problem, int functions[8]) {
+    static const char *const all[] = {"reverse", "left", "right", "swap", "sort", "next", "before", "ends"};
+    int count = 0;
+    char word[16];
+    for (int bytes; sscanf(problem, " %15[a-z]%n", word, &bytes) == 1; problem += bytes) {
+        for (functions[count] = 0; strcmp(all[functions[count]], word) != 0;) functions[count]++;
+        count++;
+        if (problem[bytes] == ':') break;
+    }
+    return count;
+}
+
+/* Pairs of functions that stand in training, and whether any text mixes halves, or has the last function. */
+struct pairs {
+    bool pair[8][8], mixes, last;
+};
+
+static void look(const char *problem, void *user) {
+    struct pairs *pairs = user;
+    int f[8];
+    const int count = functions_of(problem, f);
+    if (count == 2) pairs->pair[f[0]][f[1]] = true;
+    for (int i = 0; i < count; i++) {
+        pairs->last = pairs->last || f[i] == 7;
+        pairs->mixes = pairs->mixes || (f[i] < 4) != (f[0] < 4);
+    }
+}
+
+/* Of pairs by all of training, else by what each split means. */
+static int novelty_of(int split, const struct pairs *pairs, const int f[8], int count) {
+    int first = 0;
+    int last = 0;
+    int nearest = 2;
+    for (int i = 0; i < count; i++) first += f[i] < 4, last += f[i] == 7;
+    if (split == 1) return first < count - first ? first : count - first;
+    if (split == 2) return last;
+    if (count > 2) return -1;
+    for (int a = 0; a < 8; a++)
+        for (int b = 0; b < 8; b++)
+            if (pairs->pair[a][b] && (a != f[0]) + (b != f[1]) < nearest) nearest = (a != f[0]) + (b != f[1]);
+    return nearest;
+}
+
+static void splits_hold_out_what_they_say_and_items_say_how_new_they_are(void **state) {
+    (void)state;
+    static const char *const splits[] = {"split=0", "split=1", "split=2"};
+    for (int split = 0; split < 3; split++) {
+        struct synth synth = open_family("compose", 3, 5, (const char *const[]){splits[split], "heldout=0.9", NULL});
+        struct pairs pairs = {0};
+        int heldout = 0;
+        int farthest = 0;
+        each_problem(&synth, split ? 1000 : 2000, look, &pairs);
+        assert_true(pairs.mixes == (split != 1) && pairs.last == (split != 2));
+        for (int i = 0; i < 400; i++) {
+            json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+            int f[8];
+            char name[48];
+            const char *answer = string_of(item, "answer");
+            const bool seen = strcmp(string_of(item, "combination"), "seen") == 0;
+            const int count = functions_of(string_of(item, "context"), f);
+            snprintf(name, sizeof name, "acc@combination=%s,complexity=%d", seen ? "seen" : "heldout", count);
+            assert_true(measured("compose", item, answer, name) == 1);
+            assert_true(measured("compose", item, answer, "optimum") == (split == 2 && !seen ? -1 : 1));
+            assert_true(measured("compose", item, answer, "chance") < 1e-8); /* 26^-6 */
+            if (!seen) {
+                const int is = integer_of(item, "novelty");
+                const int should = novelty_of(split, &pairs, f, count);
+                assert_true(is >= 1 && (should < 0 || is == should));
+                snprintf(name, sizeof name, "acc@combination=heldout,novelty=%d", is);
+                assert_true(measured("compose", item, "x", name) == 0);
+                if (is > farthest) farthest = is;
+                heldout++;
+            }
+            json_decref(item);
+        }
+        assert_true(heldout > 130 && heldout < 270 && farthest > 1);
+        synth_close(&synth);
+    }
+    struct synth synth;
+    assert_int_equal(synth_open(&synth, &family_compose, 1, (const char *const[]){"split=1", "depth=1"}, 2, 1, &error),
+                     LTM_INVALID);
+    assert_says("split = 1 holds out combinations; make depth 2 or more");
+    synth_close(&synth);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_are_an_interpreters_and_held_out_combinations_are_new)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_an_interpreters_and_held_out_combinations_are_new),
+        cmocka_unit_test(splits_hold_out_what_they_say_and_items_say_how_new_they_are),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,33 @@ static void texts_say_what_comes_out(void **state) {
     synth_close(&synth);
 }
 
+static void an_output_is_an_iterate_to_the_cent_or_a_template(void **state) {
+    (void)state;
+    struct synth synth = open_family("iterate", 3, 3, NULL);
+    for (int i = 0; i < 100; i++) {
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        json_t *all = json_object_get(item, "iterates");
+        const int steps = integer_of(item, "steps");
+        char output[64];
+        char name[32];
+        for (int k = 0; k <= steps; k++)
+            for (int j = 0; j <= steps; j++) {
+                snprintf(output, sizeof output, "%.2f", json_real_value(json_array_get(all, (size_t)k)));
+                snprintf(name, sizeof name, "answers=x%d", j);
+                assert_true(measured("iterate", item, output, name) == (j == k));
+                assert_true(measured("iterate", item, output, "answers=none") == 0);
+            }
+        snprintf(output, sizeof output, "%.2f", json_real_value(json_object_get(item, "solution")));
+        assert_true(measured("iterate", item, output, "answers=solution") == 1);
+        snprintf(output, sizeof output, "%.2f", json_real_value(json_array_get(all, 0)) + 0.01);
+        assert_true(measured("iterate", item, output, "answers=none") == 1);
+        assert_true(measured("iterate", item, output, "answers=x0") == 0);
+        assert_true(measured("iterate", item, "what?", "answers=none") == 0);
+        json_decref(item);
+    }
+    synth_close(&synth);
+}
+
 static void outputs_belong_to_the_nearest_iterate(void **state) {
     (void)state;
     struct synth synth = open_family("iterate", 2, 3, NULL);
@@ -100,6 +127,7 @@ int main(void) {
         cmocka_unit_test(iterates_are_those_of_the_methods),
         cmocka_unit_test(texts_say_what_comes_out),
         cmocka_unit_test(outputs_belong_to_the_nearest_iterate),
+        cmocka_unit_test(an_output_is_an_iterate_to_the_cent_or_a_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
