@@ -1,6 +1,6 @@
 /* life: a board of Conway's game after k steps, the iteration of a rule on a grid whose edges meet.
  *
- *     life: . . 2 . . / . . 2 . . / . . 2 . . / … = . . o . . / …        live cells say how many steps
+ *     life: 0 0 0 0 0 0 0 1 0 0 0 0 1 0 0 … = 0 0 0 0 0 0 0 0 0 0 0 o o o 0 …        live cells say how many steps
  *
  * Live cells are drawn at random. Difficulty: steps; knobs: rows, columns, steps, share of live cells.
  *

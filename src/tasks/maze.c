@@ -1,6 +1,6 @@
 /* maze: the shortest way from S to G, of which there is one.
  *
- *     maze: # S # . . . / . . . . # . / . # # # # . / … = # S # o o o / . o o o # o / …
+ *     maze: S f f w w w f w f w f w w w f G = S o o w w w o w f w o w w w o G
  *
  * Corridors grow from a cell, depth first, into walls that touch no other corridor: a tree, every way the only one. Then up to `loops`
  * walls between corridors are opened, after which there are longer ways too. S is any free cell, G any that is `shortest` steps away or

@@ -40,11 +40,11 @@ ltm_status puzzles_check(struct synth *synth, struct ltm_error *error) {
 
 static bool is_empty(char cell) { return cell == '0' || cell == ' '; }
 
-static void put(struct text *text, const struct puzzle *puzzle, const char *cells) {
-    for (int i = 0; i < puzzle->rows * puzzle->columns; i++) {
-        if (i && i % puzzle->columns == 0) text_add(text, " /");
-        text_add(text, (char[]){' ', is_empty(cells[i]) ? '.' : cells[i], 0} + (text->bytes == 0));
-    }
+/* A letter or a digit: a tokenizer may put these, and not punctuation, in one piece with the blank before them. */
+static char word_of(char cell) { return (char)(cell == '#' ? 'w' : cell == ' ' ? 'f' : cell == '.' ? '0' : cell); }
+
+static void put(struct text *text, const char *cells) {
+    for (; *cells; cells++) text_add(text, (char[]){' ', word_of(*cells), 0} + (text->bytes == 0));
 }
 
 int puzzles_words(const struct synth *synth) {
@@ -52,7 +52,7 @@ int puzzles_words(const struct synth *synth) {
     struct puzzle puzzle;
     struct cells cells;
     next(synth, &draw, &puzzle, &cells);
-    return puzzle.rows * (puzzle.columns + 1) - 1;
+    return puzzle.rows * puzzle.columns;
 }
 
 void puzzles_problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
@@ -69,9 +69,9 @@ void puzzles_problem(const struct synth *synth, struct draw *draw, enum synth_si
         puzzle_symmetry(&puzzle, key);
     }
     text_print(&p->context, "%s:", synth->family->public.name);
-    put(&p->context, &puzzle, puzzle.given);
+    put(&p->context, puzzle.given);
     text_add(&p->context, " =");
-    put(&p->answer, &puzzle, puzzle.solution);
+    put(&p->answer, puzzle.solution);
     if (!p->item) return;
     json_object_set_new(p->facts, "puzzle", json_string(puzzle.given));
     json_object_set_new(p->facts, "solution", json_string(puzzle.solution));
@@ -81,7 +81,7 @@ void puzzles_problem(const struct synth *synth, struct draw *draw, enum synth_si
     json_object_set_new(p->facts, "columns", json_integer(puzzle.columns));
 }
 
-/* Cells are words; strokes between rows are passed over. */
+/* Cells are words. */
 static double share_right(const json_t *item, const char *output) {
     const bool all = strcmp(item_text(item, "kind"), puzzle_kind_names[PUZZLE_LIFE]) == 0;
     const char *given = item_text(item, "puzzle");
@@ -89,11 +89,11 @@ static double share_right(const json_t *item, const char *output) {
     int wanted = 0;
     int right = 0;
     for (; *given && *solution; given++, solution++) {
-        output += strspn(output, " /");
-        const size_t word = strcspn(output, " /");
+        output += strspn(output, " ");
+        const size_t word = strcspn(output, " ");
         const bool counts = all || is_empty(*given);
         wanted += counts;
-        right += counts && word == 1 && *output == (is_empty(*solution) ? '.' : *solution);
+        right += counts && word == 1 && *output == word_of(*solution);
         output += word;
     }
     return wanted ? (double)right / wanted : 0;

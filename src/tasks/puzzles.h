@@ -1,7 +1,7 @@
 /* What families of puzzles share: an item is a line of a puzzle file (text/puzzle_file.h) and a question in words at once.
  *
- *     context  sudoku4: . 2 . 4 / 1 . . . / . . 3 . / . . . 1 =        an empty or free cell is a dot, rows end at a stroke
- *     answer   3 2 1 4 / 1 4 2 3 / …
+ *     context  sudoku4: 0 0 0 1 3 1 0 2 0 2 0 3 0 0 0 0 =        row after row, each cell a word; of mazes w a wall, f a free cell
+ *     answer   2 4 3 1 3 1 4 2 4 2 1 3 1 3 2 4
  *
  * Held out: classes of puzzles that are images of each other (text/puzzle_symmetry.h), so that no test puzzle is an image of a training
  * one. Documents hold images of the training items, drawn at random, and no other puzzles: what a language model reads is what a solver

@@ -1,6 +1,6 @@
 /* sudoku4, sudoku6, sudoku9, latin: grids of numbers with one solution.
  *
- *     sudoku4: . . . 1 / 4 . . . / . 2 . . / . . 3 . = 2 3 4 1 / 4 1 2 3 / …
+ *     sudoku4: 0 0 0 1 3 1 0 2 0 2 0 3 0 0 0 0 = 2 4 3 1 3 1 4 2 4 2 1 3 1 3 2 4
  *
  * A full grid is drawn, then one number after the other is taken out, in an order drawn at random, while the solution stays the only one:
  * down to a number of givens drawn from fewest to givens, or as few as that order allows. Difficulty is the search needed
@@ -26,14 +26,14 @@ enum { KNOB_FEWEST = KNOB_PUZZLES_OWN, KNOB_GIVENS, KNOB_SIDE };
         "givens", "most givens", least, most, {givens1, givens2, givens3}, 1      \
     }
 
-static const struct ltm_synth_knob knobs4[] = {SYNTH_PROBLEMS(4, 4, 4), SYNTH_PUZZLES_HELDOUT,
+static const struct ltm_synth_knob knobs4[] = {SYNTH_PROBLEMS(1, 1, 1), SYNTH_PUZZLES_HELDOUT,
                                                GIVENS(4, 12, 4, 4, 4, 8, 6, 5)};
-static const struct ltm_synth_knob knobs6[] = {SYNTH_PROBLEMS(2, 2, 2), SYNTH_PUZZLES_HELDOUT,
+static const struct ltm_synth_knob knobs6[] = {SYNTH_PROBLEMS(1, 1, 1), SYNTH_PUZZLES_HELDOUT,
                                                GIVENS(9, 30, 12, 9, 9, 18, 14, 10)};
 static const struct ltm_synth_knob knobs9[] = {SYNTH_PROBLEMS(1, 1, 1), SYNTH_PUZZLES_HELDOUT,
                                                GIVENS(23, 70, 32, 27, 23, 38, 32, 26)};
 static const struct ltm_synth_knob knobs_latin[] = {
-    SYNTH_PROBLEMS(2, 2, 1),
+    SYNTH_PROBLEMS(1, 1, 1),
     SYNTH_PUZZLES_HELDOUT,
     {"fewest", "fewest givens, a share of the cells", 0.4, 0.8, {0.4, 0.4, 0.4}, 0},
     {"givens", "most givens, a share of the cells", 0.4, 0.8, {0.6, 0.5, 0.45}, 0},

@@ -183,6 +183,7 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     build.seed = train.seed = options->seed;
     build.threads = train.threads = options->threads;
     if (options->vocab) {
+        if (writing->synth->family->puzzles) train.kind = LTM_TOKENIZER_BPE; /* a cell and its blank in one piece */
         train.output = tokenizer;
         train.vocab = options->vocab;
         PASS_UP(ltm_tokenizer_train(&train, writing->watch, error));

@@ -11,6 +11,13 @@ counted() {
 }
 holds 'inspect counts puzzles by kind, size and difficulty' counted
 
+as_text() { # a token a cell, and room for the whole answer and what ends it
+    "$LTM" corpus synth sudoku4 -o words --documents 900 --items 3 --vocab-size 280 --threads 1 >out 2>err || { cat err; return 1; }
+    printf ' 2 0 3 0 1 4' | "$LTM" tokenizer encode words/tokenizer.model >ids && [ "$(wc -w <ids)" = 6 ] &&
+        grep -q '^length = 17$' words/task.ini
+}
+holds 'as text a cell is a token' as_text
+
 bad() {
     local good='{"puzzle": "0001310202030000", "solution": "2431314242131324", "difficulty": 2, "kind": "sudoku", "rows": 4, "columns": 4}'
     printf '%s\n' "$good" "${good/0001310/0000000}" >two.jsonl
