@@ -89,8 +89,8 @@ static double share_right(const json_t *item, const char *output) {
     int wanted = 0;
     int right = 0;
     for (; *given && *solution; given++, solution++) {
-        output += strspn(output, " ");
-        const size_t word = strcspn(output, " ");
+        output += strspn(output, " \n");
+        const size_t word = strcspn(output, " \n");
         const bool counts = all || is_empty(*given);
         wanted += counts;
         right += counts && word == 1 && *output == word_of(*solution);

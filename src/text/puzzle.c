@@ -1,5 +1,6 @@
 #include "text/puzzle.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *const puzzle_kind_names[PUZZLE_KINDS] = {"sudoku", "latin", "maze", "life"};
@@ -31,7 +32,6 @@ ltm_status puzzle_check_size(enum puzzle_kind kind, int rows, int columns, struc
                 rows, columns, sizes[kind]);
 }
 
-/* The characters of a cell. Digits up to `side` are left to check_cell. */
 static bool may_be(const struct puzzle *puzzle, bool solution, char cell) {
     switch (puzzle->kind) {
     case PUZZLE_SUDOKU:
@@ -49,11 +49,11 @@ ltm_status puzzle_check_cells(const struct puzzle *puzzle, struct ltm_error *err
         const char *cells = k ? puzzle->solution : puzzle->given;
         for (int i = 0; i < puzzle->rows * puzzle->columns; i++) {
             if (may_be(puzzle, k, cells[i])) continue;
-            const bool shown = cells[i] > ' ' && cells[i] < 127;
-            return fail(error, LTM_INVALID, "\"%s\" has %s%.1s%s in row %d, column %d, which is no cell of a %s",
-                        k ? "solution" : "puzzle", shown ? "'" : "",
-                        shown ? cells + i : "a blank or no ASCII character", shown ? "'" : "", i / puzzle->columns + 1,
-                        i % puzzle->columns + 1, puzzle_kind_names[puzzle->kind]);
+            char what[] = "a blank or a character that is not ASCII";
+            if (cells[i] > ' ' && cells[i] < 127) snprintf(what, sizeof what, "'%c'", cells[i]);
+            return fail(error, LTM_INVALID, "\"%s\" has %s in row %d, column %d, which is no cell of a %s",
+                        k ? "solution" : "puzzle", what, i / puzzle->columns + 1, i % puzzle->columns + 1,
+                        puzzle_kind_names[puzzle->kind]);
         }
     }
     return LTM_OK;
@@ -67,7 +67,7 @@ struct number_grid puzzle_number_grid(const struct puzzle *puzzle) {
     return (struct number_grid){side, side == 9 ? 3 : 2, side == 4 ? 2 : 3};
 }
 
-int puzzle_difficulty_of(const struct number_search *search) {
+static int difficulty_of(const struct number_search *search) {
     const int needed = search->passes + search->guesses;
     return needed < PUZZLE_HARDEST ? needed : PUZZLE_HARDEST;
 }
@@ -75,7 +75,7 @@ int puzzle_difficulty_of(const struct number_search *search) {
 static ltm_status solve_numbers(const struct puzzle *puzzle, char *solution, int *difficulty, struct ltm_error *error) {
     const struct number_grid grid = puzzle_number_grid(puzzle);
     const struct number_search search = number_grid_search(&grid, puzzle->given, solution, 2);
-    *difficulty = puzzle_difficulty_of(&search);
+    *difficulty = difficulty_of(&search);
     if (search.solutions == 1) return LTM_OK;
     if (search.solutions < 0)
         return fail(error, LTM_INVALID, "the puzzle is not decided after %d guesses: leave it out",
@@ -114,7 +114,8 @@ void maze_distances(const struct puzzle *maze, int from, int *steps, int *ways) 
         }
 }
 
-void maze_draw_way(const struct puzzle *maze, const int *steps, int goal, char *solution) {
+/* From the goal back: a neighbour that is a step nearer each time, of which there is one. */
+static void draw_way(const struct puzzle *maze, const int *steps, int goal, char *solution) {
     memcpy(solution, maze->given, (size_t)(maze->rows * maze->columns));
     for (int at = goal; steps[at] > 0;) {
         if (at != goal) solution[at] = 'o';
@@ -146,7 +147,7 @@ static ltm_status solve_maze(const struct puzzle *maze, char *solution, int *dif
         return fail(error, LTM_INVALID, "the puzzle has %s; it must have one",
                     ways[goal] ? "more than one solution: there are two shortest ways from S to G"
                                : "no solution: no way leads from S to G");
-    maze_draw_way(maze, steps, goal, solution);
+    draw_way(maze, steps, goal, solution);
     *difficulty = steps[goal] / 5 * 5;
     return LTM_OK;
 }

@@ -33,7 +33,7 @@ ltm_status puzzle_check_size(enum puzzle_kind kind, int rows, int columns, struc
 /* LTM_INVALID, with row and column, for a character that no cell of `given`, or of `solution`, can have. */
 ltm_status puzzle_check_cells(const struct puzzle *puzzle, struct ltm_error *error);
 
-/* Solve what is given: solution (rows · columns, no NUL; not of the puzzle) and difficulty. LTM_INVALID, in words: no solution, or
+/* Solve what is given: solution (rows · columns, no NUL; not `given`) and difficulty. LTM_INVALID, in words: no solution, or
  * more than one. Size and characters are as the checks above want them. */
 ltm_status puzzle_solve(const struct puzzle *puzzle, char *solution, int *difficulty, struct ltm_error *error);
 
@@ -41,10 +41,5 @@ ltm_status puzzle_solve(const struct puzzle *puzzle, char *solution, int *diffic
 struct number_grid puzzle_number_grid(const struct puzzle *puzzle);
 bool puzzle_has_numbers(const struct puzzle *puzzle);
 
-int puzzle_difficulty_of(const struct number_search *search);
-
 /* Steps from `from` to each cell that is no wall, or -1; ways (rows · columns): how many shortest ones, 2 for two or more. */
 void maze_distances(const struct puzzle *maze, int from, int *steps, int *ways);
-
-/* solution = given with 'o' on the shortest way from S to G, a neighbour that is a step nearer each time. */
-void maze_draw_way(const struct puzzle *maze, const int *steps, int goal, char *solution);

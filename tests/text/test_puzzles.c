@@ -263,6 +263,8 @@ static void bad_puzzles_are_refused_by_line_in_words(void **state) {
         {"2431314242131324", "2431314242131320",
          "\"solution\" has '0' in row 4, column 4, which is no cell of a sudoku"},
         {"0001310202030000", "0001510202030000", "\"puzzle\" has '5' in row 2, column 1"},
+        {"0001310202030000", "00013102020300\u00e4",
+         "\"puzzle\" has a blank or a character that is not ASCII in row 4, column 3"},
         {"0001310202030000", "000131020203000", "\"puzzle\" has 15 characters; 4 rows of 4 columns are 16"},
         {"\"rows\": 4", "\"rows\": 5", "a sudoku of 5 by 4 is of the wrong size; it must be 4 by 4, 6 by 6 or 9 by 9"},
         {"sudoku", "sodoku", "there is no kind of puzzle \"sodoku\"; did you mean sudoku"},
