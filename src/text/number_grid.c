@@ -69,9 +69,9 @@ static bool enough(const struct search *s) {
 }
 
 static void search(struct search *s, struct state *state) {
-    int left[NUMBER_CELLS];
+    int left[NUMBER_CELLS] = {0};
     int filled;
-    int guess = -1;
+    int guess = 0;
     const int cells = s->side * s->side;
     while (state->empty > 0 && (filled = pass(s, state, left)) != 0) {
         if (filled < 0) return;
@@ -84,7 +84,8 @@ static void search(struct search *s, struct state *state) {
         return;
     }
     for (int i = 0; i < cells; i++)
-        if (left[i] && (guess < 0 || __builtin_popcount((unsigned)left[i]) < __builtin_popcount((unsigned)left[guess])))
+        if (left[i] &&
+            (!left[guess] || __builtin_popcount((unsigned)left[i]) < __builtin_popcount((unsigned)left[guess])))
             guess = i;
     for (int digit = 1; digit <= s->side && !enough(s); digit++) {
         struct state next = *state;

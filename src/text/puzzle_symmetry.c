@@ -41,8 +41,8 @@ static void permute(struct drawing *drawing, int *order, int n) {
 
 /* Lines of a side, `thick` a band: bands permuted, and lines within each. */
 static void permute_lines(struct drawing *drawing, int *lines, int side, int thick) {
-    int bands[NUMBER_SIDE];
-    int within[NUMBER_SIDE];
+    int bands[NUMBER_SIDE] = {0};
+    int within[NUMBER_SIDE] = {0};
     permute(drawing, bands, side / thick);
     for (int band = 0; band < side / thick; band++) {
         permute(drawing, within, thick);
@@ -57,9 +57,9 @@ static bool turns(const struct puzzle *puzzle, const struct number_grid *grid) {
 static void draw_number_image(const struct puzzle *puzzle, struct drawing *drawing, struct image *image) {
     const struct number_grid grid = puzzle_number_grid(puzzle);
     const int side = grid.side;
-    int digits[NUMBER_SIDE];
-    int rows[NUMBER_SIDE];
-    int columns[NUMBER_SIDE];
+    int digits[NUMBER_SIDE] = {0};
+    int rows[NUMBER_SIDE] = {0};
+    int columns[NUMBER_SIDE] = {0};
     permute(drawing, digits, side);
     permute_lines(drawing, rows, side, grid.box_rows);
     permute_lines(drawing, columns, side, grid.box_columns);
@@ -164,7 +164,7 @@ static uint64_t plane_class(const struct puzzle *puzzle) {
     const int rows = puzzle->rows;
     const int shifts = puzzle->kind == PUZZLE_LIFE ? rows * puzzle->columns : 1;
     char cells[PUZZLE_CELLS];
-    char twice[PUZZLE_SIDE][2 * PUZZLE_SIDE];
+    char twice[PUZZLE_SIDE][2 * PUZZLE_SIDE] = {{0}};
     struct image image;
     uint64_t sum = 0;
     for (int way = 0; way < plane_ways(puzzle); way++) {
