@@ -15,8 +15,9 @@ static const char usage[] =
     "usage: ltm inspect PATH… [section.key=value …] [--json | --csv]\n"
     "\n"
     "Says what a checkpoint, run, corpus, shard, tokenizer, configuration (.ini) or safetensors file holds, and\n"
-    "verifies checksums. Of a configuration, as the settings change it: how many parameters the model has and what training\n"
-    "it needs.\n"
+    "verifies checksums. Of a file of puzzles (.jsonl) it solves each one and counts them by kind and difficulty; one without a\n"
+    "solution, with two, or with another than it says is refused by its line. Of a configuration, as the settings change it:\n"
+    "how many parameters the model has and what training it needs.\n"
     "  --json                 print all of it as JSON\n"
     "  --csv                  of a run: print its log as a table, a row a slow step or a held-out scoring (heldout = 1)\n";
 

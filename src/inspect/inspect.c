@@ -16,6 +16,7 @@
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
 #include "ltm/twin.h"
+#include "text/json_lines.h"
 #include "text/shards.h"
 #include "train/checkpoint.h"
 #include "train/depth.h"
@@ -296,7 +297,8 @@ static const struct kind checkpoint_kind = {"checkpoint", inspect_checkpoint}, r
                          corpus_kind = {"corpus", inspect_corpus}, shard_kind = {"shard", inspect_shard},
                          tokenizer_kind = {"tokenizer", inspect_tokenizer},
                          configuration_kind = {"configuration", inspect_configuration},
-                         safetensors_kind = {"safetensors", inspect_safetensors};
+                         safetensors_kind = {"safetensors", inspect_safetensors},
+                         puzzles_kind = {"puzzles", inspect_puzzles};
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text);
@@ -348,6 +350,7 @@ static ltm_status kind_of_file(const struct kind **kind, const char *path, struc
     *kind = magic == SHARD_MAGIC || ends_with(path, ".bin")              ? &shard_kind
             : ends_with(path, ".ini")                                    ? &configuration_kind
             : ends_with(path, ".model")                                  ? &tokenizer_kind
+            : json_lines_named(path)                                     ? &puzzles_kind
             : ends_with(path, ".safetensors") || begins_like_safetensors ? &safetensors_kind
                                                                          : NULL;
     return LTM_OK;
@@ -388,8 +391,8 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
                  path));
     if (!kind) {
         status = fail(error, LTM_INVALID,
-                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration or "
-                      "safetensors file",
+                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "
+                      "safetensors file or file of puzzles (.jsonl)",
                       path);
         goto cleanup;
     }

@@ -10,6 +10,7 @@
 #include "ltm/corpus.h"
 #include "ltm/tokenizer.h"
 #include "text/corpus_info.h"
+#include "text/puzzle_file.h"
 #include "text/token_stream.h"
 
 enum { SHOWN = 48, COUNTED_AT_ONCE = 1 << 16, JSON_MOST = 64 << 20 };
@@ -148,6 +149,36 @@ ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *err
         json_object_set_new(out, splits[i], json_pack("{s:I}", "tokens", (json_int_t)token_stream_count(stream)));
         token_stream_close(stream);
     }
+    return LTM_OK;
+}
+
+/* ---- Puzzles ---- */
+
+static int puzzle_order(const void *a, const void *b) {
+    const struct puzzle *p = a;
+    const struct puzzle *q = b;
+    if (p->kind != q->kind) return (int)p->kind - (int)q->kind;
+    if (p->rows != q->rows) return p->rows - q->rows;
+    if (p->columns != q->columns) return p->columns - q->columns;
+    return p->difficulty - q->difficulty;
+}
+
+/* Every puzzle is checked; how many there are of each kind, size and difficulty. */
+ltm_status inspect_puzzles(json_t *out, const char *path, struct ltm_error *error) {
+    struct puzzle_list list;
+    PASS_UP(puzzle_file_read(path, &list, error));
+    json_t *sorts = json_array();
+    put_integer(out, "puzzles", (int64_t)list.count);
+    qsort(list.all, list.count, sizeof *list.all, puzzle_order);
+    for (size_t from = 0, to; from < list.count; from = to) {
+        const struct puzzle *puzzle = &list.all[from];
+        for (to = from; to < list.count && puzzle_order(puzzle, &list.all[to]) == 0;) to++;
+        json_array_append_new(sorts, json_pack("{s:s, s:i, s:i, s:i, s:I}", "kind", puzzle_kind_names[puzzle->kind],
+                                               "rows", puzzle->rows, "columns", puzzle->columns, "difficulty",
+                                               puzzle->difficulty, "puzzles", (json_int_t)(to - from)));
+    }
+    json_object_set_new(out, "sorts", sorts);
+    puzzle_list_free(&list);
     return LTM_OK;
 }
 

@@ -10,6 +10,7 @@ ltm_status inspect_shard(json_t *out, const char *path, struct ltm_error *error)
 ltm_status inspect_corpus(json_t *out, const char *folder, struct ltm_error *error);
 ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *error);
 ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *error);
+ltm_status inspect_puzzles(json_t *out, const char *path, struct ltm_error *error);
 
 /* Of a model's file; nothing where latents do not stream. */
 ltm_status inspect_stream(json_t *out, const char *path, struct ltm_error *error);

@@ -5,11 +5,12 @@
 #include "ltm/names.h"
 
 static const struct synth_family *const families[] = {
-    &family_stories,  &family_arithmetic,     &family_iterate,  &family_constraints,  &family_embers,
-    &family_compose,  &family_hops,           &family_parity,   &family_modular,      &family_permutations,
-    &family_addition, &family_multiplication, &family_recall,   &family_last_mention, &family_counting,
-    &family_copying,  &family_nesting,        &family_conflict, &family_lexicon,      &family_hierarchy,
-    &family_calls};
+    &family_stories,   &family_arithmetic,     &family_iterate,  &family_constraints,  &family_embers,
+    &family_compose,   &family_hops,           &family_parity,   &family_modular,      &family_permutations,
+    &family_addition,  &family_multiplication, &family_recall,   &family_last_mention, &family_counting,
+    &family_copying,   &family_nesting,        &family_conflict, &family_lexicon,      &family_sudoku4,
+    &family_sudoku6,   &family_sudoku9,        &family_latin,    &family_maze,         &family_life,
+    &family_hierarchy, &family_calls};
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
 

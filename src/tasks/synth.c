@@ -60,6 +60,10 @@ struct draw synth_world_draw(uint64_t seed) {
     return draw_for(seed, DRAW_WORLD, 0);
 }
 
+struct draw synth_train_draw(const struct synth *synth, uint64_t index) {
+    return draw_for(synth->seed, DRAW_TRAIN_ITEM, index);
+}
+
 bool synth_held_out(const struct synth *synth, int part, const void *key, size_t bytes, double share) {
     const uint64_t hash = hash_bytes(key, bytes, synth->seed * 64 + (uint64_t)part);
     return (double)(hash >> 11) * 0x1p-53 < share;

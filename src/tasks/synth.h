@@ -13,6 +13,7 @@
 #include "tasks/random_draws.h"
 
 struct metric_list;
+struct puzzle_family;
 
 /* Text that grows as it is written. An allocation that failed empties the text for good and sets `failed`, which is asked for once, at the end. */
 struct text {
@@ -35,7 +36,8 @@ struct synth {
     const struct synth_family *family;
     double knobs[SYNTH_KNOBS]; /* in the order of family->public.knobs */
     uint64_t seed;
-    void *world; /* what `prepare` drew once from the seed; one block, freed with free() */
+    uint32_t train_items; /* that are written beside the documents; 0: not known */
+    void *world;          /* what `prepare` drew once from the seed; one block, freed with free() */
 };
 
 /* Drawn problem: a document has context, one space, answer. */
@@ -52,9 +54,11 @@ struct synth_family {
     bool choices; /* items are multiple choice; otherwise the answer is to be written */
     bool pairs;   /* items have wrong answers: {"wrong": {KIND: TEXT, …}}, from which pairs are written */
     bool last;    /* the answer is the last match of `extract`, not the first */
+    const struct puzzle_family *puzzles; /* tasks/puzzles.h; NULL in other families */
     const char *extract, *stop; /* of a written answer: a regular expression, and where the output ends; or NULL */
     ltm_status (*prepare)(struct synth *synth, struct ltm_error *error); /* check knobs against each other; or NULL */
     void (*problem)(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *problem);
+    int (*words)(const struct synth *synth); /* of the longest answer, which are to be written; or NULL: few */
     void (*measure)(const json_t *item, const char *output, bool right,
                     struct metric_list *list); /* tasks/family.h; or NULL */
 };
@@ -62,7 +66,8 @@ struct synth_family {
 extern const struct synth_family family_stories, family_arithmetic, family_iterate, family_constraints, family_embers,
     family_compose, family_hops, family_hierarchy, family_parity, family_modular, family_permutations, family_addition,
     family_multiplication, family_recall, family_last_mention, family_counting, family_copying, family_nesting,
-    family_conflict, family_lexicon, family_calls;
+    family_conflict, family_lexicon, family_sudoku4, family_sudoku6, family_sudoku9, family_latin, family_maze,
+    family_life, family_calls;
 
 /* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,
@@ -75,6 +80,9 @@ ltm_status synth_item(const struct synth *synth, enum synth_side side, uint64_t 
                       struct ltm_error *error);
 
 static inline int synth_knob(const struct synth *synth, int knob) { return (int)synth->knobs[knob]; }
+
+/* What the `index`-th item of training is drawn with. */
+struct draw synth_train_draw(const struct synth *synth, uint64_t index);
 
 /* Whether a problem's key is on the side of tests, `share` of all keys are; `part` sets apart splits of one family. */
 bool synth_held_out(const struct synth *synth, int part, const void *key, size_t bytes, double share);

@@ -162,6 +162,7 @@ static ltm_status write_task(const struct writing *writing, const char *path, st
     if (family->extract) text_print(&text, "extract = %s\n", family->extract);
     if (family->last) text_add(&text, "match = last\n");
     if (family->stop) text_print(&text, "stop = %s\n", family->stop);
+    if (family->words) text_print(&text, "length = %d\n", family->words(writing->synth) + 1); /* and what ends it */
     ltm_status status = text.failed ? fail_memory(error, text.room, path) : file_write_text(path, text.data, error);
     text_free(&text);
     return status;
@@ -182,6 +183,7 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     build.seed = train.seed = options->seed;
     build.threads = train.threads = options->threads;
     if (options->vocab) {
+        if (writing->synth->family->puzzles) train.kind = LTM_TOKENIZER_BPE; /* a cell and its blank in one piece */
         train.output = tokenizer;
         train.vocab = options->vocab;
         train.kind = options->bpe ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
@@ -267,6 +269,7 @@ ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_w
     TRY(check_options(options, error));
     TRY(family_check(options->family, error));
     TRY(synth_open(&synth, family, options->difficulty, options->knobs, options->knob_count, options->seed, error));
+    synth.train_items = (uint32_t)options->train_items;
     writing.info.documents = options->documents;
     writing.info.items = options->items;
     writing.info.train_items = options->train_items;

@@ -12,7 +12,7 @@ holds '--list shows tasks with their knobs, --help the options' lists
 
 makes_files() {
     local task
-    for task in $("$LTM" corpus synth --list | sed -n 's/^\([a-z-]*\): .*/\1/p'); do
+    for task in $("$LTM" corpus synth --list | sed -n 's/^\([a-z0-9-]*\): .*/\1/p'); do
         run "$LTM" corpus synth "$task" -o "$task" --documents 30 --items 7 --train-items 9
         [ "$code" = 0 ] && [ "$(wc -l <"$task/text.jsonl")" = 30 ] && [ "$(wc -l <"$task/test.jsonl")" = 7 ] &&
             [ "$(wc -l <"$task/train.jsonl")" = 9 ] && grep -q "^family = $task$" "$task/task.ini" || { cat out err; return 1; }
