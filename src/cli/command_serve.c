@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "ltm/printable.h"
 #include "ltm/serve.h"
 #include "options.h"
 #include "signals.h"
@@ -58,6 +59,7 @@ static int run(const struct cli_arguments *a, struct ltm_serve_options options) 
     struct ltm_error error = {.code = LTM_MEMORY};
     struct ltm_model *model = NULL;
     struct ltm_config config;
+    char name[256]; /* JSON wants UTF-8, which a folder's name need not be */
     ltm_status status = ltm_model_open(&model, a->paths[0], &error);
     if (status == LTM_OK) {
         config = arguments_checkpoint_config(model);
@@ -65,7 +67,7 @@ static int run(const struct cli_arguments *a, struct ltm_serve_options options) 
         status = arguments_configure(&config, a->settings, a->setting_count, &error);
     }
     if (status == LTM_OK) {
-        if (!options.name) options.name = last_part(a->paths[0]);
+        options.name = ltm_printable(name, sizeof name, options.name ? options.name : last_part(a->paths[0]));
         options.fast = &config.fast;
         options.exit = config.eval.exit;
         options.seed = config.run.seed;

@@ -1,4 +1,6 @@
 /* The server: libmicrohttpd's thread talks to clients, exchange.c's works, the caller's looks at the clock. */
+#include "serve/http.h"
+
 #include "ltm/serve.h"
 
 #if LTM_HTTP
@@ -37,6 +39,8 @@ struct server {
     const struct ltm_serve_options *options;
     struct client *clients; /* of desk.lock */
 };
+
+const char *http_library(void) { return MHD_get_version(); }
 
 /* ---- Connections ---- */
 
