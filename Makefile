@@ -5,6 +5,7 @@
 #     make ONEDNN=0                           without bf16, for which libdnnl-dev is used where it is installed
 #     make LBFGS=0                            without scaling-law fits, for which liblbfgs-dev is used likewise
 #     make ARCHIVE=0 XML2=0                   without .zst, .xz, .bz2, tar, zip (libarchive-dev) and HTML (libxml2-dev), likewise
+#     make HTTP=0                             without `ltm serve`, for which libmicrohttpd-dev is used likewise
 #     make MPI=0                              for one process only: MPI is used where there is an mpicc
 #     make ARCH=x86-64-v3                     for other machines (what -march takes; -mcpu where not x86)
 #     make BUILD=build-debug CFLAGS='-O0 -g'  a build of another kind, beside the first
@@ -61,6 +62,10 @@ XML2_FLAGS := -isystem /usr/include/libxml2
 ifndef XML2
 XML2 := $(shell $(CC) $(CPPFLAGS) $(XML2_FLAGS) -include libxml/HTMLparser.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
+# libmicrohttpd serves models over HTTP where it is installed; HTTP=0 builds without.
+ifndef HTTP
+HTTP := $(shell $(CC) $(CPPFLAGS) -include microhttpd.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
+endif
 # MPI joins processes, where it is installed: mpicc knows what it takes. MPI=0 builds without.
 MPICC ?= mpicc
 MPI_SAYS := $(shell $(MPICC) -show 2>/dev/null)
@@ -71,21 +76,21 @@ MPI_FLAGS = $(if $(filter 1,$(MPI)),$(patsubst -I%,-isystem %,$(filter -I% -D%,$
 # Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
 OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
        -DLTM_LBFGS=$(LBFGS) -DLTM_ARCHIVE=$(ARCHIVE) -DLTM_XML2=$(XML2) $(if $(filter 1,$(XML2)),$(XML2_FLAGS)) \
-       -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
+       -DLTM_HTTP=$(HTTP) -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
 WARN = -Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2
 WARN_C = $(WARN) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 compile_c  = $(CC) -std=c11 $(OURS) $(WARN_C) $(CPPFLAGS) $(CFLAGS)
 compile_cc = $(CXX) -std=c++17 $(OURS) $(WARN) $(CPPFLAGS) $(CXXFLAGS)
 link       = $(CC) -fopenmp $(CFLAGS) $(LDFLAGS)
 LIBS       = $(if $(filter 1,$(MPI)),$(filter -L% -l% -Wl%,$(MPI_SAYS))) $(if $(filter 1,$(ONEDNN)),-ldnnl) \
-             $(if $(filter 1,$(LBFGS)),-llbfgs) $(if $(filter 1,$(ARCHIVE)),-larchive) $(if $(filter 1,$(XML2)),-lxml2) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz \
+             $(if $(filter 1,$(LBFGS)),-llbfgs) $(if $(filter 1,$(ARCHIVE)),-larchive) $(if $(filter 1,$(XML2)),-lxml2) $(if $(filter 1,$(HTTP)),-lmicrohttpd) -lopenblas -lsentencepiece_train -lsentencepiece -ljansson -linih -lz \
              -lstdc++ -lm
 
 # ---- What is built from what. ----
 
 objects    = $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $1)))
 CLI_O     := $(call objects,src/cli/*.c)
-LIB_O     := $(filter-out $(CLI_O),$(call objects,src/*/*.c tokenizer/*.cc))
+LIB_O     := $(filter-out $(CLI_O),$(call objects,src/*/*.c tokenizer/*.cc)) $(BUILD)/src/serve/page.html.o
 SUPPORT_O := $(call objects,tests/support/*.c)
 TEST_O    := $(call objects,tests/*/test_*.c)
 BENCH_O   := $(call objects,tests/bench/*.c)
@@ -149,6 +154,11 @@ $(BUILD)/built: $(BUILD)/flags FORCE
 $(BUILD)/%.so: %.c $(wildcard tests/faults/*.h) $(BUILD)/flags
 	$(say) LINK $@
 	$Qmkdir -p $(@D) && $(CC) -std=c11 -O1 -g -D_GNU_SOURCE -fexceptions -Itests $(WARN_C) $(filter -W%,$(CFLAGS)) -shared -fPIC -o $@ $< -ldl
+
+# A file taken in as it is.
+$(BUILD)/%.html.o: %.html
+	$(say) LD $<
+	$Qmkdir -p $(@D) && cd $(<D) && $(LD) -r -b binary -z noexecstack -o $(abspath $@) $(<F)
 
 $(BUILD)/%.o: %.cc $(BUILD)/flags
 	$(say) CXX $<

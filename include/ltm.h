@@ -34,6 +34,7 @@
 #include "ltm/samples.h"
 #include "ltm/scaling.h"
 #include "ltm/scorer.h"
+#include "ltm/serve.h"
 #include "ltm/session.h"
 #include "ltm/status.h"
 #include "ltm/stream_scores.h"

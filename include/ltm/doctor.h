@@ -58,6 +58,7 @@ struct ltm_machine {
     char openblas[160];                              /* version and build */
     char openblas_kernel[32], openblas_detected[32]; /* the one in use, the one it chose by itself */
     char onednn[64];                                 /* "oneDNN 2.6.3", or "none" */
+    char libmicrohttpd[64];                          /* that ltm serve answers by, or "none" */
     char libarchive[64], libxml2[64];                /* that inputs are unpacked and HTML is read by, or "none" */
     char mpi[96];                                    /* "Open MPI v4.1.4", or "none" */
     struct ltm_matrix_speed fp32, bf16;

@@ -20,11 +20,22 @@
 
 LTM_C_BEGIN
 
+struct ltm_prompt_tokens {
+    const int32_t *ids;
+    size_t count;
+};
+
+enum { LTM_TOP_MOST = 20 };
+
 struct ltm_generate_options {
     const char *const
         *prompts; /* UTF-8; NULL: each sample begins a document, with z from the prior, as an empty one does */
     int64_t prompt_count;
-    int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
+    const struct ltm_prompt_tokens *prompt_tokens; /* (prompt_count), in place of prompts; or NULL */
+    const int *
+        fit_tokens; /* (prompt_count): z is fitted on so many of each prompt's first tokens; 0 = z from the prior. NULL =
+                            * on all. Of no effect where latents stream */
+    int64_t count;  /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
     int length;          /* tokens to add at most; 0 = as many as fit behind the prompt into model.sequence */
     bool crop; /* of a prompt over model.sequence - 1 tokens keep the end (see ltm_generate); else it is refused */
@@ -36,6 +47,7 @@ struct ltm_generate_options {
     const char *const *stops; /* texts that end a sample, which then ends before the first of them; not "" */
     int stop_count;
     const struct ltm_fast_config *fast; /* how a prompt's posterior is fitted; NULL = as in training */
+    int top;                            /* likeliest tokens that on_token is told of: 0 to LTM_TOP_MOST */
     struct ltm_exit_config exit;        /* how tokens leave the core's loops, as those of the prompt do; 0: not */
     int threads;                        /* LTM_AUTO = one a core */
     int precision; /* enum ltm_precision of the weights; auto = that of the training. bf16 halves the bytes to read; sums and
@@ -60,12 +72,22 @@ struct ltm_sample {
     enum ltm_finish finish;
 };
 
+struct ltm_token {
+    int32_t id;
+    size_t bytes;       /* of the sample's text up to its end */
+    double log_p;       /* as in ltm_sample */
+    const int32_t *top; /* (options.top): the likeliest first; ids and their log p. Valid until the hook returns */
+    const double *top_log_p;
+};
+
 /* Each may be NULL. One is called at a time, from any thread of the work. */
 struct ltm_generate_hooks {
     void *user;
     /* As text comes: `fresh` bytes more, in whole UTF-8 characters where the model writes valid ones; samples take turns.
      * Return false to end this sample here. */
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh);
+    /* A token is drawn; comes before its text, which the sample does not have yet. Like on_text, where one process does the work. */
+    void (*on_token)(void *user, const struct ltm_sample *sample, const struct ltm_token *token);
     /* A sample is done: all of them, in order of their numbers. Return false to stop, which is no error. */
     bool (*on_sample)(void *user, const struct ltm_sample *sample);
     const struct ltm_watch *watch;     /* or NULL: progress in samples, and a message where prompts are cropped */

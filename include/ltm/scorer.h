@@ -10,13 +10,17 @@
  *
  *     {"context": "Two and two is", "continuation": " four"}
  *         {"logprob": -3.2, "greedy": false, "tokens": 1, "cut": false}
+ *     {"context": [5, 17], "continuation": [9], "top": 2}
+ *         … "ids": [9], "logprobs": [-3.2], "top": [[[4, -1.1], [9, -3.2]]]
  *     {"context": "Two and two is", "generate": true, "stop": ["\n"], "length": 32}
  *         {"text": " four.", "ended": true, "tokens": 3, "cut": false}
  *     anything else
  *         {"error": "…"}
  *
  * z is fitted on the context and never on the continuation, which is why a request says where the one ends: log p(continuation |
- * context) = log of the mean over draws of z ~ q(z|context), as in ltm/fewshot.h. The continuation stands directly behind the context
+ * context) = log of the mean over draws of z ~ q(z|context), as in ltm/fewshot.h; of an empty context the draws are the prior's. Both may
+ * be token ids. "top" asks for each token of the continuation: its log p given all before it, and so many of the likeliest
+ * tokens there, each [id, log p] (0 to LTM_TOP_MOST of ltm/generate.h). The continuation stands directly behind the context
  * (blanks at the context's end are counted to it), and of a context that does not fit before it the end is kept ("cut"). What is
  * written ends before the first text of "stop" (a list, or one), at the end of a document ("ended"), or after "length" tokens;
  * "temperature" (0: the likeliest token), "top_k", "top_p" and "seed" as in ltm/generate.h. Replies depend neither on what else

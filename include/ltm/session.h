@@ -37,6 +37,10 @@ ltm_status ltm_session_refit(struct ltm_session *session, struct ltm_error *erro
 /* Draw another z: from the posterior of the last refit, or from the prior before one. */
 ltm_status ltm_session_redraw(struct ltm_session *session, struct ltm_error *error);
 
+/* From the next turn on: length (0 = 64), temperature, top_k, top_p, stop_at_end and stops of these options; the stops stay the
+ * caller's, until the next call. */
+void ltm_session_adjust(struct ltm_session *session, const struct ltm_generate_options *options);
+
 /* Numbers drawn from now on are this seed's. */
 void ltm_session_seed(struct ltm_session *session, uint64_t seed);
 

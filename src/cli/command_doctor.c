@@ -275,6 +275,7 @@ static void print_readable(const struct ltm_machine *m) {
     printf("oneDNN                 %s\n", m->onednn);
     printf("libarchive             %s\n", m->libarchive);
     printf("libxml2                %s\n", m->libxml2);
+    printf("libmicrohttpd          %s\n", m->libmicrohttpd);
     printf("MPI                    %s\n", m->mpi);
     print_speed("fp32", &m->fp32, m->threads);
     print_speed("bf16", &m->bf16, m->threads);

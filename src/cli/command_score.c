@@ -21,6 +21,8 @@ static const char usage[] =
     "  {\"context\": TEXT, \"generate\": true, \"stop\": [TEXT, …], \"length\": N}\n"
     "                                              {\"text\": TEXT, \"ended\": true, \"tokens\": 9, \"cut\": false}\n"
     "  anything else                               {\"error\": TEXT}\n"
+    "Both texts may be lists of token ids. \"top\": N adds the continuation's \"ids\", the \"logprobs\" of each, and N of the likeliest\n"
+    "there, \"top\": [[[ID, logprob], …], …] (up to 20).\n"
     "cut: the context's beginning did not fit. \"id\" comes back; \"temperature\", \"top_k\", \"top_p\", \"seed\" go with generate.\n"
     "Requests that have come by then are answered side by side. tests/cli/lm_eval_ltm.py lets lm-evaluation-harness ask.\n"
     "  --draws K              draws of z behind a score; 0 = z at the posterior's mean (4)\n"

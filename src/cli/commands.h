@@ -14,6 +14,7 @@ int command_generate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_score(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_fit(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_watch(int argc, char **argv);

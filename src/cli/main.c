@@ -30,6 +30,7 @@ static const struct command commands[] = {
     {"score", command_score, "answer requests of another program's evaluation, line by line", false},
     {"probe", command_probe, "what thoughts hold of a synthetic task's known factors", false},
     {"generate", command_generate, "write text: from the prior, or going on from a prompt", true},
+    {"serve", command_serve, "answer over HTTP: completions in the OpenAI form, and a page to try the model", false},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
     {"watch", command_watch, "follow a run on the terminal: curve, rates, time left", false},
     {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},

@@ -20,6 +20,7 @@
 #include "ltm.h"
 #include "math/bf16.h"
 #include "math/matmul.h"
+#include "serve/http.h"
 #include "text/archive_stream.h"
 #include "text/html_text.h"
 
@@ -52,6 +53,7 @@ static void look_at_build(struct ltm_machine *machine) {
     snprintf(machine->compiler, sizeof machine->compiler, "%s", built_compiler());
     snprintf(machine->flags, sizeof machine->flags, "%s", built_flags());
     snprintf(machine->libarchive, sizeof machine->libarchive, "%s", archive_stream_library());
+    snprintf(machine->libmicrohttpd, sizeof machine->libmicrohttpd, "%s", http_library());
     snprintf(machine->libxml2, sizeof machine->libxml2, "%s", html_text_library());
     snprintf(machine->mpi, sizeof machine->mpi, "%s", processes_library());
     if (uname(&system) != 0) return;

@@ -60,6 +60,7 @@ ltm_status ltm_machine_json(const struct ltm_machine *m, char **out, struct ltm_
                    {"onednn", text(m->onednn)},
                    {"libarchive", text(m->libarchive)},
                    {"libxml2", text(m->libxml2)},
+                   {"libmicrohttpd", text(m->libmicrohttpd)},
                    {"mpi", text(m->mpi)},
                    {"fp32", speed(&m->fp32)},
                    {"bf16", speed(&m->bf16)},

@@ -209,6 +209,7 @@ static double score_gold(struct prompted *p, const struct continuation *c, bool 
             for (int v = 0; v < vocab; v++) p->mixture[v] += weight * logits[v];
             p->weights[k] += log_p;
         }
+        if (p->on_gold) p->on_gold(p->on_gold_user, token, log_mean_exp(p->weights, K) - all, p->mixture);
         *greedy = *greedy && p->mixture[token] >= vector_max(p->mixture, (size_t)vocab);
     }
     return log_mean_exp(p->weights, K);

@@ -44,7 +44,11 @@ struct prompted {
     int *gold_slots;    /* [K] */
     int32_t *gold_next; /* [K] */
     float *mixture;     /* [V] */
-    double *logs;       /* [log_room]: log-likelihoods by continuation and draw */
+    /* Told of each token of a gold continuation, where `greedy` is asked for: log p given all before it, and the mixture's
+     * probabilities of all tokens, times K; or NULL. */
+    void (*on_gold)(void *user, int32_t token, double log_p, const float *mixture);
+    void *on_gold_user;
+    double *logs; /* [log_room]: log-likelihoods by continuation and draw */
     size_t log_room;
 };
 

@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "fewshot/fewshot_score.h"
 #include "generate/sample_text.h"
+#include "generate/sampler.h"
+#include "ltm/generate.h"
 #include "math/matmul.h"
 #include "tasks/random_draws.h"
 #include "train/trained_model.h"
@@ -76,8 +78,14 @@ cleanup:
 /* ---- A request ---- */
 
 struct request {
-    json_t *object; /* NULL: it is none, and `error` says why */
-    const char *context, *continuation;
+    json_t *object;           /* NULL: it is none, and `error` says why */
+    const char *context;      /* text; where ids are given, theirs */
+    const char *continuation; /* text, or NULL */
+    char *own;                /* the context, where it is its ids' text */
+    int32_t *context_ids;     /* or NULL: both are text */
+    size_t context_count;
+    struct continuation ids; /* of the continuation */
+    int top;                 /* -1 = tokens are not told of one by one */
     struct ltm_error error;
 };
 
@@ -91,10 +99,48 @@ static ltm_status number_of(double *value, const json_t *object, const char *key
     return LTM_OK;
 }
 
-static void read_request(struct request *r, const char *line) {
+static ltm_status ids_of(int32_t **ids, size_t *count, const json_t *list, const char *key, const struct ltm_scorer *s,
+                         struct ltm_error *error) {
+    const int vocab = ltm_tokenizer_vocab(s->model->tokenizer);
+    *count = json_array_size(list);
+    PASS_UP(NEW_ARRAY(*ids, *count + 1, "token ids", error));
+    for (size_t i = 0; i < *count; i++) {
+        const json_t *id = json_array_get(list, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocab)
+            return fail(error, LTM_INVALID, "\"%s\": its entry %zu is no token id from 0 to %d", key, i, vocab - 1);
+        (*ids)[i] = (int32_t)json_integer_value(id);
+    }
+    return LTM_OK;
+}
+
+/* A context and a continuation as token ids. */
+static ltm_status read_ids(struct request *r, const struct ltm_scorer *s, const json_t *context,
+                           const json_t *continuation) {
+    size_t bytes;
+    PASS_UP(ids_of(&r->context_ids, &r->context_count, context, "context", s, &r->error));
+    PASS_UP(ids_of(&r->ids.ids, &r->ids.count, continuation, "continuation", s, &r->error));
+    PASS_UP(ltm_tokenizer_decode(s->model->tokenizer, r->context_ids, r->context_count, &r->own, &bytes, &r->error));
+    r->context = r->own;
+    if (r->ids.count == 0) return fail(&r->error, LTM_INVALID, "\"continuation\" is empty");
+    if (r->ids.count > (size_t)s->decoder->plan.config.sequence)
+        return fail(&r->error, LTM_INVALID, "a continuation of %zu tokens is longer than model.sequence = %d",
+                    r->ids.count, s->decoder->plan.config.sequence);
+    return LTM_OK;
+}
+
+static void read_request(struct request *r, const struct ltm_scorer *s, const char *line) {
+    double top = -1;
     if (json_read(&r->object, line, strlen(line), JSON_REJECT_DUPLICATES, &r->error) != LTM_OK) return;
-    r->context = json_string_value(json_object_get(r->object, "context"));
-    r->continuation = json_string_value(json_object_get(r->object, "continuation"));
+    const json_t *context = json_object_get(r->object, "context");
+    const json_t *continuation = json_object_get(r->object, "continuation");
+    if (number_of(&top, r->object, "top", 0, LTM_TOP_MOST, &r->error) != LTM_OK) return;
+    r->top = (int)top;
+    if (json_is_array(context) && json_is_array(continuation)) {
+        read_ids(r, s, context, continuation);
+        return;
+    }
+    r->context = json_string_value(context);
+    r->continuation = json_string_value(continuation);
     const bool generate = json_is_true(json_object_get(r->object, "generate"));
     if (!r->context || (r->continuation && generate) || (!r->continuation && !generate))
         fail(&r->error, LTM_INVALID,
@@ -106,17 +152,59 @@ static void read_request(struct request *r, const char *line) {
 /* The same noise behind the same context. */
 static uint32_t number_for(const char *context) { return (uint32_t)hash_bytes(context, strlen(context), 0); }
 
+/* What is told of the tokens of a continuation. */
+struct told {
+    int vocab, draws, top;
+    json_t *ids, *logprobs, *likeliest; /* arrays */
+};
+
+static void on_gold(void *user, int32_t token, double log_p, const float *mixture) {
+    const struct told *told = user;
+    int32_t top[LTM_TOP_MOST];
+    const int n = sampler_likeliest(top, mixture, told->vocab, told->top);
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) /* one number for one token, wherever it stands */
+        json_array_append_new(
+            list, json_pack("[i, f]", top[i], top[i] == token ? log_p : log((double)mixture[top[i]] / told->draws)));
+    json_array_append_new(told->ids, json_integer(token));
+    json_array_append_new(told->logprobs, json_real(log_p));
+    json_array_append_new(told->likeliest, list);
+}
+
+static ltm_status score_ids(double *log_p, bool *greedy, struct prompted *p, const struct request *r, bool fitted,
+                            struct ltm_error *error) {
+    if (!fitted) prompted_begin(p, r->context_ids, r->context_count, 1, number_for(r->context));
+    PASS_UP(prompted_score(p, &r->ids, 1, 0, log_p, greedy, error));
+    return isfinite(*log_p) ? LTM_OK : prompted_fail_nonfinite(p, error);
+}
+
 static json_t *score(const struct ltm_scorer *s, struct prompted *p, const struct request *r, bool fitted,
                      struct ltm_error *error) {
     double log_p;
     bool greedy;
-    size_t tokens;
-    if (score_tokens(&tokens, s->model->tokenizer, r->context, r->continuation, error) != LTM_OK ||
-        score_behind(&log_p, &greedy, p, s->model->tokenizer, number_for(r->context), fitted, r->context,
-                     &r->continuation, 1, 0, error) != LTM_OK)
-        return NULL;
-    return json_pack("{s:f, s:b, s:I, s:b}", "logprob", log_p, "greedy", greedy, "tokens", (json_int_t)tokens, "cut",
-                     p->cut);
+    size_t tokens = r->ids.count;
+    struct told told = {.vocab = s->decoder->plan.config.vocab, .draws = p->draws, .top = r->top};
+    ltm_status status = LTM_OK;
+    if (r->top >= 0) {
+        told.ids = json_array(), told.logprobs = json_array(), told.likeliest = json_array();
+        p->on_gold = on_gold, p->on_gold_user = &told;
+    }
+    if (r->context_ids)
+        status = score_ids(&log_p, &greedy, p, r, fitted, error);
+    else if ((status = score_tokens(&tokens, s->model->tokenizer, r->context, r->continuation, error)) == LTM_OK)
+        status = score_behind(&log_p, &greedy, p, s->model->tokenizer, number_for(r->context), fitted, r->context,
+                              &r->continuation, 1, 0, error);
+    p->on_gold = NULL;
+    json_t *reply = status != LTM_OK ? NULL
+                                     : json_pack("{s:f, s:b, s:I, s:b}", "logprob", log_p, "greedy", greedy, "tokens",
+                                                 (json_int_t)tokens, "cut", p->cut);
+    if (reply && r->top >= 0) {
+        json_object_set(reply, "ids", told.ids);
+        json_object_set(reply, "logprobs", told.logprobs);
+        json_object_set(reply, "top", told.likeliest);
+    }
+    json_decref(told.ids), json_decref(told.logprobs), json_decref(told.likeliest);
+    return reply;
 }
 
 struct writing {
@@ -189,7 +277,7 @@ cleanup:
 static char *answer(const struct ltm_scorer *s, struct prompted *p, struct request *r, bool fitted) {
     json_t *reply = NULL;
     if (r->error.code == LTM_OK)
-        reply = r->continuation ? score(s, p, r, fitted, &r->error) : generate(s, p, r, &r->error);
+        reply = r->continuation || r->context_ids ? score(s, p, r, fitted, &r->error) : generate(s, p, r, &r->error);
     if (!reply && r->error.code != LTM_OK) reply = json_pack("{s:s}", "error", r->error.message);
     json_t *id = json_object_get(r->object, "id");
     if (reply && id && json_object_set(reply, "id", id) != 0) {
@@ -207,8 +295,15 @@ static void answer_some(const struct ltm_scorer *s, struct request *requests, ch
     bool fitted = false;
     for (int i = begin; i < end; i++) {
         replies[i] = answer(s, p, &requests[i], fitted);
-        fitted = requests[i].error.code == LTM_OK && requests[i].continuation;
+        fitted = requests[i].error.code == LTM_OK && (requests[i].continuation || requests[i].context_ids);
     }
+}
+
+static bool same_context(const struct request *a, const struct request *b) {
+    if (!a->context || !b->context || !a->context_ids != !b->context_ids) return false;
+    if (!a->context_ids) return strcmp(a->context, b->context) == 0;
+    return a->context_count == b->context_count &&
+           memcmp(a->context_ids, b->context_ids, a->context_count * sizeof *a->context_ids) == 0;
 }
 
 ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines, char **replies, int n,
@@ -221,10 +316,8 @@ ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines
     TRY(NEW_ARRAY(begins, (size_t)n + 1, "requests", error));
     for (int i = 0; i < n; i++) {
         replies[i] = NULL;
-        read_request(&requests[i], lines[i]);
-        const char *context = requests[i].context;
-        const char *before = i ? requests[i - 1].context : NULL;
-        if (!context || !before || strcmp(context, before) != 0) begins[runs++] = i;
+        read_request(&requests[i], scorer, lines[i]);
+        if (i == 0 || !same_context(&requests[i - 1], &requests[i])) begins[runs++] = i;
     }
     begins[runs] = n;
 #pragma omp parallel for num_threads(scorer->threads) schedule(dynamic, 1)
@@ -233,7 +326,12 @@ ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines
         if (!replies[i]) status = fail_memory(error, 0, "replies");
     for (int i = 0; status != LTM_OK && i < n; i++) free(replies[i]);
 cleanup:
-    for (int i = 0; requests && i < n; i++) json_decref(requests[i].object);
+    for (int i = 0; requests && i < n; i++) {
+        json_decref(requests[i].object);
+        free(requests[i].own);
+        free(requests[i].context_ids);
+        free(requests[i].ids.ids);
+    }
     free(requests);
     free(begins);
     return status;

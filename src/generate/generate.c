@@ -31,8 +31,12 @@ struct ltm_generate_options ltm_generate_defaults(void) {
                                          .batch = LTM_AUTO};
 }
 
+int64_t generate_prompt_count(const struct ltm_generate_options *o) {
+    return o->prompts || o->prompt_tokens ? o->prompt_count : 1;
+}
+
 static ltm_status check_options(const struct ltm_generate_options *o, struct ltm_error *error) {
-    const int64_t prompts = o->prompts ? o->prompt_count : 1;
+    const int64_t prompts = generate_prompt_count(o);
     if (o->count < 1) return fail(error, LTM_INVALID, "count = %" PRId64 ": ask for at least 1 sample", o->count);
     if (prompts < 1) return fail(error, LTM_INVALID, "there is no prompt; give one, or none at all");
     if (o->count > (int64_t)UINT32_MAX / prompts)
@@ -52,12 +56,36 @@ static ltm_status check_options(const struct ltm_generate_options *o, struct ltm
         return fail(error, LTM_INVALID, "threads = %d: ask for at least 1, or auto", o->threads);
     if (o->batch < 1 && o->batch != LTM_AUTO)
         return fail(error, LTM_INVALID, "batch = %d: ask for at least 1, or auto", o->batch);
+    if (o->top < 0 || o->top > LTM_TOP_MOST)
+        return fail(error, LTM_INVALID, "top = %d is outside 0 … %d", o->top, LTM_TOP_MOST);
+    return LTM_OK;
+}
+
+/* The ids of a prompt, which the caller frees. */
+static ltm_status prompt_ids(int32_t **ids, size_t *count, bool *heals, const struct writing *w, int64_t number,
+                             struct ltm_error *error) {
+    const struct ltm_generate_options *o = w->options;
+    if (!o->prompt_tokens) {
+        const char *text = o->prompts ? o->prompts[number] : "";
+        const size_t bytes = strlen(text);
+        *heals = healing_wanted(w->blank, text, bytes);
+        return ltm_tokenizer_encode(w->model->tokenizer, text, bytes - *heals, ids, count, error);
+    }
+    const struct ltm_prompt_tokens *given = &o->prompt_tokens[number];
+    const int vocab = w->model->config.model.vocab;
+    *count = given->count;
+    PASS_UP(NEW_ARRAY(*ids, given->count + 1, "a prompt", error));
+    for (size_t i = 0; i < given->count; i++) {
+        if (given->ids[i] < 0 || given->ids[i] >= vocab)
+            return fail(error, LTM_INVALID, "token %d is outside the vocabulary, 0 … %d", given->ids[i], vocab - 1);
+        (*ids)[i] = given->ids[i];
+    }
     return LTM_OK;
 }
 
 /* A prompt's ids behind the id that stands before them. Errors name it where there are several. */
-static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, const char *text, int64_t number,
-                              int64_t prompts, struct ltm_error *error) {
+static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, int64_t number, int64_t prompts,
+                              struct ltm_error *error) {
     const struct ltm_tokenizer *tokenizer = w->model->tokenizer;
     const int most = w->model->config.model.sequence;
     const int length = w->options->length;
@@ -65,11 +93,12 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, co
     int32_t *ids = NULL;
     size_t count = 0;
     size_t from = 0;
-    size_t bytes = strlen(text);
     if (prompts > 1) snprintf(where, sizeof where, "prompt %" PRId64 ": ", number + 1);
-    if ((prompt->heals = healing_wanted(w->blank, text, bytes))) bytes--;
-    ltm_status status = ltm_tokenizer_encode(tokenizer, text, bytes, &ids, &count, error);
-    if (status != LTM_OK) return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
+    ltm_status status = prompt_ids(&ids, &count, &prompt->heals, w, number, error);
+    if (status != LTM_OK) {
+        free(ids);
+        return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
+    }
     if (count >= (size_t)most) {
         if (!w->options->crop) {
             status = fail(error, LTM_INVALID,
@@ -83,6 +112,9 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, co
     }
     prompt->count = (int)count;
     prompt->cropped = (int)from;
+    prompt->fit = w->options->fit_tokens ? w->options->fit_tokens[number] - prompt->cropped : prompt->count;
+    if (prompt->fit > prompt->count) prompt->fit = prompt->count;
+    if (prompt->fit < 0) prompt->fit = 0;
     TRY(NEW_ARRAY(prompt->ids, count + 1, "a prompt", error));
     prompt->ids[0] = from ? ids[from - 1] : ltm_tokenizer_end(tokenizer);
     if (count) memcpy(prompt->ids + 1, ids + from, count * sizeof *ids);
@@ -100,7 +132,7 @@ static ltm_status read_prompts(struct writing *w, struct prompt *prompts, int64_
     int64_t dropped = 0;
     w->prompts = prompts;
     for (int64_t i = 0; i < count; i++) {
-        PASS_UP(read_prompt(&prompts[i], w, o->prompts ? o->prompts[i] : "", i, count, error));
+        PASS_UP(read_prompt(&prompts[i], w, i, count, error));
         cropped += prompts[i].cropped > 0;
         dropped += prompts[i].cropped;
         if (prompts[i].count > w->longest) w->longest = prompts[i].count;
@@ -145,6 +177,11 @@ static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
     return d->hooks->on_text(d->hooks->user, sample, fresh);
 }
 
+static void on_token(void *user, const struct ltm_sample *sample, const struct ltm_token *token) {
+    const struct delivery *d = user;
+    d->hooks->on_token(d->hooks->user, sample, token);
+}
+
 /* Threads with streams of their own, or, for a single sample, one stream that they share. */
 static ltm_status run_writers(struct writing *w, const struct stream_weights *weights, struct ltm_error *error) {
     const struct ltm_generate_options *o = w->options;
@@ -187,7 +224,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
                             const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct ltm_generate_options o = *options;
-    const int64_t prompt_count = o.prompts ? o.prompt_count : 1;
+    const int64_t prompt_count = generate_prompt_count(&o);
     struct prompt *prompts = NULL;
     bool *blank = NULL;
     struct decoder *decoder = NULL;
@@ -199,6 +236,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
                         .next = o.first,
                         .last = o.last ? o.last : o.count * prompt_count,
                         .on_text = hooks->on_text ? on_text : NULL,
+                        .on_token = hooks->on_token ? on_token : NULL,
                         .on_done = on_done,
                         .user = &delivery,
                         .stop = hooks->stop};

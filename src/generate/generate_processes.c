@@ -114,7 +114,7 @@ ltm_status ltm_generate(const struct ltm_model *model, const struct ltm_generate
                         const struct ltm_generate_hooks *hooks, struct ltm_error *error) {
     const int n = processes_count();
     const int rank = processes_rank();
-    const int64_t all = options->count * (options->prompts ? options->prompt_count : 1);
+    const int64_t all = options->count * generate_prompt_count(options);
     const int64_t last = options->last ? options->last : all;
     const int64_t count = last - options->first;
     struct ltm_generate_options own = *options;

@@ -55,14 +55,14 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     const struct noise_source noise = {{.seed = w->shared->options->seed, .purpose = RANDOM_SCORE_FIT}, &sequence};
     if (w->fitted == number) return LTM_OK;
     w->fitted = number;
-    if (prompt->count == 0) {
+    if (prompt->fit == 0) {
         fast_loop_prior(&w->loop, 1);
         return LTM_OK;
     }
-    decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->count);
+    decoder_begin(w->pass, prompt->ids, prompt->ids + 1, 1, prompt->fit);
     PASS_UP(decoder_pass_status(w->pass, error));
     fast_loop_start(&w->loop, &w->shared->fast, 1);
-    fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->count, NULL);
+    fast_loop_run(&w->loop, w->pass, &w->shared->fast, &noise, 1, prompt->fit, NULL);
     if (!w->loop.diverged[0]) return LTM_OK;
     char what[80];
     snprintf(what, sizeof what, "the fast loop diverged on prompt %lld", (long long)number + 1);
@@ -109,6 +109,20 @@ static bool tell(struct sample_writer *w, struct sample_slot *s, bool end) {
     return more;
 }
 
+/* Tell of a token, and of the likeliest in its place. */
+static void tell_token(struct sample_writer *w, const struct sample_slot *s, const float *logits, int32_t id,
+                       double log_p) {
+    struct writing *shared = w->shared;
+    int32_t top[LTM_TOP_MOST];
+    double top_log_p[LTM_TOP_MOST];
+    const struct ltm_token token = {id, s->text.bytes, log_p, top, top_log_p};
+    if (!shared->on_token) return;
+    const int n = sampler_likeliest(top, logits, w->sampler.vocab, shared->options->top);
+    for (int i = 0; i < n; i++) top_log_p[i] = sampler_log_p(&w->sampler, logits, top[i]);
+#pragma omp critical(generation)
+    shared->on_token(shared->user, &s->sample, &token);
+}
+
 static void stop_for(struct writing *shared, const struct ltm_error *error) {
 #pragma omp critical(generation)
     if (shared->status == LTM_OK) {
@@ -140,6 +154,7 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     s->history.tokens[++s->history.count] = token;
     if (sample_text_append(&s->text, tokenizer, token, s->heals, error) != LTM_OK) return false;
     s->heals = false;
+    tell_token(w, s, logits, token, log_p);
     if (s->text.ended && o->stop_at_end) {
         s->sample.finish = LTM_FINISH_END;
         return false;

@@ -12,6 +12,7 @@
 struct prompt {
     int32_t *ids; /* the end-of-sequence id that begins a document, then the prompt's */
     int count;    /* of the prompt's */
+    int fit;      /* of these, on which z is fitted */
     int cropped;  /* that stood before them */
     bool heals;   /* a blank behind them is left to the first piece drawn */
 };
@@ -28,6 +29,8 @@ struct writing {
     int64_t next, last;
     /* Called by one thread at a time; whether to go on with the sample. Its text is `sample->text`. */
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh); /* or NULL */
+    void (*on_token)(void *user, const struct ltm_sample *sample,
+                     const struct ltm_token *token); /* or NULL; likewise */
     /* The text is now the callee's to free. Whether to go on at all. */
     bool (*on_done)(void *user, struct ltm_sample *sample, char *text);
     void *user;

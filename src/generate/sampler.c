@@ -115,3 +115,14 @@ double sampler_log_p(const struct sampler *sampler, const float *logits, int32_t
     for (int i = 0; i < sampler->vocab; i++) sum += vector_exp1(logits[i] - most);
     return (double)(logits[token] - most) - log((double)sum);
 }
+
+int sampler_likeliest(int32_t *ids, const float *logits, int vocab, int n) {
+    int count = 0;
+    for (int v = 0; v < vocab && n > 0; v++) {
+        if (count == n && !(logits[v] > logits[ids[n - 1]])) continue;
+        int at = count < n ? count++ : n - 1;
+        for (; at > 0 && logits[v] > logits[ids[at - 1]]; at--) ids[at] = ids[at - 1];
+        ids[at] = v;
+    }
+    return count;
+}

@@ -67,7 +67,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(NEW_ARRAY(s, 1, "a session", error));
     s->model = model;
     s->options = *options;
-    if (s->options.length == 0) s->options.length = TURN;
+    ltm_session_adjust(s, options);
     if (s->options.threads == LTM_AUTO) s->options.threads = processors_granted("");
     if (s->options.precision == LTM_PRECISION_AUTO) s->options.precision = config.run.precision;
     ltm_config_resolve(&config); /* an older file may lack a rate */
@@ -232,6 +232,16 @@ ltm_status ltm_session_redraw(struct ltm_session *s, struct ltm_error *error) {
     ltm_status status = check_latents(s, error);
     if (status == LTM_OK) draw(s);
     return status;
+}
+
+void ltm_session_adjust(struct ltm_session *s, const struct ltm_generate_options *options) {
+    s->options.length = options->length ? options->length : TURN;
+    s->options.stop_at_end = options->stop_at_end;
+    s->options.stops = options->stops;
+    s->options.stop_count = options->stop_count;
+    s->sampler.temperature = options->temperature;
+    s->sampler.top_k = options->top_k;
+    s->sampler.top_p = options->top_p;
 }
 
 void ltm_session_seed(struct ltm_session *s, uint64_t seed) {

@@ -50,6 +50,30 @@ mistakes() {
         .[0] == .[8]' replies
 }
 holds 'what is wrong with a request is its reply' mistakes
+tokens() { # a request in text, the same in ids, each with the scores of its tokens
+    local words='{"context": "the 1 and", "continuation": " sha ra"}'
+    ids() { printf %s "$1" | "$LTM" tokenizer encode tok.model | jq -R 'split(" ") | map(tonumber)' | jq -cs add; }
+    local context all
+    context=$(ids 'the 1 and') all=$(ids 'the 1 and sha ra') || return 1
+    for model in tiny plain; do
+        {
+            echo "$words"
+            jq -c '. + {top: 3}' <<<"$words"
+            jq -cn --argjson c "$context" --argjson a "$all" '{context: $c, continuation: $a[$c | length:], top: 20}'
+            echo '{"context": [1, 400], "continuation": [5]}'
+            echo '{"context": [], "continuation": []}'
+            echo '{"context": [], "continuation": [5], "top": 21}'
+        } | ask "runs/$model" && jq -se --argjson c "$context" --argjson a "$all" '
+            .[0].logprob as $all | (.[1:3] | all(.logprob == $all and .ids == $a[$c | length:] and
+                ((.logprobs | add) - $all | . * . < 1e-10) and (.top | length) == (.ids | length) and
+                ([.top, .logprobs, .ids] | transpose | all(.[1] as $p | .[2] as $id | .[0] |
+                    all(.[1] <= 0 and (.[0] != $id or .[1] == $p)) and . == sort_by(-.[1]))))) and
+            (.[2].top | all(length == 20)) and (.[0] | has("ids") | not) and
+            ([.[3:][].error] | (.[0] | contains("entry 1 is no token id from 0 to 319")) and (.[1] | contains("empty")) and
+                (.[2] | contains("\"top\"")))' replies || { cat replies; return 1; }
+    done
+}
+holds 'tokens one by one, and requests in token ids' tokens
 holds 'no checkpoint' refused 2 'name one checkpoint' "$LTM" score
 holds 'none there' refused 1 'nothing' "$LTM" score nothing
 

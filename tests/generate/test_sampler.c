@@ -122,11 +122,26 @@ static void log_p_is_that_of_all_tokens(void **state) {
     free(logits);
 }
 
+static void the_likeliest_are_found(void **state) {
+    (void)state;
+    float *logits = test_normal(VOCAB, 1, 3);
+    int32_t ids[2 * VOCAB];
+    for (int i = 0; i < VOCAB; i++) logits[i] = floorf(4 * logits[i]); /* with equals */
+    const struct plain plain = plain_distribution(logits, 1, 0, 1);
+    for (int n = 0; n < 2 * VOCAB; n += 1 + n / 2) {
+        const int found = sampler_likeliest(ids, logits, VOCAB, n);
+        assert_int_equal(found, n < VOCAB ? n : VOCAB);
+        assert_memory_equal(ids, plain.order, (size_t)found * sizeof *ids);
+    }
+    free(logits);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_come_as_often_as_they_are_likely),
         cmocka_unit_test(only_what_may_be_is_picked),
         cmocka_unit_test(cold_is_the_likeliest),
+        cmocka_unit_test(the_likeliest_are_found),
         cmocka_unit_test(log_p_is_that_of_all_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

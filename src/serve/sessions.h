@@ -1,0 +1,19 @@
+/* Texts that go on from request to request, each under its own z: at most so many, the one longest not used makes room. One
+ * thread's. */
+#pragma once
+
+#include "ltm/session.h"
+
+struct sessions {
+    const struct ltm_model *model;
+    int most, count;
+    int64_t uses;
+    struct kept_session *all; /* [most] */
+};
+
+ltm_status sessions_create(struct sessions *sessions, const struct ltm_model *model, int most, struct ltm_error *error);
+void sessions_free(struct sessions *sessions);
+
+/* The session of a name, opened with these options where there is none (*fresh). */
+ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessions *sessions, const char *name,
+                         const struct ltm_generate_options *options, struct ltm_error *error);

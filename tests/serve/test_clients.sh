@@ -1,0 +1,74 @@
+#!/bin/bash
+# ltm serve and clients that are many, slow, broken or gone.
+# shellcheck disable=SC2154,SC2317
+top_of_tests=$(dirname "$0")/..
+# shellcheck source=tests/serve/server.sh
+. "$top_of_tests/serve/server.sh"
+"$LTM" train tiny.ini latent.count=0 run.tokens=512 run.eval_every=0 >out 2>err || { cat err; exit 1; }
+for word in 'serve' 'serve runs/tiny --port 99999' 'serve runs/tiny --timeout 0'; do
+    # shellcheck disable=SC2086 # a list of words
+    holds "no: ltm $word" refused 2 'ltm serve' "$LTM" $word
+done
+holds 'no such host' refused 1 'host' "$LTM" serve runs/tiny --host no.such.host.invalid
+serve runs/tiny --max-requests 4 --timeout 3 --max-body 5k || exit 1
+port=${url##*:} port=${port%/}
+holds 'a port that is taken' refused 1 'cannot listen.*use' "$LTM" serve runs/tiny --port "$port"
+
+plain() { # without latents an echo needs no more words: as lm-evaluation-harness asks
+    is 200 '.choices[0].logprobs.token_logprobs | .[0] == null and (.[1:] | all(. < 0))' /v1/completions \
+        '{"prompt": [[9, 12, 30]], "max_tokens": 1, "logprobs": 1, "echo": true, "temperature": 0}'
+}
+holds 'a model without latents scores what it is sent' plain
+many() { # 60 at once, of which 4 have room: each has an answer or is asked to come again
+    seq 60 | xargs -P 60 -I{} curl -s -m 60 -o /dev/null -w '%{http_code}\n' -d '{"prompt": "the", "max_tokens": 25}' "${url}v1/completions" |
+        sort | uniq -c >codes
+    cat codes
+    awk '$2 == 200 { good = $1 } $2 == 429 { again = $1 } { all += $1 } END { exit !(good >= 4 && good + again == 60 && all == 60) }' codes
+}
+holds '60 at once' many
+late() { # a request that takes too long; in the meantime another is not forgotten
+    is 503 '.error.message | test("longer than 3 s")' /v1/completions '{"prompt": "the", "temperature": 0, "max_tokens": 1000000}' && plain
+}
+holds 'one that takes too long' late
+gone() { # a client that leaves its stream; the next does not wait for all of it
+    curl -s -m 0.3 -d '{"prompt": "the", "temperature": 0, "max_tokens": 1000000, "stream": true}' "${url}v1/completions" >part
+    grep -q '^data: {' part && plain
+}
+holds 'one that leaves' gone
+large() {
+    head -c 6000 /dev/zero | tr '\0' ' ' >body
+    [ "$(curl -s -o reply -w '%{http_code}' --data-binary @body "${url}v1/completions")" = 413 ] && jq -e '.error.message | test("5000")' reply &&
+        [ "$(curl -s -o reply -w '%{http_code}' -H 'Transfer-Encoding: chunked' --data-binary @body "${url}v1/completions")" = 413 ]
+}
+holds 'one that is too large' large
+broken() { # no HTTP, half a request, a byte now and then, nothing at all: closed in the end, and nobody else is held up
+    for what in 'rubbish\r\n\r\n' 'POST /v1/completions HTTP/1.1\r\nContent-Length: x\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\0\0\0\r\n\r\n'; do
+        exec 5<>"/dev/tcp/127.0.0.1/$port"
+        # shellcheck disable=SC2059 # it has escapes
+        printf "$what" >&5
+        timeout 20 cat <&5 >/dev/null || return 1
+    done
+    exec 5<>"/dev/tcp/127.0.0.1/$port" 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
+    printf 'POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"pro' >&5
+    (trap '' PIPE; for _ in $(seq 12); do printf 'A' >&6 || exit; sleep 0.5; done) 2>/dev/null &
+    plain && timeout 20 cat <&5 >/dev/null && timeout 20 cat <&6 >/dev/null && timeout 20 cat <&7 >/dev/null && kill -0 "$server"
+}
+holds 'broken and slow clients' broken
+page() { # it stands alone: no other host is named in it
+    curl -s -D head "$url" >page.html && grep -qi '^content-type: text/html' head && grep -q '<title>' page.html &&
+        lacks -oE '(https?:)?//[a-zA-Z0-9.]+' page.html && lacks -E '<(link|iframe|img|object)|@import|src=' page.html
+}
+holds 'the page asks nobody else' page
+browse() { # its script runs: it has asked for the model's name, and generates without a complaint
+    timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$PWD/browser" --virtual-time-budget=4000 --dump-dom "$url" >dom 2>browser.err &&
+        grep -q '<span id="model">tiny</span>' dom && grep -q '<output for="top_p">0.95</output>' dom && lacks 'class="wrong"' dom
+}
+if command -v chromium >/dev/null; then holds 'the page in a browser' browse; fi
+ending() { # work under way is told so, and the server ends
+    curl -s -m 60 -w ' %{http_code}' -d '{"prompt": "the", "temperature": 0, "max_tokens": 1000000}' "${url}v1/completions" >reply &
+    local client=$!
+    sleep 0.5
+    end INT && wait "$client" && grep -q 'the server is ending.* 503' reply
+}
+holds 'it ends cleanly with work under way' ending
+finish

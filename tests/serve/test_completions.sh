@@ -1,0 +1,95 @@
+#!/bin/bash
+# ltm serve: completions are those of ltm generate, scores those of ltm score, in the forms that clients of the OpenAI API send.
+# shellcheck disable=SC2154,SC2317
+top_of_tests=$(dirname "$0")/..
+# shellcheck source=tests/serve/server.sh
+. "$top_of_tests/serve/server.sh"
+"$LTM" train tiny.ini run.tokens=8k run.eval_every=0 slow.lr=0.03 >out 2>err || { cat err; exit 1; }
+serve runs/tiny || exit 1
+completion() { is 200 "$1" /v1/completions "$2"; }
+refusal() { is 400 ".error.code == 400 and (.error.message | test(\"$1\"))" /v1/completions "$2"; }
+
+as_generate() { # several prompts, several samples, one that ends in a blank
+    printf '%s\n' 'the and of' 'he ' >prompts.txt
+    "$LTM" generate runs/tiny --prompts prompts.txt --count 2 --length 9 --seed 7 --stop a --json --threads 1 | jq -sc 'map([.text, .tokens])' >want
+    completion '[.choices[].index] == [0, 1, 2, 3] and .object == "text_completion" and .model == "tiny"' \
+        '{"prompt": ["the and of", "he "], "n": 2, "max_tokens": 9, "seed": 7, "temperature": 0.8, "top_p": 0.95, "stop": "a"}' &&
+        jq -c '[[.choices[].text], .usage.completion_tokens]' reply >got && jq -c '[map(.[0]), (map(.[1]) | add)]' want | diff - got
+}
+holds 'completions are what ltm generate writes' as_generate
+ids() { is 200 .tokens /tokenize "{\"prompt\": \"$1\"}" >/dev/null && jq -c .tokens reply; }
+as_ids() {
+    local a
+    a=$(ids 'the and of') && completion .choices '{"prompt": "the and of", "max_tokens": 8}' && jq -c .choices reply >want &&
+        completion .choices "{\"prompt\": $a, \"max_tokens\": 8}" && jq -c .choices reply | diff want - &&
+        completion .choices "{\"prompt\": [[1, ${a#[}], \"max_tokens\": 8}" && jq -c .choices reply | diff want -
+}
+holds 'ids of a prompt stand for it, with or without the one that begins a document' as_ids
+as_stream() {
+    local request='{"prompt": ["the and", "of"], "n": 2, "max_tokens": 9, "logprobs": 2, "echo": true, "context_tokens": [1, 0], "stream_options": {"include_usage": true}'
+    completion .choices "$request}" && post /v1/completions "$request, \"stream\": true}" && [ "$status" = 200 ] || return 1
+    mv reply events
+    post /v1/completions "$request}"
+    [ "$(tail -n 2 events | head -n 1)" = 'data: [DONE]' ] && sed -n 's/^data: {/{/p' events |
+        jq -s '.[-1].usage as $usage | map(.choices[]) | group_by(.index) | {usage: $usage, choices: map({index: .[0].index,
+            text: map(.text) | add, finish_reason: .[-1].finish_reason, logprobs: (map(.logprobs) | {
+            tokens: map(.tokens) | add, token_logprobs: map(.token_logprobs) | add, top_logprobs: map(.top_logprobs) | add,
+            text_offset: map(.text_offset) | add})})}' >whole && jq '{usage, choices}' reply | jq -S . | diff - <(jq -S . whole)
+}
+holds 'a stream adds up to the whole' as_stream
+as_score() { # of token ids, as lm-evaluation-harness sends them, and of several at once
+    local all
+    all=$(ids 'the and of that') || return 1
+    echo '{"context": "the and", "continuation": " of that"}' | "$LTM" score runs/tiny run.threads=1 >want 2>err
+    local context
+    context=$(ids 'the and' | jq length)
+    for most in 0 1; do
+        completion '.choices[0].logprobs | .token_logprobs[0] == null and (.tokens | length) == (.text_offset | length)' \
+            "{\"model\": \"ltm\", \"prompt\": [$all, $all], \"temperature\": 0, \"max_tokens\": $most, \"logprobs\": 1, \"seed\": 1234, \"echo\": true, \"context_tokens\": $context}" &&
+            jq -e --argjson c "$context" --argjson m "$most" --slurpfile want want '.choices | length == 2 and all(.logprobs as $l | ($l.tokens | length - $m) as $n |
+                ($l.token_logprobs[:$c] | all(. == null)) and (($l.token_logprobs[$c:$n] | add) - $want[0].logprob | . * . < 1e-8) and
+                ([$l.token_logprobs, $l.top_logprobs] | transpose[$c:$n] | all(.[0] <= (.[1] | [.[]] | max))) == true and
+                (([$l.token_logprobs, $l.top_logprobs] | transpose[$c:$n] | all(.[0] == (.[1] | [.[]] | max))) == $want[0].greedy))' reply || return 1
+    done
+}
+holds 'scores of an echoed prompt are those of ltm score' as_score
+prior() { # z from the prior: as the first tokens of nothing
+    completion .choices '{"prompt": "the and", "max_tokens": 6, "logprobs": 0, "context_tokens": 0}' && jq -c .choices reply >a &&
+        completion .choices '{"prompt": "the and", "max_tokens": 6, "logprobs": 0, "context_tokens": 2}' && jq -c .choices reply >b &&
+        completion .choices '{"prompt": "the and", "max_tokens": 6, "logprobs": 0, "context_tokens": 99}' && jq -c .choices reply >c &&
+        completion .choices '{"prompt": "the and", "max_tokens": 6, "logprobs": 0}' && jq -c .choices reply | diff - c && differ a c
+}
+holds 'context_tokens says what z is fitted on' prior
+mistakes() {
+    refusal 'context_tokens' '{"prompt": "the", "echo": true, "logprobs": 1}' && refusal 'not JSON' '{' && refusal 'not JSON' '' &&
+        refusal 'not an object' '[]' && refusal 'prompt.* is missing' '{}' && refusal 'did you mean .*max_tokens' '{"prompt": "a", "max_token": 1}' &&
+        refusal 'outside 0' '{"prompt": "a", "max_tokens": -1}' && refusal 'whole number' '{"prompt": "a", "n": "2"}' &&
+        refusal 'entry 1 is not a token id' '{"prompt": [3, 320]}' && refusal mixes '{"prompt": ["a", [3]]}' &&
+        refusal 'not supported' '{"prompt": "a", "logit_bias": {"3": 1}}' && refusal '2 entries for 1' '{"prompt": "a", "context_tokens": [1, 2]}' &&
+        refusal 'over model.sequence = 32' "{\"prompt\": [$(seq -s, 3 40)]}" && refusal session '{"prompt": ["a"], "session": "x", "n": 2}' &&
+        refusal refit '{"prompt": "a", "refit": true}' && refusal 'not a text' '{"prompt": "a", "session": 3}' &&
+        is 400 '.error.message | test("tokens")' /detokenize '{}' && is 400 '.error.message | test("prompt")' /tokenize '{"prompt": 3}' &&
+        is 404 '.error.code == 404' /v2/completions '{}' && is 405 '.error.message | test("GET only")' /v1/models '{}' &&
+        completion '.choices[0].text == "" and .choices[0].finish_reason == "length"' \
+            '{"prompt": "a", "max_tokens": 0, "suffix": null, "logit_bias": {}, "presence_penalty": 0, "user": "me", "best_of": 1}'
+}
+holds 'what is wrong is said in JSON, with its status' mistakes
+tokenizer() { # as lm-evaluation-harness looks whether a server has one
+    curl -s "${url}tokenizer_info" | jq -e '.eos_token == "</s>" and .bos_token == null' && [ "$(ids '</s>')" = '[1]' ] &&
+        is 200 '.count == (.tokens | length)' /tokenize '{"prompt": "the and éx", "add_special_tokens": false}' &&
+        is 200 '.prompt == "the and éx"' /detokenize "{\"tokens\": $(jq -c .tokens reply)}" &&
+        curl -s "${url}v1/models" | jq -e '.data[0].id == "tiny" and .data[0].max_model_len == 32'
+}
+holds 'the tokenizer answers' tokenizer
+sessions() { # the text goes on; another name begins anew; the same words in one turn give the same text
+    completion .choices '{"prompt": "the and", "max_tokens": 0, "session": "a"}' &&
+        completion .choices '{"prompt": " of", "max_tokens": 25, "session": "a", "seed": 3}' && jq -c .choices reply >a &&
+        completion .choices '{"prompt": " of", "max_tokens": 25, "session": "b", "seed": 3}' && jq -c .choices reply >b && differ a b &&
+        completion .choices '{"prompt": "the and", "max_tokens": 0, "session": "c"}' &&
+        post /v1/completions '{"prompt": " of", "max_tokens": 25, "session": "c", "seed": 3, "stream": true}' &&
+        sed -n 's/^data: {/{/p' reply | jq -s 'map(.choices[0].text) | add' | diff - <(jq '.[0].text' a) &&
+        completion '.usage.completion_tokens <= 4' '{"prompt": "", "max_tokens": 4, "session": "c", "refit": true, "temperature": 0}'
+}
+holds 'a session keeps its text and z' sessions
+holds 'SIGTERM ends it' end
+finish
