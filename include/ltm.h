@@ -35,6 +35,7 @@
 #include "ltm/scaling.h"
 #include "ltm/scorer.h"
 #include "ltm/session.h"
+#include "ltm/solve.h"
 #include "ltm/status.h"
 #include "ltm/stream_scores.h"
 #include "ltm/sweep.h"
