@@ -1,6 +1,6 @@
-/* A solver (Jolicoeur-Martineau, "Less is more: recursive reasoning with tiny networks", 2025): one small network f refines an answer y and
- * a latent state z of a puzzle, all cells at once. x is the embedding of the givens. A step, of which a puzzle has up to
- * solver.supervision, is solver.cycles times
+/* A solver (Jolicoeur-Martineau, "Less is more: recursive reasoning with tiny networks", 2025): one small network f refines an answer y
+ * and a latent state z of a puzzle, all cells at once. x is the embedding of the givens and of their places. A step, of which a puzzle
+ * has up to solver.supervision, is solver.cycles times
  *
  *     z = f(z + y + x)   solver.inner times, then   y = f(y + z)          (without inner steps y = f(y + x))
  *

@@ -6,10 +6,9 @@
 #include "stages/stage.h"
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
-    struct weight e = weight_matrix("tok_embeddings", c->vocab, c->dim, c->kind == LTM_MODEL_SOLVER ? 1 : WEIGHT_STD);
+    struct weight e = weight_matrix("tok_embeddings", c->vocab, c->dim, WEIGHT_STD);
     e.optimiser = WEIGHT_ELEMENTWISE;
-    const bool tied = c->output == LTM_OUTPUT_TIED && c->kind != LTM_MODEL_SOLVER;
-    weights_add(table, e, tied ? WEIGHT_PRODUCT : WEIGHT_ALONE); /* of the output layer */
+    weights_add(table, e, c->output == LTM_OUTPUT_TIED ? WEIGHT_PRODUCT : WEIGHT_ALONE); /* of the output layer */
 }
 
 static double flops(const struct ltm_model_config *c) {
