@@ -36,6 +36,7 @@
 #include "ltm/scorer.h"
 #include "ltm/serve.h"
 #include "ltm/session.h"
+#include "ltm/solve.h"
 #include "ltm/status.h"
 #include "ltm/stream_scores.h"
 #include "ltm/sweep.h"

@@ -24,6 +24,8 @@ enum { LTM_CORPORA_MOST = 8 }; /* of data.corpora */
 
 #define LTM_AUTO (-1) /* a number that the program chooses; written `auto` */
 
+enum ltm_model_kind { LTM_MODEL_LANGUAGE, LTM_MODEL_SOLVER };
+enum ltm_solver_mix { LTM_SOLVER_ATTENTION, LTM_SOLVER_MLP };
 enum ltm_fast_method { LTM_FAST_ADAM, LTM_FAST_NATURAL, LTM_FAST_LANGEVIN };
 enum ltm_latent_kind { LTM_LATENT_FITTED, LTM_LATENT_STREAMING };
 enum ltm_latent_read { LTM_READ_CROSS, LTM_READ_KEYS };
@@ -49,6 +51,7 @@ enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 
 
 /* [model] and [latent]: what a checkpoint fixes. */
 struct ltm_model_config {
+    int kind;         /* enum ltm_model_kind: a decoder of text, or a solver of puzzles ([solver]) */
     int dim;          /* d, width */
     int layers;       /* L */
     int heads;        /* H, query heads; dim / heads is even */
@@ -88,6 +91,12 @@ struct ltm_model_config {
     int inject;        /* enum ltm_inject: how what the prelude left enters each loop behind the first */
     int backprop;      /* of loops, the last so many have a gradient; 0 = all ([loop] backprop) */
     int loop_gains;    /* enum ltm_loop_gains: of the weights of that ([loop] gains) */
+
+    /* [solver]: how a solver thinks (solver/solver_pass.h). */
+    int inner;       /* n, steps of its latent state before one of its answer; 0 = there is no such state */
+    int cycles;      /* T, of n inner steps and one of the answer, of which the last alone has a gradient */
+    int supervision; /* N, such steps on a puzzle at most, each with a loss */
+    int mix;         /* enum ltm_solver_mix: how cells read each other */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */

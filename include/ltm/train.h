@@ -36,6 +36,15 @@ struct ltm_corpus_score {
     double recon, kl, bound, bound_error, bits_per_byte;
 };
 
+/* model.kind = solver: shares of held-out puzzles that are right in all cells, and of cells that are, behind all steps of
+ * solver.supervision and where the halting head says so. */
+struct ltm_solver_record {
+    bool on; /* then recon is nats a cell, and kl half the halting head's loss */
+    double exact, exact_error, cells;
+    double halted, halted_steps; /* puzzles that are right where they halt; steps taken till then */
+    double ema_exact;            /* by the average of the weights, where slow.ema makes one; else NAN */
+};
+
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
@@ -57,6 +66,7 @@ struct ltm_train_record {
      * one; the share of pairs where that is above 0. */
     bool preferences;
     double chosen, rejected, margin, accuracy;
+    struct ltm_solver_record solver;
     bool heldout; /* a held-out scoring, not a training step */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
@@ -83,7 +93,8 @@ struct ltm_train_hooks {
 
 struct ltm_train_result {
     int64_t step, tokens;
-    bool preferences;  /* slow.objective = dpo, whose held-out loss stands in for the bound */
+    bool preferences; /* slow.objective = dpo, whose held-out loss stands in for the bound */
+    bool solver;      /* model.kind = solver, where the share of held-out puzzles that is not solved stands in for it */
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */

@@ -1,4 +1,5 @@
 /* ltm eval */
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -7,13 +8,16 @@
 #include "eval_print.h"
 #include "ltm/eval.h"
 #include "ltm/processes.h"
+#include "ltm/solve.h"
 #include "options.h"
 #include "setting_grid.h"
+#include "solve_print.h"
 #include "terminal.h"
 #include "text_io.h"
 
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
+    "       ltm eval SOLVER PUZZLES.jsonl… [eval.sequences=N] [run.threads=N] [--json]\n"
     "\n"
     "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior q(z|x)\n"
     "is fitted; all scores but the last are taken with noise that the fit never saw. With standard errors over\n"
@@ -30,6 +34,8 @@ static const char usage[] =
     "have left; ltm generate runs what it needs. --json adds depth by surprise and by position; ltm report draws them.\n"
     "A list scans: eval.fast.steps=4,16,64, eval.loops=1,2,4 or fast.method=adam,natural print a row for each, several lists for all\n"
     "combinations. One result prints as a block, several as a table in nats a token.\n"
+    "Of a solver (model.kind = solver): puzzles that are right in all cells, and cells that are, with standard errors over\n"
+    "puzzles, behind all steps, where its halting head says so, behind each step, and by difficulty.\n"
     "  --json             print the scores as JSON\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
@@ -92,6 +98,43 @@ static int run(const char *checkpoint, char **corpora, int count, const struct s
     return status == LTM_OK ? CLI_OK : cli_fail(&error);
 }
 
+static ltm_status solve(const char *checkpoint, char **puzzles, int count, const struct ltm_config *config, json_t *all,
+                        struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    for (int i = 0; i < count && status == LTM_OK; i++) {
+        char *text;
+        status = ltm_solve(checkpoint, puzzles[i], config->eval.sequences, config->run.threads, &text, error);
+        if (status != LTM_OK) break;
+        json_t *scores = json_loads(text, 0, NULL);
+        free(text);
+        if (all) {
+            json_object_set_new(scores, "file", json_string(puzzles[i]));
+            json_array_append_new(all, scores);
+        } else {
+            solve_print(puzzles[i], scores);
+            json_decref(scores);
+        }
+    }
+    return status;
+}
+
+static int run_solver(const struct cli_arguments *a, bool json) {
+    struct ltm_error error = {0};
+    struct ltm_config config;
+    for (int i = 0; i < a->setting_count; i++)
+        if (strncmp(a->settings[i], "eval.sequences=", 15) != 0 && strncmp(a->settings[i], "run.threads=", 12) != 0)
+            return cli_usage("eval", "%s says nothing to a solver; eval.sequences and run.threads do", a->settings[i]);
+    json_t *all = json ? json_array() : NULL;
+    ltm_config_defaults(&config);
+    ltm_status status = arguments_override(&config, a->settings, a->setting_count, &error);
+    if (status == LTM_OK) status = solve(a->paths[0], a->paths + 1, a->path_count - 1, &config, all, &error);
+    if (status == LTM_OK && json)
+        status = cli_print_json(all, 9);
+    else
+        json_decref(all);
+    return status == LTM_OK ? CLI_OK : cli_fail(&error);
+}
+
 int command_eval(int argc, char **argv) {
     static const char *const keys[] = {"eval.",       "fast.",    "data.packing",  "data.document_end",
                                        "run.threads", "run.seed", "run.precision", NULL};
@@ -102,6 +145,7 @@ int command_eval(int argc, char **argv) {
     int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (a.path_count < 2) return cli_usage("eval", "name a checkpoint and a corpus");
+    if (ltm_is_solver(a.paths[0])) return run_solver(&a, json);
     bool dump = false;
     for (int i = 0; i < a.setting_count; i++) dump = dump || strncmp(a.settings[i], "eval.dump=", 10) == 0;
     struct setting_grid grid;

@@ -48,6 +48,9 @@ static const char usage[] =
     "held-out answers that greedy decoding would write to the letter. slow.objective = dpo takes lines of {\"prompt\",\n"
     "\"chosen\", \"rejected\"}: the run's first weights are the reference, whose log p is kept in reference.safetensors;\n"
     "the log has log p of chosen and rejected answers, margin and accuracy, in place of recon and bound.\n"
+    "With model.kind = solver, data.corpus is a folder with train.jsonl and test.jsonl of puzzles, a line each of {\"puzzle\",\n"
+    "\"solution\", \"difficulty\", \"rows\", \"columns\"}; model.sequence is their cells, run.tokens the cells of all steps. The best\n"
+    "weights, or their average (slow.ema), are those that solve the most held-out puzzles in all cells.\n"
     "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
     "costs), diverged (sequences whose fast loop did: the prior stands in for their fit), nonfinite (what was NaN or\n"
@@ -88,6 +91,20 @@ static void print_preferences(char *text, size_t size, const struct ltm_train_re
              cli_fixed(number[4], 1, 100 * record->accuracy));
 }
 
+/* What a solver solves; of a slow step its losses. */
+static void print_solver(char *text, size_t size, const struct ltm_train_record *record) {
+    const struct ltm_solver_record *s = &record->solver;
+    char exact[2 * CLI_NUMBER + 8];
+    char number[3][CLI_NUMBER];
+    if (record->heldout)
+        snprintf(text, size, "puzzles whole %s %%, cells %s %%; where it halts %s %%, behind %.1f steps",
+                 cli_with_error(exact, 1, 100 * s->exact, 100 * s->exact_error),
+                 cli_fixed(number[0], 1, 100 * s->cells), cli_fixed(number[1], 1, 100 * s->halted), s->halted_steps);
+    else
+        snprintf(text, size, "%s nats a cell  halting %s  %.0f cells/s", cli_fixed(number[0], 3, record->recon),
+                 cli_fixed(number[1], 3, record->kl), record->tokens_per_second);
+}
+
 static void on_step(void *user, const struct ltm_train_record *record) {
     struct display *display = user;
     display->step = record->step;
@@ -95,9 +112,9 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     display->seconds = record->seconds;
     display->part = 0;
     if (record->nonfinite) return; /* said in a message */
-    if (record->preferences) {
+    if (record->preferences || record->solver.on) {
         char figures[sizeof display->figures];
-        print_preferences(figures, sizeof figures, record);
+        (record->solver.on ? print_solver : print_preferences)(figures, sizeof figures, record);
         if (record->heldout)
             cli_bar_line(&display->bar, "step %lld of %lld: held-out %s", (long long)record->step,
                          (long long)record->steps, figures);
@@ -268,6 +285,10 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     else if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
+    else if (c->model.kind == LTM_MODEL_SOLVER)
+        cli_bar_line(bar, "a solver: %d step%s on a puzzle at most, of %d cycle%s of %d inner step%s",
+                     c->model.supervision, ltm_plural(c->model.supervision), c->model.cycles,
+                     ltm_plural(c->model.cycles), c->model.inner, ltm_plural(c->model.inner));
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     if (c->model.latents && c->latent_start > 0)
@@ -284,7 +305,11 @@ static ltm_status print_json(const struct ltm_train_result *result) {
     json_object_set_new(json, "step", json_integer(result->step));
     json_object_set_new(json, "tokens", json_integer(result->tokens));
     if (isfinite(result->best_bound)) {
-        json_object_set_new(json, result->preferences ? "best_loss" : "best_bound", json_real(result->best_bound));
+        json_object_set_new(json,
+                            result->solver        ? "best_unsolved"
+                            : result->preferences ? "best_loss"
+                                                  : "best_bound",
+                            json_real(result->best_bound));
         json_object_set_new(json, "best_step", json_integer(result->best_step));
         json_object_set_new(json, "best", json_string(result->best));
     }
@@ -302,11 +327,14 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (seconds > 0) cli_duration(time, sizeof time, seconds);
     printf("trained on %s tokens in %lld slow step%s%s%s\n", tokens, (long long)result->step, ltm_plural(result->step),
            *time ? ", " : "", time);
-    if (isfinite(result->best_bound))
+    if (isfinite(result->best_bound) && result->solver)
+        cli_print_line(stdout, "best: %.1f %% of held-out puzzles whole, at step %lld: %s",
+                       100 * (1 - result->best_bound), (long long)result->best_step, result->best);
+    else if (isfinite(result->best_bound))
         cli_print_line(stdout, "best held-out %s %.4f nats a %s, at step %lld: %s",
                        result->preferences ? "loss" : "bound", result->best_bound,
                        result->preferences ? "pair" : "token", (long long)result->best_step, result->best);
-    if (isfinite(result->best_bound) && result->best_bound > result->uniform)
+    if (isfinite(result->best_bound) && !result->solver && result->best_bound > result->uniform)
         printf("that is worse than ln V = %.4f, what guessing evenly among the tokens costs\n", result->uniform);
     if (result->above_uniform)
         printf("%lld slow step%s had a loss above that of guessing evenly: training diverged (above_uniform in "

@@ -301,6 +301,45 @@ static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *erro
     return LTM_OK;
 }
 
+/* What a solver is not: a key that would do nothing is refused, with what it is to be. */
+static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    const struct {
+        const char *key;
+        bool set;
+        const char *use;
+    } others[] = {{"latent.count", m->latents > 0, "0"},
+                  {"model.loops", m->loops > 1, "1, and solver.cycles"},
+                  {"model.prelude and model.coda", m->prelude + m->coda > 0, "0"},
+                  {"model.dropout", m->dropout > 0, "0"},
+                  {"model.mix_input", m->mix_input, "no"},
+                  {"model.value_residual", m->value_residual, "no"},
+                  {"model.qk_norm", m->qk_norm != LTM_QK_NORM_NONE, "none"},
+                  {"model.softcap", m->softcap > 0, "0"},
+                  {"model.ffn", m->ffn != LTM_FFN_SWIGLU, "swiglu"},
+                  {"data.packing", m->packing != LTM_PACKING_PACKED, "packed"},
+                  {"data.kind", c->data.kind != LTM_DATA_TEXT, "text"},
+                  {"data.corpora", c->data.corpora[0], "data.corpus"},
+                  {"run.from", c->run.from[0], "none"},
+                  {"slow.predict", m->predict > 1, "1"},
+                  {"slow.samples", c->slow.samples > 1, "1"},
+                  {"slow.objective", c->slow.objective != LTM_OBJECTIVE_ELBO, "elbo"},
+                  {"slow.batch_start", c->slow.batch_start > 0, "0"},
+                  {"slow.window_start", c->slow.window_start > 0, "0"}};
+    for (size_t i = 0; m->kind == LTM_MODEL_SOLVER && i < sizeof others / sizeof *others; i++)
+        if (others[i].set)
+            return fail(error, LTM_INVALID, "model.kind = solver has no %s; use %s", others[i].key, others[i].use);
+    if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
+        return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use 1 at least",
+                    m->cycles < 1 ? "cycles" : "supervision");
+    const int64_t applied = (int64_t)m->layers * (m->inner + 1);
+    if (m->kind == LTM_MODEL_SOLVER && applied > DEPTH_MOST)
+        return fail(error, LTM_INVALID,
+                    "solver.inner = %d makes %lld layers of a cycle, more than the %d that can be; use fewer", m->inner,
+                    (long long)applied, DEPTH_MOST);
+    return LTM_OK;
+}
+
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
     struct corpora corpora;
@@ -317,7 +356,8 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
     PASS_UP(check_pairs(config, error));
-    if (m->window > m->sequence)
+    PASS_UP(check_solver(config, error));
+    if (m->window > m->sequence && m->kind != LTM_MODEL_SOLVER)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
     if (m->vocab != LTM_AUTO && m->document_end >= m->vocab)

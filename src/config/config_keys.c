@@ -14,6 +14,8 @@
         return (struct choice){names[i], NULL};                 \
     }
 
+NAMES(model_kind_choice, "language", "solver")
+NAMES(solver_mix_choice, "attention", "mlp")
 NAMES(latent_kind_choice, "fitted", "streaming")
 NAMES(latent_read_choice, "cross", "keys")
 NAMES(ffn_choice, "swiglu", "relu2")
@@ -44,6 +46,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
 
 /* X(name, field, kind …, default, help) */
 #define CONFIG_KEYS(X)                                                                                                 \
+    X("model.kind", model.kind, CHOICE(model_kind_choice), "language",                                                 \
+      "a language model, or a solver, which refines an answer to a puzzle ([solver]); then data.corpus is a folder "   \
+      "with train.jsonl and test.jsonl of puzzles")                                                                    \
     X("model.dim", model.dim, INT(2, 1 << 16), "128", "width of the decoder")                                          \
     X("model.layers", model.layers, INT(1, 1000), "3", "layers")                                                       \
     X("model.heads", model.heads, INT(1, 1 << 15), "4", "query heads")                                                 \
@@ -115,6 +120,14 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
       "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
       "embeddings; then fast.steps may be 0 or 1)")                                                                    \
+    X("solver.inner", model.inner, INT(0, 1000), "6",                                                                  \
+      "steps of a solver's latent state, z = f(z + y + x), before one of its answer, y = f(y + z); 0 = no such "       \
+      "state, y = f(y + x)")                                                                                           \
+    X("solver.cycles", model.cycles, INT(0, 1000), "3", "such cycles a step; a gradient goes through the last alone")  \
+    X("solver.supervision", model.supervision, INT(0, 64), "16",                                                       \
+      "steps on a puzzle, each with a loss, y and z carried over; training ends where the halting head says so")       \
+    X("solver.mix", model.mix, CHOICE(solver_mix_choice), "attention",                                                 \
+      "how cells read each other: attention, or mlp (SwiGLU over the cells)")                                          \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \

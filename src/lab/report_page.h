@@ -46,6 +46,9 @@ void report_note(struct report *report, const char *format, ...) __attribute__((
 ltm_status report_run(struct report *report, struct ltm_error *error);
 ltm_status report_study(struct report *report, struct ltm_error *error);
 
+/* What a run's page has of a solver (report_puzzles.c); nothing where the folder has no puzzles.json. */
+ltm_status report_puzzles(struct report *report, const struct run_curve *curve, struct ltm_error *error);
+
 /* Of scores by positions that leave loops (report_depths.c). */
 ltm_status report_depths(struct report *report, struct ltm_error *error);
 

@@ -235,8 +235,9 @@ ltm_status report_run(struct report *report, struct ltm_error *error) {
     put_key_figures(report, &curve, run);
     run_curve_thin(&curve, CURVE_POINTS);
     if (!report->result->gnuplot) report_without_pictures(report);
+    status = report_puzzles(report, &curve, error);
     report_heading(report, "curves", "Training");
-    status = report_curves(report, &curve, "", true, error);
+    if (status == LTM_OK) status = report_curves(report, &curve, "", true, error);
     if (json_is_object(json_object_get(run, "configuration")))
         put_configuration(report, json_object_get(run, "configuration"));
     html_end(report->out);

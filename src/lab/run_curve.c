@@ -48,6 +48,8 @@ static ltm_status take(struct run_curve *c, const json_t *line, struct ltm_error
             .ema_loss = number(line, "ema_loss"),
             .bits_per_byte = number(line, "bits_per_byte"),
             .exact_match = number(line, "exact_match"),
+            .exact = number(line, "exact"),
+            .exact_error = number(line, "exact_error"),
             .each = take_corpora(c, json_object_get(line, "corpora")),
             .carried = number(line, "carried"),
             .carried_error = number(line, "carried_error"),

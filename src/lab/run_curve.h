@@ -17,6 +17,7 @@ struct curve_step {
 /* A held-out scoring. */
 struct curve_score {
     double step, tokens, seconds, recon, kl, bound, bound_error, ema_bound, bits_per_byte, exact_match;
+    double exact, exact_error; /* of a solver: puzzles that are whole */
     struct curve_corpora {
         double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
     } each;                                                    /* corpus of a mixture */

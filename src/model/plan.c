@@ -119,8 +119,36 @@ static void add_core(struct plan *plan) {
     core->block_end = plan->table.block_count;
 }
 
+/* A solver's last cycle: its network f once a step, and the heads. `flops` counts the cycles before too. */
+static void build_solver(struct plan *plan) {
+    const struct ltm_model_config *c = &plan->config;
+    char name[24];
+    weights_begin_block(&plan->table, "tok_embeddings");
+    add(plan, &solver_embedding_stage, -1);
+    plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count};
+    const size_t weights = plan->table.size;
+    for (int l = 0; l < c->layers; l++) {
+        snprintf(name, sizeof name, "layers.%d", l);
+        weights_begin_block(&plan->table, name);
+        add(plan, c->mix == LTM_SOLVER_MLP ? &solver_mixing_stage : &solver_attention_stage, -1);
+        add(plan, &solver_feed_forward_stage, -1);
+    }
+    const int end = plan->count;
+    const double flops = plan->flops;
+    if (c->inner > 0 || c->cycles > 1) plan->recurrent = plan->table.size - weights;
+    for (int i = 0; i < c->inner; i++) repeat(plan, plan->core.begin, end, flops);
+    plan->core.end = plan->count;
+    plan->flops += flops * (c->inner + 1) * (c->cycles - 1);
+    weights_begin_block(&plan->table, "output");
+    add(plan, &solver_head_stage, -1);
+}
+
 static void build(struct plan *plan) {
     const struct ltm_model_config *c = &plan->config;
+    if (c->kind == LTM_MODEL_SOLVER) {
+        build_solver(plan);
+        return;
+    }
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
     if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */

@@ -8,7 +8,7 @@
 
 enum { QUERY_BLOCK = 64 };
 
-/* The band of one block of queries [t0, t1): keys [s0, t1). */
+/* The band of one block of queries [t0, t1): keys [s0, t1), or all of the sequence. */
 struct band {
     int t0, t1, s0, queries, keys;
 };
@@ -19,6 +19,8 @@ static struct band band_at(int t0, const struct attention_shape *shape) {
     if (b.s0 < -shape->past) b.s0 = -shape->past;
     b.queries = b.t1 - b.t0;
     b.keys = b.t1 - b.s0;
+    if (shape->whole) b.s0 = 0;
+    if (shape->whole) b.keys = shape->length;
     return b;
 }
 
@@ -30,11 +32,14 @@ static void visible(const struct band *b, int i, int g, const struct attention_s
     if (starts && starts[t] > lowest) lowest = starts[t];
     *first = lowest > b->s0 ? lowest - b->s0 : 0;
     *end = t + 1 - b->s0;
+    if (!shape->whole) return;
+    *first = 0;
+    *end = b->keys;
 }
 
 static size_t band_floats(const struct attention_shape *shape) {
     int most = shape->window - 1 + QUERY_BLOCK;
-    if (most > shape->past + shape->length) most = shape->past + shape->length;
+    if (shape->whole || most > shape->past + shape->length) most = shape->past + shape->length;
     return (size_t)QUERY_BLOCK * (size_t)most;
 }
 

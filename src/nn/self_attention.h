@@ -1,4 +1,4 @@
-/* Self-attention in a sliding window, causal, grouped heads: position t sees s with t - window < s <= t.
+/* Self-attention in a sliding window, causal, grouped heads: position t sees s with t - window < s <= t; or `whole`: all of its sequence.
  *
  *     o_h = softmax(q_h k_hᵀ / sqrt(h)) v_h
  *
@@ -9,6 +9,7 @@
  * (Dao et al., FlashAttention, 2022). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct attention_shape {
     int sequences, length;         /* G, T: rows = G · T, a sequence's rows together */
     int heads, kv_heads, head_dim; /* H, K, h */
     int window;
+    bool whole;            /* every position sees every other; window, starts and past have no say */
     const int32_t *starts; /* (rows): where in its sequence a position's document begins; NULL = at 0 */
 
     /* Keys and values of positions before the sequences' first: those of position s, from -past to length - 1, in row g · kv_rows +

@@ -205,3 +205,8 @@ extern const struct stage_kind cross_attention_stage;
 extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;
 extern const struct stage_kind output_stage;
+extern const struct stage_kind solver_embedding_stage;
+extern const struct stage_kind solver_attention_stage;
+extern const struct stage_kind solver_mixing_stage;
+extern const struct stage_kind solver_feed_forward_stage;
+extern const struct stage_kind solver_head_stage; /* stages/solver_head.h */

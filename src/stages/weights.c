@@ -26,6 +26,8 @@ struct weight weight_gain(const char *name, int rows) {
 
 float weight_residual_std(int depth) { return (float)(0.02 / sqrt(2.0 * depth)); }
 
+float weight_even_std(int columns) { return (float)(1 / sqrt(columns)); }
+
 float weight_projection_std(const struct ltm_model_config *config) {
     return config->init_projections == LTM_INIT_ZERO ? 0 : weight_residual_std(model_depth(config));
 }

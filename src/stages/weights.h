@@ -55,6 +55,9 @@ float weight_residual_std(int depth);
 /* The second, for the layers' own projections: 0 with model.init_projections = zero. */
 float weight_projection_std(const struct ltm_model_config *config);
 
+/* Of a solver's matrices, whose outputs begin as large as their `columns` inputs. */
+float weight_even_std(int columns);
+
 /* Weights that one matrix product takes together: (out, in) at `offset`. */
 struct weight_product {
     size_t offset;

@@ -17,11 +17,12 @@
 #include "train/checkpoint_folder.h"
 #include "train/moments_file.h"
 #include "train/resume_check.h"
+#include "train/solver_batch.h"
 #include "train/stored_posteriors.h"
 
-enum { MODEL, OPTIMIZER, TOKENIZER, EMA, POSTERIORS, FILES };
-static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors", "tokenizer.model",
-                                         "ema.safetensors", "posteriors.safetensors"};
+enum { MODEL, OPTIMIZER, TOKENIZER, EMA, POSTERIORS, SOLVER, FILES };
+static const char *const files[FILES] = {"model.safetensors", "optimizer.safetensors",  "tokenizer.model",
+                                         "ema.safetensors",   "posteriors.safetensors", "solver.safetensors"};
 
 static ltm_status checkpoints_folder(char *folder, size_t size, const char *run, struct ltm_error *error) {
     return path_join(folder, size, run, "checkpoints", error);
@@ -42,6 +43,10 @@ static ltm_status begin_folder(const char *folder, const struct decoder *decoder
     if (optimiser->posteriors) {
         TRY(path_join(path, sizeof path, folder, files[POSTERIORS], error));
         TRY(stored_posteriors_write(optimiser->posteriors, path, error));
+    }
+    if (optimiser->solver) {
+        TRY(path_join(path, sizeof path, folder, files[SOLVER], error));
+        TRY(solver_batch_write(optimiser->solver, path, error));
     }
     if (!optimiser->average) return LTM_OK;
     TRY(path_join(path, sizeof path, folder, files[EMA], error));
@@ -207,6 +212,10 @@ static ltm_status read_folder(const char *folder, struct decoder *decoder, struc
         TRY(path_join(path, sizeof path, folder, files[POSTERIORS], error));
         TRY(stored_posteriors_read(optimiser->posteriors, path, error));
     }
+    if (optimiser->solver) {
+        TRY(path_join(path, sizeof path, folder, files[SOLVER], error));
+        TRY(solver_batch_read(optimiser->solver, path, error));
+    }
     TRY(weights_read(decoder->weights, &decoder->plan.table, "", weights, error));
     TRY(moments_read(optimiser, &decoder->plan.table, moments, error));
     checkpoint_state_take(state, root);
@@ -277,6 +286,7 @@ static ltm_status spread(const char *folder, struct decoder *decoder, struct opt
     if (optimiser->average)
         TRY(processes_broadcast(optimiser->average, decoder->plan.table.size * sizeof(float), error));
     if (optimiser->posteriors) TRY(stored_posteriors_spread(optimiser->posteriors, error));
+    if (optimiser->solver) TRY(solver_batch_spread(optimiser->solver, error));
     if (processes_rank() == 0) {
         status = path_join(path, sizeof path, folder, files[OPTIMIZER], error);
         if (status == LTM_OK) status = safetensors_open(&moments, path, error);

@@ -1,7 +1,8 @@
 /* Checkpoints: a run's folder holds checkpoints/step-00000100/ … and two links, `best` and `last`.
  *
  * Each is complete: model.safetensors, optimizer.safetensors (train/moments_file.h), tokenizer.model where there
- * is one, ema.safetensors where slow.ema averages the weights, posteriors.safetensors where fast.stored keeps them, and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
+ * is one, ema.safetensors where slow.ema averages the weights, posteriors.safetensors where fast.stored keeps them, solver.safetensors
+ * of a solver's puzzles under way (train/solver_batch.h), and state.json (what else a resume needs, and a checksum of every file and of itself). It is written as a hidden folder beside and
  * renamed into place, so a name that shows is whole; what was damaged afterwards is found by its checksum.
  *
  * Process 0 alone reads and writes them; the others take part in checkpoint_write and checkpoint_read_newest, by which weights and

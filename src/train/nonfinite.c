@@ -107,7 +107,7 @@ ltm_status nonfinite_find(struct trainer *trainer, struct fault *fault, struct l
     if (loss >= 0) return LTM_OK;
     status = NEW_ARRAY(found, (size_t)batch + (size_t)tensors, "the search for what is not finite", error);
     TRY(processes_agree(status, error));
-    look_at_sequences(trainer, found);
+    if (!trainer->solver) look_at_sequences(trainer, found);
     look_at_total(trainer, found + batch);
     TRY(processes_merge(found, ((size_t)batch + (size_t)tensors) * sizeof *found, error));
     sequence = first_found(found, batch);
@@ -124,7 +124,9 @@ cleanup:
 void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, const struct fault *fault) {
     const char *tensor = fault->tensor >= 0 ? trainer->decoder->plan.table.weights[fault->tensor].name : "";
     char sequence[80] = "";
-    if (fault->sequence >= 0)
+    if (fault->sequence >= 0 && trainer->solver)
+        snprintf(sequence, sizeof sequence, "row %d of the batch", fault->sequence);
+    else if (fault->sequence >= 0)
         snprintf(sequence, sizeof sequence, "sequence %d of the batch (first token %lld)", fault->sequence,
                  (long long)trainer->source->place(trainer->source, trainer->now.sequences + fault->sequence));
     switch (fault->kind) {

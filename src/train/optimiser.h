@@ -68,6 +68,7 @@ struct optimiser {
     float *scratch; /* (threads, room): of the kind's step */
     size_t room;
     struct stored_posteriors *posteriors; /* borrowed, for checkpoints to hold; NULL where none are stored */
+    struct solver_batch *solver;          /* likewise; NULL but for a solver */
 };
 
 /* Borrows shards, made for the kind's whole_matrices. optimiser_update may have up to `threads` threads. */

@@ -82,6 +82,31 @@ static void put_stream(json_t *line, const struct ltm_stream_scores *s) {
     json_object_set_new(line, "frozen_parts", frozen);
 }
 
+static void put_step(json_t *line, const struct ltm_train_record *r) {
+    put_real(line, "loss", r->loss);
+    put_real(line, "lr", r->lr);
+    put_real(line, "grad_norm", r->grad_norm);
+    put_real(line, "tokens_per_second", r->tokens_per_second);
+    put_real(line, "utilisation", r->utilisation);
+}
+
+static void put_solver(json_t *line, const struct ltm_train_record *r) {
+    const struct ltm_solver_record *s = &r->solver;
+    if (r->heldout) json_object_set_new(line, "heldout", json_true());
+    put_real(line, "recon", r->recon);
+    if (r->heldout) {
+        put_real(line, "exact", s->exact);
+        put_real(line, "exact_error", s->exact_error);
+        put_real(line, "cells", s->cells);
+        put_real(line, "halted", s->halted);
+        put_real(line, "halted_steps", s->halted_steps);
+        put_real(line, "ema_exact", s->ema_exact);
+    } else {
+        put_real(line, "halting", r->kl);
+        put_step(line, r);
+    }
+}
+
 ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r, struct ltm_error *error) {
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(r->step));
@@ -92,7 +117,9 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "margin", r->margin);
         put_real(line, "accuracy", r->accuracy);
     }
-    if (r->heldout) {
+    if (r->solver.on) {
+        put_solver(line, r);
+    } else if (r->heldout) {
         json_object_set_new(line, "heldout", json_true());
         put_real(line, "recon", r->recon);
         put_real(line, "kl", r->kl);
@@ -107,11 +134,7 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
     } else {
         put_real(line, "recon", r->recon);
         put_real(line, "kl", r->kl);
-        put_real(line, "loss", r->loss);
-        put_real(line, "lr", r->lr);
-        put_real(line, "grad_norm", r->grad_norm);
-        put_real(line, "tokens_per_second", r->tokens_per_second);
-        put_real(line, "utilisation", r->utilisation);
+        put_step(line, r);
         if (r->batch) json_object_set_new(line, "batch", json_integer(r->batch));
         if (r->window) json_object_set_new(line, "window", json_integer(r->window));
         if (r->loops) json_object_set_new(line, "loops", json_integer(r->loops));

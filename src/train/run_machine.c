@@ -6,8 +6,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/processes.h"
 #include "base/progress.h"
-#include "latent/workers.h"
 #include "train/depth.h"
 #include "train/trainer.h"
 
@@ -38,12 +38,10 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
     alone.run.threads = 1;
     PASS_UP(trainer_bytes(&all_bytes, c, plan, error));
     PASS_UP(trainer_bytes(&alone_bytes, &alone, plan, error));
-    const bool in_bf16 = c->run.precision == LTM_PRECISION_BF16;
     const double all = (double)all_bytes;
     const double available = (double)limits->available;
     if (limits->available < 0 || all <= available) return LTM_OK;
-    const double a_thread =
-        (double)workers_bytes(plan, &c->fast, 1, c->slow.group, c->model.sequence, trainer_gradients(), in_bf16);
+    const double a_thread = (double)trainer_passes_bytes(c, plan, 1, processes_count());
     const double fixed = (double)alone_bytes - a_thread;
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);

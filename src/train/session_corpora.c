@@ -9,6 +9,7 @@
 #include "ltm/tokenizer.h"
 #include "text/corpus_info.h"
 #include "train/session_pairs.h"
+#include "train/session_puzzles.h"
 
 /* A corpus that says which tokenizer it was made with, the first where none does; its *info, where it is *known. All that say so say the
  * same. */
@@ -147,6 +148,7 @@ ltm_status session_open_corpora(struct session *s, struct ltm_error *error) {
         corpus->path = s->corpora.each[k].path;
         corpus->share = s->corpora.each[k].share;
     }
+    if (s->config.model.kind == LTM_MODEL_SOLVER) return session_open_puzzles(s, error);
     const bool pairs = s->config.data.kind == LTM_DATA_PAIRS;
     if (!pairs) PASS_UP(open_streams(s, error));
     PASS_UP(find_tokenizer(s, error));
@@ -176,6 +178,7 @@ ltm_status session_name_corpora(struct session *s, struct ltm_error *error) {
     char name[LTM_CORPORA_MOST * 64];
     char hex[17];
     size_t used = 0;
+    if (s->config.model.kind == LTM_MODEL_SOLVER) return session_name_puzzles(s, error);
     if (s->config.data.kind == LTM_DATA_PAIRS) return session_name_pairs(s, error);
     for (int k = 0; k < s->corpora.count; k++) {
         PASS_UP(corpus_sum(hex, s, &s->corpus[k], error));
@@ -199,6 +202,10 @@ static void tell_passes(const struct session *s, const struct session_corpus *co
 ltm_status session_mix_corpora(struct session *s, struct ltm_error *error) {
     const struct sequence_source *parts[LTM_CORPORA_MOST];
     double shares[LTM_CORPORA_MOST];
+    if (s->config.model.kind == LTM_MODEL_SOLVER) {
+        session_describe_puzzles(s);
+        return LTM_OK;
+    }
     if (s->config.data.kind == LTM_DATA_PAIRS) {
         session_describe_pairs(s);
         return LTM_OK;

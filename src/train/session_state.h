@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "config/corpora.h"
 #include "ltm/train.h"
+#include "solver/puzzles.h"
 #include "text/mixture.h"
 #include "text/pair_source.h"
 #include "train/checkpoint.h"
@@ -26,6 +27,7 @@ struct session {
     struct corpora corpora;
     struct session_corpus corpus[LTM_CORPORA_MOST]; /* [corpora.count] */
     struct pair_source train_pairs, heldout_pairs;  /* in the corpora's place with data.kind = pairs */
+    struct puzzles train_puzzles, heldout_puzzles;  /* likewise with model.kind = solver */
     struct mixture train, heldout;                  /* heldout: of none where they have none */
     char tokenizer[LTM_PATH_MAX], digest[20];       /* of the tokenizer to keep with checkpoints; empty = none */
     struct decoder *decoder;

@@ -13,9 +13,11 @@
 #include "train/heldout_mean.h"
 #include "train/nonfinite.h"
 #include "train/resume_check.h"
+#include "train/session_puzzles.h"
 #include "train/train_session.h"
 
 static bool compares(const struct session *s) { return s->config.slow.objective == LTM_OBJECTIVE_DPO; }
+static bool solves(const struct session *s) { return s->config.model.kind == LTM_MODEL_SOLVER; }
 
 /* record NULL: no scores. Of several processes the first tells. */
 static void tell_event(struct session *s, const char *event, const struct ltm_train_record *record,
@@ -27,9 +29,9 @@ static void tell_event(struct session *s, const char *event, const struct ltm_tr
                                       .step = s->trainer.optimiser.count,
                                       .steps = s->trainer.steps,
                                       .tokens = growth_tokens(&s->config, s->trainer.optimiser.count),
-                                      .bound = record        ? record->bound
-                                               : compares(s) ? NAN /* the best is a loss */
-                                                             : s->state.best_bound,
+                                      .bound = record                     ? record->bound
+                                               : compares(s) || solves(s) ? NAN /* the best is a loss, or a share */
+                                                                          : s->state.best_bound,
                                       .bits_per_byte = record ? record->bits_per_byte : NAN};
     on_event_tell(&s->hook, event, &facts);
 }
@@ -207,6 +209,7 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.loops = loops_vary(c) ? now->loops : 0;
     record.diverged = done.diverged;
     if (compares(s)) tell_preferences(&record, &done.preferences);
+    record.solver.on = solves(s);
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);
     watch_loss(s, &record);
@@ -281,6 +284,36 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
     return processes_agree(fail_in_folder(s, held, status, &inner, error), error);
 }
 
+static ltm_status score_average_puzzles(struct solver_scores *scores, struct session *s, struct ltm_error *error) {
+    struct ltm_error second;
+    PASS_UP(exchange_average(s, error));
+    const ltm_status status = session_score_puzzles(scores, s, error);
+    const ltm_status back = exchange_average(s, &second);
+    return status == LTM_OK && back != LTM_OK ? fail_with(error, &second) : status;
+}
+
+/* Score held-out puzzles; the best are the weights, or their average, that leave the smallest share of them unsolved. */
+static ltm_status score_puzzles(struct session *s, struct ltm_error *error) {
+    struct ltm_train_record record = new_record(s);
+    struct solver_scores scores = {0};
+    struct solver_scores averaged = {0};
+    ltm_status status = LTM_OK;
+    s->state.heldout_due = false;
+    TRY(session_score_puzzles(&scores, s, error));
+    if (s->trainer.optimiser.average) TRY(score_average_puzzles(&averaged, s, error));
+    s->state.averaged = session_tell_puzzles(&record, &scores, averaged.count ? &averaged : NULL);
+    if (1 - record.solver.exact < s->state.best_bound) {
+        s->state.best_bound = 1 - record.solver.exact;
+        s->state.best_step = record.step;
+        TRY(session_keep_puzzles(s, s->state.averaged ? &averaged : &scores, error));
+    }
+    status = report(s, &record, error);
+cleanup:
+    solver_scores_free(&scores);
+    solver_scores_free(&averaged);
+    return status;
+}
+
 /* Score held-out sequences with one draw of new noise each; the best so far is what `best` will point at. */
 static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     const struct score_options options = {.fast = s->config.fast,
@@ -346,7 +379,7 @@ static bool due(int64_t step, int every) { return every > 0 && step % every == 0
 
 /* A score that is stopped is taken anew by the resume: heldout_due is then true. */
 static ltm_status score_until_stopped(struct session *s, struct ltm_error *error) {
-    const ltm_status status = processes_agree(score_heldout(s, error), error);
+    const ltm_status status = processes_agree(solves(s) ? score_puzzles(s, error) : score_heldout(s, error), error);
     if (status != LTM_INTERRUPTED) return status;
     s->state.heldout_due = true;
     return LTM_OK;
@@ -378,7 +411,8 @@ static ltm_status run(struct session *s, struct ltm_error *error) {
         if (status != LTM_OK) return status;
         const int64_t step = s->trainer.optimiser.count;
         const bool last = step == s->trainer.steps;
-        if (s->heldout.count && (last || due(step, c->run.eval_every))) status = score_until_stopped(s, error);
+        if ((s->heldout.count || s->heldout_puzzles.count) && (last || due(step, c->run.eval_every)))
+            status = score_until_stopped(s, error);
         const bool stop = (processes_any(is_stopped(s)) && !last) || s->state.heldout_due;
         if (status == LTM_OK && (last || stop || due(step, c->run.checkpoint_every) || due(step, c->run.keep_every) ||
                                  step == stable || s->state.best_step == step))
@@ -411,6 +445,7 @@ ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hoo
                                             .best_bound = s.state.best_bound,
                                             .best_step = s.state.best_step,
                                             .preferences = config->slow.objective == LTM_OBJECTIVE_DPO,
+                                            .solver = config->model.kind == LTM_MODEL_SOLVER,
                                             .skipped = s.state.skipped,
                                             .spikes = s.state.spikes,
                                             .above_uniform = s.above_uniform,

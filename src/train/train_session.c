@@ -201,7 +201,9 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                   ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
                   ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
     PASS_UP(session_mix_corpora(s, error));
-    PASS_UP(trainer_create(&s->trainer, &s->config, s->decoder, mixture_source(&s->train), error));
+    PASS_UP(s->train_puzzles.count
+                ? trainer_create_solver(&s->trainer, &s->config, s->decoder, &s->train_puzzles, error)
+                : trainer_create(&s->trainer, &s->config, s->decoder, mixture_source(&s->train), error));
     if (s->trainer.posteriors)
         watch_message(&s->hooks->watch,
                       "the posteriors of %lld sequences are kept from pass to pass: %.3g MB of memory in each process, "
@@ -247,6 +249,8 @@ void session_close(struct session *s) {
     }
     mixture_free(&s->train);
     pair_source_free(&s->train_pairs);
+    puzzles_free(&s->train_puzzles);
+    puzzles_free(&s->heldout_puzzles);
     pair_source_free(&s->heldout_pairs);
     free(s->heldout_scores);
     free(s->reference);

@@ -39,6 +39,11 @@ ltm_status ltm_model_open(struct ltm_model **model, const char *path, struct ltm
     TRY(NEW_ARRAY(made, 1, "a model", error));
     TRY(checkpoint_served(file, sizeof file, folder, error));
     TRY(model_file_read(file, &made->decoder, &made->config, &made->step, made->digest, error));
+    if (made->config.model.kind == LTM_MODEL_SOLVER)
+        TRY(fail(error, LTM_UNSUPPORTED,
+                 "%s is a solver of puzzles (model.kind = solver), which reads no text: ltm train, eval, inspect and "
+                 "report take one",
+                 path));
     TRY(open_tokenizer(made, folder, error));
     /* What was settled for the machine and the scores of the training is no part of the model. */
     ltm_config_defaults(&defaults);

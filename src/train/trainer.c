@@ -22,6 +22,7 @@
 #include "train/objective.h"
 #include "train/preferences.h"
 #include "train/schedule.h"
+#include "train/solver_batch.h"
 #include "train/stored_posteriors.h"
 
 /* Of a forward pass of so many loops, at most `most` of them where that is not 0. */
@@ -43,6 +44,10 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     struct ltm_model_config model = config->model;
     model.window = now->window;
     const struct plan plan = plan_counted(&model);
+    if (model.kind == LTM_MODEL_SOLVER) { /* only the last cycle has a gradient */
+        model.cycles = 1;
+        return plan.flops + 2 * ltm_forward_flops(&model);
+    }
     if (now->plain) model.latents = 0;
     const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
     const int loops = now->loops;
@@ -93,6 +98,13 @@ static ltm_status create_shards(struct optimiser_shards *shards, const struct lt
                                    error);
 }
 
+size_t trainer_passes_bytes(const struct ltm_config *config, const struct plan *plan, int threads, int processes) {
+    if (config->model.kind == LTM_MODEL_SOLVER)
+        return (size_t)threads * solver_pass_bytes(plan, config->slow.group, true);
+    return workers_bytes(plan, &config->fast, threads, config->slow.group, config->model.sequence,
+                         gradients_among(processes), config->run.precision == LTM_PRECISION_BF16);
+}
+
 ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
                                int rank, struct ltm_error *error) {
     const bool in_bf16 = config->run.precision == LTM_PRECISION_BF16;
@@ -102,8 +114,8 @@ ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, c
     *bytes = PROGRAM_BYTES + weights * sizeof(float) +
              optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
              gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
-             workers_bytes(plan, &config->fast, trainer_threads(config, processes), config->slow.group,
-                           config->model.sequence, gradients_among(processes), in_bf16);
+             trainer_passes_bytes(config, plan, trainer_threads(config, processes), processes);
+    if (config->model.kind == LTM_MODEL_SOLVER) *bytes += solver_batch_bytes(config);
     optimiser_shards_free(&shards);
     return LTM_OK;
 }
@@ -113,8 +125,27 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
     return trainer_bytes_among(bytes, config, plan, processes_count(), processes_rank(), error);
 }
 
-ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
-                          const struct sequence_source *source, struct ltm_error *error) {
+/* What works on groups of the source's sequences, or of puzzles. */
+static ltm_status create_workers(struct trainer *trainer, struct decoder *decoder, const struct puzzles *puzzles,
+                                 int threads, struct ltm_error *error) {
+    const struct ltm_config *config = &trainer->config;
+    if (puzzles) {
+        trainer->workers = (struct workers){.threads = threads, .group = config->slow.group};
+        PASS_UP(solver_batch_create(&trainer->solver, config, decoder, puzzles, threads, error));
+        trainer->optimiser.solver = trainer->solver;
+        return LTM_OK;
+    }
+    PASS_UP(workers_create(&trainer->workers, decoder, &config->fast, threads, config->slow.group,
+                           config->model.sequence, trainer_gradients(), error));
+    PASS_UP(stored_posteriors_create(&trainer->posteriors, config, trainer->source, error));
+    trainer->optimiser.posteriors = trainer->posteriors;
+    return config->slow.batch % config->slow.group
+               ? workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error)
+               : LTM_OK;
+}
+
+static ltm_status create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
+                         const struct sequence_source *source, const struct puzzles *puzzles, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const size_t batch = (size_t)config->slow.batch;
     *trainer =
@@ -131,20 +162,26 @@ ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *conf
     TRY(optimiser_create(&trainer->optimiser, &config->slow, &decoder->plan.table, &trainer->state, config->run.threads,
                          error));
     TRY(gradient_sum_create(&trainer->gradient, config, decoder, &trainer->state, threads, error));
-    TRY(workers_create(&trainer->workers, decoder, &config->fast, threads, config->slow.group, config->model.sequence,
-                       trainer_gradients(), error));
-    TRY(stored_posteriors_create(&trainer->posteriors, &trainer->config, source, error));
-    trainer->optimiser.posteriors = trainer->posteriors;
-    if (config->slow.batch % config->slow.group)
-        TRY(workers_prepare(&trainer->workers, config->slow.batch % config->slow.group, error));
+    TRY(create_workers(trainer, decoder, puzzles, threads, error));
     return LTM_OK;
 cleanup:
     trainer_free(trainer);
     return status;
 }
 
+ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
+                          const struct sequence_source *source, struct ltm_error *error) {
+    return create(trainer, config, decoder, source, NULL, error);
+}
+
+ltm_status trainer_create_solver(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
+                                 const struct puzzles *puzzles, struct ltm_error *error) {
+    return create(trainer, config, decoder, NULL, puzzles, error);
+}
+
 void trainer_free(struct trainer *trainer) {
     stored_posteriors_free(trainer->posteriors);
+    solver_batch_free(trainer->solver);
     workers_free(&trainer->workers);
     gradient_sum_free(&trainer->gradient);
     optimiser_shards_free(&trainer->state);
@@ -163,13 +200,19 @@ static struct gradient_taker sum_taker(void *user, int draw) {
     return gradient_sum_taker(ticket);
 }
 
-/* This process's i-th group. */
-static void train_group(struct trainer *trainer, struct worker *w, int i) {
+/* This process's i-th group, by thread `me`. */
+static void train_group(struct trainer *trainer, int me, int i) {
     const int batch = trainer->now.batch;
     const int most = trainer->workers.group;
     const int first = gradient_group(&trainer->gradient, i) * most;
-    const struct group group = {trainer, w, first, batch - first < most ? batch - first : most};
+    const int count = batch - first < most ? batch - first : most;
     struct gradient_ticket ticket = {&trainer->gradient, i, 0};
+    if (trainer->solver) {
+        const struct gradient_taker taker = gradient_sum_taker(&ticket);
+        solver_batch_gradient(trainer->solver, me, first, count, &taker);
+        return;
+    }
+    const struct group group = {trainer, &trainer->workers.each[me], first, count};
     group_gradient(&group, &(struct draw_takers){&ticket, sum_taker});
 }
 
@@ -189,7 +232,11 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     atomic_int next = 0;
     struct progress pace = progress_begin(trainer->watch, "slow step", gradient->here);
     memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
-    TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, first, batch, error));
+    if (trainer->solver) {
+        trainer->batch_weight = batch; /* a loss is a mean over cells already */
+        solver_batch_begin(trainer->solver);
+    } else
+        TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, first, batch, error));
     if (!(trainer->batch_weight > 0))
         return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on counts in the loss", batch,
                     (long long)first);
@@ -200,7 +247,7 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
         const int me = omp_get_thread_num() - transfers;
         if (me < 0) status = exchange_run(gradient->exchange, error);
         for (int i; me >= 0 && !is_stopped(trainer) && (i = atomic_fetch_add(&next, 1)) < gradient->here;) {
-            train_group(trainer, &trainer->workers.each[me], i);
+            train_group(trainer, me, i);
             if (me == 0) progress_at(&pace, i + 1);
         }
     }
@@ -249,6 +296,7 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
     gradient_squares(trainer->squares, trainer->gradient.total, &trainer->state, c->run.threads);
     PASS_UP(processes_merge(trainer->squares, trainer->state.grains * sizeof *trainer->squares, error));
     PASS_UP(processes_merge(trainer->scores, (size_t)now->batch * sizeof *trainer->scores, error));
+    if (trainer->solver) PASS_UP(solver_batch_merge(trainer->solver, trainer->scores, error));
     *done = (struct slow_step){
         .lr = slow_rate(&c->slow, (double)now->sequences / c->slow.batch, growth_position(c, trainer->steps))};
     for (int i = 0; i < now->batch; i++) {
@@ -258,6 +306,7 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
         /* Where no loss is finite no fit could be had. */
         done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }
+    if (trainer->solver) done->loss = done->recon + done->kl;
     if (objective_of(c)->of_pairs) done->preferences = preferences_mean(trainer->scores, now->batch);
     done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
     if (isfinite(done->recon + done->kl + done->loss) && can_be_squared(&c->slow, done->grad_norm)) return LTM_OK;
@@ -293,6 +342,7 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     if (status == LTM_OK && trainer->posteriors && !trainer->now.plain)
         status = stored_posteriors_take(trainer->posteriors, trainer->source, trainer->now.sequences,
                                         trainer->now.batch, error);
+    if (status == LTM_OK && trainer->solver) solver_batch_advance(trainer->solver);
     if (status == LTM_OK && trainer->optimiser.average)
         optimiser_average(&trainer->optimiser, trainer->decoder->weights, trainer->decoder->plan.table.size, c,
                           threads);

@@ -25,12 +25,20 @@ ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const s
 ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
                                int rank, struct ltm_error *error);
 
+/* Of it the workspaces of so many threads. */
+size_t trainer_passes_bytes(const struct ltm_config *config, const struct plan *plan, int threads, int processes);
+
 /* Gradient buffers of each thread's workspace (decoder_pass_create). */
 int trainer_gradients(void);
 
 /* Borrows decoder (whose weights it will change) and source. config has no auto in it. */
 ltm_status trainer_create(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
                           const struct sequence_source *source, struct ltm_error *error);
+
+/* The same for a solver (model.kind). Borrows puzzles. */
+struct puzzles;
+ltm_status trainer_create_solver(struct trainer *trainer, const struct ltm_config *config, struct decoder *decoder,
+                                 const struct puzzles *puzzles, struct ltm_error *error);
 void trainer_free(struct trainer *trainer);
 
 struct slow_step {

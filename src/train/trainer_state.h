@@ -30,7 +30,8 @@ struct trainer {
     int64_t steps;       /* in all */
     const struct sequence_source *source;
     struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
-    const double *reference;       /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */
+    struct solver_batch *solver; /* NULL but for a solver (train/solver_batch.h), which has no workers and no source */
+    const double *reference;     /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */
     const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
     const volatile sig_atomic_t
         *stop; /* or NULL: when it becomes nonzero no further group is begun, where this is the only process */

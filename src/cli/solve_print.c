@@ -1,0 +1,33 @@
+#include "solve_print.h"
+
+#include <stdio.h>
+
+#include "terminal.h"
+
+static double number(const json_t *json, const char *key) { return json_number_value(json_object_get(json, key)); }
+
+/* Puzzles and cells that are right, in per cent with standard errors. */
+static void print_mean(const char *what, const json_t *mean) {
+    char exact[2 * CLI_NUMBER + 8];
+    char cells[2 * CLI_NUMBER + 8];
+    cli_with_error(exact, 1, 100 * number(mean, "exact"), 100 * number(mean, "exact_error"));
+    cli_with_error(cells, 1, 100 * number(mean, "cells"), 100 * number(mean, "cells_error"));
+    printf("  %-16s whole %s %%   cells %s %%   steps %.1f\n", what, exact, cells, number(mean, "steps"));
+}
+
+void solve_print(const char *puzzles, const json_t *scores) {
+    char what[64];
+    size_t i;
+    json_t *one;
+    cli_print_line(stdout, "%s: %.0f puzzles", puzzles, number(scores, "puzzles"));
+    print_mean("all steps", json_object_get(scores, "full"));
+    print_mean("where it halts", json_object_get(scores, "halted"));
+    json_array_foreach(json_object_get(scores, "difficulties"), i, one) {
+        snprintf(what, sizeof what, "difficulty %.0f", number(one, "difficulty"));
+        print_mean(what, json_object_get(one, "full"));
+    }
+    json_array_foreach(json_object_get(scores, "steps"), i, one) {
+        snprintf(what, sizeof what, "behind step %zu", i + 1);
+        print_mean(what, one);
+    }
+}

@@ -1,0 +1,85 @@
+#include "ltm/solve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/processes.h"
+#include "base/safetensors.h"
+#include "math/bf16.h"
+#include "math/matmul.h"
+#include "model/model_file.h"
+#include "solver/solver_score.h"
+#include "train/checkpoint.h"
+
+bool ltm_is_solver(const char *checkpoint) {
+    char folder[LTM_PATH_MAX];
+    char path[LTM_PATH_MAX];
+    struct ltm_config config = {0};
+    struct ltm_error ignored;
+    struct safetensors *file = NULL;
+    if (checkpoint_find(folder, sizeof folder, checkpoint, &ignored) != LTM_OK ||
+        path_join(path, sizeof path, folder, "model.safetensors", &ignored) != LTM_OK ||
+        safetensors_open(&file, path, &ignored) != LTM_OK)
+        return false;
+    const ltm_status status = model_file_config(&config, file, path, &ignored);
+    safetensors_close(file);
+    return status == LTM_OK && config.model.kind == LTM_MODEL_SOLVER;
+}
+
+/* The puzzles of a file, in the alphabet and of the size that the model was trained on. */
+static ltm_status read_puzzles(struct puzzles *puzzles, const char *path, const char *folder,
+                               const struct ltm_config *config, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char states[LTM_PATH_MAX];
+    struct safetensors *file = NULL;
+    TRY(path_join(states, sizeof states, folder, "solver.safetensors", error));
+    TRY(safetensors_open(&file, states, error));
+    const char *alphabet = safetensors_metadata(file, "alphabet");
+    if (!alphabet || strlen(alphabet) != (size_t)config->model.vocab)
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks the model's alphabet", states));
+    TRY(puzzles_read(puzzles, path, alphabet, error));
+    if (puzzle_cells(puzzles) != config->model.sequence)
+        TRY(fail(error, LTM_MISMATCH, "the puzzles of %s have %d cells, and the model is of such with %d", path,
+                 puzzle_cells(puzzles), config->model.sequence));
+cleanup:
+    safetensors_close(file);
+    return status;
+}
+
+ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int threads, char **json,
+                     struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char folder[LTM_PATH_MAX];
+    char file[LTM_PATH_MAX];
+    char digest[20];
+    int64_t step;
+    struct ltm_config config;
+    struct decoder *decoder = NULL;
+    struct puzzles puzzles = {0};
+    struct solver_scores scores = {0};
+    *json = NULL;
+    TRY(matmul_start(error));
+    TRY(checkpoint_find(folder, sizeof folder, checkpoint, error));
+    TRY(checkpoint_verify(folder, false, error));
+    TRY(checkpoint_served(file, sizeof file, folder, error));
+    TRY(model_file_read(file, &decoder, &config, &step, digest, error));
+    if (config.model.kind != LTM_MODEL_SOLVER)
+        TRY(fail(error, LTM_UNSUPPORTED, "%s is no solver (model.kind)", checkpoint));
+    TRY(read_puzzles(&puzzles, path, folder, &config, error));
+    if (threads == LTM_AUTO) threads = processes_threads();
+    if (config.run.precision == LTM_PRECISION_BF16 && !bf16_missing()) TRY(decoder_use_bf16(decoder, error));
+    TRY(decoder_pack(decoder, threads, error));
+    TRY(solver_scores_take(&scores, decoder, &puzzles, most, config.run.seed, threads, error));
+    json_t *all = solver_scores_json(&scores);
+    *json = json_text(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_decref(all);
+    if (!*json) status = json_fail_memory("the scores of puzzles", error);
+cleanup:
+    solver_scores_free(&scores);
+    puzzles_free(&puzzles);
+    decoder_free(decoder);
+    return status;
+}

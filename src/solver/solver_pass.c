@@ -1,0 +1,236 @@
+#include "solver/solver_pass.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/vector.h"
+
+struct solver_pass {
+    const struct decoder *decoder;
+    void *block; /* all buffers below */
+    struct stage_io io;
+    char **states; /* [plan.count] */
+    float **
+        flow; /* [(n + 1), stages of f + 1]: what each stage of each application of f reads, and what the last leaves */
+    float *x, *y, *z;       /* (R, d): of the step under way */
+    float *dx;              /* (R, d) */
+    float *gradient;        /* (P); NULL without gradients */
+    int prepared;           /* puzzles that products are ready for */
+    struct bf16_work *work; /* NULL in fp32 */
+};
+
+static int steps_of(const struct plan *plan) { return plan->config.inner + 1; }
+static int stages_of(const struct plan *plan) { return (plan->core.end - plan->core.begin) / steps_of(plan); }
+
+/* The most that a stage takes while it runs. */
+static size_t scratch_bytes(const struct plan *plan, const struct stage_shape *shape) {
+    size_t most = 0;
+    for (int a = 0; a < plan->count; a++) {
+        union stage_unused unused;
+        struct arena kept = {0};
+        struct arena scratch = {0};
+        if (plan->applications[a].kind->lay_out) plan->applications[a].kind->lay_out(&unused, &kept, &scratch, shape);
+        if (scratch.used > most) most = scratch.used;
+    }
+    return most;
+}
+
+/* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
+static void lay_out(struct solver_pass *pass, const struct plan *plan, struct arena *arena,
+                    const struct stage_shape *shape, bool gradients) {
+    const int buffers = steps_of(plan) * (stages_of(plan) + 1);
+    char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, shape));
+    pass->states = ARENA_TAKE(arena, char *, (size_t)plan->count);
+    pass->flow = ARENA_TAKE(arena, float *, (size_t)buffers);
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_kind *kind = plan->applications[a].kind;
+        union stage_unused unused;
+        struct arena scratch = {.base = shared};
+        char *state = ARENA_TAKE(arena, char, kind->state_size);
+        if (kind->lay_out) kind->lay_out(arena->base ? state : unused.bytes, arena, &scratch, shape);
+        if (arena->base) pass->states[a] = state;
+    }
+    for (int i = 0; i < buffers; i++) {
+        float *buffer = ARENA_TAKE(arena, float, shape_floats(shape));
+        if (arena->base) pass->flow[i] = buffer;
+    }
+    pass->x = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->y = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->z = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->dx = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->gradient = gradients ? ARENA_TAKE(arena, float, plan->table.size) : NULL;
+}
+
+static struct stage_shape shape_of(const struct plan *plan, int puzzles) {
+    return (struct stage_shape){.config = &plan->config, .sequences = puzzles, .length = plan->config.sequence};
+}
+
+size_t solver_pass_bytes(const struct plan *plan, int puzzles, bool gradients) {
+    const struct stage_shape shape = shape_of(plan, puzzles);
+    struct solver_pass measured;
+    struct arena arena = {0};
+    lay_out(&measured, plan, &arena, &shape, gradients);
+    return arena.used;
+}
+
+ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *decoder, int puzzles, bool gradients,
+                              struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    const struct plan *plan = &decoder->plan;
+    const struct stage_shape shape = shape_of(plan, puzzles);
+    struct solver_pass *made = NULL;
+    struct arena arena = {0};
+    *pass = NULL;
+    TRY(NEW_ARRAY(made, 1, "a workspace", error));
+    made->decoder = decoder;
+    TRY(memory_zeroed(&made->block, solver_pass_bytes(plan, puzzles, gradients), 1, "a thread's workspace", error));
+    arena.base = made->block;
+    lay_out(made, plan, &arena, &shape, gradients);
+    made->io.rope = decoder->rope;
+    if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
+    TRY(solver_pass_prepare(made, puzzles, error));
+    *pass = made;
+    return LTM_OK;
+cleanup:
+    solver_pass_free(made);
+    return status;
+}
+
+void solver_pass_free(struct solver_pass *pass) {
+    if (!pass) return;
+    bf16_work_free(pass->work);
+    free(pass->block);
+    free(pass);
+}
+
+ltm_status solver_pass_prepare(struct solver_pass *pass, int puzzles, struct ltm_error *error) {
+    const struct plan *plan = &pass->decoder->plan;
+    pass->io.shape = shape_of(plan, puzzles);
+    if (pass->prepared == puzzles) return LTM_OK;
+    pass->prepared = 0;
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        const struct stage_kind *kind = plan->applications[a].kind;
+        if (kind->prepare)
+            PASS_UP(kind->prepare(pass->states[a], &w, &pass->io.shape, pass->work, pass->gradient != NULL, error));
+    }
+    pass->prepared = puzzles;
+    return LTM_OK;
+}
+
+void solver_start(float *y, float *z, int d, uint64_t seed) {
+    random_normal(y, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 0});
+    random_normal(z, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 1});
+}
+
+/* ---- The network f ---- */
+
+/* What the s-th stage of the k-th application of f reads, or the last leaves. */
+static float *flow_at(const struct solver_pass *pass, int k, int s) {
+    return pass->flow[k * (stages_of(&pass->decoder->plan) + 1) + s];
+}
+
+static int application_of(const struct plan *plan, int k, int s) { return plan->core.begin + k * stages_of(plan) + s; }
+
+static struct stage_weights hand_to(struct solver_pass *pass, int k, int s) {
+    const struct plan *plan = &pass->decoder->plan;
+    pass->io.in = flow_at(pass, k, s);
+    pass->io.out = flow_at(pass, k, s + 1);
+    return decoder_stage_weights(pass->decoder, application_of(plan, k, s));
+}
+
+/* to = f(a + b + c), by the k-th application; c may be NULL, `to` one of the others. */
+static void apply(struct solver_pass *pass, int k, float *to, const float *a, const float *b, const float *c) {
+    const struct plan *plan = &pass->decoder->plan;
+    const size_t n = shape_floats(&pass->io.shape);
+    float *in = flow_at(pass, k, 0);
+    for (size_t i = 0; i < n; i++) in[i] = a[i] + b[i];
+    if (c) vector_add(in, c, n);
+    for (int s = 0; s < stages_of(plan); s++) {
+        const struct stage_weights w = hand_to(pass, k, s);
+        const int at = application_of(plan, k, s);
+        plan->applications[at].kind->forward(&pass->io, &w, pass->states[at]);
+    }
+    memcpy(to, pass->io.out, n * sizeof *to);
+}
+
+/* io.dh from behind the k-th application of f to before it. */
+static void apply_backward(struct solver_pass *pass, int k) {
+    const struct plan *plan = &pass->decoder->plan;
+    for (int s = stages_of(plan) - 1; s >= 0; s--) {
+        const struct stage_weights w = hand_to(pass, k, s);
+        const int at = application_of(plan, k, s);
+        plan->applications[at].kind->backward(&pass->io, &w, pass->states[at], pass->gradient + w.begin);
+    }
+}
+
+/* ---- A step ---- */
+
+/* One cycle; where it is not the last its states are not kept. */
+static void cycle(struct solver_pass *pass, bool last) {
+    const int inner = pass->decoder->plan.config.inner;
+    for (int i = 0; i < inner; i++) apply(pass, last ? i : 0, pass->z, pass->z, pass->y, pass->x);
+    apply(pass, last ? inner : 0, pass->y, pass->y, inner ? pass->z : pass->x, NULL);
+}
+
+static void heads(struct solver_pass *pass, const struct solver_group *group) {
+    const int head = pass->decoder->plan.count - 1;
+    const struct stage_weights w = decoder_stage_weights(pass->decoder, head);
+    pass->io.in = pass->y;
+    solver_head_forward(&pass->io, &w, pass->states[head], &group->answers);
+}
+
+void solver_pass_run(struct solver_pass *pass, const struct solver_group *group) {
+    const struct plan *plan = &pass->decoder->plan;
+    const struct stage_weights embedding = decoder_stage_weights(pass->decoder, 0);
+    const bool well = solver_pass_prepare(pass, group->count, NULL) == LTM_OK;
+    const size_t bytes = shape_floats(&pass->io.shape) * sizeof(float);
+    for (int g = 0; g < group->count && !well; g++) group->answers.nll[g] = group->answers.halting[g] = NAN;
+    if (!well) return;
+    pass->io.tokens = group->givens;
+    pass->io.targets = group->targets;
+    pass->io.out = pass->x;
+    plan->applications[0].kind->forward(&pass->io, &embedding, pass->states[0]);
+    memcpy(pass->y, group->y, bytes);
+    memcpy(pass->z, group->z, bytes);
+    for (int t = 1; t <= plan->config.cycles; t++) cycle(pass, t == plan->config.cycles);
+    heads(pass, group);
+    memcpy(group->next_y, pass->y, bytes);
+    memcpy(group->next_z, pass->z, bytes);
+}
+
+/* From the heads down to the embedding. */
+static void backward(struct solver_pass *pass, const struct solver_group *group, float scale) {
+    const struct plan *plan = &pass->decoder->plan;
+    const int inner = plan->config.inner;
+    const size_t n = shape_floats(&pass->io.shape);
+    const struct stage_weights head = decoder_stage_weights(pass->decoder, plan->count - 1);
+    const struct stage_weights embedding = decoder_stage_weights(pass->decoder, 0);
+    pass->io.in = pass->y;
+    solver_head_backward(&pass->io, &head, pass->states[plan->count - 1], &group->answers, scale,
+                         pass->gradient + head.begin);
+    apply_backward(pass, inner);
+    if (inner) memset(pass->dx, 0, n * sizeof *pass->dx);
+    for (int k = inner - 1; k >= 0; k--) {
+        apply_backward(pass, k);
+        vector_add(pass->dx, pass->io.dh, n);
+    }
+    if (inner) memcpy(pass->io.dh, pass->dx, n * sizeof *pass->dx);
+    plan->applications[0].kind->backward(&pass->io, &embedding, pass->states[0], pass->gradient + embedding.begin);
+}
+
+void solver_pass_gradient(struct solver_pass *pass, const struct solver_group *group, float scale,
+                          const struct gradient_taker *taker) {
+    const struct weight_table *table = &pass->decoder->plan.table;
+    memset(pass->gradient, 0, table->size * sizeof *pass->gradient);
+    solver_pass_run(pass, group);
+    if (pass->prepared == group->count) backward(pass, group, scale);
+    for (int b = table->block_count - 1; b >= 0; b--) {
+        const float *gradient = pass->gradient + table->blocks[b].begin;
+        taker->take(taker->user, b, gradient);
+        if (taker->wait) taker->wait(taker->user, gradient);
+    }
+}

@@ -1,0 +1,45 @@
+/* A solver (Jolicoeur-Martineau, "Less is more: recursive reasoning with tiny networks", 2025): one small network f refines an answer y
+ * and a latent state z of a puzzle, all cells at once. x is the embedding of the givens and of their places. A step, of which a puzzle
+ * has up to solver.supervision, is solver.cycles times
+ *
+ *     z = f(z + y + x)   solver.inner times, then   y = f(y + z)          (without inner steps y = f(y + x))
+ *
+ * with a gradient through the last cycle alone. y and z are carried from step to step, detached; both begin as one random vector
+ * for all cells, by run.seed. The heads read y (stages/solver_head.h).
+ *
+ * A `solver_pass` is one thread's workspace for a group of puzzles; its decoder has the plan of one cycle. No number of a puzzle depends
+ * on which others are in its group. */
+#pragma once
+
+#include "model/decoder.h"
+#include "stages/solver_head.h"
+
+struct solver_pass;
+
+ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *decoder, int puzzles, bool gradients,
+                              struct ltm_error *error);
+void solver_pass_free(struct solver_pass *pass);
+size_t solver_pass_bytes(const struct plan *plan, int puzzles, bool gradients);
+
+/* Where y and z begin: (d) each. */
+void solver_start(float *y, float *z, int d, uint64_t seed);
+
+/* Some puzzles at a step; arrays are borrowed. */
+struct solver_group {
+    int count;                       /* G */
+    const int32_t *givens, *targets; /* (G, T) */
+    const float *y, *z;              /* (G, T, d): what the step before left */
+    float *next_y, *next_z;          /* (G, T, d): what this one leaves; may be y and z */
+    struct solver_answers answers;
+};
+
+/* Products in bf16 are made for each size of group when it is first met: here, beforehand, for a caller that can fail. */
+ltm_status solver_pass_prepare(struct solver_pass *pass, int puzzles, struct ltm_error *error);
+
+/* A step. Where products could not be prepared its losses are NaN. */
+void solver_pass_run(struct solver_pass *pass, const struct solver_group *group);
+
+/* A step, and the gradient of `scale` times the sum of the puzzles' losses, given block by block, from the last to the first. The pass
+ * was made for it. */
+void solver_pass_gradient(struct solver_pass *pass, const struct solver_group *group, float scale,
+                          const struct gradient_taker *taker);

@@ -1,0 +1,45 @@
+/* How well a solver solves puzzles: every puzzle for all solver.supervision steps, so that what it would have said where it halts is
+ * among them. */
+#pragma once
+
+#include <jansson.h>
+
+#include "model/decoder.h"
+#include "solver/puzzles.h"
+
+/* Of one puzzle behind one step. */
+struct solver_step_score {
+    float nll;     /* mean over its cells, nats */
+    float halt;    /* the halting head's logit */
+    int32_t right; /* cells */
+};
+
+struct solver_scores {
+    int64_t count; /* puzzles, the first of the file */
+    int steps, cells;
+    const struct puzzles *puzzles;
+    struct solver_step_score *each; /* (count, steps) */
+    int64_t example;                /* the first of the hardest … */
+    int32_t *answers;               /* … and its answers (steps, T) */
+};
+
+/* Means over puzzles, with their standard errors. */
+struct solver_mean {
+    double exact, exact_error; /* share of puzzles that are right in all cells */
+    double cells, cells_error; /* share of cells that are right */
+    double nll;                /* of a cell, nats */
+    double steps;              /* taken */
+};
+
+/* Of the first `most` puzzles; 0 = all. Borrows puzzles. Every process scores them all. */
+ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder *decoder,
+                              const struct puzzles *puzzles, int64_t most, uint64_t seed, int threads,
+                              struct ltm_error *error);
+void solver_scores_free(struct solver_scores *scores);
+
+/* Behind `step` steps, from 1; or, step = 0, where each puzzle halts: behind the first step whose logit is above 0, or the last. */
+struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
+
+/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
+ * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}. */
+json_t *solver_scores_json(const struct solver_scores *scores);

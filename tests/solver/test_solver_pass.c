@@ -1,0 +1,185 @@
+/* A solver's step: its gradient is that of the last cycle from a detached state, and a puzzle's numbers depend on no other. */
+#include <math.h>
+
+#include "support/gradients.h"
+#include "support/unit.h"
+
+#include "math/vector.h"
+#include "solver/solver_pass.h"
+
+enum { ROWS = 3, CELLS = 6, DIM = 16, VOCAB = 5, N = CELLS * DIM };
+
+struct rig {
+    struct decoder *decoder;
+    struct solver_pass *pass;
+    struct solver_group group;
+    int32_t givens[ROWS * CELLS], targets[ROWS * CELLS], right[ROWS];
+    float y[ROWS * N], z[ROWS * N], next_y[ROWS * N], next_z[ROWS * N];
+    float nll[ROWS], halting[ROWS], halt[ROWS];
+    float *gradient;
+};
+
+static struct ltm_model_config configured(int mix, int inner, int cycles) {
+    return (struct ltm_model_config){.kind = LTM_MODEL_SOLVER,
+                                     .dim = DIM,
+                                     .layers = 2,
+                                     .heads = 2,
+                                     .kv_heads = 2,
+                                     .ffn_multiple = 8,
+                                     .sequence = CELLS,
+                                     .vocab = VOCAB,
+                                     .inner = inner,
+                                     .cycles = cycles,
+                                     .supervision = 4,
+                                     .mix = mix};
+}
+
+static void take(void *user, int block, const float *gradient) {
+    struct rig *rig = user;
+    const struct weight_block *b = &rig->decoder->plan.table.blocks[block];
+    memcpy(rig->gradient + b->begin, gradient, block_size(b) * sizeof *gradient);
+}
+
+static void open_rig(struct rig *rig, struct ltm_model_config config) {
+    float *random;
+    assert_int_equal(decoder_create(&rig->decoder, &config, NULL), LTM_OK);
+    assert_int_equal(solver_pass_create(&rig->pass, rig->decoder, ROWS, true, NULL), LTM_OK);
+    const struct weight_table *table = &rig->decoder->plan.table;
+    weights_initialise(rig->decoder->weights, table, 1, 3);
+    random = test_normal(table->size, 1, 0.1f);
+    vector_add(rig->decoder->weights, random, table->size);
+    free(random);
+    random = test_normal(2 * (size_t)(ROWS * N), 2, 1);
+    memcpy(rig->y, random, sizeof rig->y);
+    memcpy(rig->z, random + ROWS * N, sizeof rig->z);
+    free(random);
+    for (int i = 0; i < ROWS * CELLS; i++) {
+        rig->givens[i] = (i * 7 + 2) % VOCAB;
+        rig->targets[i] = (i * 3 + 1) % VOCAB;
+    }
+    rig->gradient = test_zeros(table->size);
+    rig->group = (struct solver_group){.count = ROWS,
+                                       .givens = rig->givens,
+                                       .targets = rig->targets,
+                                       .y = rig->y,
+                                       .z = rig->z,
+                                       .next_y = rig->next_y,
+                                       .next_z = rig->next_z,
+                                       .answers = {rig->nll, rig->halting, rig->halt, rig->right, NULL}};
+}
+
+static void close_rig(struct rig *rig) {
+    solver_pass_free(rig->pass);
+    decoder_free(rig->decoder);
+    free(rig->gradient);
+}
+
+static double loss(void *user) {
+    struct rig *rig = user;
+    double sum = 0;
+    solver_pass_run(rig->pass, &rig->group);
+    for (int g = 0; g < ROWS; g++) sum += (double)rig->nll[g] + (double)rig->halting[g];
+    return sum;
+}
+
+/* With one cycle there is nothing before it: finite differences see all of the gradient. */
+static void gradient_is_that_of_finite_differences(void **state) {
+    (void)state;
+    for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++)
+        for (int inner = 0; inner <= 2; inner += 2) {
+            struct rig rig;
+            open_rig(&rig, configured(mix, inner, 1));
+            const struct gradient_taker taker = {.user = &rig, .take = take};
+            const struct weight_table *table = &rig.decoder->plan.table;
+            solver_pass_gradient(rig.pass, &rig.group, 1, &taker);
+            for (int i = 0; i < table->count; i++) {
+                const struct weight *w = &table->weights[i];
+                float *gradient = rig.gradient + w->offset;
+                const double size = sqrt(vector_sum_squares(gradient, weight_size(w)));
+                const float h = (float)fmin(fmax(2e-3 / size, 2e-4), 1e-2); /* moves the loss about as much */
+                check_gradient(w->name, rig.decoder->weights + w->offset, gradient, weight_size(w), h, loss, &rig);
+            }
+            close_rig(&rig);
+        }
+}
+
+/* Two cycles: the loss and the gradient of one from where the first ends. */
+static void gradient_is_of_the_last_cycle_alone(void **state) {
+    (void)state;
+    for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
+        struct rig two;
+        struct rig one;
+        open_rig(&two, configured(mix, 2, 2));
+        open_rig(&one, configured(mix, 2, 1));
+        const struct gradient_taker of_two = {.user = &two, .take = take};
+        const struct gradient_taker of_one = {.user = &one, .take = take};
+        solver_pass_gradient(two.pass, &two.group, 0.25f, &of_two);
+        solver_pass_run(one.pass, &one.group);
+        memcpy(one.y, one.next_y, sizeof one.y);
+        memcpy(one.z, one.next_z, sizeof one.z);
+        solver_pass_gradient(one.pass, &one.group, 0.25f, &of_one);
+        assert_memory_equal(one.gradient, two.gradient, one.decoder->plan.table.size * sizeof(float));
+        assert_memory_equal(one.next_y, two.next_y, sizeof one.next_y);
+        assert_memory_equal(one.next_z, two.next_z, sizeof one.next_z);
+        assert_memory_equal(one.nll, two.nll, sizeof one.nll);
+        close_rig(&one);
+        close_rig(&two);
+    }
+}
+
+/* What the others hold changes no bit of a puzzle, and each of its cells reads each. */
+static void a_puzzle_knows_no_other(void **state) {
+    (void)state;
+    for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
+        struct rig rig;
+        float y[N];
+        open_rig(&rig, configured(mix, 2, 2));
+        loss(&rig);
+        const float nll = rig.nll[1];
+        memcpy(y, rig.next_y + N, sizeof y);
+        for (int i = 0; i < N; i++) rig.y[i] = rig.z[2 * N + i] = 7;
+        rig.givens[0] = (rig.givens[0] + 1) % VOCAB;
+        loss(&rig);
+        assert_memory_equal(y, rig.next_y + N, sizeof y);
+        assert_true(nll == rig.nll[1]);
+        for (int cell = 0; cell < CELLS; cell += CELLS - 1) { /* the first and the last */
+            rig.givens[CELLS + cell] = (rig.givens[CELLS + cell] + 1) % VOCAB;
+            loss(&rig);
+            for (int i = 0; i < CELLS; i++)
+                assert_memory_not_equal(y + i * DIM, rig.next_y + N + i * DIM, DIM * sizeof *y);
+        }
+        close_rig(&rig);
+    }
+}
+
+/* w = 0: q is b. Right answers cost log(1 + e^-b), others log(1 + e^b), halved. */
+static void halting_loss_is_that_of_a_known_logit(void **state) {
+    (void)state;
+    struct rig rig;
+    int32_t cells[ROWS * CELLS];
+    open_rig(&rig, configured(LTM_SOLVER_ATTENTION, 1, 1));
+    const struct weight_table *table = &rig.decoder->plan.table;
+    const struct weight *w = weights_find(table, "output.halt.weight");
+    memset(rig.decoder->weights + w->offset, 0, DIM * sizeof(float));
+    rig.decoder->weights[weights_find(table, "output.halt_bias.weight")->offset] = -1.5f;
+    rig.group.answers.cells = cells;
+    loss(&rig);
+    memcpy(rig.targets, cells, CELLS * sizeof *cells); /* the first is right now, the last wrong */
+    rig.targets[3 * CELLS - 1] = (cells[3 * CELLS - 1] + 1) % VOCAB;
+    loss(&rig);
+    assert_true(rig.right[0] == CELLS && rig.right[2] < CELLS);
+    assert_true(rig.halt[0] == -1.5f);
+    assert_true(fabs((double)rig.halting[0] - 0.5 * log1p(exp(1.5))) < 1e-6);
+    assert_true(fabs((double)rig.halting[2] - 0.5 * log1p(exp(-1.5))) < 1e-6);
+    close_rig(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradient_is_that_of_finite_differences),
+        cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
+        cmocka_unit_test(a_puzzle_knows_no_other),
+        cmocka_unit_test(halting_loss_is_that_of_a_known_logit),
+    };
+    return cmocka_run_group_tests_name("a solver's step", tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* A solver's training: which puzzle a row has and when it goes, bits over threads and interruptions, what is refused. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "support/child_runs.h"
+
+#include "ltm/model.h"
+#include "ltm/solve.h"
+#include "train/solver_batch.h"
+
+enum { TRAIN = 21, TEST = 9, CELLS = 6 };
+
+static void write_puzzles(const char *path, int count, int from) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = from; i < from + count; i++) {
+        char puzzle[CELLS + 1] = {0};
+        char solution[CELLS + 1] = {0};
+        for (int c = 0; c < CELLS; c++) {
+            solution[c] = (char)('a' + (i * 5 + c * (1 + i % 2)) % 3);
+            puzzle[c] = (char)((i + c) % 3 ? solution[c] : '.');
+        }
+        fprintf(file,
+                "{\"puzzle\": \"%s\", \"solution\": \"%s\", \"difficulty\": %d, \"kind\": \"test\", \"rows\": 2, "
+                "\"columns\": 3}\n",
+                puzzle, solution, i % 3);
+    }
+    fclose(file);
+}
+
+static int make_puzzles(void **state) {
+    (void)state;
+    snprintf(corpus, sizeof corpus, "%s/puzzles", test_folder());
+    assert_int_equal(folder_create(corpus, NULL), LTM_OK);
+    write_puzzles(test_path("puzzles/train.jsonl"), TRAIN, 0);
+    write_puzzles(test_path("puzzles/test.jsonl"), TEST, TRAIN);
+    return 0;
+}
+
+static struct ltm_config solving(const char *run, int mix) {
+    struct ltm_config c = tiny(run);
+    c.model = (struct ltm_model_config){.kind = LTM_MODEL_SOLVER,
+                                        .dim = 8,
+                                        .layers = 2,
+                                        .heads = 2,
+                                        .kv_heads = 1,
+                                        .ffn_multiple = 8,
+                                        .sequence = CELLS,
+                                        .window = 8,
+                                        .vocab = LTM_AUTO,
+                                        .document_end = LTM_AUTO,
+                                        .chunk = 64,
+                                        .inner = 2,
+                                        .cycles = 2,
+                                        .supervision = 5,
+                                        .mix = mix};
+    c.slow.batch = 5;
+    c.slow.ema = 0.9;
+    c.slow.lr = 0.02;
+    c.run.tokens = (int64_t)STEPS * 5 * CELLS;
+    return c;
+}
+
+static void same_solvers(const struct ltm_config *a, const struct ltm_config *b) {
+    same_runs(a, b);
+    same_weights(a, b, "ema.safetensors");
+    same_weights(a, b, "solver.safetensors");
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
+        struct ltm_config one = solving(mix ? "mlp-1" : "attention-1", mix);
+        struct ltm_config many = solving(mix ? "mlp-3" : "attention-3", mix);
+        one.run.threads = 1;
+        many.run.threads = 3;
+        train_whole(&one);
+        train_whole(&many);
+        same_solvers(&one, &many);
+    }
+}
+
+/* Behind the test of threads, whose run is whole. Killed between checkpoints, where every row is in the middle of its puzzle, and stopped within a step. */
+static void resume_is_exact(void **state) {
+    (void)state;
+    const struct ltm_config whole = solving("attention-1", LTM_SOLVER_ATTENTION);
+    const struct ltm_config cut = solving("cut", LTM_SOLVER_ATTENTION);
+    assert_int_equal(train(&cut, (struct child){.kill_at = 7}, NULL, 0), -1);
+    assert_int_equal(train(&cut, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
+    train_whole(&cut);
+    same_solvers(&whole, &cut);
+}
+
+static void rows_that_halt_get_the_next_puzzle(void **state) {
+    (void)state;
+    struct puzzles puzzles;
+    struct solver_batch *batch;
+    struct decoder *decoder;
+    struct ltm_config c = solving("none", LTM_SOLVER_ATTENTION);
+    bool seen[TRAIN] = {false};
+    assert_int_equal(puzzles_read(&puzzles, test_path("puzzles/train.jsonl"), NULL, NULL), LTM_OK);
+    assert_string_equal(puzzles.alphabet, ".abc");
+    c.model.vocab = 4;
+    ltm_config_resolve(&c);
+    assert_int_equal(decoder_create(&decoder, &c.model, NULL), LTM_OK);
+    assert_int_equal(solver_batch_create(&batch, &c, decoder, &puzzles, 1, NULL), LTM_OK);
+    const size_t n = batch->n;
+    for (int step = 1; step <= 40; step++) {
+        int64_t puzzle[5];
+        int64_t steps[5];
+        memcpy(puzzle, batch->puzzle, sizeof puzzle);
+        memcpy(steps, batch->steps, sizeof steps);
+        solver_batch_begin(batch);
+        for (size_t i = 0; i < 5 * n; i++) batch->next_y[i] = batch->next_z[i] = (float)(step + (int)(i / n));
+        for (int row = 0; row < 5; row++) batch->answers.halt[row] = row == 1 && step % 2 ? 1.0f : -1.0f;
+        const int64_t begun = batch->begun;
+        solver_batch_advance(batch);
+        int64_t replaced = 0;
+        for (int row = 0; row < 5; row++) {
+            const bool may = row == 1 && step % 2;
+            const bool must = steps[row] + 1 == c.model.supervision;
+            if (batch->steps[row] == 0) {
+                assert_true(may || must);
+                assert_int_equal(batch->number[row], begun + replaced++);
+                if (batch->number[row] < TRAIN) {
+                    assert_false(seen[batch->puzzle[row]]); /* a pass has each once */
+                    seen[batch->puzzle[row]] = true;
+                }
+                assert_memory_equal(batch->y + (size_t)row * n, batch->start_y, 8 * sizeof(float));
+            } else {
+                assert_false(must);
+                assert_int_equal(batch->puzzle[row], puzzle[row]);
+                assert_int_equal(batch->steps[row], steps[row] + 1);
+                for (size_t i = 0; i < n; i++) assert_true(batch->z[(size_t)row * n + i] == (float)(step + row));
+            }
+        }
+        assert_int_equal(batch->begun, begun + replaced);
+    }
+    assert_true(batch->begun > 2 * TRAIN);
+    solver_batch_free(batch);
+    decoder_free(decoder);
+    puzzles_free(&puzzles);
+}
+
+static void scores_say_what_is_solved(void **state) {
+    (void)state;
+    char *text;
+    struct ltm_error error = {0};
+    const struct ltm_config c = solving("mlp-1", LTM_SOLVER_MLP);
+    assert_true(ltm_is_solver(c.run.dir));
+    if (ltm_solve(c.run.dir, test_path("puzzles/test.jsonl"), 0, 2, &text, &error) != LTM_OK)
+        fail_msg("%s", error.message);
+    json_t *scores = json_loads(text, 0, NULL);
+    const json_t *steps = json_object_get(scores, "steps");
+    assert_int_equal(json_integer_value(json_object_get(scores, "puzzles")), TEST);
+    assert_int_equal(json_array_size(steps), 5);
+    test_same_json(json_array_get(steps, 4), json_object_get(scores, "full"), "the last step and all");
+    assert_int_equal(json_array_size(json_object_get(scores, "difficulties")), 3);
+    json_decref(scores);
+    free(text);
+}
+
+/* By a sentence that has the text. */
+static void assert_refused(const struct ltm_config *config, const char *text) {
+    char said[4096];
+    assert_int_not_equal(train(config, (struct child){0}, said, sizeof said), LTM_OK);
+    if (!strstr(said, text)) fail_msg("\"%s\" does not say \"%s\"", said, text);
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    (void)state;
+    struct ltm_config c = solving("refused", LTM_SOLVER_ATTENTION);
+    struct ltm_model *model;
+    struct ltm_error error;
+    c.model.latents = 2;
+    assert_refused(&c, "model.kind = solver has no latent.count; use 0");
+    c.model.latents = 0;
+    c.model.sequence = 7;
+    assert_refused(&c, "set model.sequence = 6");
+    c.model.sequence = CELLS;
+    c.model.supervision = 0;
+    assert_refused(&c, "solver.supervision = 0");
+    c = solving("refused", LTM_SOLVER_ATTENTION);
+    snprintf(c.data.corpus, sizeof c.data.corpus, "%s", test_folder());
+    assert_refused(&c, "train.jsonl is not there");
+    assert_int_equal(ltm_model_open(&model, test_path("mlp-1"), &error), LTM_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "solver of puzzles"));
+}
+
+static void refuse_line(const char *line, const char *text) {
+    struct puzzles puzzles;
+    struct ltm_error error = {0};
+    const char *path = test_path("bad.jsonl");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "{\"puzzle\": \"..\", \"solution\": \"ab\", \"rows\": 1, \"columns\": 2}\n%s\n", line);
+    fclose(file);
+    assert_int_equal(puzzles_read(&puzzles, path, NULL, &error), LTM_INVALID);
+    if (!strstr(error.message, text)) fail_msg("\"%s\" does not say \"%s\"", error.message, text);
+}
+
+static void bad_puzzles_are_refused_by_line(void **state) {
+    (void)state;
+    refuse_line("{\"puzzle\": \"...\", \"solution\": \"ab\", \"rows\": 1, \"columns\": 2}", "line 2 of");
+    refuse_line("{\"puzzle\": \"..\", \"solution\": \"a\\u00e4\", \"rows\": 1, \"columns\": 2}", "2 characters");
+    refuse_line("{\"puzzle\": \"..\", \"solution\": \"ab\", \"rows\": 2, \"columns\": 1}", "those before it 1 by 2");
+    refuse_line("{\"puzzle\": \"..\", \"solution\": \"ab\"}", "\"rows\" and \"columns\"");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_that_halt_get_the_next_puzzle),
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(resume_is_exact),
+        cmocka_unit_test(scores_say_what_is_solved),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(bad_puzzles_are_refused_by_line),
+    };
+    return cmocka_run_group_tests_name("a solver's training", tests, make_puzzles, NULL);
+}
