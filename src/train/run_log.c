@@ -108,6 +108,8 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "recon", r->recon);
         put_real(line, "kl", r->kl);
         put_real(line, "loss", r->loss);
+        if (r->predicts) put_real(line, "predict_loss", r->predict_loss);
+        if (r->predicts) put_real(line, "teacher_spread", r->teacher_spread);
         put_real(line, "lr", r->lr);
         put_real(line, "grad_norm", r->grad_norm);
         put_real(line, "tokens_per_second", r->tokens_per_second);

@@ -29,6 +29,7 @@ struct trainer {
     struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
     int64_t steps;       /* in all */
     const struct sequence_source *source;
+    struct teacher *teacher;              /* NULL where no latents are predicted (train/teacher.h) */
     struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
     const double *reference;       /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */
     const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
