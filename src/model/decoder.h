@@ -144,7 +144,3 @@ void decoder_chunk_gradient(struct decoder_pass *pass, const float *z, const flo
 /* The states that the last decoder_score put through the output layer, (G T, d): RMSNorm of what leaves the last layer. Valid
  * until the next call with this pass. */
 const float *decoder_output(const struct decoder_pass *pass);
-
-/* means (G T, d) = the mean of the states behind the last `layers` of the layers that the last decoder_score ran, each state divided by
- * its root mean square (model/layer_states.c). For a pass that was made without gradients. */
-void decoder_layer_means(const struct decoder_pass *pass, int layers, float *means);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "model/layer_states.h"
 #include "stages/model_shape.h"
 
 static size_t group_rows(const struct ltm_config *config) {

@@ -2,6 +2,8 @@
  * and what the head does not touch. */
 #include "support/decoder_rig.h"
 
+#include "model/layer_states.h"
+
 static struct ltm_model_config predicting(struct ltm_model_config c) {
     c.predict_latents = 40; /* against a loss of tokens that would drown it */
     c.predict_distance = 3;
