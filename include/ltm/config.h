@@ -69,10 +69,14 @@ struct ltm_model_config {
     int document_end;      /* id that ends a document; auto = the tokenizer's ([data] document_end) */
     int predict;           /* tokens that training predicts at each position; 1 = the next ([slow] predict) … */
     double predict_weight; /* … and what those behind the next count, together */
-    int latent_from;       /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
-    int latent_read; /* enum ltm_latent_read: by cross-attention, or as keys and values of self-attention */
-    int latent_kind; /* enum ltm_latent_kind: z is fitted to a sequence, or a state that moves as it is read … */
-    int chunk;       /* … so many tokens at a time ([latent] chunk) … */
+    double
+        predict_latents; /* what predicting the teacher's states counts in training; 0 = none ([slow] predict_latents) … */
+    int predict_distance; /* … so many tokens on … */
+    int predict_layers;   /* … the mean of so many layers' states, the last */
+    int latent_from;      /* layers below this one read no latents; 0 = all do, as published ([latent] from) */
+    int latent_read;      /* enum ltm_latent_read: by cross-attention, or as keys and values of self-attention */
+    int latent_kind;      /* enum ltm_latent_kind: z is fitted to a sequence, or a state that moves as it is read … */
+    int chunk;            /* … so many tokens at a time ([latent] chunk) … */
     double stream_rate, stream_keep, stream_trust; /* … by such steps (latent/streaming.h) … */
     int stream_noise;                              /* … 1: and is drawn in training; 0: at its mean */
 

@@ -11,6 +11,7 @@
  * Source of the method: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", arXiv 1610.01644. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ltm/config.h"
@@ -21,11 +22,13 @@
 LTM_C_BEGIN
 
 struct ltm_probe_options {
-    int64_t train_items, items;         /* from the first on; 0 = all */
-    double validation;                  /* share of the training items on which λ is chosen */
-    uint64_t seed;                      /* of the fits' noise and the bootstrap */
-    int threads;                        /* 0 = one a core; changes no result */
-    int precision;                      /* enum ltm_precision; auto = as in training, where this machine has it */
+    int64_t train_items, items; /* from the first on; 0 = all */
+    double validation;          /* share of the training items on which λ is chosen */
+    uint64_t seed;              /* of the fits' noise and the bootstrap */
+    int threads;                /* 0 = one a core; changes no result */
+    int precision;              /* enum ltm_precision; auto = as in training, where this machine has it */
+    bool sparsity;              /* measure that of the states too */
+    bool shuffled; /* the training items' factors in random order: what a probe scores where there is nothing to read */
     const struct ltm_fast_config *fast; /* how posteriors are fitted; NULL = as in training */
 };
 
@@ -48,6 +51,18 @@ struct ltm_probe_swap {
     double sensitivity, error; /* error: bootstrap */
 };
 
+/* How sparse the states behind a layer are (under z = μ, means over tokens), and its correlation over the items with one number of them:
+ * "surprise" (-log p a token), "unfamiliar" (1 - the largest cosine of their mean state before the output layer with a training item's), or a number that the task tells
+ * (of steps, say). Measures: "hoyer" ((√d - |h|₁/|h|₂) / (√d - 1): 0 all alike, 1 one number alone; a straight line of |h|₁/|h|₂), "top tenth" (share of
+ * |h|² in the largest tenth of the numbers), and where a layer runs again "change" (|h - h of the loop before| / |h|). */
+struct ltm_probe_sparsity {
+    int layer, loop; /* from 1; loop 0: the layer runs once */
+    char measure[16], against[48];
+    double mean;           /* over the items */
+    double correlation;    /* NAN where one of the two does not vary */
+    double partial, error; /* what is left when log norm and log length are controlled for; its standard error */
+};
+
 struct ltm_probe_result {
     char task[64];
     int64_t train, items;       /* documents */
@@ -56,6 +71,8 @@ struct ltm_probe_result {
     int row_count;
     struct ltm_probe_swap *swaps; /* [swap_count] */
     int swap_count;
+    struct ltm_probe_sparsity *sparsity; /* [sparsity_count], by layer from the first, then measure, then number */
+    int sparsity_count;
 };
 
 /* All items, validation 0.2, seed 1, all cores, precision auto. */

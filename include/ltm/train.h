@@ -51,7 +51,7 @@ struct ltm_train_record {
     int64_t step, steps; /* steps done, and in all */
     int64_t tokens;      /* training tokens seen */
     double recon, kl,
-        loss;             /* means over the batch; loss is what the slow step minimised, without slow.predict's part */
+        loss; /* means over the batch; loss is what the slow step minimised, without the parts of slow.predict and slow.predict_latents */
     double bound;         /* recon + kl under noise that the fit has not seen: only where heldout is true */
     double ema_bound;     /* of the average of the weights, where slow.ema makes one, with dpo its loss; else 0 */
     double bound_error;   /* its standard error over sequences */
@@ -73,7 +73,9 @@ struct ltm_train_record {
     int loops;                /* of the core; 0 unless they grow or are sampled */
     double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
     double tokens_per_second; /* of late */
-    double utilisation;       /* useful work / measured matrix speed of all threads */
+    bool predicts; /* slow.predict_latents is above 0: the loss of that, and how its teacher's states spread … */
+    double predict_loss, teacher_spread; /* … over a sequence, 0 to 1; at 0 it has collapsed (src/train/teacher.h) */
+    double utilisation;                  /* useful work / measured matrix speed of all threads */
     /* In the log only where there is something to mark: */
     double spike; /* running standard deviations that the loss is above its running mean (of about 100 steps), where
                               that is more than 5 (src/train/loss_spikes.h); else 0 */
@@ -112,7 +114,7 @@ int64_t ltm_training_tokens(const struct ltm_config *config);
 
 /* Floating-point operations of useful work that training takes a token, on average where the window grows: 3 forward passes (ltm_forward_flops) for each draw
  * of the slow step (4 where slow.objective = iwae must weigh them first) and 2 for each fast step, which there are only with
- * latents, 3 passes of the heads of slow.predict, and the token's share of the products of slow.optimizer = muon. model.vocab must not be auto. */
+ * latents, 3 passes of the heads of slow.predict, with slow.predict_latents a forward pass of the teacher for each draw and 3 of its head, and the token's share of the products of slow.optimizer = muon. model.vocab must not be auto. */
 double ltm_training_flops(const struct ltm_config *config);
 
 ltm_status ltm_train(const struct ltm_config *config, const struct ltm_train_hooks *hooks,

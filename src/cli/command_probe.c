@@ -27,6 +27,12 @@ static const char usage[] =
     "  --train-items N        items to fit on; 0 = all (0)\n"
     "  --items N              items to score; 0 = all (0)\n"
     "  --validation SHARE     of the training items, on which the regression's λ is chosen (0.2)\n"
+    "  --shuffled             fit on the training items' factors in random order: scores without anything to read\n"
+    "  --sparsity             also how sparse the states behind each layer are (under z = mu, means over tokens), and the\n"
+    "                         correlation of that with surprise (-log p a token), unfamiliarity (1 - largest cosine of the\n"
+    "                         mean state with a training item's) and the numbers that the task tells, log norm and log\n"
+    "                         length controlled for. hoyer: 0 all numbers alike, 1 one alone; top tenth: their share of the\n"
+    "                         squares; change: |h - h of the loop before| / |h|\n"
     "  --json                 print the result as JSON\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
@@ -47,6 +53,22 @@ static void print_score(double score, double error) {
     printf("  %*s", isfinite(error) ? 15 : 14, text);
 }
 
+/* Partial correlations: a line a layer and measure, a column a number. */
+static void print_sparsity(const struct ltm_probe_result *result) {
+    const struct ltm_probe_sparsity *rows = result->sparsity;
+    int columns = 1;
+    while (columns < result->sparsity_count && strcmp(rows[columns].against, rows[0].against) != 0) columns++;
+    printf("\n%-14s %-9s %7s", "layer", "measure", "mean");
+    for (int k = 0; k < columns; k++) printf("  %-14s", rows[k].against);
+    for (int i = 0; i < result->sparsity_count; i++) {
+        char layer[40];
+        snprintf(layer, sizeof layer, rows[i].loop ? "%d, loop %d" : "%d", rows[i].layer, rows[i].loop);
+        if (i % columns == 0) printf("\n%-14s %-9s %7.3f", layer, rows[i].measure, rows[i].mean);
+        print_score(rows[i].partial, rows[i].error);
+    }
+    putchar('\n');
+}
+
 static void print_table(const struct ltm_probe_result *result) {
     const int places = places_of(result);
     char cut[64] = "";
@@ -62,10 +84,26 @@ static void print_table(const struct ltm_probe_result *result) {
         print_score(row->score, row->error);
         if ((i + 1) % places == 0) putchar('\n');
     }
-    if (!result->swap_count) return;
-    printf("%-14s %-9s %7s", "synonym swap", "distance", "1");
-    for (int k = 0; k < result->swap_count; k++) print_score(result->swaps[k].sensitivity, result->swaps[k].error);
-    putchar('\n');
+    if (result->swap_count) {
+        printf("%-14s %-9s %7s", "synonym swap", "distance", "1");
+        for (int k = 0; k < result->swap_count; k++) print_score(result->swaps[k].sensitivity, result->swaps[k].error);
+        putchar('\n');
+    }
+    if (result->sparsity_count) print_sparsity(result);
+}
+
+static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static json_t *sparsity_json(const struct ltm_probe_result *result) {
+    json_t *all = json_array();
+    for (int i = 0; i < result->sparsity_count; i++) {
+        const struct ltm_probe_sparsity *row = &result->sparsity[i];
+        json_array_append_new(all, json_pack("{s:i,s:i,s:s,s:f,s:s,s:o,s:o,s:o}", "layer", row->layer, "loop",
+                                             row->loop, "measure", row->measure, "mean", row->mean, "against",
+                                             row->against, "correlation", real_or_null(row->correlation), "partial",
+                                             real_or_null(row->partial), "stderr", real_or_null(row->error)));
+    }
+    return all;
 }
 
 static ltm_status print_json(const struct ltm_probe_result *result) {
@@ -84,6 +122,7 @@ static ltm_status print_json(const struct ltm_probe_result *result) {
     json_t *all =
         json_pack("{s:s,s:I,s:I,s:I,s:o,s:o}", "task", result->task, "train_items", (json_int_t)result->train, "items",
                   (json_int_t)result->items, "cut", (json_int_t)result->cut, "probes", rows, "synonym_swaps", swaps);
+    if (result->sparsity_count) json_object_set_new(all, "sparsity", sparsity_json(result));
     return cli_print_json(all, 9);
 }
 
@@ -119,6 +158,8 @@ int command_probe(int argc, char **argv) {
     const struct cli_option options[] = {{"train-items", .large = &o.train_items, .least = 0, .most = INT32_MAX},
                                          {"items", .large = &o.items, .least = 0, .most = INT32_MAX},
                                          {"validation", .real = &o.validation, .least = 0, .most = 1},
+                                         {"shuffled", .on = &o.shuffled},
+                                         {"sparsity", .on = &o.sparsity},
                                          {"json", .on = &json},
                                          {0}};
     const struct command_line line = {"probe", usage, keys, options};

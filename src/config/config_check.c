@@ -269,6 +269,34 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+static ltm_status check_latent_prediction(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    if (m->predict_latents == 0) return LTM_OK;
+    if (c->slow.ema == 0)
+        return fail(error, LTM_INVALID,
+                    "slow.predict_latents = %g predicts the states of a teacher, which has the averaged weights of "
+                    "slow.ema = 0; use slow.ema = 0.999, say",
+                    m->predict_latents);
+    if (m->predict_distance < 1 || m->predict_distance >= m->sequence)
+        return fail(error, LTM_INVALID,
+                    "slow.predict_distance = %d is no way on within sequences of %d tokens; use 1 to %d",
+                    m->predict_distance, m->sequence, m->sequence - 1);
+    if (m->predict_layers < 1 || m->predict_layers > m->layers)
+        return fail(error, LTM_INVALID, "slow.predict_layers = %d is not among model.layers = %d; use 1 to %d",
+                    m->predict_layers, m->layers, m->layers);
+    if (model_streams(m) || c->data.kind == LTM_DATA_PAIRS)
+        return fail(error, LTM_INVALID,
+                    "slow.predict_latents = %g predicts states of whole texts under a fitted z or none; leave it out "
+                    "with %s",
+                    m->predict_latents, model_streams(m) ? "latent.kind = streaming" : "data.kind = pairs");
+    if (m->latents && c->fast.steps == 0)
+        return fail(error, LTM_INVALID,
+                    "slow.predict_latents = %g would move the posteriors, which fast.steps = 0 fits by the slow step's "
+                    "gradient; use fast.steps = 1 or more",
+                    m->predict_latents);
+    return LTM_OK;
+}
+
 static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *error) {
     if (c->data.kind != LTM_DATA_PAIRS && c->data.heldout[0])
         return fail(error, LTM_INVALID,
@@ -356,6 +384,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
     PASS_UP(check_pairs(config, error));
+    PASS_UP(check_latent_prediction(config, error));
     PASS_UP(check_solver(config, error));
     if (m->window > m->sequence && m->kind != LTM_MODEL_SOLVER)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,

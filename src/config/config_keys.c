@@ -187,6 +187,13 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = the next alone")         \
     X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \
       "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
+    X("slow.predict_latents", model.predict_latents, REAL(0, 100), "0",                                                \
+      "what predicting the states of a teacher counts in the slow loss, such as 0.1 to 1, by a head nothing else "     \
+      "uses; the teacher has the averaged weights (slow.ema, such as 0.999); 0 = none")                                \
+    X("slow.predict_distance", model.predict_distance, INT(0, 1 << 20), "4",                                           \
+      "predict_latents: how many tokens on the state is that a position predicts")                                     \
+    X("slow.predict_layers", model.predict_layers, INT(0, 1000), "1",                                                  \
+      "predict_latents: layers whose normed states are averaged to one, the last")                                     \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
     X("data.kind", data.kind, CHOICE(data_kind_choice), "text",                                                        \

@@ -63,6 +63,15 @@ cleanup:
     return status;
 }
 
+ltm_status decoder_share_over(struct decoder **shared, const struct decoder *decoder, float *weights,
+                              struct ltm_error *error) {
+    PASS_UP(decoder_share(shared, decoder, 0, error));
+    (*shared)->weights = weights;
+    for (int i = 0; i < decoder->plan.table.product_count; i++)
+        (*shared)->products[i].weight = weights + decoder->plan.table.products[i].offset;
+    return LTM_OK;
+}
+
 ltm_status decoder_use_bf16(struct decoder *decoder, struct ltm_error *error) {
     for (int i = 0; i < decoder->plan.table.product_count; i++) {
         struct linear *w = &decoder->products[i];

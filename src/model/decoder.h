@@ -29,6 +29,10 @@ struct decoder {
 ltm_status decoder_create(struct decoder **decoder, const struct ltm_model_config *config, struct ltm_error *error);
 void decoder_free(struct decoder *decoder);
 
+/* A second decoder like the first over weights of their own, which must outlive it as the first must; in fp32 at first. */
+ltm_status decoder_share_over(struct decoder **shared, const struct decoder *decoder, float *weights,
+                              struct ltm_error *error);
+
 /* A second decoder over the weights of the first, which must outlive it: for products in another precision, in fp32 at first, and
  * with another number of the core's loops (0: the same), for which it has the weights (ltm_config_check of eval.loops). */
 ltm_status decoder_share(struct decoder **shared, const struct decoder *decoder, int loops, struct ltm_error *error);
@@ -81,6 +85,9 @@ struct decoder_dropout {
 };
 void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *dropout);
 
+/* What latent prediction aims at in the next decoder_give_weight_gradient alone; borrowed. */
+void decoder_aim(struct decoder_pass *pass, const struct latent_aim *aim);
+
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
 
@@ -98,7 +105,8 @@ void decoder_pass_loops(struct decoder_pass *pass, int loops);
 ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length, struct ltm_error *error);
 ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error);
 
-/* For the sequences of decoder_begin and z (G, N_z, d), NULL = all 0; nll (G, T) = -log p(x_t | x_<t, z), nats. */
+/* For the sequences of decoder_begin and z (G, N_z, d), NULL = all 0; nll (G, T) = -log p(x_t | x_<t, z), nats; NULL = the states
+ * alone are made, without the output layer. */
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 
 /* Also dz (G, N_z, d) = the gradient of Σ weights ⊙ nll, weights (G, T) what each token counts; NULL = 1 each. No weight gradient is

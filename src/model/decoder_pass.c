@@ -143,6 +143,8 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
     pass->dropout = drops ? *dropout : (struct decoder_dropout){0};
 }
 
+void decoder_aim(struct decoder_pass *pass, const struct latent_aim *aim) { pass->io.aim = aim; }
+
 /* A document begins with the end of the one before, of which alone its first word's score knows. `before`: of the chunk before, or 0. */
 static void find_documents(struct decoder_pass *pass, int before) {
     const int length = pass->io.shape.length;
@@ -217,7 +219,7 @@ static void fill_nan(float *x, size_t n) {
 static bool is_well(const struct decoder_pass *pass, float *nll, float *dz) {
     const struct ltm_model_config *c = &pass->decoder->plan.config;
     if (pass->well) return true;
-    fill_nan(nll, (size_t)shape_rows(&pass->io.shape));
+    if (nll) fill_nan(nll, (size_t)shape_rows(&pass->io.shape));
     fill_nan(pass->applied[pass->decoder->plan.count - 1].in, shape_floats(&pass->io.shape));
     if (dz) fill_nan(dz, (size_t)pass->io.shape.sequences * (size_t)c->latents * (size_t)c->dim);
     return false;
@@ -345,6 +347,7 @@ void decoder_chunk_gradient(struct decoder_pass *pass, const float *z, const flo
 void decoder_give_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                                   const struct start_gradient *start, const struct gradient_taker *taker) {
     weight_gradient(pass, z, weights, nll, start, start && start->dz_scaled ? start->dz : NULL, taker, true);
+    pass->io.aim = NULL;
 }
 
 struct gradient_array {

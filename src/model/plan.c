@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "ltm/model.h"
 #include "stages/ahead.h"
+#include "stages/latent_prediction.h"
 #include "stages/model_shape.h"
 
 /* Applications and weights are added in one walk over the configuration, which serves for counting too. */
@@ -41,7 +42,7 @@ static void add_tied_output(struct plan *plan) {
     if (plan->applications) {
         struct application output = plan->applications[0];
         output.kind = &output_stage;
-        output.products = 1 + model_heads_ahead(&plan->config);
+        output.products = 1 + model_heads_ahead(&plan->config) + (model_predicts_latents(&plan->config) ? 1 : 0);
         plan->applications[plan->count] = output;
     }
     plan->count++;
@@ -151,7 +152,10 @@ static void build(struct plan *plan) {
     }
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &embedding_stage, -1);
-    if (c->output == LTM_OUTPUT_TIED) ahead_declare(&plan->table, c); /* which share the output's gradient */
+    if (c->output == LTM_OUTPUT_TIED) { /* heads that share the output's gradient */
+        ahead_declare(&plan->table, c);
+        latent_prediction_declare(&plan->table, c);
+    }
     if (model_encodes(c)) {
         weights_begin_block(&plan->table, "encoder");
         add(plan, &encoder_stage, -1);

@@ -15,6 +15,9 @@
 #include "math/matmul.h"
 #include "probe/probe_features.h"
 #include "probe/probe_fit.h"
+#include "probe/probe_sparsity.h"
+#include "probe/sparsity_score.h"
+#include "tasks/random_draws.h"
 #include "tasks/task.h"
 #include "train/trained_model.h"
 
@@ -31,6 +34,7 @@ struct probing {
     struct task *task;
     int train, test, swapped; /* documents, in this order; swapped 0 or `test` */
     struct probe_features features;
+    struct probe_sparsity sparsity; /* where it is asked for */
     struct probe_factor factors[FACTORS_MOST];
     json_t *classes[FACTORS_MOST]; /* of a factor of text: its values' numbers */
     struct probe_data data;
@@ -89,6 +93,10 @@ static ltm_status add_documents(struct probing *p, const struct ltm_model *model
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
     PASS_UP(probe_features_create(&p->features, model, all + p->swapped, error));
+    if (p->options->sparsity) {
+        PASS_UP(probe_sparsity_create(&p->sparsity, &model->decoder->plan, p->features.documents, error));
+        p->features.sparsity = &p->sparsity;
+    }
     for (int i = 0; i < all; i++) PASS_UP(add_document(p, model, i, "document", item_at(p, i), error));
     for (int i = 0; i < p->swapped; i++)
         PASS_UP(add_document(p, model, all + i, "swapped", item_at(p, p->train + i), error));
@@ -160,6 +168,20 @@ static ltm_status lay_out(struct probing *p, struct ltm_error *error) {
     return LTM_OK;
 }
 
+/* Of the training rows, whose documents keep their places: what is fitted then on nothing scores. */
+static void shuffle_targets(struct probe_data *d) {
+    struct draw draw = {.key = {.seed = d->seed, .purpose = RANDOM_PROBE, .sequence = 2}};
+    for (int i = d->train - 1; i > 0; i--) {
+        double *a = d->targets + (size_t)i * (size_t)d->columns;
+        double *b = d->targets + (size_t)draw_below(&draw, (uint32_t)i + 1) * (size_t)d->columns;
+        for (int k = 0; k < d->columns; k++) {
+            const double value = a[k];
+            a[k] = b[k];
+            b[k] = value;
+        }
+    }
+}
+
 static ltm_status set_targets(struct probing *p, struct ltm_error *error) {
     struct probe_data *d = &p->data;
     PASS_UP(name_factors(p, error));
@@ -179,6 +201,7 @@ static ltm_status set_targets(struct probing *p, struct ltm_error *error) {
     d->test = p->test;
     d->factors = p->factors;
     d->seed = p->options->seed;
+    if (p->options->shuffled) shuffle_targets(d);
     return LTM_OK;
 }
 
@@ -316,6 +339,7 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
     TRY(look(&p, model, watch, error));
     TRY(fit_all(&p, watch, result, error));
     TRY(measure_swaps(&p, result, error));
+    if (options->sparsity) TRY(probe_sparsity_score(result, &p.features, p.task, p.train, p.test, error));
     memcpy(result->task, p.task->name, sizeof result->task);
     result->train = p.train;
     result->items = p.test;
@@ -323,6 +347,7 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
 cleanup:
     task_free(p.task);
     probe_features_free(&p.features);
+    probe_sparsity_free(&p.sparsity);
     for (int f = 0; f < FACTORS_MOST; f++) json_decref(p.classes[f]);
     free(p.data.targets);
     free(p.places);
@@ -333,5 +358,6 @@ cleanup:
 void ltm_probe_result_free(struct ltm_probe_result *result) {
     free(result->rows);
     free(result->swaps);
+    free(result->sparsity);
     *result = (struct ltm_probe_result){0};
 }

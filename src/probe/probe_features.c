@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "latent/workers.h"
 #include "ltm/tokenizer.h"
+#include "probe/probe_sparsity.h"
 
 ltm_status probe_features_create(struct probe_features *f, const struct ltm_model *model, int64_t documents,
                                  struct ltm_error *error) {
@@ -128,6 +129,8 @@ static void look_at_group(const struct look *look, struct worker *w, const struc
     }
     decoder_score(w->pass, w->loop.mu, w->loop.nll);
     pool(look, w, places, count, f->latents);
+    for (int g = 0; f->sparsity && g < count; g++)
+        probe_sparsity_measure(f->sparsity, w->pass, g, T, w->loop.nll + (size_t)g * (size_t)T, places[g].document);
     if (!n) return;
     memset(w->loop.z, 0, (size_t)count * n * sizeof *w->loop.z);
     decoder_score(w->pass, w->loop.z, w->loop.nll);

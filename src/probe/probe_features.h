@@ -19,6 +19,7 @@ struct probe_features {
     int width;        /* of a row: μ, the states under z = μ, and with latents those under z = 0 */
     float *rows;      /* (documents, width) */
     int64_t cut;
+    struct probe_sparsity *sparsity; /* of the states under z = μ (probe_sparsity.h), borrowed; NULL = not measured */
 };
 
 ltm_status probe_features_create(struct probe_features *features, const struct ltm_model *model, int64_t documents,

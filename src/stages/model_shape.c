@@ -26,6 +26,8 @@ double model_ahead_flops(const struct ltm_model_config *config) {
     return model_heads_ahead(config) * 2.0 * config->dim * ((double)config->dim + config->vocab);
 }
 
+bool model_predicts_latents(const struct ltm_model_config *config) { return config->predict_latents > 0; }
+
 int model_loops(const struct ltm_model_config *config) { return config->loops > 1 ? config->loops : 1; }
 
 int model_core(const struct ltm_model_config *config) { return config->layers - config->prelude - config->coda; }

@@ -21,6 +21,9 @@ int64_t model_vocab_weights(const struct ltm_model_config *config);
 int model_heads_ahead(const struct ltm_model_config *config);
 double model_ahead_flops(const struct ltm_model_config *config);
 
+/* Whether training predicts the states of a teacher (stages/latent_prediction.h). */
+bool model_predicts_latents(const struct ltm_model_config *config);
+
 /* Times that the core runs, at least 1; layers of the core; layers that run in all, each as often as it does. */
 int model_loops(const struct ltm_model_config *config);
 int model_core(const struct ltm_model_config *config);

@@ -62,6 +62,12 @@ struct start_gradient {
     float kl_weight;
 };
 
+/* What latent prediction aims at (stages/latent_prediction.h). */
+struct latent_aim {
+    float *states; /* (R, d): the teacher's */
+    float *loss;   /* (R): written by the backward pass */
+};
+
 struct stage_io {
     struct stage_shape shape;
     const float *rope;        /* rotations of token positions, from the sequences' first on: rows of h numbers */
@@ -94,6 +100,7 @@ struct stage_io {
     float *start_mu;          /* (G, N_z, d): where a posterior starts; NULL where the model has no encoder */
     float *start_logvar;      /* the same */
     const struct start_gradient *start; /* the backward pass; NULL = the encoder stays as it is */
+    const struct latent_aim *aim;       /* the backward pass; NULL = none */
 };
 
 /* A stage adds y, what it makes of the stream, under model.dropout: out = in + scale · kept ⊙ y. It begins out, adds y to it and

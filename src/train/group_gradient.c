@@ -5,6 +5,7 @@
 #include "stages/model_shape.h"
 #include "train/objective.h"
 #include "train/stored_posteriors.h"
+#include "train/teacher.h"
 
 /* Weight of the KL in the fast loop of slow step `step` (from 0). */
 static double kl_weight(const struct ltm_slow_config *slow, double step) {
@@ -106,6 +107,7 @@ static void fitted_gradient(const struct group *group, const struct draw_takers 
     if (!trainer->now.plain) fit_group(group);
     for (int g = 0; g < count; g++)
         scores[g] = (struct sequence_score){.kl = fast_loop_kl(&w->loop, g), .diverged = w->loop.diverged[g]};
+    if (trainer->teacher) teacher_read(group);
     objective_of(c)->weigh(group, trainer->shares + (size_t)first * (size_t)S, scores);
     for (int s = 0; s < S; s++) {
         scale_weights(group, s);
@@ -113,7 +115,9 @@ static void fitted_gradient(const struct group *group, const struct draw_takers 
         struct start_gradient start;
         if (by_dz) start = start_gradient(group, s, w->start_scale);
         const struct gradient_taker taker = takers->of_draw(takers->user, s);
+        if (trainer->teacher) teacher_aim(group);
         decoder_give_weight_gradient(w->pass, w->loop.z, w->scaled, w->loop.nll, by_dz ? &start : NULL, &taker);
+        if (trainer->teacher) teacher_keep(group);
         for (int g = 0; g < count; g++) scores[g].recon += fast_loop_nll(&w->loop, g, 0, T) / S;
     }
     if (keeps) keep_posteriors(group, w->start_scale);

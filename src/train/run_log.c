@@ -135,6 +135,8 @@ ltm_status run_log_append(struct run_log *log, const struct ltm_train_record *r,
         put_real(line, "recon", r->recon);
         put_real(line, "kl", r->kl);
         put_step(line, r);
+        if (r->predicts) put_real(line, "predict_loss", r->predict_loss);
+        if (r->predicts) put_real(line, "teacher_spread", r->teacher_spread);
         if (r->batch) json_object_set_new(line, "batch", json_integer(r->batch));
         if (r->window) json_object_set_new(line, "window", json_integer(r->window));
         if (r->loops) json_object_set_new(line, "loops", json_integer(r->loops));

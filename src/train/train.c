@@ -210,6 +210,9 @@ static ltm_status slow_step(struct session *s, struct ltm_error *error) {
     record.diverged = done.diverged;
     if (compares(s)) tell_preferences(&record, &done.preferences);
     record.solver.on = solves(s);
+    record.predicts = s->trainer.teacher != NULL;
+    record.predict_loss = done.predicted.loss;
+    record.teacher_spread = done.predicted.spread;
     if (done.fault.kind) return nonfinite_step(s, &done.fault, record, error);
     count_diverged(s, &record);
     watch_loss(s, &record);

@@ -225,7 +225,7 @@ ltm_status session_open(struct session *s, struct ltm_error *error) {
                       processes_here(), s->config.run.threads, ltm_plural(s->config.run.threads));
     TRY(processes_agree(new_trainer(s, error), error));
     TRY(processes_agree(begin_or_resume(s, error), error));
-    TRY(processes_agree(decoder_pack(s->decoder, s->config.run.threads, error), error));
+    TRY(processes_agree(trainer_pack(&s->trainer, error), error));
     TRY(session_reference(s, error));
     const int threads = s->config.run.threads;
     const double speed =

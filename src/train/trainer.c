@@ -60,8 +60,8 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     const double saved_by_fit =
         2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);
     return forward * (objective_of(config)->passes * config->slow.samples + 2.0 * steps) +
-           3.0 * config->slow.samples * model_ahead_flops(&model) - saved - steps * saved_by_fit +
-           update / ((double)now->batch * model.sequence);
+           config->slow.samples * (3.0 * model_ahead_flops(&model) + teacher_flops(&model, forward)) - saved -
+           steps * saved_by_fit + update / ((double)now->batch * model.sequence);
 }
 
 double ltm_training_flops(const struct ltm_config *config) {
@@ -113,7 +113,9 @@ ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, c
     PASS_UP(create_shards(&shards, config, &plan->table, processes, rank, error));
     *bytes = PROGRAM_BYTES + weights * sizeof(float) +
              optimiser_bytes(&config->slow, &plan->table, &shards, config->run.threads) +
-             gradient_sum_bytes(config, &shards, weights) + (in_bf16 ? decoder_packed_bytes(plan) : 0) +
+             gradient_sum_bytes(config, &shards, weights) +
+             teacher_bytes(config, plan, trainer_threads(config, processes)) +
+             (in_bf16 ? decoder_packed_bytes(plan) : 0) +
              trainer_passes_bytes(config, plan, trainer_threads(config, processes), processes);
     if (config->model.kind == LTM_MODEL_SOLVER) *bytes += solver_batch_bytes(config);
     optimiser_shards_free(&shards);
@@ -137,6 +139,7 @@ static ltm_status create_workers(struct trainer *trainer, struct decoder *decode
     }
     PASS_UP(workers_create(&trainer->workers, decoder, &config->fast, threads, config->slow.group,
                            config->model.sequence, trainer_gradients(), error));
+    PASS_UP(teacher_create(&trainer->teacher, trainer, error));
     PASS_UP(stored_posteriors_create(&trainer->posteriors, config, trainer->source, error));
     trainer->optimiser.posteriors = trainer->posteriors;
     return config->slow.batch % config->slow.group
@@ -182,6 +185,7 @@ ltm_status trainer_create_solver(struct trainer *trainer, const struct ltm_confi
 void trainer_free(struct trainer *trainer) {
     stored_posteriors_free(trainer->posteriors);
     solver_batch_free(trainer->solver);
+    teacher_free(trainer->teacher);
     workers_free(&trainer->workers);
     gradient_sum_free(&trainer->gradient);
     optimiser_shards_free(&trainer->state);
@@ -307,6 +311,7 @@ static ltm_status gradient_of_now(struct trainer *trainer, struct slow_step *don
         done->diverged += trainer->scores[i].diverged && isfinite(trainer->scores[i].recon);
     }
     if (trainer->solver) done->loss = done->recon + done->kl;
+    if (trainer->teacher) PASS_UP(teacher_score(&done->predicted, trainer->teacher, now->batch, error));
     if (objective_of(c)->of_pairs) done->preferences = preferences_mean(trainer->scores, now->batch);
     done->grad_norm = gradient_norm(trainer->squares, &trainer->state);
     if (isfinite(done->recon + done->kl + done->loss) && can_be_squared(&c->slow, done->grad_norm)) return LTM_OK;
@@ -324,6 +329,7 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
     plan->plain = trainer->now.plain;
     if (trainer->posteriors) stored_posteriors_begin(trainer->posteriors);
     plan_run(plan, trainer->now.loops);
+    if (trainer->teacher) teacher_begin(trainer->teacher, trainer);
     const ltm_status status = gradient_of_now(trainer, done, error);
     plan->config.window = c->model.window;
     plan->plain = false;
@@ -346,7 +352,13 @@ ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct 
     if (status == LTM_OK && trainer->optimiser.average)
         optimiser_average(&trainer->optimiser, trainer->decoder->weights, trainer->decoder->plan.table.size, c,
                           threads);
-    return status == LTM_OK ? decoder_pack(trainer->decoder, threads, error) : status;
+    return status == LTM_OK ? trainer_pack(trainer, error) : status;
+}
+
+ltm_status trainer_pack(const struct trainer *trainer, struct ltm_error *error) {
+    const int threads = trainer->config.run.threads;
+    PASS_UP(decoder_pack(trainer->decoder, threads, error));
+    return trainer->teacher ? decoder_pack(trainer->teacher->decoder, threads, error) : LTM_OK;
 }
 
 void trainer_skip(struct trainer *trainer) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "train/preferences.h"
+#include "train/teacher.h"
 #include "train/trainer_state.h"
 
 /* Operations of useful work that a token of such a slow step takes, its share of the update's products included. With loop.depth = sampled
@@ -45,6 +46,7 @@ struct slow_step {
     double recon, kl, loss; /* nats a token: recon at the drawn z; loss is what was minimised, with dpo nats a pair */
     double lr, grad_norm;
     struct preferences preferences; /* with slow.objective = dpo */
+    struct teacher_score predicted; /* with slow.predict_latents */
     int diverged;                   /* sequences whose fast loop did, and for which the prior stood in */
     struct fault fault;
 };
@@ -53,6 +55,9 @@ struct slow_step {
  * processes, which all get the same `done`; with a fault in it the total is zero. The fitted posteriors are taken as given:
  * no gradient goes through the fast loop. */
 ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
+
+/* Make the weights, which have changed, ready for the next slow step. */
+ltm_status trainer_pack(const struct trainer *trainer, struct ltm_error *error);
 
 /* Take the slow step after trainer->optimiser.count of them, with all processes. With a fault in `done`, and where trainer->stop broke it
  * off (LTM_INTERRUPTED), it was not taken: weights, moments and count are as they were. */

@@ -29,6 +29,7 @@ struct trainer {
     struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
     int64_t steps;       /* in all */
     const struct sequence_source *source;
+    struct teacher *teacher;              /* NULL where no latents are predicted (train/teacher.h) */
     struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
     struct solver_batch *solver; /* NULL but for a solver (train/solver_batch.h), which has no workers and no source */
     const double *reference;     /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */

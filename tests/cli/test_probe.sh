@@ -20,10 +20,22 @@ plain() {
 }
 holds 'a plain decoder has its states alone' plain
 same_bits() {
-    "$LTM" probe runs/tiny task/task.ini --json run.threads=1 >one 2>err && "$LTM" probe runs/tiny task --json run.threads=2 >two 2>err &&
+    "$LTM" probe runs/tiny task/task.ini --sparsity --json run.threads=1 >one 2>err && "$LTM" probe runs/tiny task --sparsity --json run.threads=2 >two 2>err &&
         cmp one two && jq -e '.probes | length == 9' one >/dev/null && jq -e '.probes[0].stderr > 0 and .probes[0].classes == 8' one >/dev/null
 }
 holds '--json; the same on any number of threads' same_bits
+sparsity() { # whose numbers are in `one`: a layer, 2 measures; surprise and unfamiliarity and the optimum that items tell
+    jq -e '.sparsity | length == 6 and (map(.measure) | unique) == ["hoyer", "top tenth"] and all(.mean > 0 and .mean < 1)' one >/dev/null &&
+        jq -e '.sparsity | (map(.against) | unique) == ["optimum", "surprise", "unfamiliar"] and all(.stderr > 0)' one >/dev/null || return 1
+    run "$LTM" probe runs/tiny task --sparsity --items 20
+    [ "$code" = 0 ] && grep -qE '^layer +measure +mean +surprise +unfamiliar +optimum' out && [ "$(grep -cE '^1 +(hoyer|top tenth)' out)" = 2 ]
+}
+holds '--sparsity: a line a layer and measure' sparsity
+shuffled() {
+    run "$LTM" probe runs/tiny task --shuffled --json
+    [ "$code" = 0 ] && jq -e '.probes | map(.place) | length == 9' out >/dev/null && differ out one
+}
+holds '--shuffled fits on another order' shuffled
 settings() {
     "$LTM" probe runs/tiny task --json fast.method=natural fast.steps=3 >three 2>err && differ one three
 }

@@ -12,6 +12,7 @@
 #include "model/decoder.h"
 #include "nn/cross_attention.h"
 #include "stages/model_shape.h"
+#include "train/trainer.h"
 
 static double operations;
 
@@ -34,6 +35,7 @@ enum { SEQUENCES = 2, LENGTH = 64 };
 
 struct counted {
     double score;
+    double states; /* without the output layer */
     double fast_step;
     double slow_step;
 };
@@ -46,6 +48,7 @@ static struct counted count(const struct ltm_model_config *config) {
     struct decoder_pass *pass;
     int32_t ids[SEQUENCES * LENGTH];
     float nll[SEQUENCES * LENGTH];
+    const struct latent_aim aim = {test_normal((size_t)SEQUENCES * LENGTH * (size_t)config->dim, 2, 1), nll};
     assert_int_equal(decoder_create(&decoder, config, NULL), LTM_OK);
     assert_int_equal(decoder_pass_create(&pass, decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
     const size_t latents = (size_t)SEQUENCES * (size_t)config->latents * (size_t)config->dim;
@@ -58,13 +61,17 @@ static struct counted count(const struct ltm_model_config *config) {
     const double below = operations;
     decoder_score(pass, z, nll);
     counted.score = operations / tokens;
+    operations = below;
+    decoder_score(pass, z, NULL);
+    counted.states = operations / tokens;
     operations = 0;
     if (config->latents) decoder_latent_gradient(pass, z, NULL, nll, dz);
     counted.fast_step = operations / tokens;
     operations = below;
+    if (config->predict_latents > 0) decoder_aim(pass, &aim);
     decoder_weight_gradient(pass, z, NULL, nll, gradient);
     counted.slow_step = operations / tokens;
-    free(z), free(dz), free(gradient);
+    free(z), free(dz), free(gradient), free(aim.states);
     decoder_pass_free(pass);
     decoder_free(decoder);
     return counted;
@@ -118,6 +125,31 @@ static void operation_counts_are_those_of_the_products_that_run(void **state) {
     }
     config.predict = 3;
     check(&config);
+}
+
+/* A teacher's pass has no output layer, and its aim costs one head's three passes. */
+static void latent_prediction_is_counted(void **state) {
+    (void)state;
+    struct ltm_config c;
+    struct growth now;
+    ltm_config_defaults(&c);
+    c.model = (struct ltm_model_config){.dim = 24,
+                                        .layers = 2,
+                                        .heads = 4,
+                                        .kv_heads = 2,
+                                        .ffn_multiple = 8,
+                                        .sequence = LENGTH,
+                                        .window = LENGTH,
+                                        .vocab = 37};
+    now = growth_at(&c, 0);
+    const double without = trainer_flops(&c, &now);
+    const struct counted plain = count(&c.model);
+    c.model.predict_latents = 1;
+    c.model.predict_distance = 1;
+    const double more = trainer_flops(&c, &now) - without;
+    const double head = count(&c.model).slow_step - plain.slow_step;
+    equal("head", head, 6.0 * 24 * 24);
+    equal("latent prediction", more, ltm_forward_flops(&c.model) - (plain.score - plain.states) + head);
 }
 
 static const struct ltm_model_config two_layers = {.dim = 24,
@@ -203,6 +235,7 @@ static void parameters_are_those_of_the_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operation_counts_are_those_of_the_products_that_run),
+        cmocka_unit_test(latent_prediction_is_counted),
         cmocka_unit_test(an_encoder_is_counted),
         cmocka_unit_test(an_update_is_counted_too),
         cmocka_unit_test(a_prelude_runs_once_a_sequence),

@@ -78,7 +78,8 @@ cheap=(fast.stored=0.9 fast.steps=0)
 holds 'stored posteriors over three processes: the bits of one' alike 3 1 one-stored "${cheap[@]}"
 
 # From a batch of one group, fewer than there are processes.
-growing=(slow.batch_start=1 slow.window_start=2 slow.growth=0.8 model.dropout=0.1 data.packing=document slow.predict=3)
+growing=(slow.batch_start=1 slow.window_start=2 slow.growth=0.8 model.dropout=0.1 data.packing=document slow.predict=3
+    slow.predict_latents=0.5 slow.predict_layers=2 slow.ema=0.9)
 for parts in 0 3; do
     "${train[@]}" "${growing[@]}" slow.parts=$parts run.dir="one-growing-$parts" >/dev/null 2>&1
     holds "a batch that grows, over three processes, parts $parts: the bits of one" \

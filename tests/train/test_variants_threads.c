@@ -67,6 +67,10 @@ static void grow(struct ltm_config *config) {
 
 static void predict(struct ltm_config *config) {
     config->model.predict = 3;
+    config->model.predict_latents = 0.5; /* the teacher comes out of the checkpoint */
+    config->model.predict_distance = 3;
+    config->model.predict_layers = 2;
+    config->slow.ema = 0.9;
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
