@@ -126,7 +126,13 @@ void decoder_stream_renew(struct decoder_stream *stream, int slot, const float *
 }
 
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
+    const struct plan *plan = &stream->decoder->plan;
     stream->positions[slot] = stream->starts[slot] = 0;
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_weights w = weights_of(stream, a);
+        if (plan->applications[a].kind->start_cache)
+            plan->applications[a].kind->start_cache(cache_of(stream, a, slot), &w, &plan->config);
+    }
     decoder_stream_renew(stream, slot, z);
 }
 

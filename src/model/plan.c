@@ -55,6 +55,8 @@ static void add_layer(struct plan *plan, int l) {
     weights_begin_block(&plan->table, name);
     if (c->mix_input) add(plan, &mix_stage, -1);
     add(plan, &self_attention_stage, -1);
+    if (c->memory == LTM_MEMORY_NEURAL) add(plan, &neural_memory_stage, -1);
+    if (c->memory == LTM_MEMORY_RECURRENT) add(plan, &recurrent_memory_stage, -1);
     if (model_layer_reads(c, l)) add(plan, &cross_attention_stage, l - c->latent_from);
     add(plan, &feed_forward_stage, -1);
 }

@@ -200,7 +200,8 @@ static void keep_present(const struct stage_io *io, const struct state *s) {
                    s->qkv + (g * (size_t)io->shape.length + t) * (size_t)qkv_width(c) + c->dim, n * sizeof *s->kv);
 }
 
-static void carry(const struct stage_io *io, void *state) {
+static void carry(const struct stage_io *io, const struct stage_weights *w, void *state) {
+    (void)w;
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
     const size_t n = kv_row(c);

@@ -86,6 +86,7 @@ struct stage_io {
                                * read of it later is then what `before` has of it: */
     const void *before;       /* the state of this application's like in the loop before */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
+    bool memory_rests;        /* memories stay as a sequence begins with them: the control of their score */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d); NULL: all 0 */
     float *dz;                /* the same, or NULL */
@@ -167,13 +168,14 @@ struct stage_kind {
     void (*backward)(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw);
 
     /* What comes next is the sequences' next chunk: keep what that needs of this one; NULL = nothing. */
-    void (*carry)(const struct stage_io *io, void *state);
+    void (*carry)(const struct stage_io *io, const struct stage_weights *w, void *state);
 
-    /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a slot under z
-     * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */
+    /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a text; begin a slot under z
+     * (its part of the latents, (M, d)), or change z within a text; go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */
     void (*lay_out_cache)(void *cache, struct arena *arena, const struct ltm_model_config *config);
     void (*lay_out_step)(void *buffers, struct arena *scratch, const struct ltm_model_config *config, int rows,
                          int threads);
+    void (*start_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config);
     void (*begin_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config,
                         const float *latent_rope, const float *z);
     void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape, int start);
@@ -201,6 +203,8 @@ extern const struct stage_kind loop_concat_stage;
 extern const struct stage_kind loop_diagonal_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind cross_attention_stage;
+extern const struct stage_kind neural_memory_stage;
+extern const struct stage_kind recurrent_memory_stage;
 extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;
 extern const struct stage_kind output_stage;
