@@ -27,6 +27,11 @@ static inline bool model_carries(const struct ltm_model_config *config) {
     return model_streams(config) || (config->memory != LTM_MEMORY_NONE && config->latents == 0);
 }
 
+/* Does a text go on past model.sequence in generation, its window rolling on? What reads latents knows no later position. */
+static inline bool model_rolls(const struct ltm_model_config *config) {
+    return config->memory != LTM_MEMORY_NONE && config->latents == 0;
+}
+
 /* Does z ever move? Not at rate 0, nor where a sequence is one chunk. */
 static inline bool model_moves(const struct ltm_model_config *config) {
     return model_streams(config) && model_chunk(config) < config->sequence && config->stream_rate > 0;

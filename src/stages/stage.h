@@ -110,6 +110,7 @@ const float *stage_sum_gradient(const struct stage_io *io, float *scratch);
 struct stage_step {
     const struct ltm_model_config *config;
     const float *rope;
+    const float *far;      /* (slots, h): of a position behind the rows of rope, where a text has come to one */
     const int32_t *tokens; /* (rows) */
     int rows;
     const int *slots;     /* [rows], all different */
@@ -121,6 +122,13 @@ struct stage_step {
     float *values;        /* (rows, K h): as stage_io's */
     float *logits;        /* (rows, V) */
 };
+
+/* The rotation of a slot's next token. */
+static inline const float *stage_turn(const struct stage_step *io, int slot) {
+    const size_t h = (size_t)(io->config->dim / io->config->heads);
+    const size_t t = (size_t)io->positions[slot];
+    return t < (size_t)io->config->sequence ? io->rope + t * h : io->far + (size_t)slot * h;
+}
 
 /* Of `count` pieces of work, this thread's: from … to - 1. */
 struct stage_share {

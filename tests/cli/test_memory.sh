@@ -28,7 +28,29 @@ scores() {
 }
 holds 'and so do those of eval' scores
 holds 'text comes out' "$LTM" generate runs/recurrent --prompt 'the' --length 100
+rolls() { # several sequences of 24 tokens; nothing is told to be forgotten, and a stop takes back what it should
+    printf 'the\n\n\n' | "$LTM" generate runs/neural --interactive --past-end --length 40 --stop th >said 2>told && ! grep -q forgotten told &&
+        "$LTM" inspect runs/neural/checkpoints/last | grep -q text_state_bytes
+}
+holds 'a session goes on past the sequence' rolls
+keeps() { # the kind of memory: two sessions are one
+    printf 'the\nof the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 >whole &&
+        printf 'the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 --state "$1.state" >parts &&
+        printf 'of the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 --state "$1.state" >>parts &&
+        diff whole parts
+}
+holds 'a session goes on from its file' keeps neural
+holds 'with either memory' keeps recurrent
+holds 'of other weights' refused 1 'is the state of a session with other weights' "$LTM" generate runs/recurrent --interactive --state neural.state
+damaged() {
+    head -c -4 neural.state >broken.state && printf 'abcd' >>broken.state
+    refused 1 'broken.state is damaged' "$LTM" generate runs/neural --interactive --state broken.state
+}
+holds 'a damaged one' damaged
+holds 'not in turns' refused 2 '--state keeps the session of --interactive' "$LTM" generate runs/neural --state neural.state
 holds 'beside latents' "$LTM" train small.ini model.memory=recurrent memory.chunk=4 latent.kind=streaming latent.chunk=8 run.dir=runs/both
+holds 'no state without end' refused 1 'the model has no memory whose state could be kept' \
+    "$LTM" generate runs/both --interactive --state both.state
 holds 'no exported form' refused 1 'model.memory learns as it reads' "$LTM" export runs/neural -o nowhere
 holds 'documents apart' refused 1 'model.memory writes whole chunks, which data.packing = masked would cut' \
     "$LTM" train small.ini "${remembers[@]}" data.packing=masked run.dir=runs/none

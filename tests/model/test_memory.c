@@ -1,6 +1,8 @@
 /* Memories beside the window (model.memory) in the whole decoder: what the tests of all keys (support/model_keys.h) leave open. */
 #include "support/decoder_rig.h"
 
+#include "model/decoder_stream.h"
+
 static struct ltm_model_config with_memory(int memory) {
     struct ltm_model_config c = grouped;
     c.latents = 0;
@@ -137,12 +139,68 @@ static void text_that_repeats_itself_does_not_make_it_diverge(void **state) {
     decoder_free(decoder);
 }
 
+static double log_p(const float *logits, int vocab, int32_t token) {
+    double sum = 0;
+    for (int v = 0; v < vocab; v++) sum += exp((double)logits[v]);
+    return logits[token] - log(sum);
+}
+
+/* Past model.sequence it goes on as a model of longer sequences would: the score of that is its own. A slot that is kept on the way
+ * and put back goes on from there, to the bit. */
+static void a_text_goes_on_past_the_sequence(void **state) {
+    (void)state;
+    enum { LONG = 50, KEPT = 31 };
+    const struct ltm_model_config kinds[] = {with_memory(LTM_MEMORY_NEURAL), deep_memory(),
+                                             with_memory(LTM_MEMORY_RECURRENT)};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct ltm_model_config longer = kinds[i];
+        longer.sequence = LONG;
+        struct setting s = set_up(&kinds[i]);
+        struct setting whole = set_up(&longer);
+        struct decoder_pass *pass;
+        struct stream_weights *weights;
+        struct decoder_stream *stream;
+        const int slot = 1;
+        const size_t vocab = (size_t)longer.vocab;
+        char *kept = malloc(decoder_stream_slot_bytes(&s.decoder->plan));
+        int32_t tokens[LONG + 1];
+        float nll[LONG];
+        float first[LONG * 29];
+        for (int t = 0; t <= LONG; t++) tokens[t] = (t * 17 + t / 7 + 3) % longer.vocab;
+        assert_int_equal(decoder_pass_create(&pass, whole.decoder, 1, LONG, false, NULL), LTM_OK);
+        assert_int_equal(stream_weights_create(&weights, s.decoder, false, 1, NULL), LTM_OK);
+        assert_int_equal(decoder_stream_create(&stream, weights, 2, 1, NULL), LTM_OK);
+        decoder_begin(pass, tokens, tokens + 1, 1, LONG);
+        decoder_score(pass, NULL, nll);
+        decoder_stream_begin(stream, slot, s.z);
+        for (int t = 0; t < LONG; t++) {
+            if (t == KEPT) decoder_stream_save(stream, slot, kept);
+            const float *logits = decoder_stream_step(stream, &slot, &tokens[t], 1);
+            memcpy(first + (size_t)t * vocab, logits, vocab * sizeof *logits);
+            assert_true(fabs(log_p(logits, longer.vocab, tokens[t + 1]) + (double)nll[t]) < 2e-4);
+        }
+        decoder_stream_restore(stream, 0, kept);
+        for (int t = KEPT; t < LONG; t++) {
+            const int other = 0;
+            const float *logits = decoder_stream_step(stream, &other, &tokens[t], 1);
+            assert_memory_equal(first + (size_t)t * vocab, logits, vocab * sizeof *logits);
+        }
+        free(kept);
+        decoder_stream_free(stream);
+        stream_weights_free(weights);
+        decoder_pass_free(pass);
+        tear_down(&whole);
+        tear_down(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_go_through_what_is_written),
         cmocka_unit_test(a_score_depends_on_the_past_alone_and_on_all_of_it),
         cmocka_unit_test(a_memory_at_rest_carries_nothing),
         cmocka_unit_test(a_gradient_goes_through_so_many_writes),
+        cmocka_unit_test(a_text_goes_on_past_the_sequence),
         cmocka_unit_test(text_that_repeats_itself_does_not_make_it_diverge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
