@@ -32,6 +32,7 @@ enum ltm_latent_read { LTM_READ_CROSS, LTM_READ_KEYS };
 enum ltm_ffn { LTM_FFN_SWIGLU, LTM_FFN_RELU2 };
 enum ltm_qk_norm { LTM_QK_NORM_NONE, LTM_QK_NORM_RMS };
 enum ltm_init { LTM_INIT_NORMAL, LTM_INIT_ZERO };
+enum ltm_memory { LTM_MEMORY_NONE, LTM_MEMORY_NEURAL, LTM_MEMORY_RECURRENT };
 enum ltm_output { LTM_OUTPUT_TIED, LTM_OUTPUT_OWN };
 enum ltm_packing { LTM_PACKING_PACKED, LTM_PACKING_MASKED, LTM_PACKING_DOCUMENT };
 enum ltm_data_kind { LTM_DATA_TEXT, LTM_DATA_PAIRS };
@@ -87,6 +88,14 @@ struct ltm_model_config {
     int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
     int mix_input;      /* 1: each layer begins with a learned mix of the stream and what the embedding left; 0 = no */
     int value_residual; /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
+
+    /* [model] and [memory]: what each layer keeps of the past beside the window. */
+    int memory;          /* enum ltm_memory */
+    int memory_chunk;    /* tokens that it is written by at a time; 0 = as many as the window has */
+    int memory_layers;   /* neural: 1 or 2, of the map that learns */
+    double memory_rate;  /* neural: of the way to its values, the most that a chunk of one key moves it */
+    int memory_slots;    /* recurrent: vectors of the state … */
+    int memory_backprop; /* … and writes that a gradient goes through; 0 = all */
 
     /* [model] and [loop]: layers that are applied again. */
     int loops;         /* times that the core runs; 0 or 1 = once */

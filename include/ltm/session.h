@@ -7,7 +7,7 @@
  *     ltm_session_refit(session, &error);                       z ~ q(z | what has been said)
  *
  * Where a text grows past model.sequence the window slides: the older half is forgotten, the newer half is read again from
- * position 0; z stays. */
+ * position 0; z stays. With a memory and no latents (model.memory) nothing slides: the text goes on, at the same cost a token. */
 #pragma once
 
 #include "ltm/generate.h"
@@ -46,6 +46,11 @@ void ltm_session_seed(struct ltm_session *session, uint64_t seed);
 
 /* Forget what has been said, and draw z from the prior. */
 void ltm_session_restart(struct ltm_session *session);
+
+/* What a model with a memory and no latents (model.memory) has of all that was said, into a file of constant size, and back into a session of
+ * the same weights, which then goes on as that one would have. LTM_UNSUPPORTED for other models; LTM_MISMATCH, LTM_CORRUPT. */
+ltm_status ltm_session_save(const struct ltm_session *session, const char *path, struct ltm_error *error);
+ltm_status ltm_session_load(struct ltm_session *session, const char *path, struct ltm_error *error);
 
 struct ltm_session_state {
     int tokens, room;        /* said and not forgotten; what fits before the window slides */

@@ -1,5 +1,6 @@
 /* What stands beside every score of a model whose latents stream (latent.kind = streaming), nats a token of all sequences: the controls that
- * say what of the score z has earned. */
+ * say what of the score z has earned. And of one without latents that has a memory (model.memory), which is frozen as a sequence begins with
+ * it; then drawn, others and zero are NAN. */
 #pragma once
 
 #include "ltm/status.h"
@@ -9,7 +10,7 @@ LTM_C_BEGIN
 enum { LTM_STREAM_PARTS = 8 };
 
 struct ltm_stream_scores {
-    int parts; /* that a sequence is told in, the same number of chunks each but for rounding; 0: latents do not stream */
+    int parts; /* that a sequence is told in, the same number of chunks each but for rounding; 0: nothing is carried */
     double drawn;  /* z drawn around its mean: on average a bound */
     double frozen; /* z stays at its start: the same weights, nothing carried */
     double others; /* z of another sequence; NAN where there is only one */

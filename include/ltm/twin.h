@@ -1,5 +1,5 @@
-/* The plain autoregressive decoder to hold a latent thought model against: without latents and so without cross-attention, of as
- * many layers, the same window, data, batch, rates and seed.
+/* The plain autoregressive decoder to hold a latent thought model, or one with a memory, against: without latents and so without
+ * cross-attention, without a memory (model.memory), of as many layers, the same window, data, batch, rates and seed.
  *
  *     struct ltm_config twin;
  *     ltm_config_twin(&twin, &config, LTM_TWIN_PARAMETERS, &error);
@@ -27,7 +27,7 @@ enum ltm_twin {
 const char *ltm_twin_name(int kind);
 
 /* *twin becomes the twin of a valid configuration, valid itself, with no auto left in the model's shape. LTM_INVALID when it has
- * no latents (and with LTM_TWIN_ATTENTION full attention besides), or when its vocabulary is auto and neither tokenizer nor corpus is there to say it; the twins of parameters and
+ * neither latents nor a memory (and with LTM_TWIN_ATTENTION full attention besides), or when its vocabulary is auto and neither tokenizer nor corpus is there to say it; the twins of parameters and
  * attention need none. */
 ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *config, enum ltm_twin kind,
                            struct ltm_error *error);

@@ -32,6 +32,7 @@ static const char usage[] =
     "  --count N              samples, of each prompt (1)\n"
     "  --length N             tokens to add at most; 0 = as many as fit behind the prompt into model.sequence (0). With\n"
     "                         more, the text slides: its newest half is read again, the older is forgotten, z stays\n"
+    "                         (with model.memory and no latents it goes on, and the memory holds what it can)\n"
     "  --stop TEXT            end before this text; may be given several times\n"
     "  --crop                 of a prompt that does not fit into model.sequence keep the end, in place of refusing it\n"
     "  --temperature T        0 = always the likeliest token (0.8)\n"
@@ -43,6 +44,8 @@ static const char usage[] =
     "  --precision P          of the weights: fp32, bf16 (half the bytes, so faster), or auto, as trained (auto)\n"
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
     "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
+    "  --state FILE           go on with the session in this file, where there is one, and leave it there at the end: with\n"
+    "                         --interactive, for a model with a memory (model.memory) and no latents\n"
     "What comes out:\n"
     "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, depth, finish (length, end of\n"
     "                         a document, stop), cropped (tokens that --crop dropped)\n"
@@ -134,7 +137,7 @@ enum { STOPS_MOST = 64 };
 
 struct request {
     const char *stops[STOPS_MOST];
-    const char *prompt, *prompts, *field, *output, *judge;
+    const char *prompt, *prompts, *field, *output, *judge, *state;
     bool json, stats, interactive;
     struct ltm_generate_options options;
     struct cli_arguments arguments; /* the checkpoint, and settings */
@@ -261,7 +264,7 @@ static int interact(struct request *r) {
     if (status == LTM_OK) {
         r->options.fast = &config.fast;
         r->options.exit = config.eval.exit;
-        code = generate_interactive(model, &r->options, r->prompt, cli_catch_interrupts(NULL, false));
+        code = generate_interactive(model, &r->options, r->prompt, r->state, cli_catch_interrupts(NULL, false));
         r->options.fast = NULL;
     } else
         code = cli_fail(&error);
@@ -290,6 +293,7 @@ int command_generate(int argc, char **argv) {
         {"batch", .number = &o->batch, .may_be_auto = true, .least = 1, .most = INT_MAX},
         {"output", .letter = 'o', .text = &r.output},
         {"judge", .text = &r.judge},
+        {"state", .text = &r.state},
         {"past-end", .off = &o->stop_at_end},
         {"interactive", .on = &r.interactive},
         {"json", .on = &r.json},
@@ -308,6 +312,7 @@ int command_generate(int argc, char **argv) {
         return cli_usage(
             command, "--interactive writes one text in turns: not with --prompts, --count, --crop, --json, --output, "
                      "--stats or --judge");
+    if (r.state && !r.interactive) return cli_usage(command, "--state keeps the session of --interactive");
     if (r.interactive && ltm_processes_launched_rank() > 0) return CLI_OK; /* one talks */
     return r.interactive ? interact(&r) : generate(&r);
 }

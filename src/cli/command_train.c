@@ -270,6 +270,13 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
                      all / (double)c->run.tokens, tokens[1], tokens[2]);
 }
 
+static void print_memory(const struct ltm_config *c, struct cli_bar *bar) {
+    char kind[32] = "";
+    const int chunk = c->model.memory_chunk ? c->model.memory_chunk : c->model.window;
+    ltm_config_get(c, "model.memory", kind, sizeof kind, NULL);
+    cli_bar_line(bar, "a %s memory in each layer, written every %d token%s", kind, chunk, ltm_plural(chunk));
+}
+
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     char method[32] = "";
     char moves[80];
@@ -291,6 +298,7 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
                      ltm_plural(c->model.cycles), c->model.inner, ltm_plural(c->model.inner));
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
+    if (c->model.memory != LTM_MEMORY_NONE) print_memory(c, bar);
     if (c->model.latents && c->latent_start > 0)
         cli_bar_line(bar, "the first %g %% of the tokens without them", 100 * c->latent_start);
     print_amount(c, bar);

@@ -43,7 +43,10 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     cli_print_line(stdout, "%s: %lld sequence%s of %s%d tokens%s", corpus, (long long)r->sequences,
                    ltm_plural(r->sequences), r->tokens < r->sequences * config->model.sequence ? "up to " : "",
                    config->model.sequence, bytes);
-    if (r->stream.parts)
+    if (stream_print_of_memory(&r->stream))
+        printf("no latents: every score is the exact -log p; a memory beside the window, written every %d tokens\n",
+               config->model.memory_chunk ? config->model.memory_chunk : config->model.window);
+    else if (r->stream.parts)
         printf("%s; %d draw%s of z around its mean\n", stream_print_moves(moves, &config->model), r->samples,
                ltm_plural(r->samples));
     else if (config->model.latents)
@@ -65,6 +68,13 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     const int rest = config->model.sequence - r->first_part;
     print_setting(corpus, config, r);
     eval_print_measure_heading();
+    if (stream_print_of_memory(&r->stream)) {
+        eval_print_measure("score: exact -log p", &r->recon, true);
+        eval_print_measure("control: the memory frozen at its start", &r->frozen, true);
+        stream_print_parts(&r->stream);
+        fflush(stdout);
+        return;
+    }
     if (r->stream.parts) {
         eval_print_measure("score: exact -log p, z at its mean", &r->recon, true);
         eval_print_measure("control: z frozen at its start", &r->frozen, true);
@@ -122,9 +132,10 @@ static void columns_of(struct column columns[COLUMNS], const struct setting_grid
     const bool prior = r->prior_samples > 0 || grid_has(grid, "eval.prior");
     const bool iwae = r->iwae_samples > 0 || grid_has(grid, "eval.iwae");
     const bool fitted = isfinite(r->fitted_noise.nats.mean) || grid_has(grid, "fast.noise");
-    const bool streams = r->stream.parts > 0;
+    const bool memory = stream_print_of_memory(&r->stream);
+    const bool streams = r->stream.parts > 0 && !memory;
     const struct column all[COLUMNS] = {{"bound", &r->bound, true},
-                                        {"z frozen", &r->frozen, streams},
+                                        {memory ? "memory frozen" : "z frozen", &r->frozen, streams || memory},
                                         {"z of another", &r->others, streams},
                                         {"z = 0", &r->zero, streams},
                                         {"z drawn", &r->drawn, streams},
@@ -236,10 +247,12 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);
     eval_add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
     if (r->stream.parts) {
-        eval_add_measure(json, "drawn", &r->drawn);
+        if (!stream_print_of_memory(&r->stream)) {
+            eval_add_measure(json, "drawn", &r->drawn);
+            eval_add_measure(json, "others", &r->others);
+            eval_add_measure(json, "zero", &r->zero);
+        }
         eval_add_measure(json, "frozen", &r->frozen);
-        eval_add_measure(json, "others", &r->others);
-        eval_add_measure(json, "zero", &r->zero);
         json_object_set_new(json, "carried",
                             score_json((struct ltm_score){r->stream.carried, r->stream.carried_error}));
         json_t *parts = json_array();

@@ -148,12 +148,17 @@ static ssize_t next_line(const struct conversation *c, char **line, size_t *room
 }
 
 int generate_interactive(const struct ltm_model *model, const struct ltm_generate_options *options, const char *prompt,
-                         volatile sig_atomic_t *stop) {
+                         const char *state, volatile sig_atomic_t *stop) {
     struct ltm_error error = {0};
     struct conversation c = {.stop = stop, .terminal = isatty(STDIN_FILENO)};
     char *line = NULL;
     size_t room = 0;
     ltm_status status = ltm_session_open(&c.session, model, options, &error);
+    if (status == LTM_OK && state && access(state, F_OK) == 0) {
+        status = ltm_session_load(c.session, state, &error);
+        c.begun = status == LTM_OK;
+    } else if (status == LTM_OK && state)
+        status = ltm_session_save(c.session, state, &error); /* what cannot be kept is refused before a word is said */
     if (status == LTM_OK && c.terminal) fputs(help, stderr);
     if (status == LTM_OK && prompt) status = take_turn(&c, prompt, &error);
     while (status == LTM_OK && !ferror(stdout)) {
@@ -179,6 +184,7 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
         }
     }
     const bool interrupted = *stop;
+    if (status == LTM_OK && state) status = ltm_session_save(c.session, state, &error);
     ltm_session_close(c.session);
     free(line);
     if (status != LTM_OK) return cli_fail(&error);

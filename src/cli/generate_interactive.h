@@ -5,6 +5,6 @@
 
 #include "ltm/generate.h"
 
-/* Until the input ends, or /quit. `stop` is set by an interrupt: it ends a turn, or at the prompt the session. */
+/* Begins with the session in the file `state`, where there is one, and leaves it there; NULL = neither. Until the input ends, or /quit. `stop` is set by an interrupt: it ends a turn, or at the prompt the session. */
 int generate_interactive(const struct ltm_model *model, const struct ltm_generate_options *options, const char *prompt,
-                         volatile sig_atomic_t *stop);
+                         const char *state, volatile sig_atomic_t *stop);

@@ -6,10 +6,16 @@
 #include "ltm/names.h"
 #include "terminal.h"
 
+bool stream_print_of_memory(const struct ltm_stream_scores *s) { return isnan(s->zero); }
+
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    snprintf(text, 200, "z carries %s; frozen %.4f, of another sequence %.4f, 0 %.4f, drawn %.4f",
-             cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen, s->others, s->zero, s->drawn);
+    if (stream_print_of_memory(s))
+        snprintf(text, 200, "memory carries %s; as a sequence begins with it %.4f",
+                 cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen);
+    else
+        snprintf(text, 200, "z carries %s; frozen %.4f, of another sequence %.4f, 0 %.4f, drawn %.4f",
+                 cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen, s->others, s->zero, s->drawn);
     return text;
 }
 
@@ -31,13 +37,14 @@ static void print_part(double nats) {
 
 void stream_print_parts(const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    printf("\nz carries %s nats a token: what the score is better than with z frozen at its start\n",
-           cli_with_error(carried, 4, s->carried, s->carried_error));
+    const char *what = stream_print_of_memory(s) ? "the memory" : "z";
+    printf("\n%s carries %s nats a token: what the score is better than with %s frozen at its start\n", what,
+           cli_with_error(carried, 4, s->carried, s->carried_error), what);
     printf("%-22s", "by place, nats a token");
     for (int p = 0; p < s->parts; p++) printf("  %7d", p + 1);
     printf("\n%-22s", "score");
     for (int p = 0; p < s->parts; p++) print_part(s->part[p]);
-    printf("\n%-22s", "z frozen");
+    printf("\n%-22s", "frozen");
     for (int p = 0; p < s->parts; p++) print_part(s->frozen_part[p]);
     printf("\n%-22s", "carried");
     for (int p = 0; p < s->parts; p++) print_part(s->frozen_part[p] - s->part[p]);

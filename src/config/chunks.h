@@ -1,4 +1,5 @@
-/* How streaming latents (latent.kind = streaming) divide a sequence: a pass takes a chunk of it at a time. */
+/* How streaming latents (latent.kind = streaming) divide a sequence: a pass takes a chunk of it at a time. And how memories do, within a
+ * pass. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,22 @@ static inline bool model_streams(const struct ltm_model_config *config) {
 static inline int model_chunk(const struct ltm_model_config *config) {
     return model_streams(config) && config->chunk > 0 && config->chunk < config->sequence ? config->chunk
                                                                                           : config->sequence;
+}
+
+/* Tokens of a sequence that a memory (model.memory) is written by at a time. */
+static inline int model_memory_chunk(const struct ltm_model_config *config) {
+    const int chunk = config->memory_chunk > 0 ? config->memory_chunk : config->window;
+    return chunk < config->sequence ? chunk : config->sequence;
+}
+
+/* Is what a model carries from chunk to chunk scored beside what it would be without? */
+static inline bool model_carries(const struct ltm_model_config *config) {
+    return model_streams(config) || (config->memory != LTM_MEMORY_NONE && config->latents == 0);
+}
+
+/* Does a text go on past model.sequence in generation, its window rolling on? What reads latents knows no later position. */
+static inline bool model_rolls(const struct ltm_model_config *config) {
+    return config->memory != LTM_MEMORY_NONE && config->latents == 0;
 }
 
 /* Does z ever move? Not at rate 0, nor where a sequence is one chunk. */

@@ -233,6 +233,39 @@ static ltm_status check_reading(const struct ltm_config *c, struct ltm_error *er
     return LTM_OK;
 }
 
+static ltm_status check_memory(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    const int chunk = model_memory_chunk(m);
+    if (m->memory == LTM_MEMORY_NONE) return LTM_OK;
+    if (m->packing == LTM_PACKING_MASKED)
+        return fail(
+            error, LTM_INVALID,
+            "model.memory writes whole chunks, which data.packing = masked would cut where documents begin; use "
+            "packed or document");
+    if (c->eval.exit.kind != LTM_EXIT_FIXED)
+        return fail(error, LTM_INVALID,
+                    "model.memory is written by all positions of a chunk, so that none leaves the loops early; use "
+                    "eval.exit = fixed");
+    if (m->memory == LTM_MEMORY_RECURRENT && (m->memory_slots < 1 || m->memory_slots > m->sequence))
+        return fail(
+            error, LTM_INVALID,
+            "memory.slots = %d is not between 1 and model.sequence = %d, whose tokens they carry; use such as 8",
+            m->memory_slots, m->sequence);
+    if (c->slow.window_start && m->memory_chunk == 0)
+        return fail(
+            error, LTM_INVALID,
+            "memory.chunk = 0 follows a window that slow.window_start = %d lets grow; set memory.chunk, such as "
+            "%d",
+            c->slow.window_start, chunk);
+    if (model_chunk(m) < m->sequence && model_chunk(m) % chunk)
+        return fail(
+            error, LTM_INVALID,
+            "latent.chunk = %d is not a multiple of memory.chunk = %d, and a memory is written by whole chunks; "
+            "use memory.chunk = %d",
+            model_chunk(m), chunk, model_chunk(m));
+    return LTM_OK;
+}
+
 static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *error) {
     const int groups = slow_groups(c);
     if (c->slow.parts <= groups) return LTM_OK;
@@ -381,6 +414,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_slow(config, error));
     PASS_UP(check_streaming(config, error));
     PASS_UP(check_reading(config, error));
+    PASS_UP(check_memory(config, error));
     PASS_UP(check_parts(config, error));
     PASS_UP(check_fast(config, error));
     PASS_UP(check_pairs(config, error));

@@ -21,6 +21,7 @@ NAMES(latent_read_choice, "cross", "keys")
 NAMES(ffn_choice, "swiglu", "relu2")
 NAMES(qk_norm_choice, "none", "rms")
 NAMES(init_choice, "normal", "zero")
+NAMES(memory_choice, "none", "neural", "recurrent")
 NAMES(output_choice, "tied", "own")
 NAMES(order_choice, "ABAB", "AABB")
 NAMES(inject_choice, "none", "add", "concat", "diagonal")
@@ -73,6 +74,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+    X("model.memory", model.memory, CHOICE(memory_choice), "none",                                                     \
+      "what each layer keeps of the past beside the window: none, neural (a map that learns as it reads, Titans), or " \
+      "recurrent (vectors written by cross-attention); it has [memory]")                                               \
     X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
       "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1, for which "     \
       "[loop] and model.order do nothing")                                                                             \
@@ -80,6 +84,16 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
     X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
       "of a core A B run twice: ABAB (all of it again), or AABB (each layer again at once)")                           \
+    X("memory.chunk", model.memory_chunk, INT(0, 1 << 20), "0",                                                        \
+      "tokens that a memory is written by at a time, read by those behind them; 0 = model.window")                     \
+    X("memory.layers", model.memory_layers, INT(0, 2), "1",                                                            \
+      "neural: layers of the map: 1 or 0 (linear), or 2 (four times as wide within)")                                  \
+    X("memory.max_rate", model.memory_rate, REAL(0, 100), "1",                                                         \
+      "neural: of the way to its values, the most that a chunk of one key moves what it reads; above 2 it may "        \
+      "diverge; 0 = nothing is written")                                                                               \
+    X("memory.slots", model.memory_slots, INT(0, 1 << 16), "8", "recurrent: state vectors of a layer")                 \
+    X("memory.backprop", model.memory_backprop, INT(0, 1 << 20), "4",                                                  \
+      "recurrent: writes of the state that a gradient goes through, the last; 0 = all")                                \
     X("loop.inject", model.inject, CHOICE(inject_choice), "none",                                                      \
       "how each loop behind the first begins, e what the prelude left: none (h), add (norm(h) + a e), concat "         \
       "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \

@@ -8,7 +8,7 @@
 
 ltm_status history_create(struct history *history, const struct decoder *decoder, struct ltm_error *error) {
     const struct ltm_model_config *model = &decoder->plan.config;
-    *history = (struct history){.most = model->sequence};
+    *history = (struct history){.most = model->sequence, .rolls = model_rolls(model)};
     PASS_UP(NEW_ARRAY(history->tokens, (size_t)history->most + 1, "a text's tokens", error));
     if (!model_streams(model)) return LTM_OK;
     PASS_UP(NEW_ARRAY(history->state, 1, "a text's latents", error));
@@ -61,6 +61,7 @@ int history_slide(struct history *history, struct decoder_stream *stream, int sl
     if (history->state) streaming_text_follow(history->state, history->tokens, history->count, stream, slot);
     if (history->count < history->most) return 0;
     const int forgotten = history_forget(history, half(history));
+    if (history->rolls) return 0;
     history_read(history, stream, slot, pass, z, nll);
     return forgotten;
 }

@@ -1,6 +1,8 @@
 /* The tokens that a text's next one follows from: at most model.sequence. A text that grows past them slides: all but the newest half
  * is forgotten, what is left is read again from position 0, under the same z.
  *
+ * With a memory and no latents (model.memory) the stream reads on instead, past model.sequence: text without end at constant cost.
+ *
  * Where latents stream, z is the history's own: it moves with what is read and written, and the pass and z of the calls below are not used. */
 #pragma once
 
@@ -10,6 +12,7 @@
 struct history {
     int32_t *tokens; /* [most + 1]: [0] is the one before them, at first the id that begins a document */
     int count, most;
+    bool rolls; /* the stream goes on as it is where the text slides: its memory holds what is forgotten here */
     struct streaming_text *state; /* NULL unless latents stream */
 };
 

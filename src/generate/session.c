@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/safetensors.h"
 #include "config/chunks.h"
 #include "generate/healing.h"
 #include "generate/history.h"
@@ -30,6 +32,8 @@ struct ltm_session {
     struct fast_loop loop; /* the posterior (or prior), and z */
     struct sampler sampler;
     struct history history; /* what has been said and not forgotten */
+    char *begin;            /* of the turn: where the stream stood, for a model whose text rolls on; else NULL */
+    int32_t begun;          /* … and the token that it was to read next */
     bool *blank;            /* [vocab]: pieces that begin with a blank, or NULL */
     bool heals;             /* a blank ends what has been said, and is not read yet */
     bool fitted;
@@ -83,6 +87,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
     TRY(history_create(&s->history, decoder, error));
+    if (s->history.rolls) TRY(NEW_ARRAY(s->begin, decoder_stream_slot_bytes(&decoder->plan), "a session", error));
     TRY(healing_pieces(&s->blank, model->tokenizer, decoder->plan.config.vocab, error));
     ltm_session_restart(s);
     *session = s;
@@ -102,6 +107,7 @@ void ltm_session_close(struct ltm_session *session) {
     sampler_free(&session->sampler);
     history_free(&session->history);
     free(session->blank);
+    free(session->begin);
     free(session);
 }
 
@@ -117,6 +123,16 @@ static ltm_status encode(struct ltm_session *s, const char *text, int32_t **ids,
     return status;
 }
 
+/* The text goes on with a token; the one before it is read. There is room, or it is made. */
+static int append(struct ltm_session *s, int32_t token) {
+    const int slot = 0;
+    struct history *h = &s->history;
+    const int slid = history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll);
+    decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
+    h->tokens[++h->count] = token;
+    return slid;
+}
+
 ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, struct ltm_error *error) {
     struct history *h = &s->history;
     const int T = h->most;
@@ -125,7 +141,7 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     size_t from = 0;
     *slid = 0;
     PASS_UP(encode(s, text, &ids, &n, error));
-    const bool slides = (size_t)h->count + n > (size_t)T;
+    const bool slides = !h->rolls && (size_t)h->count + n > (size_t)T;
     if (slides) { /* half of the sequence stays free for what comes */
         const int most = T / 2 > 0 ? T / 2 : 1;
         if (n > (size_t)most) {
@@ -135,27 +151,45 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
         const int keep = most - (int)(n - from);
         if (keep < h->count) *slid += history_forget(h, keep);
     }
-    const bool steps = !slides && n <= STEP_MOST;
+    const bool steps = h->rolls || (!slides && n <= STEP_MOST);
     for (; from < n; from++) {
-        const int slot = 0;
-        if (steps) {
-            history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll); /* there is room: only z may move */
-            decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
-        }
-        h->tokens[++h->count] = ids[from];
+        if (steps)
+            append(s, ids[from]); /* there is room: only z may move */
+        else
+            h->tokens[++h->count] = ids[from];
     }
     if (!steps) read_again(s);
     free(ids);
     return LTM_OK;
 }
 
-/* After a stop the history ends before it, with the last token that is all in the text. `ends`: where the text of each token ends. */
-static void forget_stop(struct ltm_session *s, const size_t *ends, int tokens, size_t bytes, bool healed) {
+/* A token of a turn, and where the text ends with it. */
+struct turn_token {
+    int32_t token;
+    size_t end;
+};
+
+/* Where a memory stands cannot be read again: it is kept at the begin of a turn that a stop may take back. */
+static void keep_begin(struct ltm_session *s) {
+    if (!s->begin || s->options.stop_count == 0) return;
+    decoder_stream_save(s->stream, 0, s->begin);
+    s->begun = s->history.tokens[s->history.count];
+}
+
+/* After a stop the history ends before it, with the last token that is all in the text. */
+static void forget_stop(struct ltm_session *s, const struct turn_token *turn, int tokens, size_t bytes, bool healed) {
     int kept = tokens;
-    while (kept > 0 && ends[kept - 1] > bytes) kept--;
+    while (kept > 0 && turn[kept - 1].end > bytes) kept--;
     s->history.count = tokens - kept < s->history.count ? s->history.count - (tokens - kept) : 0;
     s->heals = healed && kept == 0;
-    read_again(s);
+    if (!s->begin) {
+        read_again(s);
+        return;
+    }
+    decoder_stream_restore(s->stream, 0, s->begin);
+    s->history.count = s->history.count > kept ? s->history.count - kept : 0;
+    s->history.tokens[s->history.count] = s->begun;
+    for (int i = 0; i < kept; i++) append(s, turn[i].token);
 }
 
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
@@ -165,11 +199,12 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
     const struct ltm_generate_options *o = &s->options;
     struct ltm_sample sample = {.text = ""};
     struct sample_text text = {0};
-    size_t *ends = NULL;
+    struct turn_token *turn = NULL;
     size_t room = 0;
     const bool healed = s->heals;
     ltm_status status = LTM_OK;
     *slid = 0;
+    keep_begin(s);
     for (bool more = true; more && sample.finish == LTM_FINISH_LENGTH && sample.tokens < o->length;) {
         *slid += history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll);
         const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE};
@@ -188,8 +223,8 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         const int *depth = decoder_stream_depths(s->stream);
         sample.depth += ((depth ? *depth : plan_loops(&s->decoder->plan)) - sample.depth) / sample.tokens;
         TRY(sample_text_append(&text, s->model->tokenizer, token, s->heals, error));
-        TRY(GROW_ARRAY(ends, room, (size_t)sample.tokens, "a turn", error));
-        ends[sample.tokens - 1] = text.bytes;
+        TRY(GROW_ARRAY(turn, room, (size_t)sample.tokens, "a turn", error));
+        turn[sample.tokens - 1] = (struct turn_token){token, text.bytes};
         s->heals = false;
         sample.text = text.text;
         if (text.ended && o->stop_at_end) sample.finish = LTM_FINISH_END;
@@ -199,11 +234,11 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         more = on_text(user, &sample, sample.bytes - text.told);
         text.told = sample.bytes;
     }
-    if (sample.finish == LTM_FINISH_STOP) forget_stop(s, ends, sample.tokens, text.bytes, healed);
+    if (sample.finish == LTM_FINISH_STOP) forget_stop(s, turn, sample.tokens, text.bytes, healed);
     sample.bytes = text.bytes;
     on_text(user, &sample, text.bytes - text.told);
 cleanup:
-    free(ends);
+    free(turn);
     free(text.text);
     return status;
 }
@@ -292,4 +327,95 @@ void ltm_session_norms(const struct ltm_session *s, int layer, double *norms) {
     for (int i = 0; i < each; i++)
         norms[i] = sqrt(vector_sum_squares(s->loop.z + (size_t)((layer - c->latent_from) * each + i) * (size_t)c->dim,
                                            (size_t)c->dim));
+}
+
+/* ---- A session's memory in a file ---- */
+
+#define STATE_FORMAT "ltm-state-1"
+
+static ltm_status check_kept(const struct ltm_session *s, struct ltm_error *error) {
+    if (s->begin) return LTM_OK;
+    return fail(error, LTM_UNSUPPORTED,
+                "the model has no memory whose state could be kept in a file; use one with model.memory and without "
+                "latents");
+}
+
+static void checksum_weights(char hex[17], const struct ltm_session *s) {
+    checksum_hex(hex, s->decoder->weights, s->decoder->plan.table.size * sizeof(float));
+}
+
+ltm_status ltm_session_save(const struct ltm_session *s, const char *path, struct ltm_error *error) {
+    const size_t bytes = decoder_stream_slot_bytes(&s->decoder->plan);
+    char weights[17];
+    char sum[17];
+    char token[16];
+    char picks[16];
+    char *state = NULL;
+    PASS_UP(check_kept(s, error));
+    PASS_UP(NEW_ARRAY(state, bytes, "a session", error));
+    decoder_stream_save(s->stream, 0, state);
+    checksum_weights(weights, s);
+    checksum_hex(sum, state, bytes);
+    snprintf(token, sizeof token, "%d", (int)s->history.tokens[s->history.count]);
+    snprintf(picks, sizeof picks, "%u", s->picks);
+    const struct safetensors_pair metadata[] = {{"format", STATE_FORMAT}, {"weights", weights},
+                                                {"checksum", sum},        {"token", token},
+                                                {"picks", picks},         {"heals", s->heals ? "1" : "0"}};
+    const struct safetensors_tensor tensor = {"state", SAFETENSORS_I32, 1, {(int64_t)(bytes / sizeof(int32_t))}, bytes,
+                                              state};
+    const ltm_status status = safetensors_write(path, &tensor, 1, metadata, sizeof metadata / sizeof *metadata, error);
+    free(state);
+    return status;
+}
+
+/* A number of the metadata below `most`. */
+static ltm_status read_number(uint32_t *number, const struct safetensors *file, const char *key, uint32_t most,
+                              const char *path, struct ltm_error *error) {
+    const char *text = safetensors_metadata(file, key);
+    char *end = NULL;
+    const unsigned long value = text ? strtoul(text, &end, 10) : 0;
+    if (!text || end == text || *end || value >= most)
+        return fail(error, LTM_CORRUPT, "%s is damaged: its %s is no number below %u", path, key, most);
+    *number = (uint32_t)value;
+    return LTM_OK;
+}
+
+ltm_status ltm_session_load(struct ltm_session *s, const char *path, struct ltm_error *error) {
+    const size_t bytes = decoder_stream_slot_bytes(&s->decoder->plan);
+    const int64_t shape[1] = {(int64_t)(bytes / sizeof(int32_t))};
+    struct safetensors *file = NULL;
+    const void *state;
+    char weights[17];
+    char sum[17];
+    uint32_t token = 0;
+    uint32_t picks = 0;
+    uint32_t heals = 0;
+    ltm_status status = LTM_OK;
+    PASS_UP(check_kept(s, error));
+    TRY(safetensors_open(&file, path, error));
+    const char *format = safetensors_metadata(file, "format");
+    const char *of = safetensors_metadata(file, "weights");
+    const char *expected = safetensors_metadata(file, "checksum");
+    checksum_weights(weights, s);
+    if (!format || strcmp(format, STATE_FORMAT) != 0)
+        TRY(fail(error, LTM_CORRUPT, "%s is no state of a session (its metadata lacks format = %s)", path,
+                 STATE_FORMAT));
+    if (!of || strcmp(of, weights) != 0)
+        TRY(fail(error, LTM_MISMATCH, "%s is the state of a session with other weights; open it with that checkpoint",
+                 path));
+    TRY(safetensors_expect(file, "state", SAFETENSORS_I32, 1, shape, &state, error));
+    checksum_hex(sum, state, bytes);
+    if (!expected || strcmp(expected, sum) != 0)
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: its numbers have not the checksum that it tells", path));
+    TRY(read_number(&token, file, "token", (uint32_t)s->decoder->plan.config.vocab, path, error));
+    TRY(read_number(&picks, file, "picks", UINT32_MAX, path, error));
+    TRY(read_number(&heals, file, "heals", 2, path, error));
+    ltm_session_restart(s);
+    decoder_stream_restore(s->stream, 0, state);
+    s->history.tokens[0] = (int32_t)token;
+    s->picks = picks;
+    s->heals = heals;
+cleanup:
+    safetensors_close(file);
+    return status;
 }

@@ -50,6 +50,10 @@ ltm_status ltm_export(const char *checkpoint, const char *folder, enum ltm_expor
     if (model_moves(&model->config.model))
         TRY(fail(error, LTM_UNSUPPORTED,
                  "latent.kind = streaming moves z from chunk to chunk by its gradient, which no exported form does"));
+    if (model->config.model.memory != LTM_MEMORY_NONE)
+        TRY(fail(error, LTM_UNSUPPORTED,
+                 "model.memory learns as it reads, chunk by chunk, which no exported form does; export a model with "
+                 "model.memory = none"));
     TRY(forms[form]->check(model, error));
     TRY(folder_check_own(folder, marks, "the folder of an export", error));
     TRY(folder_create(folder, error));

@@ -16,6 +16,7 @@
 #include "ltm/tokenizer.h"
 #include "ltm/train.h"
 #include "ltm/twin.h"
+#include "model/decoder_stream.h"
 #include "text/json_lines.h"
 #include "text/shards.h"
 #include "train/checkpoint.h"
@@ -64,6 +65,7 @@ static ltm_status put_model(json_t *out, const struct ltm_model_config *model, s
     json_object_set_new(out, "parameters", json_integer((json_int_t)plan.table.size));
     if (plan.recurrent) json_object_set_new(out, "parameters_recurrent", json_integer((json_int_t)plan.recurrent));
     json_object_set_new(out, "forward_flops_per_token", json_real(plan.flops));
+    json_object_set_new(out, "text_state_bytes", json_integer((json_int_t)decoder_stream_slot_bytes(&plan)));
     put_plan(out, &plan);
     plan_free(&plan);
     return LTM_OK;

@@ -162,7 +162,7 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
         else
             report_figure(report, "of it KL", "%s", format_score(text, best->kl));
         if (isfinite(best->carried))
-            report_figure(report, "of it carried by z, against z frozen at its start", "%s",
+            report_figure(report, "of it carried, against the same weights with nothing carried", "%s",
                           format_with_error(text, best->carried, best->carried_error));
         if (isfinite(best->exact_match))
             report_figure(report, "exact match of held-out answers, %", "%s",

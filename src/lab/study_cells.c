@@ -55,6 +55,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
         struct ltm_model_config *m = &cell->config.model;
         if (pass == 0) cell->window = m->window;
         if (cell->twin) m->latents = 0;
+        if (cell->twin) m->memory = LTM_MEMORY_NONE;
         if (cell->twin > STUDY_WINDOW) m->window = m->sequence;
     }
     return LTM_OK;

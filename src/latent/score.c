@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/processes.h"
+#include "config/chunks.h"
 #include "latent/answer_match.h"
 #include "latent/depth.h"
 #include "latent/score_streaming.h"
@@ -191,6 +192,8 @@ static void score_plain(const struct group_scoring *s, int64_t first) {
         score->recon = score->iwae = score->prior = nll_from(s, g, 0);
         score->rest = score->rest_prior = nll_from(s, g, s->options->first_part);
     }
+    if (model_carries(&decoder_pass_decoder(s->w->pass)->plan.config))
+        score_memory(s->w, s->count, s->length, s->scores);
 }
 
 /* All figures of the sequences from `first` on. False when one holds an id outside the vocabulary. */

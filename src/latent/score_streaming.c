@@ -5,8 +5,13 @@
 
 #include "config/chunks.h"
 
+/* The chunk that a token is in, of those from which to which something is carried. */
+static int chunk_of(const struct ltm_model_config *model, int token) {
+    return token / (model_streams(model) ? model_chunk(model) : model_memory_chunk(model));
+}
+
 int score_parts(const struct ltm_model_config *model, int length) {
-    const int chunks = streaming_chunks(model, length);
+    const int chunks = chunk_of(model, length - 1) + 1;
     return chunks < SCORE_PARTS ? chunks : SCORE_PARTS;
 }
 
@@ -23,12 +28,12 @@ static void read_all(struct worker *w, const struct streaming_reading *how, int 
 /* Sums of nll, and of what the tokens count, by place. */
 static void add_parts(const struct worker *w, int g, int length, double *parts, double *tokens) {
     const struct ltm_model_config *model = w->streaming.config;
-    const int chunks = streaming_chunks(model, length);
+    const int chunks = chunk_of(model, length - 1) + 1;
     const int count = score_parts(model, length);
     const size_t at = (size_t)g * (size_t)length;
     for (int t = 0; t < length; t++) {
         const double weight = w->loop.weights ? (double)w->loop.weights[at + (size_t)t] : 1;
-        const int part = (int)((int64_t)(t / model_chunk(model)) * count / chunks);
+        const int part = (int)((int64_t)chunk_of(model, t) * count / chunks);
         parts[part] += weight * (double)w->loop.nll[at + (size_t)t];
         if (tokens) tokens[part] += weight;
     }
@@ -82,6 +87,19 @@ void score_streaming_controls(struct worker *w, const struct sequence_source *so
     }
 }
 
+void score_memory(struct worker *w, int count, int length, struct sequence_score *scores) {
+    for (int g = 0; g < count; g++) add_parts(w, g, length, scores[g].parts, scores[g].part_tokens);
+    decoder_rest_memory(w->pass, true);
+    decoder_begin(w->pass, w->tokens, w->targets, count, length);
+    decoder_score(w->pass, NULL, w->loop.nll);
+    decoder_rest_memory(w->pass, false);
+    for (int g = 0; g < count; g++) {
+        scores[g].frozen = nll_of(w, g, length);
+        scores[g].others = scores[g].zero = NAN;
+        add_parts(w, g, length, scores[g].frozen_parts, NULL);
+    }
+}
+
 struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count, int parts) {
     struct ltm_stream_scores s = {.parts = parts};
     double tokens = 0;
@@ -107,7 +125,7 @@ struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *
         squares += off * off;
     }
     s.carried_error = count > 1 ? sqrt((double)count / (double)(count - 1) * squares) / tokens : NAN;
-    s.drawn /= tokens;
+    s.drawn = isnan(s.zero) ? NAN : s.drawn / tokens;
     s.frozen /= tokens;
     s.others /= tokens;
     s.zero /= tokens;

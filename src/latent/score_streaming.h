@@ -20,6 +20,10 @@ void score_streaming(struct worker *w, int count, int length, struct sequence_sc
 void score_streaming_controls(struct worker *w, const struct sequence_source *source, int64_t first, int count,
                               int length, int samples, uint64_t seed, struct sequence_score *scores);
 
+/* Of a model with a memory and no latents, behind the score of sequences that a worker has begun: their parts, and frozen with its parts, the
+ * memory as a sequence begins with it (model.memory). What is claimed for it is the difference, as above. */
+void score_memory(struct worker *w, int count, int length, struct sequence_score *scores);
+
 /* Of all sequences that were scored, in so many parts (score_parts). */
 struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count, int parts);
 

@@ -143,6 +143,10 @@ ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config e
             error, LTM_UNSUPPORTED,
             "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit "
             "= fixed");
+    if (exit.kind != LTM_EXIT_FIXED && decoder->plan.config.memory != LTM_MEMORY_NONE)
+        return fail(error, LTM_UNSUPPORTED,
+                    "model.memory is written by all positions of a chunk, so that none leaves the loops early; use "
+                    "eval.exit = fixed");
     decoder->plan.exit = exit;
     return LTM_OK;
 }

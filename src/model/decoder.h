@@ -53,7 +53,8 @@ struct stage_weights decoder_stage_weights(const struct decoder *decoder, int ap
 ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
                                   struct ltm_error *error);
 
-/* Let positions leave loops as `exit` says, in passes and streams that are made from now on. LTM_UNSUPPORTED where latents stream. */
+/* Let positions leave loops as `exit` says, in passes and streams that are made from now on. LTM_UNSUPPORTED where latents stream,
+ * and with model.memory. */
 ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config exit, struct ltm_error *error);
 
 /* LTM_UNSUPPORTED where latents stream, for what ("ltm probe") fits posteriors. */
@@ -94,6 +95,9 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
 /* Where latents stream: take the next `length` tokens of each of the sequences, no more than the call before took. Self-attention sees the keys and
  * values that the last ones left, which get no gradient. Not more than T_max tokens in all. */
 void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length);
+
+/* From the next decoder_begin on memories (model.memory) stay as a sequence begins with them, or learn again: for scores alone. */
+void decoder_rest_memory(struct decoder_pass *pass, bool rests);
 
 /* Run so many of the core's loops, the last, until the next decoder_begin: for a cheaper fit of z, say. 0 = all that the plan runs, which
  * are the most. Only where it is another number is anything computed again. */

@@ -145,6 +145,8 @@ void decoder_drop_out(struct decoder_pass *pass, const struct decoder_dropout *d
 
 void decoder_aim(struct decoder_pass *pass, const struct latent_aim *aim) { pass->io.aim = aim; }
 
+void decoder_rest_memory(struct decoder_pass *pass, bool rests) { pass->io.memory_rests = rests; }
+
 /* A document begins with the end of the one before, of which alone its first word's score knows. `before`: of the chunk before, or 0. */
 static void find_documents(struct decoder_pass *pass, int before) {
     const int length = pass->io.shape.length;
@@ -202,8 +204,11 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
 void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length) {
     const struct plan *plan = &pass->decoder->plan;
     const struct stage_shape done = pass->io.shape;
-    for (int a = 0; a < plan->count; a++)
-        if (plan->applications[a].kind->carry) plan->applications[a].kind->carry(&pass->io, pass->applied[a].state);
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        const struct stage_kind *kind = plan->applications[a].kind;
+        if (kind->carry) kind->carry(&pass->io, &w, pass->applied[a].state);
+    }
     begin(pass, tokens, targets, done.sequences, length, done.length, done.position + done.length);
 }
 

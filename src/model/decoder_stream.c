@@ -6,7 +6,14 @@
 #include "base/memory.h"
 #include "model/decoder_pass.h"
 #include "model/stream_exits.h"
+#include "nn/rope.h"
 #include "stages/model_shape.h"
+
+/* What an application keeps of one slot's text. */
+struct span {
+    char *begin;
+    size_t bytes;
+};
 
 struct decoder_stream {
     const struct decoder *decoder;
@@ -14,15 +21,17 @@ struct decoder_stream {
     void *block;
     int slots;
     int threads;
-    int *positions; /* [slots] */
-    int *starts;    /* [slots]: where the present document began, if attention is masked, or else 0 */
-    void **buffers; /* [plan.count]: an application's, for a step */
-    char **caches;  /* [plan.count]: an application's of all slots */
-    float *h;       /* (slots, d) */
-    float *first;   /* (slots, d), or NULL: stage_step's */
-    float *entry;   /* (slots, d), likewise */
-    float *values;  /* (slots, K h), likewise */
-    float *logits;  /* (slots, V) */
+    int *positions;     /* [slots] */
+    int *starts;        /* [slots]: where the present document began, if attention is masked, or else 0 */
+    void **buffers;     /* [plan.count]: an application's, for a step */
+    char **caches;      /* [plan.count]: an application's of all slots */
+    struct span *spans; /* [plan.count, slots]: what the caches' pointers lead to */
+    float *h;           /* (slots, d) */
+    float *first;       /* (slots, d), or NULL: stage_step's */
+    float *entry;       /* (slots, d), likewise */
+    float *values;      /* (slots, K h), likewise */
+    float *far;         /* (slots, h): stage_step's */
+    float *logits;      /* (slots, V) */
     struct stream_exits exits;
 };
 
@@ -51,11 +60,13 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     stream->starts = ARENA_TAKE(arena, int, slots);
     stream->buffers = ARENA_TAKE(arena, void *, (size_t)plan->count);
     stream->caches = ARENA_TAKE(arena, char *, (size_t)plan->count);
+    stream->spans = ARENA_TAKE(arena, struct span, slots * (size_t)plan->count);
     stream->h = ARENA_TAKE(arena, float, slots *(size_t)c->dim);
     const size_t values = slots * (size_t)(model_kv_heads(c) * model_head_dim(c));
     stream->values = c->value_residual ? ARENA_TAKE(arena, float, values) : NULL;
     stream->first = c->mix_input ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
     stream->entry = plan->core.injects ? ARENA_TAKE(arena, float, slots *(size_t)c->dim) : NULL;
+    stream->far = ARENA_TAKE(arena, float, slots *(size_t)model_head_dim(c));
     stream->logits = ARENA_TAKE(arena, float, slots *(size_t)c->vocab);
     if (plan_leaves(plan)) stream_exits_lay_out(&stream->exits, arena, plan, stream->slots);
     for (int a = 0; a < plan->count; a++) {
@@ -66,8 +77,12 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
         char *caches = ARENA_TAKE(arena, char, slots * kind->cache_size);
         if (kind->lay_out_step)
             kind->lay_out_step(arena->base ? buffers : unused.bytes, &scratch, c, stream->slots, stream->threads);
-        for (size_t i = 0; kind->lay_out_cache && i < slots; i++)
+        for (size_t i = 0; kind->lay_out_cache && i < slots; i++) {
+            const size_t begin = arena->used;
             kind->lay_out_cache(arena->base ? caches + i * kind->cache_size : unused.bytes, arena, c);
+            if (arena->base)
+                stream->spans[(size_t)a * slots + i] = (struct span){arena->base + begin, arena->used - begin};
+        }
         if (!arena->base) continue;
         stream->buffers[a] = buffers;
         stream->caches[a] = caches;
@@ -126,7 +141,13 @@ void decoder_stream_renew(struct decoder_stream *stream, int slot, const float *
 }
 
 void decoder_stream_begin(struct decoder_stream *stream, int slot, const float *z) {
+    const struct plan *plan = &stream->decoder->plan;
     stream->positions[slot] = stream->starts[slot] = 0;
+    for (int a = 0; a < plan->count; a++) {
+        const struct stage_weights w = weights_of(stream, a);
+        if (plan->applications[a].kind->start_cache)
+            plan->applications[a].kind->start_cache(cache_of(stream, a, slot), &w, &plan->config);
+    }
     decoder_stream_renew(stream, slot, z);
 }
 
@@ -141,6 +162,42 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
             plan->applications[a].kind->continue_cache(cache_of(stream, a, slot),
                                                        pass->applied[pass_exits_holder(&pass->exits, plan, a)].state,
                                                        &pass->io.shape, stream->starts[slot]);
+}
+
+size_t decoder_stream_slot_bytes(const struct plan *plan) {
+    size_t bytes = 2 * sizeof(int); /* position and start */
+    for (int a = 0; a < plan->count; a++) {
+        union stage_unused unused;
+        struct arena arena = {0};
+        if (plan->applications[a].kind->lay_out_cache)
+            plan->applications[a].kind->lay_out_cache(&unused, &arena, &plan->config);
+        bytes += arena.used;
+    }
+    return bytes;
+}
+
+void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to) {
+    const int place[2] = {stream->positions[slot], stream->starts[slot]};
+    memcpy(to, place, sizeof place);
+    to += sizeof place;
+    for (int a = 0; a < stream->decoder->plan.count; a++) {
+        const struct span *span = &stream->spans[a * stream->slots + slot];
+        if (span->bytes) memcpy(to, span->begin, span->bytes);
+        to += span->bytes;
+    }
+}
+
+void decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from) {
+    int place[2];
+    memcpy(place, from, sizeof place);
+    from += sizeof place;
+    stream->positions[slot] = place[0];
+    stream->starts[slot] = place[1];
+    for (int a = 0; a < stream->decoder->plan.count; a++) {
+        const struct span *span = &stream->spans[a * stream->slots + slot];
+        if (span->bytes) memcpy(span->begin, from, span->bytes);
+        from += span->bytes;
+    }
 }
 
 /* What the prelude left. */
@@ -180,6 +237,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
     const struct decoder *decoder = stream->decoder;
     const struct stage_step io = {.config = &decoder->plan.config,
                                   .rope = decoder->rope,
+                                  .far = stream->far,
                                   .tokens = tokens,
                                   .rows = count,
                                   .slots = slots,
@@ -194,6 +252,10 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
     for (int i = 0; i < count; i++)
         if (c->packing == LTM_PACKING_MASKED && tokens[i] == c->document_end)
             stream->starts[slots[i]] = stream->positions[slots[i]];
+    for (int i = 0; i < count; i++)
+        if (stream->positions[slots[i]] >= c->sequence)
+            rope_row(stream->far + (size_t)slots[i] * (size_t)model_head_dim(c), stream->positions[slots[i]],
+                     model_head_dim(c));
     const struct plan_core *core = &decoder->plan.core;
     const int last = decoder->plan.count - 1;
     const struct stream_output output = {decoder->plan.applications[last - 1].kind,

@@ -58,6 +58,8 @@ static void add_layer(struct plan *plan, int l) {
     const bool reads = model_layer_reads(c, l);
     const bool keys = reads && c->latent_read == LTM_READ_KEYS;
     add(plan, keys ? &latent_attention_stage : &self_attention_stage, keys ? l - c->latent_from : -1);
+    if (c->memory == LTM_MEMORY_NEURAL) add(plan, &neural_memory_stage, -1);
+    if (c->memory == LTM_MEMORY_RECURRENT) add(plan, &recurrent_memory_stage, -1);
     if (reads && !keys) add(plan, &cross_attention_stage, l - c->latent_from);
     add(plan, &feed_forward_stage, -1);
 }

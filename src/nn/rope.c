@@ -3,13 +3,16 @@
 #include <math.h>
 #include <stddef.h>
 
+void rope_row(float *row, double position, int head_dim) {
+    for (int i = 0; i < head_dim / 2; i++) {
+        double angle = position * pow(10000.0, -2.0 * i / head_dim);
+        row[2 * (size_t)i] = (float)cos(angle);
+        row[2 * (size_t)i + 1] = (float)sin(angle);
+    }
+}
+
 void rope_table(float *table, int positions, int stride, int head_dim) {
-    for (int t = 0; t < positions; t++)
-        for (int i = 0; i < head_dim / 2; i++) {
-            double angle = (double)t * stride * pow(10000.0, -2.0 * i / head_dim);
-            table[(size_t)t * (size_t)head_dim + 2 * (size_t)i] = (float)cos(angle);
-            table[(size_t)t * (size_t)head_dim + 2 * (size_t)i + 1] = (float)sin(angle);
-        }
+    for (int t = 0; t < positions; t++) rope_row(table + (size_t)t * (size_t)head_dim, (double)t * stride, head_dim);
 }
 
 static inline void rotate(float *x, int ld, int rows, int length, int heads, int head_dim, const float *table,

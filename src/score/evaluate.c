@@ -180,10 +180,10 @@ static ltm_status measure_all(const struct evaluation *e, const struct score_opt
         {&r->fitted_noise, AT(fitted), 0, options->fitted_noise && e->config.model.latents > 0, false},
         {&r->start, AT(start), 0, options->start, false},
         {&r->gap, AT(gap), 0, options->start, false},
-        {&r->drawn, AT(drawn), 0, r->stream.parts > 0, false},
+        {&r->drawn, AT(drawn), 0, model_streams(&e->config.model), false},
         {&r->frozen, AT(frozen), 0, r->stream.parts > 0, false},
-        {&r->others, AT(others), 0, r->stream.parts > 0, false},
-        {&r->zero, AT(zero), 0, r->stream.parts > 0, false},
+        {&r->others, AT(others), 0, model_streams(&e->config.model), false},
+        {&r->zero, AT(zero), 0, model_streams(&e->config.model), false},
         {&r->continuation, AT(rest), 0, P > 0, true},
         {&r->continuation_prior, AT(rest_prior), 0, P > 0 && options->prior > 0, true},
     };
@@ -297,7 +297,7 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .fast_lr = options.fast.lr,
                                        .loops = plan_loops(&e.decoder->plan)};
     result->depth = e.depths ? depth_sum(e.depths, e.count) : (struct ltm_depth){.mean = result->loops};
-    if (model_streams(&e.config.model))
+    if (model_carries(&e.config.model))
         result->stream =
             score_streaming_summarise(e.scores, e.count, score_parts(&e.config.model, e.config.model.sequence));
     TRY(measure_all(&e, &options, result, error));

@@ -226,7 +226,8 @@ static void keep_present(const struct stage_io *io, const struct state *s) {
                    s->qkv + (g * (size_t)io->shape.length + t) * (size_t)qkv_width(c) + c->dim, n * sizeof *s->kv);
 }
 
-static void carry(const struct stage_io *io, void *state) {
+static void carry(const struct stage_io *io, const struct stage_weights *w, void *state) {
+    (void)w;
     const struct state *s = state;
     const struct ltm_model_config *c = io->shape.config;
     const size_t n = kv_row(c);
@@ -405,7 +406,7 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     const int here = t - io->starts[io->slots[row]];
     const int cached = here + 1 < c->window ? here + 1 : c->window;
     const size_t at = (size_t)head * (size_t)c->window * (size_t)h;
-    const float *turn = io->rope + (size_t)t * (size_t)h;
+    const float *turn = stage_turn(io, io->slots[row]);
     const float scale = 1.0f / sqrtf((float)h);
     float *qkv = b->qkv + (size_t)row * (size_t)qkv_width(c);
     float *q = qkv + head * group * h;

@@ -92,6 +92,7 @@ struct stage_io {
                                * read of it later is then what `before` has of it: */
     const void *before;       /* the state of this application's like in the loop before */
     bool gradient_follows;    /* the forward pass: a backward pass comes next */
+    bool memory_rests;        /* memories stay as a sequence begins with them: the control of their score */
     bool needs_dh;            /* the backward pass: dh before the stage is needed, else it may be left as it is */
     const float *z;           /* (G, N_z, d); NULL: all 0 */
     float *dz;                /* the same, or NULL */
@@ -116,6 +117,7 @@ const float *stage_sum_gradient(const struct stage_io *io, float *scratch);
 struct stage_step {
     const struct ltm_model_config *config;
     const float *rope;
+    const float *far;      /* (slots, h): of a position behind the rows of rope, where a text has come to one */
     const int32_t *tokens; /* (rows) */
     int rows;
     const int *slots;     /* [rows], all different */
@@ -127,6 +129,13 @@ struct stage_step {
     float *values;        /* (rows, K h): as stage_io's */
     float *logits;        /* (rows, V) */
 };
+
+/* The rotation of a slot's next token. */
+static inline const float *stage_turn(const struct stage_step *io, int slot) {
+    const size_t h = (size_t)(io->config->dim / io->config->heads);
+    const size_t t = (size_t)io->positions[slot];
+    return t < (size_t)io->config->sequence ? io->rope + t * h : io->far + (size_t)slot * h;
+}
 
 /* Of `count` pieces of work, this thread's: from … to - 1. */
 struct stage_share {
@@ -174,13 +183,14 @@ struct stage_kind {
     void (*backward)(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw);
 
     /* What comes next is the sequences' next chunk: keep what that needs of this one; NULL = nothing. */
-    void (*carry)(const struct stage_io *io, void *state);
+    void (*carry)(const struct stage_io *io, const struct stage_weights *w, void *state);
 
-    /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a slot under z
-     * (its part of the latents, (M, d)); go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */
+    /* Generation: lay out a slot's cache, and the buffers of a step of up to `rows` rows by `threads` threads; begin a text; begin a slot under z
+     * (its part of the latents, (M, d)), or change z within a text; go on behind the first sequence of a scored group of the same z, where the last token's document begins at `start`; read one token. */
     void (*lay_out_cache)(void *cache, struct arena *arena, const struct ltm_model_config *config);
     void (*lay_out_step)(void *buffers, struct arena *scratch, const struct ltm_model_config *config, int rows,
                          int threads);
+    void (*start_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config);
     void (*begin_cache)(void *cache, const struct stage_weights *w, const struct ltm_model_config *config,
                         const float *latent_rope, const float *z);
     void (*continue_cache)(void *cache, const void *state, const struct stage_shape *shape, int start);
@@ -209,6 +219,8 @@ extern const struct stage_kind loop_diagonal_stage;
 extern const struct stage_kind self_attention_stage;
 extern const struct stage_kind latent_attention_stage;
 extern const struct stage_kind cross_attention_stage;
+extern const struct stage_kind neural_memory_stage;
+extern const struct stage_kind recurrent_memory_stage;
 extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;
 extern const struct stage_kind output_stage;

@@ -344,7 +344,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     record.corpus = each;
     record.corpora = heldout_each(each, s, s->heldout_scores);
     record.diverged = score_diverged(s->heldout_scores, sequences, &first);
-    if (model_streams(&s->config.model)) record.stream = heldout_stream(s, s->heldout_scores);
+    if (model_carries(&s->config.model)) record.stream = heldout_stream(s, s->heldout_scores);
     const struct sequence_score *scores = s->heldout_scores;
     const double own = judge(s, s->heldout_scores);
     double bound = own;

@@ -77,10 +77,11 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     struct ltm_config from = *config;
     PASS_UP(ltm_config_check(config, error));
     const bool attention = kind == LTM_TWIN_ATTENTION;
-    if (from.model.latents == 0 && !attention)
+    const bool plain = from.model.latents == 0 && from.model.memory == LTM_MEMORY_NONE;
+    if (plain && !attention)
         return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin of %s",
                     ltm_twin_name(kind));
-    if (from.model.latents == 0 && from.model.window == from.model.sequence)
+    if (plain && from.model.window == from.model.sequence)
         return fail(error, LTM_INVALID,
                     "latent.count = 0 with model.window = model.sequence is the decoder with full attention already");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
@@ -93,7 +94,8 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     const double flops = ltm_training_flops(&from); /* a token */
     *twin = from;
     twin->model.latents = 0;
-    if (from.model.latents) match_parameters(&twin->model, ltm_parameter_count(&from.model));
+    twin->model.memory = LTM_MEMORY_NONE;
+    if (!plain) match_parameters(&twin->model, ltm_parameter_count(&from.model));
     if (attention) twin->model.window = twin->model.sequence;
     if (kind == LTM_TWIN_COMPUTE) {
         PASS_UP(match_tokens(twin, flops * (double)ltm_training_tokens(&from), error));
@@ -101,6 +103,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     if (kind == LTM_TWIN_WIDTH) {
         twin->model = from.model;
         twin->model.latents = 0;
+        twin->model.memory = LTM_MEMORY_NONE;
         match_width(twin, flops);
     }
     return ltm_config_check(twin, error);

@@ -191,6 +191,9 @@ static void gradient_to_every_weight_ends_at_the_chunks_edge(void **state) {
     check_held(&top);
     check_held(&keys);
     check_held(&all);
+    struct ltm_model_config memory = model_with_key(grouped, 13);
+    memory.memory_chunk = CHUNK / 2;
+    check_held(&memory);
 }
 
 /* Under which the last chunk alone is read; before it, under latents that stay. */

@@ -4,7 +4,7 @@
 
 #include "ltm/config.h"
 
-enum { MODEL_KEYS = 15 }; /* variants */
+enum { MODEL_KEYS = 17 }; /* variants */
 
 static inline struct ltm_model_config model_with_key(struct ltm_model_config c, int variant) {
     const int all = MODEL_KEYS - 1;
@@ -24,7 +24,9 @@ static inline struct ltm_model_config model_with_key(struct ltm_model_config c, 
     if (variant == 10) c.loops = 3, c.inject = LTM_INJECT_ADD, c.loop_gains = LTM_LOOP_GAINS_OWN;
     if (variant == 11) c.loops = 2, c.inject = LTM_INJECT_CONCAT;
     if (variant == 12) c.loops = 3, c.inject = LTM_INJECT_CONCAT, c.backprop = 1;
-    if (variant == 13) c.latent_read = LTM_READ_KEYS, c.qk_norm = LTM_QK_NORM_RMS;
+    if (variant == 13) c.memory = LTM_MEMORY_NEURAL, c.memory_chunk = 4, c.memory_rate = 1;
+    if (variant == 14) c.memory = LTM_MEMORY_RECURRENT, c.memory_chunk = 4, c.memory_slots = 3;
+    if (variant == 15) c.latent_read = LTM_READ_KEYS, c.qk_norm = LTM_QK_NORM_RMS;
     if (variant == all) {
         c.loops = 3;
         c.coda = c.layers > 1 ? 1 : 0;

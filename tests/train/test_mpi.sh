@@ -101,6 +101,10 @@ streaming=(latent.kind=streaming latent.chunk=3 latent.stream_noise=yes)
 "${train[@]}" "${streaming[@]}" run.dir=one-streaming >/dev/null 2>&1
 holds 'latents that stream, over three processes: the bits of one' alike 3 1 one-streaming "${streaming[@]}"
 
+remembering=(model.memory=neural memory.chunk=3 latent.count=0)
+"${train[@]}" "${remembering[@]}" run.dir=one-memory >/dev/null 2>&1
+holds 'a memory that learns, over three processes: the bits of one' alike 3 1 one-memory "${remembering[@]}"
+
 other_bits() { differ one/checkpoints/last/optimizer.safetensors one-parts/checkpoints/last/optimizer.safetensors; }
 holds 'slow.parts changes the order of sums' other_bits
 

@@ -69,6 +69,19 @@ static void parameters_and_compute_are_equal(void **state) {
     }
 }
 
+static void a_twin_has_no_memory(void **state) {
+    (void)state;
+    struct ltm_config c = config_of(64, 2, 2, LTM_AUTO, 0, 0);
+    const int64_t without = ltm_parameter_count(&c.model);
+    c.model.memory = LTM_MEMORY_NEURAL;
+    const struct ltm_config twin = twin_of(&c, LTM_TWIN_PARAMETERS);
+    assert_int_equal(twin.model.memory, LTM_MEMORY_NONE);
+    assert_true(ltm_parameter_count(&c.model) > without);
+    assert_near((double)ltm_parameter_count(&twin.model), (double)ltm_parameter_count(&c.model), 0.01);
+    const struct ltm_config more = twin_of(&c, LTM_TWIN_COMPUTE);
+    assert_near(compute(&more), compute(&c), 0.02);
+}
+
 static void full_attention_changes_the_window_alone(void **state) {
     (void)state;
     struct ltm_config c = config_of(64, 2, 2, 2, 8, 8);
@@ -105,6 +118,7 @@ static void what_has_no_twin_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_and_compute_are_equal),
+        cmocka_unit_test(a_twin_has_no_memory),
         cmocka_unit_test(full_attention_changes_the_window_alone),
         cmocka_unit_test(what_has_no_twin_is_refused),
     };

@@ -118,6 +118,22 @@ static void stream_to_keys(struct ltm_config *config) {
     config->model.latent_read = LTM_READ_KEYS;
 }
 
+static void remember(struct ltm_config *config) {
+    config->model.memory = LTM_MEMORY_NEURAL;
+    config->model.memory_chunk = 3;
+    config->model.memory_layers = 2;
+    config->model.memory_rate = 1;
+    config->slow.optimiser = LTM_OPTIMISER_MUON;
+}
+
+static void carry_vectors(struct ltm_config *config) {
+    config->model.memory = LTM_MEMORY_RECURRENT;
+    config->model.memory_slots = 4;
+    config->model.memory_backprop = 2;
+    config->model.memory_chunk = 3;
+    config->model.latents = 0;
+}
+
 static void sample_loops(struct ltm_config *config) {
     config->model.loops = 2;
     config->model.inject = LTM_INJECT_CONCAT;
@@ -140,6 +156,8 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("sampled-loops", sample_loops);
     check_bits("streaming", stream);
     check_bits("streaming-keys", stream_to_keys);
+    check_bits("neural-memory", remember);
+    check_bits("recurrent-memory", carry_vectors);
 }
 
 /* However many may be drawn: initial weights are those of model.loops. */
