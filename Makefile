@@ -2,15 +2,15 @@
 #
 #     make                                    build/ltm and build/libltm.a for this machine
 #     make CC=clang                           with another compiler
-#     make ONEDNN=0                           without bf16, for which libdnnl-dev is used where it is installed
-#     make LBFGS=0                            without scaling-law fits, for which liblbfgs-dev is used likewise
+#     make ONEDNN=0                           without bf16 (by default with libdnnl-dev if installed)
+#     make LBFGS=0                            without scaling-law fits (by default with liblbfgs-dev if installed)
 #     make ARCHIVE=0 XML2=0                   without .zst, .xz, .bz2, tar, zip (libarchive-dev) and HTML (libxml2-dev), likewise
 #     make HTTP=0                             without `ltm serve`, for which libmicrohttpd-dev is used likewise
 #     make MPI=0                              for one process only: MPI is used where there is an mpicc
 #     make ARCH=x86-64-v3                     for other machines (what -march takes; -mcpu where not x86)
 #     make BUILD=build-debug CFLAGS='-O0 -g'  a build of another kind, beside the first
 #
-# Changed sources, headers, flags, compilers and processors are noticed: nothing needs a `make clean`.
+# Changes of sources, headers, flags, compilers and processors are detected: there is no need for `make clean`.
 
 BUILD  ?= build
 ARCH   ?= native
@@ -24,7 +24,7 @@ ifeq ($(origin CXX),default)
 CXX = $(if $(findstring clang,$(CC)),$(subst clang,clang++,$(CC)),g++)
 endif
 
-# One job a core unless told otherwise. A job's output is held back until it is whole, but not where a person watches.
+# One job per core by default. A job's output is held back until it is complete, except for targets that a person watches.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
@@ -39,22 +39,22 @@ say = @printf '  %-5s %s\n'
 
 TARGET := $(shell $(CC) -dumpmachine 2>/dev/null || uname -m)
 MACHINE = $(if $(filter x86_64% i%86%,$(TARGET)),-march=$(ARCH),-mcpu=$(ARCH))
-# On many processors with 512-bit vectors compilers prefer 256-bit ones; VECTOR_BITS=512 asks for the wide ones.
+# On many processors with 512-bit vectors, compilers prefer 256-bit ones; VECTOR_BITS=512 asks for the wide ones.
 ifdef VECTOR_BITS
 MACHINE += -mprefer-vector-width=$(VECTOR_BITS)
 endif
 
 CFLAGS   ?= -O3 -g
 CXXFLAGS ?= $(CFLAGS)
-# oneDNN makes products in bf16 where it is installed; ONEDNN=0 builds without.
+# oneDNN computes products in bf16, if installed; ONEDNN=0 builds without it.
 ifndef ONEDNN
 ONEDNN := $(shell $(CC) $(CPPFLAGS) -include oneapi/dnnl/dnnl.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
-# liblbfgs fits scaling laws where it is installed; LBFGS=0 builds without.
+# liblbfgs fits scaling laws, if installed; LBFGS=0 builds without it.
 ifndef LBFGS
 LBFGS := $(shell $(CC) $(CPPFLAGS) -include lbfgs.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
-# libarchive unpacks inputs and libxml2 reads HTML where they are installed; ARCHIVE=0 and XML2=0 build without.
+# libarchive unpacks inputs and libxml2 reads HTML, if installed; ARCHIVE=0 and XML2=0 build without them.
 ifndef ARCHIVE
 ARCHIVE := $(shell $(CC) $(CPPFLAGS) -include archive.h -E -x c /dev/null >/dev/null 2>&1 && echo 1 || echo 0)
 endif
@@ -73,7 +73,7 @@ ifndef MPI
 MPI := $(if $(MPI_SAYS),1,0)
 endif
 MPI_FLAGS = $(if $(filter 1,$(MPI)),$(patsubst -I%,-isystem %,$(filter -I% -D%,$(MPI_SAYS))))
-# Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
+# Not -ffast-math: NaN and Inf must be detected. These two change no result and let the compiler vectorise more loops.
 OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
        -DLTM_LBFGS=$(LBFGS) -DLTM_ARCHIVE=$(ARCHIVE) -DLTM_XML2=$(XML2) $(if $(filter 1,$(XML2)),$(XML2_FLAGS)) \
        -DLTM_HTTP=$(HTTP) -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
@@ -103,9 +103,9 @@ fuzzers: $(filter $(BUILD)/tests/fuzz/%,$(TESTS)); @:
 tests: $(TESTS) $(PRELOAD); @:
 objects: $(ALL_O) $(PRELOAD); @:
 
-# The library is one object in which only ltm_* stays global, so that names like `fail` cannot meet a program's own.
-# (C++ groups are dissolved, since a local name cannot head one.) The command links to just this, so it cannot come to
-# need what other users of the library lack, but for UTF-8, which it has of its own; tests see every name, through internal.a.
+# The library is one object in which only ltm_* stays global, so that names like `fail` cannot clash with a program's own.
+# (C++ groups are dissolved, since a local name cannot head one.) The command links only to this and to UTF-8, so it cannot
+# depend on internals that other users of the library lack; tests see every name, through internal.a.
 $(BUILD)/libltm.a: $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o)
 	$(say) AR $@
 	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
@@ -124,7 +124,7 @@ $(TESTS): %: %.o $(BUILD)/internal.a
 	$(say) LINK $@
 	$Q$(link) -o $@ $^ $(LDLIBS) $(LIBS) -lcmocka
 
-# It counts the products that really run.
+# This test counts the products that actually run.
 $(BUILD)/tests/model/test_operations: LDFLAGS += -Wl,--wrap=cblas_sgemm
 
 $(BUILD)/tests/lab/calibrate: $(BUILD)/tests/lab/calibrate.o $(BUILD)/internal.a
@@ -139,7 +139,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$Qmkdir -p $(@D) && $(compile_c) -c -o $@ $<
 
-# The command and the library say which commit they are. Tests take the plain object: a commit need not link them all anew.
+# The command and the library report their commit. Tests use the plain object, so that a commit does not relink them all.
 $(BUILD)/built.o: src/base/built.c src/base/built.h $(BUILD)/built
 	$(say) CC $<
 	$Q$(compile_c) -include $(BUILD)/built -c -o $@ $<
@@ -150,7 +150,7 @@ $(BUILD)/built: $(BUILD)/flags FORCE
 	printf '#define LTM_BUILT_FLAGS "%s"\n' "$$(echo $(call quote,$(compile_c)) | sed 's/[\\"]/\\&/g')"; } >$@.new; \
 	cmp -s $@.new $@ || cp $@.new $@
 
-# What tests preload into the command, in any build: nothing of sanitizers in it.
+# Libraries that tests preload into the command, in any build, so without sanitizers.
 $(BUILD)/%.so: %.c $(wildcard tests/faults/*.h) $(BUILD)/flags
 	$(say) LINK $@
 	$Qmkdir -p $(@D) && $(CC) -std=c11 -O1 -g -D_GNU_SOURCE -fexceptions -Itests $(WARN_C) $(filter -W%,$(CFLAGS)) -shared -fPIC -o $@ $< -ldl
@@ -164,7 +164,7 @@ $(BUILD)/%.o: %.cc $(BUILD)/flags
 	$(say) CXX $<
 	$Qmkdir -p $(@D) && $(compile_cc) -c -o $@ $<
 
-# Rewritten only when a command, or what the compiler makes of the flags on this machine, is not what it was.
+# Rewritten only if a command, or the compiler's predefined macros under these flags on this machine, have changed.
 quote = '$(subst ','\'',$1)'
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D); { echo $(call quote,$(compile_c) $(compile_cc) $(link) $(LDLIBS)); \
@@ -175,30 +175,30 @@ FORCE:
 .DELETE_ON_ERROR:
 -include $(ALL_O:.o=.d)
 
-# ---- For people. A comment after ## is the line that `make help` shows. ----
+# ---- Targets for people. `make help` shows the comment after ##. ----
 
 help:
 	@echo 'On a fresh Debian: apt-get install git make, then any of these.'
 	@sed -n 's/^\([a-z]*\):.* ## /\1 /p' Makefile | \
 	while read -r target does; do printf '  make %-10s %s\n' $$target "$$does"; done
 
-deps: ## install what is missing, with apt-get; where there is none, name it
+deps: ## install missing packages with apt-get, or name them if there is no apt-get
 	@CC='$(CC)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' .ci/deps
 
-test: deps ## install what is missing, build, run all tests but the slow ones (ONLY=nn/: those whose path holds nn/)
+test: deps ## install missing packages, build, run all tests except the slow ones (ONLY=nn/: those with nn/ in their path)
 	@$(MAKE) check
 
-test-slow: deps ## the same, of the tests that take longest (tests/slow)
+test-slow: deps ## the same for the slowest tests (tests/slow)
 	@$(MAKE) check ONLY=--slow
 
-check: ## the same, installing nothing
+check: ## build and run tests like `make test`, without installing anything
 	@$(MAKE) all tests
 	@BUILD='$(BUILD)' tests/run $(ONLY)
 
-demo: deps ## install what is missing, build, train a small model on the King James Bible, score it: about 5 minutes
+demo: deps ## install missing packages, build, train a small model on the King James Bible, score it: about 5 minutes
 	@LTM='$(BUILD)/ltm' MAKE='$(MAKE)' runs/demo.sh
 
-lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of the house
+lint: deps ## warnings of gcc and clang, clang-tidy, format, and this project's own rules
 	@.ci/deps lint
 	@$(MAKE) objects build-lint/gcc/libltm.a BUILD=build-lint/gcc CC=gcc CXX=g++ CFLAGS='-O2 -Werror'
 	@$(MAKE) objects tidy BUILD=build-lint/clang CC=clang CXX=clang++ CFLAGS='-O1 -Werror'
@@ -217,46 +217,46 @@ $(BUILD)/%.tidy: %.cc $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
 	$Qclang-tidy --quiet $< -- $(filter-out -MMD -MP,$(compile_cc)) 2>/dev/null && touch $@
 
-format: ## lay out all sources as `make lint` wants them
+format: ## format all sources as `make lint` requires
 	@clang-format -i $(FORMATTED)
 
-torture: ## the tests of faults at every call, with 150 kills in one go: about half an hour (ONLY=… as in test)
+torture: ## the fault tests with a fault at every call, and 150 kills: about half an hour (ONLY=… as in test)
 	@FAULTS=all LIMIT=7200 $(MAKE) check ONLY='$(or $(ONLY),faults)'
 
-golden: $(BUILD)/tests/golden/test_golden ## write tests/golden/*.jsonl anew, where a change of numbers is meant
+golden: $(BUILD)/tests/golden/test_golden ## rewrite tests/golden/*.jsonl after an intended change of numbers
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && LTM_GOLDEN=renew $<; code=$$?; rm -rf "$$TMPDIR"; exit $$code
 	@git --no-pager diff --stat tests/golden 2>/dev/null || true
 
-memcheck: ## valgrind's memcheck over short runs: about 5 minutes
+memcheck: ## valgrind's memcheck on short runs: about 5 minutes
 	@.ci/deps memcheck
 	@$(MAKE) all BUILD=build-memcheck ONEDNN=0 CFLAGS='-O1 -g -fno-omit-frame-pointer' $(if $(filter x86_64%,$(TARGET)),ARCH=x86-64-v3)
 	@LTM='$(abspath build-memcheck/ltm)' tests/faults/memcheck
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize
-sanitize: deps ## all tests with the sanitizers of addresses, leaks and undefined behaviour
+sanitize: deps ## all tests with the address, leak and undefined behaviour sanitizers
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_user_segv_handler=0 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	$(MAKE) check BUILD=build-sanitize CFLAGS='$(SANITIZE)=address,undefined'
 
-tsan: ## tests of threads (test_*threads* and more) with the sanitizer of threads, which needs clang and its OpenMP
+tsan: ## tests of threads (test_*threads* and more) with the thread sanitizer; needs clang and its OpenMP
 	@CC=clang CXX=clang++ .ci/deps
 	@TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' \
 	$(MAKE) check BUILD=build-tsan CC=clang CXX=clang++ CFLAGS='$(SANITIZE)=thread' ONLY='$(or $(ONLY),threads test_corpus_build test_decoder_stream test_fit cli/test_generate)'
 
-fuzz: deps ## the readers of files with libFuzzer, FUZZ_SECONDS (30) a target (ONLY=text); finds are kept in build-fuzz
+fuzz: deps ## fuzz the file readers with libFuzzer, FUZZ_SECONDS (30) per target (ONLY=text); findings stay in build-fuzz
 	@.ci/deps fuzz
 	@$(MAKE) fuzzers BUILD=build-fuzz CC=clang CXX=clang++ LDFLAGS=-fsanitize=fuzzer \
 	CFLAGS='$(SANITIZE)=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function -Wno-pass-failed -DLTM_LIBFUZZER'
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run $(ONLY)
 
-# Of the shell: a path may hold blanks and quotes. And of sed: what its replacement takes for its own.
+# Quote for the shell, since a path may contain spaces and quotes; and for sed, the special characters of a replacement.
 to = $(call quote,$(DESTDIR)$(PREFIX)$1)
 literally = $(subst &,\&,$(subst $(comma),\$(comma),$(subst \,\\,$1)))
 comma = ,
-man: all ## manual pages and bash completion, made from the help, into build/pages
+man: all ## make manual pages and bash completion from the help texts, in build/pages
 	@.ci/pages '$(BUILD)/ltm' '$(BUILD)/pages'
 
-install: man ## to PREFIX (/usr/local), under DESTDIR where a package is made
+install: man ## install to PREFIX (/usr/local), under DESTDIR for packaging
 	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm) $(call to,/share/man/man1) \
 	    $(call to,/share/man/man5) $(call to,/share/bash-completion/completions)
 	install -m 644 $(BUILD)/pages/ltm*.1 $(call to,/share/man/man1/)
@@ -271,22 +271,22 @@ install: man ## to PREFIX (/usr/local), under DESTDIR where a package is made
 VERSION = $(shell sed -n 's/.*LTM_VERSION "\(.*\)"/\1/p' include/ltm.h)
 OPENMP  = $(if $(findstring clang,$(CC)),-L$(realpath $(shell $(CC) -print-resource-dir)/../..) -lomp,-lgomp)
 
-bench: deps $(BUILD)/tests/bench/bench ## how fast the loops run against the machine's matrix peak, as JSON (ONLY='A B' for those)
+bench: deps $(BUILD)/tests/bench/bench ## measure the speed of the loops against the machine's matrix peak, as JSON (ONLY='A B' for some)
 	@$(BUILD)/tests/bench/bench $(ONLY)
 
-race: deps ## held-out bits a byte after RACE_SECONDS (600): ltm with latents, plain, as published, PyTorch (ONLY='plain pytorch')
+race: deps ## compare held-out bits per byte after RACE_SECONDS (600): ltm with latents, plain, as published, PyTorch (ONLY='plain pytorch')
 	@$(MAKE) all
 	@LTM='$(BUILD)/ltm' runs/race.sh $(ONLY)
 
-calibrate: deps $(BUILD)/tests/lab/calibrate ## how often intervals of scaling laws hold the truth, of 300 synthetic studies (some minutes)
+calibrate: deps $(BUILD)/tests/lab/calibrate ## coverage of scaling-law intervals on 300 synthetic studies (some minutes)
 	@$(BUILD)/tests/lab/calibrate
 
-uninstall: ## what install put there
+uninstall: ## remove what install installed
 	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
 	    $(call to,/share/man/man1/ltm.1) $(call to,/share/man/man1)/ltm-*.1 $(call to,/share/man/man5/ltm-keys.5) \
 	    $(call to,/share/bash-completion/completions/ltm)
 
-clean: ## every build folder; runs and corpora stay
+clean: ## remove all build folders; runs and corpora stay
 	rm -rf build build-*
 
 .PHONY: all tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE

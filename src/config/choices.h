@@ -1,5 +1,5 @@
-/* What the configuration asks of the tables whose rows are the values of a key. The tables lie above it, so it includes none of
- * them: it declares here what it needs, and each function stands beside its table. */
+/* What the configuration needs from the tables whose rows are the values of a key. The tables are in higher layers, so it cannot include
+ * them: it declares the functions here, and each is defined beside its table. */
 #pragma once
 
 #include "base/error.h"
@@ -7,10 +7,10 @@
 
 struct choice {
     const char *name;
-    const char *help; /* NULL where the key's own help says it */
+    const char *help; /* NULL if the key's own help says it */
 };
 
-/* fast.method, in latent/fast_method.c. The i-th row, name NULL behind the last. */
+/* fast.method, in latent/fast_method.c. The i-th row, name NULL after the last. */
 struct choice fast_method_choice(int i);
 double fast_method_rate(const struct ltm_fast_config *config); /* what fast.lr = auto stands for */
 ltm_status fast_method_check(const struct ltm_config *config, struct ltm_error *error);

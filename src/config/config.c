@@ -24,7 +24,7 @@ static const char *last_part(const char *name) {
     return dot ? dot + 1 : name;
 }
 
-/* The right key in the wrong section is a better guess than the fewest changed letters. */
+/* The right key in the wrong section is a better guess than the smallest edit distance. */
 static ltm_status fail_unknown(const char *name, struct ltm_error *error) {
     const char *names[128];
     const char *in_other_section[128];
@@ -95,7 +95,7 @@ ltm_status ltm_config_write(const struct ltm_config *config, const char *path, s
     const struct config_key *keys = config_key_table(&count);
     const char *section = "";
     for (size_t i = 0; i < count; i++)
-        PASS_UP(config_key_check(config, &keys[i], error)); /* or it could not be read again */
+        PASS_UP(config_key_check(config, &keys[i], error)); /* or it could not be read back */
     PASS_UP(file_create(&draft, path, error));
     for (size_t i = 0; i < count; i++) {
         char text[LTM_PATH_MAX];
@@ -110,5 +110,5 @@ ltm_status ltm_config_write(const struct ltm_config *config, const char *path, s
         config_key_print(config, &keys[i], text);
         fprintf(draft.stream, "%s =%s%s\n", key, *text ? " " : "", text);
     }
-    return file_commit(&draft, error); /* sees any write that failed */
+    return file_commit(&draft, error); /* reports any write that failed */
 }

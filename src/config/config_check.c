@@ -1,4 +1,4 @@
-/* The rules that bind keys to each other, and what `auto` stands for. */
+/* Rules between keys, and what `auto` stands for. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "config/slow_groups.h"
 #include "ltm/config.h"
 
-/* "96 or 104": the multiples of `step` around `value`, those above 0. */
+/* "96 or 104": the multiples of `step` above 0 nearest to `value`. */
 static void print_multiples(char text[64], int value, int step) {
     int below = value / step * step;
     if (below > 0)
@@ -31,7 +31,7 @@ static ltm_status check_heads(const struct ltm_model_config *m, struct ltm_error
         print_multiples(use, m->dim, 2 * m->heads);
         return fail(
             error, LTM_INVALID,
-            "model.dim / model.heads = %d / %d = %d is odd, and rotary positions turn pairs; use model.dim = %s",
+            "model.dim / model.heads = %d / %d = %d is odd, but rotary embedding rotates pairs; use model.dim = %s",
             m->dim, m->heads, m->dim / m->heads, use);
     }
     if (m->kv_heads == LTM_AUTO || m->heads % m->kv_heads == 0) return LTM_OK;
@@ -60,7 +60,7 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
                     "latent.count = %d is not a multiple of model.layers = %d; use %s, or 0 for none", m->latents,
                     m->layers, use);
     }
-    /* Latent j stands at position j · floor(T_max / N_z): 0 for all when there are more latents than tokens. */
+    /* Latent j is at position j · floor(T_max / N_z), which is 0 for all if there are more latents than tokens. */
     if (m->latents > m->sequence)
         return fail(error, LTM_INVALID,
                     "latent.count = %d is more than model.sequence = %d, so the latents' positions would coincide; use "
@@ -70,8 +70,8 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
 }
 
 enum {
-    DEPTH_MOST = 4000, /* applied layers: what passes keep is in proportion, whoever asks for a small file to be read */
-    SAMPLED_MOST = 100 /* loops: depth_at underflows where a rate far above 700 is drawn */
+    DEPTH_MOST = 4000, /* applied layers: bounds the memory of a pass, since even a small file could ask for too many */
+    SAMPLED_MOST = 100 /* loops: depth_at underflows if a rate far above 700 is drawn */
 };
 
 static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *error) {
@@ -91,26 +91,25 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
     const bool sampled = c->loop.depth == LTM_LOOP_DEPTH_SAMPLED;
     if (own && (sampled || c->eval.loops > loops))
         return fail(error, LTM_INVALID,
-                    "loop.gains = own has weights for model.loops = %d, not for the more of %s; use shared", loops,
+                    "loop.gains = own has weights for only model.loops = %d, but %s can run more; use shared", loops,
                     sampled ? "loop.depth = sampled" : "eval.loops");
     if (loops == 1 && m->inject != LTM_INJECT_NONE && c->eval.loops > 1)
         return fail(error, LTM_INVALID,
-                    "model.loops = 1 has no weights of loop.inject, which eval.loops = %d would use; use 1, or 0",
+                    "model.loops = 1 has no weights of loop.inject, which eval.loops = %d needs; use 1, or 0",
                     c->eval.loops);
     if (most == 1) return LTM_OK;
     if (sampled && loops > SAMPLED_MOST)
-        return fail(
-            error, LTM_INVALID,
-            "loop.depth = sampled draws around model.loops = %d, and can around %d at most; use fewer, or fixed", loops,
-            SAMPLED_MOST);
+        return fail(error, LTM_INVALID,
+                    "loop.depth = sampled with model.loops = %d is above the limit of %d; use fewer, or fixed", loops,
+                    SAMPLED_MOST);
     const int drawn = sampled && loops > 1 ? LTM_LOOP_DEPTH_TIMES * loops : loops;
     const int deepest = drawn > most ? drawn : most;
     const int depth = m->layers + (deepest - 1) * (m->layers - m->prelude - m->coda);
     if (depth > DEPTH_MOST)
         return fail(
             error, LTM_INVALID,
-            "%d loops, the most that model.loops, loop.depth or eval.loops asks for, make %d layers in all, more "
-            "than the %d that can be; use fewer",
+            "%d loops, the most that model.loops, loop.depth or eval.loops asks for, make %d layers in total, more "
+            "than the limit of %d; use fewer",
             deepest, depth, DEPTH_MOST);
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
@@ -118,22 +117,23 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
                     m->latent_from, m->prelude, m->prelude);
     if (m->order == LTM_ORDER_AABB && m->inject != LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
-                    "model.order = AABB has no loop that loop.inject could begin; use ABAB, or loop.inject = none");
+                    "model.order = AABB has no whole loops for loop.inject to feed; use ABAB, or loop.inject = none");
     if (m->order == LTM_ORDER_AABB && c->eval.exit.kind != LTM_EXIT_FIXED)
         return fail(error, LTM_INVALID,
-                    "model.order = AABB has no loops that a position could leave; use eval.exit = fixed");
+                    "model.order = AABB has no whole loops that a position could leave; use eval.exit = fixed");
     if (m->order == LTM_ORDER_AABB &&
         (m->backprop || c->fast.loops || c->loop.start > 0 || c->loop.full > 0 || sampled))
         return fail(error, LTM_INVALID,
-                    "model.order = AABB has no last loops, which alone loop.backprop, loop.start, loop.full, "
-                    "loop.depth = sampled or fast.loops would run; use ABAB, or none of these");
+                    "model.order = AABB has no whole loops to select, as loop.backprop, loop.start, loop.full, "
+                    "loop.depth = sampled and fast.loops do; use ABAB, or none of these");
     if (m->backprop && m->inject == LTM_INJECT_NONE)
         return fail(error, LTM_INVALID,
                     "loop.backprop = %d with loop.inject = none lets no gradient reach the embedding; use 0, or add, "
                     "concat or diagonal",
                     m->backprop);
     if (own && m->inject == LTM_INJECT_NONE)
-        return fail(error, LTM_INVALID, "loop.inject = none learns nothing that loop.gains = own could be; use shared");
+        return fail(error, LTM_INVALID,
+                    "loop.inject = none has no weights, so loop.gains = own has no meaning; use shared");
     return LTM_OK;
 }
 
@@ -143,15 +143,15 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
         return fail(error, LTM_INVALID, "slow.lr_min = %g is above slow.lr = %g; use auto, or at most that", s->lr_min,
                     s->lr);
     if (s->beta1 >= 1 || s->beta2 >= 1)
-        return fail(error, LTM_INVALID, "slow.%s = 1 would never forget; use a number below 1, such as %s",
+        return fail(error, LTM_INVALID, "slow.%s = 1 would never decay; use a number below 1, such as %s",
                     s->beta1 >= 1 ? "beta1" : "beta2", s->beta1 >= 1 ? "0.9" : "0.95");
     if (s->ema >= 1)
         return fail(error, LTM_INVALID,
-                    "slow.ema = 1 would never take a weight in; use a number below 1, such as 0.99");
+                    "slow.ema = 1 would never change the average; use a number below 1, such as 0.99");
     PASS_UP(optimiser_check(c, error));
     PASS_UP(objective_check(c, error));
     if (s->samples > 1 && c->fast.noise == LTM_NOISE_FIXED)
-        return fail(error, LTM_INVALID, "fast.noise = fixed has one draw for a sequence, and slow.samples = %d; use 1",
+        return fail(error, LTM_INVALID, "fast.noise = fixed has one draw per sequence, but slow.samples = %d; use 1",
                     s->samples);
     if (s->batch_start > s->batch)
         return fail(error, LTM_INVALID, "slow.batch_start = %d is more than slow.batch = %d; use less, or 0",
@@ -190,32 +190,32 @@ static ltm_status check_streaming(const struct ltm_config *c, struct ltm_error *
     if (!model_streams(&c->model)) return LTM_OK;
     if (c->slow.samples > 1)
         return fail(error, LTM_INVALID,
-                    "slow.samples = %d draws z of a fitted posterior, which latent.kind = streaming has not; use 1",
+                    "slow.samples = %d draws z from a fitted posterior, but latent.kind = streaming has none; use 1",
                     c->slow.samples);
     if (c->model.backprop)
         return fail(error, LTM_INVALID,
-                    "loop.backprop = %d keeps no state of early loops, and latent.kind = streaming carries that from "
+                    "loop.backprop = %d keeps no state of early loops, but latent.kind = streaming carries it from "
                     "chunk to chunk; use 0",
                     c->model.backprop);
     if (c->eval.exit.kind != LTM_EXIT_FIXED)
         return fail(
             error, LTM_INVALID,
-            "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit = "
+            "latent.kind = streaming reads chunks, whose positions cannot leave the loops early; use eval.exit = "
             "fixed");
     if (c->eval.states && model_chunk(&c->model) < c->model.sequence)
         return fail(
             error, LTM_INVALID,
-            "eval.states = yes writes the states of whole sequences, and latent.kind = streaming keeps those of "
+            "eval.states = yes writes the states of whole sequences, but latent.kind = streaming keeps only those of "
             "one chunk; use no");
     if (c->model.predict > 1)
         return fail(error, LTM_INVALID,
-                    "slow.predict = %d would move z by more than what latent.kind = streaming scores; use 1",
+                    "slow.predict = %d would move z by tokens that latent.kind = streaming does not score; use 1",
                     c->model.predict);
     if (c->latent_start > 0 || c->fast.stored > 0 || c->model.encoder != LTM_ENCODER_NONE)
         return fail(
             error, LTM_INVALID,
-            "latent.start, latent.encoder and fast.stored are of fitted posteriors, which latent.kind = streaming "
-            "has not; leave them out");
+            "latent.start, latent.encoder and fast.stored need fitted posteriors, but latent.kind = streaming has "
+            "none; leave them out");
     return LTM_OK;
 }
 
@@ -270,8 +270,8 @@ static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *erro
     const int groups = slow_groups(c);
     if (c->slow.parts <= groups) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "slow.parts = %d is more than the %d groups of %d that slow.batch = %d makes; use at most %d",
-                c->slow.parts, groups, slow_group(c), c->slow.batch, groups);
+                "slow.parts = %d is more than the %d groups of %d in slow.batch = %d; use at most %d", c->slow.parts,
+                groups, slow_group(c), c->slow.batch, groups);
 }
 
 static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *error) {
@@ -282,11 +282,11 @@ static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *err
                     c->fast.stored);
     if (c->model.encoder != LTM_ENCODER_NONE)
         return fail(error, LTM_INVALID,
-                    "a posterior starts where latent.encoder says or where fast.stored = %g kept it; use one of them",
+                    "latent.encoder and fast.stored = %g both say where a posterior starts; use one of them",
                     c->fast.stored);
     if (c->fast.steps == 0 && c->slow.samples > 1)
         return fail(error, LTM_INVALID,
-                    "fast.stored with fast.steps = 0 takes its step by the one draw of the slow step, and "
+                    "fast.stored with fast.steps = 0 takes its step from the slow step's one draw, but "
                     "slow.samples = %d; use 1",
                     c->slow.samples);
     return LTM_OK;
@@ -298,7 +298,7 @@ static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error
     if (status != LTM_OK) return status;
     if (c->eval.continuation >= 1)
         return fail(error, LTM_INVALID,
-                    "eval.continuation = 1 leaves no rest of a sequence to score; use a share below 1, such as 0.5");
+                    "eval.continuation = 1 leaves nothing of a sequence to score; use a share below 1, such as 0.5");
     return LTM_OK;
 }
 
@@ -333,32 +333,32 @@ static ltm_status check_latent_prediction(const struct ltm_config *c, struct ltm
 static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *error) {
     if (c->data.kind != LTM_DATA_PAIRS && c->data.heldout[0])
         return fail(error, LTM_INVALID,
-                    "data.heldout = %.300s is read with data.kind = pairs alone; a corpus has its own held-out text "
+                    "data.heldout = %.300s is read only with data.kind = pairs; a corpus has its own held-out text "
                     "(ltm corpus build --heldout-files)",
                     c->data.heldout);
     if (c->data.kind != LTM_DATA_PAIRS) return LTM_OK;
     if (c->model.packing == LTM_PACKING_PACKED)
         return fail(error, LTM_INVALID,
-                    "data.kind = pairs keeps pairs apart, which data.packing = packed does not; use document (a pair a "
-                    "sequence), or masked (several, for a model without latents)");
+                    "data.kind = pairs keeps pairs apart, but data.packing = packed does not; use document (one pair "
+                    "per sequence), or masked (several, for a model without latents)");
     if (c->model.latents && c->model.packing != LTM_PACKING_DOCUMENT)
         return fail(error, LTM_INVALID,
-                    "data.kind = pairs fits the latents of a sequence on one prompt, and data.packing = masked puts "
-                    "several into it; use document");
+                    "data.kind = pairs fits the latents of a sequence on one prompt, but data.packing = masked puts "
+                    "several into a sequence; use document");
     if (c->model.encoder != LTM_ENCODER_NONE)
         return fail(
             error, LTM_INVALID,
-            "latent.encoder reads whole sequences, and with data.kind = pairs z may see the prompt alone; use none");
+            "latent.encoder reads whole sequences, but with data.kind = pairs z may see only the prompt; use none");
     if (model_streams(&c->model))
         return fail(
             error, LTM_INVALID,
-            "latent.kind = streaming moves z with the answer, which data.kind = pairs must not see; use fitted");
+            "latent.kind = streaming moves z by the answer, but with data.kind = pairs z must not see it; use fitted");
     if (c->data.corpora[0])
         return fail(error, LTM_INVALID, "data.kind = pairs reads one file, in data.corpus; data.corpora mixes texts");
     if (c->slow.objective == LTM_OBJECTIVE_IWAE)
         return fail(error, LTM_INVALID,
-                    "slow.objective = iwae weighs draws by the text that they were fitted on, which data.kind = pairs "
-                    "does not score; use elbo");
+                    "slow.objective = iwae weights draws by the text that they were fitted on, but data.kind = pairs "
+                    "does not score that; use elbo");
     return LTM_OK;
 }
 
@@ -424,7 +424,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);
     if (m->vocab != LTM_AUTO && m->document_end >= m->vocab)
-        return fail(error, LTM_INVALID, "data.document_end = %d is no id of a vocabulary of %d", m->document_end,
+        return fail(error, LTM_INVALID, "data.document_end = %d is not an id of a vocabulary of %d", m->document_end,
                     m->vocab);
     if (strcmp(config->eval.split, "heldout") != 0 && strcmp(config->eval.split, "train") != 0)
         return fail(error, LTM_INVALID, "eval.split = \"%s\" is not known; use heldout or train", config->eval.split);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 
-/* Choices that are no rows of a table. */
+/* Choices that are not rows of a table. */
 #define NAMES(function, ...)                                    \
     static struct choice function(int i) {                      \
         static const char *const names[] = {__VA_ARGS__, NULL}; \
@@ -58,19 +58,19 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.ffn", model.ffn, CHOICE(ffn_choice), "swiglu",                                                            \
       "feed-forward layers: swiglu (three matrices, width 8/3 d), or relu2 (max(x, 0) squared; two, 4 d)")             \
     X("model.qk_norm", model.qk_norm, CHOICE(qk_norm_choice), "none",                                                  \
-      "rms: self-attention's queries and keys are normed, with a learned scale a query head")                          \
+      "rms: self-attention normalises queries and keys, with one learned scale per query head")                        \
     X("model.init_projections", model.init_projections, CHOICE(init_choice), "normal",                                 \
-      "zero: output projections of self-attention and feed-forward layers start at 0, so that a layer begins as none") \
+      "zero: output projections of self-attention and feed-forward layers start at 0, so at first they add nothing")   \
     X("model.softcap", model.softcap, REAL(0, 100), "0",                                                               \
-      "c: logits are soft-capped to c tanh(x / c), such as 15 to 30; 0 = as they are")                                 \
+      "c: logits are soft-capped to c tanh(x / c), typically at 15 to 30; 0 = no cap")                                 \
     X("model.output", model.output, CHOICE(output_choice), "tied",                                                     \
-      "the output layer's matrix: tied to the embedding, or its own, which starts as the embedding does")              \
+      "the output layer's matrix: tied to the embedding, or its own, initialised like the embedding")                  \
     X("model.mix_input", model.mix_input, CHOICE(yes_choice), "no",                                                    \
-      "yes: each layer begins with a h + b h0, h0 the embedding of the token, two learned numbers a layer")            \
+      "yes: each layer reads a h + b h0 instead of h; h0 is the token's embedding, a and b are learned per layer")     \
     X("model.value_residual", model.value_residual, CHOICE(yes_choice), "no",                                          \
-      "yes: self-attention's values are (1 - w) v + w v1, v1 those of the first layer, w learned a layer, from 0.5")   \
-    X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens of a sequence")                                \
-    X("model.window", model.window, INT(1, 1 << 20), "64", "tokens a position attends to, itself included")            \
+      "yes: self-attention's values are (1 - w) v + w v1; v1 is the first layer's, w is learned per layer, from 0.5")  \
+    X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens per sequence")                                 \
+    X("model.window", model.window, INT(1, 1 << 20), "64", "tokens that a position attends to, itself included")       \
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
       "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
     X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
@@ -78,10 +78,10 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "what each layer keeps of the past beside the window: none, neural (a map that learns as it reads, Titans), or " \
       "recurrent (vectors written by cross-attention); it has [memory]")                                               \
     X("model.loops", model.loops, INT(0, 1000), "1",                                                                   \
-      "times that the core runs, the layers between prelude and coda, its weights counted once; 0 = 1, for which "     \
-      "[loop] and model.order do nothing")                                                                             \
-    X("model.prelude", model.prelude, INT(0, 999), "0", "of model.layers, those before the core, which run once")      \
-    X("model.coda", model.coda, INT(0, 999), "0", "of model.layers, those behind the core, which run once")            \
+      "times that the core (the layers between prelude and coda) runs; its weights count once; 0 means 1, and at 1 "   \
+      "[loop] and model.order have no effect")                                                                         \
+    X("model.prelude", model.prelude, INT(0, 999), "0", "layers before the core, out of model.layers; they run once")  \
+    X("model.coda", model.coda, INT(0, 999), "0", "layers after the core, out of model.layers; they run once")         \
     X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
       "of a core A B run twice: ABAB (all of it again), or AABB (each layer again at once)")                           \
     X("memory.chunk", model.memory_chunk, INT(0, 1 << 20), "0",                                                        \
@@ -95,19 +95,20 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("memory.backprop", model.memory_backprop, INT(0, 1 << 20), "4",                                                  \
       "recurrent: writes of the state that a gradient goes through, the last; 0 = all")                                \
     X("loop.inject", model.inject, CHOICE(inject_choice), "none",                                                      \
-      "how each loop behind the first begins, e what the prelude left: none (h), add (norm(h) + a e), concat "         \
+      "input of each loop after the first, where e is the prelude's output: none (h), add (norm(h) + a e), concat "    \
       "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \
     X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
-      "what loop.inject learns: shared by all loops, or each loop's own (fewer loops are the last ones)")              \
+      "weights of loop.inject: shared by all loops, or own (one set per loop; fewer loops use the last sets)")         \
     X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
-      "loops that a gradient goes through, the last; in training those before keep no state; 0 = all")                 \
+      "the last loops, this many, receive a gradient; in training the earlier ones keep no state; 0 = all")            \
     X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
-      "loops of a slow step: fixed (model.loops), or sampled around that, 1 + Poisson of a log-normal rate")           \
-    X("loop.start", loop.start, REAL(0, 1), "0", "share of run.tokens behind which loops begin; one runs before")      \
+      "loops in a slow step: fixed (model.loops), or sampled around it (1 + Poisson with a log-normal rate)")          \
+    X("loop.start", loop.start, REAL(0, 1), "0",                                                                       \
+      "share of run.tokens after which looping begins; one loop runs before")                                          \
     X("loop.full", loop.full, REAL(0, 1), "0",                                                                         \
-      "share of run.tokens behind which all loops run, one after another from loop.start; less than that = at once")   \
+      "share of run.tokens after which all loops run, added one by one from loop.start; below that = all at once")     \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
-      "latent vectors of a sequence, as many for each layer; 0 = a plain autoregressive model")                        \
+      "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model")                 \
     X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
       "z is fitted to each sequence, or streaming: a state that moves as text is read, what comes next scored under "  \
       "it; then [fast] does nothing")                                                                                  \
@@ -115,22 +116,21 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "how a layer reads z: cross (a cross-attention of its own, as published), or keys (further keys and values of "  \
       "its self-attention, for a fraction of the cost)")                                                               \
     X("latent.chunk", model.chunk, INT(0, 1 << 20), "64",                                                              \
-      "streaming: tokens behind each of which z moves; 0, or as many as a sequence has: never")                        \
+      "streaming: z moves after each chunk of this many tokens; 0, or model.sequence or more = never")                 \
     X("latent.stream_rate", model.stream_rate, REAL(0, 1000), "10",                                                    \
-      "streaming: rate of z's steps, which each latent then scales by a learned number; 0 = z stays at its start")     \
+      "streaming: rate of z's steps, scaled by a learned number per latent; 0 = z stays at its start")                 \
     X("latent.stream_keep", model.stream_keep, REAL(0, 1), "0.9",                                                      \
-      "streaming: what z's precision keeps of what it has learnt from step to step")                                   \
+      "streaming: share of its accumulated precision that z keeps from step to step")                                  \
     X("latent.stream_trust", model.stream_trust, REAL(0, 1000000), "1",                                                \
-      "streaming: most standard deviations of a step of z, before its rate; 0 = any")                                  \
+      "streaming: limit on a step of z, in standard deviations, before the rate applies; 0 = no limit")                \
     X("latent.stream_noise", model.stream_noise, CHOICE(yes_choice), "no",                                             \
-      "streaming: yes: training draws z around its mean")                                                              \
+      "streaming: yes = training samples z around its mean")                                                           \
     X("latent.from", model.latent_from, INT(0, 999), "0",                                                              \
-      "the lowest layer that reads latents, counted from 0; what lies below is computed once a sequence")              \
+      "the lowest layer that reads latents, counted from 0; layers below it are computed once per sequence")           \
     X("latent.init_scale", latent_init_scale, REAL(0, 100), "0",                                                       \
-      "initial scale of the cross-attention's output; 1 as published, 0: z is heard only when it has something to "    \
-      "say")                                                                                                           \
+      "initial scale of the cross-attention's output projection; 1 as published; 0 = the latent path starts at zero")  \
     X("latent.start", latent_start, REAL(0, 1), "0",                                                                   \
-      "share of run.tokens that trains the plain decoder, at its cost; latents begin behind it")                       \
+      "share of run.tokens that trains the plain decoder, at its cost, before latents begin")                          \
     X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
       "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
       "embeddings; then fast.steps may be 0 or 1)")                                                                    \
@@ -145,60 +145,62 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \
-      "loops that the fit runs, the last of model.loops: a looser fit, as valid a bound; 0 = all")                     \
-    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's own")             \
+      "the fit runs only the last loops, this many: a looser fit, but a valid bound; 0 = all of model.loops")          \
+    X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's default")         \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \
     X("fast.trust", fast.trust, REAL(0, 1000000), "1",                                                                 \
-      "natural: most standard deviations that a mean moves in a step; 0 = any")                                        \
+      "natural: limit on a mean's move in one step, in standard deviations; 0 = no limit")                             \
     X("fast.stored", fast.stored, REAL(0, 1), "0",                                                                     \
-      "natural: keep each training sequence's posterior over passes, shrunk by this at a visit, such as 0.9; with "    \
-      "fast.steps = 0 a visit takes one step by the slow step's own gradient; 0 = none is kept")                       \
+      "natural: keep each training sequence's posterior between passes, shrunk by this factor at a visit (try 0.9); "  \
+      "with fast.steps = 0 a visit takes one step by the slow step's own gradient; 0 = keep none")                     \
     X("fast.schedule", fast.schedule, CHOICE(schedule_choice), "cosine",                                               \
-      "of that rate: cosine (to a tenth) or constant")                                                                 \
+      "schedule of fast.lr: cosine (to a tenth) or constant")                                                          \
     X("fast.noise", fast.noise, CHOICE(noise_choice), "fresh",                                                         \
-      "fresh: new noise at each step; fixed: one for the fit")                                                         \
+      "fresh: new noise at each step; fixed: one draw for the whole fit")                                              \
     X("fast.init_mu", fast.init_mu, REAL(-1000, 1000), "0", "where the posterior's means start")                       \
-    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0", "where its log variances start; 0 is the prior's")     \
+    X("fast.init_logvar", fast.init_logvar, REAL(-50, 20), "0",                                                        \
+      "where the posterior's log variances start; 0 is the prior's")                                                   \
     X("fast.weight_decay", fast.weight_decay, REAL(0, 100), "0.01", "weight decay of the fast steps")                  \
-    X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences of a slow step")                                     \
+    X("slow.batch", slow.batch, INT(1, 1 << 24), "16", "sequences per slow step")                                      \
     X("slow.batch_start", slow.batch_start, INT(0, 1 << 24), "0",                                                      \
-      "sequences of the first slow step, from which the batch grows to slow.batch; 0 = it does not grow")              \
+      "sequences in the first slow step; the batch grows from there to slow.batch; 0 = it does not grow")              \
     X("slow.window_start", slow.window_start, INT(0, 1 << 20), "0",                                                    \
-      "tokens that a position attends to in the first slow step, growing to model.window; 0 = they do not")            \
+      "window in the first slow step, in tokens; it grows from there to model.window; 0 = it does not grow")           \
     X("slow.growth", slow.growth, REAL(0, 1), "0.5",                                                                   \
-      "share of run.tokens behind which batch and window are full; what counts slow steps then counts full batches")   \
+      "share of run.tokens after which batch and window are full; keys in slow steps then count full batches")         \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
-      "sequences that a thread takes together; auto = about 1,000 tokens, but an eighth of a batch at most")           \
+      "sequences that a thread processes together; auto = about 1,000 tokens, but at most an eighth of a batch")       \
     X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \
-      "parts of a batch that processes send the gradient's sums of: fewer send less; 0 = each group is one")           \
-    X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "what steps the decoder's weights")         \
-    X("slow.lr", slow.lr, REAL(0, 100), "0.001", "highest rate of the decoder's weights")                              \
-    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "last rate; auto = slow.lr / 10, or 0 if not cosine")  \
-    X("slow.schedule", slow.schedule, CHOICE(slow_schedule_choice), "cosine", "of that rate, behind the warm-up")      \
+      "parts of a batch whose gradient sums processes exchange; fewer parts send less; 0 = one part per group")        \
+    X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "optimiser of the decoder's weights")       \
+    X("slow.lr", slow.lr, REAL(0, 100), "0.001", "peak rate of the decoder's weights")                                 \
+    X("slow.lr_min", slow.lr_min, REAL_OR_AUTO(0, 100), "auto", "final rate; auto = slow.lr / 10, or 0 if not cosine") \
+    X("slow.schedule", slow.schedule, CHOICE(slow_schedule_choice), "cosine", "schedule of slow.lr after the warm-up") \
     X("slow.decay", slow.decay, REAL(0, 1), "0.4", "wsd: share of all slow steps in which the rate falls")             \
     X("slow.warmup", slow.warmup, INT(0, 1 << 30), "100", "slow steps of linear warm-up")                              \
     X("slow.weight_decay", slow.weight_decay, REAL(0, 100), "0.1",                                                     \
-      "decoupled decay of matrices: a step takes this share, times their rate, with muon too; more for text read "     \
-      "often")                                                                                                         \
-    X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW's first moment")                                             \
-    X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW's second moment")                                           \
+      "decoupled decay of matrices, per step and in units of their rate, with muon too; raise it for text read many "  \
+      "times")                                                                                                         \
+    X("slow.beta1", slow.beta1, REAL(0, 1), "0.9", "AdamW: decay of the first moment")                                 \
+    X("slow.beta2", slow.beta2, REAL(0, 1), "0.95", "AdamW: decay of the second moment")                               \
     X("slow.matrix_lr", slow.matrix_lr, REAL(0, 100), "0.02",                                                          \
-      "muon: highest rate of matrices, under the schedule of slow.lr; all else has slow.lr")                           \
-    X("slow.momentum", slow.momentum, REAL(0, 1), "0.95", "muon: what its mean of gradients keeps from step to step")  \
+      "muon: peak rate of matrices, on the schedule of slow.lr; all other weights use slow.lr")                        \
+    X("slow.momentum", slow.momentum, REAL(0, 1), "0.95", "muon: decay of the running mean of gradients")              \
     X("slow.ema", slow.ema, REAL(0, 1), "0",                                                                           \
-      "decay of an average of the weights, scored beside them and served where it is better; such as 0.99; 0 = none")  \
-    X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = any")                              \
+      "decay of a running average of the weights, scored too, and used where it scores better (try 0.99); 0 = none")   \
+    X("slow.clip", slow.clip, REAL(0, 1e9), "1", "largest norm of the gradient; 0 = no limit")                         \
     X("slow.latent_lr", slow.latent_lr, REAL(0, 100), "0.3",                                                           \
-      "rate of what reads the latents (cross-attention), in units of slow.lr")                                         \
+      "rate of the weights that read the latents (cross-attention), in units of slow.lr")                              \
     X("slow.samples", slow.samples, INT(1, 1000), "1", "draws of z for each sequence of a slow step")                  \
-    X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo", "what is minimised, of those draws")         \
+    X("slow.objective", slow.objective, CHOICE(objective_choice), "elbo",                                              \
+      "what a slow step minimises over those draws")                                                                   \
     X("slow.dpo_beta", slow.dpo_beta, REAL(1e-6, 1000), "0.1",                                                         \
-      "dpo: how little log p may leave the weights that the run began with; less lets it go further")                  \
+      "dpo: how closely log p is held to that of the run's first weights; a smaller value lets it move further")       \
     X("slow.dpo_smoothing", slow.dpo_smoothing, REAL(0, 0.5), "0",                                                     \
-      "dpo: share of pairs that are taken to be labelled the wrong way round")                                         \
+      "dpo: share of pairs assumed to have their labels swapped")                                                      \
     X("slow.predict", model.predict, INT(0, 4), "1",                                                                   \
-      "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = the next alone")         \
+      "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = only the next")          \
     X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \
       "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
     X("slow.predict_latents", model.predict_latents, REAL(0, 100), "0",                                                \
@@ -209,64 +211,64 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.predict_layers", model.predict_layers, INT(0, 1000), "1",                                                  \
       "predict_latents: layers whose normed states are averaged to one, the last")                                     \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
-    X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps in which that weight rises to 1")            \
+    X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps over which that weight rises to 1")          \
     X("data.kind", data.kind, CHOICE(data_kind_choice), "text",                                                        \
-      "text, or pairs: prompts with answers, of which the answers' tokens alone count in the loss")                    \
+      "text, or pairs: prompts with answers, where only the answers' tokens count in the loss")                        \
     X("data.corpus", data.corpus, TEXT, "",                                                                            \
       "a folder that ltm corpus build made, or one of llm.c shards; pairs: a .jsonl file")                             \
     X("data.corpora", data.corpora, TEXT, "",                                                                          \
-      "several instead: FOLDER:SHARE …, shares of the tokens that count against each other; held-out scores are of " \
-      "each, and their mean by share")                                                                                 \
+      "several corpora instead: FOLDER:SHARE …, with relative shares of the tokens; held-out scores are given for "  \
+      "each corpus, and as their mean weighted by share")                                                              \
     X("data.heldout", data.heldout, TEXT, "",                                                                          \
-      "pairs: a file of held-out ones; empty = a twentieth of data.corpus, by prompt")                                 \
+      "pairs: a file of held-out pairs; empty = a twentieth of data.corpus, by prompt")                                \
     X("data.tokenizer", data.tokenizer, TEXT, "", "a tokenizer's .model file; empty = the corpus's own")               \
     X("data.packing", model.packing, CHOICE(packing_choice), "packed",                                                 \
-      "sequences: packed (cut across documents), masked (the same, no attention across), document (one, or a piece "   \
-      "of it, padded)")                                                                                                \
+      "what a sequence is: packed (cut across documents), masked (the same, without attention across them), document " \
+      "(one document, or a piece of one, padded)")                                                                     \
     X("data.document_end", model.document_end, INT_OR_AUTO(0, 65535), "auto",                                          \
       "masked, document: the id that ends a document; auto = the tokenizer's")                                         \
     X("run.dir", run.dir, TEXT, "", "the run's folder; empty = runs/ and the configuration's name")                    \
     X("run.from", run.from, TEXT, "",                                                                                  \
-      "a new run begins with the weights of this checkpoint, run or model.safetensors (--from); empty = its own")      \
+      "a new run begins with the weights of this checkpoint, run or model.safetensors (--from); empty = random")       \
     X("run.from_digest", run.from_digest, TEXT, "",                                                                    \
-      "a digest that those must have, which a run's config.ini tells; empty = any")                                    \
-    X("run.seed", run.seed, COUNT(0, 1e18), "1", "what all random numbers follow from")                                \
-    X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in all")                     \
+      "the digest that those weights must have, as in a run's config.ini; empty = any")                                \
+    X("run.seed", run.seed, COUNT(0, 1e18), "1", "seed of all random numbers")                                         \
+    X("run.tokens", run.tokens, COUNT(1, RUN_TOKENS_MOST), "1000000", "tokens to train on in total")                   \
     X("run.threads", run.threads, INT_OR_AUTO(1, 4096), "auto",                                                        \
-      "threads; auto = one a core that affinity and control groups leave")                                             \
+      "threads; auto = one per core that affinity and control groups allow")                                           \
     X("run.precision", run.precision, CHOICE(precision_choice), "auto",                                                \
-      "of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 where the processor has it")                       \
+      "precision of matrix products: fp32, bf16 (sums in fp32), or auto: bf16 if the processor supports it")           \
     X("run.on_event", run.on_event, TEXT, "",                                                                          \
-      "a command, run without a shell at begin, eval, best, checkpoint, end, stop and failure (LTM_EVENT in its "      \
-      "environment; ltm train --help); empty = none")                                                                  \
+      "a command to run, without a shell, at begin, eval, best, checkpoint, end, stop and failure (LTM_EVENT in its "  \
+      "environment says which; see ltm train --help); empty = none")                                                   \
     X("run.on_nonfinite", run.on_nonfinite, CHOICE(on_nonfinite_choice), "stop",                                       \
-      "a slow step whose loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")     \
+      "if a slow step's loss or gradient is NaN or infinite: stop, or skip its update (and stop at 10 in a row)")      \
     X("run.eval_every", run.eval_every, INT(0, 1 << 30), "100",                                                        \
-      "slow steps between held-out scores; 0 = last only (or none, where nothing is held out)")                        \
+      "slow steps between held-out scores; 0 = at the end only (or never, if nothing is held out)")                    \
     X("run.eval_sequences", run.eval_sequences, INT(1, 1 << 30), "64",                                                 \
-      "held-out sequences that are scored then, as many of each of data.corpora")                                      \
+      "held-out sequences to score each time, divided evenly over data.corpora")                                       \
     X("run.checkpoint_every", run.checkpoint_every, INT(0, 1 << 30), "100",                                            \
-      "slow steps between checkpoints; 0 = last only")                                                                 \
+      "slow steps between checkpoints; 0 = at the end only")                                                           \
     X("run.keep_every", run.keep_every, INT(0, 1 << 30), "0",                                                          \
-      "slow steps between checkpoints that stay; 0 = the two newest and the best only")                                \
+      "slow steps between checkpoints to keep; 0 = keep only the two newest and the best")                             \
     X("eval.sequences", eval.sequences, INT(0, 1 << 30), "0", "sequences that ltm eval scores; 0 = all")               \
-    X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise for each sequence")                    \
+    X("eval.samples", eval.samples, INT(1, 1 << 20), "4", "samples of new noise per sequence")                         \
     X("eval.iwae", eval.iwae, INT(0, 1000), "4", "samples of the importance-weighted bound; 0 = none")                 \
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
-      "share of a sequence on which z is fitted to score the rest; 0 = none")                                          \
+      "share of a sequence on which z is fitted, to score the rest; 0 = none")                                         \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
-    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core that it runs; 0 = model.loops")                  \
+    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval; 0 = model.loops")                   \
     X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
-      "when a position leaves the loops, each by its own past: fixed (behind all), state (its state rests), kl (what " \
-      "it predicts does); the fit of z runs all")                                                                      \
+      "when a position leaves the loops, judged by its own past: fixed (after the last), state (its state settles), "  \
+      "kl (its prediction settles); the fit of z runs all loops")                                                      \
     X("eval.exit_state", eval.exit.state, REAL(0, 1000), "0.03",                                                       \
-      "state: it leaves when two loops running change its state by less than this share of it; 0 = never")             \
+      "state: it leaves when two loops in a row change its state by less than this share of it; 0 = never")            \
     X("eval.exit_kl", eval.exit.kl, REAL(0, 1000), "0.001",                                                            \
-      "kl: it leaves when a loop moves what it predicts by less than so many nats; 0 = never; costs output layers")    \
-    X("eval.split", eval.split, TEXT, "heldout", "which split it scores: heldout or train")                            \
-    X("eval.dump", eval.dump, TEXT, "", "a safetensors file for tokens, posteriors and scores; empty = none")          \
+      "kl: it leaves when a loop changes its prediction by less than this many nats; 0 = never; costs output layers")  \
+    X("eval.split", eval.split, TEXT, "heldout", "split that ltm eval scores: heldout or train")                       \
+    X("eval.dump", eval.dump, TEXT, "", "safetensors file to write tokens, posteriors and scores to; empty = none")    \
     X("eval.states", eval.states, CHOICE(yes_choice), "no",                                                            \
-      "yes: eval.dump holds the decoder's last states too, a vector a token, for probes of your own")                  \
+      "yes: eval.dump also has the decoder's last states, one vector per token, for your own probes")                  \
     X("eval.fast.steps", eval.fast_steps, INT_OR_AUTO(0, 100000), "auto", "fast.steps in ltm eval; auto = the same")   \
     X("eval.fast.lr", eval.fast_lr, REAL_OR_AUTO(0, 100), "auto", "fast.lr in ltm eval; auto = the same")
 
@@ -327,20 +329,21 @@ static void print_choices(const struct config_key *key, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " or " : "", key->choice(i).name);
 }
 
-/* Text must come back from an INI file as it went in. */
+/* Text must survive being written to an INI file and read back. */
 static const char *text_fault(const char *text) {
     size_t length = strlen(text);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
         if (*c < 0x20 || *c == 0x7f) return "a control character";
-    if (length && (text[0] == ' ' || text[length - 1] == ' ')) return "a space at its begin or end";
+    if (length && (text[0] == ' ' || text[length - 1] == ' ')) return "a space at its start or end";
     if (text[0] == ';' || text[0] == '#' || strstr(text, " ;") || strstr(text, " #"))
-        return "what begins a comment in an INI file";
+        return "the start of an INI comment";
     return NULL;
 }
 
 static ltm_status parse_text(char *field, const struct config_key *key, const char *value, struct ltm_error *error) {
     const char *fault = text_fault(value);
-    if (fault) return fail(error, LTM_INVALID, "%s = \"%.200s\" holds %s; use another name", key->name, value, fault);
+    if (fault)
+        return fail(error, LTM_INVALID, "%s = \"%.200s\" contains %s; use another name", key->name, value, fault);
     if (strlen(value) >= key->room)
         return fail(error, LTM_INVALID, "%s = \"%.60s…\" is longer than %zu bytes", key->name, value, key->room - 1);
     strcpy(field, value);
@@ -435,7 +438,7 @@ ltm_status config_key_check(const struct ltm_config *config, const struct config
         if (choice < 0 || choice >= choices)
             return fail(error, LTM_INVALID, "%s = %d is not one of its %d choices", key->name, choice, choices);
     }
-    /* What can be written and read again is in range: one set of rules, not two. */
+    /* A value that can be written and read back is in range: one set of rules, not two. */
     config_key_print(config, key, text);
     return config_key_parse(&scratch, key, text, error);
 }

@@ -4,7 +4,7 @@
 #include "config/choices.h"
 #include "ltm/config.h"
 
-#define RUN_TOKENS_MOST 1e18 /* of run.tokens, whoever reckons it */
+#define RUN_TOKENS_MOST 1e18 /* limit of run.tokens, wherever it is computed */
 
 enum config_kind {                /* whole numbers first */
                    CONFIG_INT,    /* int */
@@ -20,7 +20,7 @@ struct config_key {
     bool automatic;                 /* `auto` is a value, LTM_AUTO */
     size_t offset, room;            /* in struct ltm_config; bytes of a text */
     double least, most;             /* numbers */
-    struct choice (*choice)(int i); /* CONFIG_CHOICE: the i-th in the enum's order, name NULL behind the last */
+    struct choice (*choice)(int i); /* CONFIG_CHOICE: the i-th in the enum's order, name NULL after the last */
 };
 
 /* Rows in the order in which they are written; ltm_config_keys has the same order. */
@@ -29,15 +29,15 @@ const struct config_key *config_key_table(size_t *count);
 /* NULL when there is none. */
 const struct config_key *config_key_find(const char *name);
 
-/* The value of `key` in `config` as it is written, and back. The sentence of a failure names the key, the
- * value and what it may be. */
+/* Convert the value of `key` in `config` from text, and to text. An error names the key, the value and the
+ * permitted values. */
 ltm_status config_key_parse(struct ltm_config *config, const struct config_key *key, const char *value,
                             struct ltm_error *error);
 void config_key_print(const struct ltm_config *config, const struct config_key *key, char text[LTM_PATH_MAX]);
 
-/* Whether what `config` holds is one of the values that `key` may have. */
+/* Check that the value in `config` is one that `key` may have. */
 ltm_status config_key_check(const struct ltm_config *config, const struct config_key *key, struct ltm_error *error);
 
-/* False of keys that change no bit of what is trained; of paths, since a corpus is known by its content; and of what is chosen once a step has
- * failed. They may change from one call of a run to the next, and a model's file says nothing of them: the same bits are the same file. */
+/* False for keys that change no bit of what is trained; for paths, since a corpus is identified by its content; and for keys that matter only
+ * once a step has failed. They may change between calls of a run, and model files leave them out: identical bits make identical files. */
 bool config_key_is_of_model(const char *name);

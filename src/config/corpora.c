@@ -21,7 +21,7 @@ static ltm_status read_one(struct corpora *corpora, const char *text, size_t len
     snprintf(to->path, sizeof to->path, "%s", one);
     for (int i = 0; i < corpora->count; i++)
         if (strcmp(corpora->each[i].path, to->path) == 0)
-            return fail(error, LTM_INVALID, "data.corpora names %.300s twice; add its shares up", to->path);
+            return fail(error, LTM_INVALID, "data.corpora names %.300s twice; add its shares together", to->path);
     corpora->count++;
     return LTM_OK;
 }
@@ -31,7 +31,7 @@ static ltm_status read_all(struct corpora *corpora, const char *text, struct ltm
     for (const char *at = text; *at;) {
         const size_t length = strcspn(at, " ");
         if (length && corpora->count == LTM_CORPORA_MOST)
-            return fail(error, LTM_INVALID, "data.corpora has more than %d corpora; build some of them as one",
+            return fail(error, LTM_INVALID, "data.corpora has more than %d corpora; build some of them into one",
                         LTM_CORPORA_MOST);
         if (length) PASS_UP(read_one(corpora, at, length, error));
         at += length + strspn(at + length, " ");
@@ -41,7 +41,7 @@ static ltm_status read_all(struct corpora *corpora, const char *text, struct ltm
         corpora->each[i].share /= sum;
         if (corpora->each[i].share < least)
             return fail(error, LTM_INVALID,
-                        "data.corpora gives %.300s a share of %.2g of the tokens; give it %g at least, or leave it out",
+                        "data.corpora gives %.300s a share of %.2g of the tokens; give it at least %g, or leave it out",
                         corpora->each[i].path, corpora->each[i].share, least);
     }
     return LTM_OK;

@@ -12,8 +12,8 @@ struct corpora {
     } each[LTM_CORPORA_MOST];
 };
 
-/* LTM_INVALID where data.corpora cannot be read, and where both are set. */
+/* LTM_INVALID if data.corpora is malformed, or if both are set. */
 ltm_status corpora_read(struct corpora *corpora, const struct ltm_config *config, struct ltm_error *error);
 
-/* As it is written in the configuration, for messages. */
+/* As written in the configuration, for messages. */
 const char *corpora_text(const struct ltm_config *config);

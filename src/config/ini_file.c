@@ -9,14 +9,14 @@
 
 enum { INI_LARGEST = 1 << 20, INI_LINE = 2048 };
 
-/* An INI file on its way through inih, line by line. */
+/* State of reading an INI file through inih, line by line. */
 struct ini_reading {
     ini_take take;
     void *user;
-    const char *path, *next; /* next: what is not read yet */
+    const char *path, *next; /* next: the unread rest */
     int line;
-    char text[INI_LINE];  /* the line that inih has now, whole: its own buffer may be shorter, and it knows no quotes */
-    const char *comments; /* what begins one behind a value */
+    char text[INI_LINE];  /* inih's current line, whole: its own buffer may be shorter, and it does not handle quotes */
+    const char *comments; /* characters that begin one after a value */
     char **seen;          /* [seen_count] "SECTION.KEY" */
     int seen_count;
     ltm_status status;
@@ -36,7 +36,7 @@ static char *trimmed(char *text) {
     return text;
 }
 
-/* End a value where a comment begins, behind a blank; within the quotes of a value that begins with one there is none. */
+/* Cut a comment, which begins after a space or tab, off a value. A value that begins with a quote has no comment inside quotes. */
 static void cut_comment(char *value, const char *comments) {
     const bool quotes = *value == '"';
     bool within = false;
@@ -55,7 +55,7 @@ static ltm_status note_seen(struct ini_reading *ini, const char *section, const 
     for (int i = 0; i < ini->seen_count; i++)
         if (strcmp(ini->seen[i], name) == 0) {
             free(name);
-            return fail(error, LTM_INVALID, "%.100s is set a second time; take one of the two away", key);
+            return fail(error, LTM_INVALID, "%.100s is set a second time; remove one of the two", key);
         }
     char **seen = realloc(ini->seen, ((size_t)ini->seen_count + 1) * sizeof *seen);
     if (!seen) {
@@ -67,18 +67,18 @@ static ltm_status note_seen(struct ini_reading *ini, const char *section, const 
     return LTM_OK;
 }
 
-/* What inih would pass over in a line that begins a section. */
+/* Faults that inih would ignore in a line that begins a section. */
 static const char *section_fault(const char *text) {
     if (*text != '[') return NULL;
     const char *rest = strchr(text, ']');
     if (!rest) return "the section's name does not end with ]";
     rest += 1 + strspn(rest + 1, " \t");
     if (*rest && *rest != ';' && *rest != '#')
-        return "something stands behind the section's name; give it a line of its own";
+        return "there is text after the section's name; put it on a line of its own";
     return NULL;
 }
 
-/* Hand inih its next line. Indentation goes, because inih would take an indented key for more of the value above. */
+/* Hand inih its next line, without indentation: inih would take an indented key as a continuation of the value above. */
 static char *next_line(char *line, int size, void *user) {
     struct ini_reading *ini = user;
     if (ini->status != LTM_OK || !*ini->next) return NULL;
@@ -97,7 +97,7 @@ static char *next_line(char *line, int size, void *user) {
         fail_line(ini, LTM_INVALID, fault);
         return NULL;
     }
-    /* From version 58 on inih takes a line that fills its buffer for one that is too long. */
+    /* From version 58 on, inih treats a line that fills its buffer as too long. */
     snprintf(line, (size_t)size - 1, "%s", text);
     return line;
 }
@@ -134,7 +134,7 @@ ltm_status ini_file_read(const char *path, const char *comments, ini_take take, 
     }
     *ini = (struct ini_reading){
         .take = take, .user = user, .path = path, .next = text, .comments = comments, .error = error};
-    if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it holds a NUL byte", path));
+    if (strlen(text) != bytes) TRY(fail(error, LTM_INVALID, "%s is not a text file: it contains a NUL byte", path));
     int bad = ini_parse_stream(next_line, ini, take_value, ini);
     if (bad == -2) TRY(fail_memory(error, INI_LINE, path)); /* of inih */
     if (ini->status == LTM_OK && bad) {

@@ -1,4 +1,4 @@
-/* INI files as people write them, read through inih: indentation, comments behind values (but not within quotes), long lines. */
+/* INI files as people write them, read through inih: indentation, comments after values (but not inside quotes), long lines. */
 #pragma once
 
 #include "base/error.h"
@@ -7,6 +7,6 @@
 typedef ltm_status (*ini_take)(void *user, const char *section, const char *key, const char *value,
                                struct ltm_error *error);
 
-/* `comments`: characters that begin one behind a value. LTM_IO, or LTM_INVALID with "FILE, line N: " and what is wrong there, which
- * may be what `take` said; a key that is set twice is. */
+/* `comments`: characters that begin a comment after a value. LTM_IO, or LTM_INVALID with "FILE, line N: " and what is wrong there, as
+ * `take` reported it or because a key is set twice. */
 ltm_status ini_file_read(const char *path, const char *comments, ini_take take, void *user, struct ltm_error *error);

@@ -1,7 +1,7 @@
-/* The groups that a batch is cut into: what a thread takes at a time, and what sums are made of. */
+/* The groups that a batch is cut into: a thread takes one at a time, and sums are taken over groups. */
 #pragma once
 
 #include "ltm/config.h"
 
-/* Groups of a batch, of which the last may be smaller; also where slow.group is auto. */
+/* Groups in a batch; the last may be smaller. Works with slow.group = auto, too. */
 int slow_groups(const struct ltm_config *config);

@@ -217,37 +217,42 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.prelude=2 model.coda=1", "leave no core of model.layers = 3; together they are 2 at most");
     assert_check("model.prelude=1 model.loops=2", "latent.from = 0 is below model.prelude = 1");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 model.order=AABB loop.inject=add",
-                 "model.order = AABB has no loop that loop.inject could begin");
-    assert_check("model.loops=1000 model.layers=10 latent.count=0", "make 10000 layers in all, more than the 4000");
+                 "model.order = AABB has no whole loops for loop.inject to feed");
+    assert_check("model.loops=1000 model.layers=10 latent.count=0",
+                 "make 10000 layers in total, more than the limit of 4000");
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
-    assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no last loops");
+    assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no whole loops to select");
     assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");
-    assert_check("model.loops=2 model.order=AABB loop.start=0.5", "model.order = AABB has no last loops");
-    assert_check("model.loops=2 loop.gains=own loop.inject=add loop.depth=sampled", "has weights for model.loops = 2");
-    assert_check("model.loops=2 loop.gains=own loop.inject=add eval.loops=3", "not for the more of eval.loops");
+    assert_check("model.loops=2 model.order=AABB loop.start=0.5", "model.order = AABB has no whole loops to select");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add loop.depth=sampled",
+                 "has weights for only model.loops = 2");
+    assert_check("model.loops=2 loop.gains=own loop.inject=add eval.loops=3", "but eval.loops can run more");
     assert_check("loop.inject=add eval.loops=2", "model.loops = 1 has no weights of loop.inject");
     assert_check("model.loops=1 model.prelude=1 loop.backprop=1 eval.loops=4",
                  "latent.from = 0 is below model.prelude");
     assert_check("model.order=AABB model.loops=2 eval.exit=state",
-                 "model.order = AABB has no loops that a position could leave");
+                 "model.order = AABB has no whole loops that a position could leave");
     assert_check("model.loops=4 eval.exit=kl", NULL);
-    assert_check("model.order=AABB fast.loops=1 eval.loops=4", "model.order = AABB has no last loops");
-    assert_check("eval.loops=1000 model.layers=10 latent.count=0", "make 10000 layers in all, more than the 4000");
+    assert_check("model.order=AABB fast.loops=1 eval.loops=4", "model.order = AABB has no whole loops to select");
+    assert_check("eval.loops=1000 model.layers=10 latent.count=0",
+                 "make 10000 layers in total, more than the limit of 4000");
     assert_check("model.loops=100 model.layers=12 loop.depth=sampled", "400 loops, the most");
-    assert_check("model.loops=101 loop.depth=sampled", "loop.depth = sampled draws around model.loops = 101");
+    assert_check("model.loops=101 loop.depth=sampled",
+                 "loop.depth = sampled with model.loops = 101 is above the limit");
     assert_check("model.loops=100 loop.depth=sampled eval.loops=1", NULL);
     assert_check("model.order=AABB loop.backprop=1 loop.start=0.5 loop.depth=sampled", NULL); /* of no loops */
-    assert_check("model.loops=2 loop.gains=own", "loop.inject = none learns nothing");
+    assert_check("model.loops=2 loop.gains=own", "loop.inject = none has no weights");
     assert_check("model.prelude=1 model.loops=2 latent.from=1 loop.inject=diagonal loop.gains=own", NULL);
     assert_check("model.window=257", "model.window = 257 is more than model.sequence = 256");
     assert_check("slow.lr_min=1", "slow.lr_min = 1 is above slow.lr");
     assert_check("slow.beta2=1", "slow.beta2 = 1");
-    assert_check("slow.ema=1", "slow.ema = 1 would never take a weight in");
+    assert_check("slow.ema=1", "slow.ema = 1 would never change the average");
     assert_check("slow.optimizer=muon slow.momentum=1", "slow.momentum = 1 would never take a gradient in");
     assert_check("slow.optimizer=muon slow.lr=0", "under the schedule of slow.lr, which is 0");
     assert_check("slow.momentum=1 slow.matrix_lr=0", NULL); /* adamw has neither */
     assert_check("slow.group=17", "slow.group = 17 is more than slow.batch = 16");
-    assert_check("model.vocab=100 data.document_end=100", "data.document_end = 100 is no id of a vocabulary of 100");
+    assert_check("model.vocab=100 data.document_end=100",
+                 "data.document_end = 100 is not an id of a vocabulary of 100");
     assert_check("slow.batch_start=17", "slow.batch_start = 17 is more than slow.batch = 16");
     assert_check("slow.window_start=65", "slow.window_start = 65 is more than model.window = 64");
     assert_check("eval.split=test", "use heldout or train");
@@ -326,7 +331,7 @@ static void a_wrong_line_is_named(void **state) {
     assert_file("[fast]\nsteps = x\n", "line 2: fast.steps = \"x\"");
     assert_file("[fast]\nsteps\n", "line 2: neither");
     assert_file("[fast\nsteps = 7\n", "line 1: the section's name does not end with ]");
-    assert_file("[fast] steps = 7\n", "line 1: something stands behind");
+    assert_file("[fast] steps = 7\n", "line 1: there is text after");
     assert_file("steps = 7\n", "line 1: there is no key steps");
     char line[4000];
     memset(line, 'x', sizeof line - 1);
