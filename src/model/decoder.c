@@ -130,19 +130,17 @@ ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *wha
 
 ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config exit, struct ltm_error *error) {
     if (exit.kind != LTM_EXIT_FIXED && model_streams(&decoder->plan.config))
-        return fail(
-            error, LTM_UNSUPPORTED,
-            "latent.kind = streaming reads chunks, from which no position leaves the loops early; use eval.exit "
-            "= fixed");
+        return fail(error, LTM_UNSUPPORTED,
+                    "latent.kind = streaming reads chunks, in which no position can leave the loops early; "
+                    "use eval.exit = fixed");
     decoder->plan.exit = exit;
     return LTM_OK;
 }
 
 ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error) {
     if (!model_streams(&decoder->plan.config)) return LTM_OK;
-    return fail(
-        error, LTM_UNSUPPORTED,
-        "%s needs a posterior of z, and this model's latents stream (latent.kind = streaming); use a model whose "
-        "latents are fitted",
-        what);
+    return fail(error, LTM_UNSUPPORTED,
+                "%s needs a posterior of z, but this model has latent.kind = streaming; use a model "
+                "whose latents are fitted",
+                what);
 }

@@ -22,9 +22,9 @@ enum { KNOB_DEPTH = KNOB_PROBLEMS + 1, KNOB_FUNCTIONS, KNOB_LETTERS, KNOB_ALPHAB
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(6, 4, 4),
     {"depth", "most functions of a problem", 1, DEPTH, {2, 3, 5}, 1},
-    {"functions", "functions there are", 3, FUNCTIONS, {4, 6, FUNCTIONS}, 1},
-    {"letters", "letters of a list", 2, LETTERS, {3, 4, 6}, 1},
-    {"alphabet", "letters there are", 3, 26, {6, 10, 26}, 1},
+    {"functions", "number of functions", 3, FUNCTIONS, {4, 6, FUNCTIONS}, 1},
+    {"letters", "letters in a list", 2, LETTERS, {3, 4, 6}, 1},
+    {"alphabet", "number of letters", 3, 26, {6, 10, 26}, 1},
     {"heldout", "share of combinations that are held out", 0.01, 0.99, {0.25, 0.25, 0.5}, 0},
 };
 
