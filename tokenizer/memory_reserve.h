@@ -1,8 +1,8 @@
-/* Memory kept back for SentencePiece: where no more is to be had while it works, it gets this.
+/* A memory reserve for SentencePiece, used when memory runs out while it works.
  *
- * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the program. The
- * reserve is given back at the first request that fails, which then succeeds; until it has been filled again there is nothing
- * more to give, and std::bad_alloc is thrown as ever. Where nobody can catch it the program ends, after what before_abort says. */
+ * Its message classes (protobuf) crash when std::bad_alloc passes through them, and its training threads end the
+ * program. The reserve is released at the first request that fails, which then succeeds; until it is refilled, further
+ * failures throw std::bad_alloc as usual. If nobody can catch it, the program ends after calling before_abort. */
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 #include <mutex>
 #include <new>
 
-/* While one lives, there is a reserve of at least its bytes: one for the whole program, as the handler of failed requests is. */
+/* While one lives, there is a reserve of at least its bytes. It is global to the program, like the new-handler. */
 class MemoryReserve {
   public:
     explicit MemoryReserve(size_t bytes) {
@@ -36,7 +36,7 @@ class MemoryReserve {
     MemoryReserve(const MemoryReserve &) = delete;
     MemoryReserve &operator=(const MemoryReserve &) = delete;
 
-    /* std::bad_alloc where it was given away and cannot be had again. */
+    /* std::bad_alloc if it was released and cannot be refilled. */
     static void fill() {
         if (kept_.load()) return;
         const std::lock_guard<std::mutex> lock(mutex_);

@@ -43,7 +43,7 @@ bool read_varint(const char *&at, const char *end, uint64_t &value) {
     return false;
 }
 
-/* The next field; false for what is none. Groups are of an older time: none. */
+/* The next field; false if it is invalid. Groups are obsolete: invalid. */
 bool read_field(const char *&at, const char *end, Field &field) {
     uint64_t key;
     field.begin = at;
@@ -87,7 +87,7 @@ struct Piece {
 const char *read_piece(const char *at, const char *end, Piece &piece) {
     Field field;
     while (at < end) {
-        if (!read_field(at, end, field)) return "is no whole message";
+        if (!read_field(at, end, field)) return "is not a complete message";
         if (field.number == kText && field.wire == kBytes) {
             piece.text = field.data;
             piece.bytes = field.bytes;
@@ -117,14 +117,14 @@ const char *piece_fault(const char *at, const char *end) {
     if (piece.bytes > kPieceMost) return "is longer than 1000 bytes";
     if (std::memchr(piece.text, 0, piece.bytes)) return "holds a NUL";
     if (utf8_valid(piece.text, piece.bytes, &open) < piece.bytes) return "is not UTF-8";
-    if (piece.type < kNormal || piece.type > kByte) return "is of no known type";
-    if (piece.type == kByte && !is_byte_name(piece)) return "stands for a byte, and is not of the form <0x0A>";
-    if (!(std::fabs(piece.score) <= kScoreMost)) return "has a score that is no number to count with";
+    if (piece.type < kNormal || piece.type > kByte) return "has an unknown type";
+    if (piece.type == kByte && !is_byte_name(piece)) return "stands for a byte but does not have the form <0x0A>";
+    if (!(std::fabs(piece.score) <= kScoreMost)) return "has a score that is not finite";
     return nullptr;
 }
 
 ltm_status fail_broken(const char *path, struct ltm_error *error) {
-    return fail(error, LTM_CORRUPT, "%s is no whole SentencePiece model", path);
+    return fail(error, LTM_CORRUPT, "%s is not a valid SentencePiece model", path);
 }
 
 ltm_status check_trainer(const Field &whole, const char *path, struct ltm_error *error) {
@@ -139,7 +139,7 @@ ltm_status check_trainer(const Field &whole, const char *path, struct ltm_error 
     return LTM_OK;
 }
 
-/* Normalisation is refused for what it does to text; its table, moreover, is one that the library follows without a look. */
+/* Normalisation is refused because it changes text; moreover, the library follows its table unchecked. */
 ltm_status check_normalizer(const Field &whole, const char *path, struct ltm_error *error) {
     Field field;
     for (const char *at = whole.data, *end = at + whole.bytes; at < end;) {
@@ -177,6 +177,6 @@ ltm_status model_check(std::string &clean, const char *data, size_t bytes, const
         if (status != LTM_OK) return status;
         clean.append(field.begin, field.end);
     }
-    if (pieces == 0) return fail(error, LTM_CORRUPT, "%s is no SentencePiece model: it holds no pieces", path);
+    if (pieces == 0) return fail(error, LTM_CORRUPT, "%s is not a SentencePiece model: it contains no pieces", path);
     return LTM_OK;
 }

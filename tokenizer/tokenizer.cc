@@ -1,8 +1,8 @@
 /* The C interface of include/ltm/tokenizer.h over SentencePiece (Kudo and Richardson 2018).
  *
- * SentencePiece writes a space as U+2581, so a U+2581 in the text would come back as a space: it is spelled in bytes
- * here. What a piece stands for is looked up in a table made once, which serves decoding, the count of bytes and the
- * check that what was encoded is what was given. */
+ * SentencePiece writes a space as U+2581, so a U+2581 in the text would come back as a space: it is spelled in
+ * bytes here. The text of each piece is in a table made once, which serves decoding, byte counts
+ * and the check that encoding is lossless. */
 #include "ltm/tokenizer.h"
 
 #include <cstdlib>
@@ -41,7 +41,7 @@ struct ltm_tokenizer {
     sentencepiece::SentencePieceProcessor processor;
     std::vector<std::string> bytes; /* what each id stands for */
     int byte_ids[256];
-    bool has_bytes; /* all 256: every text can be spelled */
+    bool has_bytes; /* all 256: every text can be encoded */
     int unknown, end;
     std::string path;
     char digest[17];
@@ -50,7 +50,7 @@ struct ltm_tokenizer {
 namespace {
 
 ltm_status fail_exception(struct ltm_error *error, const std::exception &exception) {
-    /* SentencePiece puts others of its own around it. */
+    /* SentencePiece wraps it in others of its own. */
     if (dynamic_cast<const std::bad_alloc *>(&exception) || std::strstr(exception.what(), "bad_alloc"))
         return fail_memory(error, 0, "the tokenizer");
     return fail(error, LTM_EXTERNAL, "SentencePiece failed: %s", exception.what());
@@ -128,7 +128,7 @@ ltm_status load_bytes(struct ltm_tokenizer *tokenizer, const char *data, size_t 
     if (status != LTM_OK) return status;
     const MemoryReserve reserve(kReserve + 8 * bytes); /* twice what loading takes */
     if (!tokenizer->processor.LoadFromSerializedProto(clean).ok())
-        return fail(error, LTM_CORRUPT, "%s is no whole SentencePiece model", path);
+        return fail(error, LTM_CORRUPT, "%s is not a valid SentencePiece model", path);
     fill_tables(tokenizer);
     if (tokenizer->end < 0 || tokenizer->unknown < 0)
         return fail(error, LTM_UNSUPPORTED,
@@ -151,7 +151,7 @@ ltm_status load(struct ltm_tokenizer *tokenizer, struct ltm_error *error) {
     return load_bytes(tokenizer, data, bytes, error);
 }
 
-/* Appends ids; `text` is short and holds no U+2581. */
+/* Appends ids; `text` is short and contains no U+2581. */
 ltm_status encode_plain(const struct ltm_tokenizer *tokenizer, absl::string_view text, std::vector<int32_t> &ids,
                         std::vector<int> &work, struct ltm_error *error) {
     const auto status = tokenizer->processor.Encode(text, &work);
@@ -163,13 +163,13 @@ ltm_status encode_plain(const struct ltm_tokenizer *tokenizer, absl::string_view
         at += bytes.size();
     }
     if (tokenizer->has_bytes && at != text.size())
-        return fail(error, LTM_EXTERNAL, "%s does not give back the text that it encodes; train another tokenizer",
+        return fail(error, LTM_EXTERNAL, "%s does not decode to the text that it encoded; train another tokenizer",
                     tokenizer->path.c_str());
     ids.insert(ids.end(), work.begin(), work.end());
     return LTM_OK;
 }
 
-/* Appends the ids of text between which SentencePiece would find nothing but a space. */
+/* Appends the ids of one U+2581, which SentencePiece would read as a space. */
 void encode_space_symbol(const struct ltm_tokenizer *tokenizer, std::vector<int32_t> &ids) {
     if (!tokenizer->has_bytes) {
         ids.push_back(tokenizer->unknown);
@@ -201,8 +201,8 @@ ltm_status encode(const struct ltm_tokenizer *tokenizer, const char *text, size_
     MemoryReserve::fill();
     ids.reserve(bytes / 3 + 16);
     while (bytes > 0) {
-        /* Line by line: SentencePiece adds up scores in float from where it begins, so near ties on a line would
-         * else be decided by what stands before it. */
+        /* Line by line: SentencePiece adds up scores in float from its start, so near ties on a line
+         * would otherwise depend on the text before it. */
         const void *newline = std::memchr(text, '\n', bytes);
         size_t now = newline ? static_cast<size_t>(static_cast<const char *>(newline) - text) + 1 : bytes;
         if (now > kPieceOfText) now = utf8_cut(text, now, kPieceOfText);

@@ -1,7 +1,7 @@
 /* Training of SentencePiece models (include/ltm/tokenizer.h).
  *
  * The model keeps text as it is: identity normalisation, no dummy prefix, no removed spaces, the newline a piece of its own.
- * Ids: 0 unknown, 1 end of sequence, then the newline, bytes, and what was learned. */
+ * Ids: 0 unknown, 1 end of sequence, then the newline, bytes, and the learned pieces. */
 #include <sched.h>
 
 #include <algorithm>
@@ -38,23 +38,23 @@ extern "C" {
 
 namespace {
 
-/* SentencePiece sums over as many shares as it has threads, and the sums' rounding reaches the model. So the number of
- * shares is always this; how many processors work on them is set by other means (below). */
+/* SentencePiece sums over one share per thread, and the rounding of the sums changes the model. So the number
+ * of shares is fixed; the number of processors is limited by other means (below). */
 constexpr int kShares = 16;
-constexpr int kVocabMost = 1 << 16; /* what tokens of a corpus, 16 bits each, can name */
-/* Pieces that a unigram trainer begins with, in place of a million. Where no space cuts words off, all that is said twice is one, and each
- * costs time. */
+constexpr int kVocabMost = 1 << 16; /* the limit of a corpus's 16-bit tokens */
+/* Seed pieces of a unigram trainer, instead of a million. Without spaces between words, every repeated substring is a
+ * candidate, and each costs time. */
 constexpr char kSeedsWithoutSpaces[] = "100000";
 
-/* Bytes that are enough to learn from, by default. SentencePiece works on each different word once: of text in which words have no end,
- * and take more than so many bytes, a megabyte takes it some 40 to 160 s. */
+/* Bytes that are enough to learn from, by default. SentencePiece processes each distinct word once: text without word
+ * boundaries, in words longer than this, takes it some 40 to 160 s per megabyte. */
 constexpr int64_t kSample = 16000000, kSolidSample = 4000000;
 constexpr size_t kSolidWord = 50;
 
-constexpr size_t kReserve = size_t(64) << 20;    /* of memory, for when there is no more */
-constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece wants 64-bit positions */
+constexpr size_t kReserve = size_t(64) << 20;    /* of memory, in reserve */
+constexpr size_t kLargeSample = size_t(1) << 29; /* above, SentencePiece needs 64-bit positions */
 
-/* A unigram trainer drops the pieces that it expects less than half a time, and ends the program when none is left. Text
+/* A unigram trainer drops pieces with an expected count below one half, and ends the program if none is left. Text
  * of n characters has at most 2 n candidates of at most 16 characters: 17 copies of it leave one. Longer text does. */
 constexpr size_t kSmallSample = 4096;
 constexpr size_t kCopies = 17;
@@ -84,7 +84,7 @@ class SampleIterator : public sentencepiece::SentenceIterator {
     std::string value_;
 };
 
-/* While it lives, this thread and those that it starts keep to `threads` processors. */
+/* While it lives, this thread and those that it starts use at most `threads` processors. */
 class ProcessorLimit {
   public:
     explicit ProcessorLimit(int threads) {
@@ -139,7 +139,7 @@ std::unordered_map<std::string, std::string> settings(const struct ltm_tokenizer
         {"train_extremely_large_corpus", sample_bytes > kLargeSample ? "true" : "false"},
         {"minloglevel", "9"}, /* it would print to stderr */
     };
-    if (!spaces) all["seed_sentencepiece_size"] = kSeedsWithoutSpaces; /* a model file tells its settings: not always */
+    if (!spaces) all["seed_sentencepiece_size"] = kSeedsWithoutSpaces; /* only if needed: model files record it */
     return all;
 }
 
@@ -154,13 +154,14 @@ ltm_status fail_training(const struct ltm_tokenizer_train_options &options, cons
     long most = number_after(message, "to a value <= ");
     long least = -1;
     if (most > 0)
-        return fail(error, LTM_INVALID, "the text holds too little for a vocabulary of %d; %ld would do, or more text",
+        return fail(error, LTM_INVALID, "the text is too short for a vocabulary of %d; use at most %ld, or more text",
                     options.vocab, most);
     if (message.find("smaller than required_chars") != std::string::npos)
         least = number_after(message, (std::to_string(options.vocab) + " vs ").c_str());
     if (least > 0)
-        return fail(error, LTM_INVALID, "a vocabulary of %d is too small for the characters of this text; it needs %ld",
-                    options.vocab, least);
+        return fail(error, LTM_INVALID,
+                    "a vocabulary of %d is too small for the characters of this text; use at least %ld", options.vocab,
+                    least);
     return fail(error, LTM_EXTERNAL, "SentencePiece could not train a model: %s", message.c_str());
 }
 
@@ -173,8 +174,8 @@ ltm_status check_options(const struct ltm_tokenizer_train_options &options, stru
         return fail(error, LTM_INVALID, "a character coverage of %g is out of range: 0.98 to 1",
                     options.character_coverage);
     if (options.sample_bytes < LTM_SAMPLE_AUTO)
-        return fail(error, LTM_INVALID, "the sample of text cannot be below 0 bytes");
-    if (!options.output || !*options.output) return fail(error, LTM_INVALID, "no model file to write was named");
+        return fail(error, LTM_INVALID, "the sample of text cannot be smaller than 0 bytes");
+    if (!options.output || !*options.output) return fail(error, LTM_INVALID, "no output model file was given");
     return LTM_OK;
 }
 
@@ -190,7 +191,7 @@ ltm_status draw_sample(struct text_sample &sample, const struct ltm_tokenizer_tr
     return text_sample_draw(&sample, &options.input, kSolidSample, options.seed, watch, error);
 }
 
-/* Says that it goes on: SentencePiece does not say how far it is. */
+/* Shows that it is running: SentencePiece does not report its progress. */
 class Heartbeat {
   public:
     explicit Heartbeat(const struct ltm_watch *watch) {
@@ -222,7 +223,8 @@ class Heartbeat {
     std::thread thread_;
 };
 
-/* `spaces`: the text has enough of them to be learned from; else the space is a piece by itself, so that any text can be spelled. */
+/* `spaces`: the text has enough of them to learn from; otherwise the space is a piece by itself, so that every text can
+ * be encoded. */
 ltm_status learn(const struct ltm_tokenizer_train_options &options, const struct text_sample &sample, bool spaces,
                  const struct ltm_watch *watch, std::string &model, struct ltm_error *error) {
     SampleIterator iterator(&sample);
@@ -251,8 +253,8 @@ ltm_status train(const struct ltm_tokenizer_train_options &options, const struct
     if (tried == LTM_MEMORY) return tried;
     if (tried != LTM_OK)
         return fail(error, LTM_INVALID,
-                    "the text holds too little: what is learned from it does not give back every text, such as spaces "
-                    "where it has none; use more text");
+                    "the text is too short: a model learned from it does not reproduce every text, "
+                    "for example spaces that it lacks; use more text");
     struct file_draft draft;
     ltm_status status = file_create(&draft, options.output, error);
     if (status != LTM_OK) return status;
@@ -293,11 +295,10 @@ ltm_status ltm_tokenizer_train(const struct ltm_tokenizer_train_options *options
         status = fail(error, LTM_MEMORY, "out of memory for training on %.1f MB of text; draw a smaller sample",
                       (double)sample.bytes / 1e6);
     } catch (const std::system_error &) {
-        status = fail(
-            error, LTM_MEMORY,
-            "no memory is left for the %d threads that SentencePiece learns with, or no more threads are allowed; see "
-            "ulimit -a",
-            kShares);
+        status = fail(error, LTM_MEMORY,
+                      "too little memory for the %d threads of SentencePiece, or no more threads are "
+                      "allowed; see ulimit -a",
+                      kShares);
     } catch (const std::exception &exception) {
         status = fail(error, LTM_EXTERNAL, "SentencePiece failed: %s", exception.what());
     } catch (...) {

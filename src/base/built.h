@@ -1,7 +1,7 @@
-/* What this program was built from and with, for accounts of a run's machine. */
+/* What this program was built from and with, for the record of a run's machine. */
 #pragma once
 
-/* "4f3c2a1b9d0e", with "+" behind it where the tree held other changes; "unknown" where the build had no git. */
+/* "4f3c2a1b9d0e", followed by "+" if the tree had other changes; "unknown" if the build had no git. */
 const char *built_commit(void);
 
 const char *built_compiler(void); /* "gcc 12.2.0" */

@@ -17,7 +17,7 @@ ltm_status csv_next_field(struct csv_row *p, const char **field, struct ltm_erro
     if (*p->at == '"') {
         const size_t begun = p->line;
         for (p->at++;; *to++ = *p->at++) {
-            if (*p->at == 0) return fail(error, LTM_CORRUPT, "%s, line %zu: a quote is left open", p->path, begun);
+            if (*p->at == 0) return fail(error, LTM_CORRUPT, "%s, line %zu: a quote is not closed", p->path, begun);
             p->line += *p->at == '\n';
             if (*p->at == '"' && *++p->at != '"') break;
         }
@@ -75,7 +75,7 @@ static ltm_status parse(struct csv *csv, const char *path, struct ltm_error *err
         }
         if (csv->columns == 0) csv->columns = in_row;
         if (in_row != csv->columns)
-            return fail(error, LTM_CORRUPT, "%s, line %zu: %zu fields, and the first line names %zu columns", path,
+            return fail(error, LTM_CORRUPT, "%s, line %zu: %zu fields, but the first line names %zu columns", path,
                         line, in_row, csv->columns);
         in_row = 0;
     }
@@ -89,7 +89,7 @@ ltm_status csv_read(struct csv *csv, const char *path, struct ltm_error *error) 
     *csv = (struct csv){0};
     ltm_status status = file_read_text(&csv->text, &bytes, path, largest, error);
     if (status == LTM_OK && strlen(csv->text) != bytes)
-        status = fail(error, LTM_CORRUPT, "%s is no table: it holds a NUL byte", path);
+        status = fail(error, LTM_CORRUPT, "%s is not a table: it contains a NUL byte", path);
     if (status == LTM_OK) {
         csv->separator = csv_separator(csv->text + begin_of(csv->text));
         status = NEW_ARRAY(csv->field, count_separators(csv->text, csv->separator) + 1, "a table", error);

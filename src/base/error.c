@@ -18,7 +18,8 @@ const char *ltm_status_text(ltm_status code) {
 
 __attribute__((format(printf, 3, 0))) static void write_message(struct ltm_error *error, ltm_status code,
                                                                 const char *format, va_list arguments) {
-    /* Names and values out of files stand in messages, which end on a terminal. Parts may be of the record's own message. */
+    /* Messages contain names and values from files and go to a terminal. Arguments may point into the record's own
+     * message. */
     char text[sizeof error->message];
     vsnprintf(text, sizeof text, format, arguments);
     error->code = code;

@@ -14,7 +14,7 @@ static ltm_status fail_errno(struct ltm_error *error, const char *doing, const c
     return fail(error, LTM_IO, "cannot %s %s: %s", doing, path, strerror(number));
 }
 
-/* Open a file that is to be read; folders, pipes (not waited for), sockets and the like are refused by name. */
+/* Open a file for reading; folders, pipes (not waited for), sockets and the like are refused by name. */
 static ltm_status open_regular(int *descriptor, off_t *size, const char *path, struct ltm_error *error) {
     struct stat info;
     *size = 0;
@@ -119,8 +119,8 @@ static ltm_status sync_folder_of(const char *path, struct ltm_error *error) {
     return folder_sync(length ? folder : slash ? "/" : ".", error);
 }
 
-/* Why an earlier write failed, where its errno is gone: more is written until that fails again, to what is thrown away anyway. Of
- * the first block there may still be room for a part. */
+/* Why an earlier write failed, if its errno is lost: write more to the draft, which is discarded anyway, until that
+ * fails again. Part of the first block may still fit. */
 static int why_writes_fail(int descriptor) {
     static const char block[4096];
     for (int i = 0; i < 16; i++)
@@ -129,7 +129,7 @@ static int why_writes_fail(int descriptor) {
 }
 
 ltm_status file_commit(struct file_draft *draft, struct ltm_error *error) {
-    /* A failed write that the caller did not look at is seen here. */
+    /* Catches a failed write that the caller did not check. */
     errno = 0;
     bool written = fflush(draft->stream) == 0 && !ferror(draft->stream) && fsync(fileno(draft->stream)) == 0;
     int number = errno;
@@ -168,8 +168,7 @@ ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t m
     size_t have = 0;
     size_t room = (size_t)size;
     if ((uintmax_t)size > most)
-        TRY(fail(error, LTM_INVALID, "%s is too large: %jd bytes, and at most %zu were expected", path, (intmax_t)size,
-                 most));
+        TRY(fail(error, LTM_INVALID, "%s is too large: %jd bytes, at most %zu expected", path, (intmax_t)size, most));
     buffer = malloc(room + 1);
     if (!buffer) {
         status = fail_memory(error, room + 1, path);
@@ -228,7 +227,7 @@ void checksum_hex(char hex[17], const void *data, size_t bytes) {
              adler32_z(adler32_z(0, NULL, 0), from, bytes) & 0xfffffffful);
 }
 
-/* Read, not mapped: a run's peak of memory would count the pages of a map. */
+/* Read, not mapped: the pages of a map would count in a run's peak memory. */
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error) {
     enum { CHUNK = 1 << 18 };
     unsigned long crc = crc32_z(0, NULL, 0);

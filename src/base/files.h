@@ -1,4 +1,5 @@
-/* Files: mapped for reading; written beside and renamed into place, so that a reader sees the old or the new, whole. */
+/* Files: mapped for reading; written to a draft and renamed into place, so that a reader sees the complete old or new
+ * file. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +16,7 @@ struct file_map {
 ltm_status file_map(struct file_map *map, const char *path, struct ltm_error *error);
 void file_unmap(struct file_map *map);
 
-/* A file in the making: write to `stream`, then file_commit (flush, fsync, close, rename, fsync of the
+/* A file being written: write to `stream`, then file_commit (flush, fsync, close, rename, fsync of the
  * folder) or file_discard. Exactly one of the two must be called after a successful file_create. */
 struct file_draft {
     FILE *stream;
@@ -23,13 +24,12 @@ struct file_draft {
 };
 
 ltm_status file_create(struct file_draft *draft, const char *path, struct ltm_error *error); /* with its folders */
-ltm_status file_try(const char *path,
-                    struct ltm_error *error); /* whether it could be written: better found out before the work */
+ltm_status file_try(const char *path, struct ltm_error *error); /* whether it can be written, checked before the work */
 ltm_status file_write(struct file_draft *draft, const void *data, size_t bytes, struct ltm_error *error);
 ltm_status file_commit(struct file_draft *draft, struct ltm_error *error);
 void file_discard(struct file_draft *draft);
 
-/* The whole text of a small file with a NUL behind it; the caller frees it. Refuses more than `most` bytes.
+/* The whole text of a small file, NUL-terminated; the caller frees it. Refuses more than `most` bytes.
  */
 ltm_status file_read_text(char **text, size_t *bytes, const char *path, size_t most, struct ltm_error *error);
 ltm_status file_write_text(const char *path, const char *text, struct ltm_error *error); /* atomic */
@@ -37,18 +37,20 @@ ltm_status file_copy(const char *from, const char *to, struct ltm_error *error);
 
 bool file_exists(const char *path);
 
-/* crc32 and adler32 of the bytes (zlib), as 16 hexadecimal digits and a NUL. Tells damage and mix-ups, not attacks. */
+/* crc32 and adler32 of the bytes (zlib), as 16 hexadecimal digits and a NUL. Detects damage and mix-ups, not
+ * attacks. */
 void checksum_hex(char hex[17], const void *data, size_t bytes);
 ltm_status checksum_file(char hex[17], const char *path, struct ltm_error *error);
 
 /* ---- Folders (folders.c), and the paths in them ---- */
 
 bool folder_exists(const char *path);
-ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it is there */
-/* LTM_INVALID where it is there and holds something, but none of `marks` (names, with * and ? as shells have them; a NULL behind the last): then it is somebody else's. Hidden names
- * that are no mark do not count. `what` it should be is said, "the folder of a run". */
+ltm_status folder_create(const char *path, struct ltm_error *error); /* with its parents; fine if it exists */
+/* LTM_INVALID if it exists and is not empty, but contains none of `marks` (NULL-terminated names, with * and ? as in
+ * shells): then it belongs to something else. Hidden names that are no mark do not count. `what` it should be is said,
+ * "the folder of a run". */
 ltm_status folder_check_own(const char *path, const char *const *marks, const char *what, struct ltm_error *error);
-ltm_status folder_remove(const char *path, struct ltm_error *error); /* with all it holds; links are not followed */
+ltm_status folder_remove(const char *path, struct ltm_error *error); /* with its contents; links are not followed */
 /* Remove the drafts of files in it that processes of this machine left when they were killed. */
 ltm_status folder_clear_drafts(const char *path, struct ltm_error *error);
 ltm_status folder_sync(const char *path, struct ltm_error *error); /* fsync */

@@ -69,13 +69,13 @@ ltm_status folder_check_own(const char *path, const char *const *marks, const ch
         if (names[i][0] != '.' && !foreign) foreign = names[i];
     }
     if (foreign && !ours)
-        status = fail(error, LTM_INVALID, "%s is not %s: it holds %s; name another folder, new or empty", path, what,
-                      foreign);
+        status =
+            fail(error, LTM_INVALID, "%s is not %s: it contains %s; name a new or empty folder", path, what, foreign);
     folder_list_free(names, count);
     return status;
 }
 
-/* nftw hands on what this returns. */
+/* nftw returns this value. */
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
     (void)info, (void)kind, (void)where;
     return remove(path) == 0 || errno == ENOENT ? 0 : errno;

@@ -1,4 +1,4 @@
-/* FNV-1a, 64 bits: a hash that takes its bytes in pieces of any size. Not against those who want two texts to share one. */
+/* FNV-1a, 64 bits: a hash that takes its bytes in pieces of any size. Not secure against deliberate collisions. */
 #pragma once
 
 #include <stddef.h>

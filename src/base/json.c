@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Memory for jansson, which goes on where it is refused some: what is built then lacks a member, and its reader, whose buffer for a
- * text could not grow, leaves out a byte, ends the process at an assertion or runs past the text (2.14, 2.15). So a refusal is remembered. It
- * is the only one, since reading ends there: that buffer gets what was set aside for it, and the text has no further byte. ---- */
+/* ---- Memory for jansson, which continues after a failed allocation: a value then lacks a member, and its reader,
+ * whose buffer for a text could not grow, skips a byte, aborts at an assertion or runs past the text (2.14, 2.15). So a
+ * failure is remembered. It is the only one, since reading ends there: the buffer gets a reserve set aside for it, and
+ * the text ends at that byte. ---- */
 
 static _Thread_local bool starved;
 static _Thread_local struct {
@@ -25,7 +26,7 @@ static void *take(size_t bytes) {
     return block;
 }
 
-/* A program that has its own memory for jansson keeps it. */
+/* A program that set its own allocator for jansson keeps it. */
 __attribute__((constructor)) static void watch_memory(void) {
     json_malloc_t has_malloc;
     json_free_t has_free;
@@ -96,7 +97,7 @@ ltm_status json_read(json_t **value, const char *text, size_t bytes, size_t flag
     json_error_t bad;
     *value = NULL;
     if (has_too_many_values(text, bytes))
-        return fail(error, LTM_CORRUPT, "it holds more than %d values", JSON_VALUES_MOST);
+        return fail(error, LTM_CORRUPT, "it contains more than %d values", JSON_VALUES_MOST);
     *value = load(text, bytes, flags, &bad);
     const ltm_status status = json_memory("what is read as JSON", error);
     if (status != LTM_OK || *value) return status;

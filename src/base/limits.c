@@ -11,7 +11,7 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* The first line of a small file; false where there is none. */
+/* The first line of a small file; false if there is none. */
 static bool read_line(char *line, size_t size, const char *path) {
     FILE *file = fopen(path, "re");
     const bool read = file && fgets(line, (int)size, file);
@@ -19,7 +19,7 @@ static bool read_line(char *line, size_t size, const char *path) {
     return read;
 }
 
-/* The number behind `key` in a file of lines "key number …"; -1 where there is none. */
+/* The number after `key` in a file of lines "key number …"; -1 where there is none. */
 static int64_t read_entry(const char *path, const char *key) {
     char line[512];
     int64_t value = -1;
@@ -43,7 +43,7 @@ static int64_t read_number(const char *folder, const char *name) {
     return end == line || value < 0 ? -1 : value;
 }
 
-/* This process's folder of a controller: version 1 has one tree for each, version 2 ("") one for all. False where there is
+/* This process's folder of a controller: version 1 has one tree for each, version 2 ("") one for all. False if there is
  * none. `top` becomes the length of the tree's own name, where a walk to the parents ends. */
 static bool group_folder(char folder[PATH_SIZE], size_t *top, const char *root, const char *controller) {
     char path[PATH_SIZE];
@@ -72,8 +72,8 @@ static bool group_folder(char folder[PATH_SIZE], size_t *top, const char *root, 
     return found;
 }
 
-/* From a group to its parent; false after the tree's own folder. A container sees paths of its host, which are not there for
- * it: the walk then ends at what is. */
+/* From a group to its parent; false after the tree's own folder. A container sees paths of its host, which do not exist
+ * inside it: the walk then ends at the last one that does. */
 static bool to_parent(char *folder, size_t top) {
     char *slash = strrchr(folder + top, '/');
     if (!slash) return false;
@@ -82,7 +82,7 @@ static bool to_parent(char *folder, size_t top) {
 }
 
 struct memory_files {
-    const char *controller, *limit, *used, *cache; /* cache: in memory.stat, what is given back when asked for */
+    const char *controller, *limit, *used, *cache; /* cache: in memory.stat, what can be reclaimed */
 };
 
 static void apply_groups(struct memory_limits *limits, const char *root, const struct memory_files *files) {

@@ -1,5 +1,5 @@
-/* What this process may use of the machine's memory and time: the machine's own, and what control groups (containers,
- * batch systems) leave of it. */
+/* What this process may use of the machine's memory and time: the machine's own, and the limits of control groups
+ * (containers, batch systems). */
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +8,7 @@
 struct memory_limits {
     int64_t total;     /* the machine's */
     int64_t limit;     /* the tightest control group's; 0 = none below `total` */
-    int64_t available; /* what can be had now without taking from others, within the limit; -1 = not known */
+    int64_t available; /* free for use now, within the limit; -1 = unknown */
 };
 
 /* `root` stands before /proc and /sys: "" but in tests. */
@@ -17,5 +17,5 @@ void memory_limits_read(struct memory_limits *limits, const char *root);
 /* Cores' worth of time that control groups grant; 0 = no limit. */
 double processor_quota(const char *root);
 
-/* Threads that can run at once: the cores that affinity leaves, and no more than the quota rounded up. At least 1. */
+/* Threads that can run at once: the cores that affinity allows, at most the quota rounded up. At least 1. */
 int processors_granted(const char *root);

@@ -19,12 +19,13 @@ ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *wh
     if (bytes == 0) bytes = MEMORY_ALIGN;
     const bool huge = bytes >= HUGE_BLOCK;
     if (huge && bytes > SIZE_MAX - HUGE_PAGE) return fail_memory(error, bytes, what);
-    /* aligned_alloc wants a multiple of the alignment. What lies behind `bytes` is never touched, so it takes no memory. */
+    /* aligned_alloc needs a multiple of the alignment. The rest after `bytes` is never touched, so it takes no
+     * memory. */
     *block = huge ? aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
                   : aligned_alloc(MEMORY_ALIGN, bytes);
     if (!*block) return fail_memory(error, bytes, what);
 #ifdef MADV_HUGEPAGE
-    if (huge) madvise(*block, bytes, MADV_HUGEPAGE); /* refused: pages stay small */
+    if (huge) madvise(*block, bytes, MADV_HUGEPAGE); /* on failure pages stay small */
 #endif
     memset(*block, 0, bytes);
     return LTM_OK;

@@ -13,8 +13,8 @@ ltm_status memory_zeroed(void **block, size_t count, size_t size, const char *wh
 #define NEW_ARRAY(pointer, count, what, error) \
     memory_zeroed((void **)&(pointer), (count), sizeof *(pointer), (what), (error))
 
-/* Room for `need` items of `size` bytes in a block that has *room; it grows to twice that at least, and is the caller's still where memory
- * is short. Free with free(). */
+/* Room for `need` items of `size` bytes in a block that has *room; it at least doubles, and stays the caller's if
+ * memory is short. Free with free(). */
 ltm_status memory_grow(void **block, size_t *room, size_t need, size_t size, const char *what, struct ltm_error *error);
 
 #define GROW_ARRAY(pointer, room, need, what, error) \

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-/* What takes fewer bytes than it was given is an error of the stream, which it remembers. */
+/* A short write is an error of the stream, which it remembers. */
 static ssize_t take(void *cookie, const char *bytes, size_t count) {
     struct memory_stream *out = cookie;
     if (GROW_ARRAY(out->text, out->room, out->bytes + count + 1, "a text", NULL) != LTM_OK) return 0;

@@ -1,4 +1,4 @@
-/* A stream whose text stays in memory, as open_memstream's does; but glibc's forgets that it once got no memory, and its text then
+/* A stream whose text stays in memory, like open_memstream; but glibc's forgets a failed allocation, and its text then
  * has a gap.
  *
  *     struct memory_stream out;
@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 struct memory_stream {
-    FILE *stream; /* NULL = out of memory, which memory_stream_close tells */
+    FILE *stream; /* NULL = out of memory, which memory_stream_close reports */
     char *text;
     size_t bytes, room;
 };
@@ -20,5 +20,5 @@ struct memory_stream {
 /* `out` must stay where it is until it is closed. */
 void memory_stream_open(struct memory_stream *out);
 
-/* All that was written, with a NUL behind it, which the caller frees; NULL where some of it found no memory. */
+/* All that was written, NUL-terminated; the caller frees it. NULL if memory was short for any of it. */
 char *memory_stream_close(struct memory_stream *out);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Longer words are cut: nobody means one of our names by them. */
+/* Longer words are cut: they are not misspellings of our names. */
 enum { MOST = 64 };
 
 static bool same(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
@@ -38,7 +38,7 @@ size_t ltm_name_distance(const char *a, const char *b) {
 
 const char *ltm_nearest_name(const char *word, const char *const *names, size_t count) {
     const char *nearest = NULL;
-    size_t best = strlen(word) / 2 + 1; /* more than half of it changed is another word */
+    size_t best = strlen(word) / 2 + 1; /* a word with more than half of it changed is a different word */
     for (size_t i = 0; i < count; i++) {
         size_t distance = ltm_name_distance(word, names[i]);
         if (distance < best) {

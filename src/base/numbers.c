@@ -25,7 +25,7 @@ static void plain_locale_end(struct plain_locale l) {
     freelocale(l.plain);
 }
 
-/* Digits, an underscore between digits, one point: the digits' value and how many stand behind the point. */
+/* Digits, an underscore between digits, one point: the value of the digits and how many follow the point. */
 static bool parse_digits(const char **at, uint64_t *value, int *behind) {
     const char *c = *at;
     bool any = false, point = false;
@@ -47,7 +47,7 @@ static bool parse_digits(const char **at, uint64_t *value, int *behind) {
     return any;
 }
 
-/* The power of ten of "e6", "k", "M", "G" or nothing; false when something else stands there. */
+/* The power of ten of "e6", "k", "M", "G" or nothing; false for anything else. */
 static bool parse_power(const char *c, int *power) {
     *power = 0;
     if (*c == 'e' || *c == 'E') {

@@ -1,4 +1,4 @@
-/* The public names of what one of processes_mpi.c and processes_none.c does. */
+/* The public names of the functions of processes_mpi.c or processes_none.c. */
 #include "base/processes.h"
 
 #include <stdint.h>

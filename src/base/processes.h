@@ -1,8 +1,8 @@
-/* Several processes at work on one command, started together by mpirun or srun; MPI-3 lies behind it, and nowhere else.
+/* Several processes at work on one command, started together by mpirun or srun. Only this module uses MPI (MPI-3).
  *
- * A process that was started by itself is alone: count 1, rank 0, every call below returns at once, and MPI is not even
- * initialised. Calls marked COLLECTIVE must be made by all processes in the same order. All calls must come from the thread that
- * made processes_start's. */
+ * A process started by itself is alone: count 1, rank 0, every call below returns at once, and MPI is not
+ * initialised. Calls marked COLLECTIVE must be made by all processes in the same order. All calls must come from the
+ * thread that called processes_start. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,16 +10,17 @@
 
 #include "base/error.h"
 
-/* What the launcher's environment says, with MPI and without, also before processes_start: 1 and 0 for a process that was started by
- * itself. */
+/* What the launcher's environment says, with MPI and without, also before processes_start: 1 and 0 for a process
+ * started by itself. */
 int launched_count(void);
 int launched_rank(void);
 
-/* Join the other processes, if the environment says that there are any. LTM_UNSUPPORTED where there are and this build is
- * without MPI, or the launcher and the MPI library do not know each other. Calls after the first do nothing. */
+/* Join the other processes, if the environment says that there are any. LTM_UNSUPPORTED if there are but this build
+ * has no MPI, or the launcher does not match the MPI library. Calls after the first do nothing. */
 ltm_status processes_start(struct ltm_error *error);
 
-/* Leave them, at the end of a program: with the others, or, after a transfer has failed, taking them along (with `code`). */
+/* Leave them, at the end of a program: together with the others, or, after a failed transfer, ending them too (with
+ * `code`). */
 void processes_end(int code);
 
 int processes_count(void);
@@ -29,16 +30,18 @@ int processes_rank(void); /* 0 prints, logs and writes */
 int processes_here(void);
 int processes_threads(void);
 
-/* A transfer failed: the processes cannot agree on anything any more, and processes_end ends them all. */
+/* A transfer failed: the processes can no longer agree on anything, and processes_end ends them all. */
 bool processes_broken(void);
 
-/* After a failure that the others cannot be told of, since they wait for something else: as after a failed transfer. */
+/* After a failure that cannot be sent to the others, because they wait for something else: as after a failed
+ * transfer. */
 void processes_give_up(void);
 
-/* COLLECTIVE. The failure of the lowest rank that has one becomes everybody's, and its sentence tells which process it was. */
+/* COLLECTIVE. The failure of the lowest rank that has one becomes everybody's; its message says which process it
+ * was. */
 ltm_status processes_agree(ltm_status status, struct ltm_error *error);
 
-/* COLLECTIVE. True where it is true in any. */
+/* COLLECTIVE. True if it is true in any. */
 bool processes_any(bool here);
 
 /* COLLECTIVE. A sum in the order of ranks. */
@@ -47,7 +50,7 @@ double processes_sum(double here);
 /* COLLECTIVE. Rank 0's bytes for everybody. */
 ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error);
 
-/* COLLECTIVE. Of an array of which each process has filled some bytes and left the others zero, the whole. */
+/* COLLECTIVE. Merges an array of which each process has filled some bytes and left the others zero. */
 ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error);
 
 /* Point to point; the other side makes the matching call, with the same number of bytes. */
@@ -59,8 +62,8 @@ ltm_status processes_receive(int from, void *data, size_t bytes, struct ltm_erro
 ltm_status processes_share(float *data, const size_t *begin, const size_t *end, struct ltm_error *error);
 ltm_status processes_share_end(struct ltm_error *error);
 
-/* Transfers under way, each known by an id of its user's. Between the same two processes those of one tag arrive in the order
- * in which they were begun. */
+/* Transfers under way, each identified by an id of its user's. Between the same two processes those of one tag arrive
+ * in the order in which they were started. */
 struct transfers;
 
 ltm_status transfers_create(struct transfers **transfers, struct ltm_error *error);
@@ -75,5 +78,5 @@ ltm_status transfers_test(struct transfers *transfers, const int **ids, int *cou
 
 enum { TRANSFERS_MOST_TAGS = 32767 }; /* tags are below it: what MPI promises */
 
-/* What one of processes_mpi.c and processes_none.c defines besides. */
+/* Also defined by processes_mpi.c or processes_none.c. */
 const char *processes_library(void); /* "Open MPI v4.1.4 …", or "none" */

@@ -1,4 +1,4 @@
-/* Processes over MPI-3. Only calls that any implementation has; the state that MPI keeps globally is kept here, once. */
+/* Processes over MPI-3. Uses only calls that every implementation has. The global state of MPI is kept here, once. */
 #include "base/processes.h"
 
 #if LTM_MPI
@@ -24,7 +24,7 @@ static struct {
     int shares;
 } job = {.count = 1, .here = 1};
 
-/* Errors come back as codes; after one, nothing is certain any more. */
+/* Errors are returned as codes; after one, the state is undefined. */
 static ltm_status check(int code, const char *doing, struct ltm_error *error) {
     char text[MPI_MAX_ERROR_STRING] = "";
     int length;
@@ -33,7 +33,7 @@ static ltm_status check(int code, const char *doing, struct ltm_error *error) {
     job.broken = true;
     return fail(error, LTM_EXTERNAL,
                 "process %d of %d could not %s (MPI: %.300s): another process may have ended or the network failed; "
-                "the last checkpoint is whole, and the same command goes on from it",
+                "the last checkpoint is intact; the same command resumes from it",
                 job.rank, job.count, doing, text);
 }
 
@@ -61,9 +61,9 @@ static ltm_status look_around(struct ltm_error *error) {
         job.count = 1; /* each for itself */
         job.rank = 0;
         return fail(error, LTM_UNSUPPORTED,
-                    "started as one of %d processes, but MPI knows of %d: the launcher and the MPI library that ltm "
-                    "was built with (%.60s) do not belong together; use that library's own mpirun, or under Slurm "
-                    "another srun --mpi (srun --mpi=list shows them)",
+                    "started as one of %d processes, but MPI reports %d: the launcher does not "
+                    "match the MPI library that ltm was built with (%.60s); use that library's own mpirun, or under "
+                    "Slurm another srun --mpi (srun --mpi=list shows them)",
                     launched_count(), count, processes_library());
     }
     PASS_UP(check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
@@ -86,8 +86,9 @@ ltm_status processes_start(struct ltm_error *error) {
     job.started = true;
     ltm_status status = look_around(error);
     if (status == LTM_OK && level < MPI_THREAD_FUNNELED)
-        status = fail(error, LTM_UNSUPPORTED, "this MPI library (%.60s) does not bear threads; use another build of it",
-                      processes_library());
+        status =
+            fail(error, LTM_UNSUPPORTED, "this MPI library (%.60s) does not support threads; use another build of it",
+                 processes_library());
     return status;
 }
 
@@ -168,7 +169,7 @@ ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error
     return status;
 }
 
-/* Bits that are zero everywhere but in one process come through `or` as they are: minus zero and NaN too. */
+/* Bits that are zero in all processes except one pass through `or` unchanged: minus zero and NaN too. */
 ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     for (size_t at = 0; job.count > 1 && at < bytes && status == LTM_OK; at += MOST_BYTES)
@@ -224,7 +225,7 @@ ltm_status processes_share(float *data, const size_t *begin, const size_t *end, 
 struct transfers {
     MPI_Request *requests; /* [room] */
     int *ids;              /* [room_ids] */
-    int *done;             /* [room_done] ids that the last test told of */
+    int *done;             /* [room_done] ids that the last test reported */
     int count;
     size_t room, room_ids, room_done;
 };
@@ -247,7 +248,7 @@ static ltm_status no_room(ltm_status status) {
     return status;
 }
 
-/* Room for one more: the request that is to be begun. */
+/* Room for one more: the request about to start. */
 static ltm_status next_request(MPI_Request **request, struct transfers *t, int id, struct ltm_error *error) {
     const size_t need = (size_t)t->count + 1;
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): a request is a pointer in some libraries, a number in others. */

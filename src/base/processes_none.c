@@ -1,4 +1,4 @@
-/* What a build without MPI has in place of processes_mpi.c: one process, which is alone. */
+/* Replaces processes_mpi.c in a build without MPI: one process, which is alone. */
 #include "base/processes.h"
 
 #if !LTM_MPI
@@ -10,7 +10,7 @@
 ltm_status processes_start(struct ltm_error *error) {
     if (launched_count() == 1) return LTM_OK;
     return fail(error, LTM_UNSUPPORTED,
-                "started as one of %d processes, but this build of ltm is without MPI; install libopenmpi-dev and "
+                "started as one of %d processes, but this ltm was built without MPI; install libopenmpi-dev and "
                 "openmpi-bin (or your cluster's MPI, with mpicc in the path) and run make again, or start one process",
                 launched_count());
 }
@@ -40,7 +40,7 @@ ltm_status processes_broadcast(void *data, size_t bytes, struct ltm_error *error
 ltm_status processes_merge(void *data, size_t bytes, struct ltm_error *error) { return LTM_OK; }
 
 static ltm_status alone(struct ltm_error *error) {
-    return fail(error, LTM_UNSUPPORTED, "there is no other process: this build of ltm is without MPI");
+    return fail(error, LTM_UNSUPPORTED, "there is no other process: this ltm was built without MPI");
 }
 
 ltm_status processes_send(int to, const void *data, size_t bytes, struct ltm_error *error) { return alone(error); }

@@ -14,7 +14,7 @@
 
 static bool bit(unsigned word, int i) { return word >> i & 1; }
 
-/* XCR0: which registers the operating system saves; asked only where CPUID says that it may be. */
+/* XCR0: which registers the operating system saves; read only if CPUID allows it. */
 static uint64_t saved_registers(void) {
     uint32_t low;
     uint32_t high;
@@ -55,7 +55,7 @@ void processor_read(struct processor *processor) { *processor = (struct processo
 
 #endif
 
-/* The value behind the first line of /proc/cpuinfo that begins with one of the keys. */
+/* The value in the first line of /proc/cpuinfo that starts with one of the keys. */
 void processor_name(char *name, size_t size) {
     static const char *const keys[] = {"model name", "Model", "cpu model", "cpu\t", "uarch"};
     char line[512];

@@ -1,10 +1,10 @@
-/* What the processor at hand can do, as far as the speed of matrix products depends on it. */
+/* The features of this processor that the speed of matrix products depends on. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True where the processor has the instructions and the operating system saves their registers. */
+/* True if the processor has the instructions and the operating system saves their registers. */
 struct processor {
     bool avx, avx2;   /* avx2: with FMA */
     bool avx512;      /* F, CD, BW, DQ and VL, as a server has had them since Skylake */
@@ -15,7 +15,7 @@ struct processor {
 
 void processor_read(struct processor *processor);
 
-/* Its name, as the maker writes it; "unknown" where it is not told. */
+/* Its name, as the maker writes it; "unknown" if it is not available. */
 void processor_name(char *name, size_t size);
 
 /* "avx2 avx512 …", those that it has. */

@@ -1,4 +1,4 @@
-/* Progress at a pace that a caller can bear: see ltm/watch.h. */
+/* Progress reports at a limited rate: see ltm/watch.h. */
 #pragma once
 
 #include "ltm/watch.h"
@@ -10,9 +10,9 @@ struct progress {
 };
 
 struct progress progress_begin(const struct ltm_watch *watch, const char *what, double total);
-void progress_at(struct progress *pace, double done); /* tells the watch, if the last time is long enough ago */
-void progress_end(struct progress *pace);             /* tells it that all is done */
+void progress_at(struct progress *pace, double done); /* reports to the watch, unless the last report is too recent */
+void progress_end(struct progress *pace);             /* reports that all is done */
 
-/* To a watch that may be NULL, or lack what would hear it. */
+/* To a watch that may be NULL or lack the callback. */
 void watch_progress(const struct ltm_watch *watch, const char *what, double done, double total);
 void watch_message(const struct ltm_watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3)));

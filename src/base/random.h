@@ -1,5 +1,5 @@
 /* Counter-based random numbers (Philox4x32-10 of Random123): a number depends on its key and place alone, so results do
- * not depend on threads, on order, or on where a run was interrupted.
+ * not depend on threads, order, or where a run was interrupted.
  *
  * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
 #pragma once
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a number is for. Values are part of what a seed means: append, never renumber. */
+/* What a number is for. The values are part of the meaning of a seed: append, never renumber. */
 enum random_purpose {
     RANDOM_WEIGHTS = 1,     /* initial weights: sequence = tensor */
     RANDOM_FAST_NOISE = 2,  /* ε of the fast loop: slow step, sequence, fast step */
@@ -39,7 +39,7 @@ struct random_key {
 /* n standard normal numbers (Box–Muller). */
 void random_normal(float *out, size_t n, struct random_key key);
 
-/* n times 0 with probability p, to within 2^-17, or else 1. Returns 1 / the share that is kept. */
+/* n values: 0 with probability p (to within 2^-17), otherwise 1. Returns 1 / the share that is kept. */
 float random_mask(uint8_t *mask, size_t n, double p, struct random_key key);
 
 /* The i-th uniform number of a key: 32 bits, or a double in [0, 1) with 32 bits. */

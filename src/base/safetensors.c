@@ -49,14 +49,14 @@ static const struct dtype *dtype_of(enum safetensors_type type) {
     return type < SAFETENSORS_OTHER ? &dtypes[type] : NULL; /* the table begins in the enum's order */
 }
 
-/* Names are shown, and somebody may make paths of them. */
+/* Names are printed and may be used as paths. */
 static bool name_is_clean(const char *name) {
     char shown[NAME_MOST + 1];
     return *name && strlen(name) <= NAME_MOST && strcmp(ltm_printable(shown, sizeof shown, name), name) == 0 &&
            !strstr(name, "../");
 }
 
-/* Bytes of `rank` dimensions; false when that is no size. */
+/* Bytes of `rank` dimensions; false if that is not a valid size. */
 static bool size_of_shape(const int64_t *shape, int rank, size_t item, size_t *bytes) {
     *bytes = item;
     for (int i = 0; i < rank; i++) {
@@ -68,7 +68,7 @@ static bool size_of_shape(const int64_t *shape, int rank, size_t item, size_t *b
 
 static ltm_status damaged(const struct safetensors *file, const char *tensor, const char *what,
                           struct ltm_error *error) {
-    return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: tensor \"%.100s\" %s", file->path, tensor,
+    return fail(error, LTM_CORRUPT, "%s is damaged or not a safetensors file: tensor \"%.100s\" %s", file->path, tensor,
                 what);
 }
 
@@ -81,7 +81,7 @@ static ltm_status read_shape(struct safetensors_tensor *tensor, const json_t *sh
     for (int i = 0; i < tensor->rank; i++) {
         const json_t *dimension = json_array_get(shape, (size_t)i);
         if (!json_is_integer(dimension) || json_integer_value(dimension) < 0)
-            return damaged(file, tensor->name, "has a dimension that is no size", error);
+            return damaged(file, tensor->name, "has an invalid dimension", error);
         tensor->shape[i] = json_integer_value(dimension);
     }
     return LTM_OK;
@@ -94,8 +94,8 @@ static ltm_status read_tensor(struct safetensors_tensor *tensor, const char *nam
     *tensor = (struct safetensors_tensor){.name = name};
     if (!name_is_clean(name))
         return damaged(file, "",
-                       "is not named as tensors are: its name is empty, longer than 1000 bytes, or holds control "
-                       "characters or ../",
+                       "has an invalid name: it is empty, longer than 1000 bytes, or "
+                       "contains control characters or ../",
                        error);
     if (!type) return damaged(file, name, "has no dtype", error);
     const struct dtype *dtype = dtype_named(type);
@@ -107,14 +107,14 @@ static ltm_status read_tensor(struct safetensors_tensor *tensor, const char *nam
     const json_t *from = json_array_get(offsets, 0);
     const json_t *to = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
-        return damaged(file, name, "has no pair of offsets", error);
+        return damaged(file, name, "has no data_offsets pair", error);
     int64_t begin = json_integer_value(from);
     int64_t end = json_integer_value(to);
     if (begin < 0 || end < begin || (uint64_t)end > file->data_bytes)
-        return damaged(file, name, "lies outside the file, which may be cut short", error);
+        return damaged(file, name, "lies outside the file, which may be truncated", error);
     if (!size_of_shape(tensor->shape, tensor->rank, dtype->bytes, &tensor->bytes) ||
         tensor->bytes != (size_t)(end - begin))
-        return damaged(file, name, "has a shape that does not agree with its bytes", error);
+        return damaged(file, name, "has a shape that does not match its bytes", error);
     tensor->data = file->data + begin;
     return LTM_OK;
 }
@@ -157,19 +157,20 @@ static ltm_status check_cover(const struct safetensors *file, struct ltm_error *
 static ltm_status read_header(struct safetensors *file, struct ltm_error *error) {
     uint64_t length = 0;
     if (file->map.size < 8)
-        return fail(error, LTM_CORRUPT, "%s is no safetensors file: it has only %zu bytes", file->path, file->map.size);
+        return fail(error, LTM_CORRUPT, "%s is not a safetensors file: it has only %zu bytes", file->path,
+                    file->map.size);
     for (int i = 7; i >= 0; i--) length = length << 8 | file->map.data[i];
     if (length > HEADER_MOST || length > file->map.size - 8)
-        return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: a header of %llu bytes does not fit",
+        return fail(error, LTM_CORRUPT, "%s is damaged or not a safetensors file: a header of %llu bytes does not fit",
                     file->path, (unsigned long long)length);
     const ltm_status status =
         json_read(&file->header, (const char *)file->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, error);
     if (status == LTM_CORRUPT)
-        return fail_within(error, status, "%s is damaged or no safetensors file: its header is no JSON object",
+        return fail_within(error, status, "%s is damaged or not a safetensors file: its header is not a JSON object",
                            file->path);
     if (status != LTM_OK) return status;
     if (!json_is_object(file->header))
-        return fail(error, LTM_CORRUPT, "%s is damaged or no safetensors file: its header is no JSON object",
+        return fail(error, LTM_CORRUPT, "%s is damaged or not a safetensors file: its header is not a JSON object",
                     file->path);
     file->data = file->map.data + 8 + length;
     file->data_bytes = file->map.size - 8 - (size_t)length;
@@ -253,8 +254,8 @@ ltm_status safetensors_expect(const struct safetensors *file, const char *name, 
     const struct safetensors_tensor *tensor = safetensors_find(file, name);
     const struct dtype *dtype = dtype_of(type);
     *data = NULL;
-    if (!dtype) return fail(error, LTM_INVALID, "%s: only F32, F64, I32 and I64 can be asked for", file->path);
-    if (!tensor) return fail(error, LTM_CORRUPT, "%s holds no tensor \"%s\"", file->path, name);
+    if (!dtype) return fail(error, LTM_INVALID, "%s: only F32, F64, I32 and I64 can be read", file->path);
+    if (!tensor) return fail(error, LTM_CORRUPT, "%s contains no tensor \"%s\"", file->path, name);
     if (tensor->type != type)
         return fail(error, LTM_CORRUPT, "%s: tensor \"%s\" is %s, not %s", file->path, name,
                     safetensors_dtype(file, (size_t)(tensor - file->tensors)), dtype->name);
@@ -265,12 +266,13 @@ ltm_status safetensors_expect(const struct safetensors *file, const char *name, 
         print_shape(wanted, sizeof wanted, shape, rank);
         return fail(error, LTM_CORRUPT, "%s: tensor \"%s\" has the shape %s, not %s", file->path, name, has, wanted);
     }
-    /* Legal in the format, and written by no library we know: reading such numbers in place would be undefined. */
+    /* Legal in the format, but no known library writes it: reading such numbers in place would be undefined
+     * behaviour. */
     if ((uintptr_t)tensor->data % dtype->bytes)
-        return fail(error, LTM_UNSUPPORTED, "%s: tensor \"%s\" is not aligned to %zu bytes; write the file anew",
+        return fail(error, LTM_UNSUPPORTED, "%s: tensor \"%s\" is not aligned to %zu bytes; write the file again",
                     file->path, name, dtype->bytes);
-    /* Who takes one tensor after the other has copied those before: their pages need not stay in memory, and come back from
-     * the file if they are read again. */
+    /* A caller that reads the tensors in order has copied the earlier ones: their pages need not stay in memory, and
+     * are read again from the file if needed. */
     madvise((void *)file->map.data, file->map.size, MADV_DONTNEED);
     *data = tensor->data;
     return LTM_OK;
@@ -282,14 +284,14 @@ static ltm_status add_entry(json_t *header, const struct safetensors_tensor *ten
     const struct dtype *dtype = dtype_of(tensor->type);
     size_t bytes;
     if (!dtype)
-        return fail(error, LTM_INVALID, "cannot write %s: tensor \"%s\" is of a foreign type", path, tensor->name);
+        return fail(error, LTM_INVALID, "cannot write %s: tensor \"%s\" has an unsupported type", path, tensor->name);
     if (!name_is_clean(tensor->name) || strcmp(tensor->name, METADATA) == 0 || json_object_get(header, tensor->name))
-        return fail(error, LTM_INVALID, "cannot write %s: \"%s\" cannot name a tensor, or names two", path,
+        return fail(error, LTM_INVALID, "cannot write %s: the tensor name \"%s\" is invalid or used twice", path,
                     tensor->name);
     if (tensor->rank < 0 || tensor->rank > SAFETENSORS_MAX_RANK ||
         !size_of_shape(tensor->shape, tensor->rank, dtype->bytes, &bytes) || (tensor->bytes && tensor->bytes != bytes))
-        return fail(error, LTM_INVALID, "cannot write %s: the shape of tensor \"%s\" does not agree with its bytes",
-                    path, tensor->name);
+        return fail(error, LTM_INVALID, "cannot write %s: the shape of tensor \"%s\" does not match its bytes", path,
+                    tensor->name);
     json_t *shape = json_array();
     for (int i = 0; i < tensor->rank; i++) json_array_append_new(shape, json_integer(tensor->shape[i]));
     json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype->name, "shape", shape, "data_offsets",
@@ -343,7 +345,7 @@ static ltm_status build_header(char **text, const char *path, const struct safet
             if (!dtype_of(tensors[i].type) || dtype_of(tensors[i].type)->bytes == item)
                 TRY(add_entry(header, &tensors[i], &offset, path, error));
     *text = json_text(header, JSON_COMPACT);
-    if (!*text) status = fail(error, LTM_MEMORY, "cannot write %s: no memory for its header", path);
+    if (!*text) status = fail(error, LTM_MEMORY, "cannot write %s: out of memory for its header", path);
 cleanup:
     json_decref(meta);
     json_decref(header);

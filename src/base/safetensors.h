@@ -1,7 +1,7 @@
 /* safetensors (https://github.com/huggingface/safetensors): u64 little-endian header length; JSON header
  * {"name": {"dtype", "shape", "data_offsets"}, …, "__metadata__": {"key": "value"}}; then the data.
  *
- * Reading maps the file and checks every count, shape and offset before use: a file that lies is LTM_CORRUPT.
+ * Reading maps the file and checks every count, shape and offset before use: an inconsistent file is LTM_CORRUPT.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct safetensors_tensor {
     enum safetensors_type type;
     int rank;
     int64_t shape[SAFETENSORS_MAX_RANK];
-    size_t bytes;     /* writing: what the shape says, or 0 */
+    size_t bytes;     /* writing: as the shape says, or 0 */
     const void *data; /* reading: into the map; writing: the caller's */
 };
 
@@ -44,7 +44,7 @@ ltm_status safetensors_expect(const struct safetensors *file, const char *name, 
                               const int64_t *shape, const void **data, struct ltm_error *error);
 
 /* Writing: atomic (see files.h). Data is aligned to 64 bytes in the file by padding the header with spaces; tensors of
- * 8-byte numbers come first, so that all are aligned to their numbers' size. */
+ * 8-byte numbers come first, so that every tensor is aligned to its element size. */
 struct safetensors_pair {
     const char *key, *value;
 };
@@ -52,8 +52,8 @@ struct safetensors_pair {
 ltm_status safetensors_write(const char *path, const struct safetensors_tensor *tensors, size_t count,
                              const struct safetensors_pair *metadata, size_t pairs, struct ltm_error *error);
 
-/* The same with data that is not in one place: `write` is called once and writes all of it with file_write, in the order of the
- * tensors, which have numbers of one size. */
+/* The same for data that is not in one place: `write` is called once and writes all data with file_write, in the order
+ * of the tensors, which must have one element size. */
 struct file_draft;
 typedef ltm_status (*safetensors_data_fn)(void *user, struct file_draft *draft, struct ltm_error *error);
 ltm_status safetensors_write_data(const char *path, const struct safetensors_tensor *tensors, size_t count,

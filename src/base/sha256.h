@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4), of texts whose digest others compare. */
+/* SHA-256 (FIPS 180-4), for texts whose digest others compare. */
 #ifndef BASE_SHA256_H
 #define BASE_SHA256_H
 

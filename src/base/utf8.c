@@ -10,7 +10,7 @@ size_t utf8_character(const char *text, size_t bytes, uint32_t *code) {
     uint32_t value = length > 1 ? lead & (0x7Fu >> length) : lead;
     *code = value;
     if (length > 1 && bytes > 1) {
-        /* The second byte tells what is overlong, a surrogate, or above U+10FFFF. */
+        /* The second byte shows overlong forms, surrogates and codes above U+10FFFF. */
         const unsigned char second = (unsigned char)text[1];
         const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
         const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;

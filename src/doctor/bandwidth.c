@@ -15,7 +15,7 @@ double bandwidth_triad(int threads, size_t bytes, double seconds) {
     double rate = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : rate)
     {
-        float *block = NULL; /* zeroed by its own thread, so that its pages lie near it */
+        float *block = NULL; /* zeroed by its own thread, so that its pages are near it */
         const ltm_status status = memory_zeroed((void **)&block, 3 * n, sizeof *block, "measuring memory", NULL);
 #pragma omp barrier
         if (status == LTM_OK) {

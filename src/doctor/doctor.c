@@ -1,4 +1,4 @@
-/* ltm_doctor: looking and measuring. */
+/* ltm_doctor: inspects and measures the machine. */
 #include "doctor/doctor_findings.h"
 
 #include <math.h>
@@ -86,7 +86,7 @@ static void look(struct ltm_machine *machine, const struct doctor_facts *facts) 
     snprintf(machine->bf16.missing, sizeof machine->bf16.missing, "%s", missing ? missing : "");
 }
 
-/* Arrays well beyond what caches hold, in an eighth of the memory at most. */
+/* Arrays far larger than the caches, in at most an eighth of the memory. */
 static size_t triad_bytes(const struct ltm_machine *machine, int threads) {
     const double most = machine->memory_available >= 0 ? (double)machine->memory_available / 8 : 192e6;
     const double wanted = threads > 4 ? 48e6 * threads : 192e6;

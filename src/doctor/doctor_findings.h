@@ -1,11 +1,11 @@
-/* What is wrong with a machine, from what is known of it: no measuring, no looking. */
+/* Problems of a machine, derived from what is known of it, without inspection or measurement. */
 #pragma once
 
 #include "base/processor.h"
 #include "ltm/doctor.h"
 #include "math/openblas.h"
 
-/* What findings rest on beside the machine itself. */
+/* Inputs of the findings besides the machine itself. */
 struct doctor_facts {
     struct processor processor;
     struct openblas_state openblas;
@@ -14,8 +14,8 @@ struct doctor_facts {
     int omp_limit;                 /* and OMP_THREAD_LIMIT */
     bool onednn_limited;           /* ONEDNN_MAX_CPU_ISA or DNNL_MAX_CPU_ISA is set */
     bool built_avx2, built_avx512; /* what this program was compiled for */
-    double share; /* of the processor time that fp32 products asked for, what they got; NaN = not measured */
+    double share;                  /* the share of processor time that fp32 products got; NaN = not measured */
 };
 
-/* Fills machine->finding from all else in it. */
+/* Fills machine->finding from the rest of it. */
 void doctor_find(struct ltm_machine *machine, const struct doctor_facts *facts);

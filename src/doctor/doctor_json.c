@@ -3,10 +3,10 @@
 #include "base/json.h"
 #include "ltm/doctor.h"
 
-/* NaN and negative mean "not known". */
+/* NaN and negative mean "unknown". */
 static json_t *real(double value) { return isfinite(value) && value >= 0 ? json_real(value) : json_null(); }
 static json_t *count(int64_t value) { return value >= 0 ? json_integer((json_int_t)value) : json_null(); }
-/* /proc/cpuinfo may hold anything; what is no UTF-8 becomes null. */
+/* /proc/cpuinfo may contain anything; text that is not UTF-8 becomes null. */
 static json_t *text(const char *value) {
     json_t *string = json_string(value);
     return string ? string : json_null();

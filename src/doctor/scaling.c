@@ -9,10 +9,10 @@
 #include "train/depth.h"
 #include "train/trainer.h"
 
-enum { SHARE_WINDOW = 16 }; /* pieces whose weights are under way together, see base/processes_mpi.c */
+enum { SHARE_WINDOW = 16 }; /* pieces whose weights are in transfer together, see base/processes_mpi.c */
 
-/* Arrays of the size of the weights that the optimiser keeps: a step reads and writes them, weights and gradient. Where some are of
- * matrices alone and some of the rest, the rest is nearly all embedding and output: the share `vocab`. */
+/* Arrays of the size of the weights that the optimiser keeps: a step reads and writes them, weights and gradient. If
+ * some cover only matrices and some the rest, the rest is nearly all embedding and output: the share `vocab`. */
 static double states_of(const struct ltm_config *c, double vocab) {
     const struct optimiser_kind *kind = optimiser_kind_of(&c->slow);
     double states = 0;
@@ -23,8 +23,8 @@ static double states_of(const struct ltm_config *c, double vocab) {
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-/* Of a part's gradient, what can be on its way while the next group's fast loop runs: everything where there is a sum of the
- * part; else the two layers and the embedding that a thread has buffers for (model/decoder.h). */
+/* The share of a part's gradient that can be sent while the next group's fast loop runs: everything if there is a sum
+ * of the part; otherwise the two layers and the embedding that a thread has buffers for (model/decoder.h). */
 static double share_in_flight(const struct ltm_config *c, bool within, double P, double vocab) {
     const double layer = (1 - vocab) * P / c->model.layers;
     return within ? 1 : fmin(1, vocab + 2 * layer / P);
@@ -79,7 +79,7 @@ ltm_status ltm_scaling_model(const struct ltm_config *config, const struct ltm_s
     PASS_UP(ltm_config_check(&c, error));
     ltm_config_resolve(&c);
     if (c.model.vocab == LTM_AUTO)
-        return fail(error, LTM_INVALID, "model.vocab = auto is not known before there is a tokenizer; set a number");
+        return fail(error, LTM_INVALID, "model.vocab = auto needs a tokenizer; set a number");
     if (!(options->speed > 0 && options->bandwidth > 0 && options->latency >= 0) || processes < 1)
         return fail(error, LTM_INVALID, "speed, bandwidth and processes must be above 0");
     const int groups = slow_groups(&c);

@@ -31,12 +31,12 @@ struct fewshot {
     struct fewshot_worker *workers; /* [threads] */
     int threads;
     int64_t items;                 /* taken */
-    struct item_outcome *outcomes; /* [items in all], for a journal may hold more than are taken now */
-    struct journal journal;        /* process 0's; closed without an output */
+    struct item_outcome *outcomes; /* [all items], since a journal may contain more than are taken now */
+    struct journal journal;        /* of process 0; closed without an output */
     char **lines;                  /* [items] of other processes, until process 0 has them */
     char name[TASK_NAME + 32];     /* TASK_Nshot */
     int64_t done, resumed;
-    ltm_status failed;   /* of the items, the lowest that did … */
+    ltm_status failed;   /* the failed item with the lowest number … */
     int64_t failed_item; /* … and which; INT64_MAX = none */
     const struct ltm_watch *watch;
     struct ltm_error *error;
@@ -62,7 +62,7 @@ cleanup:
     return status;
 }
 
-/* Items that cannot be scored are found before the first is: it may come after hours. */
+/* Items that cannot be scored are found before the first is scored, not hours later. */
 static ltm_status check_lengths(const struct fewshot_run *run, int64_t items, struct ltm_error *error) {
     int64_t first = -1;
     int64_t count = 0;
@@ -96,7 +96,7 @@ cleanup:
     return status;
 }
 
-/* Which items process 0's journal holds already. */
+/* The items already in the journal of process 0. */
 static ltm_status share_done(struct fewshot *f, struct ltm_error *error) {
     char *done = NULL;
     ltm_status status = processes_agree(NEW_ARRAY(done, (size_t)f->items, "items", error), error);
@@ -114,7 +114,7 @@ static void tell(const struct fewshot *f) {
     watch_progress(f->watch, what, (double)f->done, (double)f->items);
 }
 
-/* What one thread makes of one item, in the order in which items happen to be done. */
+/* One thread's result for one item, in order of completion. */
 static void take_item(struct fewshot *f, int64_t item, const struct item_outcome *outcome, const char *lines,
                       ltm_status status, struct ltm_error *inner) {
     if (status == LTM_OK && f->journal.descriptor >= 0 && f->failed == LTM_OK)
@@ -146,7 +146,7 @@ static void do_item(struct fewshot *f, struct fewshot_worker *worker, int64_t it
         free(lines);
 }
 
-/* An item that another process has done, out of its lines, as a resume reads them. */
+/* An item done by another process, read from its lines as in a resume. */
 static ltm_status take_lines(void *user, int64_t item, const char *lines, struct ltm_error *error) {
     struct fewshot *f = user;
     struct item_outcome outcome;
@@ -163,7 +163,7 @@ static ltm_status take_lines(void *user, int64_t item, const char *lines, struct
 static void do_range(struct fewshot *f, int64_t begin, int64_t end) {
 #pragma omp parallel for num_threads(f->threads) schedule(dynamic, 1)
     for (int64_t i = begin; i < end; i++) {
-        int64_t failed_item; /* those before it go on: any number of threads tells of the same one */
+        int64_t failed_item; /* those before it continue: any number of threads reports the same one */
 #pragma omp atomic read
         failed_item = f->failed_item;
         if (!f->outcomes[i].done && item_is_mine(i) && i < failed_item)
@@ -214,7 +214,7 @@ static uint64_t hash_item(const struct task_item *item) {
     return item->choices ? hash : hash_bytes(item->answer, strlen(item->answer), hash);
 }
 
-/* Which items ask what an earlier one does; returns how many, -1 where memory is short. */
+/* Items that ask the same as an earlier one; returns how many, -1 if memory is short. */
 static int64_t find_repeats(struct fewshot *f) {
     struct asked *asked = malloc(((size_t)f->items + 1) * sizeof *asked);
     int64_t repeats = 0;

@@ -9,7 +9,7 @@
 #include "fewshot/fewshot_write.h"
 #include "tasks/prompt.h"
 
-/* A text has at most a token a byte: only long ones need be encoded. */
+/* A text has at most one token per byte: only long ones need encoding. */
 bool fewshot_item_is_long(const struct fewshot_run *run, int64_t number) {
     const struct task_item *item = &run->task->items.all[number];
     const size_t most = (size_t)run->sequence;
@@ -23,7 +23,7 @@ bool fewshot_item_is_long(const struct fewshot_run *run, int64_t number) {
         if (prompt_make(&prompt, run->task, number, i, run->options.shots, run->options.seed, NULL) != LTM_OK ||
             asprintf(&text, "%s%s", run->task->delimiter, answer) < 0 ||
             score_tokens(&tokens, run->tokenizer, prompt, text, NULL) != LTM_OK)
-            tokens = 0; /* short of memory: it is told when the item comes */
+            tokens = 0; /* short of memory: reported when the item comes */
         is_long = tokens > most;
         free(text);
         free(prompt);
@@ -38,7 +38,7 @@ static ltm_status skip(struct item_outcome *outcome, struct item_record *record,
     return status == LTM_OK ? record_filter(record, "none", json_array(), error) : status;
 }
 
-/* What an item's lines tell where there is something to tell. */
+/* Optional fields of an item's lines. */
 static bool note(struct item_record *record, const struct item_outcome *outcome) {
     json_t *to = record->shared;
     return (!outcome->diverged || json_object_set_new(to, "diverged", json_true()) == 0) &&

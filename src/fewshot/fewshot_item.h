@@ -3,7 +3,7 @@
 
 #include "fewshot/item_record.h"
 
-/* Measure item `number`. Both outputs are the caller's to free, also after a failure. LTM_NUMERIC where a log-likelihood is not
+/* Measure item `number`. The caller frees both outputs, also after a failure. LTM_NUMERIC if a log-likelihood is not
  * finite, LTM_INVALID for a choice that is too long; both name the item. */
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error);

@@ -35,12 +35,11 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
         if (before && json_equal(before, now)) continue;
         char *old = before ? json_text(before, JSON_ENCODE_ANY) : strdup("nothing");
         char *new = json_text(now, JSON_ENCODE_ANY);
-        ltm_status status = old && new
-                                ? fail(error, LTM_MISMATCH,
-                                       "%s was begun with %s = %.200s, now it is %.200s; set it back to go on, or name "
-                                       "another folder to begin anew",
-                                       path, key, old, new)
-                                : fail_memory(error, 0, "settings");
+        ltm_status status = old && new ? fail(error, LTM_MISMATCH,
+                                              "%s was started with %s = %.200s, now it is %.200s; restore "
+                                              "it to resume, or name another folder to start over",
+                                              path, key, old, new)
+                                       : fail_memory(error, 0, "settings");
         free(old);
         free(new);
         return status;
@@ -48,7 +47,7 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
     return LTM_OK;
 }
 
-/* Settings of a file that holds items must be these; those of an empty one are written down. */
+/* The settings of a file with items must match; those of an empty file are written. */
 static ltm_status settle(const struct journal *journal, const json_t *settings, bool empty, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     char *text = NULL;
@@ -68,7 +67,7 @@ static ltm_status settle(const struct journal *journal, const json_t *settings, 
         status = json_read(&was, text, bytes, 0, error);
         if (status == LTM_MEMORY) goto cleanup;
         if (!json_is_object(was)) {
-            status = fail(error, LTM_CORRUPT, "%s is damaged; remove it and %s to begin anew", path, journal->path);
+            status = fail(error, LTM_CORRUPT, "%s is damaged; remove it and %s to start over", path, journal->path);
             goto cleanup;
         }
         TRY(compare(journal->path, was, settings, error));
@@ -79,7 +78,7 @@ cleanup:
     return status;
 }
 
-/* What is read of an item whose lines are not all there yet. */
+/* The lines read of an item that is not complete yet. */
 struct open_item {
     int64_t number, at; /* number -1 = none */
     int lines;          /* that are still to come */
@@ -92,7 +91,7 @@ static ltm_status take_line(struct journal *journal, struct open_item *open, str
     ltm_status status = line_read(outcomes, journal->items, text + at, bytes, &number, &filters, error);
     if (status != LTM_OK) return status;
     if (outcomes[number].done || (open->number >= 0 && open->number != number))
-        return fail(error, LTM_CORRUPT, "item %lld is there twice, or in pieces", (long long)number);
+        return fail(error, LTM_CORRUPT, "item %lld appears twice or is incomplete", (long long)number);
     if (open->number < 0) *open = (struct open_item){number, at, filters};
     if (--open->lines > 0) return LTM_OK;
     outcomes[number].done = true;
@@ -112,7 +111,7 @@ static ltm_status read_items(struct journal *journal, struct item_outcome *outco
         struct ltm_error inner = {0};
         ltm_status status = take_line(journal, &open, outcomes, text, (int64_t)at, bytes, &inner);
         if (status != LTM_OK)
-            return fail(error, status, "line %lld of %s: %s; remove the file to begin anew", (long long)line,
+            return fail(error, status, "line %lld of %s: %s; remove the file to start over", (long long)line,
                         journal->path, inner.message);
         at += bytes + 1;
     }

@@ -9,7 +9,8 @@
 #include "base/numbers.h"
 #include "ltm/printable.h"
 
-/* Lists and texts alone, numbers as Python writes them: so the harness does, for libraries that read its files want one type. */
+/* Only lists and strings, numbers as Python writes them, as in the harness, because libraries that read its files need
+ * one type. */
 static json_t *as_text(const json_t *value) {
     char number[NUMBER_TEXT];
     if (json_is_array(value)) {
@@ -42,7 +43,7 @@ static json_t *as_arguments(const json_t *arguments) {
     return all;
 }
 
-/* The line of one filter: what all lines share, then its own. */
+/* The line of one filter: the fields that all lines share, then its own. */
 static json_t *line_of(const struct item_outcome *outcome, const struct item_record *record, const char *filter,
                        json_t *taken) {
     json_t *line = json_copy(record->shared);
@@ -85,7 +86,7 @@ ltm_status lines_write(char **lines, const struct item_outcome *outcome, const s
     return json_fail_memory("an item's lines", error);
 }
 
-/* Names stand in tables, which a terminal shows. */
+/* Names appear in tables on a terminal. */
 static bool is_plain(const char *name) {
     char shown[METRIC_NAME];
     return strcmp(ltm_printable(shown, sizeof shown, name), name) == 0;
@@ -100,7 +101,7 @@ static ltm_status take_metrics(struct item_outcome *outcome, const json_t *line,
         const json_t *value = json_object_get(line, json_is_string(name) ? json_string_value(name) : "");
         if (!json_is_number(value)) return fail(error, LTM_CORRUPT, "a metric has no value");
         if (!is_plain(json_string_value(name)) || !is_plain(filter))
-            return fail(error, LTM_CORRUPT, "a metric or filter has a name that is none of ours");
+            return fail(error, LTM_CORRUPT, "a metric or filter has an unknown name");
         ltm_status status = outcome_add(outcome, json_string_value(name), filter, json_number_value(value), error);
         if (status != LTM_OK) return status;
     }

@@ -1,6 +1,6 @@
-/* Items as lines of JSON, in the layout of the harness's samples: a line for each item and filter, with what was asked
- * (`arguments`), answered (`resps`), taken from that by the filter (`filtered_resps`) and the filter's metrics by name. Ours
- * besides: `cut`, whether the prompt was too long, and `filters`, how many lines the item has. */
+/* Items as lines of JSON, in the layout of the harness's samples: a line for each item and filter, with the requests
+ * (`arguments`), the answers (`resps`), the filter's output (`filtered_resps`) and the filter's metrics by name. Our
+ * additions: `cut`, whether the prompt was too long, and `filters`, the number of lines of the item. */
 #pragma once
 
 #include "fewshot/item_record.h"
@@ -9,7 +9,7 @@
 ltm_status lines_write(char **lines, const struct item_outcome *outcome, const struct item_record *record,
                        struct ltm_error *error);
 
-/* One line back into the outcome of its item: `number` gets which, `filters` how many lines that has. LTM_CORRUPT for what is
- * no such line. */
+/* Parse one line into the outcome of its item: `number` becomes the item, `filters` its number of lines. LTM_CORRUPT
+ * for anything else. */
 ltm_status line_read(struct item_outcome *outcomes, int64_t items, const char *line, size_t bytes, int64_t *number,
                      int *filters, struct ltm_error *error);

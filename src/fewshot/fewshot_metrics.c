@@ -73,7 +73,8 @@ static ltm_status add(struct averages *averages, const struct item_metric *metri
     return LTM_OK;
 }
 
-/* Squares of what is off a mean, over n - 1 and n: of items, or of sums over those that ask the same. `sums` (items) is zero. */
+/* Squared deviations from the mean, over n - 1 and n: of items, or of sums over those that ask the same. `sums` (items)
+ * is zero. */
 static double error_of(const struct ltm_fewshot_metric *mean, const struct item_outcome *outcomes, int64_t items,
                        double *sums) {
     const double n = (double)mean->items;

@@ -29,7 +29,7 @@ cleanup:
     return status;
 }
 
-/* All of one process's, also after a failure to take one: it waits to be rid of them. */
+/* Receives all of one process's texts, even after a failure: it waits until they are taken. */
 static ltm_status receive_texts(int from, ltm_status (*take)(void *, int64_t, const char *, struct ltm_error *),
                                 void *user, struct ltm_error *error) {
     ltm_status taken = LTM_OK;

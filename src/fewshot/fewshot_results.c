@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "ltm/fewshot.h"
 
-/* "perplexity" is the one that should be small. */
+/* only "perplexity" should be small. */
 static bool higher_is_better(const char *name) { return strcmp(name, "perplexity") != 0; }
 
 static void add_metrics(const struct ltm_fewshot_result *result, json_t *metrics, json_t *directions) {
@@ -70,7 +70,7 @@ ltm_status ltm_fewshot_average(struct ltm_fewshot_result *mean, const struct ltm
     return LTM_OK;
 }
 
-/* The settings of the task, in the harness's names where it has them. */
+/* The settings of the task, under the harness's names if it has them. */
 static json_t *config_of(const struct ltm_fewshot_result *result, const json_t *settings) {
     const json_t *kind = json_object_get(settings, "task.kind");
     const char *word = kind ? json_string_value(kind) : "";

@@ -12,7 +12,8 @@
 #include "tasks/prompt.h"
 #include "text/encode_behind.h"
 
-/* What may follow a prompt: each choice, or the one answer, behind the delimiter, which stands also behind an empty prompt. */
+/* The continuations of a prompt: each choice, or the one answer, after the delimiter, which also follows an empty
+ * prompt. */
 struct answers {
     const char *const *texts;
     int count, gold;
@@ -28,7 +29,7 @@ static struct answers answers_of(const struct task *task, const struct task_item
     return answers;
 }
 
-/* The tokens of a prompt (*ids, which the caller frees) and of texts behind it. */
+/* The tokens of a prompt (*ids, which the caller frees) and of texts after it. */
 static ltm_status encode_all(struct continuation *continuations, int32_t **ids, size_t *count,
                              const struct ltm_tokenizer *tokenizer, const char *prompt, const char *const *texts, int n,
                              struct ltm_error *error) {
@@ -117,7 +118,7 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
     json_t *responses = json_array();
     json_t *taken = json_array();
     for (int i = 0; i < answers->count; i++) {
-        /* Whether a wrong choice would be written greedily is not found out. */
+        /* Greedy decoding of wrong choices is not checked. */
         json_t *is_greedy = greedy && i == answers->gold ? json_boolean(*greedy) : json_null();
         json_t *one = json_pack("[f, o]", logs[i], is_greedy);
         json_array_append(taken, one);
@@ -139,7 +140,7 @@ static ltm_status keep(struct item_record *record, const struct fewshot_run *run
     return status;
 }
 
-/* Each choice behind a prompt of its own. */
+/* Each choice after its own prompt. */
 static ltm_status score_contexts(double *logs, bool *greedy, const struct fewshot_run *run,
                                  struct fewshot_worker *worker, int64_t number, char *const *texts, int count, int gold,
                                  struct ltm_error *error) {

@@ -12,7 +12,7 @@ enum {
     CONVENTIONS = 2
 }; /* what results of one journal share: 2 since contexts are cut, and delimiters put, as in the harness */
 
-/* Those of writing change nothing where answers are scored. */
+/* Settings of generation have no effect if answers are scored. */
 static ltm_status check_kind(const struct ltm_fewshot_options *o, const struct task *task, struct ltm_error *error) {
     if (o->pairs && (task->kind != TASK_GENERATE || task->rules.squad || !o->output))
         return fail(
@@ -21,7 +21,7 @@ static ltm_status check_kind(const struct ltm_fewshot_options *o, const struct t
             "folder of -o%s%s",
             o->output ? ", and not for task " : "; name one", o->output ? task->name : "");
     if (task->kind == TASK_GENERATE || (o->samples == 1 && o->passes == 0)) return LTM_OK;
-    return fail(error, LTM_INVALID, "samples and pass@k go with kind = generate, and task %s is of kind %s", task->name,
+    return fail(error, LTM_INVALID, "samples and pass@k need kind = generate, but task %s has kind = %s", task->name,
                 task_kind_names[task->kind]);
 }
 
@@ -43,32 +43,32 @@ static ltm_status check_options(const struct ltm_fewshot_options *o, struct ltm_
     if (o->samples < 1 || o->samples > SAMPLES_MOST)
         return fail(error, LTM_INVALID, "samples = %d is outside 1 … %d", o->samples, SAMPLES_MOST);
     if (o->passes < 0 || o->passes > LTM_FEWSHOT_PASS_MOST)
-        return fail(error, LTM_INVALID, "pass@k for %d k is asked for, and %d is the most", o->passes,
+        return fail(error, LTM_INVALID, "pass@k is requested for %d values of k; the maximum is %d", o->passes,
                     LTM_FEWSHOT_PASS_MOST);
     if (o->temperature != LTM_AUTO && !(o->temperature >= 0 && o->temperature <= 100))
         return fail(error, LTM_INVALID, "temperature = %g is outside 0 … 100", o->temperature);
     if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
     if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
     if (o->length < 0) return fail(error, LTM_INVALID, "length = %d is negative; 0 means the task's", o->length);
-    if (o->threads < 0) return fail(error, LTM_INVALID, "threads = %d is negative; 0 means one a core", o->threads);
+    if (o->threads < 0) return fail(error, LTM_INVALID, "threads = %d is negative; 0 means one per core", o->threads);
     return check_pass(o, error);
 }
 
-/* Tokens kept free behind a prompt that is fitted, never by an item's own answer. As in the harness a context is cut by each answer
- * that is scored behind it, and to model.sequence - length tokens where text is written. */
+/* Tokens kept free after a fitted prompt, independent of the item's own answer. As in the harness, each scored answer
+ * cuts its context, and generation cuts it to model.sequence - length tokens. */
 static ltm_status settle_room(struct fewshot_run *run, struct ltm_error *error) {
     const int T = run->sequence;
     const int quarter = T / 4 < LENGTH_MOST ? T / 4 : LENGTH_MOST;
     struct ltm_fewshot_options *o = &run->options;
     if (run->task->kind != TASK_GENERATE) {
         run->room = 1;
-        return T > 1 ? LTM_OK : fail(error, LTM_INVALID, "model.sequence = %d has no room for a prompt", T);
+        return T > 1 ? LTM_OK : fail(error, LTM_INVALID, "model.sequence = %d leaves no room for a prompt", T);
     }
     if (o->length == 0) o->length = run->task->length;
     if (o->length == 0) o->length = quarter > 0 ? quarter : 1;
     run->room = o->length + 1;
     if (o->length < T) return LTM_OK;
-    return fail(error, LTM_INVALID, "length = %d leaves no room for a prompt in model.sequence = %d; ask for less",
+    return fail(error, LTM_INVALID, "length = %d leaves no room for a prompt in model.sequence = %d; lower it",
                 o->length, T);
 }
 
@@ -82,9 +82,9 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
     if (options->shots > task->shots.count)
-        return fail(error, LTM_INVALID, "%d shot%s asked for, and task %s has %lld%s", options->shots,
+        return fail(error, LTM_INVALID, "%d shot%s requested, but task %s has %lld%s", options->shots,
                     options->shots == 1 ? " is" : "s are", task->name, (long long)task->shots.count,
-                    *task->shots_path ? "" : ": its file names no shots = FILE.jsonl");
+                    *task->shots_path ? "" : ": its file has no shots = FILE.jsonl");
     *run = (struct fewshot_run){
         .tokenizer = model->tokenizer, .task = task, .options = *options, .sequence = model->config.model.sequence};
     struct ltm_fewshot_options *o = &run->options;

@@ -1,13 +1,13 @@
-/* Options of a few-shot run: checked, made definite, and written down as what its items depend on. */
+/* Options of a few-shot run: checked, resolved, and recorded as the settings that its items depend on. */
 #pragma once
 
 #include "fewshot/item_record.h"
 #include "ltm/model.h"
 
-/* Fill `run` from options, the task's own settings and the model's. LTM_INVALID for what is out of range. */
+/* Fill `run` from options, the task's own settings and the model's. LTM_INVALID for values out of range. */
 ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model, const struct task *task,
                           const struct ltm_fewshot_options *options, struct ltm_error *error);
 
-/* All that a figure depends on, as one flat JSON object; the caller's. `decoder` is the one in use. */
+/* All settings that a figure depends on, as one flat JSON object; the caller's. `decoder` is the one in use. */
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error);

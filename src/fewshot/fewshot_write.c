@@ -46,7 +46,7 @@ cleanup:
     return status;
 }
 
-/* Whether an answer is one of the right ones, and of a task that compares words em and f1, which are added up. */
+/* Whether an answer is one of the right ones; for a task that compares words, also em and f1, which are added up. */
 static ltm_status judge(bool *right, double *em, double *f1, const struct fewshot_run *run,
                         const struct task_item *item, const struct answer_filter *filter, const char *answer,
                         struct ltm_error *error) {
@@ -69,7 +69,7 @@ static ltm_status judge(bool *right, double *em, double *f1, const struct fewsho
     return LTM_OK;
 }
 
-/* exact_match, the share of samples that are right, and pass@k of one filter; right (samples). */
+/* exact_match (the share of right samples) and pass@k of one filter; right (samples). */
 static ltm_status measure(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, const struct answer_filter *filter, char *const *texts, bool *right,
                           struct ltm_error *error) {

@@ -17,7 +17,7 @@ void record_free(struct item_record *record) {
     *record = (struct item_record){0};
 }
 
-/* What the harness calls the target: the place of the gold choice, a text, or Python's way to write a list of them. */
+/* The harness's `target`: the index of the gold choice, a text, or a list of texts in Python's notation. */
 static json_t *target_of(const struct task *task, const struct task_item *item) {
     char place[24];
     struct memory_stream out;

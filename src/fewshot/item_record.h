@@ -1,18 +1,18 @@
-/* What the items of a few-shot run share, and what is kept of one. */
+/* The common data of the items of a few-shot run, and the record of one. */
 #pragma once
 
 #include "fewshot/fewshot_metrics.h"
 #include "fewshot/prompted.h"
 #include "tasks/task.h"
 
-/* What all items of a run share. */
+/* The common data of all items of a run. */
 struct fewshot_run {
     const struct ltm_tokenizer *tokenizer;
     const struct task *task;
     struct ltm_fewshot_options options; /* nothing in it is auto */
     struct prompted_options prompted;
     int sequence; /* T_max */
-    int room;     /* tokens kept free behind a prompt */
+    int room;     /* tokens kept free after a prompt */
 };
 
 /* One thread's. */
@@ -21,21 +21,21 @@ struct fewshot_worker {
     struct sampler sampler;
 };
 
-/* An item as results keep it: what all its lines hold, and by filter what that took from the responses. */
+/* An item's record for the results: the fields of all its lines, and the output of each filter. */
 struct item_record {
-    json_t *shared; /* doc_id, doc, target, arguments, resps, cut; where there are any diverged, skipped, unfinished */
-    json_t *filtered; /* {filter: [what it took of each response]} */
+    json_t *shared;   /* doc_id, doc, target, arguments, resps, cut; diverged, skipped, unfinished if set */
+    json_t *filtered; /* {filter: [its output for each response]} */
 };
 void record_free(struct item_record *record);
 
-/* Keep what was asked and answered in the record. Takes `arguments`, `responses`; NULL for either is LTM_MEMORY. */
+/* Record the requests and answers. Takes `arguments`, `responses`; NULL for either is LTM_MEMORY. */
 ltm_status record_make(struct item_record *record, const struct fewshot_run *run, int64_t number, bool cut,
                        json_t *arguments, json_t *responses, struct ltm_error *error);
 
-/* What `filter` took. Takes `taken`; NULL is LTM_MEMORY. */
+/* Record the output of `filter`. Takes `taken`; NULL is LTM_MEMORY. */
 ltm_status record_filter(struct item_record *record, const char *filter, json_t *taken, struct ltm_error *error);
 
-/* What the task's family measures of some outputs, of which right[i] are, means over those that have a metric, into outcome and
- * record. */
+/* The family's metrics of some outputs (right[i]: whether output i is right), as means over those that have a metric,
+ * into outcome and record. */
 ltm_status measure_family(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                           int64_t number, char *const *outputs, const bool *right, int count, struct ltm_error *error);

@@ -8,7 +8,7 @@
 #include "config/chunks.h"
 #include "math/vector.h"
 
-enum { PROMPT_STEP = 2 }; /* of random keys: where a prompt was fitted (base/random.h) */
+enum { PROMPT_STEP = 2 }; /* of random keys: fits of prompts (base/random.h) */
 
 ltm_status prompted_create(struct prompted *p, const struct stream_weights *weights,
                            const struct prompted_options *options, struct ltm_error *error) {
@@ -50,7 +50,7 @@ void prompted_free(struct prompted *p) {
 ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error) {
     const ltm_status status = decoder_pass_status(p->pass, error);
     if (status != LTM_OK) return status;
-    return decoder_fail_nonfinite(p->decoder, "the model's predictions are not finite numbers",
+    return decoder_fail_nonfinite(p->decoder, "the model's predictions are not finite",
                                   "lower fast.lr, or use a checkpoint from before the training diverged", error);
 }
 
@@ -87,7 +87,7 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->diverged = p->loop.diverged[0];
 }
 
-/* z behind the prompt from `from` on, chunk by chunk. */
+/* z after the prompt from `from` on, chunk by chunk. */
 static void stream_prompt(struct prompted *p, int from) {
     const struct streaming_reading reading = {
         .tokens = p->tokens + from, .targets = p->tokens + from + 1, .nll = p->loop.nll, .goes_on = true};
@@ -118,7 +118,7 @@ static void stand_behind(const struct prompted *p, int slot, int from) {
         decoder_stream_begin(p->stream, slot, p->loop.z);
 }
 
-/* Logits become probabilities that are not normalised; returns their sum, and log p of a token. */
+/* Logits become unnormalised probabilities; returns their sum, and log p of a token. */
 static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
     const float most = vector_max(logits, (size_t)vocab);
     const double above = (double)logits[token] - (double)most;
@@ -156,13 +156,13 @@ static void score_side_by_side(struct prompted *p, const struct continuation *co
     }
 }
 
-/* Where the prompt begins before a continuation: as late as that needs to fit. */
+/* The start of the prompt for a continuation: as late as necessary to fit. */
 static int start_before(const struct prompted *p, const struct continuation *c) {
     const int over = p->inputs + (int)c->count - p->decoder->plan.config.sequence;
     return over > 0 ? over : 0;
 }
 
-/* Under the k-th draw every continuation but `skip` before which the prompt begins at `from`. */
+/* Under the k-th draw, every continuation except `skip` whose prompt starts at `from`. */
 static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
                          int from) {
     const struct continuation *some[PROMPTED_SLOTS];

@@ -1,12 +1,14 @@
-/* One thread's model under a prompt: q(z|prompt) fitted on the prompt alone, then what follows scored or written under it.
+/* One thread's model under a prompt: q(z|prompt) fitted on the prompt only, then continuations scored or generated
+ * under it.
  *
  *     prompted_begin(&p, ids, count, room, number);              the prompt's tokens; its number keys the noise
  *     prompted_score(&p, continuations, n, gold, logs, &greedy);
  *     prompted_write(&p, …);                                     samples, each under its own draw of z
  *
- * The prompt p_1 … p_n stands behind the id b that begins a document: the pass reads b, p_1 … p_(n-1) and the fit predicts
- * p_1 … p_n, as in training; p_n is read where the first token behind the prompt is predicted. Where `room` more tokens would
- * not fit behind it in model.sequence, the beginning is dropped, b first. A score is log 1/K Σ_k p(continuation | prompt, z_k), z_k ~ q(z|prompt): a forecast that mixes over q. */
+ * The prompt p_1 … p_n follows the id b that starts a document: the pass reads b, p_1 … p_(n-1) and the fit predicts
+ * p_1 … p_n, as in training; p_n is read to predict the first token after the prompt. If `room` more tokens would not
+ * fit after it in model.sequence, its beginning is dropped, b first. A score is log 1/K Σ_k p(continuation | prompt,
+ * z_k), z_k ~ q(z|prompt): a prediction that mixes over q. */
 #pragma once
 
 #include "generate/sampler.h"
@@ -18,10 +20,10 @@ struct prompted_options {
     struct ltm_fast_config fast;
     int draws; /* K; 0 = z at the posterior's mean */
     uint64_t seed;
-    int32_t begin; /* the id that begins a document */
+    int32_t begin; /* the id that starts a document */
 };
 
-/* Slots of a stream beside those of the gold continuation: choices scored, samples written at the same time. */
+/* Slots of a stream besides those of the gold continuation: choices scored, samples written at the same time. */
 enum { PROMPTED_SLOTS = 16 };
 
 struct prompted {
@@ -29,16 +31,16 @@ struct prompted {
     const struct prompted_options *options;
     struct decoder_pass *pass;
     struct fast_loop loop;         /* the posterior, one sequence's */
-    struct streaming streaming;    /* in its place where latents stream: z moves with the prompt, and stays behind it */
-    struct decoder_stream *stream; /* slots 0 … K - 1 for the gold continuation, one a draw, then PROMPTED_SLOTS more */
+    struct streaming streaming;    /* with streaming latents instead: z moves over the prompt, then stays */
+    struct decoder_stream *stream; /* slots 0 … K - 1: the gold continuation, one per draw; PROMPTED_SLOTS more */
     int draws;                     /* K, at least 1 */
     int slots[PROMPTED_SLOTS];     /* of a step */
-    int32_t next[PROMPTED_SLOTS]; /* tokens that it reads */
-    int32_t *tokens;              /* [inputs + 1]: what the pass reads, and the token behind it */
-    int inputs, read_from;        /* the pass last begun reads tokens[read_from … inputs - 1]; -1 = none was begun */
-    bool cut;                     /* the prompt's beginning was dropped, before one continuation at least */
-    bool begun_cut;               /* before any: by prompted_begin */
-    bool diverged;                /* the fit was no use: z comes from the prior (latent/fast_loop.h) */
+    int32_t next[PROMPTED_SLOTS];  /* tokens that it reads */
+    int32_t *tokens;               /* [inputs + 1]: the input of the pass, and the token after it */
+    int inputs, read_from;         /* the last pass reads tokens[read_from … inputs - 1]; -1 = none yet */
+    bool cut;                      /* the prompt's beginning was dropped, for at least one continuation */
+    bool begun_cut;                /* before any: by prompted_begin */
+    bool diverged;                 /* the fit failed: z comes from the prior (latent/fast_loop.h) */
     uint32_t number;
     double *weights;    /* [K] */
     int *gold_slots;    /* [K] */
@@ -60,7 +62,7 @@ void prompted_free(struct prompted *p);
 /* room: 1 … T_max - 1. */
 void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number);
 
-/* LTM_NUMERIC for a score that is no number. */
+/* LTM_NUMERIC for a score that is not finite. */
 ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *error);
 
 struct continuation {
@@ -69,15 +71,15 @@ struct continuation {
 };
 
 /* logs (n) = log p(continuation | prompt) in nats. greedy, unless NULL: whether each token of the gold continuation is the
- * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored behind as much of the
- * prompt's end as fits before it, whatever the others are; z stays as it was fitted. */
+ * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored after as much
+ * of the prompt's end as fits, independent of the others; z stays as fitted. */
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
 
 /* Called with each token of a sample; more = false ends it. */
 typedef ltm_status (*prompted_token_fn)(void *user, int sample, int32_t token, bool *more, struct ltm_error *error);
 
-/* Write `samples` texts of up to `length` tokens, at most the prompt's room. What a sample is does not depend on how many there
- * are. */
+/* Write `samples` texts of up to `length` tokens, at most the prompt's room. A sample does not depend on the number of
+ * samples. */
 ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
                           prompted_token_fn on_token, void *user, struct ltm_error *error);

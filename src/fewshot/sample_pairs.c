@@ -20,14 +20,14 @@ static ltm_status is_right(bool *right, const struct task *task, const struct ta
     return status;
 }
 
-/* Whether the list holds such a text. */
+/* Whether the list contains such a text. */
 static bool holds(const json_t *list, const json_t *text) {
     for (size_t i = 0; i < json_array_size(list); i++)
         if (json_equal(json_array_get(list, i), text)) return true;
     return false;
 }
 
-/* Different texts, in the order in which they were written. An empty one is no answer to train on. */
+/* Distinct texts, in the order in which they were written. An empty one is not an answer to train on. */
 static ltm_status sort_out(json_t *right, json_t *wrong, const struct task *task, const struct task_item *item,
                            const json_t *texts, struct ltm_error *error) {
     for (size_t i = 0; i < json_array_size(texts); i++) {

@@ -4,5 +4,5 @@
 #include "tasks/task.h"
 
 /* From a journal in order, `samples`, write {"prompt", "chosen", "rejected"}: one line for each different wrong sample of an item,
- * beside one of its right ones, by turns, or the item's answer where there is none. Right is what the first filter says. */
+ * with one of its right ones in turn, or the item's answer if there is none. The first filter decides what is right. */
 ltm_status sample_pairs_write(const char *path, const char *samples, const struct task *task, struct ltm_error *error);

@@ -24,7 +24,7 @@ struct ltm_scorer {
     struct decoder *decoder;
     struct stream_weights *weights;
     struct prompted *prompted; /* [threads] */
-    int threads, open;         /* open: those that are made */
+    int threads, open;         /* open: those created so far */
 };
 
 struct ltm_scorer_options ltm_scorer_defaults(void) {
@@ -94,7 +94,7 @@ static ltm_status number_of(double *value, const json_t *object, const char *key
     const json_t *number = json_object_get(object, key);
     if (!number) return LTM_OK;
     if (!json_is_number(number) || !(json_number_value(number) >= least && json_number_value(number) <= most))
-        return fail(error, LTM_INVALID, "\"%s\" is no number from %g to %g", key, least, most);
+        return fail(error, LTM_INVALID, "\"%s\" is not a number from %g to %g", key, least, most);
     *value = json_number_value(number);
     return LTM_OK;
 }
@@ -144,12 +144,12 @@ static void read_request(struct request *r, const struct ltm_scorer *s, const ch
     const bool generate = json_is_true(json_object_get(r->object, "generate"));
     if (!r->context || (r->continuation && generate) || (!r->continuation && !generate))
         fail(&r->error, LTM_INVALID,
-             "wanted: {\"context\": TEXT, \"continuation\": TEXT} or {\"context\": TEXT, \"generate\": true}");
+             "expected {\"context\": TEXT, \"continuation\": TEXT} or {\"context\": TEXT, \"generate\": true}");
     else if (r->continuation && !*r->continuation)
         fail(&r->error, LTM_INVALID, "\"continuation\" is empty");
 }
 
-/* The same noise behind the same context. */
+/* The same noise after the same context. */
 static uint32_t number_for(const char *context) { return (uint32_t)hash_bytes(context, strlen(context), 0); }
 
 /* What is told of the tokens of a continuation. */
@@ -273,7 +273,7 @@ cleanup:
     return reply;
 }
 
-/* The reply as a line; NULL where memory is short. */
+/* The reply as a line; NULL if memory is short. */
 static char *answer(const struct ltm_scorer *s, struct prompted *p, struct request *r, bool fitted) {
     json_t *reply = NULL;
     if (r->error.code == LTM_OK)

@@ -38,9 +38,9 @@ int64_t generate_prompt_count(const struct ltm_generate_options *o) {
 static ltm_status check_options(const struct ltm_generate_options *o, struct ltm_error *error) {
     const int64_t prompts = generate_prompt_count(o);
     if (o->count < 1) return fail(error, LTM_INVALID, "count = %" PRId64 ": ask for at least 1 sample", o->count);
-    if (prompts < 1) return fail(error, LTM_INVALID, "there is no prompt; give one, or none at all");
+    if (prompts < 1) return fail(error, LTM_INVALID, "the list of prompts is empty; give a prompt or NULL");
     if (o->count > (int64_t)UINT32_MAX / prompts)
-        return fail(error, LTM_INVALID, "%" PRId64 " samples of %" PRId64 " prompts are too many; ask for less",
+        return fail(error, LTM_INVALID, "%" PRId64 " samples of %" PRId64 " prompts are too many; lower one of them",
                     o->count, prompts);
     if (o->first < 0 || o->first > o->count * prompts || o->last < 0 || o->last > o->count * prompts)
         return fail(error, LTM_INVALID, "samples %" PRId64 " to %" PRId64 " are not among 0 to %" PRId64, o->first,
@@ -50,7 +50,7 @@ static ltm_status check_options(const struct ltm_generate_options *o, struct ltm
         return fail(error, LTM_INVALID, "temperature = %g is outside 0 … 100", o->temperature);
     if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
     for (int i = 0; i < o->stop_count; i++)
-        if (!*o->stops[i]) return fail(error, LTM_INVALID, "a stop is empty; name the text before which to end");
+        if (!*o->stops[i]) return fail(error, LTM_INVALID, "a stop string is empty; give the text to stop before");
     if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
     if (o->threads < 1 && o->threads != LTM_AUTO)
         return fail(error, LTM_INVALID, "threads = %d: ask for at least 1, or auto", o->threads);
@@ -102,8 +102,8 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
     if (count >= (size_t)most) {
         if (!w->options->crop) {
             status = fail(error, LTM_INVALID,
-                          "%s%zu tokens of prompt and 1 more are over model.sequence = %d; shorten the prompt, or keep "
-                          "its end with --crop",
+                          "%s%zu tokens of prompt and 1 more exceed model.sequence = %d; shorten the "
+                          "prompt, or keep its end with --crop",
                           where, count, most);
             goto cleanup;
         }

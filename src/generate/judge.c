@@ -113,7 +113,8 @@ static void tell_diverged(const struct judging *j, const struct ltm_watch *watch
     if (diverged)
         watch_message(
             watch,
-            "the judge's fast loop diverged on %zu of %zu texts, which are scored under the prior: still a bound",
+            "the judge's fast loop diverged on %zu of %zu texts, which are scored under the prior; the bound stays "
+            "valid",
             diverged, j->count);
 }
 
@@ -140,7 +141,7 @@ static ltm_status score_all(struct judging *j, const struct ltm_watch *watch, st
     TRY(workers_status(&workers, error));
     for (size_t i = 0; i < j->count && status == LTM_OK; i++)
         if (!isfinite(j->bound[i]))
-            status = decoder_fail_nonfinite(j->model->decoder, "the judge's score of a sample is not a finite number",
+            status = decoder_fail_nonfinite(j->model->decoder, "the judge's score of a sample is not finite",
                                             "lower fast.lr or take another judge", error);
     if (status == LTM_OK) tell_diverged(j, watch);
 cleanup:
@@ -168,7 +169,7 @@ ltm_status ltm_judge(const struct ltm_model *judge, const struct ltm_text *texts
         judgement->tokens += (int64_t)tokens;
     }
     if (j.count == 0) {
-        status = fail(error, LTM_INVALID, "the samples hold no text, so there is nothing to judge");
+        status = fail(error, LTM_INVALID, "the samples contain no text, so there is nothing to judge");
         goto cleanup;
     }
     TRY(score_all(&j, watch, error));

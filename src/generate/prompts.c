@@ -15,9 +15,7 @@ struct reading {
 };
 
 static ltm_status add(struct ltm_prompts *prompts, const char *text, size_t bytes, struct ltm_error *error) {
-    if (bytes > PROMPT_MOST)
-        return fail(error, LTM_INVALID, "a prompt of %zu bytes is longer than 1 MiB, more than a sequence holds",
-                    bytes);
+    if (bytes > PROMPT_MOST) return fail(error, LTM_INVALID, "a prompt of %zu bytes exceeds the limit of 1 MiB", bytes);
     PASS_UP(GROW_ARRAY(prompts->texts, prompts->room, (size_t)prompts->count + 1, "prompts", error));
     char *copy = malloc(bytes + 1);
     if (!copy) return fail_memory(error, bytes + 1, "a prompt");
@@ -32,7 +30,7 @@ static ltm_status on_object(void *user, json_t *object, int64_t line, struct ltm
     const json_t *text = json_object_get(object, reading->field);
     (void)line;
     if (!json_is_string(text))
-        return fail(error, LTM_INVALID, "there is no string under \"%s\"; name the field that holds the prompt",
+        return fail(error, LTM_INVALID, "there is no string \"%s\"; name the field that contains the prompt",
                     reading->field);
     return add(reading->prompts, json_string_value(text), json_string_length(text), error);
 }
@@ -69,10 +67,11 @@ ltm_status ltm_prompts_read(struct ltm_prompts *prompts, const char *path, const
     *prompts = (struct ltm_prompts){0};
     const bool json = json_lines_named(path);
     if (!json && field)
-        return fail(error, LTM_INVALID, "%s is a text file, each line a prompt; a field is for .jsonl files", path);
+        return fail(error, LTM_INVALID, "%s is a text file with a prompt on each line; a field is for .jsonl files",
+                    path);
     ltm_status status = json ? json_lines_read(path, on_object, &reading, error) : read_lines(prompts, path, error);
     if (status == LTM_OK && prompts->count == 0)
-        return fail(error, LTM_INVALID, "there is no prompt in %s: all its lines are blank", path);
+        return fail(error, LTM_INVALID, "%s contains no prompt: all its lines are blank", path);
     return status;
 }
 

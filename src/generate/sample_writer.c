@@ -143,7 +143,7 @@ static bool take_token(struct sample_writer *w, struct sample_slot *s, const flo
     const int32_t token = sampler_pick(&w->sampler, logits, random_uniform(key, (uint32_t)s->sample.tokens));
     const double log_p = sampler_log_p(&w->sampler, logits, token);
     if (!isfinite(log_p)) {
-        decoder_fail_nonfinite(w->shared->decoder, "the model's logits are not finite numbers",
+        decoder_fail_nonfinite(w->shared->decoder, "the model's logits are not finite",
                                "use a checkpoint from before the training diverged", error);
         return false;
     }

@@ -213,7 +213,7 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
         const int32_t token = sampler_pick(&s->sampler, logits, random_uniform(key, s->picks++));
         const double log_p = sampler_log_p(&s->sampler, logits, token);
         if (!isfinite(log_p)) {
-            status = decoder_fail_nonfinite(s->model->decoder, "the model's logits are not finite numbers",
+            status = decoder_fail_nonfinite(s->model->decoder, "the model's logits are not finite",
                                             "use a checkpoint from before the training diverged", error);
             break;
         }
@@ -250,7 +250,7 @@ static ltm_status check_latents(const struct ltm_session *s, struct ltm_error *e
 
 ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
     PASS_UP(check_latents(s, error));
-    if (s->history.count == 0) return fail(error, LTM_INVALID, "nothing has been said yet that z could be fitted on");
+    if (s->history.count == 0) return fail(error, LTM_INVALID, "there is no text yet to fit z on");
     const uint32_t number = s->fits++;
     const struct noise_source noise = {{.seed = s->options.seed, .purpose = RANDOM_SCORE_FIT}, &number};
     decoder_begin(s->pass, s->history.tokens, s->history.tokens + 1, 1, s->history.count);
@@ -259,7 +259,7 @@ ltm_status ltm_session_refit(struct ltm_session *s, struct ltm_error *error) {
     s->fitted = !s->loop.diverged[0];
     draw(s);
     if (s->fitted) return LTM_OK;
-    return decoder_fail_nonfinite(s->model->decoder, "the fast loop diverged, so z is drawn from the prior",
+    return decoder_fail_nonfinite(s->model->decoder, "the fast loop diverged; z is drawn from the prior",
                                   "use a lower fast.lr", error);
 }
 

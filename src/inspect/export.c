@@ -26,7 +26,7 @@ static ltm_status copy_tokenizer(const char *checkpoint, const char *folder, str
     return file_copy(beside, to, error);
 }
 
-/* Written first: by it the folder is known for ours. */
+/* Written first: it marks the folder as ours. */
 static ltm_status write_facts(const struct ltm_model *model, const char *checkpoint, const char *folder,
                               const char *form, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
@@ -45,7 +45,7 @@ ltm_status ltm_export(const char *checkpoint, const char *folder, enum ltm_expor
     static const char *const marks[] = {"export.json", NULL};
     ltm_status status = LTM_OK;
     struct ltm_model *model = NULL;
-    if (!ltm_export_name((int)form)) return fail(error, LTM_INVALID, "there is no form %d of an export", (int)form);
+    if (!ltm_export_name((int)form)) return fail(error, LTM_INVALID, "there is no export format %d", (int)form);
     TRY(ltm_model_open(&model, checkpoint, error));
     if (model_moves(&model->config.model))
         TRY(fail(error, LTM_UNSUPPORTED,

@@ -1,4 +1,4 @@
-/* The forms of an export, one file each: writes model.safetensors and what describes it. */
+/* The export formats, one file each: each writes model.safetensors and its description. */
 #pragma once
 
 #include "base/error.h"

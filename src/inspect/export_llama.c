@@ -1,5 +1,5 @@
-/* A plain model as transformers' Llama: the same mathematics, but there the halves of a head turn together, (i, i + h/2), where here
- * neighbours do, (2i, 2i + 1): rows of wq and wk change places. With a window it is Mistral, whose only difference that is. */
+/* A plain model as transformers' Llama: the same mathematics, except that its rotary pairs are (i, i + h/2) and ours
+ * (2i, 2i + 1): the rows of wq and wk are permuted. With a window it is Mistral, which differs only in that. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static const struct {
 
 enum { NAMES = sizeof names / sizeof names[0] };
 
-/* The key that such a model does not have. */
+/* The key that rules out such a model. */
 static ltm_status check(const struct ltm_model *model, struct ltm_error *error) {
     const struct ltm_model_config *c = &model->config.model;
     const struct {
@@ -47,8 +47,8 @@ static ltm_status check(const struct ltm_model *model, struct ltm_error *error) 
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].has)
             return fail(error, LTM_UNSUPPORTED,
-                        "a Llama has no such model: it would need %s = %s; the form torch takes any", rules[i].key,
-                        rules[i].want);
+                        "a Llama cannot express this model: it needs %s = %s; the format torch takes any model",
+                        rules[i].key, rules[i].want);
     return LTM_OK;
 }
 
@@ -63,7 +63,7 @@ static void turn_rows(float *to, const float *from, const struct weight *w, int 
     }
 }
 
-/* The row of `names` for a weight, or -1: heads of slow.predict, which nothing but training uses. */
+/* The row of `names` for a weight, or -1: heads of slow.predict, which only training uses. */
 static int row_of(const char *name, int *layer) {
     char rest[64];
     *layer = -1;
@@ -76,7 +76,7 @@ static int row_of(const char *name, int *layer) {
 }
 
 static ltm_status write_weights(const struct ltm_model *model, const char *path, struct ltm_error *error) {
-    static const struct safetensors_pair format = {"format", "pt"}; /* transformers asks for it */
+    static const struct safetensors_pair format = {"format", "pt"}; /* required by transformers */
     const struct weight_table *table = &model->decoder->plan.table;
     const float *weights = model->decoder->weights;
     ltm_status status = LTM_OK;

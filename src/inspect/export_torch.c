@@ -1,5 +1,5 @@
-/* A model as a PyTorch module: model.py walks the plan as the decoder does, and holds only what this configuration has. Weights keep their
- * names, so that load_state_dict takes them. */
+/* A model as a PyTorch module: model.py walks the plan as the decoder does, and contains only what this configuration
+ * uses. Weights keep their names, so that load_state_dict accepts them. */
 #include <stdio.h>
 
 #include "base/files.h"
@@ -154,7 +154,7 @@ static void put_final_norm(FILE *f, const struct ltm_model_config *c) {
           f);
 }
 
-/* The stages that the module knows, each as it is called there; the first and the last are always there. */
+/* The stages of the module, under its names; the first and the last are always present. */
 static const struct {
     const struct stage_kind *kind;
     const char *name;
@@ -178,7 +178,7 @@ static int stage_of(const struct stage_kind *kind) {
     return i;
 }
 
-/* A stage that says where a fit of z starts is no part of the model given z. */
+/* A stage that gives the start of a fit of z is not part of the model given z. */
 static bool is_left_out(const struct application *a) { return a->kind->fits_latents; }
 
 static void put_plan(FILE *f, const struct plan *plan) {
@@ -232,7 +232,7 @@ static ltm_status check(const struct ltm_model *model, struct ltm_error *error) 
     const struct plan *plan = &model->decoder->plan;
     for (int a = 0; a < plan->count; a++)
         if (!is_left_out(&plan->applications[a]) && stage_of(plan->applications[a].kind) == STAGES)
-            return fail(error, LTM_UNSUPPORTED, "the form torch has no stage \"%s\", which this model has",
+            return fail(error, LTM_UNSUPPORTED, "the format torch has no stage \"%s\", which this model uses",
                         plan->applications[a].kind->name);
     return LTM_OK;
 }

@@ -1,5 +1,5 @@
-/* ltm_inspect: finds out what a path is, and describes it; checkpoints, runs and configurations here, what they are made
- * from in inspect_data.c. */
+/* ltm_inspect: detects what a path is and describes it; checkpoints, runs and configurations here, their
+ * data in inspect_data.c. */
 #include "ltm/inspect.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@
 
 /* ---- Configurations ---- */
 
-/* `metadata`: of the model that it is out of, which does not tell all keys; or NULL. */
+/* `metadata`: of the model's file, which does not contain all keys; or NULL. */
 static void put_config(json_t *out, const struct ltm_config *config, const json_t *metadata) {
     size_t count;
     const struct config_key *keys = config_key_table(&count);
@@ -44,7 +44,7 @@ static void put_config(json_t *out, const struct ltm_config *config, const json_
     json_object_set_new(out, "configuration", all);
 }
 
-/* Where weights and operations are: block by block, and stage by stage. */
+/* The weights and operations of each block and each stage. */
 static void put_plan(json_t *out, const struct plan *plan) {
     json_t *blocks = json_array();
     json_t *stages = json_array();
@@ -75,7 +75,7 @@ static void put_steps(json_t *out, const struct ltm_config *config) {
     json_object_set_new(out, "slow_steps", json_integer(ltm_training_steps(config)));
 }
 
-/* The plain decoders to compare with, and how near they come. */
+/* The plain decoders to compare with, and how close they are. */
 static void put_twins(json_t *out, const struct ltm_config *config) {
     json_t *all = json_array();
     for (int kind = 0; ltm_twin_name(kind); kind++) {
@@ -118,7 +118,7 @@ static ltm_status put_configuration(json_t *out, const struct ltm_config *given,
     ltm_config_resolve(&config);
     PASS_UP(ltm_vocabulary_find(&config, error));
     if (config.model.vocab == LTM_AUTO) {
-        json_object_set_new(out, "parameters", json_null()); /* the tokenizer is not there yet */
+        json_object_set_new(out, "parameters", json_null()); /* the tokenizer does not exist yet */
         return LTM_OK;
     }
     PASS_UP(put_model(out, &config.model, error));
@@ -173,7 +173,7 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
     }
     if (status == LTM_OK) status = ltm_config_check(&config, error);
     if (status != LTM_OK)
-        return fail(error, LTM_CORRUPT, "%s/model.safetensors holds a configuration that does not hold", folder);
+        return fail(error, LTM_CORRUPT, "%s/model.safetensors contains an invalid configuration", folder);
     put_config(out, &config, metadata);
     return config.model.vocab == LTM_AUTO ? LTM_OK : put_model(out, &config.model, error);
 }
@@ -242,7 +242,7 @@ cleanup:
     return status;
 }
 
-/* How many lines the log has, and the last of a slow step and of a held-out scoring. */
+/* The number of lines of the log, and the last lines of a slow step and a held-out scoring. */
 static ltm_status put_log(json_t *out, const char *run, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     struct file_map map;
@@ -341,7 +341,7 @@ static const struct kind *kind_of_folder(const char *path) {
     return NULL;
 }
 
-/* By the name's end; shards and safetensors also by how they begin. */
+/* By file suffix; shards and safetensors also by their first bytes. */
 static ltm_status kind_of_file(const struct kind **kind, const char *path, struct ltm_error *error) {
     struct file_map map;
     PASS_UP(file_map(&map, path, error));
@@ -389,8 +389,8 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
         TRY(kind_of_file(&kind, path, error));
     if (!kind && holds_checkpoints(path))
         TRY(fail(error, LTM_INVALID,
-                 "%s holds the checkpoints of a run; inspect one of them, as %s/last, or the run, %s/..", path, path,
-                 path));
+                 "%s contains the checkpoints of a run; inspect one of them, such as %s/last, or the run, %s/..", path,
+                 path, path));
     if (!kind) {
         status = fail(error, LTM_INVALID,
                       "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "

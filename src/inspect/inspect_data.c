@@ -59,7 +59,7 @@ static ltm_status count_documents(json_t *out, const struct token_stream *stream
     return LTM_OK;
 }
 
-/* The first tokens, and as text where they can be read. */
+/* The first tokens, and their text if it can be decoded. */
 static void show_begin(json_t *out, const struct token_stream *stream, const struct ltm_tokenizer *tokenizer) {
     int32_t ids[SHOWN];
     const int64_t tokens = token_stream_count(stream);
@@ -71,7 +71,7 @@ static void show_begin(json_t *out, const struct token_stream *stream, const str
     for (size_t i = 0; i < count; i++) json_array_append_new(list, json_integer(ids[i]));
     json_object_set_new(out, "first_tokens", list);
     if (tokenizer && ltm_tokenizer_decode(tokenizer, ids, count, &text, &bytes, NULL) == LTM_OK)
-        json_object_set_new(out, "first_text", json_stringn(text, bytes)); /* left out where it is no UTF-8 */
+        json_object_set_new(out, "first_text", json_stringn(text, bytes)); /* left out if it is not UTF-8 */
     free(text);
 }
 
@@ -93,7 +93,7 @@ cleanup:
 
 /* ---- Corpora ---- */
 
-/* Every shard that corpus.json lists is as it was written. */
+/* Checks that every shard listed in corpus.json is unchanged. */
 static ltm_status verify_shards(const json_t *split, const char *folder, struct ltm_error *error) {
     size_t i;
     json_t *shard;
@@ -210,7 +210,7 @@ ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *
         json_t *shape = json_array();
         int64_t count = 1;
         for (int j = 0; j < tensor->rank; j++) {
-            count *= tensor->shape[j]; /* no overflow: it agreed with the file's bytes */
+            count *= tensor->shape[j]; /* no overflow: it matched the file's bytes */
             json_array_append_new(shape, json_integer(tensor->shape[j]));
         }
         numbers += count;

@@ -1,4 +1,5 @@
-/* What ltm_inspect shows of data: each adds what it found to `out`, an object that already has "kind" and "path". */
+/* The data part of ltm_inspect: each function adds its findings to `out`, an object that already has "kind" and
+ * "path". */
 #pragma once
 
 #include <jansson.h>
@@ -12,8 +13,8 @@ ltm_status inspect_tokenizer(json_t *out, const char *path, struct ltm_error *er
 ltm_status inspect_safetensors(json_t *out, const char *path, struct ltm_error *error);
 ltm_status inspect_puzzles(json_t *out, const char *path, struct ltm_error *error);
 
-/* Of a model's file; nothing where latents do not stream. */
+/* For a model's file; adds nothing unless latents stream. */
 ltm_status inspect_stream(json_t *out, const char *path, struct ltm_error *error);
 
-/* The JSON of a small file; LTM_CORRUPT when it is none. */
+/* The JSON of a small file; LTM_CORRUPT if it is invalid. */
 ltm_status inspect_read_json(json_t **json, const char *path, struct ltm_error *error);

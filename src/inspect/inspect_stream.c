@@ -1,4 +1,4 @@
-/* Of a model whose latents stream: where they start, and what they have learned to scale the rate of their steps by. */
+/* For a model with streaming latents: their start and the learned scale of their step rate. */
 #include <math.h>
 #include <string.h>
 

@@ -14,7 +14,7 @@ enum { LINE_MOST = 1 << 20 }; /* bytes; ours are far shorter */
 
 typedef void (*on_line)(void *user, const json_t *line);
 
-/* Lines that are no JSON object are passed over: one that is being written, or cut off. */
+/* Lines that are not JSON objects are skipped: one may be incomplete. */
 static ltm_status each_line(const struct file_map *map, on_line take, void *user, struct ltm_error *error) {
     const char *text = map->data ? (const char *)map->data : "";
     const char *end = text + map->size;
@@ -52,7 +52,7 @@ static void put_value(FILE *out, const json_t *value) {
         fputc('1', out);
 }
 
-/* Of the names where line is NULL. */
+/* The names if line is NULL. */
 static void put_row(void *user, const json_t *line) {
     const struct table *table = user;
     const char *name;

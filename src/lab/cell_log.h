@@ -1,4 +1,4 @@
-/* How far a running cell is: its log.jsonl, read as it grows. */
+/* Progress of a running cell, read from its growing log.jsonl. */
 #pragma once
 
 #include "lab/study.h"
@@ -13,5 +13,5 @@ struct cell_log {
 
 void cell_log_begin(struct cell_log *log, const struct study_cell *cell);
 
-/* Bring log->running up to what the cell has written, if it is time to look. */
+/* Update log->running from the cell's log, if it is time to look. */
 void cell_log_follow(struct cell_log *log);

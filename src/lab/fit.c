@@ -45,10 +45,10 @@ static int parameters_of(const struct fit_form *form) {
 struct candidate {
     struct fit_form form;
     struct fit_minima minima;
-    double *heldout; /* |log residual| of each row under a fit that had not seen its cell */
+    double *heldout; /* |log residual| of each row under a fit without its cell */
 };
 
-/* Which fold each cell is held out in: each its own, or dealt out in an order that has nothing to do with the study's. */
+/* The fold in which each cell is held out: one each, or dealt out in an order independent of the study's. */
 static void deal_folds(int *fold, size_t cells, int folds, uint64_t seed) {
     for (size_t i = 0; i < cells; i++) fold[i] = (int)(i % (size_t)folds);
     if ((size_t)folds == cells) return;
@@ -164,7 +164,7 @@ cleanup:
 
 /* ---- Intervals ---- */
 
-/* As many cells as there are, drawn with replacement; each with all its seeds. Too few distinct ones are drawn anew. */
+/* As many cells as there are, drawn with replacement, each with all its seeds. Redrawn if too few are distinct. */
 static void draw_cells(const struct ltm_fit *fit, double *weight, double *times, int parameters, uint64_t seed,
                        int resample) {
     const struct fit_rows *rows = &fit->rows;
@@ -239,7 +239,7 @@ struct ltm_fit_interval fit_interval(double value, double *values, size_t count,
     return interval;
 }
 
-/* Parameters as the form is written: coefficients of plain features, and not as logarithms. */
+/* Parameters as in the written form: coefficients of plain features, not their logarithms. */
 static void plain_parameters(const struct ltm_fit *fit, const double at[LTM_FIT_PARAMETERS],
                              double plain[LTM_FIT_PARAMETERS]) {
     memcpy(plain, at, LTM_FIT_PARAMETERS * sizeof *plain);
@@ -267,22 +267,21 @@ static ltm_status take_intervals(struct ltm_fit *fit, struct ltm_error *error) {
 static void note_steepest(struct ltm_fit_info *info) {
     for (int p = LTM_FIT_ALPHA; p < LTM_FIT_PARAMETERS && info->notes < LTM_FIT_NOTES; p++)
         if (fabs(info->parameter[p].value) > 0.99 * FIT_STEEPEST)
-            snprintf(
-                info->note[info->notes++], LTM_FIT_TEXT,
-                "%s ends at %.3g, the search's limit of %d: the runs do not tell this exponent, and what the law says "
-                "of a budget hangs on that limit.",
-                ltm_fit_parameter_name((enum ltm_fit_parameter)p), info->parameter[p].value, FIT_STEEPEST);
+            snprintf(info->note[info->notes++], LTM_FIT_TEXT,
+                     "%s ends at %.3g, the search limit of %d: the runs do not determine this exponent, and the "
+                     "law's answer for a budget depends on that limit.",
+                     ltm_fit_parameter_name((enum ltm_fit_parameter)p), info->parameter[p].value, FIT_STEEPEST);
 }
 
-/* At the limit of E an interval holds less than it seems to. */
+/* At the limit of E an interval covers less than it appears to. */
 static void note_zero(struct ltm_fit_info *info, const struct fit_rows *rows) {
     double least = HUGE_VAL;
     for (size_t i = 0; i < rows->count; i++) least = fmin(least, exp(rows->row[i].log_loss));
     if (info->notes == LTM_FIT_NOTES || !(info->parameter[LTM_FIT_E].value < 1e-3 * least)) return;
     snprintf(
         info->note[info->notes++], LTM_FIT_TEXT,
-        "E ends at 0, its limit: the runs do not show where the loss levels off. Its interval tells which resamples "
-        "end there too, not where the truth is; trust the law between the runs, not beyond.");
+        "E ends at 0, its limit: the runs do not show where the loss levels off. Its interval shows how many resamples "
+        "end there too, not where the true value is; trust the law between the runs, not beyond.");
 }
 
 /* ---- The whole ---- */
@@ -296,12 +295,12 @@ static ltm_status check(const struct ltm_fit *fit, const struct fit_form *plain,
     char text[LTM_FIT_TEXT];
     const int parameters = parameters_of(plain);
     fit_form_write(plain, text, sizeof text);
-    enum { FEWEST = 4 }; /* fewer make no curve */
+    enum { FEWEST = 4 }; /* too few for a curve */
     const int least = parameters + 1 > FEWEST ? parameters + 1 : FEWEST;
     if (fit->rows.cells < (size_t)least)
         return fail(
             error, LTM_INVALID,
-            "a fit of %s (%d unknown%s) needs at least %d runs that differ in more than their seed, and there are %zu",
+            "a fit of %s (%d unknown%s) needs at least %d runs that differ in more than their seed, but there are %zu",
             text, parameters, ltm_plural(parameters), least, fit->rows.cells);
     return LTM_OK;
 }
@@ -344,7 +343,7 @@ ltm_status ltm_fit(struct ltm_fit **out, const struct ltm_fit_point *points, siz
     if (count == 0) return fail(error, LTM_INVALID, "a scaling law cannot be fitted: there are no runs");
     if (options->resamples < 0 || options->resamples > 1000000 || !(options->share > 0 && options->share < 1))
         return fail(error, LTM_INVALID,
-                    "a fit takes 0 to 1,000,000 resamples and intervals of a share between 0 and 1, not %d and %g",
+                    "a fit takes 0 to 1,000,000 resamples and interval shares between 0 and 1, not %d and %g",
                     options->resamples, options->share);
     TRY(NEW_ARRAY(fit, 1, "a fit", error));
     TRY(NEW_ARRAY(fit->points, count, "the runs of a fit", error));

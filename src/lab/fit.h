@@ -1,4 +1,4 @@
-/* A fit as it is kept, for what is asked of it. */
+/* A fit, kept for later questions. */
 #pragma once
 
 #include "lab/fit_rows.h"
@@ -13,5 +13,5 @@ struct ltm_fit {
     double (*sample)[LTM_FIT_PARAMETERS]; /* [info.resamples], the same of each resample */
 };
 
-/* The percentile interval of values that it sorts; low and high NaN where there are fewer than 2. */
+/* The percentile interval of the values, which are sorted in place; low and high NaN for fewer than 2. */
 struct ltm_fit_interval fit_interval(double value, double *values, size_t count, double share);

@@ -1,4 +1,5 @@
-/* What a fit says of a budget: the best model of each measured (latents, steps, loops), the best of these, and how sure. */
+/* A fit's answer for a budget: the best model of each measured (latents, steps, loops), the best of these, and its
+ * uncertainty. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,21 +11,21 @@
 #include "ltm/names.h"
 
 enum { GRID = 240, GROUPS = 64 };
-/* How far beyond the measured sizes is looked: with one token count measured no size is best, only the largest that the budget
- * pays. What lies beyond `near` is called extrapolation. */
+/* The search range beyond the measured sizes: with one measured token count no size is optimal, only the largest that
+ * the budget allows. Answers beyond `near` are called extrapolation. */
 static const double near = 2;
 static const double far = 1e6;
 
-/* Models of one (latents, steps, loops): what a token costs and how many latent numbers there are, by parameter count. */
+/* Models of one (latents, steps, loops): cost of a token and number of latent numbers, by parameter count. */
 struct group {
     int latents;
     double steps, loops;
     int sizes;
     double *log_n, *log_k, *log_m; /* [sizes], ascending in N; k = FLOPs a token and parameter */
     double *recurrent;             /* [sizes]: N_rec / N */
-    struct fit_row row[GRID];      /* what the budget buys at each N of the grid */
+    struct fit_row row[GRID];      /* the tokens that the budget buys at each N of the grid */
     double n[GRID], d[GRID];
-    int usable; /* grid points that the budget pays */
+    int usable; /* grid points within the budget */
 };
 
 struct choice {
@@ -84,8 +85,8 @@ static int find_groups(const struct ltm_fit *fit, struct group *groups, double *
     return count;
 }
 
-/* The rows of the grid: each N with the tokens that the budget buys there. With one D measured it is that D, for models
- * that the budget pays; with one N measured it is that N. */
+/* The rows of the grid: each N with the tokens that the budget buys there. With one D measured it is that D, for
+ * models within the budget; with one N measured it is that N. */
 static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, double fixed_tokens) {
     const double reach = fit->rows.features & 1u << FEATURE_N ? log(fixed_tokens > 0 ? near : far) : 0;
     const double first = g->log_n[0] - reach;
@@ -107,7 +108,7 @@ static void lay_grid(const struct ltm_fit *fit, struct group *g, double budget, 
     }
 }
 
-/* Between grid points a parabola through the lowest three says where the minimum is. */
+/* Between grid points a parabola through the lowest three gives the minimum. */
 static struct choice best_of(const struct ltm_fit *fit, const struct group *g, const double at[LTM_FIT_PARAMETERS]) {
     double loss[GRID];
     int low = 0;
@@ -128,7 +129,7 @@ static struct choice best_of(const struct ltm_fit *fit, const struct group *g, c
     return choice;
 }
 
-/* The best of all groups, of those without latents ([0]) and of those with ([1]); group -1 where there is none. */
+/* The best of all groups, of those without latents ([0]) and of those with ([1]); group -1 if there is none. */
 static struct choice best(const struct ltm_fit *fit, const struct group *groups, int count,
                           const double at[LTM_FIT_PARAMETERS], struct choice by_kind[2]) {
     by_kind[0] = by_kind[1] = (struct choice){.group = -1, .loss = HUGE_VAL};
@@ -197,7 +198,7 @@ static void say_counts(struct words *w, const struct ltm_fit_interval *i, const 
     if (!isnan(i->low)) say(w, " (%s to %s)", format_quantity(low, i->low), format_quantity(high, i->high));
 }
 
-/* compared: whether some runs have loops that others have not. */
+/* compared: whether the runs differ in loops. */
 static void say_kind(struct words *w, int latents, double steps, double loops, bool compared) {
     if (latents)
         say(w, "%d latent%s, %g fast step%s", latents, ltm_plural(latents), steps, ltm_plural((long long)steps));
@@ -213,15 +214,15 @@ static void say_gain(struct words *w, const struct ltm_fit_interval *gain, const
     char value[FORMAT_NUMBER];
     char high[FORMAT_NUMBER];
     if (isnan(gain->value)) {
-        say(w, " Models with and without latents were not both measured, so whether latents pay cannot be said.");
+        say(w, " Models with and without latents were not both measured, so the fit cannot say whether latents pay.");
         return;
     }
     const bool known = !isnan(gain->low);
     if (known && gain->low <= 0 && gain->high >= 0)
-        say(w, " Whether latents pay here cannot be told: ");
+        say(w, " The fit cannot tell whether latents pay here: ");
     else
         say(w, " Latents %spay here: ", gain->value > 0 ? "" : "do not ");
-    say(w, "at the same budget the best model with them (");
+    say(w, "at the same budget the best model with latents (");
     say_kind(w, with->latents, with->steps, with->loops, compared);
     say(w, ") is %s nats a token %s than the best without", format_score(value, fabs(gain->value)),
         gain->value > 0 ? "better" : "worse");
@@ -257,18 +258,18 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
     if (!isnan(a->loss.low)) say(&w, " (%s to %s)", format_score(low, a->loss.low), format_score(high, a->loss.high));
     say(&w, " nats a token.");
     if (fit->info.resamples && choices > 1)
-        say(&w, " %.0f %% of %d resamples choose these latents%s; intervals hold %.0f %% of them.", 100 * a->share,
+        say(&w, " %.0f %% of %d resamples choose these latents%s; intervals cover %.0f %% of them.", 100 * a->share,
             fit->info.resamples, loops ? ", steps and loops" : " and steps", 100 * fit->info.share);
     else if (fit->info.resamples)
-        say(&w, " Intervals hold %.0f %% of %d resamples.", 100 * fit->info.share, fit->info.resamples);
+        say(&w, " Intervals cover %.0f %% of %d resamples.", 100 * fit->info.share, fit->info.resamples);
     say_gain(&w, &a->gain, with, loops);
     if (a->at_edge)
-        say(&w, " This is the edge of the sizes that were looked at, a factor of 2 beyond those measured: the best may "
-                "lie further out.");
+        say(&w, " This is the edge of the search, a factor of 2 beyond the measured sizes: the "
+                "optimum may lie further out.");
     if (a->extrapolates)
         say(&w,
-            " This extrapolates: its %s lie beyond what was measured. Take it as a direction to look in, not as a "
-            "figure.",
+            " This extrapolates: its %s lie beyond what was measured. Take it as a direction, "
+            "not as a figure.",
             !further[0]  ? "tokens"
             : further[1] ? "parameters and tokens"
                          : "parameters");
@@ -276,7 +277,7 @@ static void put_in_words(const struct ltm_fit *fit, struct ltm_fit_answer *a, co
 
 /* ---- The whole ---- */
 
-/* Whether parameters, and tokens, lie further off than `near`. */
+/* Whether parameters and tokens are further off than `near`. */
 static void judge_range(const struct ltm_fit *fit, const struct choice *chosen, bool further[2]) {
     const double value[2] = {chosen->parameters, chosen->tokens};
     for (int k = 0; k < 2; k++) {
@@ -302,8 +303,8 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
         return fail(error, LTM_INVALID, "a budget of %g FLOPs; it must be above 0", budget);
     if (fit->form.terms == 1)
         return fail(error, LTM_INVALID,
-                    "the law is a constant, loss = E: nothing that the runs differ in changes their loss by more than "
-                    "its scatter, so the law says nothing of a budget");
+                    "the law is a constant, loss = E: no difference between the runs changes the loss by "
+                    "more than its scatter, so the law says nothing about a budget");
     TRY(NEW_ARRAY(groups, GROUPS, "an answer", error));
     TRY(NEW_ARRAY(room, 4 * fit->rows.count * GROUPS, "an answer", error));
     const int count = find_groups(fit, groups, room);
@@ -315,22 +316,21 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
     }
     if (!any) {
         char text[FORMAT_NUMBER];
-        status =
-            count ? fail(error, LTM_INVALID,
-                         "a budget of %s FLOPs trains none of the models near those that were measured",
-                         format_quantity(text, budget))
-                  : fail(error, LTM_INVALID, "no run says what a token cost in training, so no budget can be divided");
+        status = count ? fail(error, LTM_INVALID,
+                              "a budget of %s FLOPs trains none of the models near those that were measured",
+                              format_quantity(text, budget))
+                       : fail(error, LTM_INVALID,
+                              "no run gives the training cost of a token, so a budget cannot be allocated");
         goto cleanup;
     }
     struct choice kinds[2];
     const struct choice chosen = best(fit, groups, count, fit->at, kinds);
     if (chosen.at_edge && !answer->fixed_tokens) {
         char text[FORMAT_NUMBER];
-        status =
-            fail(error, LTM_INVALID,
-                 "the law has no best size for %s FLOPs within a factor of a million of those measured, so it says "
-                 "nothing of that budget",
-                 format_quantity(text, budget));
+        status = fail(error, LTM_INVALID,
+                      "the law has no best size for %s FLOPs within a factor of a million of those measured, so it "
+                      "says nothing about that budget",
+                      format_quantity(text, budget));
         goto cleanup;
     }
     answer->latents = groups[chosen.group].latents;

@@ -10,10 +10,10 @@
 
 static const double huber_delta = 1e-3;
 
-/* Few values of a feature let its exponent run away, and with it a coefficient. */
+/* With few values of a feature, its exponent and a coefficient can diverge. */
 static const double wall = 1e4;
 
-/* E, A, B and what latents and steps do: divide A or B, or add a term. 0 in `a` or `b`: nothing more than N or D. */
+/* E, A, B and the effect of latents and steps: they divide A or B, or add a term. 0 in `a` or `b`: only N or D. */
 static const struct {
     unsigned a, b;
     bool c, f;
@@ -90,7 +90,7 @@ void fit_form_gather(const struct fit_form *form, const double at[LTM_FIT_PARAME
     for (int i = 0; i < count; i++) x[i] = at[list[i]];
 }
 
-/* ln(1 + s (r^φ - 1)), and its slope in φ. Far out of φ's range nothing changes any more, so that no power overflows. */
+/* ln(1 + s (r^φ - 1)), and its slope in φ. Constant far outside φ's range, so that no power overflows. */
 static double log_growth(const struct fit_row *row, double phi, double *slope) {
     const double power = fmax(-100, fmin(100, phi * row->log_loops));
     const double again = row->recurrent * exp(power);

@@ -33,11 +33,12 @@ static ltm_status check(const struct ltm_fit_point *p, size_t i, struct ltm_erro
         return fail(error, LTM_INVALID, "run %zu of the fit has %g parameters and %g tokens; both must be above 0",
                     i + 1, p->parameters, p->tokens);
     if (!(p->recurrent >= 0 && p->recurrent <= p->parameters) || !(p->loops >= 0) || !isfinite(p->loops))
-        return fail(error, LTM_INVALID,
-                    "run %zu of the fit has %g parameters, %g of them run %g times; the second is a part of the first",
-                    i + 1, p->parameters, p->recurrent, p->loops);
+        return fail(
+            error, LTM_INVALID,
+            "run %zu of the fit has %g parameters, %g of them run %g times; the second must be part of the first",
+            i + 1, p->parameters, p->recurrent, p->loops);
     if (!(p->latent_numbers >= 0) || !isfinite(p->latent_numbers) || (p->latents > 0) != (p->latent_numbers > 0))
-        return fail(error, LTM_INVALID, "run %zu of the fit has %d latents of %g numbers in all; either none or both",
+        return fail(error, LTM_INVALID, "run %zu of the fit has %d latents of %g numbers in all; give both or neither",
                     i + 1, p->latents, p->latent_numbers);
     if (p->latents > 0 && (!(p->fast_steps >= 1) || !isfinite(p->fast_steps)))
         return fail(error, LTM_INVALID, "run %zu of the fit has latents and %g fast steps; it needs at least 1", i + 1,
@@ -59,8 +60,8 @@ __attribute__((format(printf, 2, 3))) static void note(struct ltm_fit_info *info
     va_end(arguments);
 }
 
-/* How many values a feature has among the runs with (or without) latents, counting up to three; what differs by less than
- * 2 % counts as one. */
+/* How many values a feature has among the runs with (or without) latents, counting up to three; values within 2 %
+ * count as one. */
 static int values(const struct fit_rows *rows, enum fit_feature feature, int latents) {
     double seen[3];
     int count = 0;
@@ -72,7 +73,8 @@ static int values(const struct fit_rows *rows, enum fit_feature feature, int lat
     return count;
 }
 
-/* Parameters of the cross-attention make N differ between runs with and without latents: that says nothing of N. */
+/* Parameters of the cross-attention make N differ between runs with and without latents: that is no information about
+ * N. */
 static void find_features(struct fit_rows *rows, struct ltm_fit_info *info) {
     static const char *const what[] = {"parameter count", "count of training tokens", "latent size",
                                        "number of fast steps"};
@@ -86,14 +88,14 @@ static void find_features(struct fit_rows *rows, struct ltm_fit_info *info) {
         }
         if (j == FEATURE_S) found = values(rows, FEATURE_S, 1);
         if (found >= 2) rows->features |= 1u << j;
-        if (j >= FEATURE_M && rows->latent_scale == 0) continue; /* plain decoders alone: nobody asks */
+        if (j >= FEATURE_M && rows->latent_scale == 0) continue; /* plain decoders only: not relevant */
         if (found < 2)
-            note(info, "The runs have one %s only: the fit leaves out %s and cannot say what another would do.",
+            note(info, "The runs have only one %s: the fit leaves out %s and cannot say what another value would do.",
                  what[j], term[j]);
         else if (found == 2 && j < FEATURE_M)
             note(info,
-                 "The runs have two values of the %s only, too few to tell how %s bends: trust it between them, not "
-                 "beyond.",
+                 "The runs have only two values of the %s, too few to show how %s bends: trust it "
+                 "between them, not beyond.",
                  what[j], term[j]);
     }
 }

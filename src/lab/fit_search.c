@@ -10,7 +10,7 @@ enum { SHORT = 20, LONG = 3000, FINISHED = 12 }; /* iterations from every start;
 
 struct start {
     double value;
-    int place; /* in the grid: among equals the first wins, so that the order of threads does not count */
+    int place; /* in the grid: the first of equals wins, so that the order of threads does not matter */
     int band;  /* which E it began from */
     double at[LTM_FIT_PARAMETERS];
 };
@@ -63,7 +63,7 @@ static int start_values(enum ltm_fit_parameter parameter, const double **values)
     }
 }
 
-/* The parameters that a start varies: all, or those that `from` does not have. */
+/* The parameters that a start varies: all, or those that `from` lacks. */
 static int varied(const struct fit_form *form, const struct fit_minima *from,
                   enum ltm_fit_parameter list[LTM_FIT_PARAMETERS]) {
     enum ltm_fit_parameter all[LTM_FIT_PARAMETERS];
@@ -149,7 +149,7 @@ ltm_status fit_search(struct fit_minima *minima, const struct fit_objective *obj
     count = count < FINISHED ? count : FINISHED;
     TRY(descend_all(starts, count, objective, LONG, error));
     for (size_t s = 0; s < count && minima->count < FIT_MINIMA; s++) {
-        /* Nearly the same value is taken for the same minimum. */
+        /* Nearly equal values count as the same minimum. */
         if (minima->count && starts[s].value < minima->value[minima->count - 1] * (1 + 1e-6) + 1e-9) continue;
         minima->value[minima->count] = starts[s].value;
         for (int p = 0; p < LTM_FIT_PARAMETERS; p++) minima->at[minima->count][p] = starts[s].at[p];

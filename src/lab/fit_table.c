@@ -1,4 +1,4 @@
-/* ltm_fit_read: runs out of a table that others made. */
+/* ltm_fit_read: runs from a table made elsewhere. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static ltm_status fail_column(const struct csv *csv, const char *path, int what,
     for (size_t i = 0; i < csv->columns && strlen(all) < 200; i++)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.30s", i ? ", " : "", csv_name(csv, i));
     if (!name)
-        return fail(error, LTM_INVALID, "%s: say with %s which column that is, of: %s", path, options[what], all);
+        return fail(error, LTM_INVALID, "%s: name its column with %s; columns are: %s", path, options[what], all);
     const char *nearest = ltm_nearest_name(name, csv->field, csv->columns);
     return fail(error, LTM_INVALID, "%s has no column \"%.60s\"%s%s; it has: %s", path, name,
                 nearest ? "; did you mean " : "", nearest ? nearest : "", all);
@@ -80,7 +80,7 @@ static void clean(char to[NUMBER_MOST], const char *text) {
     to[NUMBER_MOST - 1] = 0;
 }
 
-/* Whether `mark` stands in a number as between thousands: groups of three digits behind each. */
+/* Whether `mark` separates thousands in a number: each is followed by a group of three digits. */
 static bool groups_of_three(const char *number, char mark) {
     const char *at = strchr(number, mark);
     if (!at || at == number || at > number + 3) return false;
@@ -89,7 +89,8 @@ static bool groups_of_three(const char *number, char mark) {
     return *at != 0 ? strchr(".,eEkKmMbBgGtT", *at) != NULL : true;
 }
 
-/* Which of . and , stands before the fraction: what some number leaves no doubt of; else the custom that goes with the separator. */
+/* Which of . and , is the decimal mark: decided by any unambiguous number, otherwise by the convention for the
+ * separator. */
 static char decimal_of(const struct csv *csv, const int column[WANTED]) {
     bool commas = false;
     for (size_t r = 0; r < csv->rows; r++)
@@ -109,7 +110,7 @@ static char decimal_of(const struct csv *csv, const int column[WANTED]) {
     return csv->separator == ';' && commas ? ',' : '.';
 }
 
-/* NaN for what is no number. */
+/* NaN for anything but a number. */
 static double number_of(const char *text, char decimal) {
     static const char units[] = "kKmMbBgGtT";
     static const double factors[] = {1e3, 1e3, 1e6, 1e6, 1e9, 1e9, 1e9, 1e9, 1e12, 1e12};

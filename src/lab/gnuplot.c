@@ -22,7 +22,7 @@ bool gnuplot_available(void) {
     return false;
 }
 
-/* -d: nobody's own settings change a report. Files without a name stand for its three streams: none can fill up. */
+/* -d: user settings do not change a report. Unnamed files are its three streams: no pipe can fill up. */
 static int spawn_and_wait(FILE *in, FILE *out, FILE *complaints, int *code) {
     char name[] = "gnuplot";
     char settings[] = "-d";

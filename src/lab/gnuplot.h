@@ -8,6 +8,6 @@
 /* Whether there is one on the PATH. */
 bool gnuplot_available(void);
 
-/* What it writes when it reads `script`, which must name no file and take no text from anybody but us. LTM_UNSUPPORTED where
- * there is none, LTM_EXTERNAL with its first complaint where it fails; the caller frees. */
+/* The output of gnuplot for `script`, which must name no file and contain no foreign text. LTM_UNSUPPORTED if
+ * it is missing, LTM_EXTERNAL with its first error if it fails; the caller frees. */
 ltm_status gnuplot_run(const char *script, char **output, struct ltm_error *error);

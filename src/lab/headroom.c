@@ -21,7 +21,8 @@ static bool is_full(const struct study_cell *cell) { return cell->config.model.w
 
 static double training_flops(const struct study_cell *cell) { return cell->flops_per_token * (double)cell->tokens; }
 
-/* Whether `full` has, by column k, the tokens or the compute of the decoder with the window: this as near as whole slow steps come. */
+/* Whether `full` has, by column k, the tokens or the compute of the decoder with the window: the latter as close as
+ * whole slow steps allow. */
 static bool is_level(const struct study_cell *windowed, const struct study_cell *full, int k) {
     const struct ltm_config *c = &full->config;
     const double step = full->flops_per_token * c->slow.batch * c->model.sequence;
@@ -69,9 +70,9 @@ const char *headroom_interval(char text[HEADROOM_INTERVAL], double headroom, dou
 
 const char *headroom_meaning(double headroom, double error) {
     const double reach = isnan(error) ? 0 : 1.96 * error;
-    if (headroom + reach < HEADROOM_LEAST) return "no latent can pay by carrying the past here";
+    if (headroom + reach < HEADROOM_LEAST) return "latents cannot pay here by carrying the past";
     if (headroom - reach >= HEADROOM_LEAST) return "latents can pay here";
-    return "undecided, since the interval holds .05: more seeds or held-out text must tell";
+    return "undecided, since the interval contains .05: use more seeds or held-out text";
 }
 
 /* Of a column that the table may lack. */
@@ -89,7 +90,7 @@ static void put_row(struct report *report, const struct study_table *t, const st
         if (study_differs(t, c)) html_text_cell(report->out, csv_text(&t->csv, t->group[g].row, c));
     html_print(report->out, "<td>%s</td><td>%s</td>", headroom_interval(text[0], tokens.mean, tokens.error),
                headroom_interval(text[1], compute.mean, compute.error));
-    /* Equal tokens decide where there are such: no latent costs less than nothing. */
+    /* Equal tokens decide if available: latents are never free. */
     const struct study_value *v = isnan(tokens.mean) ? &compute : &tokens;
     html_text_cell(report->out, headroom_meaning(v->mean, v->error));
     fputs("</tr>\n", report->out);
@@ -109,8 +110,8 @@ static void put_table(struct report *report, const struct study_table *t, const 
     for (size_t g = 0; g < t->groups; g++) put_row(report, t, scores, g);
     fputs("</tbody></table></div>\n", f);
     report_note(report,
-                "Headroom is what carrying the past can buy. Where it is below %g nats a token no latent can pay by "
-                "that, whatever fits it; the decoder with full attention is what one would use instead.",
+                "Headroom is the most that carrying the past can gain. Below %g nats a token latents "
+                "cannot pay by it, whatever fits them; use the decoder with full attention instead.",
                 HEADROOM_LEAST);
 }
 

@@ -1,5 +1,5 @@
-/* Headroom: the loss of a plain decoder with a window less that of the same decoder with full attention. It is what carrying the past can
- * buy: where it is below HEADROOM_LEAST no latent can pay by that. */
+/* Headroom: the loss of a plain decoder with a window less that of the same decoder with full attention. It is the most
+ * that carrying the past can gain: below HEADROOM_LEAST latents cannot pay by that. */
 #pragma once
 
 #include "lab/report_page.h"
@@ -9,14 +9,15 @@
 #define HEADROOM_LEAST 0.05 /* nats a token */
 
 /* Give each finished cell without latents whose twin with full attention is finished too the columns headroom_tokens and
- * headroom_compute, of equal tokens and of equal compute, each with its _stderr, paired by sequence where both scored the same. */
+ * headroom_compute, of equal tokens and of equal compute, each with its _stderr, paired by sequence if both scored the
+ * same ones. */
 void headroom_columns(struct ltm_study *study);
 
-/* "0.031 (0.022 to 0.040)", the interval that holds 95 % of a normal's; the figure alone where there is no finite error. Returns text. */
+/* "0.031 (0.022 to 0.040)", the normal 95 % interval; only the figure if the error is not finite. Returns text. */
 enum { HEADROOM_INTERVAL = 128 };
 const char *headroom_interval(char text[HEADROOM_INTERVAL], double headroom, double error);
 
-/* In words whether latents can pay there, as far as its interval tells. */
+/* In words, whether latents can pay there according to its interval. */
 const char *headroom_meaning(double headroom, double error);
 
 /* The page's section: a row for each group that has the columns, and in words whether latents can pay there. */

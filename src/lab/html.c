@@ -46,7 +46,7 @@ void html_print(FILE *f, const char *format, ...) {
     va_end(texts);
 }
 
-/* After Okabe and Ito, for eyes that see few colours: darker on white, lighter on black. The first is neutral. */
+/* After Okabe and Ito, safe for colour-blind readers: darker on white, lighter on black. The first is neutral. */
 static const char *const light[PICTURE_COLOURS] = {"#5b6470", "#0072b2", "#c8500a", "#00805d",
                                                    "#a8437f", "#8a6d00", "#4a4fc4", "#7a1f1f"};
 static const char *const dark[PICTURE_COLOURS] = {"#aab3bd", "#56b4e9", "#ff9a52", "#3cc9a0",
@@ -60,7 +60,7 @@ struct scheme {
 static const struct scheme schemes[] = {{"#fbfbfa", "#ffffff", "#1c2126", "#5b6470", "#e3e6e9", "#0072b2", light},
                                         {"#14171a", "#1b1f23", "#e6e9ec", "#a4adb6", "#2f353b", "#56b4e9", dark}};
 
-/* c: color, which markers take as theirs; s: stroke; f: fill. i: ink, m: muted, g: grid. */
+/* c: color, inherited by markers; s: stroke; f: fill. i: ink, m: muted, g: grid. */
 static void put_picture_rules(FILE *f, const struct scheme *s) {
     const char *const others[] = {s->ink, s->muted, s->grid};
     for (int i = 0; i < PICTURE_COLOURS; i++)
@@ -130,7 +130,7 @@ void html_begin(FILE *f, const char *title, const char *kind, int refresh) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"color-scheme\" content=\"light dark\">\n"
-          /* The page asks for nothing; should it ever be made to, browsers refuse. */
+          /* The page loads nothing; the policy makes browsers refuse if it ever tried. */
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
           "'unsafe-inline'\">\n<title>",
           f);

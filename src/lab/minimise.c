@@ -5,7 +5,7 @@
 #include <lbfgs.h>
 #include <math.h>
 
-enum { WIDE = 16 }; /* liblbfgs with SSE wants a multiple of 8 variables: the rest have no gradient */
+enum { WIDE = 16 }; /* liblbfgs with SSE needs a multiple of 8 variables: the padding has no gradient */
 
 struct call {
     minimise_function function;
@@ -44,7 +44,7 @@ ltm_status minimise(minimise_function function, const void *context, double *x, 
     for (int i = 0; i < count; i++) wide[i] = call.best_x[i] = x[i];
     const int code = lbfgs(WIDE, wide, NULL, evaluate, NULL, &call, &settings);
     if (code == LBFGSERR_OUTOFMEMORY) return fail(error, LTM_MEMORY, "out of memory for a fit");
-    /* Other codes tell why it stopped; the best point is what counts. */
+    /* Other codes say why it stopped; only the best point matters. */
     for (int i = 0; i < count; i++) x[i] = call.best_x[i];
     *value = call.best;
     return LTM_OK;
@@ -59,7 +59,7 @@ ltm_status minimise(minimise_function function, const void *context, double *x, 
     (void)function, (void)context, (void)x, (void)count, (void)iterations, (void)value;
     return fail(
         error, LTM_UNSUPPORTED,
-        "this build of ltm fits no scaling laws, because it is without liblbfgs; install liblbfgs-dev and build again");
+        "this ltm cannot fit scaling laws, because it was built without liblbfgs; install liblbfgs-dev and rebuild");
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* Minimising a smooth function: L-BFGS, by liblbfgs where the build has it. */
+/* Minimising a smooth function: L-BFGS, by liblbfgs if the build has it. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,6 @@ typedef double (*minimise_function)(const void *context, const double *x, double
 /* Whether the build can. */
 bool minimise_available(void);
 
-/* From x, at most `iterations`; x and *value become the best point found. A start from which no step leads down stays. */
+/* From x, at most `iterations`; x and *value become the best point found. A start without a descent step stays. */
 ltm_status minimise(minimise_function function, const void *context, double *x, int count, int iterations,
                     double *value, struct ltm_error *error);

@@ -25,7 +25,7 @@ static bool begin(struct paired *p, const struct csv *csv, int tokens) {
     return true;
 }
 
-/* False where a sequence is another, or has no score. */
+/* False if a sequence differs or has no score. */
 static bool add(struct paired *p, const struct csv *csv, const char *column, double share) {
     const int score = csv_column(csv, column);
     const int tokens = csv_column(csv, strncmp(column, "continuation", 12) == 0 ? "rest_tokens" : "tokens");
@@ -56,9 +56,10 @@ void paired_add(struct paired *p, const char *folder, const char *file, const ch
 }
 
 const char *paired_note(bool all) {
-    return all ? "Errors of differences are paired: the same sequences were scored, and only what is gained or lost on each "
-                 "of them counts."
-               : "* The error joins those of both scores: it is not kept by sequence, or not of the same sequences.";
+    return all ? "Errors of differences are paired: the same sequences were scored, and only the difference "
+                 "on each sequence counts."
+               : "* This error combines those of both scores: their errors are not stored by sequence, or not for the "
+                 "same sequences.";
 }
 
 struct ltm_score paired_finish(struct paired *p) {

@@ -1,5 +1,5 @@
-/* Differences between runs that scored the same sequences, taken of each sequence first: how hard the sequences are, by far the most of a
- * score's error, is in both and goes away.
+/* Differences between runs that scored the same sequences, taken by sequence: the difficulty of the sequences, by far
+ * the largest part of a score's error, cancels.
  *
  *     struct paired pairs = {.starved = &starved};
  *     paired_add(&pairs, "runs/a", "sequences", "bound", 1);
@@ -18,15 +18,15 @@ struct paired {
     char (*name)[17];
     size_t count;
     bool apart;    /* not all have scores of the same sequences */
-    bool *starved; /* becomes true where memory was too little to say */
+    bool *starved; /* becomes true if memory was short */
 };
 
-/* Add `share` of a run's scores, out of a table of its sequences: FOLDER/FILE.csv. `score` is a column of a study: of CORPUS:NAME the
- * table is FOLDER/FILE-CORPUS.csv. */
+/* Add `share` times a run's scores, from a table of its sequences: FOLDER/FILE.csv. `score` is a column of a study: of
+ * CORPUS:NAME the table is FOLDER/FILE-CORPUS.csv. */
 void paired_add(struct paired *pairs, const char *folder, const char *file, const char *score, double share);
 
-/* What the reader of such differences is told: those that are not paired have a star. */
+/* The note on such differences for the reader: those that are not paired have a star. */
 const char *paired_note(bool all);
 
-/* Nats a token with the standard error; NaN where the runs have no scores of the same sequences. All is freed. */
+/* Nats a token with the standard error; NaN if the runs have no scores of the same sequences. Frees everything. */
 struct ltm_score paired_finish(struct paired *pairs);

@@ -1,5 +1,5 @@
-/* A picture through gnuplot. Its SVG comes back with colours that stand for classes, and is made fit for a page: classes in
- * place of colours, ids of its own, a title and a description; what gnuplot writes for nothing is left out. */
+/* A picture drawn by gnuplot. Its SVG uses colours as placeholders of classes and is adapted to the page: classes
+ * instead of colours, ids of its own, a title and a description, without gnuplot's superfluous output. */
 #include "lab/picture.h"
 
 #include <ctype.h>
@@ -13,14 +13,14 @@
 #include "lab/gnuplot.h"
 #include "lab/html.h"
 
-/* Of a phone's width, so that what is written in it stays legible there; the key stands below. */
+/* As wide as a phone, so that text stays legible there; the key is below. */
 enum { WIDTH = 480, HEIGHT = 380, HEIGHT_SMALL = 280 };
 
 /* ---- The script ---- */
 
-/* Text as gnuplot's: all but the plainest of ASCII as octal numbers, so that no quote, backquote or backslash is left to end a
- * string, run a command or be misread (gnuplot takes a doubled quote at a string's beginning for its end). It reads a number's digits
- * for as long as there are any, so a digit behind a number is written as one too. */
+/* Text as gnuplot's: everything except plain ASCII as octal escapes, so that no quote, backquote or backslash can end a
+ * string, run a command or be misread (gnuplot takes a doubled quote at the start of a string for its end). It reads as
+ * many octal digits as follow, so a digit after an escape is escaped too. */
 static void put_quoted(FILE *f, const char *text) {
     bool numbered = false;
     fputc('"', f);
@@ -52,7 +52,7 @@ static void put_number(FILE *f, double value) {
     fprintf(f, "%s ", text);
 }
 
-/* Points of the same x in several series would lie on each other: nothing is moved, but error bars are thin. */
+/* Points of several series at the same x overlap: they are not moved, but error bars are thin. */
 static void put_data(FILE *f, const struct picture *picture) {
     for (int i = 0; i < picture->count; i++) {
         const struct picture_series *s = &picture->series[i];
@@ -81,7 +81,8 @@ static bool has_errors(const struct picture_series *s) {
     return false;
 }
 
-/* Bars, then the line, then markers: circles, squares, triangles … with the colour, so that neither stands alone. */
+/* Bars, then the line, then markers: circles, squares, triangles … and colour, so that curves do not differ by colour
+ * alone. */
 static void put_plot(FILE *f, const struct picture *picture) {
     static const int marker[PICTURE_COLOURS] = {7, 5, 9, 13, 11, 15, 4, 6};
     const char *before = "plot ";
@@ -110,7 +111,7 @@ static void put_plot(FILE *f, const struct picture *picture) {
     fputc('\n', f);
 }
 
-/* "150 k", "0.25": with as many decimals as the step between tics needs. */
+/* "150 k", "0.25": with the decimals that the step between tics needs. */
 static void put_tic(FILE *f, int axis, double value, double step, bool first) {
     static const struct {
         double size;
@@ -162,7 +163,7 @@ static void put_log_tics(FILE *f, int axis, double low, double high) {
     if (!first) fputs(")\n", f);
 }
 
-/* The choices at 1, 2, …; slanted where they would run into one another. */
+/* The choices at 1, 2, …; slanted if they would overlap. */
 static void put_named_tics(FILE *f, const struct picture *picture) {
     size_t letters = 0;
     for (int i = 0; i < picture->x_names; i++) letters += strlen(picture->x_name[i]) + 2;
@@ -252,7 +253,7 @@ static void put_script(FILE *f, const struct picture *picture) {
     put_plot(f, picture);
 }
 
-/* ---- What comes back ---- */
+/* ---- The returned SVG ---- */
 
 /* "rgb(  1,   0,   3)" → 1, 3; false for other colours. */
 static bool read_colour(const char *text, int *kind, int *which) {
@@ -342,7 +343,7 @@ static void put_markers(FILE *f, const char *svg, const char *id) {
     fputs("</defs>", f);
 }
 
-/* gnuplot clears the place of some markers in white first, whatever the page's colour is. */
+/* gnuplot first clears the area of some markers in white, whatever the page's colour. */
 static bool paints_background(const char *tag, size_t length) {
     static const char white[] = "color='white'";
     for (size_t i = 0; i + sizeof white - 1 <= length; i++)
@@ -350,7 +351,7 @@ static bool paints_background(const char *tag, size_t length) {
     return false;
 }
 
-/* From the end of gnuplot's own definitions on. Groups without anything in them, and its names of series, are left out. */
+/* From the end of gnuplot's own definitions on. Empty groups and its names of series are left out. */
 static void put_body(FILE *f, const char *at, const char *id) {
     while (*at) {
         if (*at != '<') {
@@ -359,7 +360,7 @@ static void put_body(FILE *f, const char *at, const char *id) {
             size_t last = length;
             while (first < length && isspace((unsigned char)at[first])) first++;
             while (last > first && isspace((unsigned char)at[last - 1])) last--;
-            for (size_t i = first; i < last; i++) /* gnuplot leaves "]]>" as it is, which no XML may hold */
+            for (size_t i = first; i < last; i++) /* gnuplot does not escape "]]>", which is invalid XML */
                 at[i] == '>' ? fputs("&gt;", f) : fputc(at[i], f);
             at += length;
             continue;

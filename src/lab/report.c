@@ -12,7 +12,8 @@ void ltm_report_options_defaults(struct ltm_report_options *options) {
     ltm_fit_options_defaults(&options->fit);
 }
 
-/* FOLDER/report.html and FOLDER/report, or what -o says: a page x.html has its pictures in x/, others in NAME-pictures/. */
+/* FOLDER/report.html and FOLDER/report, or the path of -o: a page x.html has its pictures in x/, others in
+ * NAME-pictures/. */
 static ltm_status name_output(struct report *report, struct ltm_error *error) {
     char *path = report->result->path;
     ltm_status status = LTM_OK;
@@ -29,7 +30,7 @@ static ltm_status name_output(struct report *report, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* Pictures of an earlier page, which this one may not have. Only in the folder that is the report's own. */
+/* Remove pictures of an earlier page, which this one may lack. Only in the report's own folder. */
 static ltm_status drop_old_pictures(const struct report *report, struct ltm_error *error) {
     char **names = NULL;
     size_t count = 0;
@@ -54,7 +55,7 @@ static bool holds(const char *folder, const char *name) {
     return path_join(path, sizeof path, folder, name, NULL) == LTM_OK && file_exists(path);
 }
 
-/* The page of what the folder is, or where there are `runs` of these; a folder that has both a run and few-shot results is a run's. */
+/* The page for the kind of folder, or for several `runs`; a folder with both a run and few-shot results is a run's. */
 static ltm_status write_body(struct report *report, const char *const *runs, int count, struct ltm_error *error) {
     const char *first = count ? runs[0] : report->folder;
     const bool trained = holds(first, "results.csv") || holds(first, "log.jsonl");
@@ -79,7 +80,8 @@ static ltm_status write_page(struct report *report, const char *const *runs, int
     return status;
 }
 
-/* Of scores in x.json: x.html. Of those in another file, x: x-report.html, for x.html would have its pictures in a folder x. */
+/* Of scores in x.json: x.html. Of those in another file, x: x-report.html, because x.html would put its pictures in a
+ * folder x. */
 static ltm_status report_scores(const char *path, const struct report *asked, struct ltm_error *error) {
     char page[LTM_PATH_MAX];
     struct ltm_report_options own = *asked->options;
@@ -101,11 +103,13 @@ ltm_status ltm_report(const char *path, const struct ltm_report_options *options
     ltm_report_options_defaults(&fallback);
     struct report report = {.folder = path, .options = options ? options : &fallback, .watch = watch, .result = result};
     if (file_exists(path)) return report_scores(path, &report, error);
-    if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is no folder; name a run's, or a study's", path);
+    if (!folder_exists(path))
+        return fail(error, LTM_INVALID, "%s is not a folder; give the folder of a run or a study", path);
     if (!result->study && !holds(path, "log.jsonl") && !report_is_tasks(path))
-        return fail(error, LTM_INVALID,
-                    "%s holds neither results.csv of a study nor log.jsonl of a run, nor results_*.json of ltm fewshot",
-                    path);
+        return fail(
+            error, LTM_INVALID,
+            "%s contains neither results.csv of a study, nor log.jsonl of a run, nor results_*.json of ltm fewshot",
+            path);
     return write_page(&report, NULL, 0, error);
 }
 

@@ -1,4 +1,5 @@
-/* The page of scores by models whose positions leave loops (ltm eval … eval.exit=state --json): what depth costs, and where it goes. */
+/* The page of scores by models whose positions leave loops (ltm eval … eval.exit=state --json): the cost of depth and
+ * where it is spent. */
 #include "lab/report_page.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static const json_t *bound_of(const json_t *row, const char *unit) {
     return json_object_get(json_object_get(row, "bound"), unit);
 }
 
-/* "eval.exit=state eval.exit_state=0.03", or the corpus where nothing was scanned. */
+/* "eval.exit=state eval.exit_state=0.03", or the corpus if nothing was scanned. */
 static void name_row(char name[PICTURE_TEXT], const json_t *row) {
     const char *key;
     json_t *value;
@@ -67,7 +68,7 @@ static ltm_status bound_by_depth(struct report *report, const json_t *rows, stru
     char name[PICTURE_TEXT];
     picture_begin(&p, "bound-by-depth", "Bound by mean depth", "loops a token", "bound, nats a token");
     snprintf(p.caption, sizeof p.caption,
-             "Standard errors, in the table above, are mostly those of the text, which rows of a corpus share.");
+             "The standard errors in the table above come mostly from the text, which rows of one corpus share.");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const json_t *bound = bound_of(row, "nats_per_token");
@@ -120,17 +121,17 @@ static ltm_status read_scores(json_t **rows, const char *path, struct ltm_error 
     json_decref(*rows);
     *rows = NULL;
     return fail(error, LTM_INVALID,
-                "%s holds no scores with depths; name a run's folder, a study's, or what ltm eval CHECKPOINT CORPUS "
-                "eval.exit=state --json printed",
+                "%s contains no scores with depths; give the folder of a run or a study, or the output of ltm "
+                "eval CHECKPOINT CORPUS eval.exit=state --json",
                 path);
 }
 
 ltm_status report_depths(struct report *report, struct ltm_error *error) {
     static const struct difficulty difficulties[] = {
         {"depth-by-surprise", "Depth by surprise", "-log p of the token, nats", "depth_by_surprise",
-         "Mean loops of the tokens whose -log p lies within half a nat; the last point is of all above.", 0.5},
-        {"depth-by-position", "Depth by position", "place in the sequence, as a share", "depth_by_position",
-         "Mean loops of the tokens of a sixteenth of each sequence.", 1.0 / 32}};
+         "Mean loops of the tokens in each half nat of -log p; the last point covers all above.", 0.5},
+        {"depth-by-position", "Depth by position", "position in the sequence, as a share", "depth_by_position",
+         "Mean loops of the tokens in each sixteenth of a sequence.", 1.0 / 32}};
     json_t *rows;
     ltm_status status = read_scores(&rows, report->folder, error);
     if (status != LTM_OK) return status;

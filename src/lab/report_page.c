@@ -52,7 +52,7 @@ void report_begin(struct report *report, const char *kind) {
 }
 
 void report_without_pictures(struct report *report) {
-    fputs("<p class=\"note\">There are no pictures, because gnuplot was not found; install it (Debian: gnuplot-nox) "
+    fputs("<p class=\"note\">There are no pictures because gnuplot was not found; install it (Debian: gnuplot-nox) "
           "and run <code>ltm report</code> again. The tables are complete.</p>\n",
           report->out);
 }
@@ -92,7 +92,7 @@ static void put_points(FILE *f, const struct picture *picture) {
     fputs("</tbody></table></div></details>\n", f);
 }
 
-/* The file beside has the page's colours within it. */
+/* The separate file contains the page's colours. */
 static ltm_status write_svg(const struct report *report, const struct picture *picture, const char *svg,
                             struct ltm_error *error) {
     struct file_draft draft;

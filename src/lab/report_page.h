@@ -1,4 +1,4 @@
-/* What the pages of a run and of a study are made of. */
+/* The parts of the pages of a run and of a study. */
 #pragma once
 
 #include <stdio.h>
@@ -15,20 +15,20 @@ struct report {
     const struct ltm_report_options *options;
     const struct ltm_watch *watch;
     struct ltm_report_result *result;
-    bool starved; /* something was left out for want of memory: the page is not to be kept */
+    bool starved; /* something was left out because memory was short: discard the page */
 };
 
-/* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Nothing where there is nothing to
- * draw, the table alone where there is no gnuplot. Then it is freed. */
+/* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Writes nothing if there is
+ * nothing to draw, only the table without gnuplot. Then frees the picture. */
 ltm_status report_picture(struct report *report, struct picture *picture, struct ltm_error *error);
 
 /* The page's beginning, named after the folder. */
 void report_begin(struct report *report, const char *kind);
 
-/* What one of several folders is called: its last part, all of it where another's is the same. */
+/* The label of one of several folders: its last part, or the whole path if another has the same. */
 const char *report_name(const char *const *folders, int count, int which);
 
-/* Says how to get pictures, where there is no gnuplot. */
+/* Says how to get pictures, if there is no gnuplot. */
 void report_without_pictures(struct report *report);
 
 /* "<h2>…" that a link can name. */
@@ -38,7 +38,7 @@ void report_heading(struct report *report, const char *id, const char *text);
 void report_figure(struct report *report, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A sentence that is not to be missed. */
+/* An important sentence. */
 void report_note(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- The two kinds of page (report_run.c, report_study.c) ---- */
@@ -59,11 +59,11 @@ ltm_status report_runs(struct report *report, const char *const *folders, int co
 ltm_status report_tasks(struct report *report, const char *const *folders, int count, struct ltm_error *error);
 bool report_is_tasks(const char *folder);
 
-/* The same of a study's columns TASK:acc@NAME=NUMBER; nothing where there are none. */
+/* The same for a study's columns TASK:acc@NAME=NUMBER; nothing if there are none. */
 struct study_table;
 ltm_status report_study_tasks(struct report *report, const struct study_table *table, struct ltm_error *error);
 
-/* The curves of a run, which a study's cells have as well: loss with held-out bound, and KL. `prefix` begins the pictures' ids; all =
- * rates and speed too. */
+/* The curves of a run, also used for a study's cells: loss with held-out bound, and KL. The pictures' ids start with
+ * `prefix`; all = rates and speed too. */
 ltm_status report_curves(struct report *report, const struct run_curve *curve, const char *prefix, bool all,
                          struct ltm_error *error);

@@ -51,7 +51,7 @@ static ltm_status loss_picture(struct report *report, const struct run_curve *c,
     picture_begin(&p, id, "Loss", "training tokens", compares(c) ? "nats a pair" : "nats a token");
     snprintf(p.caption, sizeof p.caption,
              "What the slow steps minimised, and %s%s. Steps are averaged to at most %d points.",
-             compares(c) ? "the same of held-out pairs"
+             compares(c) ? "the same on held-out pairs"
              : c->scores ? "the bound on held-out text with its standard error"
                          : "the bound on held-out text",
              c->corpora ? ", of each corpus and their mean by share of the training tokens" : "", CURVE_POINTS);
@@ -78,7 +78,7 @@ static ltm_status step_picture(struct report *report, const struct run_curve *c,
     picture_begin(&p, id, q->title, "training tokens", q->label);
     const bool zero = q->log_y && c->steps > 0 && *(const double *)((const char *)&c->step[0] + q->offset) == 0;
     snprintf(p.caption, sizeof p.caption, "%s%s", q->caption,
-             zero ? " The first point is left out: it is exactly 0, which a logarithm does not have." : "");
+             zero ? " The first point is left out: it is exactly 0, which a logarithmic axis cannot show." : "");
     p.small = true;
     p.log_y = q->log_y;
     struct picture_series *s = picture_add(&p, PICTURE_LINES, 1, "%s", q->label);
@@ -91,26 +91,25 @@ ltm_status report_curves(struct report *report, const struct run_curve *curve, c
                          struct ltm_error *error) {
     static const struct quantity quantities[] = {
         {"kl", "KL", "KL, nats a token",
-         "KL from the fitted posteriors to the prior on the training batch: what the thoughts say.",
+         "KL of the fitted posteriors from the prior on the training batch: the information in the latents.",
          offsetof(struct curve_step, kl), 1, true},
-        {"rate", "Rate", "rate of the slow steps", "The rate of AdamW on the decoder's weights.",
+        {"rate", "Rate", "learning rate of the slow steps", "The learning rate of AdamW on the decoder's weights.",
          offsetof(struct curve_step, lr), 1, false},
         {"gradient", "Gradient", "norm of the gradient", "Global norm of the weights' gradient, before clipping.",
          offsetof(struct curve_step, grad_norm), 1, true},
-        {"speed", "Speed", "tokens a second", "Training tokens a second, with fast and slow steps.",
+        {"speed", "Speed", "tokens a second", "Training tokens per second, fast and slow steps included.",
          offsetof(struct curve_step, tokens_per_second), 1, false},
         {"utilisation", "Utilisation", "share of the matrix peak, %",
-         "Useful operations against the measured matrix speed.", offsetof(struct curve_step, utilisation), 100, false}};
+         "Useful operations relative to the measured matrix speed.", offsetof(struct curve_step, utilisation), 100,
+         false}};
     static const struct quantity of_preferences[] = {
-        {"margin", "Margin", "margin",
-         "By how much the chosen answer has gained on the rejected one, times slow.dpo_beta.",
+        {"margin", "Margin", "margin", "The gain of the chosen answer over the rejected one, times slow.dpo_beta.",
          offsetof(struct curve_step, margin), 1, false},
         {"accuracy", "Accuracy", "pairs with a margin above 0, %",
-         "Training pairs of which the chosen answer has gained more.", offsetof(struct curve_step, accuracy), 100,
-         false},
+         "Training pairs whose chosen answer has gained more.", offsetof(struct curve_step, accuracy), 100, false},
         {"chosen", "Chosen", "log p of the chosen answer, nats", "It can fall while the margin grows.",
          offsetof(struct curve_step, chosen), 1, false},
-        {"rejected", "Rejected", "log p of the rejected answer, nats", "It is to fall.",
+        {"rejected", "Rejected", "log p of the rejected answer, nats", "It should fall.",
          offsetof(struct curve_step, rejected), 1, false}};
     ltm_status status = loss_picture(report, curve, prefix, all, error);
     for (size_t i = 0; all && status == LTM_OK && i < sizeof quantities / sizeof quantities[0]; i++)
@@ -192,24 +191,23 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
     const json_t *parameters = json_object_get(run, "parameters");
     if (parameters) report_figure(report, "parameters", "%s", format_quantity(text, json_number_value(parameters)));
     const json_t *recurrent = json_object_get(run, "parameters_recurrent");
-    if (recurrent)
-        report_figure(report, "of them run in loops", "%s", format_quantity(text, json_number_value(recurrent)));
+    if (recurrent) report_figure(report, "of them looped", "%s", format_quantity(text, json_number_value(recurrent)));
     fputs("</dl>\n", report->out);
     const double uniform =
         log(json_number_value(json_object_get(json_object_get(run, "configuration"), "model.vocab")));
     if (best && curve_bound(best) > uniform)
         report_note(report,
-                    "The best bound is worse than ln V = %s, what guessing each of the V tokens evenly costs: "
-                    "the model has learned nothing that carries over to this text.",
+                    "The best bound is worse than ln V = %s, the loss of a uniform guess over V "
+                    "tokens: the model has learned nothing that carries over to this text.",
                     format_score(text, uniform));
     if (last && last->recon > LTM_ABOVE_UNIFORM * uniform)
         report_note(report,
-                    "Training diverged: its last loss, %s, is above ln V = %s, what guessing evenly costs. A "
-                    "lower slow.lr may mend it.",
+                    "Training diverged: its last loss, %s, is above ln V = %s, the loss of a "
+                    "uniform guess. Try a lower slow.lr.",
                     format_score(text, last->recon), format_score(text + FORMAT_NUMBER, uniform));
 }
 
-/* What ltm inspect says of the run; NULL where it says nothing, as of one whose checkpoint is damaged. */
+/* The description of the run by ltm inspect; NULL if there is none, for example with a damaged checkpoint. */
 static ltm_status inspect(json_t **run, const char *folder, struct ltm_error *error) {
     char *text = NULL;
     struct ltm_error inner = {0};

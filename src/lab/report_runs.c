@@ -1,4 +1,4 @@
-/* The page of several runs: their curves in one picture, what they differ in, their scores and how far apart those are. */
+/* The page of several runs: their curves in one picture, their differing settings, their scores and differences. */
 #include "lab/report_page.h"
 
 #include <math.h>
@@ -16,11 +16,11 @@
 enum { CURVE_POINTS = 400 };
 
 struct run {
-    const char *folder, *name; /* name: the folder's last part, all of it where another run's is the same */
+    const char *folder, *name; /* name: the folder's last part, or the whole path if another run has the same */
     struct run_curve curve;
     struct ltm_config config;
     bool configured;
-    const struct curve_score *best; /* NULL where held-out text was never scored */
+    const struct curve_score *best; /* NULL if held-out text was never scored */
 };
 
 static ltm_status open_run(struct run *run, const char *folder, struct ltm_error *error) {
@@ -28,8 +28,8 @@ static ltm_status open_run(struct run *run, const char *folder, struct ltm_error
     run->folder = folder;
     PASS_UP(path_join(path, sizeof path, folder, "log.jsonl", error));
     if (!file_exists(path))
-        return fail(error, LTM_INVALID,
-                    "%s holds no log.jsonl of a run; several runs are compared, a study stands alone", folder);
+        return fail(error, LTM_INVALID, "%s contains no log.jsonl of a run; compare several runs, or report one study",
+                    folder);
     PASS_UP(run_curve_read(&run->curve, path, error));
     run->best = run_curve_best(&run->curve);
     PASS_UP(path_join(path, sizeof path, folder, "config.ini", error));
@@ -46,10 +46,9 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
     struct picture p;
     report_heading(report, "curves", "Training");
     picture_begin(&p, "bound", "Held-out bound", "training tokens", "bound, nats a token");
-    snprintf(
-        p.caption, sizeof p.caption,
-        "With standard errors, which are mostly those of the text and shared where it is the same. Where weights are "
-        "averaged (slow.ema), the lower bound of the two.");
+    snprintf(p.caption, sizeof p.caption,
+             "With standard errors, which come mostly from the text and are shared by runs on the same text. With "
+             "averaged weights (slow.ema), the lower bound of the two.");
     for (int r = 0; r < count; r++) {
         struct picture_series *s = picture_add(&p, PICTURE_LINES_POINTS, 1 + r, "%s", runs[r].name);
         for (size_t i = 0; i < runs[r].curve.scores; i++)
@@ -70,7 +69,7 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
 
 /* ---- Scores ---- */
 
-/* Best bound of a run less that of the first. */
+/* Best bound of a run minus that of the first. */
 static struct ltm_score difference(struct report *report, const struct run *run, const struct run *first,
                                    bool *paired) {
     struct paired pairs = {.starved = &report->starved};
@@ -136,8 +135,8 @@ static void put_headroom(struct report *report, const struct run *runs, int coun
             if (!are_twins(&runs[w], &runs[f])) continue;
             const struct ltm_score d = difference(report, &runs[w], &runs[f], &paired);
             report_note(report,
-                        "Headroom, %s less %s, at equal tokens: %s nats a token, which is what carrying the past can "
-                        "buy: %s.",
+                        "Headroom, %s less %s, at equal tokens: %s nats a token, the most that carrying "
+                        "the past can gain: %s.",
                         runs[w].name, runs[f].name, headroom_interval(text, d.mean, d.error),
                         headroom_meaning(d.mean, d.error));
         }
@@ -173,7 +172,7 @@ static void put_settings(struct report *report, const struct run *runs, int coun
     }
     fputs("</tbody></table></div>\n", f);
     for (int r = 0; r < count; r++)
-        if (!runs[r].configured) report_note(report, "%s has no config.ini that can be read.", runs[r].name);
+        if (!runs[r].configured) report_note(report, "%s has no readable config.ini.", runs[r].name);
 }
 
 ltm_status report_runs(struct report *report, const char *const *folders, int count, struct ltm_error *error) {

@@ -29,8 +29,8 @@ static ltm_status overview(struct report *report, const struct study_table *t, s
     bool listed[PICTURE_COLOURS] = {false};
     ltm_status status = LTM_OK;
     picture_begin(&p, "training", "Held-out bound while training", "training tokens", "bound, nats a token");
-    snprintf(p.caption, sizeof p.caption, "A line for each cell, coloured by latent size%s.",
-             t->csv.rows > PICTURE_SERIES ? "; of this many cells, the first 64" : "");
+    snprintf(p.caption, sizeof p.caption, "One line for each cell, coloured by latent size%s.",
+             t->csv.rows > PICTURE_SERIES ? "; only the first 64 cells" : "");
     for (size_t r = 0; status == LTM_OK && r < t->csv.rows; r++) {
         struct run_curve c;
         if (t->group_of[r] < 0 || !cell_log(path, report, t, r)) continue;
@@ -81,8 +81,8 @@ static ltm_status training(struct report *report, const struct study_table *t, s
     }
     if (with > shown)
         fprintf(report->out,
-                "<p class=\"note\">%zu cell%s more %s curves: <code>ltm report</code> shows those of a cell's own "
-                "folder.</p>\n",
+                "<p class=\"note\">%zu more cell%s %s curves: run <code>ltm report</code> on a cell's "
+                "own folder to see them.</p>\n",
                 with - shown, ltm_plural((long long)(with - shown)), with - shown == 1 ? "has" : "have");
     return status;
 }
@@ -90,7 +90,8 @@ static ltm_status training(struct report *report, const struct study_table *t, s
 static void put_table(struct report *report, const struct csv *csv) {
     FILE *f = report->out;
     report_heading(report, "table", "All cells");
-    fputs("<p class=\"note\">What <code>results.csv</code> holds.</p>\n<div class=\"scroll wide\"><table><thead><tr>",
+    fputs("<p class=\"note\">The contents of <code>results.csv</code>.</p>\n<div class=\"scroll "
+          "wide\"><table><thead><tr>",
           f);
     for (size_t c = 0; c < csv->columns; c++) {
         html_print(f, c ? "<th scope=\"col\">%s</th>" : "<th scope=\"col\" class=\"text\">%s</th>", csv_name(csv, c));

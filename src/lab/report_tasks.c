@@ -1,6 +1,6 @@
-/* The page of few-shot results (results_*.json of ltm fewshot): for each task the scores, and accuracy against what its items are
- * counted by: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; more than one folder makes more than one curve. And the
- * same pictures for a study that took tasks, a curve a cell, seeds put together. */
+/* The page of few-shot results (results_*.json of ltm fewshot): for each task the scores, and accuracy against a number
+ * of its items: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; each folder is a curve. And the same
+ * pictures for a study with tasks, one curve per cell, seeds merged. */
 #include "lab/report_page.h"
 
 #include <ctype.h>
@@ -25,7 +25,7 @@ enum { TEXT = 128, FILE_MOST = 64 << 20 };
 /* One metric of one task in one folder's results. */
 struct figure {
     char task[TEXT], metric[TEXT], axis[TEXT]; /* axis: NAME of acc@…NAME=NUMBER; "" where there is none */
-    char curve[2 * TEXT];                      /* the folder, shots where there are some, and what stands before NAME */
+    char curve[2 * TEXT];                      /* the folder, the shots if any, and the text before NAME */
     double x, value, error;
 };
 
@@ -83,7 +83,7 @@ static ltm_status add_figure(struct figures *to, const char *task, const char *k
     return LTM_OK;
 }
 
-/* Groups of tasks are means of what is there already. */
+/* Groups of tasks are means of tasks already listed. */
 static ltm_status read_file(struct figures *to, const char *path, const char *label, struct ltm_error *error) {
     char *text = NULL;
     size_t bytes;
@@ -104,7 +104,7 @@ static ltm_status read_file(struct figures *to, const char *path, const char *la
     }
     json_decref(json);
     free(text);
-    return status == LTM_CORRUPT ? fail(error, status, "%.500s is no JSON of ltm fewshot", path) : status;
+    return status == LTM_CORRUPT ? fail(error, status, "%.500s is not JSON written by ltm fewshot", path) : status;
 }
 
 static ltm_status read_folder(struct figures *to, const char *folder, const char *label, struct ltm_error *error) {
@@ -185,7 +185,7 @@ static ltm_status put_picture(struct report *report, const struct figures *from,
     snprintf(title, sizeof title, "%.80s: accuracy by %.40s", like->task, like->axis);
     picture_begin(&p, id, title, like->axis, "accuracy");
     p.zero = true;
-    snprintf(p.caption, sizeof p.caption, "The share of items that are answered right, with standard errors.");
+    snprintf(p.caption, sizeof p.caption, "The share of items answered correctly, with standard errors.");
     for (size_t i = first; i < from->count; i++) {
         const struct figure *figure = &from->all[i];
         int s = 0;
@@ -217,7 +217,7 @@ ltm_status report_tasks(struct report *report, const char *const *folders, int c
     ltm_status status = LTM_OK;
     for (int i = 0; i < count; i++) {
         if (!report_is_tasks(folders[i]))
-            TRY(fail(error, LTM_INVALID, "%.500s holds no results_*.json of ltm fewshot -o, as the first folder does",
+            TRY(fail(error, LTM_INVALID, "%.500s contains no results_*.json of ltm fewshot -o, unlike the first folder",
                      folders[i]));
         TRY(read_folder(&figures, folders[i], report_name(folders, count, i), error));
     }
@@ -233,7 +233,7 @@ cleanup:
 
 /* ---- Of a study ---- */
 
-/* The column TASK:METRIC of each group of cells, if it is to be drawn. */
+/* The column TASK:METRIC of each group of cells, if it is drawn. */
 static ltm_status add_column(struct figures *to, const struct study_table *t, const char *column,
                              struct ltm_error *error) {
     const int cell = csv_column(&t->csv, study_columns[COLUMN_CELL].name);

@@ -8,7 +8,7 @@
 
 enum { CURVE_NAME = 64 };
 
-/* A slow step, or a mean over neighbouring ones; NaN where a line does not say. */
+/* A slow step, or a mean over neighbouring ones; NaN if a line lacks it. */
 struct curve_step {
     double step, tokens, seconds, loss, recon, kl, lr, grad_norm, tokens_per_second, utilisation;
     double chosen, rejected, margin, accuracy; /* slow.objective = dpo */
@@ -21,14 +21,14 @@ struct curve_score {
     struct curve_corpora {
         double bound[LTM_CORPORA_MOST], error[LTM_CORPORA_MOST];
     } each;                                                    /* corpus of a mixture */
-    double carried, carried_error;                             /* by latents that stream */
+    double carried, carried_error;                             /* by streaming latents */
     double loss, ema_loss, chosen, rejected, margin, accuracy; /* slow.objective = dpo */
 };
 
-/* The lower bound of the two: of the weights, or of their average where slow.ema makes one. */
+/* The lower bound of the two: of the weights, or of their average with slow.ema. */
 double curve_bound(const struct curve_score *score);
-double curve_error(const struct curve_score *score); /* NaN where it is the average's, which the log has no error of */
-double curve_bits(const struct curve_score *score);  /* the same as bits a byte; NaN where the log does not say */
+double curve_error(const struct curve_score *score); /* NaN for that of the average, whose error is not logged */
+double curve_bits(const struct curve_score *score);  /* the same as bits a byte; NaN if not logged */
 
 struct run_curve {
     char corpus[LTM_CORPORA_MOST][CURVE_NAME]; /* the end of its folder's path */
@@ -36,14 +36,14 @@ struct run_curve {
     struct curve_step *step;
     struct curve_score *score;
     size_t steps, scores, step_room, score_room;
-    size_t broken; /* lines that are no JSON object: a run that was cut, or somebody's editor */
+    size_t broken; /* lines that are not JSON objects: from an interrupted run or an editor */
 };
 
-/* The held-out scoring with the lowest bound, NULL where there is none. */
+/* The held-out scoring with the lowest bound, NULL if there is none. */
 const struct curve_score *run_curve_best(const struct run_curve *curve);
 
 ltm_status run_curve_read(struct run_curve *curve, const char *path, struct ltm_error *error);
 void run_curve_free(struct run_curve *curve);
 
-/* At most `most` steps: means over neighbours of equal number (at place and time of the last of them). */
+/* At most `most` steps: means over equal numbers of neighbours (at the position and time of the last). */
 void run_curve_thin(struct run_curve *curve, size_t most);

@@ -14,7 +14,8 @@
 
 enum { QUIET_SECONDS = 60 };
 
-/* Whether a process of this machine holds the run's lock. It is not tried: who holds it for a moment could turn a training away. */
+/* Whether a process of this machine holds the run's lock. It does not try to take the lock: holding it for a moment
+ * could make a training fail to start. */
 static bool is_locked(const char *run) {
     char path[LTM_PATH_MAX];
     char wanted[64];
@@ -94,7 +95,7 @@ ltm_status ltm_run_look(const char *run, struct ltm_run_view *view, struct ltm_e
     TRY(read_config(view, run, &tokens, error));
     if (folder_exists(run)) TRY(folder_check_own(run, marks, "the folder of a run", error)); /* it may be empty yet */
     if (!folder_exists(run) && file_exists(run))
-        TRY(fail(error, LTM_INVALID, "%s is a file, where the folder of a run is wanted", run));
+        TRY(fail(error, LTM_INVALID, "%s is a file; give the folder of a run", run));
     if (file_exists(log)) {
         TRY(run_curve_read(&curve, log, error));
         take_steps(view, &curve);

@@ -18,7 +18,7 @@ int study_jobs(const struct ltm_study *s, const struct ltm_sweep_options *option
     return cores > 0 ? cores : 1;
 }
 
-/* Dealt to and fro in the order of work: 1 2 3 3 2 1 1 2 3 … */
+/* Dealt back and forth in the order of work: 1 2 3 3 2 1 1 2 3 … */
 static bool in_shard(size_t rank, const struct ltm_sweep_options *o) {
     if (o->shards <= 0) return true;
     const size_t n = (size_t)o->shards;
@@ -38,7 +38,7 @@ double study_cell_work(const struct study_cell *cell) {
     return cell->flops_per_token * (double)cell->tokens + cell->scoring_flops;
 }
 
-/* Operations a second of all jobs together, were they as fast as the cells that are done; 0 when none is. */
+/* Operations a second of all jobs together, if they were as fast as the finished cells; 0 if there are none. */
 static double finished_speed(const struct ltm_study *s, int jobs) {
     double work = 0;
     double seconds = 0;
@@ -77,14 +77,14 @@ void ltm_study_estimate(const struct ltm_study *s, const struct ltm_sweep_option
     double speed = finished_speed(s, e->jobs);
     e->from_finished = speed > 0;
     if (!e->from_finished && e->left) speed = machine_speed(s, e->jobs * e->threads) / 3;
-    /* No sooner than its largest cell, which one job does alone. */
+    /* Not before its largest cell, which one job does alone. */
     const double work = fmax(e->training_flops + e->scoring_flops, longest * e->jobs);
     e->seconds = e->left == 0 ? 0 : speed > 0 ? work / speed : NAN;
 }
 
 ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error) {
     if (!*value || strlen(value) >= LTM_PATH_MAX - 300)
-        return fail(error, LTM_INVALID, "%s = \"%.60s\" is not a path that can be used", name, value);
+        return fail(error, LTM_INVALID, "%s = \"%.60s\" is not a usable path", name, value);
     strcpy(to, value);
     return LTM_OK;
 }

@@ -10,7 +10,7 @@
 
 enum { STUDY_AXES = 8, STUDY_LINKED = 4, STUDY_CORPORA = 8, STUDY_CELLS = 10000, STUDY_NAME = 64, CELL_NAME = 200 };
 
-/* One list of values, for one key or for several that go together ("64/2"). */
+/* One list of values, for one key or for several linked keys ("64/2"). */
 struct study_axis {
     char name[LTM_PATH_MAX]; /* as the file writes it: "model.dim/model.heads" */
     char keys[STUDY_LINKED][STUDY_NAME];
@@ -22,8 +22,8 @@ struct study_corpus {
     char name[STUDY_NAME], path[LTM_PATH_MAX];
 };
 
-/* What a cell is beside what the axes say: a plain decoder with their window, or its twin with full attention, of equal tokens (or of the
- * budget's compute) or of equal compute where the budget is tokens (lab/headroom.h). */
+/* The kind of a cell besides its axis values: a plain decoder with their window, or its twin with full attention, at
+ * equal tokens (or the budget's compute) or at equal compute if the budget is in tokens (lab/headroom.h). */
 enum study_twin { STUDY_NO_TWIN, STUDY_WINDOW, STUDY_ATTENTION, STUDY_ATTENTION_COMPUTE };
 
 struct study_cell {
@@ -33,23 +33,23 @@ struct study_cell {
     bool blank[STUDY_AXES];   /* the axis's first key does not matter to this cell */
     enum study_twin twin;
     int window;            /* as the axes say */
-    char decoder[17];      /* what a plain decoder is but for window and budget; empty with latents */
+    char decoder[17];      /* identifies a plain decoder except for window and budget; empty with latents */
     int64_t budget_tokens; /* 0 when the budget is compute */
     double budget_flops;   /* 0 when it is tokens */
     int64_t tokens;        /* whole slow steps */
     double forward_flops, flops_per_token, scoring_flops;
     size_t rank; /* 0 for the largest */
     enum ltm_cell_status status;
-    json_t *result;            /* result.json where it is done */
+    json_t *result;            /* result.json if it is done */
     char *failure;             /* NULL unless it failed */
     struct timespec failed_at; /* of error.txt */
 };
 
-/* What was last read about a corpus and tokenizer: cells mostly share them. */
+/* The last corpus and tokenizer read: cells mostly share them. */
 struct study_data {
     char corpus[LTM_PATH_MAX], tokenizer[LTM_PATH_MAX];
     bool known;
-    int vocab; /* LTM_AUTO where they do not say */
+    int vocab; /* LTM_AUTO if unknown */
     int64_t heldout_tokens;
 };
 
@@ -66,7 +66,7 @@ struct ltm_study {
     struct study_corpus corpora[STUDY_CORPORA];
     int corpus_count;
     struct value_list tasks, shots; /* few-shot */
-    int64_t limit, draws, samples;  /* LTM_AUTO where nothing is said */
+    int64_t limit, draws, samples;  /* LTM_AUTO if not set */
     struct study_data data;
     struct study_cell *cells;
     size_t cell_count;
@@ -78,14 +78,14 @@ bool study_idle(const struct study_cell *cell, const char *key);
 
 void study_clear(struct ltm_study *study); /* fine for one that is all zero */
 
-/* A path as it is kept; `name` stands in messages. */
+/* A path in its stored form; `name` is for messages. */
 ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *value, struct ltm_error *error);
 
 /* The path of a file in the cell's folder. */
 ltm_status study_cell_path(char path[LTM_PATH_MAX], const struct study_cell *cell, const char *name,
                            struct ltm_error *error);
 
-/* ---- What a study costs, and how its work is divided ---- */
+/* ---- Cost of a study and division of its work ---- */
 
 int study_jobs(const struct ltm_study *study, const struct ltm_sweep_options *options);
 bool study_in_shard(const struct study_cell *cell, const struct ltm_sweep_options *options);

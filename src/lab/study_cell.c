@@ -1,4 +1,4 @@
-/* ltm_study_run_cell: one cell, from wherever it was cut to its result.json. */
+/* ltm_study_run_cell: one cell, from where it was interrupted to its result.json. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -34,7 +34,7 @@ static ltm_status fail_no_cell(const struct ltm_study *s, const char *name, stru
                 nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
-/* The claim goes with the open file: with this process, however it ends. */
+/* The claim belongs to the open file: it ends with this process, however it ends. */
 static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *busy, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     PASS_UP(folder_create(cell->config.run.dir, error));
@@ -43,14 +43,14 @@ static ltm_status claim_cell(int *claim, const struct study_cell *cell, bool *bu
     if (*claim < 0) return fail(error, LTM_IO, "cannot write %.900s: %s", path, strerror(errno));
     if (flock(*claim, LOCK_EX | LOCK_NB) == 0) return LTM_OK;
     *busy = errno == EWOULDBLOCK;
-    if (*busy) return fail(error, LTM_INVALID, "another process works on the cell %s", cell->name);
-    return fail(error, LTM_IO, "cannot lock %.900s: %s; a study's folder must be on a file system that keeps locks",
-                path, strerror(errno));
+    if (*busy) return fail(error, LTM_INVALID, "another process is working on the cell %s", cell->name);
+    return fail(error, LTM_IO, "cannot lock %.900s: %s; a study's folder must be on a file system with locks", path,
+                strerror(errno));
 }
 
 /* ---- The cell ---- */
 
-/* Seconds of training over all resumes: what the log's last line says. */
+/* Seconds of training over all resumes, from the log's last line. */
 static double trained_seconds(const struct study_cell *cell) {
     struct run_curve curve;
     char path[LTM_PATH_MAX];
@@ -126,7 +126,7 @@ ltm_status ltm_study_run_cell(const struct ltm_study *study, const char *name, c
     if (status == LTM_OK)
         (void)unlink(path);
     else if (status != LTM_INTERRUPTED)
-        (void)file_write_text(path, inner.message, NULL); /* where even that fails, the exit code tells */
+        (void)file_write_text(path, inner.message, NULL); /* if even that fails, the exit code reports it */
     if (status != LTM_OK) fail_with(error, &inner);
 cleanup:
     if (claim >= 0) close(claim);

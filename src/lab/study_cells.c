@@ -1,5 +1,5 @@
-/* A study opened: what its file says, its cells (all combinations of its axes, budgets and seeds, each run once), and how they
- * stand. */
+/* Opening a study: its file, its cells (all combinations of its axes, budgets and seeds, each run once), and their
+ * state. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
     return LTM_OK;
 }
 
-/* Tokens of the slow steps that are nearest to the compute asked for. */
+/* Tokens of the slow steps closest to the requested compute. */
 static double tokens_for(const struct study_cell *cell) {
     const double a_step = (double)cell->config.slow.batch * cell->config.model.sequence;
     const double steps = cell->budget_flops > 0 ? round(cell->budget_flops / (cell->flops_per_token * a_step))
@@ -89,7 +89,7 @@ static ltm_status find_data(struct ltm_study *s, const struct ltm_config *c, str
     return status;
 }
 
-/* Held-out tokens that ltm eval scores, 0 when nobody knows. */
+/* Held-out tokens that ltm eval scores, 0 if unknown. */
 static double scored_tokens(const struct ltm_study *s, const struct ltm_config *c) {
     const double T = c->model.sequence;
     const double tokens = (double)s->data.heldout_tokens;
@@ -97,8 +97,8 @@ static double scored_tokens(const struct ltm_study *s, const struct ltm_config *
     return T * (c->eval.sequences > 0 && c->eval.sequences < available ? c->eval.sequences : available);
 }
 
-/* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. Where latents stream: two for
- * the score and for each draw, one for each of three controls. */
+/* Forward passes of a scored token: fit, samples, and for the continuation another fit on a part. With streaming
+ * latents: two for the score and for each draw, one for each of three controls. */
 static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     struct ltm_config c = cell->config;
     const double T = c.model.sequence;
@@ -117,7 +117,7 @@ static ltm_status find_scoring_flops(const struct ltm_study *s, struct study_cel
     return LTM_OK;
 }
 
-/* A short name for a key: its last part, but where that says too little. */
+/* A short name for a key: its last part, unless that is too vague. */
 static const char *short_key(const struct ltm_study *s, const char *key) {
     const char *last = strrchr(key, '.') + 1;
     if (strcmp(key, "latent.count") == 0) return "latents";
@@ -151,7 +151,7 @@ static void short_flops(char text[NUMBER_TEXT], double flops) {
     snprintf(digit, (size_t)(text + NUMBER_TEXT - digit), "e%d", power);
 }
 
-/* Whether one value alone has this first part: what is linked to it need then not be said. */
+/* Whether only one value has this first part: its linked values can then be omitted. */
 static bool first_tells(const struct study_axis *axis, const char *first) {
     const size_t length = strlen(first);
     int count = 0;
@@ -162,7 +162,8 @@ static bool first_tells(const struct study_axis *axis, const char *first) {
     return count == 1;
 }
 
-/* "dim64-latents8-steps4-tokens1M-seed1": from what the cell is, so that it stays when values are added to axes. */
+/* "dim64-latents8-steps4-tokens1M-seed1": from the cell's own values, so that it stays when values are added to
+ * axes. */
 static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, struct ltm_error *error) {
     char number[NUMBER_TEXT];
     char name[1024];
@@ -198,7 +199,7 @@ static ltm_status fail_cell(const struct study_cell *cell, struct ltm_error *err
     char why[700];
     if (!error) return LTM_INVALID;
     snprintf(why, sizeof why, "%.699s", error->message);
-    return fail(error, error->code, "the cell %s cannot be: %s", cell->name, why);
+    return fail(error, error->code, "the cell %s is not possible: %s", cell->name, why);
 }
 
 /* The budget of the twin whose compute is that of the decoder with the window on the tokens asked for. */
@@ -222,8 +223,7 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     if (ltm_config_check(c, error) != LTM_OK) return fail_cell(cell, error);
     ltm_config_resolve(c);
     if (c->data.corpora[0])
-        return fail(error, LTM_INVALID, "%.300s sets data.corpora; a study trains and scores on one data.corpus",
-                    s->base_path);
+        return fail(error, LTM_INVALID, "%.300s sets data.corpora; a study uses one data.corpus", s->base_path);
     PASS_UP(find_data(s, c, error));
     if (c->model.vocab == LTM_AUTO) c->model.vocab = s->data.vocab;
     if (c->model.vocab == LTM_AUTO) {
@@ -231,7 +231,7 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
             return fail(error, LTM_INVALID,
                         "data.corpus is not set in %.300s; name a folder that ltm corpus build made", s->base_path);
         return fail(error, LTM_INVALID,
-                    "the corpus %.300s is not there, or does not say its vocabulary; build it, or set data.tokenizer "
+                    "the corpus %.300s does not exist or does not give its vocabulary; build it, or set data.tokenizer "
                     "or model.vocab",
                     c->data.corpus);
     }
@@ -240,7 +240,8 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
     if (cell->twin == STUDY_ATTENTION_COMPUTE) PASS_UP(budget_compute(s, cell, error));
     const double tokens = tokens_for(cell);
     if (tokens > RUN_TOKENS_MOST) {
-        fail(error, LTM_INVALID, "its budget is %.2g training tokens, and %.0e are the most", tokens, RUN_TOKENS_MOST);
+        fail(error, LTM_INVALID, "its budget is %.2g training tokens, but the maximum is %.0e", tokens,
+             RUN_TOKENS_MOST);
         return fail_cell(cell, error);
     }
     c->run.tokens = (int64_t)tokens;
@@ -255,7 +256,7 @@ static ltm_status finish_cell(struct ltm_study *s, struct study_cell *cell, stru
 
 /* ---- All of them ---- */
 
-/* A checksum of everything that makes the run what it is, or of that but its window and tokens. */
+/* A checksum of everything that defines the run, or of everything except its window and tokens. */
 static ltm_status run_key(char key[17], const struct study_cell *cell, bool whole, struct ltm_error *error) {
     size_t count;
     size_t used = 0;
@@ -292,7 +293,7 @@ static ltm_status add_cell(struct ltm_study *s, char (*keys)[17], const struct s
     for (size_t i = 0; i < s->cell_count; i++) {
         if (strcmp(keys[i], keys[s->cell_count]) == 0) return LTM_OK;
         if (strcmp(s->cells[i].name, cell->name) == 0)
-            return fail(error, LTM_INVALID, "two different cells would be named %s; make their values differ more",
+            return fail(error, LTM_INVALID, "two different cells would have the name %s; make their values differ more",
                         cell->name);
     }
     s->cell_count++;

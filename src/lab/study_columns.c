@@ -14,7 +14,7 @@ void study_put_json(FILE *f, const json_t *value) {
 
 static void put_integer(FILE *f, int64_t value) { fprintf(f, "%lld", (long long)value); }
 
-/* What each column shows, in their order. */
+/* The contents of each column, in their order. */
 #define PUT(name) static void name(FILE *f, const struct study_row *row)
 
 PUT(put_cell) { csv_put_text(f, row->cell.name); }

@@ -1,4 +1,4 @@
-/* The columns of results.csv: what ltm sweep writes and ltm report reads. */
+/* The columns of results.csv: written by ltm sweep and read by ltm report. */
 #pragma once
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include "lab/study.h"
 #include "ltm/eval.h"
 
-/* Axes stand behind the seed, scores behind the last. */
+/* Axes come after the seed, scores after the last. */
 enum {
     COLUMN_CELL,
     COLUMN_STATUS,
@@ -39,7 +39,7 @@ struct study_column {
 
 extern const struct study_column study_columns[STUDY_COLUMNS];
 
-/* The scores of a corpus: all are losses or the like, each with a column NAME_stderr. */
+/* The scores of a corpus: all are losses or similar, each with a column NAME_stderr. */
 enum { STUDY_SCORES = 13 };
 
 struct study_score_column {
@@ -49,5 +49,5 @@ struct study_score_column {
 
 extern const struct study_score_column study_score_columns[STUDY_SCORES];
 
-/* A number out of result.json; nothing where it is none. */
+/* A number from result.json; empty if it is not one. */
 void study_put_json(FILE *file, const json_t *value);

@@ -90,8 +90,8 @@ static void put_ranking(struct report *report, const struct study_table *t, cons
     if (count < 2) return;
     study_score_label(label, score);
     html_print(f,
-               "<div class=\"scroll wide\"><table><caption>The best cells by %s%s%s, and how far they are from the "
-               "first, with standard errors</caption><thead><tr>",
+               "<div class=\"scroll wide\"><table><caption>The best cells by %s%s%s, and their differences "
+               "from the first, with standard errors</caption><thead><tr>",
                label, t->corpora > 1 ? ", on " : "", t->corpora > 1 ? t->corpus[corpus] : "");
     for (size_t c = 0; c < t->csv.columns; c++)
         if (study_differs(t, c)) html_print(f, "<th scope=\"col\" class=\"text\">%s</th>", csv_name(&t->csv, c));
@@ -100,7 +100,7 @@ static void put_ranking(struct report *report, const struct study_table *t, cons
     for (size_t i = 0; i < (count < RANKED ? count : RANKED); i++)
         paired = put_row(report, t, score, ranked[i], ranked[0]) && paired;
     fputs("</tbody></table></div>\n", f);
-    if (count > RANKED) report_note(report, "%zu cells more are in the last table alone.", count - RANKED);
+    if (count > RANKED) report_note(report, "%zu more cells are only in the last table.", count - RANKED);
     report_note(report, "%s", paired_note(paired));
 }
 

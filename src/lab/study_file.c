@@ -10,7 +10,7 @@
 #include "lab/study_scores.h"
 #include "ltm/names.h"
 
-/* ---- [study] and [budget]: each key once, for who reads, writes and names it ---- */
+/* ---- [study] and [budget]: each key once, for reading, writing and naming ---- */
 
 enum key_kind { KEY_PATH, KEY_INTEGERS, KEY_FLOPS, KEY_COUNT, KEY_COUNT_OR_AUTO, KEY_WORD };
 
@@ -133,7 +133,7 @@ static void print_key(FILE *f, const struct ltm_study *s, const struct study_key
 }
 
 void study_print(FILE *f, const struct ltm_study *s) {
-    fprintf(f, "# What ltm sweep made of %s\n", s->path);
+    fprintf(f, "# Written by ltm sweep from %s\n", s->path);
     for (int i = 0; i < STUDY_KEYS; i++) {
         const char *name = study_keys[i].name;
         const int section = (int)strcspn(name, ".");
@@ -173,7 +173,7 @@ static ltm_status set_value(struct ltm_config *config, const struct study_axis *
     return LTM_OK;
 }
 
-/* Values as the configuration would write them, so that 1k and 1000 are one. */
+/* Values as the configuration writes them, so that 1k and 1000 are the same. */
 static ltm_status take_values(struct study_axis *axis, const char *text, struct ltm_error *error) {
     struct value_list words = {0};
     struct ltm_config scratch;
@@ -191,7 +191,7 @@ static ltm_status take_values(struct study_axis *axis, const char *text, struct 
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? "/" : "", value);
         }
         length += strlen(all) + 1;
-        if (length > 1900) { /* a line of a file must hold them */
+        if (length > 1900) { /* they must fit in a line of a file */
             TRY(fail(error, LTM_INVALID, "the values of axes.%.100s are too many for one line; shorten the list",
                      axis->name));
         }
@@ -214,9 +214,9 @@ static ltm_status check_axis_key(const struct ltm_study *s, const struct study_a
     PASS_UP(ltm_config_get(&scratch, key, value, sizeof value, error)); /* names the nearest key */
     for (size_t i = 0; i < sizeof set_elsewhere / sizeof *set_elsewhere; i++)
         if (strcmp(key, set_elsewhere[i][0]) == 0)
-            return fail(error, LTM_INVALID, "%s is no axis; a study has it as %s", key, set_elsewhere[i][1]);
+            return fail(error, LTM_INVALID, "%s is not an axis; set it as %s in the study", key, set_elsewhere[i][1]);
     if (strncmp(key, "eval.", 5) == 0)
-        return fail(error, LTM_INVALID, "%s is no axis, since it changes no run; set it in [scores]", key);
+        return fail(error, LTM_INVALID, "%s is not an axis, because it changes no run; set it in [scores]", key);
     for (int a = 0; a < s->axis_count; a++)
         for (int k = 0; k < s->axes[a].linked; k++)
             if (&s->axes[a] != axis && strcmp(s->axes[a].keys[k], key) == 0)
@@ -237,7 +237,7 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
         snprintf(axis->name, sizeof axis->name, "%s", name);
         axis->linked = split_linked(axis->keys, name);
         if (axis->linked == 0)
-            return fail(error, LTM_INVALID, "axes.%.100s is not a key, nor up to %d keys with / between them", name,
+            return fail(error, LTM_INVALID, "axes.%.100s is neither a key nor up to %d keys with / between them", name,
                         STUDY_LINKED);
         for (int k = 0; k < axis->linked; k++) PASS_UP(check_axis_key(s, axis, axis->keys[k], error));
         s->axis_count++;
@@ -246,7 +246,7 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
     return take_values(axis, value, error);
 }
 
-/* The twins' cells differ from the others in these, which must then be columns. */
+/* The twins' cells differ from the others in these keys, which must then be columns. */
 static ltm_status add_twin_axes(struct ltm_study *s, struct ltm_error *error) {
     static const char *const keys[] = {"latent.count", "model.window"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -279,8 +279,8 @@ static ltm_status take(void *user, const char *section, const char *key, const c
     if (strcmp(section, "study") == 0 || strcmp(section, "budget") == 0) return take_study(s, name, value, error);
     const char *nearest = ltm_nearest_name(section, sections, 4);
     return fail(error, LTM_INVALID,
-                "a study has no section [%.60s]%s%s%s; it has study, budget, axes and scores, and keys of runs stand "
-                "in its base",
+                "a study has no section [%.60s]%s%s%s; it has study, budget, axes and scores, and the keys of "
+                "runs belong in its base",
                 section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
 }
 
@@ -338,8 +338,7 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
     strcpy(s->path, path);
     PASS_UP(ini_file_read(path, ";#", take, s, error));
     PASS_UP(take_settings(s, settings, count, false, error));
-    if (!s->base_path[0])
-        return fail(error, LTM_INVALID, "%.300s does not name its base; add base = CONFIG.ini to [study]", path);
+    if (!s->base_path[0]) return fail(error, LTM_INVALID, "%.300s has no base; add base = CONFIG.ini to [study]", path);
     PASS_UP(beside(base, path, s->base_path, error));
     strcpy(s->base_path, base);
     if (!s->dir[0]) default_dir(s->dir, path);

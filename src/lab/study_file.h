@@ -1,14 +1,14 @@
-/* A study's file and the settings over it. */
+/* A study's file and the settings that override it. */
 #pragma once
 
 #include <stdio.h>
 
 #include "lab/study.h"
 
-/* What they say, without cells. *study is all zero before; study_clear afterwards in any case. */
+/* Read them, without cells. *study must be all zero; call study_clear afterwards in any case. */
 ltm_status study_read(struct ltm_study *study, const char *path, const char *const *settings, size_t count,
                       struct ltm_error *error);
 
-/* The same as a file whose base stands beside it as STUDY_BASE. */
+/* The same as a file, with its base beside it as STUDY_BASE. */
 #define STUDY_BASE "base.ini"
 void study_print(FILE *file, const struct ltm_study *study);

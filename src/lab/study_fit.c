@@ -9,14 +9,14 @@
 #include "lab/html.h"
 #include "lab/study_pictures.h"
 
-/* Runs as the fit takes them; which finished cell each was. */
+/* Runs as input of the fit, and the finished cell of each. */
 struct runs {
     struct ltm_fit_point *point;
     size_t *group;
     size_t count;
 };
 
-/* A twin with full attention is another kind of decoder than those that it stands beside. */
+/* A twin with full attention is a different kind of decoder from the other cells. */
 static bool is_twin(const struct study_table *t, const struct study_group *g) {
     bool alone = true;
     for (size_t i = 0; i < t->groups; i++) alone = alone && t->group[i].full;
@@ -56,7 +56,7 @@ cleanup:
     return status;
 }
 
-/* A / N^α with its exponents raised. Forms are ours: nothing to escape. */
+/* A / N^α with its exponents raised. Forms are our own text: nothing to escape. */
 static void put_form(FILE *f, const char *form) {
     for (; *form; form++) {
         if (*form != '^') {
@@ -71,8 +71,8 @@ static void put_form(FILE *f, const char *form) {
 
 static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
-            "<div class=\"scroll wide\"><table><caption>Forms, and their mean |log residual|: over cells that the fit "
-            "had not seen (%d folds), and over those it had</caption><thead><tr><th scope=\"col\" "
+            "<div class=\"scroll wide\"><table><caption>Forms and their mean |log residual|: on held-out "
+            "cells (%d folds) and on the fitted ones</caption><thead><tr><th scope=\"col\" "
             "class=\"text\">form</th><th scope=\"col\">unknowns</th><th scope=\"col\">held out</th><th "
             "scope=\"col\">standard error</th><th scope=\"col\">seen</th></tr></thead>\n<tbody>\n",
             info->folds);
@@ -91,13 +91,13 @@ static void put_candidates(FILE *f, const struct ltm_fit_info *info) {
     fputs("</tbody></table></div>\n", f);
 }
 
-/* Constants are fitted as logarithms, which come near zero and never to it. */
+/* Constants are fitted as logarithms, so they approach zero but never reach it. */
 static double or_zero(double constant) { return fabs(constant) < 1e-9 ? 0 : constant; }
 
 static void put_constants(FILE *f, const struct ltm_fit_info *info) {
     fprintf(f,
-            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that hold %.0f "
-            "%% of %d resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
+            "<div class=\"scroll wide\"><table><caption>Constants of the chosen form, with intervals that cover "
+            "%.0f %% of %d resamples of cells</caption><thead><tr><th scope=\"col\" class=\"text\">constant</th><th "
             "scope=\"col\">value</th><th scope=\"col\">from</th><th scope=\"col\">to</th></tr></thead>\n<tbody>\n",
             100 * info->share, info->resamples);
     for (int p = 0; p < LTM_FIT_PARAMETERS; p++) {
@@ -119,7 +119,8 @@ static ltm_status residuals(struct report *report, const struct study_table *t, 
     picture_begin(&p, "residuals", "Residuals of the fit", "loss that the fit predicts", "measured above predicted, %");
     snprintf(
         p.caption, sizeof p.caption,
-        "Each run against the chosen form. Points of one latent size all on one side of zero would mean a wrong form.");
+        "Residual of each run under the chosen form. If all points of one latent size lie on one side of zero, the "
+        "form is wrong.");
     p.zero = true;
     for (size_t i = 0; i < runs->count; i++) {
         const double latents = t->group[runs->group[i]].latents;
@@ -133,7 +134,7 @@ static ltm_status residuals(struct report *report, const struct study_table *t, 
     return report_picture(report, &p, error);
 }
 
-/* Loss of each measured shape if it were trained with one compute: where the minimum lies says how large a model should be. */
+/* Loss of each measured shape if trained with one compute: the minimum shows how large a model should be. */
 static ltm_status equal_compute(struct report *report, const struct study_table *t, const struct runs *runs,
                                 const struct ltm_fit *fit, struct ltm_error *error) {
     struct picture p;
@@ -148,8 +149,8 @@ static ltm_status equal_compute(struct report *report, const struct study_table 
     picture_begin(&p, "iso-compute", "Equal compute", "parameters, embeddings included", "loss that the fit predicts");
     p.log_x = true;
     snprintf(p.caption, sizeof p.caption,
-             "Each curve spends one amount of training compute on the measured shapes, with as many tokens as it then "
-             "buys: dashed without latents, solid the best with them. Predictions of the fit, not measurements.");
+             "Each curve spends one training budget on the measured shapes, with as many tokens as it "
+             "buys: dashed without latents, solid the best with latents. Predictions of the fit, not measurements.");
     for (int level = 0; level < 3; level++)
         for (int with = 0; with < 2; with++) {
             char number[FORMAT_NUMBER];
@@ -215,7 +216,7 @@ static ltm_status put_fit(struct report *report, const struct study_table *t, co
     fputs("<p>Fitted: L = ", f);
     put_form(f, info->candidate[info->chosen].form);
     fputs(", N parameters", f);
-    if (!isnan(info->parameter[LTM_FIT_PHI].value)) fputs(", N_rec of them run r times, N_once the others", f);
+    if (!isnan(info->parameter[LTM_FIT_PHI].value)) fputs(", N_rec of them run r times, N_once run once", f);
     if (!isnan(info->parameter[LTM_FIT_BETA].value)) fputs(", D tokens", f);
     if (!isnan(info->parameter[LTM_FIT_GAMMA].value))
         fprintf(f, ", m = 1 + latent numbers / %s", format_quantity(scale, info->latent_scale));
@@ -242,14 +243,14 @@ ltm_status study_fit(struct report *report, const struct study_table *table, con
     if (status != LTM_OK) return status;
     snprintf(title, sizeof title, "Scaling law of %.100s", score->name);
     report_heading(report, "fit", title);
-    if (table->corpora > 1) /* a token is worth as much in any text, but the nats of two follow no one law */
-        status =
-            fail(&why, LTM_INVALID,
-                 "the cells have several corpora (data.corpus), whose losses follow no one law; a fit wants a study "
-                 "of one corpus");
+    if (table->corpora > 1) /* a token counts the same in any text, but losses on two texts do not follow one law */
+        status = fail(&why, LTM_INVALID,
+                      "the cells have several corpora (data.corpus), whose losses do not follow one law; a fit "
+                      "needs a study of one corpus");
     else
-        status = score->lower ? ltm_fit(&fit, runs.point, runs.count, &report->options->fit, report->watch, &why)
-                              : fail(&why, LTM_INVALID, "only losses are fitted, and %.100s is none", score->name);
+        status = score->lower
+                     ? ltm_fit(&fit, runs.point, runs.count, &report->options->fit, report->watch, &why)
+                     : fail(&why, LTM_INVALID, "only losses can be fitted, and %.100s is not one", score->name);
     if (status == LTM_OK) {
         report->result->fitted = true;
         report->result->fit = *ltm_fit_info(fit);

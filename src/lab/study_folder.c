@@ -25,7 +25,7 @@ int study_lock(const char *path) {
     return lock;
 }
 
-/* ---- What the study is ---- */
+/* ---- Identity of the study ---- */
 
 static ltm_status write_study(const struct ltm_study *s, const char *path, struct ltm_error *error) {
     struct file_draft draft;
@@ -34,8 +34,8 @@ static ltm_status write_study(const struct ltm_study *s, const char *path, struc
     return file_commit(&draft, error);
 }
 
-/* Keys that a study sets itself, or that change no result. Where scores are taken decides which checkpoint is best: that may
- * not change. */
+/* Keys that a study sets itself, or that change no result. The scoring points decide which checkpoint is best: they
+ * must not change. */
 static bool base_key_is_free(const struct ltm_study *s, const char *key) {
     static const char *const free_keys[] = {
         "run.dir", "run.threads", "run.seed", "run.tokens", "data.corpus", "data.tokenizer", "run.checkpoint_every"};
@@ -57,8 +57,8 @@ static ltm_status same_base(const struct ltm_study *was, const struct ltm_study 
         PASS_UP(ltm_config_get(&is->base, keys[i].name, now, sizeof now, error));
         if (strcmp(before, now) != 0 && !base_key_is_free(is, keys[i].name))
             return fail(error, LTM_MISMATCH,
-                        "the study in %.300s began with %s = %.100s in its base, now it is %.100s; set it back to go "
-                        "on, or set another study.dir",
+                        "the study in %.300s began with %s = %.100s in its base, now it is %.100s; "
+                        "restore it to resume, or set another study.dir",
                         is->dir, keys[i].name, before, now);
     }
     return LTM_OK;
@@ -73,12 +73,12 @@ static ltm_status same_axes(const struct ltm_study *was, const struct ltm_study 
     for (int a = 0; a < was->axis_count && used < sizeof before; a++)
         used += (size_t)snprintf(before + used, sizeof before - used, "%s%s", a ? ", " : "", was->axes[a].name);
     return fail(error, LTM_MISMATCH,
-                "the study in %.300s began with other axes (%s); values may be added to them, but for other axes set "
-                "another study.dir",
+                "the study in %.300s began with other axes (%s); you may add values to these axes; for other "
+                "axes, set another study.dir",
                 is->dir, before);
 }
 
-/* Auto becomes what the study began with: cells on machines of all kinds must compare. */
+/* Auto becomes the value that the study started with: cells from different machines must be comparable. */
 static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_error *error) {
     struct ltm_study was = {0};
     ltm_status status = LTM_OK;
@@ -94,11 +94,10 @@ static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_err
         int *precision = &s->cells[i].config.run.precision;
         if (*precision == LTM_PRECISION_AUTO) *precision = s->base.run.precision;
         if (*precision == LTM_PRECISION_BF16 && bf16_missing()) {
-            status =
-                fail(error, LTM_UNSUPPORTED,
-                     "the study in %.300s computes in bf16, which is not possible here, because %s; run it where it "
-                     "is, or set run.precision=fp32 and another study.dir",
-                     s->dir, bf16_missing());
+            status = fail(error, LTM_UNSUPPORTED,
+                          "the study in %.300s computes in bf16, which is not possible here: %s; run it on a "
+                          "machine that has it, or set run.precision=fp32 and another study.dir",
+                          s->dir, bf16_missing());
             goto cleanup;
         }
     }
@@ -115,7 +114,7 @@ void study_corpus_sum(char sum[17], const char *corpus) {
         sum[0] = 0;
 }
 
-/* Cells compare only on one corpus; a checkpoint knows its own, this is for cells that are done. */
+/* Cells are comparable only on one corpus; a checkpoint records its own, this is for finished cells. */
 static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error) {
     char sum[17] = "";
     char of[LTM_PATH_MAX] = "";
@@ -126,8 +125,8 @@ static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error
         snprintf(of, sizeof of, "%s", cell->config.data.corpus);
         if (was && *was && *sum && strcmp(was, sum) != 0)
             return fail(error, LTM_MISMATCH,
-                        "the cell %s was trained on another corpus than %.300s is now; put that one back to go on, or "
-                        "set another study.dir",
+                        "the cell %s was trained on a corpus other than the present %.300s; restore that "
+                        "corpus to resume, or set another study.dir",
                         cell->name, of);
     }
     return LTM_OK;
@@ -157,9 +156,9 @@ cleanup:
     return status;
 }
 
-/* ---- How cells stand ---- */
+/* ---- State of cells ---- */
 
-/* Take result.json, where it is whole and holds the scores that the study asks for. */
+/* Read result.json, if it is complete and contains the requested scores. */
 static ltm_status read_result(struct study_cell *cell, const struct ltm_study *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     char *text = NULL;

@@ -11,7 +11,7 @@
 
 enum { SIZES = PICTURE_NAMES, AXES = 16 };
 
-/* Distinct values of a quantity of the groups, ascending; NaN is none. */
+/* Distinct values of a quantity of the groups, ascending, without NaN. */
 struct distinct {
     double value[SIZES];
     int count;
@@ -27,16 +27,16 @@ static void add_distinct(struct distinct *d, double value) {
     d->count++;
 }
 
-/* An axis of the study that no quantity of a group tells. Values that are no numbers are counted from 1. */
+/* An axis of the study that is not a quantity of a group. Values that are not numbers are counted from 1. */
 struct axis {
     int column;
     const char *key;
-    double *value;           /* of each group; NaN where the axis does not matter */
-    const char *text[SIZES]; /* by their number; none where all are numbers */
+    double *value;           /* of each group; NaN if the axis does not matter */
+    const char *text[SIZES]; /* by their number; none if all are numbers */
     int texts;
 };
 
-/* What is drawn against what: a figure of a group, or the study's axis. */
+/* The quantities to draw: a figure of a group, or the study's axis. */
 struct quantity {
     double (*of)(const struct study_group *group);
     const struct axis *axis;
@@ -73,7 +73,7 @@ const char *study_latents(char text[64], double latents) {
 struct curve {
     const struct study_table *table;
     const struct study_score *score;
-    struct quantity x, by; /* by: what tells the curves apart; nothing where it is neither */
+    struct quantity x, by; /* by: what distinguishes the curves; nothing if neither */
     int budget;            /* -1: all */
     int corpus;
 };
@@ -129,7 +129,7 @@ static void add_curve(struct picture *p, const struct curve *c, double by, int c
 
 /* ---- The pictures ---- */
 
-/* "bound-by-tokens": letters, digits and dashes, whatever a column is called; its number where that may not tell it apart. */
+/* "bound-by-tokens": letters, digits and dashes, whatever the column's name; its number if the name is not unique. */
 static void name_id(char full_id[64], const char *score, const char *id, int which) {
     char slug[24];
     size_t n = 0;
@@ -147,7 +147,7 @@ static void name_id(char full_id[64], const char *score, const char *id, int whi
         snprintf(full_id, 64, "score%d-%s", which + 1, id);
 }
 
-/* Where a study has several corpora or budgets each has pictures of its own: their cells do not compare. */
+/* With several corpora or budgets each has its own pictures: their cells are not comparable. */
 static void begin(struct picture *p, const struct curve *c, int which, const char *id, const char *against,
                   const char *x_label) {
     char full_id[64];
@@ -188,20 +188,20 @@ static void add_frontier(struct picture *p, const struct curve *c, double by, in
 /* A score against one quantity, a curve for each value of another. */
 struct view {
     const char *id, *against, *x_label, *caption;
-    struct quantity x, by; /* by: latents, or widths where a table tells them */
+    struct quantity x, by; /* by: latents, or widths if the table has them */
     void (*add)(struct picture *picture, const struct curve *curve, double by, int colour, const char *name);
     bool log_x;
-    double spread; /* nothing to see where the largest x is less than so many times the smallest */
+    double spread; /* skipped if the largest x is less than this many times the smallest */
 };
 
-#define BEST_LINE \
-    "The line joins the best of the other axes at each place, with standard errors; faint points are the rest."
+#define BEST_LINE "The line joins the best cell at each value, with standard errors; faint points are the other cells."
 
 static const struct view views[] = {
     {"frontier",
      "training compute",
      "training compute, FLOPs",
-     "The frontier: every cell, and for each latent size a line through those that no cheaper one of that size beats.",
+     "The frontier: every cell, and for each latent size a line through the cells that no cheaper cell of that size "
+     "beats.",
      {.of = flops_of},
      {.of = latents_of},
      add_frontier,
@@ -266,7 +266,7 @@ static ltm_status draw_view(struct report *report, struct curve c, const struct 
     c.by = v->by;
     const struct distinct x = distinct_of(&c, v->x);
     const struct distinct each = distinct_of(&c, v->by);
-    const bool alone = c.table->groups == 1 && v == &views[0]; /* a single cell has this picture of itself */
+    const bool alone = c.table->groups == 1 && v == &views[0]; /* a single cell has its own picture of this */
     if (x.count < (alone ? 1 : 2) || x.value[x.count - 1] < v->spread * x.value[0]) return LTM_OK;
     begin(&p, &c, which, v->id, v->against, v->x_label);
     p.log_x = v->log_x;
@@ -290,7 +290,7 @@ struct axes {
     int count;
 };
 
-/* In the order in which they stand in the table; those behind the last of SIZES are left out. */
+/* In table order; those after the first SIZES are left out. */
 static void take_texts(struct axis *a, const struct study_table *t) {
     for (size_t i = 0; i < t->groups; i++) {
         const char *text = csv_text(&t->csv, t->group[i].row, (size_t)a->column);
@@ -313,7 +313,7 @@ static ltm_status take_axis(struct axis *a, const struct study_table *t, int col
     return LTM_OK;
 }
 
-/* Whether one tells the other, as of keys that go together. */
+/* Whether one determines the other, as with linked keys. */
 static bool same_division(const struct curve *c, struct quantity a, struct quantity b) {
     const struct distinct of_a = distinct_of(c, a);
     double partner[SIZES];
@@ -341,7 +341,7 @@ static ltm_status find_axes(struct axes *axes, const struct study_table *t, stru
     return LTM_OK;
 }
 
-/* Whether the axis varies here, and no width or axis before it goes with it. */
+/* Whether the axis varies here, and no width or earlier axis is linked to it. */
 static bool is_free(const struct curve *c, const struct axes *axes, int which) {
     const struct quantity x = {.axis = &axes->axis[which]};
     if (distinct_of(c, x).count < 2 || same_division(c, x, (struct quantity){.of = dim_of})) return false;
@@ -350,7 +350,7 @@ static bool is_free(const struct curve *c, const struct axes *axes, int which) {
     return true;
 }
 
-/* What tells the curves of an axis apart: latent sizes, or of the other axes the one with the fewest values. */
+/* What distinguishes the curves of an axis: latent sizes, or the other axis with the fewest values. */
 static struct quantity tell_apart(const struct curve *c, const struct axes *axes, int which) {
     struct quantity by = {.of = latents_of};
     int least = PICTURE_COLOURS;
@@ -382,13 +382,14 @@ static ltm_status draw_axis(struct report *report, struct curve c, const struct 
             snprintf(others + strlen(others), sizeof others - strlen(others), "%s%.40s", *others ? ", " : "",
                      axes->axis[i].key);
     snprintf(caption, sizeof caption, BEST_LINE "%s%s%s",
-             *others ? " Beside what the curves tell apart, the cells differ in " : "", others, *others ? "." : "");
+             *others ? " Besides the differences between the curves, the cells differ in " : "", others,
+             *others ? "." : "");
     const bool wide = !axis->texts && x.value[0] > 0 && x.value[x.count - 1] >= 8 * x.value[0];
     const struct view view = {id, axis->key, axis->key, caption, {.axis = axis}, by, add_curve, wide, 1};
     return draw_view(report, c, &view, score, error);
 }
 
-/* ---- What latents change: each cell against its like without them ---- */
+/* ---- Effect of latents: each cell against the same cell without them ---- */
 
 static bool but_latents(const char *column) {
     return (study_is_axis(column) && strcmp(column, "latent.count") != 0 && !study_of_latents(column)) ||
@@ -409,11 +410,11 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
     c.by = (struct quantity){.of = dim_of};
     const struct distinct widths = distinct_of(&c, c.by);
     int joined = 0;
-    begin(&p, &c, which, "difference", "that of the same cell without latents", "latents of a sequence, N_z");
+    begin(&p, &c, which, "difference", "the same cell without latents", "latents of a sequence, N_z");
     snprintf(p.y_label + strlen(p.y_label), sizeof p.y_label - strlen(p.y_label), ": difference");
     snprintf(p.caption, sizeof p.caption,
-             "Score with latents minus score of the same width and budget without: %s zero, latents help. A point for "
-             "each number of fast steps.",
+             "Score with latents minus score at the same width and budget without: %s zero, latents help. One "
+             "point for each number of fast steps.",
              c.score->lower ? "below" : "above");
     p.zero = true;
     for (int w = 0; w < widths.count; w++) {
@@ -431,7 +432,7 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
         picture_sort(s);
     }
     snprintf(p.caption + strlen(p.caption), sizeof p.caption - strlen(p.caption), "%s",
-             joined ? " Errors of both scores together." : " Errors are paired, sequence by sequence.");
+             joined ? " Errors combine those of both scores." : " Errors are paired, sequence by sequence.");
     return report_picture(report, &p, error);
 }
 

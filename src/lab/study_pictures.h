@@ -4,7 +4,8 @@
 #include "lab/report_page.h"
 #include "lab/study_table.h"
 
-/* Of one score: against parameters, latents, steps, tokens and compute, and what latents change. `which` numbers the score. */
+/* Of one score: against parameters, latents, steps, tokens and compute, and the effect of latents. `which` numbers the
+ * score. */
 ltm_status study_pictures(struct report *report, const struct study_table *table, const struct study_score *score,
                           int which, struct ltm_error *error);
 

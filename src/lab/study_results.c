@@ -10,7 +10,7 @@
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
 
-/* The score columns in order: the fixed ones, then what cells brought, each once. */
+/* The score columns in order: the fixed ones, then those of the cells, each once. */
 static ltm_status name_columns(struct value_list *columns, const struct ltm_study *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     for (size_t i = 0; i < STUDY_SCORES && status == LTM_OK; i++) {
@@ -124,7 +124,7 @@ ltm_status study_results_write(struct ltm_study *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     int lock = -1;
     TRY(path_join(path, sizeof path, s->dir, ".lock", error));
-    /* Or a process that looked before another finished its cell could write after it. */
+    /* Otherwise a process that looked before another finished its cell could write after it. */
     lock = study_lock(path);
     for (size_t i = 0; i < s->cell_count; i++) TRY(study_cell_refresh(&s->cells[i], s, error));
     headroom_columns(s);

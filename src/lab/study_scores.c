@@ -24,10 +24,10 @@ static ltm_status take_corpus(struct ltm_study *s, const char *name, const char 
         if (strcmp(s->corpora[c].name, name) == 0) corpus = &s->corpora[c];
     if (!corpus) {
         if (s->corpus_count == STUDY_CORPORA)
-            return fail(error, LTM_INVALID, "a study scores at most %d corpora beside its own", STUDY_CORPORA);
+            return fail(error, LTM_INVALID, "a study scores at most %d corpora besides its own", STUDY_CORPORA);
         if (!*name || strlen(name) >= STUDY_NAME || strpbrk(name, ",\":/ "))
-            return fail(error, LTM_INVALID, "scores.corpus.%.100s is no name for columns; use letters and digits",
-                        name);
+            return fail(error, LTM_INVALID,
+                        "scores.corpus.%.100s is not usable as a column name; use letters and digits", name);
         corpus = &s->corpora[s->corpus_count++];
         snprintf(corpus->name, sizeof corpus->name, "%s", name);
     }
@@ -70,7 +70,7 @@ ltm_status study_take_score(struct ltm_study *s, const char *key, const char *va
     PASS_UP(ltm_config_get(&scratch, key, printed, sizeof printed, error));
     if (strncmp(key, "eval.", 5) != 0 || strcmp(key, "eval.dump") == 0)
         return fail(error, LTM_INVALID,
-                    "%s is no key of [scores]; those are eval.* (but eval.dump), corpus.NAME and fewshot.*", key);
+                    "%s is not a key of [scores]; use eval.* (except eval.dump), corpus.NAME and fewshot.*", key);
     snprintf(text, sizeof text, "%s=%s", key, printed);
     const size_t length = strlen(key) + 1;
     for (size_t i = 0; i < s->score_settings.count; i++) {
@@ -160,7 +160,7 @@ static ltm_status score(json_t *columns, const char *prefix, const struct study_
     return LTM_OK;
 }
 
-/* "TASK:METRIC", with what took the answer from the text and the number of shots where there are several. */
+/* "TASK:METRIC", with the filter and the number of shots if there are several. */
 static void put_metrics(json_t *columns, const struct ltm_study *s, const struct ltm_fewshot_result *r) {
     for (int i = 0; i < r->count; i++) {
         const struct ltm_fewshot_metric *m = &r->metrics[i];
@@ -176,7 +176,7 @@ static void put_metrics(json_t *columns, const struct ltm_study *s, const struct
     }
 }
 
-/* What a task gave stays in the cell's folder, so that one that is cut goes on. */
+/* The results of a task stay in the cell's folder, so that an interrupted one resumes. */
 static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const struct study_cell *cell,
                              const struct ltm_model *model, const struct ltm_watch *watch, struct ltm_error *error) {
     struct ltm_fewshot_options options = study_fewshot_options(s);
@@ -184,7 +184,7 @@ static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const s
     char *settings = NULL;
     char sum[17];
     if (s->tasks.count == 0) return LTM_OK;
-    /* Other scores go into another folder: a folder's items hold to their settings. */
+    /* Other scores go into another folder: the items of a folder belong to their settings. */
     settings = study_scores_text(s);
     if (!settings) return fail_memory(error, 1024, "scores");
     checksum_hex(sum, settings, strlen(settings));
@@ -206,7 +206,7 @@ static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const s
     return LTM_OK;
 }
 
-/* As `ltm eval` would: what the cell was trained with, and the keys of [scores]. */
+/* As in `ltm eval`: the cell's training settings and the keys of [scores]. */
 static ltm_status score_config(struct ltm_config *config, const struct ltm_study *s, const struct ltm_model *model,
                                struct ltm_error *error) {
     ltm_status status = LTM_OK;

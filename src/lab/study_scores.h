@@ -1,4 +1,4 @@
-/* The scores of a study: what [scores] asks for, and taking it of a trained cell. */
+/* The scores of a study: the requests of [scores], and scoring a trained cell. */
 #pragma once
 
 #include <stdio.h>
@@ -10,11 +10,11 @@ ltm_status study_take_score(struct ltm_study *study, const char *key, const char
 /* [scores] as lines that end with `end`. */
 void study_print_scores(FILE *stream, const struct ltm_study *study, const char *end);
 
-/* What [scores] and keep ask for, in one text: results under another are taken again. The caller frees it; NULL when memory is
- * short. */
+/* The requests of [scores] and keep as one text: results under a different one are recomputed. The caller frees it;
+ * NULL if memory is short. */
 char *study_scores_text(const struct ltm_study *study);
 
-/* Whether every few-shot task can be read: better found out before the first run. */
+/* Whether every few-shot task can be read, checked before the first run. */
 ltm_status study_check_tasks(const struct ltm_study *study, struct ltm_error *error);
 
 /* Score a trained cell: "columns", "step", "scored_tokens" and "scoring_seconds" of `result`. */

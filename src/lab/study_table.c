@@ -93,7 +93,7 @@ static void take_group(struct study_table *t, size_t row, const struct ltm_confi
     if (g->latents == 0) g->steps = NAN;
 }
 
-/* A name out of a table may be anything: only one that ltm sweep could have given becomes part of a path. */
+/* A name from a table may be anything: only one that ltm sweep could have given becomes part of a path. */
 static bool is_cell_name(const char *name) {
     if (*name == '.' || !*name || strlen(name) > 200) return false;
     for (; *name; name++)
@@ -114,11 +114,11 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     TRY(path_join(path, sizeof path, folder, "results.csv", error));
     TRY(csv_read(&table->csv, path, error));
     if (table->csv.rows > STUDY_CELLS)
-        TRY(fail(error, LTM_INVALID, "%s has %zu rows, and a study has at most %d cells", path, table->csv.rows,
+        TRY(fail(error, LTM_INVALID, "%s has %zu rows, but a study has at most %d cells", path, table->csv.rows,
                  STUDY_CELLS));
     const int state = csv_column(&table->csv, study_columns[COLUMN_STATUS].name);
     if (csv_column(&table->csv, study_columns[COLUMN_CELL].name) < 0)
-        TRY(fail(error, LTM_INVALID, "%s is no table of ltm sweep: it has no column \"cell\"", path));
+        TRY(fail(error, LTM_INVALID, "%s is not a table of ltm sweep: it has no column \"cell\"", path));
     TRY(NEW_ARRAY(table->group_of, table->csv.rows, "a study's cells", error));
     TRY(NEW_ARRAY(table->group, table->csv.rows, "a study's cells", error));
     TRY(path_join(path, sizeof path, folder, "base.ini", error));
@@ -155,7 +155,7 @@ bool study_table_has(const struct study_table *table, const char *name) {
     return false;
 }
 
-/* Losses and their like fall, accuracies rise. */
+/* Losses and the like fall, accuracies rise. */
 static bool lower_is_better(const char *name) {
     static const char *const falling[] = {"bits", "loss", "nll", "byte_perplexity", "word_perplexity", "perplexity"};
     const char *colon = strrchr(name, ':');
@@ -181,7 +181,7 @@ static ltm_status no_column(const struct study_table *table, const char *name, s
     if (nearest)
         return fail(error, LTM_INVALID, "the study has no column \"%.100s\"; did you mean \"%.100s\"?", name, nearest);
     return fail(error, LTM_INVALID,
-                "the study has no column \"%.100s\"; the first line of results.csv names what it has", name);
+                "the study has no column \"%.100s\"; the first line of results.csv lists its columns", name);
 }
 
 static struct study_value value_of(const struct study_table *t, int group, int column, int errors) {

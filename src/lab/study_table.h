@@ -1,5 +1,5 @@
-/* results.csv of a study (ltm/sweep.h), for its report: cells, those that differ in their seed alone put together, and their
- * scores. Columns that are not known are kept for the page's table. */
+/* results.csv of a study (ltm/sweep.h), for its report: cells, grouped by everything except the seed, and their
+ * scores. Unknown columns are kept for the page's table. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,11 +10,11 @@
 
 enum { TABLE_BUDGETS = 16, TABLE_CORPORA = 16 };
 
-/* Cells that differ in their seed alone. Numbers that neither the table nor base.ini tells are NaN. */
+/* Cells that differ only in their seed. Numbers in neither the table nor base.ini are NaN. */
 struct study_group {
     size_t row; /* the first of them */
     double dim, latents, steps, loops, parameters, recurrent, latent_numbers, tokens, flops, token_flops;
-    int budget; /* which of the study's budgets; -1 where there are more than TABLE_BUDGETS */
+    int budget; /* which of the study's budgets; -1 if there are more than TABLE_BUDGETS */
     int corpus; /* likewise */
     bool full;  /* attends to its whole sequence */
 };
@@ -26,15 +26,15 @@ struct study_table {
     struct study_group *group;
     size_t groups;
     char budget[TABLE_BUDGETS][64];    /* "1 M tokens" */
-    const char *corpus[TABLE_CORPORA]; /* values of data.corpus, the csv's own; "" where that is no axis */
+    const char *corpus[TABLE_CORPORA]; /* values of data.corpus, the csv's own; "" if that is not an axis */
     int budgets, corpora;
 };
 
-/* The mean of a score over a group's cells. Its error joins what the scores themselves say, and the spread of seeds where
+/* The mean of a score over a group's cells. Its error combines those of the scores and the spread of seeds, if
  * there are several: sqrt(mean of squared errors + variance / cells). */
 struct study_value {
-    double mean, error; /* NaN where there is none */
-    double spread;      /* the variance of the mean that seeds make */
+    double mean, error; /* NaN if there is none */
+    double spread;      /* the variance of the mean due to seeds */
     int cells;
 };
 
@@ -47,7 +47,7 @@ struct study_score {
 ltm_status study_table_read(struct study_table *table, const char *folder, struct ltm_error *error);
 void study_table_free(struct study_table *table);
 
-/* LTM_INVALID, with the nearest column, where there is no such one. */
+/* LTM_INVALID, with the nearest column, if there is no such one. */
 ltm_status study_score_take(struct study_score *score, const struct study_table *table, const char *name,
                             struct ltm_error *error);
 void study_score_free(struct study_score *score);
@@ -58,9 +58,10 @@ void study_score_label(char label[240], const struct study_score *score);
 /* Whether any finished cell has a figure in the column. */
 bool study_table_has(const struct study_table *table, const char *name);
 
-/* The folder of a row's cell within the study's; false for a name that ltm sweep cannot have given, since a table may be anybody's. */
+/* The folder of a row's cell within the study's; false for a name that ltm sweep cannot have given, since the table is
+ * untrusted. */
 bool study_cell_folder(char path[LTM_PATH_MAX], const char *folder, const struct study_table *table, size_t row);
 
-/* Of two groups: alike in all that `key` says of the table's columns, where it says true for columns to look at. */
+/* Whether two groups agree in all columns of the table for which `key` is true. */
 bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column));
 bool study_is_axis(const char *column); /* section.key */

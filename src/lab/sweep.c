@@ -1,4 +1,4 @@
-/* ltm_sweep: a study's cells, each in a process of its own, some at a time. */
+/* ltm_sweep: a study's cells, each in its own process, several at a time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -28,12 +28,12 @@ extern char **environ;
 struct task {
     struct study_cell *cell;
     double work;    /* floating-point operations, scores included */
-    bool elsewhere; /* another process had claimed it when last looked at */
-    double look_at; /* do not look again before */
+    bool elsewhere; /* claimed by another process when last checked */
+    double look_at; /* do not check again before */
 };
 
 struct job {
-    struct task *task; /* NULL: a free place */
+    struct task *task; /* NULL: a free slot */
     pid_t pid;
     struct cell_log log;
 };
@@ -46,7 +46,7 @@ struct sweep {
     size_t task_count;
     struct job *jobs;
     struct ltm_sweep_running *running; /* [job_count], for the hook */
-    int job_count, alive[2];           /* cells' standard input; its end says that this process is gone */
+    int job_count, alive[2];           /* cells' standard input; its end of file means that this process is gone */
     bool stopping;
     double began, before; /* when; operations done by then */
 };
@@ -59,7 +59,7 @@ static int by_rank(const void *a, const void *b) {
     return x->cell->rank < y->cell->rank ? -1 : x->cell->rank > y->cell->rank;
 }
 
-/* The cells of the shard. Large ones first, so that none is left alone at the end. */
+/* The cells of the shard. Large ones first, so that none runs alone at the end. */
 static ltm_status make_tasks(struct sweep *w, struct ltm_error *error) {
     struct ltm_study *s = w->study;
     PASS_UP(NEW_ARRAY(w->tasks, s->cell_count, "cells", error));
@@ -76,7 +76,7 @@ static ltm_status make_tasks(struct sweep *w, struct ltm_error *error) {
 static ltm_status check_options(const struct ltm_sweep_options *o, struct ltm_error *error) {
     if (!o->command || !o->command[0]) return fail(error, LTM_INVALID, "ltm_sweep needs the command that runs a cell");
     if (o->shards < 0 || (o->shards > 0 && (o->shard < 1 || o->shard > o->shards)))
-        return fail(error, LTM_INVALID, "shard %d of %d is none; shards are counted from 1", o->shard, o->shards);
+        return fail(error, LTM_INVALID, "there is no shard %d of %d; shards are counted from 1", o->shard, o->shards);
     return LTM_OK;
 }
 
@@ -96,9 +96,9 @@ cleanup:
     return status;
 }
 
-/* ---- Cells begin and end ---- */
+/* ---- Start and end of cells ---- */
 
-/* Whether some process works on the cell now. It may begin just after: then ours finds it busy. */
+/* Whether some process works on the cell now. It may start just after: then ours finds it busy. */
 static bool is_claimed(const struct study_cell *cell) {
     char path[LTM_PATH_MAX];
     if (study_cell_path(path, cell, ".claim", NULL) != LTM_OK) return false;
@@ -130,7 +130,7 @@ static ltm_status spawn(struct sweep *w, struct job *job, struct task *task, str
     posix_spawn_file_actions_adddup2(&actions, w->alive[0], STDIN_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0666);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    /* A group of its own: an interrupt from the keyboard comes through this process, once. */
+    /* Its own process group: this process passes a keyboard interrupt on, once. */
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &none);
     const int number = posix_spawn(&job->pid, argv[0], &actions, &attributes, argv, environ);
@@ -155,7 +155,7 @@ static void tell_end(const struct sweep *w, const struct study_cell *cell) {
                                     json_is_number(error) ? json_number_value(error) : NAN));
 }
 
-/* Begin cells in free places, passing over those that another process has. */
+/* Start cells in free slots, skipping those of other processes. */
 static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
     int place = 0;
     const double now = seconds_now();
@@ -182,7 +182,7 @@ static ltm_status start_cells(struct sweep *w, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* Failed although it left no sentence: it crashed, or its disk is full. */
+/* Failed without a message: it crashed, or its disk is full. */
 static void give_up(struct study_cell *cell, const char *sentence, bool keep) {
     char path[LTM_PATH_MAX];
     free(cell->failure);
@@ -205,13 +205,12 @@ static ltm_status end_cell(struct sweep *w, struct job *job, int how, struct ltm
     }
     if (cell->status == LTM_CELL_WAITING && !w->stopping) {
         if (WIFSIGNALED(how))
-            snprintf(sentence, sizeof sentence,
-                     "its process was ended by signal %d (%s); %.900s/output.txt may say more", WTERMSIG(how),
-                     strsignal(WTERMSIG(how)), cell->config.run.dir);
+            snprintf(sentence, sizeof sentence, "its process was killed by signal %d (%s); see %.900s/output.txt",
+                     WTERMSIG(how), strsignal(WTERMSIG(how)), cell->config.run.dir);
         else
-            snprintf(sentence, sizeof sentence, "its process ended with exit code %d; %.900s/output.txt says more",
+            snprintf(sentence, sizeof sentence, "its process ended with exit code %d; see %.900s/output.txt",
                      WEXITSTATUS(how), cell->config.run.dir);
-        /* Whoever stopped it alone wants it to rest for now, not that others take it for broken. */
+        /* It was stopped by itself on purpose: leave it, and do not record it as failed. */
         give_up(cell, sentence, !(WIFEXITED(how) && WEXITSTATUS(how) == 130));
     }
     tell_end(w, cell);
@@ -296,7 +295,7 @@ static ltm_status run(struct sweep *w, struct ltm_error *error) {
     return study_results_write(w->study, error);
 }
 
-/* After a failure of the sweep itself: its cells stop with their checkpoints. */
+/* After a failure of the sweep itself: its cells save checkpoints and stop. */
 static void tear_down(struct sweep *w) {
     if (w->jobs) stop_cells(w);
     for (int j = 0; w->jobs && j < w->job_count; j++)
@@ -325,7 +324,7 @@ ltm_status ltm_sweep(struct ltm_study *study, const struct ltm_sweep_options *op
     if (result) *result = counts;
     if (status == LTM_OK && counts.done + counts.failed < counts.cells)
         status =
-            fail(error, LTM_INTERRUPTED, "stopped with %zu of %zu cell%s done; the same command goes on from there",
+            fail(error, LTM_INTERRUPTED, "stopped with %zu of %zu cell%s done; the same command resumes from there",
                  counts.done, counts.cells, ltm_plural((long long)counts.cells));
     tear_down(&w);
     return status;

@@ -45,13 +45,13 @@ static void print_number(char text[NUMBER_TEXT], double value) {
         number_print_real(text, value);
 }
 
-/* first..last, with *factor or +step behind. */
+/* first..last, optionally followed by *factor or +step. */
 struct range {
     double first, last, step;
     bool multiply;
 };
 
-/* False when the word is no range at all but, say, a path with dots. */
+/* False if the word is not a range, such as a path with dots. */
 static bool read_range(const char *word, struct range *range) {
     char copy[96];
     char *dots;
@@ -71,10 +71,10 @@ static ltm_status add_range(struct value_list *list, const char *name, const cha
     const bool forward = range.multiply ? range.step > 1 && range.first > 0 : range.step > 0;
     if (!forward || range.last < range.first)
         return fail(error, LTM_INVALID,
-                    "%s: the range %.80s does not lead from its first value up to its last; write 1..4, 0..96+24 or "
+                    "%s: the range %.80s does not step from its first value up to its last; write 1..4, 0..96+24 or "
                     "1..16*2",
                     name, word);
-    /* By index, so that roundings do not add up; a hair beyond the end still belongs to it. */
+    /* By index, so that roundings do not add up; a value minimally beyond the end still belongs to it. */
     for (int i = 0;; i++) {
         const double value = range.multiply ? range.first * pow(range.step, i) : range.first + i * range.step;
         if (value > range.last + 1e-9 * fabs(range.last)) return LTM_OK;
@@ -84,7 +84,7 @@ static ltm_status add_range(struct value_list *list, const char *name, const cha
         char shorter[NUMBER_TEXT];
         double same;
         print_number(text, value);
-        /* 0.1 + 2 · 0.1 is meant to be 0.3. */
+        /* 0.1 + 2 · 0.1 must be 0.3. */
         snprintf(shorter, sizeof shorter, "%.12g", value);
         if (value != floor(value) && number_parse_real(shorter, &same)) print_number(text, same);
         PASS_UP(value_list_add(list, text, error));
@@ -124,7 +124,7 @@ ltm_status value_list_integers(struct value_list *list, const char *name, const 
         char text[NUMBER_TEXT];
         int64_t number;
         if (!number_parse_integer(words.values[i], &number) || number < least || number > 1000000000000000000)
-            TRY(fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a whole number from %lld on", name,
+            TRY(fail(error, LTM_INVALID, "%s has \"%.100s\", which is not a whole number of at least %lld", name,
                      words.values[i], (long long)least));
         snprintf(text, sizeof text, "%lld", (long long)number);
         if (!value_list_has(list, text)) TRY(value_list_add(list, text, error));

@@ -14,12 +14,12 @@ struct value_list {
     size_t count;
 };
 
-/* Read `text` into the list (freeing what it held): values between spaces and commas, ranges spelled out. `name` stands in
- * messages. LTM_INVALID when there is none, for a range that does not lead from one end to the other, or for more than
- * VALUE_LIST_MOST values. */
+/* Read `text` into the list (freeing its old values): values separated by spaces and commas, ranges expanded. `name` is
+ * for messages. LTM_INVALID if there is none, for a range that does not step from its first value up to its last, or
+ * for more than VALUE_LIST_MOST values. */
 ltm_status value_list_parse(struct value_list *list, const char *name, const char *text, struct ltm_error *error);
 
-/* Likewise whole numbers from `least` on, each once, as they would be printed. */
+/* The same for whole numbers of at least `least`, each once, as printed. */
 ltm_status value_list_integers(struct value_list *list, const char *name, const char *text, int64_t least,
                                struct ltm_error *error);
 void value_list_free(struct value_list *list);

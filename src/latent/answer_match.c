@@ -2,7 +2,7 @@
 
 #include "math/vector.h"
 
-/* Whether no token is likelier than the target; a soft cap changes no order. */
+/* Whether no token is likelier than the target; a soft cap preserves the order. */
 static bool is_likeliest(const struct linear *e, const float *state, int target) {
     const size_t d = (size_t)e->in;
     const float most = vector_dot(e->weight + (size_t)target * d, state, d);

@@ -1,8 +1,8 @@
-/* What greedy decoding would write for answers: each token of an answer the likeliest one behind the right ones before it. */
+/* Answers that greedy decoding would write: each token is the likeliest one after the correct tokens before it. */
 #pragma once
 
 #include "latent/workers.h"
 
-/* Behind a decoder_score, +=: the answers of the worker's g-th sequence, runs of tokens that count, each up to the id that ends a
- * document, and those that would be written to the letter. */
+/* After a decoder_score, +=: the answers of the worker's g-th sequence (runs of tokens with weight, each up to the id
+ * that ends a document), and those that would be written exactly. */
 void answer_match(double *answers, double *matches, const struct worker *w, int g, int length);

@@ -1,9 +1,9 @@
-/* How deep positions went where they leave loops (model/exits.h), by how hard they are. */
+/* The loops run by positions that leave them early (model/exits.h), by difficulty. */
 #pragma once
 
 #include "ltm/eval.h"
 
-/* A sequence's tokens: the loops that each ran, -log p and what it counts (NULL: 1), of which this is one sample of `samples`. */
+/* A sequence's tokens: the loops that each ran, -log p and its weight (NULL: 1); this is one sample of `samples`. */
 void depth_add(struct ltm_depth *depth, const int *loops, const float *nll, const float *weights, int length,
                int samples);
 

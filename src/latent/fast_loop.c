@@ -106,7 +106,7 @@ double fast_loop_nll(const struct fast_loop *loop, int g, int from, int length) 
     return weighted_nll(loop, loop->weights, g, from, length);
 }
 
-/* The prior in place of every posterior that is of no use (see fast_loop.h). The KL is finite only where all entries are. */
+/* Replaces every unusable posterior by the prior (see fast_loop.h). The KL is finite only if all entries are. */
 static void contain(struct fast_loop *loop, int sequences) {
     for (int g = 0; g < sequences; g++) {
         const size_t at = (size_t)g * loop->latents;
@@ -127,7 +127,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
     if (fit.n == 0 || config->steps == 0) return;
     for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
     if (method->enter) {
-        if (source) fast_loop_draw(loop, source, sequences, config->steps); /* a number that no step has */
+        if (source) fast_loop_draw(loop, source, sequences, config->steps); /* not the number of any step */
         method->enter(&fit);
     }
     decoder_pass_loops(pass, config->loops);

@@ -1,20 +1,21 @@
-/* `langevin`: unadjusted Langevin dynamics on -log p(x, z), the paper's alternative to a variational fit. One chain walks from a
- * draw of the initial posterior; μ is its place until it ends,
+/* `langevin`: unadjusted Langevin dynamics on -log p(x, z), the paper's alternative to a variational fit. One chain
+ * starts from a draw of the initial posterior; μ is its state until it ends,
  *
  *     z ← z - s (dz + z) + √(2s) ε,     pull ← (1 - s) pull - s dz.
  *
- * z - pull is where the same noise takes a chain that sees the prior alone: pull (n), at first 0, is what the text did.
+ * z - pull is the chain of the prior alone under the same noise: pull (n), initially 0, is the effect of the text.
  *
- * A chain ends in a sample whose density nobody can write down; a bound needs a q that can be drawn from and evaluated. Any q
- * made from the chain's past and drawn from with new noise gives a valid bound: here the Gaussian that stands for the chain's
- * law, from the m places of its later half. With their plain mean and variance the bound is a very loose one: in the many entries
- * of which the text says nothing they scatter about the prior's 0 and 1 and each pays KL for chance (6 nats a token on a small
- * model). So the chain of the prior with the same noise, whose mean 0 and variance 1 are known, serves as control variate:
+ * A chain ends in a sample of unknown density; a bound needs a q that can be sampled and evaluated. Any q made from
+ * the chain's past and sampled with new noise gives a valid bound: here a Gaussian fitted to the m states of its
+ * second half. With their plain mean and variance the bound is very loose: in the many entries on which the text is
+ * uninformative they scatter about the prior's 0 and 1, and each pays KL for chance (6 nats per token on a small
+ * model). So the chain of the prior with the same noise, whose mean 0 and variance 1 are known, serves as control
+ * variate:
  *
  *     μ = mean pull,     σ² = 1 + (Σ (z - mean z)² - Σ (z' - mean z')²) / (c + m - 1),   z' = z - pull,
  *
- * exactly the prior where the text says nothing; as m grows they tend to the chain's own mean and (for small s) variance. c =
- * PRIOR_VISITS keeps few visits from saying much; no σ² is below c / (c + m - 1). */
+ * exactly the prior where the text is uninformative; as m grows they tend to the chain's own mean and (for small s)
+ * variance. c = PRIOR_VISITS limits the effect of few visits; no σ² is below c / (c + m - 1). */
 #include <math.h>
 #include <string.h>
 
@@ -76,12 +77,12 @@ static void finish(struct fast_fit *fit) {
 static ltm_status check(const struct ltm_config *config, struct ltm_error *error) {
     if (config->fast.noise != LTM_NOISE_FIXED) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "fast.noise = fixed would send every step of fast.method = langevin the same way; use fresh");
+                "fast.method = langevin needs new noise at every step, not fast.noise = fixed; use fresh");
 }
 
 const struct fast_method method_langevin = {
     .name = "langevin",
-    .help = "one chain of Langevin dynamics, and the Gaussian of its later half; fast.lr = auto is 0.1",
+    .help = "one chain of Langevin dynamics and a Gaussian fitted to its second half; fast.lr = auto is 0.1",
     .lr = 0.1,
     .arrays = ARRAYS,
     .enter = enter,

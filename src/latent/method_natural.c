@@ -1,16 +1,17 @@
-/* `natural`: one natural-gradient step on a diagonal Gaussian of precision λ = 1/σ². dz is taken at z = μ + ε/√λ, so that by
- * Stein's identity ε dz/σ has the diagonal of the Hessian of -log p(x|z) for its mean under q:
+/* `natural`: one natural-gradient step on a diagonal Gaussian of precision λ = 1/σ². dz is taken at z = μ + ε/√λ, so
+ * that by Stein's identity the mean of ε dz/σ under q is the diagonal of the Hessian of -log p(x|z):
  *
  *     h ← (1 - ρ) h + ρ ε dz/σ,     λ ← 1 + max(h, 0),     μ ← μ - α (dz + μ)/λ,     |the last| <= trust/√λ.
  *
- * The prior's curvature 1 is λ's floor: a likelihood that tells nothing, or curves downwards, leaves the prior's variance.
- * h (n) itself keeps its sign, or the noise of its estimates would be taken for curvature. It starts at 1/σ² - 1.
+ * The prior's curvature 1 is the floor of λ: an uninformative or concave likelihood leaves the prior's variance. h
+ * (n) itself keeps its sign; clipped, the noise of its estimates would count as curvature. It starts at 1/σ² - 1.
  *
- * The first steps know little of the curvature. Where the text says much about z they would throw μ far away: with trust 0 (none)
- * a model of two latent numbers went from 178 to 378,746 nats in a step and was back after 64; with trust 1 it stood at 154 after
- * that step and at 111 after 16. In units of σ no scale of the model enters, and a step costs at most ½ trust² nats of KL an entry.
- * Source: variational online Newton and its kin (Khan et al., "Fast and scalable Bayesian deep learning by weight-perturbation
- * in Adam", ICML 2018); no weight decay, since the prior's own pull is in the step. */
+ * The first steps have a poor estimate of the curvature. If the text is informative about z they would throw μ far off:
+ * with trust 0 (none) a model of two latent numbers went from 178 to 378,746 nats in one step and needed 64 to recover;
+ * with trust 1 it was at 154 after that step and at 111 after 16. The limit is in units of σ, so it does not depend on
+ * the scale of the model, and a step costs at most ½ trust² nats of KL per entry. Source: variational online Newton and
+ * related methods (Khan et al., "Fast and scalable Bayesian deep learning by weight-perturbation in Adam", ICML 2018);
+ * no weight decay, since the prior's pull is in the step. */
 #include <math.h>
 
 #include "latent/fast_method.h"
@@ -53,7 +54,7 @@ static void step(struct fast_fit *fit) {
 
 const struct fast_method method_natural = {
     .name = "natural",
-    .help = "natural-gradient steps, whose metric is the posterior's own curvature; fast.lr = auto is 0.5",
+    .help = "natural-gradient steps with the posterior's own curvature as metric; fast.lr = auto is 0.5",
     .lr = 0.5,
     .arrays = ARRAYS,
     .start = start,

@@ -15,7 +15,7 @@
 #include "latent/depth.h"
 #include "latent/score_streaming.h"
 
-/* Copy what the dump wants of a group whose first sample has just been scored. */
+/* Copy the dump's arrays of a group whose first sample has just been scored. */
 static void dump_group(const struct score_dump *dump, const struct worker *w, int64_t first, int count, int length) {
     const size_t tokens = (size_t)count * (size_t)length;
     const size_t at = (size_t)first * (size_t)length;
@@ -33,7 +33,7 @@ static void dump_group(const struct score_dump *dump, const struct worker *w, in
     memcpy(dump->noise + at_z, w->loop.noise, numbers * sizeof(float));
 }
 
-/* log of a mean of exponentials, term by term: most + log(sum / count). */
+/* log of a mean of exponentials, updated term by term: most + log(sum / count). */
 struct log_mean {
     double most, sum;
     int count;
@@ -61,7 +61,7 @@ struct group_scoring {
     int count, length;
 };
 
-/* Noise of the fit and of scores: `part` 0 for whole sequences, 1 where the first part alone is fitted. */
+/* Noise of the fit and of scores: `part` 0 for whole sequences, 1 if only the first part is fitted. */
 static struct noise_source noise_of(const struct group_scoring *s, uint32_t purpose, uint32_t part) {
     return (struct noise_source){{.seed = s->options->seed, .purpose = purpose, .step = part}, s->w->numbers};
 }
@@ -85,7 +85,7 @@ static double nll_from(const struct group_scoring *s, int g, int from) {
     return fast_loop_nll(&s->w->loop, g, from, s->length);
 }
 
-/* What the tokens from `from` on count. */
+/* The weights of the tokens from `from` on. */
 static double tokens_from(const struct group_scoring *s, int g, int from) {
     const float *weights = s->w->loop.weights;
     double sum = 0;
@@ -104,7 +104,7 @@ static void count_depths(const struct group_scoring *s, int64_t first, int sampl
     }
 }
 
-/* The fit with no step: its bound under the draws that score the whole fit. */
+/* The fit with no step: its bound under the draws that score the complete fit. */
 static void score_start(const struct group_scoring *s) {
     const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 0);
     struct ltm_fast_config none = s->options->fast;
@@ -155,7 +155,7 @@ static void score_fitted_noise(const struct group_scoring *s) {
     for (int g = 0; g < s->count; g++) s->scores[g].fitted = nll_from(s, g, 0) + s->scores[g].kl;
 }
 
-/* z from the prior; overwrites the posterior. The draws serve the rest of the sequence too. */
+/* z from the prior; overwrites the posterior. The draws also serve the rest of the sequence. */
 static void score_prior(const struct group_scoring *s) {
     const struct score_options *o = s->options;
     const struct noise_source fresh = noise_of(s, RANDOM_PRIOR, 1);
@@ -171,7 +171,7 @@ static void score_prior(const struct group_scoring *s) {
     for (int g = 0; g < s->count; g++) s->scores[g].prior = -log_mean_value(&s->means[g]);
 }
 
-/* The pass is over whole sequences again, the posterior is that of the first part. */
+/* The pass covers whole sequences again; the posterior is that of the first part. */
 static void score_rest(const struct group_scoring *s) {
     const struct noise_source fresh = noise_of(s, RANDOM_SCORE_NOISE, 1);
     for (int k = 0; k < s->options->samples; k++) {
@@ -181,7 +181,7 @@ static void score_rest(const struct group_scoring *s) {
     }
 }
 
-/* Without latents there is nothing to fit or to draw: every score is the exact one. */
+/* Without latents there is nothing to fit or draw: every score is exact. */
 static void score_plain(const struct group_scoring *s, int64_t first) {
     decoder_score(s->w->pass, NULL, s->w->loop.nll);
     if (s->options->answers) match_answers(s);
@@ -196,7 +196,7 @@ static void score_plain(const struct group_scoring *s, int64_t first) {
         score_memory(s->w, s->count, s->length, s->scores);
 }
 
-/* All figures of the sequences from `first` on. False when one holds an id outside the vocabulary. */
+/* All figures of the sequences from `first` on. False if one has an id outside the vocabulary. */
 static bool score_group(const struct group_scoring *s, const struct sequence_source *source, int64_t first) {
     const struct score_options *o = s->options;
     const uint32_t number = (uint32_t)first;
@@ -242,8 +242,8 @@ static ltm_status check_finite(const struct decoder *decoder, const struct seque
         const struct sequence_score *s = &scores[i];
         if (isfinite(s->recon + s->kl + s->iwae + s->prior + s->fitted + s->rest + s->rest_prior + s->start + s->drawn))
             continue;
-        snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not a finite number",
-                 (long long)i, (long long)source->place(source, i));
+        snprintf(what, sizeof what, "the score of sequence %lld (first token %lld) is not finite", (long long)i,
+                 (long long)source->place(source, i));
         return decoder_fail_nonfinite(decoder, what,
                                       "lower fast.lr or use a checkpoint from before the training diverged", error);
     }
@@ -264,13 +264,13 @@ static void tell_diverged(const struct sequence_score *scores, const struct sequ
     const int64_t diverged = score_diverged(scores, source->count, &first);
     if (!diverged || !watch || !watch->message) return;
     snprintf(line, sizeof line,
-             "the fast loop diverged on %lld of %lld sequences, first on sequence %lld (first token %lld); under the "
-             "prior, which stands in for such a fit, their scores are still bounds; a lower fast.lr may mend it",
+             "the fast loop diverged on %lld of %lld sequences, first on sequence %lld (first token %lld); they "
+             "are scored under the prior, so their bounds stay valid; try a lower fast.lr",
              (long long)diverged, (long long)source->count, (long long)first, (long long)source->place(source, first));
     watch->message(watch->user, line);
 }
 
-/* What each process has scored, to all. */
+/* Gives every process the scores of all. */
 static ltm_status gather(struct sequence_score *scores, int64_t count, int length, size_t latents,
                          const struct score_options *options, struct ltm_error *error) {
     const struct score_dump *dump = options->dump;
@@ -338,7 +338,7 @@ ltm_status score_sequences(struct sequence_score *scores, struct workers *worker
         goto cleanup;
     }
     if (processes_any(stopped)) {
-        status = fail(error, LTM_INTERRUPTED, "stopped before all of %lld sequences were scored", (long long)count);
+        status = fail(error, LTM_INTERRUPTED, "stopped before all %lld sequences were scored", (long long)count);
         goto cleanup;
     }
     TRY(processes_agree(workers_status(workers, error), error));
@@ -350,8 +350,8 @@ cleanup:
     return status;
 }
 
-/* Of a figure that is `value` in sequence i, where there are `length` tokens to a sequence, and to this one `tokens`: the ratio's
- * residuals, which with equal lengths are the values' own. */
+/* Residuals of the ratio for a figure that is `value` in sequence i, where sequences have `length` tokens on average
+ * and this one `tokens`; with equal lengths they are the residuals of the values. */
 static void mean_and_error(double *mean, double *error, const struct sequence_score *scores,
                            double (*value)(const struct sequence_score *score), int64_t n, double length) {
     double sum = 0;

@@ -15,7 +15,7 @@ int score_parts(const struct ltm_model_config *model, int length) {
     return chunks < SCORE_PARTS ? chunks : SCORE_PARTS;
 }
 
-/* -log p of each sequence, as read in one way, into the loop's nll. */
+/* -log p of each sequence, read in one of the ways, into the loop's nll. */
 static void read_all(struct worker *w, const struct streaming_reading *how, int count, int length) {
     struct streaming_reading reading = *how;
     reading.tokens = w->tokens;
@@ -25,7 +25,7 @@ static void read_all(struct worker *w, const struct streaming_reading *how, int 
     streaming_read(&w->streaming, w->pass, &reading, count, length);
 }
 
-/* Sums of nll, and of what the tokens count, by place. */
+/* Sums of nll and of the tokens' weights, by position. */
 static void add_parts(const struct worker *w, int g, int length, double *parts, double *tokens) {
     const struct ltm_model_config *model = w->streaming.config;
     const int chunks = chunk_of(model, length - 1) + 1;
@@ -39,8 +39,8 @@ static void add_parts(const struct worker *w, int g, int length, double *parts, 
     }
 }
 
-/* The states of another sequence, where there is only one in this group, into the trail. False where there is none, or it has an id
- * outside the vocabulary: whoever scores that one says so. */
+/* The states of another sequence, if this group has only one, into the trail. False if there is none, or it has an id
+ * outside the vocabulary: the worker that scores that one reports it. */
 static bool trail_of_another(struct worker *w, const struct sequence_source *source, int64_t first, int length) {
     const uint32_t number = w->numbers[0];
     if (source->count < 2) return false;

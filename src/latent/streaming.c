@@ -74,7 +74,7 @@ void streaming_step(struct streaming *s, const float *noise, int sequences) {
     }
 }
 
-/* Rows from … of each sequence out of (G, T), or into it. */
+/* Copies rows from … of each sequence out of (G, T), or into it. */
 static void cut(void *chunk, const void *whole, int sequences, int length, int from, int tokens) {
     for (size_t g = 0; g < (size_t)sequences; g++)
         memcpy((float *)chunk + g * (size_t)tokens, (const float *)whole + g * (size_t)length + from,

@@ -1,5 +1,5 @@
-/* Streaming latents (latent.kind = streaming): z is no posterior of a whole sequence but a state, which moves by the gradient of the chunk
- * just read. For chunk c of latent.chunk tokens
+/* Streaming latents (latent.kind = streaming): z is not a posterior of a whole sequence but a state, which moves by the
+ * gradient of the chunk just read. For chunk c of latent.chunk tokens
  *
  *     z_c = m + a u_c, u_1 = 0, λ_1 = 1;  with latent.stream_noise  z_c = m + a (u_c + ε/√λ_c), ε independent of chunk c
  *     l_c = -log p(x_c | window, z_c);  one backward pass over the chunk: the gradients of the weights and dz = ∂l_c/∂z
@@ -7,14 +7,15 @@
  *     u ← u - α clip(dz/λ, ± trust/√λ)
  *
  * with α, γ and trust of [latent] stream_rate, stream_keep and stream_trust, and m and a learned (stages/cross_attention_stage.c). z_c
- * depends on what came before x_c alone: Σ l_c with z at its mean is the exact -log p of a causal model, and with z drawn
- * on average a bound of its code length (Jensen, chunk by chunk). There is no KL to pay.
+ * depends only on the text before x_c: Σ l_c with z at its mean is the exact -log p of a causal model, and with z drawn
+ * it is in expectation a bound on its code length (Jensen, chunk by chunk). There is no KL.
  *
- * No gradient goes through the steps of u (first order), nor through the keys and values that reach over a chunk's edge. So forward and
- * backward alternate by chunk and a token costs three forward passes, as without latents, activations are kept of one chunk, and
- * the gradients of weights add up in the pass from chunk to chunk. The exact gradient at the edge would take two backward
- * passes over a chunk: one for dz before the next chunk is read, one for the weights behind the next chunk's own. It was not missed:
- * runs/README.md, "Latents that stream". */
+ * No gradient goes through the steps of u (first order), nor through the keys and values that cross a chunk boundary.
+ * So forward and backward alternate by chunk, a token costs three forward passes, as without latents, activations are
+ * kept for one chunk, and the gradients of weights add up from chunk to chunk within the pass. The exact gradient at
+ * the boundary would take two backward passes over a chunk: one for dz before the next chunk is read, one for the
+ * weights after the next chunk's own. Leaving it out costs nothing measurable: runs/README.md, "Latents that
+ * stream". */
 #pragma once
 
 #include "latent/fast_loop.h"
@@ -30,33 +31,34 @@ struct streaming {
     float *weights, *nll;
 };
 
-/* Nothing is allocated where the decoder's latents do not stream. The decoder must outlive it. */
+/* Allocates nothing if the decoder's latents do not stream. The decoder must outlive it. */
 ltm_status streaming_create(struct streaming *s, const struct decoder *decoder, int sequences, struct ltm_error *error);
 void streaming_free(struct streaming *s);
 size_t streaming_bytes(const struct ltm_model_config *model, int sequences);
 
-/* Before a sequence's first chunk, and with dz of a chunk before its next; noise: that of z, or NULL for one at its mean. */
+/* Call before a sequence's first chunk, and with the dz of a chunk before the next one; noise: that of z, or NULL for z
+ * at its mean. */
 void streaming_start(struct streaming *s, int sequences);
 void streaming_step(struct streaming *s, const float *noise, int sequences);
 
-/* What z does: it moves; stays at its start; is that of the group's next sequence, as the trail has it; is 0. */
+/* z moves; stays at its start; is that of the group's next sequence, from the trail; is 0. */
 enum streaming_z { STREAMING_MOVES, STREAMING_FROZEN, STREAMING_OTHERS, STREAMING_ZERO };
 
 /* How the sequences of a group are read. */
 struct streaming_reading {
     enum streaming_z z;
     const int32_t *tokens, *targets;  /* (G, T) */
-    const float *weights;             /* (G, T): what each token counts for dz and the taker's gradients; NULL = 1 */
+    const float *weights;             /* (G, T): the weight of each token in dz and the taker's gradients; NULL = 1 */
     float *nll;                       /* (G, T) = */
     const struct noise_source *noise; /* of drawn z, the sample-th draw; NULL: z at its mean */
     int sample;
     bool trail;                         /* keep the state of each chunk, for STREAMING_OTHERS */
-    bool goes_on;                       /* more text follows: z moves behind the last chunk too, if that is whole */
-    const struct gradient_taker *taker; /* of the weights' gradients; NULL: none are made */
-    double unit;                        /* with those: what a whole token counts in `weights` */
+    bool goes_on;                       /* more text follows: z also moves after the last chunk, if that is complete */
+    const struct gradient_taker *taker; /* of the weights' gradients; NULL: none are computed */
+    double unit;                        /* with those: the value of a full token in `weights` */
 };
 
-/* All chunks of sequences of `length` tokens. Same bits whatever else the workspaces have been used for. */
+/* All chunks of sequences of `length` tokens. Bit-identical regardless of earlier use of the workspaces. */
 void streaming_read(struct streaming *s, struct decoder_pass *pass, const struct streaming_reading *how, int sequences,
                     int length);
 

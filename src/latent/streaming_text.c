@@ -62,8 +62,7 @@ void streaming_text_read(struct streaming_text *text, const int32_t *tokens, int
                          int slot) {
     const int chunk = model_chunk(text->streaming.config);
     if (!text->forgot) streaming_text_start(text);
-    if (text->known > count)
-        text->known = count; /* what has been taken back is not known when other text stands there */
+    if (text->known > count) text->known = count; /* the removed text may have been replaced by other text */
     text->read = 0;
     while (count - text->read >= chunk) read_chunk(text, tokens);
     if (text->read)

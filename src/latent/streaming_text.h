@@ -1,8 +1,8 @@
-/* One text that is read and written under latents that stream: a slot of a decoder_stream writes its tokens one by one, and behind
- * each whole chunk a pass over it moves z. The slot's cache stays; from then on it reads the new z.
+/* One text that is read and written under streaming latents: a slot of a decoder_stream writes its tokens one by one,
+ * and after each complete chunk a pass over it moves z. The slot's cache stays; from then on it reads the new z.
  *
- * Where the text's beginning is forgotten the rest is read again from position 0, but z stays as it stands: only chunks with text
- * that it has not read move it. */
+ * If the text's beginning is dropped, the rest is read again from position 0, but z keeps its value: only
+ * chunks with new text move it. */
 #pragma once
 
 #include "latent/streaming.h"
@@ -10,7 +10,7 @@
 
 struct streaming_text {
     struct decoder_pass *pass;
-    struct streaming streaming; /* of one sequence: u is where z stands */
+    struct streaming streaming; /* of one sequence: u is the present z */
     float *nll;                 /* (latent.chunk) */
     int read;                   /* tokens from the text's first that the pass has read, in whole chunks … */
     int known;                  /* … and that z has */
@@ -24,13 +24,13 @@ size_t streaming_text_bytes(const struct plan *plan);
 /* Another text. */
 void streaming_text_start(struct streaming_text *text);
 
-/* So many tokens of its beginning are forgotten; it must be read again. */
+/* Drops this many tokens of its beginning; it must be read again. */
 void streaming_text_forget(struct streaming_text *text, int tokens);
 
-/* The slot behind tokens[0 … count - 1], of which each stands before the next one, up to tokens[count]. */
+/* Moves the slot past tokens[0 … count - 1], each of which predicts the next one, up to tokens[count]. */
 void streaming_text_read(struct streaming_text *text, const int32_t *tokens, int count, struct decoder_stream *stream,
                          int slot);
 
-/* Before the slot reads tokens[count]: z moves where a chunk ends there. */
+/* Before the slot reads tokens[count]: z moves if a chunk ends there. */
 void streaming_text_follow(struct streaming_text *text, const int32_t *tokens, int count, struct decoder_stream *stream,
                            int slot);

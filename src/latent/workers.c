@@ -11,7 +11,7 @@ int workers_group(int length) { return length >= 1024 ? 1 : 1024 / length; }
 
 int workers_needed(int threads, int64_t groups) { return groups < threads ? groups > 1 ? (int)groups : 1 : threads; }
 
-/* What a pass takes of sequences of so many tokens. */
+/* The tokens of such a sequence that one pass takes. */
 static int pass_length(const struct ltm_model_config *model, int length) {
     return length < model_chunk(model) ? length : model_chunk(model);
 }
@@ -34,7 +34,7 @@ cleanup:
     return status;
 }
 
-/* Each is made by the thread that will use it, so that its memory lies near that thread's core. */
+/* Created by the thread that will use it, so that its memory is near that thread's core. */
 ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
                           int threads, int group, int length, int gradients, struct ltm_error *error) {
     *workers = (struct workers){.decoder = decoder, .threads = threads, .group = group, .length = length};
@@ -94,7 +94,7 @@ size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast
             fast_loop_bytes(&plan->config, fast, group, length) + streaming_bytes(&plan->config, group) + tokens);
 }
 
-/* Sequence i of the source to place g, all its weights with it. False where it has an id outside the vocabulary. */
+/* Sequence i of the source to place g, with all its weights. False if it has an id outside the vocabulary. */
 static bool read_sequence(struct worker *worker, const struct sequence_source *source, int64_t i, int g, int length,
                           bool *weighted) {
     const int vocab = decoder_pass_decoder(worker->pass)->plan.config.vocab;
@@ -139,8 +139,9 @@ ltm_status workers_weigh(double *weight, const struct workers *workers, const st
 }
 
 ltm_status workers_fail_vocabulary(const struct workers *workers, struct ltm_error *error) {
-    return fail(error, LTM_MISMATCH,
-                "the corpus holds token ids outside the model's vocabulary of %d: it was made with another tokenizer; "
-                "set model.vocab, or build the corpus with the model's own tokenizer",
-                workers->decoder->plan.config.vocab);
+    return fail(
+        error, LTM_MISMATCH,
+        "the corpus contains token ids outside the model's vocabulary of %d: it was made with another tokenizer; "
+        "set model.vocab, or build the corpus with the model's own tokenizer",
+        workers->decoder->plan.config.vocab);
 }

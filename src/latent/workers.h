@@ -1,5 +1,5 @@
-/* Threads at work on groups of sequences: each has its own decoder workspace, posteriors and tokens, made before the work
- * begins. */
+/* Threads that work on groups of sequences: each has its own decoder workspace, posteriors and tokens, created before
+ * the work starts. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,11 +15,11 @@ struct worker {
     struct fast_loop loop;
     struct streaming streaming; /* empty unless latent.kind = streaming */
     int32_t *tokens, *targets;  /* (G, T) each */
-    float *weights;             /* (G, T): what each token counts in the loss; the loop has it where not all count 1 */
-    float *fit;                 /* (G, T): what each token counts in the fit, where that is something else */
+    float *weights;             /* (G, T): the weight of each token in the loss; the loop has it if not all are 1 */
+    float *fit;                 /* (G, T): the weight of each token in the fit, if different */
     float *scaled;              /* (G, T): the same as parts of a slow step's loss */
-    float *start_scale;         /* (G): what a nat of each counts there */
-    uint32_t *numbers;          /* (G): what each sequence is called in the keys of its noise */
+    float *start_scale;         /* (G): the weight of a nat of each there */
+    uint32_t *numbers;          /* (G): the number of each sequence in the keys of its noise */
 };
 
 struct workers {
@@ -28,31 +28,33 @@ struct workers {
     struct worker *each;        /* [threads] */
 };
 
-/* Their fast loops are for the method of `fast`, or where that is NULL for any; gradients: as for decoder_pass_create. */
+/* Their fast loops are for the method of `fast`, or for any method if that is NULL; gradients: as for
+ * decoder_pass_create. */
 ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
                           int threads, int group, int length, int gradients, struct ltm_error *error);
 void workers_free(struct workers *workers);
-/* As many threads as there is work for, 1 at least: a worker more is memory cleared for nothing. */
+/* As many threads as there is work for, at least 1: an extra worker would only waste memory. */
 int workers_needed(int threads, int64_t groups);
 size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
                      int gradients, bool in_bf16);
 
-/* Make products ready for groups of so many sequences, of workers->length tokens. */
+/* Prepare products for groups of this many sequences of workers->length tokens. */
 ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error);
 
-/* LTM_OK, or why a group could not be begun (decoder_pass_status). */
+/* LTM_OK, or why a group could not start (decoder_pass_status). */
 ltm_status workers_status(const struct workers *workers, struct ltm_error *error);
 
-/* Sequences that a group of scoring takes so that products have about 1,000 rows: at least 1. */
+/* Sequences per group of scoring, chosen so that products have about 1,000 rows: at least 1. */
 int workers_group(int length);
 
 /* Load the first `length` tokens of the source's sequences first … first + count - 1 into a worker, their noise numbered from
- * `number`, and begin a pass over them; where latents stream, that is for streaming_read. False when one of them holds an id outside the vocabulary: then nothing was computed. */
+ * `number`, and begin a pass over them; with streaming latents, that is left to streaming_read. False if one of them
+ * has an id outside the vocabulary: then nothing was computed. */
 bool worker_begin(struct worker *worker, const struct sequence_source *source, int64_t first, uint32_t number,
                   int count, int length);
 
-/* What all tokens of the source's sequences first … first + count - 1 count. LTM_MISMATCH where one has an id outside the
- * vocabulary. Uses the first worker's arrays. */
+/* The total weight of the tokens of the source's sequences first … first + count - 1. LTM_MISMATCH if one has an id
+ * outside the vocabulary. Uses the first worker's arrays. */
 ltm_status workers_weigh(double *weight, const struct workers *workers, const struct sequence_source *source,
                          int64_t first, int count, struct ltm_error *error);
 

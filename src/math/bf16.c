@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Adding just under half of the last kept place, or half where that place is odd, carries into it as rounding asks. A NaN
- * could carry into the sign: it keeps its upper half, with the bit that makes it quiet. */
+/* Round to nearest even: adding just under half of the last kept place, or half if that place is odd, carries into
+ * it. A NaN could carry into the sign: it keeps its upper half, with the quiet bit set. */
 void bf16_round(bf16 *restrict to, const float *restrict from, size_t n) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {

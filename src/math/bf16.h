@@ -7,12 +7,12 @@
  *     struct bf16_work *work;                          one a thread
  *     bf16_work_create(&work, &error);
  *     const struct bf16_call *call;                    valid as long as `work`
- *     bf16_prepare(&call, work, product, packed, &error);   before the loop: all that is made or allocated is made here
+ *     bf16_prepare(&call, work, product, packed, &error);   before the loop: all creation and allocation is done here
  *     bf16_round(bf16_room(work, 0), x, rows * in);
  *     bf16_multiply(work, call, y, packed);            in it
  *
- * A product runs on the thread that calls it and its bits depend on nothing but its operands and its shape. The backend is
- * oneDNN, where the build found it (the Makefile's ONEDNN) and the processor has instructions for bf16. */
+ * A product runs on the calling thread, and its bits depend only on its operands and its shape. The backend is
+ * oneDNN, if the build found it (ONEDNN in the Makefile) and the processor has bf16 instructions. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,8 +24,8 @@
 /* The upper half of a float. */
 typedef uint16_t bf16;
 
-/* NULL where products in bf16 run on this machine; otherwise why not, in words that fit behind "because". Thread-safe; found
- * out once, with a product that is compared with a plain one. */
+/* NULL if bf16 products run on this machine; otherwise the reason, as a clause for a message. Thread-safe;
+ * determined once, by comparing a product with a plain one. */
 const char *bf16_missing(void);
 
 /* "oneDNN 2.6.3", or "none". */
@@ -42,7 +42,7 @@ static inline float bf16_value(bf16 x) {
     return u.value;
 }
 
-/* W (out, in), packed for both x Wᵀ and dy W: four bytes an entry in all, and some for edges. */
+/* W (out, in), packed for both x Wᵀ and dy W: four bytes per entry in all, plus padding. */
 struct bf16_weight;
 
 ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error);
@@ -63,28 +63,28 @@ enum bf16_kind {
 struct bf16_product {
     enum bf16_kind kind;
     int rows, out, in;
-    bool add; /* to what C holds */
+    bool add; /* to the contents of C */
 };
 
-/* One thread's products and the room for their operands. */
+/* One thread's products and the buffers for their operands. */
 struct bf16_work;
 
 ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error);
 void bf16_work_free(struct bf16_work *work);
 
-/* Make ready for a product, unless it is so already; `weight` may be NULL for BF16_TO_WEIGHT. *call belongs to `work` and serves every
- * weight of that shape. LTM_MEMORY or LTM_EXTERNAL where the product cannot be made. */
+/* Prepare for a product, unless that is done already; `weight` may be NULL for BF16_TO_WEIGHT. *call belongs to `work`
+ * and serves every weight of that shape. LTM_MEMORY or LTM_EXTERNAL if the product cannot be created. */
 struct bf16_call;
 ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, struct bf16_product product,
                         const struct bf16_weight *weight, struct ltm_error *error);
 
-/* Where operand A (index 0) or B (1) of prepared products is put. */
+/* The buffer for operand A (index 0) or B (1) of prepared products. */
 bf16 *bf16_room(struct bf16_work *work, int index);
 
-/* The product of what lies in the rooms. Should the backend fail, C is NaN throughout: that is noticed, a product in another precision
- * would not be. */
+/* The product of the operands in the buffers. If the backend fails, C is all NaN: that is noticed, whereas a product in
+ * another precision would not be. */
 void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight);
 
-/* As matmul_peak: floating-point operations a second that `threads` threads reach together, each on its own products in
- * bf16. 0 where there are none. */
+/* As matmul_peak: floating-point operations per second that `threads` threads reach together, each on its own
+ * bf16 products. 0 without bf16. */
 double bf16_peak(int threads, double seconds);

@@ -1,16 +1,16 @@
-/* What a build without oneDNN has in place of bf16_onednn.c. */
+/* Replaces bf16_onednn.c in a build without oneDNN. */
 #include "math/bf16.h"
 
 #if !LTM_ONEDNN
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-const char *bf16_missing(void) { return "this build of ltm is without oneDNN"; }
+const char *bf16_missing(void) { return "this ltm was built without oneDNN"; }
 
 const char *bf16_backend(void) { return "none"; }
 
 static ltm_status missing(struct ltm_error *error) {
-    return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
+    return fail(error, LTM_UNSUPPORTED, "bf16 is not possible: %s", bf16_missing());
 }
 
 ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error) {

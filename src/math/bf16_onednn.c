@@ -1,4 +1,4 @@
-/* bf16 products through oneDNN's C API, versions 2 and 3. What it keeps globally, its engine, is made here once. */
+/* bf16 products through oneDNN's C API, versions 2 and 3. Its global state, the engine, is created here once. */
 #include "math/bf16.h"
 
 #if LTM_ONEDNN
@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-/* ---- What differs between the two versions. ---- */
+/* ---- Differences between the two versions. ---- */
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t layout_view;
@@ -23,7 +23,7 @@ typedef const dnnl_memory_desc_t *layout_view;
 #endif
 
 struct layout {
-    dnnl_memory_desc_t desc; /* a handle in version 3, the thing itself in version 2 */
+    dnnl_memory_desc_t desc; /* a handle in version 3, the struct itself in version 2 */
 };
 
 static layout_view view(const struct layout *layout) {
@@ -85,8 +85,8 @@ static dnnl_status_t describe_matmul(dnnl_primitive_desc_t *made, layout_view a,
 
 /* ---- One thread a product. ---- */
 
-/* oneDNN divides a product by the threads that OpenMP would give its caller: when it is made, which fixes the blocking and
- * with it the bits, and when it runs. Here that is always one. */
+/* oneDNN divides a product among the threads that OpenMP would give its caller, both at creation, which fixes the
+ * blocking and with it the bits, and at execution. Here that is always one. */
 static int alone(void) {
     const int before = omp_get_max_threads();
     omp_set_num_threads(1);
@@ -109,7 +109,7 @@ static dnnl_primitive_attr_t new_attributes(bool add) {
     return NULL;
 }
 
-/* C (m, n) = A (m, k) B (k, n), or NULL. A is stored transposed where the product is one of a weight's gradient; b is B's
+/* C (m, n) = A (m, k) B (k, n), or NULL. A is stored transposed if the product is a weight's gradient; b is B's
  * layout, C's is plain. */
 static dnnl_primitive_desc_t describe(int m, int n, int k, bool transposed, bool add, layout_view b) {
     struct layout a = {0};
@@ -144,7 +144,7 @@ static bool execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int 
     return good;
 }
 
-/* ---- Is it here, and does it compute what it should? ---- */
+/* ---- Is it available, and does it compute correctly? ---- */
 
 static pthread_once_t start_once = PTHREAD_ONCE_INIT;
 static const char *missing;
@@ -157,16 +157,16 @@ static bool product_agrees(void);
 static void start(void) {
     const dnnl_version_t *v = dnnl_version();
     snprintf(backend, sizeof backend, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
-    if (v->major != DNNL_VERSION_MAJOR) missing = "the installed oneDNN is not the version that ltm was built with";
+    if (v->major != DNNL_VERSION_MAJOR) missing = "the installed oneDNN is not the version ltm was built with";
 #if defined __x86_64__ || defined __i386__
     else if (!has(dnnl_cpu_isa_avx512_core_bf16))
         missing =
             "the processor has no instructions for bf16 (AVX-512 BF16 or AMX), or ONEDNN_MAX_CPU_ISA forbids them";
 #endif
     else if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
-        missing = "oneDNN does not start";
+        missing = "oneDNN cannot be initialised";
     else if (!product_agrees())
-        missing = "oneDNN computes no or wrong products in bf16 on this processor";
+        missing = "oneDNN computes wrong bf16 products, or none, on this processor";
 }
 
 const char *bf16_missing(void) {
@@ -183,7 +183,7 @@ const char *bf16_backend(void) {
 
 struct packed {
     void *data;
-    dnnl_memory_t plain, memory; /* W in fp32 as the product's B, wherever it is; what it is packed to */
+    dnnl_memory_t plain, memory; /* W in fp32 as the product's B, at any address; its packed layout */
     dnnl_primitive_t reorder;
     dnnl_stream_t stream;
 };
@@ -201,7 +201,7 @@ static void packed_free(struct packed *p) {
     free(p->data);
 }
 
-/* B (k, n): ask a product of about 1,000 rows how it wants B, and make the way there from W. */
+/* B (k, n): ask a product of about 1,000 rows for its layout of B, and create the reorder from W. */
 static bool packed_create(struct packed *p, int k, int n, int down, int across) {
     enum { ROWS = 1024 };
     struct layout open = {0};
@@ -241,7 +241,7 @@ static struct bf16_weight *new_weight(int out, int in) {
 
 ltm_status bf16_weight_create(struct bf16_weight **weight, int out, int in, struct ltm_error *error) {
     *weight = NULL;
-    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
+    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible: %s", bf16_missing());
     *weight = new_weight(out, in);
     if (*weight) return LTM_OK;
     return fail(error, LTM_MEMORY, "out of memory for weights of %d x %d in bf16", out, in);
@@ -280,7 +280,7 @@ struct bf16_call {
 struct bf16_work {
     dnnl_stream_t stream;
     struct bf16_call *made; /* the first of a list */
-    void *buffers[3];       /* operands A and B, scratch; grown while products are made */
+    void *buffers[3];       /* operands A and B, scratch; grown while products are created */
     size_t bytes[3];
 };
 
@@ -295,7 +295,7 @@ static struct bf16_work *new_work(void) {
 
 ltm_status bf16_work_create(struct bf16_work **work, struct ltm_error *error) {
     *work = NULL;
-    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible, because %s", bf16_missing());
+    if (bf16_missing()) return fail(error, LTM_UNSUPPORTED, "bf16 is not possible: %s", bf16_missing());
     *work = new_work();
     return *work ? LTM_OK : fail(error, LTM_MEMORY, "out of memory for products in bf16");
 }
@@ -388,8 +388,8 @@ ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, s
     if (made) return LTM_OK;
     const dnnl_primitive_desc_t description = describe_product(&product, weight);
     if (!description)
-        return fail(error, LTM_EXTERNAL, "oneDNN has no product of %d rows with weights of %d x %d in bf16",
-                    product.rows, product.out, product.in);
+        return fail(error, LTM_EXTERNAL, "oneDNN has no bf16 product of %d rows with weights of %d x %d", product.rows,
+                    product.out, product.in);
     made = calloc(1, sizeof *made);
     if (made) made->product = product;
     const bool good = made && make(made, work, description);
@@ -431,8 +431,8 @@ void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *
 
 /* ---- Measured ---- */
 
-/* A product with odd edges against a plain one. Operands are small multiples of 1/128, which bf16 holds, and their products'
- * sums need less than fp32's 24 bits: the two must be equal. */
+/* A product with odd edges against a plain one. Operands are small multiples of 1/128, exact in bf16, and the sums of
+ * their products need fewer than the 24 bits of fp32: the two must be equal. */
 static bool product_agrees(void) {
     enum { M = 37, N = 53, K = 131 };
     static float w[N * K];

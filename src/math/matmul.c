@@ -58,12 +58,12 @@ void matmul_plain_tn(float *c, int ldc, const float *a, int lda, const float *b,
     plain(c, ldc, a, 1, (size_t)lda, b, (size_t)ldb, 1, m, n, k, alpha, beta);
 }
 
-/* A product with odd edges, in all three orientations, against the plain twin. Entries are below 1 in size, so a sum of k
- * of them differs by rounding of at most about k · 2^-24 · k^½; a wrong kernel is off by far more than 1e-3. */
+/* A product with odd edges, in all three orientations, against the plain twin. Entries are below 1 in size, so rounding
+ * changes a sum of k of them by at most about k · 2^-24 · k^½; a wrong kernel is off by far more than 1e-3. */
 static bool products_agree(void) {
     enum { M = 67, N = 53, K = 131, LARGEST = 131 * 131 };
     static const float beta = 0.5f;
-    /* Static: a kernel must not be found wrong, and another taken, because memory was short. Called once, by start(). */
+    /* Static: a kernel must not be rejected because memory was short. Called once, by start(). */
     static float a[LARGEST];
     static float b[LARGEST];
     static float fast[LARGEST];
@@ -100,10 +100,10 @@ const struct openblas_state *matmul_openblas(void) {
     return &openblas;
 }
 
-/* OpenBLAS maps this much for each thread that calls it, and asks again for ever where it does not get it; oneDNN crashes. */
+/* OpenBLAS maps this much for each thread that calls it, and retries forever if it fails; oneDNN crashes. */
 enum { MAPPED_A_THREAD = 128, MAPPED_BESIDE = 64 };
 
-/* Where address space is limited (ulimit -v), whether there is enough of it for the libraries. */
+/* If address space is limited (ulimit -v), whether it is enough for the libraries. */
 static ltm_status check_address_space(struct ltm_error *error) {
     struct rlimit limit;
     const int threads = omp_get_max_threads();
@@ -112,8 +112,8 @@ static ltm_status check_address_space(struct ltm_error *error) {
     void *block = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (block == MAP_FAILED)
         return fail(error, LTM_MEMORY,
-                    "out of memory: matrix products want %zu MB of address space for %d threads, and the limit "
-                    "(ulimit -v) is %llu MB; raise it, or set OMP_NUM_THREADS lower",
+                    "out of memory: matrix products need %zu MB of address space for %d threads, "
+                    "but the limit (ulimit -v) is %llu MB; raise it, or set OMP_NUM_THREADS lower",
                     bytes >> 20, threads, (unsigned long long)limit.rlim_cur >> 20);
     munmap(block, bytes);
     return LTM_OK;
@@ -133,8 +133,8 @@ ltm_status matmul_start(struct ltm_error *error) {
                     "environment variable OPENBLAS_CORETYPE=%s: unset it",
                     state->kernel, state->setting);
     return fail(error, LTM_EXTERNAL,
-                "OpenBLAS's kernel '%s' computes wrong products on this processor, and so does every other that was "
-                "tried; install another version of OpenBLAS (ltm doctor says more)",
+                "OpenBLAS's kernel '%s' computes wrong products on this processor, and so does every other "
+                "kernel tried; install another version of OpenBLAS (see ltm doctor)",
                 state->kernel);
 }
 

@@ -1,9 +1,9 @@
-/* Matrix products in fp32, row-major, single-threaded: threads each run their own.
+/* Matrix products in fp32, row-major, single-threaded: each thread runs its own.
  *
  *     C (m, n) = alpha · op(A) op(B) + beta · C        n: as it is, t: transposed
  *
- * ld is the distance between rows in memory. Products go through OpenBLAS; `plain` twins are what tests and
- * matmul_start compare it with. */
+ * ld is the distance between rows in memory. Products go through OpenBLAS; tests and matmul_start compare
+ * it with the `plain` twins. */
 #pragma once
 
 #include "base/error.h"
@@ -19,7 +19,7 @@ void matmul_nn(float *c, int ldc, const float *a, int lda, const float *b, int l
 void matmul_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
                float beta);
 
-/* Sums in double, one element after the other. */
+/* Sums in double, in order. */
 void matmul_plain_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
                      float alpha, float beta);
 void matmul_plain_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
@@ -27,14 +27,14 @@ void matmul_plain_nn(float *c, int ldc, const float *a, int lda, const float *b,
 void matmul_plain_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k,
                      float alpha, float beta);
 
-/* Once a process, before any product (idempotent, thread-safe): OpenBLAS to one thread a product and to the best kernel for
- * this processor whose products agree with the plain ones (openblas.h). LTM_EXTERNAL when none does. A program that uses
- * OpenBLAS itself must not have products under way in other threads meanwhile. */
+/* Once a process, before any product (idempotent, thread-safe): sets OpenBLAS to one thread per product and to the best
+ * kernel for this processor whose products match the plain ones (openblas.h). LTM_EXTERNAL if none does. A program that
+ * uses OpenBLAS itself must not run products in other threads meanwhile. */
 ltm_status matmul_start(struct ltm_error *error);
 
-/* What came of it; does what matmul_start does where that was not called yet. */
+/* The result of that; calls matmul_start if it was not called yet. */
 const struct openblas_state *matmul_openblas(void);
 
-/* Floating-point operations a second that `threads` threads reach together, each on a product of its own that stays in
- * its cache's reach; takes about `seconds`. The denominator of every utilisation that the program prints. */
+/* Floating-point operations per second that `threads` threads reach together, each on a product of its own that
+ * fits its cache; takes about `seconds`. The denominator of every utilisation that the program prints. */
 double matmul_peak(int threads, double seconds);

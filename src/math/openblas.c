@@ -7,15 +7,15 @@
 
 #include <cblas.h>
 
-/* Of OpenBLAS, though its headers do not declare them. Weak: NULL where it was built for one processor. */
+/* Functions of OpenBLAS that its headers do not declare. Weak: NULL if it was built for one processor. */
 void gotoblas_dynamic_init(void) __attribute__((weak));
 void gotoblas_dynamic_quit(void) __attribute__((weak));
 
 /* The widest vectors a kernel uses. */
 enum level { SSE, AVX, AVX2, AVX512 };
 
-/* For x86, those with vectors wider than SSE's. The first of a level is the one to choose: Zen's products are Haswell's, and
- * 0.3.21 does not find Cooperlake and SapphireRapids by name. */
+/* For x86, those with vectors wider than SSE's. Choose the first of a level: Zen's products are Haswell's, and 0.3.21
+ * does not find Cooperlake and SapphireRapids by name. */
 static const struct {
     const char *name;
     enum level level;
@@ -35,7 +35,7 @@ static const char *best_of(enum level level) {
     return "Nehalem";
 }
 
-/* What the processor can run; SSE for those of other makes, whose kernels do not differ so. */
+/* The widest that the processor can run; SSE for other architectures, whose kernels do not differ that way. */
 static enum level most_of(const struct processor *processor) {
     return processor->avx512 ? AVX512 : processor->avx2 ? AVX2 : processor->avx ? AVX : SSE;
 }
@@ -53,7 +53,7 @@ size_t openblas_candidates(const char *candidates[OPENBLAS_CANDIDATES], const st
     return count;
 }
 
-/* False when OpenBLAS has no such kernel: it then has the one it detects. NULL: have it detect again. */
+/* False when OpenBLAS has no such kernel: it then uses the detected one. NULL: detect again. */
 static bool use_kernel(const char *kernel) {
     if (!gotoblas_dynamic_init || !gotoblas_dynamic_quit) return false;
     if (kernel && setenv("OPENBLAS_CORETYPE", kernel, 1) != 0) return false;

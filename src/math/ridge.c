@@ -9,8 +9,8 @@
 
 #include "base/memory.h"
 
-/* LAPACK's, in OpenBLAS. Declared here because Debian keeps the C interface's header in another package; `length` is how
- * Fortran passes a string's. */
+/* LAPACK's, in OpenBLAS. Declared here because Debian puts the header of the C interface in another package; `length`
+ * is Fortran's hidden string length. */
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b, const int *ldb,
             int *info, size_t length);
 

@@ -1,5 +1,5 @@
 /* Ridge regression, exact: W minimises ‖Y - X W‖² + n λ ‖W‖², columns of X brought to mean 0 and variance 1 first, those of Y
- * to mean 0. Solved by Cholesky (LAPACK's dposv) for p x p or, where there are fewer rows than columns, n x n equations:
+ * to mean 0. Solved by Cholesky (LAPACK's dposv) for p x p or, if there are fewer rows than columns, n x n equations:
  *
  *     W = (XᵀX + n λ I)⁻¹ XᵀY = Xᵀ (X Xᵀ + n λ I)⁻¹ Y
  *
@@ -28,6 +28,6 @@ void ridge_free(struct ridge *ridge);
 /* w (columns, targets), of standardised columns. lambda > 0. LTM_NUMERIC when the equations cannot be solved. */
 ltm_status ridge_solve(struct ridge *ridge, double lambda, double *w, struct ltm_error *error);
 
-/* out (rows, targets) = what w predicts of other rows. */
+/* out (rows, targets) = the predictions of w for other rows. */
 ltm_status ridge_predict(const struct ridge *ridge, const double *w, const float *x, size_t stride, int rows,
                          double *out, struct ltm_error *error);

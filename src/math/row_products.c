@@ -39,7 +39,7 @@ INLINE lanes load_half(const bf16 *from) {
     return (lanes)(__builtin_convertvector(halves, lane_bits) << 16);
 }
 
-/* sum + a b, rounded once where the machine can: a C compiler may not decide that by itself. */
+/* sum + a b, rounded once if the machine can: a C compiler may not decide that itself. */
 INLINE lanes multiply_add(lanes sum, lanes a, lanes b) {
 #if defined __AVX512F__
     return (lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
@@ -79,7 +79,7 @@ INLINE quad totals(lanes a, lanes b, lanes c, lanes d) {
     return __builtin_shufflevector(pq, rs, 0, 1, 4, 5) + __builtin_shufflevector(pq, rs, 2, 3, 6, 7);
 }
 
-/* A tile of R rows of X and C rows of W, both constants where this is inlined: the same sums in the same order for any. */
+/* A tile of R rows of X and C rows of W, both constants when inlined: the same sums in the same order for any. */
 INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, size_t row, bool in_half,
                  bool add, const int R, const int C) {
     lanes sum[TILE_ROWS > 4 ? TILE_ROWS : 4][TILE_OUT];
@@ -90,8 +90,7 @@ INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_we
     const float *full = in_half ? NULL : w->full + row * ld;
     const bf16 *half = in_half ? w->half + row * ld : NULL;
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int c = 0; c < C; c++) sum[r][c] = (lanes){0};
-    if (R <=
-        FEW_ROWS) /* they wait for memory, which is fastest read from one end to the other: a row of W after the next */
+    if (R <= FEW_ROWS) /* memory-bound, and memory is fastest read in order: one row of W after another */
         UNROLL for (int c = 0; c < C; c++) for (size_t k = 0; k < whole; k += LANES) {
             const lanes weight = in_half ? load_half(half + (size_t)c * ld + k) : load(full + (size_t)c * ld + k);
             UNROLL for (int r = 0; r < R; r++) sum[r][c] =
@@ -121,7 +120,7 @@ INLINE void tile(float *y, int ldy, const float *x, int ldx, const struct row_we
     }
 }
 
-/* Rows of X in the next tile: a full one, unless that would leave a lone row or two behind it. */
+/* Rows of X in the next tile: a full one, unless that would leave only a row or two after it. */
 static int tile_rows(int left) {
     if (left >= TILE_ROWS) return left > TILE_ROWS + 2 || left == TILE_ROWS || TILE_ROWS < 4 ? TILE_ROWS : 4;
     return left > 4 ? 4 : left;
@@ -134,7 +133,7 @@ INLINE void band(float *y, int ldy, const float *x, int ldx, const struct row_we
     for (; from < to; from++) tile(y + from, ldy, x, ldx, w, from, in_half, add, R, 1);
 }
 
-/* Blocks of W that stay in the second cache while all rows of X pass by; a tile's rows of X stay in the first. */
+/* Blocks of W that stay in the L2 cache while all rows of X pass; a tile's rows of X stay in L1. */
 INLINE void blocks(float *y, int ldy, const float *x, int ldx, const struct row_weight *w, bool in_half, bool add,
                    int rows, size_t from, size_t to) {
     enum { BLOCK_BYTES = 128 * 1024 };

@@ -1,7 +1,7 @@
 /* Vector kernels: loops over contiguous floats that the compiler vectorises for the machine at hand.
  *
  * `omp simd` with a reduction lets it reorder that one sum; the rest of the program keeps strict arithmetic, so a NaN stays
- * a NaN. The order is fixed by the binary, so results repeat to the bit. */
+ * a NaN. The order is fixed by the binary, so results are bit-identical. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,7 +38,7 @@ static inline float vector_tanh1(float x) { return 2.0f * vector_sigmoid1(2.0f *
 
 float vector_dot(const float *a, const float *b, size_t n);
 double vector_sum_squares(const float *a, size_t n); /* in double */
-bool vector_finite(const float *a, size_t n);        /* whether all are: no NaN, no infinity */
+bool vector_finite(const float *a, size_t n);        /* whether all are finite: no NaN, no infinity */
 float vector_max(const float *a, size_t n);
 void vector_add(float *y, const float *x, size_t n);      /* y += x */
 void vector_scale(float *y, float factor, size_t n);      /* y *= factor */

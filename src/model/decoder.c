@@ -153,9 +153,8 @@ ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config e
 
 ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what, struct ltm_error *error) {
     if (!model_streams(&decoder->plan.config)) return LTM_OK;
-    return fail(
-        error, LTM_UNSUPPORTED,
-        "%s needs a posterior of z, and this model's latents stream (latent.kind = streaming); use a model whose "
-        "latents are fitted",
-        what);
+    return fail(error, LTM_UNSUPPORTED,
+                "%s needs a posterior of z, but this model has latent.kind = streaming; use a model "
+                "whose latents are fitted",
+                what);
 }

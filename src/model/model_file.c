@@ -95,12 +95,12 @@ ltm_status model_file_config(struct ltm_config *config, const struct safetensors
         if (value && ltm_config_set(config, key[i].name, value, error) != LTM_OK) goto wrong;
     }
     if (ltm_config_check(config, error) != LTM_OK) goto wrong;
-    if (config->model.vocab == LTM_AUTO) return fail(error, LTM_CORRUPT, "%s does not say its model.vocab", path);
+    if (config->model.vocab == LTM_AUTO) return fail(error, LTM_CORRUPT, "%s does not give model.vocab", path);
     if (config->model.packing != LTM_PACKING_PACKED && config->model.document_end == LTM_AUTO)
-        return fail(error, LTM_CORRUPT, "%s does not say its data.document_end", path);
+        return fail(error, LTM_CORRUPT, "%s does not give data.document_end", path);
     return LTM_OK;
 wrong:
-    return fail_within(error, LTM_CORRUPT, "%s holds a configuration that does not hold", path);
+    return fail_within(error, LTM_CORRUPT, "%s contains an invalid configuration", path);
 }
 
 /* Before memory is asked for: the file holds every weight of its configuration, and the length of a sequence is in proportion. */
@@ -115,8 +115,7 @@ static ltm_status check_size(const struct ltm_config *config, const struct safet
         status = weight_data(&data, &plan.table.weights[i], "", file, error);
     }
     if (status == LTM_OK && model->sequence > most)
-        status = fail(error, LTM_CORRUPT,
-                      "%s says model.sequence = %d, out of proportion to its weights: such a model has %d at most",
+        status = fail(error, LTM_CORRUPT, "%s has model.sequence = %d, too large for its weights: the maximum is %d",
                       path, model->sequence, most);
     plan_free(&plan);
     return status;
@@ -132,7 +131,7 @@ ltm_status model_file_read(const char *path, struct decoder **decoder, struct lt
     const char *at = safetensors_metadata(file, "step");
     const char *tokenizer = safetensors_metadata(file, "tokenizer.digest");
     if (!format || strcmp(format, format_name) != 0) {
-        status = fail(error, LTM_CORRUPT, "%s is not a model that ltm wrote (its metadata lacks format = %s)", path,
+        status = fail(error, LTM_CORRUPT, "%s is not a model written by ltm (its metadata lacks format = %s)", path,
                       format_name);
         goto cleanup;
     }

@@ -11,7 +11,7 @@ struct contraction contraction_of(float rate, float step) {
     return (struct contraction){expf(-take * expf(rate)), take};
 }
 
-/* So many channels at a time, side by side in memory. */
+/* This many channels at a time, adjacent in memory. */
 enum { TILE = 64 };
 
 struct tile {

@@ -1,8 +1,8 @@
-/* y = A ⊙ x + D ⊙ u, by channel j of d: D = softplus(step), A = exp(-D exp(rate)), which lies between 0 and 1 whatever is learned: with u
- * held, repeating it approaches D u / (1 - A), and the error shrinks by A each time. */
+/* y = A ⊙ x + D ⊙ u, by channel j of d: D = softplus(step), A = exp(-D exp(rate)), which is always between 0 and 1:
+ * with u fixed, repeating it approaches D u / (1 - A), and the error shrinks by A each time. */
 #pragma once
 
-/* Where A = sqrt(1/5) and D = 1 - A, so that u itself is where it leads to. */
+/* Where A = sqrt(1/5) and D = 1 - A, so that the fixed point is u itself. */
 #define CONTRACTION_RATE 0.37552142F
 #define CONTRACTION_STEP (-0.30369046F)
 

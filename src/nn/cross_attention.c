@@ -79,7 +79,7 @@ static void softmax_backward(float *dp, const float *p, size_t rows, int width) 
     }
 }
 
-/* What the gradient of one sequence's outputs reaches first, for its g-th rows: dP in dp, dv in dkv, dWo. */
+/* The first gradients from the outputs of sequence g: dP in dp, dv in dkv, dWo. */
 static void folded_backward(float *dp, float *dkv, float *du, float *dwo, const float *dy, const float *p,
                             const float *kv, const float *u, const float *wo, const struct cross_shape *shape) {
     const int T = shape->length;

@@ -6,9 +6,9 @@
  *
  *     out = P U,   P (T, H M) the probabilities of all heads side by side, U (H M, d):
  *
- * H M columns in place of d, and no product with Wo over tokens, forward or backward. With many latents the plain way costs
- * less: a product with P takes 6 T M d operations forward and backward, two with Wo 4 T d H h, against 6 T H M d folded. What is
- * called u below is then the heads' outputs o. */
+ * H M columns instead of d, and no product with Wo over tokens, forward or backward. With many latents the plain form
+ * costs less: a product with P takes 6 T M d operations forward and backward, two with Wo 4 T d H h, against 6 T H M d
+ * folded. Then u below is the heads' outputs o. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ size_t cross_attention_u(const struct cross_shape *shape);
 void cross_attention_latents(float *kv, float *u, const float *z, const float *wkv, const float *wo, const float *table,
                              const struct cross_shape *shape);
 
-/* y (G T, d) += out; p (G T, H M) =. q (G T, H h) rotated. u is read where it is folded, else written. */
+/* y (G T, d) += out; p (G T, H M) =. q (G T, H h) rotated. u is read if folded, otherwise written. */
 void cross_attention_forward(float *y, float *p, const float *q, const float *kv, float *u, const float *wo,
                              const struct cross_shape *shape);
 

@@ -1,4 +1,4 @@
-/* Which form cross-attention takes, apart from the layer itself: a test chooses in its place. */
+/* Which form cross-attention takes, in a file of its own so that a test can replace it. */
 #include "nn/cross_attention.h"
 
 bool cross_attention_folds(const struct cross_shape *shape) {

@@ -1,13 +1,13 @@
-/* A linear layer without bias: Y = X Wᵀ, W (out, in). The one place where products with weights are made, and where their
- * precision is decided: in bf16 where the weight has been packed for it, in fp32 otherwise. Inputs, results and gradients are fp32
+/* A linear layer without bias: Y = X Wᵀ, W (out, in). The only place that computes products with weights and
+ * decides their precision: bf16 if the weight is packed for it, otherwise fp32. Inputs, results and gradients are fp32
  * in both.
  *
- *     struct linear_call call;                                  one a thread, weight and use
+ *     struct linear_call call;                                  one per thread, weight and use
  *     linear_prepare(&call, work, &w, rows, add, training, &error);   whenever `rows` changes
  *     linear_forward(&call, y, x);
  *     linear_backward(&call, dx, dw, dy, x);
  *
- * All that is made or allocated is made by linear_prepare; so a product never falls back from one precision to the other. */
+ * linear_prepare does all creation and allocation, so a product never falls back to another precision. */
 #pragma once
 
 #include "math/bf16.h"
@@ -30,15 +30,15 @@ struct linear_call {
     const struct bf16_call *to_weight;
 };
 
-/* `work` is the calling thread's; it may be NULL where w is not packed. training: for the product to the weight too. LTM_MEMORY and
- * LTM_EXTERNAL where products in bf16 cannot be made. */
+/* `work` is the calling thread's; it may be NULL if w is not packed. training: for the product to the weight too.
+ * LTM_MEMORY and LTM_EXTERNAL if bf16 products cannot be created. */
 ltm_status linear_prepare(struct linear_call *call, struct bf16_work *work, const struct linear *w, int rows, bool add,
                           bool training, struct ltm_error *error);
 
-/* Bytes that a thread's work comes to hold for products of so many rows with a weight (out, in). */
+/* Bytes that a thread's `work` needs for products of this many rows with a weight (out, in). */
 size_t linear_work_bytes(int out, int in, int rows, bool training);
 
-/* y (rows, out) = x Wᵀ, or += where the call adds */
+/* y (rows, out) = x Wᵀ, or += if the call adds */
 void linear_forward(const struct linear_call *call, float *y, const float *x);
 
 /* dx (rows, in) = dy W;  dw (out, in) += dyᵀ x, x (rows, in), unless dw is NULL. */

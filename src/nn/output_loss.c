@@ -4,8 +4,8 @@
 
 #include "math/vector.h"
 
-/* A block's logits should fit the cache that a core can count on (some megabytes), but a product of fewer than 128 rows
- * spends its time on packing E. */
+/* A block's logits should fit a core's share of the cache (some megabytes), but a product of fewer than 128
+ * rows spends its time packing E. */
 int output_loss_rows(int vocab) {
     int rows = (int)(((size_t)8 << 20) / sizeof(float) / (size_t)vocab);
     rows = rows / 64 * 64;
@@ -17,8 +17,8 @@ size_t output_loss_scratch(int vocab, int rows) {
     return (size_t)((rows < block ? rows : block) + 1) * (size_t)vocab;
 }
 
-/* One row of logits: returns nll, leaves weight · (softmax - onehot), times the cap's slope, in place when the gradient is
- * wanted. */
+/* One row of logits: returns nll, leaves weight · (softmax - onehot), times the cap's slope, in place if the gradient
+ * is wanted. */
 static float row_loss(float *logits, int target, int vocab, float weight, bool gradient, float cap, float *slope) {
     if (cap != 0) vector_softcap(logits, gradient ? slope : NULL, cap, (size_t)vocab);
     const float most = vector_max(logits, (size_t)vocab);

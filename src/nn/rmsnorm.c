@@ -10,7 +10,7 @@ void rmsnorm_forward(float *y, float *r, const float *x, const float *gain, int 
         const float *xi = x + (size_t)i * (size_t)d;
         float *yi = y + (size_t)i * (size_t)d;
         const float squares = vector_dot(xi, xi, (size_t)d);
-        /* A sum that overflows would make the factor 0, and a diverged stream look healthy: let it be seen. */
+        /* A sum that overflows would make the factor 0 and hide a diverged stream: make it NaN. */
         float scale = isfinite(squares) ? 1.0f / sqrtf(squares / (float)d + 1e-5f) : NAN;
         if (r) r[i] = scale;
 #pragma omp simd

@@ -99,7 +99,7 @@ void self_attention_forward(float *o, float *lse, const float *qkv, const struct
             }
 }
 
-/* P from S and the saved log-sum-exp, dS = P ⊙ (dP - rowsum(do ⊙ o)) in place of dP, both zero where nothing is seen. */
+/* P from S and the saved log-sum-exp, dS = P ⊙ (dP - rowsum(do ⊙ o)) in place of dP, both zero for masked positions. */
 static void band_softmax_backward(float *p, float *dp, const struct band *b, const float *d_o, const float *o, int ldo,
                                   const float *lse, int g, const struct attention_shape *shape) {
     for (int i = 0; i < b->queries; i++) {

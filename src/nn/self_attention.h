@@ -2,10 +2,10 @@
  *
  *     o_h = softmax(q_h k_hᵀ / sqrt(h)) v_h
  *
- * Where a sequence holds several documents, a position sees none before its own document's start.
+ * If a sequence contains several documents, a position sees nothing before the start of its own document.
  *
- * Works on bands: a block of queries meets only the keys that one of them can see, so cost and memory are linear in the
- * sequence length. Probabilities are not kept; the backward forms them again from the saved log-sum-exp
+ * Works on bands: a block of queries meets only keys that at least one of them can see, so cost and memory are linear
+ * in the sequence length. Probabilities are not stored; the backward pass recomputes them from the saved log-sum-exp
  * (Dao et al., FlashAttention, 2022). */
 #pragma once
 
@@ -21,7 +21,8 @@ struct attention_shape {
     const int32_t *starts; /* (rows): where in its sequence a position's document begins; NULL = at 0 */
 
     /* Keys and values of positions before the sequences' first: those of position s, from -past to length - 1, in row g · kv_rows +
-     * s of kv, 2 K h numbers: k, v side by side. NULL: there are none, and the present ones are read in qkv. They get no gradient. */
+     * s of kv, 2 K h numbers: k, v side by side. NULL: there are none, and the present ones are read from qkv. They get
+     * no gradient. */
     const float *kv;
     int kv_rows, past;
 };

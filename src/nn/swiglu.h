@@ -1,4 +1,4 @@
-/* SwiGLU's middle: s = silu(a) ⊙ b, with a = x W1ᵀ and b = x W3ᵀ side by side (Shazeer, 2020). */
+/* The elementwise part of SwiGLU: s = silu(a) ⊙ b, with a = x W1ᵀ and b = x W3ᵀ side by side (Shazeer, 2020). */
 #pragma once
 
 /* ab (rows, 2 width): a then b. s (rows, width) =. */

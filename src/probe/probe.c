@@ -107,7 +107,7 @@ static ltm_status add_documents(struct probing *p, const struct ltm_model *model
 static ltm_status class_of(int *class, struct probing *p, int f, const char *value, struct ltm_error *error) {
     json_t *known = json_object_get(p->classes[f], value);
     if (!known && p->factors[f].classes == CLASSES_MOST)
-        return fail(error, LTM_INVALID, "the factor %s has more than %d classes; a number is what it may be",
+        return fail(error, LTM_INVALID, "the factor %s has more than %d classes; it may be a number",
                     p->factors[f].name, CLASSES_MOST);
     if (!known) {
         known = json_integer(p->factors[f].classes++);
@@ -123,17 +123,15 @@ static ltm_status name_factors(struct probing *p, struct ltm_error *error) {
     json_t *value;
     json_t *factors = json_object_get(item_at(p, 0)->json, "factors");
     if (json_object_size(factors) == 0)
-        return fail(
-            error, LTM_INVALID,
-            "the items of %s name no factors, so there is nothing to look for; those that ltm corpus synth makes do",
-            p->task->name);
+        return fail(error, LTM_INVALID,
+                    "the items of %s name no factors to probe for; items made by ltm corpus synth do", p->task->name);
     json_object_foreach(factors, name, value) {
         if (p->data.factor_count == FACTORS_MOST)
             return fail(error, LTM_INVALID, "the items of %s name more than %d factors", p->task->name, FACTORS_MOST);
         char shown[sizeof p->factors->name];
         if (strcmp(ltm_printable(shown, sizeof shown, name), name) != 0)
             return fail(error, LTM_INVALID,
-                        "the factor \"%.100s\" of %s has a name that is too long, or holds control characters", name,
+                        "the factor \"%.100s\" of %s has a name that is too long, or contains control characters", name,
                         p->task->name);
         const int f = p->data.factor_count++;
         snprintf(p->factors[f].name, sizeof p->factors[f].name, "%s", name);
@@ -153,14 +151,15 @@ static ltm_status lay_out(struct probing *p, struct ltm_error *error) {
             const json_t *value = value_at(p, i, f);
             int class;
             if (p->classes[f] ? !json_is_string(value) : !json_is_number(value))
-                return fail(error, LTM_INVALID, "%s: the factor %s of item %d of %s is not a %s, as the first one's is",
+                return fail(error, LTM_INVALID,
+                            "%s: the factor %s of item %d of %s is not a %s, unlike that of the first item",
                             p->task->name, p->factors[f].name, (i < p->train ? i : i - p->train) + 1,
                             i < p->train ? "the shots" : "the items", p->classes[f] ? "text" : "number");
             if (!p->classes[f]) continue;
             PASS_UP(class_of(&class, p, f, json_string_value(value), error));
         }
         if (p->factors[f].classes == 1)
-            return fail(error, LTM_INVALID, "the factor %s of %s is the same in all items: there is nothing to tell",
+            return fail(error, LTM_INVALID, "the factor %s of %s is the same in all items: there is nothing to predict",
                         p->factors[f].name, p->task->name);
         p->factors[f].column = p->data.columns;
         p->data.columns += p->classes[f] ? p->factors[f].classes : 1;

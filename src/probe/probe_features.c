@@ -153,8 +153,7 @@ static ltm_status look_at_all(const struct look *look, struct workers *workers, 
     for (size_t k = 0; k < (size_t)f->documents * (size_t)f->width; k++)
         if (!isfinite(f->rows[k])) {
             char what[80];
-            snprintf(what, sizeof what, "what document %lld gave is not a finite number",
-                     (long long)(k / (size_t)f->width));
+            snprintf(what, sizeof what, "a feature of document %lld is not finite", (long long)(k / (size_t)f->width));
             return decoder_fail_nonfinite(decoder_pass_decoder(workers->each[0].pass), what,
                                           "lower fast.lr or use a checkpoint from before the training diverged", error);
         }

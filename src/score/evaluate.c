@@ -32,17 +32,17 @@
 struct evaluation {
     const struct ltm_model *model;
     struct ltm_config config;
-    struct decoder *decoder; /* the model's weights, for products in the precision asked for */
+    struct decoder *decoder; /* the model's weights, for products in the requested precision */
     struct token_stream *stream;
     struct stream_windows windows;
     struct workers workers;
     int64_t count;
     struct sequence_score *scores;
     struct score_dump dump;
-    struct ltm_depth *depths; /* [count], or NULL where no position leaves loops */
+    struct ltm_depth *depths; /* [count], or NULL if no position leaves loops */
 };
 
-/* The corpus must have been made with the model's tokenizer; bare shards cannot say. */
+/* The corpus must have been built with the model's tokenizer; bare shards do not record theirs. */
 static ltm_status check_corpus(const struct ltm_model *model, const char *corpus, struct ltm_error *error) {
     struct ltm_corpus_info info;
     bool known;
@@ -50,8 +50,8 @@ static ltm_status check_corpus(const struct ltm_model *model, const char *corpus
     if (status != LTM_OK || !known || !model->digest[0]) return status;
     if (strcmp(info.tokenizer_digest, model->digest) == 0) return LTM_OK;
     return fail(error, LTM_MISMATCH,
-                "the corpus %s was made with tokenizer %s, the model was trained with %s; build it again with the "
-                "model's tokenizer.model",
+                "the corpus %s was built with tokenizer %s, but the model was trained with %s; rebuild "
+                "it with the model's tokenizer.model",
                 corpus, info.tokenizer_digest, model->digest);
 }
 
@@ -94,7 +94,7 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
     return safetensors_write(e->config.eval.dump, tensors, count, metadata, 3, error);
 }
 
-/* Only an older dump may be replaced: a slip of the shell's completion names a shard or a checkpoint. */
+/* Only replace an older dump: a mistaken shell completion may name a shard or a checkpoint. */
 static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
     struct safetensors *old = NULL;
     struct ltm_error reason = {0};
@@ -107,7 +107,7 @@ static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
     safetensors_close(old);
     return dump ? LTM_OK
                 : fail(error, LTM_INVALID,
-                       "eval.dump = %s is there and is no dump; it would be lost: name another file, or remove it",
+                       "eval.dump = %s exists and is not a dump; it stays as it is: name another file, or remove it",
                        path);
 }
 
@@ -118,12 +118,12 @@ static ltm_status set_packing(struct evaluation *e, const struct ltm_model_confi
     if (asked->packing == m->packing) return LTM_OK;
     if (asked->packing == LTM_PACKING_MASKED)
         return fail(error, LTM_INVALID,
-                    "data.packing = masked is for a model that was trained so; use packed or document");
+                    "data.packing = masked needs a model that was trained with it; use packed or document");
     m->packing = asked->packing;
     if (m->document_end == LTM_AUTO) m->document_end = asked->document_end;
     if (m->document_end == LTM_AUTO && e->model->tokenizer) m->document_end = ltm_tokenizer_end(e->model->tokenizer);
     if (m->document_end != LTM_AUTO) return LTM_OK;
-    return fail(error, LTM_INVALID, "the model has no tokenizer that says where documents end; set data.document_end");
+    return fail(error, LTM_INVALID, "the model has no tokenizer to say where documents end; set data.document_end");
 }
 
 static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_error *error) {
@@ -151,7 +151,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     return LTM_OK;
 }
 
-/* Bytes of text that the targets of each sequence stand for, from target `from` on. */
+/* Bytes of text of the targets of each sequence, from target `from` on. */
 static void count_bytes(const struct evaluation *e, int from, double *bytes) {
     struct worker *w = &e->workers.each[0];
     for (int64_t i = 0; i < e->count; i++)
@@ -159,7 +159,7 @@ static void count_bytes(const struct evaluation *e, int from, double *bytes) {
                                   w->targets, w->weights);
 }
 
-/* What the figures of a result are taken from: a field of struct sequence_score, or the sum of two. */
+/* The source of each figure of a result: a field of struct sequence_score, or the sum of two. */
 struct figure {
     struct ltm_measure *measure;
     size_t field, plus; /* offsets; plus 0 = none, since recon, at 0, is never added */
@@ -243,7 +243,7 @@ static ltm_status compare_processes(const struct evaluation *e, struct ltm_error
     return processes_check_config(&e->config, inputs, true, error);
 }
 
-/* How many tokens a share of a sequence is: at least one, and at least one is left. */
+/* The tokens of a share of a sequence: at least one, and at least one less than all. */
 static int first_part(double share, int length) {
     const int tokens = (int)(share * length);
     if (share <= 0) return 0;

@@ -1,4 +1,4 @@
-/* ltm_eval, for what wants the scores of each sequence too. */
+/* ltm_eval, for callers that need the scores of each sequence too. */
 #pragma once
 
 #include "ltm/eval.h"

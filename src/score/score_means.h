@@ -3,9 +3,9 @@
 
 #include "ltm/eval.h"
 
-/* What was not measured: NaN throughout. */
+/* For anything not measured: all NaN. */
 extern const struct ltm_measure no_measure;
 
-/* Of values in nats, one a sequence: a token (each[i] of them, or `tokens` where that is NULL), and a byte where bytes are
- * known. */
+/* Of values in nats, one a sequence: per token (each[i] of them, or `tokens` if that is NULL), and per byte if bytes
+ * are known. */
 struct ltm_measure score_means(const double *values, const double *bytes, const double *each, int tokens, int64_t n);

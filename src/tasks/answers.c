@@ -25,11 +25,11 @@ static const char *pattern_fault(const char *pattern) {
         } else if (listed) {
             listed = *c != ']';
         } else if (*c == '\\' && c[1]) {
-            if (*++c >= '1' && *c <= '9') return "it refers back to a group, which is not taken here";
+            if (*++c >= '1' && *c <= '9') return "it contains a back-reference, which is not supported";
         } else if (c[0] == '(' && c[1] == '?') {
-            return "it has a group of the form (?…), which POSIX expressions do not know";
+            return "it contains a group of the form (?…), which POSIX expressions do not have";
         } else if (strchr("*+?}", *c) && c[1] == '?') {
-            return "it has a repetition that takes as little as it can, which POSIX expressions do not know";
+            return "it contains a lazy repetition, which POSIX expressions do not have";
         } else if (*c == '[') {
             listed = true;
             c += c[1] == '^';
@@ -40,7 +40,7 @@ static const char *pattern_fault(const char *pattern) {
             const unsigned long most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
             const unsigned long times = most > least ? most : least;
             if (times > COPIES_MOST || (copies *= times ? times : 1) > COPIES_MOST)
-                return "its repetitions {…} make more than 1000 copies, one within the other";
+                return "its nested repetitions {…} make more than 1000 copies";
         }
     }
     return NULL;
@@ -126,7 +126,7 @@ static ltm_status compile(regex_t *regex, const char *key, const char *pattern, 
     if (code == REG_ESPACE) return fail_memory(error, 0, key);
     char why[120];
     regerror(code, regex, why, sizeof why);
-    return fail(error, LTM_INVALID, "%s = %.200s is no POSIX extended regular expression: %s", key, pattern, why);
+    return fail(error, LTM_INVALID, "%s = %.200s is not a POSIX extended regular expression: %s", key, pattern, why);
 }
 
 static ltm_status add_filter(struct answer_rules *rules, const char *name, const char *pattern, bool last,

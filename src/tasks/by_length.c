@@ -23,7 +23,7 @@ ltm_status check_lengths(const struct synth *synth, double problems, struct ltm_
     if (fewest > length)
         return fail(error, LTM_INVALID, "%s: fewest = %d is more than length = %d", name, fewest, length);
     if (length > longer)
-        return fail(error, LTM_INVALID, "%s: longer = %d is less than length = %d, the longest of training", name,
+        return fail(error, LTM_INVALID, "%s: longer = %d is less than length = %d, the maximum in training", name,
                     longer, length);
     if (problems * fmin(share, 1 - share) >= ENOUGH) return LTM_OK;
     return fail(error, LTM_INVALID,

@@ -21,7 +21,7 @@ static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(4, 3, 2),
     {"units", "units", 2, DISPATCH_UNITS, {3, 4, 6}, 1},
     {"largest", "largest limit of a unit", 4, 1000, {9, 20, 50}, 1},
-    {"lines", "lines that two or three units share", 0, DISPATCH_LINES, {0, 1, 2}, 1},
+    {"lines", "lines shared by two or three units", 0, DISPATCH_LINES, {0, 1, 2}, 1},
     {"heldout", "share of problems that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
 };
 

@@ -22,7 +22,7 @@ enum { LENGTH = 64 };
 enum { KNOB_REVERSE = KNOB_OWN };
 
 #define REVERSE \
-    { "reverse", "1: numbers begin at their last digit", 0, 1, {0, 0, 0}, 1 }
+    { "reverse", "1: numbers are written last digit first", 0, 1, {0, 0, 0}, 1 }
 
 static const struct ltm_synth_knob addition_knobs[] = {
     SYNTH_PROBLEMS(6, 4, 3),

@@ -26,7 +26,7 @@ enum { KNOB_RARE = KNOB_PROBLEMS + 1, KNOB_STRANGE, KNOB_LETTERS, KNOB_WORDS, KN
 static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(6, 6, 6),
     {"rare", "share of the rare variant of a pair in training", 0, 0.5, {0.1, 0.05, 0.01}, 0},
-    {"strange", "share of words that are letters at random", 0, 1, {0.3, 0.3, 0.3}, 0},
+    {"strange", "share of words made of random letters", 0, 1, {0.3, 0.3, 0.3}, 0},
     {"letters", "most letters of a word", 3, LETTERS_MOST, {4, 6, 8}, 1},
     {"words", "most words to copy or reverse", 2, WORDS_MOST, {3, 4, 6}, 1},
     {"heldout", "share of questions that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},

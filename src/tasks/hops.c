@@ -40,12 +40,12 @@ static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(4, 3, 2),
     {"hops", "most hops", 1, 64, {1, 2, 4}, 1},
     {"fewest", "fewest hops", 1, 64, {1, 1, 1}, 1},
-    {"length", "symbols of a sequence", 4, LENGTH, {12, 20, 48}, 1},
-    {"symbols", "symbols there are", 3, SYMBOLS, {4, 4, 4}, 1},
+    {"length", "symbols in a sequence", 4, LENGTH, {12, 20, 48}, 1},
+    {"symbols", "size of the alphabet", 3, SYMBOLS, {4, 4, 4}, 1},
     {"heldout", "share of sequences that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
     {"deeper", "most hops of a test item; 0 = hops", 0, 64, {0, 0, 0}, 1},
-    {"longer", "symbols of every other test item's sequence; 0 = length", 0, LENGTH, {0, 0, 0}, 1},
-    {"every", "1: the answer for every place stands behind it", 0, 1, {0, 0, 0}, 1},
+    {"longer", "symbols in every second test item's sequence; 0 = length", 0, LENGTH, {0, 0, 0}, 1},
+    {"every", "1: the answer for every position follows it", 0, 1, {0, 0, 0}, 1},
 };
 
 /* answers (length) = s_(i_p) from each place as the last, -1 where a hop has nowhere to go. */
@@ -76,11 +76,13 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
         return fail(error, LTM_INVALID, "hops: fewest = %d is more than hops = %d", synth_knob(synth, KNOB_FEWEST),
                     hops);
     if (deeper && deeper < hops)
-        return fail(error, LTM_INVALID, "hops: deeper = %d is less than hops = %d, the most of training", deeper, hops);
+        return fail(error, LTM_INVALID, "hops: deeper = %d is less than hops = %d, the maximum in training", deeper,
+                    hops);
     if (longer && longer < length)
-        return fail(error, LTM_INVALID, "hops: longer = %d is less than length = %d, that of training", longer, length);
+        return fail(error, LTM_INVALID, "hops: longer = %d is less than length = %d, the training length", longer,
+                    length);
     if (length >= 2 * most * (symbols - 1)) return LTM_OK;
-    return fail(error, LTM_INVALID, "hops: length = %d is short for %d hops among %d symbols; make it %d or more",
+    return fail(error, LTM_INVALID, "hops: length = %d is too short for %d hops among %d symbols; use %d or more",
                 length, most, symbols, 2 * most * (symbols - 1));
 }
 

@@ -21,7 +21,7 @@ static ltm_status take(const struct reading *r, json_t *object, int64_t number, 
                        struct ltm_error *error) {
     if (!object) return json_fail_memory("an item", error);
     ltm_status status = json_is_object(object) ? r->on_item(r->user, object, number, error)
-                                               : fail(error, LTM_INVALID, "a JSON object is wanted");
+                                               : fail(error, LTM_INVALID, "expected a JSON object");
     json_decref(object);
     return status == LTM_OK ? LTM_OK : fail_within(error, status, "%s %lld of %s", what, (long long)number, r->path);
 }
@@ -38,7 +38,9 @@ static ltm_status read_json(const struct reading *r, struct ltm_error *error) {
         goto cleanup;
     }
     json_t *data = json_is_object(whole) ? json_object_get(whole, "data") : whole;
-    if (!json_is_array(data)) status = fail(error, LTM_INVALID, "%s holds neither a list nor one as \"data\"", r->path);
+    if (!json_is_array(data))
+        status =
+            fail(error, LTM_INVALID, "%s contains neither a list nor an object with a list under \"data\"", r->path);
     for (size_t i = 0; status == LTM_OK && i < json_array_size(data); i++)
         status = take(r, json_incref(json_array_get(data, i)), (int64_t)i + 1, "item", error);
 cleanup:
@@ -90,6 +92,7 @@ ltm_status item_file_read(const char *path, bool header, json_line_fn on_item, v
     if (ends_with(path, ".csv") || ends_with(path, ".tsv")) return read_table(&r, header, error);
     if (ends_with(path, ".txt")) return read_text(&r, error);
     if (ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz")) return json_lines_read(path, on_item, user, error);
-    return fail(error, LTM_INVALID,
-                "%s is no file of items by its name: that ends in .jsonl, .jsonl.gz, .json, .csv, .tsv or .txt", path);
+    return fail(
+        error, LTM_INVALID,
+        "%s does not have the name of an item file: it must end in .jsonl, .jsonl.gz, .json, .csv, .tsv or .txt", path);
 }

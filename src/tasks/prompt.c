@@ -8,7 +8,7 @@
 #include "base/random.h"
 
 static ltm_status fail_shots(int shots, int taken, struct ltm_error *error) {
-    return fail(error, LTM_INVALID, "%d shot%s asked for, and beside the item itself there %s %d", shots,
+    return fail(error, LTM_INVALID, "%d shot%s requested, but besides the item itself there %s only %d", shots,
                 shots == 1 ? " is" : "s are", taken == 1 ? "is" : "are", taken);
 }
 

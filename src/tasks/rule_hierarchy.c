@@ -44,9 +44,10 @@ ltm_status hierarchy_create(struct rule_hierarchy **grammar, int symbols, int pr
     struct rule_hierarchy *g = NULL;
     int *order = NULL;
     if (productions * symbols > tuples || tuples > 1 << 20)
-        return fail(error, LTM_INVALID,
-                    "hierarchy: productions × symbols = %d must fit into symbols^children = %d tuples, %d at most",
-                    productions * symbols, tuples, 1 << 20);
+        return fail(
+            error, LTM_INVALID,
+            "hierarchy: productions × symbols = %d must be at most symbols^children = %d tuples, and at most %d",
+            productions * symbols, tuples, 1 << 20);
     if (power(children, depth) > HIERARCHY_LEAVES)
         return fail(error, LTM_INVALID, "hierarchy: children^levels is more than %d leaves", HIERARCHY_LEAVES);
     if (classes > symbols) return fail(error, LTM_INVALID, "hierarchy: more classes than symbols");

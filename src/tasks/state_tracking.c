@@ -23,7 +23,7 @@ enum { LENGTH = 512, POINTS = 5 };
 enum { KNOB_SHOW = KNOB_OWN, KNOB_ORDER };
 
 #define SHOW \
-    { "show", "1: answers hold the state behind every element", 0, 1, {0, 0, 0}, 1 }
+    { "show", "1: answers give the state after every element", 0, 1, {0, 0, 0}, 1 }
 
 static const struct ltm_synth_knob parity_knobs[] = {
     SYNTH_PROBLEMS(4, 4, 3),
@@ -35,7 +35,7 @@ static const struct ltm_synth_knob modular_knobs[] = {
     SYNTH_PROBLEMS(4, 4, 3),
     SYNTH_LENGTHS("numbers", LENGTH, 6, 12, 24),
     SHOW,
-    {"modulus", "what sums are taken modulo", 2, 100, {3, 5, 10}, 1},
+    {"modulus", "modulus of the sums", 2, 100, {3, 5, 10}, 1},
 };
 
 static const struct ltm_synth_knob permutations_knobs[] = {
@@ -127,8 +127,7 @@ static void measure(const json_t *item, const char *output, bool right, struct m
 }
 
 const struct synth_family family_parity = {
-    .public = {"parity", "whether the ones of a sequence of bits are odd in number", parity_knobs,
-               SYNTH_COUNT(parity_knobs)},
+    .public = {"parity", "parity of a sequence of bits", parity_knobs, SYNTH_COUNT(parity_knobs)},
     .last = true,
     .extract = "[0-9]+",
     .prepare = prepare,
@@ -137,7 +136,7 @@ const struct synth_family family_parity = {
 };
 
 const struct synth_family family_modular = {
-    .public = {"modular", "the sum of a sequence of numbers, modulo another", modular_knobs,
+    .public = {"modular", "the sum of a sequence of numbers, modulo a number", modular_knobs,
                SYNTH_COUNT(modular_knobs)},
     .last = true,
     .extract = "[0-9]+",

@@ -8,7 +8,7 @@
  * sentence that may be of another ending than the omens foretold, and asks whether the end fits. Each records the factors.
  *
  * Held out: combinations of the five values. Every value is seen in training, in other company.
- * Difficulty: values of each factor, sentences, and noise (the share of words that are of a wrong value).
+ * Difficulty: values of each factor, sentences, and noise (the share of words taken from a wrong value).
  *
  * Source: this project's own, after the factor-ruled corpora with which probes of representations are tested (Hewitt and
  * Liang, "Designing and interpreting probes with control tasks", EMNLP 2019). */
@@ -26,7 +26,7 @@ static const struct ltm_synth_knob knobs[] = {
     SYNTH_PROBLEMS(2, 2, 2),
     {"values", "values of each factor", 2, VALUES, {3, 6, 6}, 1},
     {"sentences", "sentences before the last", 2, 200, {6, 8, 16}, 1},
-    {"noise", "share of words that are of a wrong value", 0, 0.9, {0, 0.1, 0.3}, 0},
+    {"noise", "share of words taken from a wrong value", 0, 0.9, {0, 0.1, 0.3}, 0},
     {"heldout", "share of combinations that are held out", 0.01, 0.9, {0.2, 0.2, 0.2}, 0},
 };
 
@@ -187,8 +187,8 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
         for (int v = 0; v < n; v++) some = some && seen[f][v];
     if (some) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "stories: with values = %d, heldout = %g and this seed, not every value would be seen in training, or "
-                "nothing held out; change one of them",
+                "stories: with values = %d, heldout = %g and this seed, some value would not be seen in training, "
+                "or nothing would be held out; change one of them",
                 n, synth->knobs[KNOB_HELDOUT]);
 }
 
@@ -275,7 +275,7 @@ static void measure(const json_t *item, const char *output, bool right, struct m
 }
 
 const struct synth_family family_stories = {
-    .public = {"stories", "texts ruled by hidden factors: go on, or say whether the end fits", knobs,
+    .public = {"stories", "texts governed by hidden factors: continue them, or say whether the end fits", knobs,
                SYNTH_COUNT(knobs)},
     .choices = true,
     .prepare = prepare,

@@ -74,7 +74,8 @@ static ltm_status set_knob(struct synth *synth, const char *assignment, struct l
     const char *names[SYNTH_KNOBS];
     const char *equals = strchr(assignment, '=');
     if (!equals)
-        return fail(error, LTM_INVALID, "\"%.100s\" is not of the form name=value; ltm corpus synth --list shows %s's",
+        return fail(error, LTM_INVALID,
+                    "\"%.100s\" is not of the form name=value; ltm corpus synth --list shows the knobs of %s",
                     assignment, family->name);
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(equals - assignment), assignment);

@@ -216,8 +216,8 @@ static ltm_status check_place(const struct ltm_synth_options *options, struct lt
         PASS_UP(path_join(path, sizeof path, folder, names[i], error));
         if (access(path, F_OK) == 0)
             return fail(error, LTM_INVALID,
-                        "%s is there and would be lost: no task.ini of ltm corpus synth stands in that folder; "
-                        "choose another",
+                        "%s exists and would be lost: its folder has no task.ini of ltm corpus "
+                        "synth; choose another folder",
                         path);
     }
     if (!options->vocab && !options->tokenizer) return LTM_OK;
@@ -256,7 +256,7 @@ static ltm_status check_options(const struct ltm_synth_options *options, struct 
     if (options->items < 1 || options->train_items < 1)
         return fail(error, LTM_INVALID, "items and train-items: ask for at least 1 of each");
     if (options->vocab && options->tokenizer)
-        return fail(error, LTM_INVALID, "either a vocabulary to train or a tokenizer that is there, not both");
+        return fail(error, LTM_INVALID, "give either a vocabulary to train or an existing tokenizer, not both");
     return LTM_OK;
 }
 

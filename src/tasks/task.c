@@ -54,7 +54,7 @@ static ltm_status set_name(char name[TASK_NAME], const char *text, struct ltm_er
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const size_t length = strlen(text);
     if (length == 0 || length >= TASK_NAME || strspn(text, letters) != length || text[0] == '.' || text[0] == '-')
-        return fail(error, LTM_INVALID, "name = \"%.80s\" is not 1 to %d letters, digits, dots, dashes, underscores",
+        return fail(error, LTM_INVALID, "name = \"%.80s\" is not 1 to %d letters, digits, dots, dashes or underscores",
                     text, TASK_NAME - 1);
     strcpy(name, text);
     return LTM_OK;
@@ -67,7 +67,7 @@ static ltm_status set_path(char path[LTM_PATH_MAX], const struct task_reading *r
     char name[LTM_PATH_MAX];
     const char *slash = strrchr(r->path, '/');
     const char *star = r->task->stem[0] ? strchr(text, '*') : NULL;
-    if (!*text) return fail(error, LTM_INVALID, "a file's name is empty");
+    if (!*text) return fail(error, LTM_INVALID, "a file name is empty");
     const int length = star ? snprintf(name, sizeof name, "%.*s%s%s", (int)(star - text), text, r->task->stem, star + 1)
                             : snprintf(name, sizeof name, "%s", text);
     if (length >= (int)sizeof name) return fail(error, LTM_INVALID, "the path %.60s… is too long", text);
@@ -180,7 +180,7 @@ static ltm_status set_key(struct task_reading *r, const char *key, const char *t
 
 static ltm_status on_key(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
     if (strcmp(section, "task") == 0) return set_key(user, key, value, error);
-    return fail(error, LTM_INVALID, "\"%.60s\" stands in section [%.60s], not in [task]", key, section);
+    return fail(error, LTM_INVALID, "\"%.60s\" is in section [%.60s], not in [task]", key, section);
 }
 
 /* What the keys say together. */
@@ -193,23 +193,21 @@ static ltm_status settle(struct task_reading *r, struct ltm_error *error) {
         return fail(error, LTM_INVALID, "%s has no kind = choices, generate, lastword or pairs in [task]", r->path);
     if (!r->has_kind) task->kind = (int)kind;
     if (kind != TASK_KINDS && (int)kind != task->kind)
-        return fail(error, LTM_INVALID, "%s: format = %s goes with kind = %s, not %s", r->path,
+        return fail(error, LTM_INVALID, "%s: format = %s needs kind = %s, not %s", r->path,
                     task_format_names[task->format], task_kind_names[kind], task_kind_names[task->kind]);
     const bool rules = *task->extract || *task->stop || *task->ignore;
     if (rules && (task->kind != TASK_GENERATE || task->format != TASK_OWN))
-        return fail(error, LTM_INVALID, "%s: extract, stop and ignore go with kind = generate of format = own only",
-                    r->path);
+        return fail(error, LTM_INVALID, "%s: extract, stop and ignore need kind = generate and format = own", r->path);
     const bool choices = *task->contexts || *task->choices || *task->labels || *task->gold;
     if ((choices && task->kind != TASK_CHOICES) ||
         ((*task->context || *task->answer) && task->kind != TASK_CHOICES && task->kind != TASK_GENERATE) ||
         ((choices || *task->context || *task->answer) && task->format != TASK_OWN))
-        return fail(
-            error, LTM_INVALID,
-            "%s: context, contexts, choices, labels and gold go with kind = choices, context and answer with kind = "
-            "generate, of format = own",
-            r->path);
+        return fail(error, LTM_INVALID,
+                    "%s: context, contexts, choices, labels and gold need kind = choices, context and answer need kind "
+                    "= generate, and all need format = own",
+                    r->path);
     if (*task->contexts && (*task->context || *task->choices))
-        return fail(error, LTM_INVALID, "%s: contexts stand in place of context and choices", r->path);
+        return fail(error, LTM_INVALID, "%s: contexts replaces context and choices", r->path);
     if (!r->has_delimiter) strcpy(task->delimiter, " ");
     if (!r->has_separator) strcpy(task->separator, "\n\n");
     return LTM_OK;
@@ -347,7 +345,8 @@ static ltm_status expand_star(struct text_list *list, const char *path, const ch
     const char *name = slash ? slash + 1 : items;
     const char *star = strchr(name, '*');
     ltm_status status = LTM_OK;
-    if (!star || strchr(star + 1, '*')) return fail(error, LTM_INVALID, "%s: one * in the last part of a path", items);
+    if (!star || strchr(star + 1, '*'))
+        return fail(error, LTM_INVALID, "%s: use one *, in the last part of the path", items);
     snprintf(folder, sizeof folder, "%.*s", (int)(slash ? slash - items : 1), slash ? items : ".");
     TRY(folder_list(&names, &count, folder, error));
     for (size_t i = 0; i < count; i++) {

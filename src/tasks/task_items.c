@@ -37,17 +37,17 @@ static ltm_status take_choices(struct task_item *item, const json_t *object, str
     const json_t *gold = json_object_get(object, "gold");
     PASS_UP(take_text(&item->context, object, "context", true, error));
     if (!json_is_array(choices) || json_array_size(choices) < 2)
-        return fail(error, LTM_INVALID, "\"choices\" is no list of two texts or more");
+        return fail(error, LTM_INVALID, "\"choices\" is not a list of two or more strings");
     const size_t count = json_array_size(choices);
     if (!json_is_integer(gold) || json_integer_value(gold) < 0 || json_integer_value(gold) >= (json_int_t)count)
-        return fail(error, LTM_INVALID, "\"gold\" is not the place of a choice, 0 to %zu", count - 1);
+        return fail(error, LTM_INVALID, "\"gold\" is not the index of a choice, 0 to %zu", count - 1);
     PASS_UP(NEW_ARRAY(item->choices, count, "choices", error));
     item->count = (int)count;
     item->gold = (int)json_integer_value(gold);
     for (size_t i = 0; i < count; i++) {
         const json_t *choice = json_array_get(choices, i);
         if (!json_is_string(choice) || json_string_length(choice) == 0)
-            return fail(error, LTM_INVALID, "choice %zu is no text, or an empty one", i);
+            return fail(error, LTM_INVALID, "choice %zu is not a string, or is empty", i);
         item->choices[i] = strdup(json_string_value(choice));
         if (!item->choices[i]) return fail_memory(error, json_string_length(choice), "a choice");
     }
@@ -96,7 +96,7 @@ static ltm_status take_question(struct task_item *item, const json_t *object, st
 static ltm_status check_answer(const char *answer, struct ltm_error *error) {
     if (!*answer) return fail(error, LTM_INVALID, "\"answer\" is empty");
     if (strlen(answer) <= ANSWER_MOST) return LTM_OK;
-    return fail(error, LTM_INVALID, "\"answer\" has %zu bytes, and %d are the most", strlen(answer), ANSWER_MOST);
+    return fail(error, LTM_INVALID, "\"answer\" has %zu bytes; the maximum is %d", strlen(answer), ANSWER_MOST);
 }
 
 static ltm_status take_asked(struct task_item *item, const json_t *object, bool gsm8k, struct ltm_error *error) {
@@ -158,7 +158,7 @@ static ltm_status take_gold(struct task_item *item, const struct task_form *form
     item->gold = place_of(gold, choices, &labels);
     if (item->gold < 0 || item->gold >= choices->count) {
         char *text = json_text(gold, JSON_ENCODE_ANY);
-        status = fail(error, LTM_INVALID, "the gold answer %.80s names none of the %d choices", text ? text : "",
+        status = fail(error, LTM_INVALID, "the gold answer %.80s is none of the %d choices", text ? text : "",
                       choices->count);
         free(text);
     }
@@ -221,7 +221,7 @@ static ltm_status take_templated_answer(struct task_item *item, const struct tas
         if (json_array_size(answer) == 0) status = fail(error, LTM_INVALID, "the list of answers is empty");
         for (size_t i = 0; status == LTM_OK && i < json_array_size(answer); i++) {
             const char *text = json_string_value(json_array_get(answer, i));
-            status = text ? check_answer(text, error) : fail(error, LTM_INVALID, "answer %zu is no text", i);
+            status = text ? check_answer(text, error) : fail(error, LTM_INVALID, "answer %zu is not a string", i);
             if (status == LTM_OK) status = text_list_add(&item->accepted, text, error);
         }
         if (status != LTM_OK) goto cleanup;
@@ -315,7 +315,7 @@ static ltm_status take_item(struct task_item *item, const struct task_form *form
                                              : take_asked(item, object, form->format == TASK_GSM8K, error);
     }
     if (status == LTM_INVALID && !templates && form->format == TASK_OWN && known_form(object))
-        return fail_within(error, status, "it has the form that runs/tasks/%s.ini reads", known_form(object));
+        return fail_within(error, status, "it has the format that runs/tasks/%s.ini reads", known_form(object));
     if (status != LTM_OK || !item->choices) return status;
     item->answer = strdup(item->choices[item->gold]);
     return item->answer ? LTM_OK : fail_memory(error, strlen(item->choices[item->gold]), "an item");
@@ -375,7 +375,7 @@ ltm_status task_items_read(struct task_items *items, const struct task_form *for
     if (golds) TRY(file_read_text(&text, &bytes, golds, GOLDS_MOST, error));
     reading.golds = text;
     TRY(item_file_read(path, form->header, on_line, &reading, error));
-    if (items->count == 0) status = fail(error, LTM_INVALID, "%s holds no items", path);
+    if (items->count == 0) status = fail(error, LTM_INVALID, "%s contains no items", path);
 cleanup:
     free(text);
     return status;

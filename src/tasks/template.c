@@ -104,9 +104,9 @@ static ltm_status filter_value(json_t **value, const char *filter, struct ltm_er
     json_t *result = made ? json_string(made) : NULL;
     free(text), free(made);
     if (unknown)
-        return fail(error, LTM_INVALID,
-                    "there is no filter \"%.60s\"; there are before, after, strip, capitalize, lower", filter);
-    if (!result) return fail(error, LTM_INVALID, "\"%.60s\" goes with a text", filter);
+        return fail(error, LTM_INVALID, "there is no filter \"%.60s\"; use before, after, strip, capitalize or lower",
+                    filter);
+    if (!result) return fail(error, LTM_INVALID, "\"%.60s\" needs a text", filter);
     json_decref(*value);
     *value = result;
     return LTM_OK;

@@ -39,7 +39,7 @@ static ltm_status failed(const struct archive_stream *stream, struct ltm_error *
     return fail(error, LTM_CORRUPT, "%s is damaged: %s", stream->path, why ? why : "libarchive cannot read it");
 }
 
-/* One file: its only header, or none of a file that unpacks to nothing. */
+/* One file: its only header, or none if the file unpacks to nothing. */
 static ltm_status begin_file(struct archive_stream *stream, struct ltm_error *error) {
     struct archive_entry *entry;
     const int code = archive_read_next_header(stream->archive, &entry);
@@ -106,7 +106,7 @@ ltm_status archive_stream_read(struct archive_stream *stream, void *bytes, size_
     *got = 0;
     while (*got < room && !stream->ended) {
         const la_ssize_t now = archive_read_data(stream->archive, (char *)bytes + *got, room - *got);
-        if (now < 0) return failed(stream, error); /* a wrong checksum is a warning of libarchive's */
+        if (now < 0) return failed(stream, error); /* libarchive only warns of a wrong checksum */
         stream->ended = now == 0;
         *got += (size_t)now;
     }
@@ -123,9 +123,9 @@ ltm_status archive_stream_open(struct archive_stream **stream, const char *path,
     (void)user;
     *stream = NULL;
     return fail(error, LTM_UNSUPPORTED,
-                "%s is %s, which this build cannot read: unpack it first, or build where libarchive is installed "
-                "(Debian: libarchive-dev)",
-                path, members ? "an archive" : "packed by zstd, xz or bzip2");
+                "%s is %s, which this build cannot read: unpack it first, or rebuild with "
+                "libarchive (Debian: libarchive-dev)",
+                path, members ? "an archive" : "compressed with zstd, xz or bzip2");
 }
 
 void archive_stream_close(struct archive_stream *stream) { (void)stream; }

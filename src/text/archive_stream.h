@@ -1,5 +1,5 @@
-/* What libarchive unpacks: one file packed by zstd, xz or bzip2, or the members of a tar or zip. gzip is zlib's (packed_file.h),
- * since libarchive does not check gzip's checksum. */
+/* Unpacking by libarchive: one file compressed with zstd, xz or bzip2, or the members of a tar or zip. zlib reads gzip
+ * (packed_file.h), since libarchive does not check its checksum. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,9 +19,10 @@ ltm_status archive_stream_open(struct archive_stream **stream, const char *path,
                                void *user, struct ltm_error *error);
 void archive_stream_close(struct archive_stream *stream); /* NULL is fine */
 
-/* The next regular file of a tar or zip; its name is there until the next call. */
+/* The next regular file of a tar or zip; its name is valid until the next call. */
 ltm_status archive_stream_next(struct archive_stream *stream, const char **name, bool *more, struct ltm_error *error);
 
-/* Up to `room` bytes of the one file or the member, fewer only at its end. LTM_CORRUPT for damage; what `source` fails with. */
+/* Up to `room` bytes of the one file or the member, fewer only at its end. LTM_CORRUPT for damage; failures of `source`
+ * are passed on. */
 ltm_status archive_stream_read(struct archive_stream *stream, void *bytes, size_t room, size_t *got,
                                struct ltm_error *error);

@@ -1,4 +1,5 @@
-/* A batch of text blocks, encoded in parallel and kept in order: the result does not depend on who encoded what. */
+/* A batch of text blocks, encoded in parallel and kept in order: the result does not depend on which thread encoded
+ * what. */
 #pragma once
 
 #include <stdbool.h>

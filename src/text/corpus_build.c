@@ -37,15 +37,15 @@ struct ltm_corpus_build_options ltm_corpus_build_defaults(void) {
 static ltm_status check_options(const struct ltm_corpus_build_options *options, struct ltm_error *error) {
     if (!options->tokenizer) return fail(error, LTM_INVALID, "no tokenizer was named");
     if (!(options->heldout >= 0 && options->heldout <= 1))
-        return fail(error, LTM_INVALID, "the share held out is %g; it must lie between 0 and 1", options->heldout);
+        return fail(error, LTM_INVALID, "the held-out share is %g; it must lie between 0 and 1", options->heldout);
     if (options->shard_tokens < SHARD_LEAST || options->shard_tokens > INT32_MAX)
-        return fail(error, LTM_INVALID, "%lld tokens a shard is out of range: %d to %d",
+        return fail(error, LTM_INVALID, "%lld tokens per shard is out of range: %d to %d",
                     (long long)options->shard_tokens, SHARD_LEAST, INT32_MAX);
-    if (options->threads < 0) return fail(error, LTM_INVALID, "%d threads are too few", options->threads);
+    if (options->threads < 0) return fail(error, LTM_INVALID, "%d threads: ask for at least 1", options->threads);
     return LTM_OK;
 }
 
-/* A single document: what lies before the held-out tail, then the tail, each with an end. */
+/* A single document: the part before the held-out tail, then the tail, each with an end. */
 static ltm_status add_cut(struct build *build, struct batch *batch, const struct text_block *block,
                           struct ltm_error *error) {
     int64_t before = build->plan.tail_from - build->offset;
@@ -63,7 +63,7 @@ static ltm_status add_cut(struct build *build, struct batch *batch, const struct
     return LTM_OK;
 }
 
-/* A block of a document that is not left out. */
+/* A block of a document that is kept. */
 static ltm_status add_block(struct build *build, struct batch *batch, const struct text_block *block,
                             struct ltm_error *error) {
     if (build->options->dedupe && corpus_plan_first(&build->plan, block->document) != block->document) return LTM_OK;
@@ -72,7 +72,7 @@ static ltm_status add_block(struct build *build, struct batch *batch, const stru
                      block->last, error);
 }
 
-/* Fill a batch. Its size does not reach the result: each block is encoded by itself. */
+/* Fill a batch. Its size does not affect the result: each block is encoded by itself. */
 static ltm_status read_batch(struct build *build, struct batch *batch, struct ltm_error *error) {
     struct text_block block;
     batch_clear(batch);
@@ -152,10 +152,11 @@ static void tell_plan(const struct build *build, const struct ltm_watch *watch) 
     else if (copies > 0)
         watch_message(watch, "%zu of the %lld documents %s of another: %s", copies, (long long)plan->documents,
                       copies == 1 ? "is an exact copy" : "are exact copies",
-                      build->options->dedupe ? "left out"
-                                             : "each is in the same split as that one (--dedupe leaves copies out)");
+                      build->options->dedupe
+                          ? "left out"
+                          : "each is in the same split as its original (--dedupe leaves copies out)");
     if (plan->tail_from >= 0)
-        watch_message(watch, "there is one document only: its last %g %% is held out", 100 * build->options->heldout);
+        watch_message(watch, "there is only one document: its last %g %% is held out", 100 * build->options->heldout);
 }
 
 static ltm_status prepare(struct build *build, int threads, const struct ltm_watch *watch, struct ltm_error *error) {
@@ -167,7 +168,7 @@ static ltm_status prepare(struct build *build, int threads, const struct ltm_wat
     snprintf(build->info.tokenizer_digest, sizeof build->info.tokenizer_digest, "%s",
              ltm_tokenizer_digest(build->tokenizer));
     if (build->info.vocab > VOCAB_MOST)
-        return fail(error, LTM_INVALID, "%s has %d pieces; a shard's 16-bit tokens can name %d", options->tokenizer,
+        return fail(error, LTM_INVALID, "%s has %d pieces; a shard's 16-bit tokens allow %d", options->tokenizer,
                     build->info.vocab, VOCAB_MOST);
     PASS_UP(corpus_plan_make(&build->plan, &options->input, options->heldout, options->seed, watch, error));
     build->info.copies = (int64_t)build->plan.copy_count;

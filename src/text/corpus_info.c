@@ -82,13 +82,13 @@ ltm_status corpus_info_read(struct ltm_corpus_info *info, const char *corpus, st
     if (status == LTM_CORRUPT) fail_within(error, status, "%s is damaged", path);
     if (status != LTM_OK) goto cleanup;
     if (json_unpack(json, "{si}", "format", &format) == 0 && format != CORPUS_FORMAT)
-        TRY(fail(error, LTM_UNSUPPORTED, "%s is of format %d; format %d can be read", path, format, CORPUS_FORMAT));
+        TRY(fail(error, LTM_UNSUPPORTED, "%s has format %d; this ltm reads format %d", path, format, CORPUS_FORMAT));
     if (json_unpack(json, "{si sI ss so so}", "format", &format, "vocab", &vocab, "tokenizer_digest", &digest, "train",
                     &train, "heldout", &held) != 0 ||
         !split_from_json(&info->train, train) || !split_from_json(&info->heldout, held) || vocab < 1 ||
         vocab > CORPUS_VOCAB_MOST || strlen(digest) >= sizeof info->tokenizer_digest) {
         TRY(json_memory("a corpus's description", error)); /* which json_unpack needs too */
-        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or holds a value of another kind", path));
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks a key, or a value has the wrong type", path));
     }
     info->vocab = (int)vocab;
     snprintf(info->tokenizer_digest, sizeof info->tokenizer_digest, "%s", digest);

@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "text/corpus_info.h"
 
-/* What builds write. All else in a folder is somebody's, and may be the only copy there is. */
+/* Files that builds write. Anything else in a folder is the user's, and may be the only copy. */
 #define OWN_NAMES "^(corpus\\.json|tokenizer\\.model|(train|heldout)-[0-9]{5,}\\.bin)(\\.[0-9]+-[0-9]+\\.tmp)?$"
 
 static bool is_folder(const char *path) {
@@ -21,7 +21,7 @@ static bool is_folder(const char *path) {
     return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* The path of something in the folder that no build wrote, or "". */
+/* The path of something in the folder that was not written by a build, or "". */
 static ltm_status find_foreign(char *path, size_t size, size_t *count, const char *folder, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     char **names = NULL;
@@ -41,7 +41,7 @@ cleanup:
     return status;
 }
 
-/* What may be replaced: nothing, an empty folder, or a corpus and nothing else. */
+/* These may be replaced: nothing, an empty folder, or a corpus and nothing else. */
 static ltm_status check_place(const char *path, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct ltm_corpus_info info;
@@ -50,24 +50,24 @@ static ltm_status check_place(const char *path, struct ltm_error *error) {
     size_t count;
     bool known;
     if (access(path, F_OK) != 0) return LTM_OK;
-    if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s is there and is no folder; choose another", path);
+    if (!folder_exists(path)) return fail(error, LTM_INVALID, "%s exists and is not a folder; choose another", path);
     TRY(find_foreign(foreign, sizeof foreign, &count, path, error));
     if (count == 0) return LTM_OK;
     status = corpus_info_find(&info, &known, path, &reason);
     if (status == LTM_MEMORY) return fail_with(error, &reason);
     if (status != LTM_OK || !known)
-        return fail(error, LTM_INVALID, "folder %s is there and holds no corpus%s%s; choose another or remove it", path,
-                    status != LTM_OK ? ": " : "", reason.message);
+        return fail(error, LTM_INVALID, "folder %s exists and contains no corpus%s%s; choose another or remove it",
+                    path, status != LTM_OK ? ": " : "", reason.message);
     if (*foreign)
         return fail(error, LTM_INVALID,
-                    "%s is no part of the corpus in that folder, which a new one replaces whole; move it elsewhere, or "
-                    "choose another folder",
+                    "%s is not part of the corpus in that folder, which the new corpus replaces; move "
+                    "it elsewhere, or choose another folder",
                     foreign);
 cleanup:
     return status;
 }
 
-/* The same of the folder beside it, which is emptied before a build. */
+/* The same for the folder beside it, which is emptied before a build. */
 static ltm_status check_leftovers(const char *path, struct ltm_error *error) {
     char foreign[SHARD_PATH_MAX];
     size_t count;
@@ -121,7 +121,7 @@ ltm_status corpus_draft_create(struct corpus_draft *draft, const char *path, str
     unlock_draft(draft);
     if (status == LTM_OK) status = folder_create(draft->draft, error);
     if (status == LTM_OK) status = lock_draft(draft, error);
-    if (status != LTM_OK) draft->draft[0] = 0; /* it is somebody else's */
+    if (status != LTM_OK) draft->draft[0] = 0; /* it belongs to another build */
     return status;
 }
 
@@ -129,7 +129,7 @@ static ltm_status fail_install(const struct corpus_draft *draft, struct ltm_erro
     return fail(error, LTM_IO, "cannot put the new corpus at %s: %s", draft->path, strerror(errno));
 }
 
-/* Swaps the two folders in one step where the file system can; else the old one steps aside first. */
+/* Swaps the two folders atomically if the file system can; otherwise moves the old one aside first. */
 static ltm_status swap(struct corpus_draft *draft, struct ltm_error *error) {
     if (renameat2(AT_FDCWD, draft->draft, AT_FDCWD, draft->path, RENAME_EXCHANGE) == 0) return LTM_OK;
     char aside[sizeof draft->path + 8];
@@ -144,7 +144,7 @@ static ltm_status swap(struct corpus_draft *draft, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* The folder of the draft goes, unless it holds what others put there. */
+/* Removes the draft's folder, unless it contains other files. */
 static ltm_status remove_draft(struct corpus_draft *draft, char *foreign, size_t size) {
     size_t count;
     *foreign = 0;
@@ -168,7 +168,7 @@ ltm_status corpus_draft_commit(struct corpus_draft *draft, struct ltm_error *err
     draft->draft[0] = 0;
     if (!*foreign) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "the new corpus is at %s, but %s was put into the old one meanwhile; move it elsewhere", draft->path,
+                "the new corpus is at %s, but %s was added to the old one meanwhile; move it elsewhere", draft->path,
                 foreign);
 }
 

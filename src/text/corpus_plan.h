@@ -1,9 +1,10 @@
 /* Which documents of a corpus are held out.
  *
- * A document is held out when a number drawn from (seed, the number of the first document that equals it) is below the share: what is there
- * several times stays on one side. Where that leaves a split empty, the documents with the smallest (or largest) number move into it, so that two
- * different ones are enough for both splits. Of a single document, the last share of its bytes is held out. Where files are named for the
- * held-out split, their documents are it, and the others are not, whatever they equal. */
+ * A document is held out when a number drawn from (seed, the number of the first document that equals it) is below the
+ * share, so copies stay in one split. If that leaves a split empty, the documents with the smallest (or largest) number
+ * move into it, so that two different ones are enough for both splits. Of a single document, the last share of its
+ * bytes is held out. If files are named for the held-out split, it consists of exactly their documents, whatever the
+ * others equal. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-/* A document whose text is that of an earlier one. */
+/* A document with the same text as an earlier one. */
 struct document_copy {
     int64_t document, first;
 };
@@ -22,15 +23,15 @@ struct document_copy {
 struct corpus_plan {
     double heldout;
     uint64_t seed;
-    int64_t documents, named; /* named: those of files that were named for the held-out split, which come first */
+    int64_t documents, named; /* named: those of the files named for the held-out split, which come first */
     int64_t moved;            /* the document that changes its split, with its copies, or -1 */
-    int64_t tail_from; /* byte at which the held-out part of the only document begins, and of its copies; or -1 */
+    int64_t tail_from;        /* byte at which the held-out part of the only document (and its copies) starts; or -1 */
     struct document_copy *copies;
     size_t copy_count;
     int64_t leaked; /* documents of the training text that are copies of named ones */
 };
 
-/* Reads all documents; takes 16 bytes of memory for each meanwhile. LTM_INVALID when there is no text. */
+/* Reads all documents; needs 16 bytes of memory for each meanwhile. LTM_INVALID if there is no text. */
 ltm_status corpus_plan_make(struct corpus_plan *plan, const struct ltm_text_input *input, double heldout, uint64_t seed,
                             const struct ltm_watch *watch, struct ltm_error *error);
 void corpus_plan_free(struct corpus_plan *plan);

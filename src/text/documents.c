@@ -30,7 +30,7 @@ struct documents {
     bool page_done;         /* it was handed out */
     enum ltm_on_bad on_bad;
     int64_t bad_lines, bad_files; /* left out */
-    struct ltm_error first_bad;   /* what was wrong with the first of them */
+    struct ltm_error first_bad;   /* the problem of the first of them */
 };
 
 ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error) {
@@ -80,8 +80,8 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
     if (files->left_out > 1) snprintf(more, sizeof more, " and %zu more", files->left_out - 1);
     if (files->left_out > 0)
         watch_message(watch,
-                      "%s%s %s left out: files are read that end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
-                      ", or in what --as-text names",
+                      "%s%s %s left out: ltm reads files that end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                      ", or in the suffixes that --as-text gives",
                       files->left, more, files->left_out == 1 ? "is" : "are");
     more[0] = 0;
     if (files->repeated == 0) return;
@@ -93,8 +93,7 @@ void documents_tell_files(const struct documents *documents, const struct ltm_wa
 
 void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch) {
     if (!documents->separator || documents->separators > 0) return;
-    watch_message(watch, "no line of the text is the separator \"%s\": each .txt file is one document",
-                  documents->separator);
+    watch_message(watch, "no line equals the separator \"%s\": each .txt file is one document", documents->separator);
 }
 
 void documents_tell_bad(const struct documents *documents, const struct ltm_watch *watch) {
@@ -110,10 +109,10 @@ void documents_tell_bad(const struct documents *documents, const struct ltm_watc
         watch_message(watch, "%lld file%s in archives %s left out, by %s no text", (long long)members,
                       ltm_plural(members), members == 1 ? "is" : "are", members == 1 ? "its name" : "their names");
     if (marked > 0)
-        watch_message(watch, "%lld file%s converted to UTF-8 from the encoding that %s first bytes tell",
+        watch_message(watch, "%lld file%s converted to UTF-8 from the encoding that %s byte-order mark gives",
                       (long long)marked, marked == 1 ? " is" : "s are", marked == 1 ? "its" : "their");
     if (bytes > 0)
-        watch_message(watch, "%lld byte%s that %s no UTF-8 %s replaced by U+FFFD", (long long)bytes, ltm_plural(bytes),
+        watch_message(watch, "%lld byte%s that %s not UTF-8 %s replaced by U+FFFD", (long long)bytes, ltm_plural(bytes),
                       bytes == 1 ? "is" : "are", bytes == 1 ? "is" : "are");
 }
 
@@ -136,8 +135,8 @@ static bool hand_out(struct documents *documents, struct text_block *block, cons
     return any;
 }
 
-/* The first separator line in text that begins a line (or not): [*from, *to) is what it takes up, the newline before it
- * and its own included. A line that may go on behind the text counts only when the text has `ended`. */
+/* The first separator line in text that begins a line (or not): [*from, *to) is its range, including the newline before
+ * it and its own. A line that may continue after the text counts only if the text has `ended`. */
 static bool find_separator(const struct documents *documents, const char *text, size_t bytes, bool ended, size_t *from,
                            size_t *to) {
     const char *end = text + bytes;
@@ -169,7 +168,7 @@ static size_t without_newline(const char *text, size_t bytes) {
     return bytes;
 }
 
-/* The next block of a .txt file; false when it gave none this time. Its last byte is always handed out with `last`. */
+/* The next block of a .txt file; false when it gave none this time. Its last byte is always returned with `last`. */
 static ltm_status next_text(struct documents *documents, struct text_block *block, bool *any, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct text_window *window = &documents->window;
@@ -208,7 +207,7 @@ static bool is_blank(const char *line, size_t bytes) {
     return true;
 }
 
-/* True where text or line is left out, as the failure is of a kind that may be. */
+/* True if the text or line is left out, as on_bad allows for this kind of failure. */
 static bool leave_out(struct documents *documents, ltm_status status, int64_t *count, const struct ltm_error *error) {
     if (documents->on_bad == LTM_BAD_REFUSE || (status != LTM_INVALID && status != LTM_CORRUPT)) return false;
     if (documents->bad_files + documents->bad_lines == 0) documents->first_bad = *error;
@@ -244,8 +243,8 @@ static ltm_status next_record(struct documents *documents, struct ltm_error *err
     while ((taken = find_end(documents, looked)) == 0 && !window->ended) {
         looked = window->bytes;
         if (looked >= TEXT_LINE_MAX)
-            return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB; cut it into several",
-                        (long long)record->line, window->name, TEXT_LINE_MAX >> 20);
+            return fail(error, LTM_INVALID, "line %lld of %s is longer than %d MiB; split it", (long long)record->line,
+                        window->name, TEXT_LINE_MAX >> 20);
         TRY(text_window_fill(window, looked < TEXT_BLOCK ? TEXT_BLOCK : 2 * looked, error));
     }
     const char *line = text_window_text(window);
@@ -313,7 +312,7 @@ static void begin_text(struct documents *documents) {
     documents->window.raw = documents->on_bad == LTM_BAD_SKIP && records; /* a record at a time */
 }
 
-/* A document that has been handed out cannot be taken back. */
+/* A document that has been returned cannot be withdrawn. */
 static ltm_status read_through(struct documents *documents, struct ltm_error *error) {
     struct text_window *window = &documents->window;
     const int64_t replaced = window->replaced;

@@ -1,8 +1,9 @@
 /* Text files as a stream of documents, in pieces of bounded size: a document may be larger than memory.
  *
- * A document is a file or a member of an archive, a line of JSON, a row of a table, a page of HTML, or what lies between separator lines. Its text is what the file holds, byte for
- * byte, but for a byte-order mark at the file's start and, where separators are used, the newline before a separator
- * or at the file's end. Empty documents are passed over and not counted. All text is checked to be UTF-8. */
+ * A document is a file or a member of an archive, a line of JSON, a row of a table, a page of HTML, or the text between
+ * separator lines. Its text is that of the file, byte for byte, except for a byte-order mark at the file's start and,
+ * with separators, the newline before a separator or at the file's end. Empty documents are skipped and not counted.
+ * All text is checked to be UTF-8. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,8 +18,8 @@ enum { TEXT_BLOCK = 256 * 1024, TEXT_LINE_MAX = 64 * 1024 * 1024, TEXT_SEPARATOR
 
 /* A piece of a document, cut where utf8_cut says. */
 struct text_block {
-    const char *text; /* until the next call; not ended by NUL */
-    size_t bytes;     /* may be 0 where `last` */
+    const char *text; /* valid until the next call; not NUL-terminated */
+    size_t bytes;     /* may be 0 if `last` */
     int64_t document; /* from 0 */
     bool last;        /* the document ends here */
     bool heldout;     /* its file is one of input->heldout_paths, which come first */
@@ -26,23 +27,24 @@ struct text_block {
 
 struct documents;
 
-/* The input stays the caller's, and must be there until documents_close. */
+/* The input stays the caller's, and must live until documents_close. */
 ltm_status documents_open(struct documents **documents, const struct ltm_text_input *input, struct ltm_error *error);
 void documents_close(struct documents *documents);
 
 /* The next block, or *more = false at the end. LTM_INVALID names the file and byte (text that is not UTF-8) or line
- * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged packed file or archive, or a .gz with something else behind it; LTM_IO;
- * LTM_UNSUPPORTED what this build has no library for. With
- * input->on_bad the first two are left out, or mended; each file is then read through before its first document is handed out. */
+ * (JSON that is not an object with a string under the field); LTM_CORRUPT a damaged compressed file or archive, or a
+ * .gz followed by other data; LTM_IO; LTM_UNSUPPORTED a format that this build has no library for. With input->on_bad
+ * the first two are left out or repaired; each file is then read completely before its first document is returned. */
 ltm_status documents_next(struct documents *documents, struct text_block *block, bool *more, struct ltm_error *error);
 
-/* When all has been read: says what was left out or replaced (ltm_on_bad). */
+/* After reading everything: reports what was left out or replaced (ltm_on_bad). */
 void documents_tell_bad(const struct documents *documents, const struct ltm_watch *watch);
 
-/* When all has been read: says so where a separator was given and no line is one. */
+/* After reading everything: reports if a separator was given and no line equals it. */
 void documents_tell_separators(const struct documents *documents, const struct ltm_watch *watch);
 
-/* Says which files in folders are no text by their names, and which were named or linked a second time, since each is read once. */
+/* Reports files in folders whose names are not those of text files, and files named or linked a second time, since each
+ * is read once. */
 void documents_tell_files(const struct documents *documents, const struct ltm_watch *watch);
 
 /* Bytes on disk read so far, and in all. */

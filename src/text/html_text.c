@@ -15,10 +15,10 @@ struct html_text {
     htmlParserCtxtPtr parser;
     const char *name;
     char *text;
-    size_t from, bytes, room; /* text + from, bytes: not taken */
+    size_t from, bytes, room; /* text + from, bytes: not yet consumed */
     bool begun;               /* there is text before */
-    int between;              /* what separates it from the next */
-    int hidden, verbatim;     /* elements open whose text is none, is kept as it is */
+    int between;              /* the separator before the next */
+    int hidden, verbatim;     /* open elements whose text is dropped, is kept verbatim */
     ltm_status status;
     struct ltm_error cause;
 };
@@ -52,7 +52,7 @@ static void put(struct html_text *html, const char *text, size_t bytes) {
     html->bytes += bytes;
 }
 
-/* What was said between two texts, before the second. */
+/* Writes the separator of two texts, before the second. */
 static void put_between(struct html_text *html) {
     static const char *const marks[] = {"", " ", "\n", "\n\n"};
     if (html->begun) put(html, marks[html->between], strlen(marks[html->between]));
@@ -94,7 +94,7 @@ static void on_end(void *user, const xmlChar *name) {
     html->verbatim -= html->verbatim > 0 && strcasecmp((const char *)name, "pre") == 0;
 }
 
-/* Of scripts and styles. */
+/* The text of scripts and styles. */
 static void on_code(void *user, const xmlChar *code, int count) {
     (void)user;
     (void)code;
@@ -129,7 +129,7 @@ void html_text_close(struct html_text *html) {
     free(html);
 }
 
-/* The parser ends at a NUL, so none reaches it. */
+/* The parser stops at a NUL, so it is never given one. */
 ltm_status html_text_feed(struct html_text *html, const char *page, size_t bytes, bool last, struct ltm_error *error) {
     if (html->from > 0) memmove(html->text, html->text + html->from, html->bytes);
     html->from = 0;
@@ -166,8 +166,8 @@ const char *html_text_library(void) { return "none"; }
 ltm_status html_text_open(struct html_text **html, const char *name, struct ltm_error *error) {
     *html = NULL;
     return fail(error, LTM_UNSUPPORTED,
-                "%s is HTML, which this build cannot read: build where libxml2 is installed (Debian: libxml2-dev), or "
-                "convert it first",
+                "%s is HTML, which this build cannot read: convert it first, or rebuild with "
+                "libxml2 (Debian: libxml2-dev)",
                 name);
 }
 

@@ -1,5 +1,6 @@
 /* The text of HTML, read piece by piece by libxml2: scripts, styles and the title are left out, character references are replaced, white
- * space is drawn together outside <pre>, blocks are lines (table rows, list items, <br>) or stand between empty lines (the others). */
+ * space is collapsed outside <pre>, blocks become lines (table rows, list items, <br>) or paragraphs between empty
+ * lines (the others). */
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +19,6 @@ void html_text_close(struct html_text *html); /* NULL is fine */
 /* More of the page, valid UTF-8; `last`: it ends here. */
 ltm_status html_text_feed(struct html_text *html, const char *page, size_t bytes, bool last, struct ltm_error *error);
 
-/* The text so far that was not taken; there until the next call. */
+/* The text not yet consumed; valid until the next call. */
 const char *html_text_ready(const struct html_text *html, size_t *bytes);
 void html_text_take(struct html_text *html, size_t bytes);

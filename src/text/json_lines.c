@@ -16,7 +16,7 @@ struct json_lines {
     void *user;
 };
 
-/* The next line as far as it is there, without its newline; more = false behind the last. */
+/* The next line without its newline; more = false after the last. */
 static ltm_status next_line(struct json_lines *lines, size_t *bytes, bool *more, struct ltm_error *error) {
     struct text_window *window = &lines->window;
     size_t looked = 0;
@@ -52,7 +52,7 @@ static ltm_status take_line(const struct json_lines *lines, const char *line, si
         return fail_within(error, LTM_INVALID, "line %lld of %s is not JSON", (long long)lines->line, path);
     if (status != LTM_OK) return status;
     status = json_is_object(object) ? lines->on_line(lines->user, object, lines->line, error)
-                                    : fail(error, LTM_INVALID, "a JSON object is wanted");
+                                    : fail(error, LTM_INVALID, "expected a JSON object");
     json_decref(object);
     if (status == LTM_OK) return LTM_OK;
     return fail_within(error, status, "line %lld of %s", (long long)lines->line, path);
@@ -66,8 +66,8 @@ ltm_status json_lines_read(const char *path, json_line_fn on_line, void *user, s
     struct text_files files = {0};
     ltm_status status = LTM_OK;
     if (!json_lines_named(path))
-        return fail(error, LTM_INVALID, "%s is no file of JSON lines by its name: it must end in .jsonl or .jsonl.gz",
-                    path);
+        return fail(error, LTM_INVALID,
+                    "%s does not have the name of a JSON Lines file: it must end in .jsonl or .jsonl.gz", path);
     if (folder_exists(path)) return fail(error, LTM_IO, "cannot read %s: it is a folder, not a file", path);
     TRY(text_files_find(&files, &input, error));
     TRY(text_window_open(&lines.window, &files.all[0], error));

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-/* Of sequence i of the mixture: *at becomes its number in its part, which is returned. */
+/* Returns the part of sequence i of the mixture; *at becomes its number there. */
 static const struct sequence_source *part_of(const struct sequence_source *source, int64_t i, int64_t *at) {
     const struct mixture *m = (const struct mixture *)source;
     int part = m->count - 1;
@@ -37,7 +37,7 @@ static void begin(struct mixture *m, const struct sequence_source *const *parts,
     for (int k = 0; k < count; k++) m->parts[k] = parts[k];
 }
 
-/* The part that lacks most of what its share of the first n sequences is, of those that are not complete. */
+/* Of the incomplete parts, the one furthest below its share of the first n sequences. */
 static int most_behind(const int *want, const int *have, int count, int n) {
     int behind = -1;
     double most = 0;

@@ -1,4 +1,4 @@
-/* Several sources as one: of training sequences, by shares; of held-out ones, one behind another. */
+/* Several sources as one: training sequences are mixed by shares, held-out ones are concatenated. */
 #pragma once
 
 #include "ltm/config.h"
@@ -11,7 +11,8 @@ struct mixture_slot {
     int32_t part;
 };
 
-/* Which part sequence i is of, and its number there, follow from i and the shares alone: from any place, by any thread. */
+/* Which part sequence i is of, and its number there, follow from i and the shares alone, for any thread and order of
+ * access. */
 struct mixture {
     struct sequence_source source; /* first: a pointer to it is one to the mixture */
     int count;
@@ -21,15 +22,16 @@ struct mixture {
     int64_t from[LTM_CORPORA_MOST]; /* … or the first that is of a part */
 };
 
-/* A period of 10,000 sequences has of each part its share of them, to a sequence; each part is as far on at any moment as its share says,
- * to a sequence or two, so that batches are alike. Each part's own sequences come in its own order. Borrows the parts, which do not end. */
+/* A period of 10,000 sequences contains each part's share, to within one sequence; within it each part advances in
+ * proportion to its share, to within a sequence or two, so that batches are alike. Each part's sequences come in its
+ * own order. Borrows the parts, which must be endless. */
 ltm_status mixture_by_share(struct mixture *mixture, const struct sequence_source *const *parts, const double *shares,
                             int count, struct ltm_error *error);
 
 /* All of the first part, then all of the next. */
 void mixture_joined(struct mixture *mixture, const struct sequence_source *const *parts, int count);
 
-/* What reads it: of one part that itself. */
+/* The source to read: with one part, that part itself. */
 const struct sequence_source *mixture_source(const struct mixture *mixture);
 
 void mixture_free(struct mixture *mixture);

@@ -18,11 +18,11 @@ struct packed_file {
     const char *path;
     int descriptor;
     bool packed,
-        begun;    /* begun: within a member, zlib's word for one run of packed data; several may follow one another */
-    bool padded;  /* behind the last: zeros */
-    bool ended;   /* the file has no more than what was read */
-    int64_t read; /* bytes of it */
-    struct archive_stream *other; /* packed in another way: libarchive's */
+        begun; /* begun: within a member, zlib's term for one run of compressed data; several may follow one another */
+    bool padded;                  /* after the last: zeros */
+    bool ended;                   /* the whole file has been read */
+    int64_t read;                 /* bytes of it */
+    struct archive_stream *other; /* other compression: read by libarchive */
     z_stream stream;              /* next_in, avail_in: read, not used; for plain files, too */
     unsigned char buffer[READ_AT_ONCE];
 };
@@ -32,7 +32,7 @@ static ltm_status damaged(const struct packed_file *file, const char *how, struc
                 (long long)packed_file_offset(file));
 }
 
-/* Move what is left to the buffer's front and read behind it. */
+/* Move the rest to the buffer's front and read after it. */
 static ltm_status refill(struct packed_file *file, struct ltm_error *error) {
     z_stream *stream = &file->stream;
     memmove(file->buffer, stream->next_in, stream->avail_in);
@@ -66,7 +66,7 @@ static ltm_status read_plain(void *user, void *bytes, size_t room, size_t *got, 
     return LTM_OK;
 }
 
-/* How files begin that zstd, xz and bzip2 (blocks of 100 kB to 900 kB) packed. */
+/* The first bytes of files compressed with zstd, xz and bzip2 (blocks of 100 kB to 900 kB). */
 static bool is_packed_otherwise(const unsigned char *begin, size_t bytes) {
     if (bytes >= 4 && memcmp(begin, "\x28\xB5\x2F\xFD", 4) == 0) return true;
     if (bytes >= 6 && memcmp(begin,
@@ -113,7 +113,7 @@ bool packed_file_is_packed(const struct packed_file *file) { return file->packed
 
 int64_t packed_file_offset(const struct packed_file *file) { return file->read - file->stream.avail_in; }
 
-/* Behind a member: another, or zeros up to the end. */
+/* After a member: another, or zeros up to the end. */
 static ltm_status begin_next(struct packed_file *file, struct ltm_error *error) {
     z_stream *stream = &file->stream;
     if (!file->padded && stream->avail_in >= sizeof magic && memcmp(stream->next_in, magic, sizeof magic) == 0) {
@@ -121,7 +121,7 @@ static ltm_status begin_next(struct packed_file *file, struct ltm_error *error) 
         return inflateReset(stream) == Z_OK ? LTM_OK : damaged(file, "zlib cannot go on", error);
     }
     for (; stream->avail_in > 0; stream->avail_in--, stream->next_in++) {
-        if (*stream->next_in != 0) return damaged(file, "what follows the packed data is something else", error);
+        if (*stream->next_in != 0) return damaged(file, "other data follows the compressed data", error);
         file->padded = true;
     }
     return LTM_OK;
@@ -150,7 +150,7 @@ static ltm_status unpack(struct packed_file *file, void *bytes, size_t room, siz
         else if (code == Z_BUF_ERROR)
             return damaged(file, "it ends too early", error);
         else if (code != Z_OK)
-            return damaged(file, stream->msg ? stream->msg : "it is not gzip's", error);
+            return damaged(file, stream->msg ? stream->msg : "it is not gzip data", error);
     }
     *got = all - stream->avail_out;
     return LTM_OK;

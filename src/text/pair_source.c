@@ -16,7 +16,7 @@ static const struct pair_source *pairs_of(const struct sequence_source *source) 
     return (const struct pair_source *)source;
 }
 
-/* ---- What a sequence is ---- */
+/* ---- Contents of a sequence ---- */
 
 static int64_t sequence_at(const struct sequence_source *source, int64_t i) {
     const struct pair_source *p = pairs_of(source);
@@ -72,7 +72,7 @@ static bool is_heldout(const char *prompt) {
     return random_bits((struct random_key){.purpose = RANDOM_TEXT, .sequence = sum}, 0) % HELDOUT_EVERY == 0;
 }
 
-/* Tokens behind what there is; the answer's count. */
+/* Appends tokens; those of the answer have weight. */
 static ltm_status append(struct pair_source *p, const int32_t *ids, size_t count, bool answer,
                          struct ltm_error *error) {
     const size_t at = (size_t)p->begins[p->sequences];
@@ -114,13 +114,13 @@ static ltm_status encode(struct encoded *e, const struct ltm_tokenizer *tokenize
     if (asprintf(&text, "%s%s", prompt + bytes, answer) < 0) return fail_memory(error, strlen(answer), "an answer");
     TRY(ltm_tokenizer_encode(tokenizer, prompt, bytes, &e->prompt, &e->prompt_count, error));
     TRY(encode_behind(&e->answer, &e->answer_count, tokenizer, prompt, bytes, e->prompt, e->prompt_count, text, error));
-    if (e->prompt_count == 0) status = fail(error, LTM_INVALID, "the prompt holds no text");
+    if (e->prompt_count == 0) status = fail(error, LTM_INVALID, "the prompt contains no text");
 cleanup:
     free(text);
     return status;
 }
 
-/* Behind the pairs of the last sequence where packing lets it stand there and there is room, else in a new one. */
+/* Appended to the last sequence if packing allows it and there is room, otherwise to a new one. */
 static ltm_status append_pair(const struct reading *r, const struct encoded *e, struct ltm_error *error) {
     struct pair_source *p = r->pairs;
     const struct ltm_model_config *model = r->options->model;
@@ -182,7 +182,7 @@ static ltm_status join_messages(char **prompt, const char **answer, const json_t
     if (good) return LTM_OK;
     return fail(
         error, LTM_INVALID,
-        "wanted in \"messages\": two or more of {\"role\": TEXT, \"content\": TEXT}, the last of role assistant");
+        "expected in \"messages\": two or more of {\"role\": TEXT, \"content\": TEXT}, the last with role assistant");
 }
 
 static ltm_status take_messages(struct reading *r, const json_t *messages, int64_t line, struct ltm_error *error) {
@@ -210,14 +210,14 @@ static ltm_status take_line(void *user, json_t *object, int64_t line, struct ltm
     const json_t *messages = json_object_get(object, "messages");
     if (r->options->preferences) {
         if (!prompt || !chosen || !rejected)
-            return fail(error, LTM_INVALID, "wanted: {\"prompt\": TEXT, \"chosen\": TEXT, \"rejected\": TEXT}");
+            return fail(error, LTM_INVALID, "expected {\"prompt\": TEXT, \"chosen\": TEXT, \"rejected\": TEXT}");
         if (strcmp(chosen, rejected) == 0) return fail(error, LTM_INVALID, "chosen and rejected are the same");
         return take_pair(r, prompt, (const char *const[2]){chosen, rejected}, line, error);
     }
     if (!prompt && messages) return take_messages(r, messages, line, error);
     if (!answer) answer = chosen;
     if (!prompt || !answer)
-        return fail(error, LTM_INVALID, "wanted: {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\": […]}");
+        return fail(error, LTM_INVALID, "expected {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\": […]}");
     return take_pair(r, prompt, (const char *const[2]){answer, NULL}, line, error);
 }
 
@@ -226,7 +226,7 @@ static ltm_status check_any(const struct pair_source *p, const struct pair_optio
     if (p->too_long)
         return fail(error, LTM_INVALID, "every pair of %s is longer than model.sequence = %d; raise it", o->path,
                     o->model->sequence);
-    return fail(error, LTM_INVALID, "%s holds no pair%s", o->path, o->part == PAIRS_ALL ? "" : " to train on");
+    return fail(error, LTM_INVALID, "%s contains no pair%s", o->path, o->part == PAIRS_ALL ? "" : " to train on");
 }
 
 ltm_status pair_source_open(struct pair_source *pairs, const struct pair_options *options, struct ltm_error *error) {

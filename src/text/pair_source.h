@@ -1,22 +1,23 @@
-/* Prompts with answers, from JSON lines: what fine-tuning and preferences go through. A line is one of
+/* Prompts with answers from JSON lines, for fine-tuning and preference training. A line is one of
  *
  *     {"prompt": TEXT, "answer": TEXT}
- *     {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}           fine-tuning takes the chosen one
+ *     {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}           fine-tuning uses the chosen one
  *     {"messages": [{"role": TEXT, "content": TEXT}, …]}           the last one's role is "assistant": its content is the answer
  *
- * The answer stands directly behind the prompt, as tokens of its own (text/encode_behind.h), and ends with the id that ends a
- * document, which counts to it; before the prompt stands that id too. Of messages the prompt is "ROLE: CONTENT\n" for each but the last, then
- * "assistant:", and the answer " CONTENT".
+ * The answer directly follows the prompt, as tokens of its own (text/encode_behind.h), and ends with the id that ends a
+ * document, which is part of it; that id also precedes the prompt. With messages, the prompt is "ROLE: CONTENT\n" for
+ * each but the last, then "assistant:", and the answer " CONTENT".
  *
- * Targets of answers count 1, those of prompts 0. With latents the fit of z is the other way round: it sees the prompt alone. */
+ * Targets of answers have weight 1, those of prompts 0. With latents the fit of z is the reverse: it sees only the
+ * prompt. */
 #pragma once
 
 #include "text/sequence_source.h"
 
 enum pair_part {
     PAIRS_ALL,
-    PAIRS_TRAINING, /* but for those of PAIRS_HELDOUT */
-    PAIRS_HELDOUT   /* a twentieth of all prompts, drawn by their text: a prompt that stands twice is in one part */
+    PAIRS_TRAINING, /* except those of PAIRS_HELDOUT */
+    PAIRS_HELDOUT   /* a twentieth of all prompts, drawn by their text, so that a repeated prompt is in one part */
 };
 
 struct pair_options {
@@ -36,19 +37,19 @@ struct pair_source {
     bool preferences;
     int32_t end;     /* document_end */
     int32_t *tokens; /* of all sequences, one run: what follows the end of a document */
-    bool *answers;   /* of each token: it counts */
+    bool *answers;   /* of each token: whether it has weight */
     int64_t *begins; /* [sequences + 1] in that run */
     int64_t sequences;
-    int64_t pairs;                /* that it holds … */
+    int64_t pairs;                /* in it … */
     int64_t too_long, first_long; /* … and those left out, longer than model.sequence; the line of the first */
     size_t token_room, answer_room, begin_room;
 };
 
-/* LTM_INVALID names file and line of what is no such pair, and a file without any to train on; PAIRS_HELDOUT may be none.
- * Sequences stand as the file has them. */
+/* LTM_INVALID names file and line of an invalid pair, and a file without training pairs; PAIRS_HELDOUT may be
+ * empty. Sequences are in file order. */
 ltm_status pair_source_open(struct pair_source *pairs, const struct pair_options *options, struct ltm_error *error);
 
-/* For training: without end, in another order in each epoch. */
+/* For training: endless, in a new order in each epoch. */
 void pair_source_train(struct pair_source *pairs, uint64_t seed);
 
 /* At most `most` sequences, spread evenly. */

@@ -34,10 +34,9 @@ ltm_status record_text_json(struct record_text *record, const char *line, size_t
     const json_t *text = json_is_object(record->json) ? json_object_get(record->json, field) : NULL;
     if (!json_is_string(text)) {
         const char *what = !json_is_object(record->json) ? "is not a JSON object"
-                           : text                        ? "holds no string"
+                           : text                        ? "has no string"
                                                          : "has no key";
-        return fail(error, LTM_INVALID,
-                    "line %lld of %s %s, where a string called \"%s\" is wanted; is that the field?",
+        return fail(error, LTM_INVALID, "line %lld of %s %s: expected a string under \"%s\"; is that the field?",
                     (long long)record->line, path, what, field);
     }
     record->text = json_string_value(text);
@@ -45,13 +44,13 @@ ltm_status record_text_json(struct record_text *record, const char *line, size_t
     return LTM_OK;
 }
 
-/* A row ends at its line feed: what stands behind a carriage return alone would be lost. */
+/* A row ends at its line feed: text after a lone carriage return would be lost. */
 static ltm_status check_end(const struct record_text *record, const struct csv_row *row, const char *path,
                             struct ltm_error *error) {
     if (*row->at == 0) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "line %lld of %s has a carriage return outside quotes that no line feed follows; convert line ends "
-                "first (tr '\\r' '\\n')",
+                "line %lld of %s has a carriage return outside quotes without a line feed; convert "
+                "line ends first (tr '\\r' '\\n')",
                 (long long)record->line, path);
 }
 
@@ -94,7 +93,7 @@ static ltm_status take_row(struct record_text *record, const char *path, struct 
     }
     PASS_UP(check_end(record, &row, path, error));
     if (fields != record->columns || !text)
-        return fail(error, LTM_INVALID, "line %lld of %s has %zu field%s, and the first line names %zu columns",
+        return fail(error, LTM_INVALID, "line %lld of %s has %zu field%s, but the first line names %zu columns",
                     (long long)record->line, path, fields, fields == 1 ? "" : "s", record->columns);
     record->text = text;
     record->bytes = strlen(text);
@@ -105,7 +104,7 @@ ltm_status record_text_row(struct record_text *record, const char *row, size_t b
                            const char *path, struct ltm_error *error) {
     bool open;
     if (utf8_valid(row, bytes, &open) != bytes || memchr(row, 0, bytes))
-        return fail(error, LTM_INVALID, "line %lld of %s is not UTF-8 text or holds a NUL byte",
+        return fail(error, LTM_INVALID, "line %lld of %s is not UTF-8 text or contains a NUL byte",
                     (long long)record->line, path);
     PASS_UP(GROW_ARRAY(record->row, record->room, bytes + 1, "a row", error));
     memcpy(record->row, row, bytes);
@@ -114,7 +113,7 @@ ltm_status record_text_row(struct record_text *record, const char *row, size_t b
     return record->columns == 0 ? take_names(record, column, path, error) : take_row(record, path, error);
 }
 
-/* As csv_next_field reads: a quote begins something only where a field begins. */
+/* As in csv_next_field: a quote opens only at the start of a field. */
 size_t record_text_row_end(const struct record_text *record, const char *text, size_t bytes) {
     bool begins = true;
     bool quoted = false;

@@ -1,4 +1,4 @@
-/* Texts that are a record each: a line of JSON, a row of a table. */
+/* Texts of one record each: a line of JSON, a row of a table. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 struct record_text {
-    const char *text; /* what is left of the record's; NULL when it was handed out */
+    const char *text; /* the rest of the record's; NULL once it was returned */
     size_t bytes;
     int64_t line; /* where the record begins, from 1 */
     json_t *json;
@@ -27,10 +27,10 @@ void record_text_free(struct record_text *record);
 ltm_status record_text_json(struct record_text *record, const char *line, size_t bytes, const char *field,
                             const char *path, struct ltm_error *error);
 
-/* A row of a table, its line end included: the first are the names, one of which must be `column`. Nothing is left of an empty row.
- * LTM_INVALID names file and line; LTM_CORRUPT where a quote is left open. */
+/* A row of a table, its line end included: the first are the names, one of which must be `column`. An empty row gives
+ * no text. LTM_INVALID names file and line; LTM_CORRUPT if a quote is not closed. */
 ltm_status record_text_row(struct record_text *record, const char *row, size_t bytes, const char *column,
                            const char *path, struct ltm_error *error);
 
-/* Bytes of the first row with its end, which lies in no quotes; 0 where the text ends before. */
+/* Bytes of the first row including its line end, which is outside quotes; 0 if the text ends before it. */
 size_t record_text_row_end(const struct record_text *record, const char *text, size_t bytes);

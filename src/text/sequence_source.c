@@ -48,7 +48,7 @@ static int64_t heldout_place(const struct sequence_source *source, int64_t i) {
     return w->pieces ? w->pieces[at] : at * w->length;
 }
 
-/* What a run of tokens cuts into, of the pieces' targets and of documents' ends. */
+/* The cutting of a run of tokens: statistics of the pieces' targets and documents' ends. */
 struct cut {
     int64_t pieces, targets, ends;
 };
@@ -84,7 +84,7 @@ static struct cut cut_documents(const struct token_stream *stream, int length, i
     return cut;
 }
 
-/* The pieces of windows->stream, where data.packing wants them. */
+/* The pieces of windows->stream, if data.packing uses them. */
 static ltm_status find_documents(struct stream_windows *windows, const struct ltm_model_config *model,
                                  struct ltm_error *error) {
     const struct token_stream *stream = windows->stream;
@@ -92,7 +92,7 @@ static ltm_status find_documents(struct stream_windows *windows, const struct lt
     const struct cut cut = cut_documents(stream, model->sequence, model->document_end, NULL);
     if (cut.ends == 0 || cut.pieces == 0)
         return fail(error, LTM_INVALID,
-                    "the corpus has no document that ends with id %d; set data.document_end, or use data.packing = "
+                    "no document of the corpus ends with id %d; set data.document_end, or use data.packing = "
                     "packed",
                     model->document_end);
     if (model->packing == LTM_PACKING_MASKED) return LTM_OK;

@@ -12,7 +12,7 @@ ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int
                                      .seed = seed};
     if (order->per_epoch > 0) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "the training split has %lld tokens, and sequences of %d need at least %lld; use more text or a "
+                "the training split has %lld tokens, but sequences of %d need at least %lld; use more text or a "
                 "smaller model.sequence",
                 (long long)tokens, length, 2ll * length);
 }
@@ -65,7 +65,7 @@ ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct 
     *count = tokens < 1 ? 0 : (tokens - 1) / length;
     if (*count > 0) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "the split has %lld tokens, and one sequence of %d needs %lld; hold out more text or use a smaller "
+                "the split has %lld tokens, but one sequence of %d needs %lld; hold out more text or use a smaller "
                 "model.sequence",
                 (long long)tokens, length, (long long)length + 1);
 }

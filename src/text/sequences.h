@@ -2,8 +2,8 @@
  *
  * Training. An epoch cuts the tokens into chunks that begin T tokens apart, from an offset in [0, T) that changes with the
  * epoch, and takes every chunk once, in a pseudo-random order. Both come from the seed and the index alone, so that a
- * run's place in its data is one number, and memory does not grow with the corpus. Where sequences are to come again the offset
- * is the first epoch's throughout. */
+ * run's position in its data is one number, and memory does not grow with the corpus. If sequences are to repeat, every
+ * epoch uses the first one's offset. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ struct sequence_order {
     bool again; /* the sequences of every epoch are the first one's */
 };
 
-/* LTM_INVALID when `tokens` is too few for one sequence at every offset, 2 T. */
+/* LTM_INVALID if `tokens` is less than 2 T, one sequence at every offset. */
 ltm_status sequence_order_init(struct sequence_order *order, int64_t tokens, int length, uint64_t seed,
                                struct ltm_error *error);
 
@@ -28,7 +28,7 @@ int64_t sequence_start(const struct sequence_order *order, int64_t index);
 /* Which of an epoch's per_epoch sequences it is. */
 int64_t sequence_number(const struct sequence_order *order, int64_t index);
 
-/* Held-out sequences: the i-th begins at i·T; floor((N − 1) / T) of them. LTM_INVALID when that is none. */
+/* Held-out sequences: the i-th begins at i·T; floor((N − 1) / T) of them. LTM_INVALID if that is 0. */
 ltm_status heldout_sequences(int64_t *count, int64_t tokens, int length, struct ltm_error *error);
 
 /* The i-th of n sequences spread evenly over `count` (n <= count, i < n). */

@@ -49,7 +49,7 @@ static ltm_status close_shard(struct shard_writer *writer, struct ltm_error *err
         return fail(error, LTM_IO, "cannot write %s: %s", writer->draft.path, strerror(errno));
     PASS_UP(write_header(writer, error));
     keep_checksum(writer);
-    writer->open = false; /* committed or not, the draft is gone */
+    writer->open = false; /* committed or not, the draft is closed */
     return file_commit(&writer->draft, error);
 }
 

@@ -13,10 +13,10 @@
 
 enum { SHARD_MAGIC = 20240520, SHARD_VERSION = 1, SHARD_HEADER_WORDS = 256, SHARD_PATH_MAX = 4096 };
 
-/* One split in the making: shards of at most `limit` tokens, named SPLIT-00000.bin and so on. */
+/* One split being written: shards of at most `limit` tokens, named SPLIT-00000.bin and so on. */
 struct shard_writer {
     const char *folder, *split;
-    int64_t limit, held; /* tokens a shard at most; in the open one */
+    int64_t limit, held; /* maximum tokens per shard; in the open one */
     int shards;          /* begun */
     bool open;
     struct file_draft draft;
@@ -27,4 +27,4 @@ struct shard_writer {
 struct shard_writer shard_writer_begin(const char *folder, const char *split, int64_t limit);
 ltm_status shard_writer_add(struct shard_writer *writer, const uint16_t *tokens, size_t count, struct ltm_error *error);
 ltm_status shard_writer_end(struct shard_writer *writer, struct ltm_error *error);
-void shard_writer_drop(struct shard_writer *writer); /* always: discards a shard that did not come to its end */
+void shard_writer_drop(struct shard_writer *writer); /* always call it: discards an unfinished shard */

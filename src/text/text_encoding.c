@@ -17,7 +17,7 @@ struct text_decoder {
     char held[READ_AT_ONCE];
 };
 
-static const iconv_t none = (iconv_t)-1; // NOLINT(performance-no-int-to-ptr): POSIX's word for a failure
+static const iconv_t none = (iconv_t)-1; // NOLINT(performance-no-int-to-ptr): POSIX's failure value
 
 static iconv_t open_converter(const char *encoding) {
     return iconv_open("UTF-8", strcasecmp(encoding, "latin-1") == 0 ? "ISO-8859-1" : encoding);
@@ -26,7 +26,7 @@ static iconv_t open_converter(const char *encoding) {
 ltm_status text_encoding_check(const char *encoding, struct ltm_error *error) {
     const iconv_t converter = open_converter(encoding);
     if (converter == none)
-        return fail(error, LTM_INVALID, "there is no encoding \"%s\"; iconv --list names those there are", encoding);
+        return fail(error, LTM_INVALID, "there is no encoding \"%s\"; iconv --list shows the known ones", encoding);
     iconv_close(converter);
     return LTM_OK;
 }
@@ -103,7 +103,7 @@ ltm_status text_decoder_read(struct text_decoder *decoder, decoder_source source
         if (bad && !replaced)
             return fail(error, LTM_INVALID, "%s is not %s text: byte %lld is 0x%02X%s", decoder->name,
                         decoder->encoding, (long long)decoder->offset, (unsigned char)decoder->held[decoder->from],
-                        why == EILSEQ ? "" : " and the character it begins is cut off");
+                        why == EILSEQ ? "" : " and the character that starts there is cut off");
         if (bad) {
             if (end - to < 3) break;
             to = mempcpy(to, "\xEF\xBF\xBD", 3);

@@ -34,14 +34,15 @@ static ltm_status add_file(struct text_files *files, const char *path, const cha
     return LTM_OK;
 }
 
-/* In a folder: what is not read there is counted, and the first named. */
+/* In a folder: counts the files that are not read and names the first. */
 static ltm_status leave_out(struct text_files *files, const char *path, struct ltm_error *error) {
     if (files->left_out++ > 0) return LTM_OK;
     files->left = strdup(path);
     return files->left ? LTM_OK : fail_memory(error, strlen(path), "a path");
 }
 
-/* What lies in a folder, folders in it too. Hidden ones are a program's: copies that an editor keeps, what a system notes of a file. */
+/* The contents of a folder and its subfolders. Hidden files belong to programs: backup copies of editors, file
+ * metadata. */
 static ltm_status add_folder(struct text_files *files, const char *folder, const struct stat *seen,
                              const struct place *parent, struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -53,7 +54,7 @@ static ltm_status add_folder(struct text_files *files, const char *folder, const
     for (const struct place *above = parent; above; above = above->parent)
         if (above->device == here.device && above->inode == here.inode)
             return fail(error, LTM_INVALID,
-                        "%s leads back to %s, the folder that it lies in; remove that link, or name what is to be read",
+                        "%s links back to %s, the folder that contains it; remove that link, or name the files to read",
                         folder, above->path);
     TRY(folder_list(&names, &count, folder, error));
     for (size_t i = 0; i < count; i++) {
@@ -81,13 +82,13 @@ cleanup:
 static ltm_status refuse_kind(const char *path, struct ltm_error *error) {
     if (text_is_parquet(path))
         return fail(error, LTM_INVALID,
-                    "%s is Parquet, which is not read; convert it: python3 -c 'import pandas, sys; "
+                    "%s is Parquet, which ltm does not read; convert it: python3 -c 'import pandas, sys; "
                     "pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient=\"records\", lines=True)' IN.parquet "
                     "OUT.jsonl",
                     path);
     return fail(error, LTM_INVALID,
-                "%s is no text file by its name: it must end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
-                ", or in what --as-text names",
+                "%s does not have the name of a text file: it must end in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                ", or in a suffix that --as-text gives",
                 path);
 }
 
@@ -104,19 +105,19 @@ static ltm_status add_path(struct text_files *files, const char *path, struct lt
         ltm_status status = add_folder(files, path, &info, NULL, error);
         if (status == LTM_OK && files->count == before)
             status = fail(error, LTM_INVALID,
-                          "folder %s holds no file that ends in " TEXT_NAMES ", " TEXT_PACKED_NAMES
-                          " (hidden ones are not read; --as-text takes other names)",
+                          "folder %s contains no file that ends in " TEXT_NAMES ", " TEXT_PACKED_NAMES
+                          " (hidden files are skipped; --as-text adds suffixes)",
                           path);
         return status;
     }
     if (!S_ISREG(info.st_mode))
-        return fail(error, LTM_INVALID, "%s is not a regular file, and must be read twice; - reads standard input",
+        return fail(error, LTM_INVALID, "%s is not a regular file, but must be read twice; use - for standard input",
                     path);
     if (text_kind_of(name, input, &packing) == TEXT_NONE) return refuse_kind(name, error);
     return add_file(files, path, name, &info, error);
 }
 
-/* Which file one of the list is. */
+/* The identity of a file of the list. */
 struct identity {
     dev_t device;
     ino_t inode;
@@ -131,7 +132,7 @@ static int compare_identities(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Leave out what is there a second time. */
+/* Leave out duplicates. */
 static ltm_status take_once(struct text_files *files, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     struct identity *order = NULL;
@@ -187,7 +188,7 @@ ltm_status text_files_keep(const struct ltm_text_input *input, const char *outpu
     if (status != LTM_OK) return status;
     for (size_t i = 0; i < files.count && status == LTM_OK; i++)
         if (files.all[i].device == info.st_dev && files.all[i].inode == info.st_ino)
-            status = fail(error, LTM_INVALID, "%s is to be read and to be written; name another file for the result",
+            status = fail(error, LTM_INVALID, "%s is both input and output; name another file for the result",
                           files.all[i].path);
     text_files_free(&files);
     return status;

@@ -23,7 +23,7 @@ bool text_ends_with(const char *text, const char *end) {
     return have > want && strcmp(text + have - want, end) == 0;
 }
 
-/* Whether the name ends in `end`, and in the packing's behind it. */
+/* Whether the name ends in `end` followed by the suffix of the compression. */
 static bool ends_in(const char *path, const char *end, size_t length, const struct text_packing *packing) {
     char both[64];
     snprintf(both, sizeof both, "%.*s%s", (int)length, end, packing ? packing->end : "");

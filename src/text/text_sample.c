@@ -12,7 +12,7 @@
 
 static const char sample_what[] = "the sample of text; draw a smaller one";
 
-/* Keep the lines below the bar, moved together. */
+/* Keep the lines below the bar and compact them. */
 static void sift(struct text_sample *sample) {
     size_t kept = 0;
     size_t bytes = 0;

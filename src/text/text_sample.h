@@ -1,4 +1,4 @@
-/* A sample of the lines of all documents, drawn evenly and kept in order: what a tokenizer is trained on. */
+/* A sample of the lines of all documents, drawn evenly and kept in order: the training text of a tokenizer. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include "ltm/text_input.h"
 #include "ltm/watch.h"
 
-enum { SAMPLE_LINE_MOST = 4000 }; /* bytes; SentencePiece passes over longer ones */
+enum { SAMPLE_LINE_MOST = 4000 }; /* bytes; SentencePiece skips longer ones */
 
 struct sample_line {
     uint32_t chance; /* kept while below the bar */
@@ -16,9 +16,9 @@ struct sample_line {
     size_t from;
 };
 
-/* Lines without their newline; a long line is cut. What SentencePiece keeps for itself — NUL, tab, U+2581, U+2585, <unk>,
- * </s>, <0x41> — ends a line too: no learned piece holds it, and it would pass over the line or give up on a text of
- * nothing else. */
+/* Lines without their newline; a long line is cut. Symbols reserved by SentencePiece — NUL, tab, U+2581, U+2585, <unk>,
+ * </s>, <0x41> — end a line too: no learned piece contains them, and SentencePiece would skip the line or fail on a
+ * text of nothing else. */
 struct text_sample {
     char *text;
     struct sample_line *lines;
@@ -27,8 +27,8 @@ struct text_sample {
     uint64_t bar;       /* 2^32: all lines are kept */
 };
 
-/* At most `most` bytes (0 = no bound): each line has its chance by (seed, number), so the sample is even, and the same for
- * the same text and seed. LTM_INVALID when there is no text. */
+/* At most `most` bytes (0 = no bound): each line is drawn by (seed, number), so the sample is uniform, and the same for
+ * the same text and seed. LTM_INVALID if there is no text. */
 ltm_status text_sample_draw(struct text_sample *sample, const struct ltm_text_input *input, int64_t most, uint64_t seed,
                             const struct ltm_watch *watch, struct ltm_error *error);
 void text_sample_free(struct text_sample *sample);

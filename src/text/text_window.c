@@ -9,7 +9,8 @@
 
 enum { READ_AT_ONCE = 256 * 1024, CHARACTER_MOST = 4, ROOM_MORE = 32 /* what a converter may write at once */ };
 
-/* Text packs to a third or a tenth of its size, logs of one line again and again to a hundredth; zeros to a thousandth. */
+/* Text compresses to a third or a tenth of its size, logs of one repeated line to a hundredth, zeros to a
+ * thousandth. */
 enum { UNPACKED_RATIO = 200, UNPACKED_ANYWAY = 64 * 1024 * 1024 };
 
 /* At the beginning of a file or member. */
@@ -42,7 +43,7 @@ ltm_status text_window_open(struct text_window *window, const struct text_file *
     return archive_stream_open(&window->archive, window->name, true, read_packed, window->stream, error);
 }
 
-/* Hidden ones are a program's, as in folders. */
+/* Hidden files belong to programs, as in folders. */
 static bool is_hidden(const char *name) {
     for (const char *part = name; part; part = strchr(part, '/')) {
         part += *part == '/';
@@ -51,7 +52,7 @@ static bool is_hidden(const char *name) {
     return false;
 }
 
-/* What follows the last member: the packed file's own checksum is behind it. */
+/* Read to the end after the last member: the compressed file's checksum comes there. */
 static ltm_status read_to_end(struct text_window *window, struct ltm_error *error) {
     char rest[4096];
     size_t got;
@@ -109,7 +110,7 @@ void text_window_take(struct text_window *window, size_t bytes) {
     window->offset += (int64_t)bytes;
 }
 
-/* Make place for `bytes` bytes and a few more. */
+/* Make room for `bytes` bytes and a few more. */
 static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm_error *error) {
     size_t need = bytes + ROOM_MORE;
     size_t held = window->bytes + window->open;
@@ -118,7 +119,7 @@ static ltm_status make_room(struct text_window *window, size_t bytes, struct ltm
     return GROW_ARRAY(window->text, window->room, need, "text", error);
 }
 
-/* Each byte of the text that is no part of a character becomes U+FFFD. */
+/* Each byte of the text that is not part of a character becomes U+FFFD. */
 static ltm_status replace_bad(struct text_window *window, struct ltm_error *error) {
     static const char replacement[] = "\xEF\xBF\xBD";
     const size_t room = window->bytes + 3 * window->open + CHARACTER_MOST;
@@ -165,19 +166,19 @@ static ltm_status check_text(struct text_window *window, struct ltm_error *error
     return fail(error, LTM_INVALID,
                 "%s is not UTF-8 text: byte %lld%s is 0x%02X%s; convert it first, or name its encoding (--encoding)",
                 window->name, (long long)(window->offset + (int64_t)window->bytes),
-                window->file->packing ? " of what it unpacks to" : "", bad,
-                open ? " and the character it begins is cut off" : "");
+                window->file->packing ? " of its unpacked text" : "", bad,
+                open ? " and the character that starts there is cut off" : "");
 }
 
-/* A small file that unpacks to more than any disk holds was made to do harm. */
+/* A small file that unpacks to more than any disk can hold is malicious. */
 static ltm_status check_ratio(const struct text_window *window, struct ltm_error *error) {
     const int64_t unpacked = window->before + window->offset + (int64_t)(window->bytes + window->open);
     const bool packed = window->archive || packed_file_is_packed(window->stream);
     if (unpacked <= UNPACKED_ANYWAY || !packed) return LTM_OK;
     if (unpacked / UNPACKED_RATIO <= packed_file_offset(window->stream)) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "%s unpacks to more than %d times its size, as no text does; if it is to be trusted, unpack it first "
-                "(gunzip, unzip) and name what comes out",
+                "%s unpacks to more than %d times its size, unlike any text; if you trust it, unpack "
+                "it first (gunzip, unzip) and name the result",
                 window->file->path, UNPACKED_RATIO);
 }
 
@@ -193,7 +194,7 @@ static ltm_status read_bytes(void *user, void *bytes, size_t room, size_t *got, 
                            : packed_file_read(window->stream, bytes, room, got, error);
 }
 
-/* The first bytes say whether there is something to convert. */
+/* The first bytes show whether conversion is needed. */
 static ltm_status begin(struct text_window *window, struct ltm_error *error) {
     char *text = window->text + window->from;
     size_t got;

@@ -1,5 +1,5 @@
-/* A window that moves over the text of one file, or of one member of an archive after the other: unpacked, converted to UTF-8 where it is in
- * another encoding, and checked to be UTF-8. */
+/* A window that moves over the text of one file, or of the members of an archive in order: unpacked, converted to UTF-8
+ * if needed, and checked to be UTF-8. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "text/text_encoding.h"
 #include "text/text_files.h"
 
-/* text + from, bytes: whole valid characters not yet taken. `input`, `raw` and `replace` are the caller's to set. */
+/* text + from, bytes: complete valid characters not yet consumed. The caller sets `input`, `raw` and `replace`. */
 struct text_window {
     const struct ltm_text_input *input; /* NULL: UTF-8 only, and no archives */
     const struct text_file *file;
@@ -24,21 +24,21 @@ struct text_window {
     char *member;                 /* archive's path/member */
     char *text;
     size_t from, bytes, room;
-    size_t open;    /* bytes behind them that begin a character */
+    size_t open;    /* bytes after them of an incomplete character */
     int64_t offset; /* of the byte at `from`, in the unpacked file or member */
     int64_t before; /* bytes of the members before */
-    bool ended;     /* the file has no more */
+    bool ended;     /* end of file reached */
     bool raw;       /* bytes are not checked: `bytes` may be no UTF-8 */
     bool replace;   /* each bad byte becomes U+FFFD */
     int64_t replaced;
-    int64_t left_out; /* members of archives that are no text by their names */
-    int64_t marked;   /* files whose mark says UTF-16 or UTF-32 */
+    int64_t left_out; /* members of archives whose names are not those of text files */
+    int64_t marked;   /* files with a byte-order mark of UTF-16 or UTF-32 */
 };
 
 ltm_status text_window_open(struct text_window *window, const struct text_file *file, struct ltm_error *error);
 
-/* The next member of an archive that is text by its name: the window is at its beginning. *more = false where there is none, and of a file
- * that is no archive. */
+/* The next member of an archive that is text by its name: the window is at its beginning. **more = false if there is
+ * none, or the file is not an archive. */
 ltm_status text_window_next(struct text_window *window, bool *more, struct ltm_error *error);
 
 void text_window_close(struct text_window *window); /* keeps the memory for the next file */
@@ -47,7 +47,7 @@ void text_window_free(struct text_window *window);
 /* Read until there are `bytes` bytes or the file ends. */
 ltm_status text_window_fill(struct text_window *window, size_t bytes, struct ltm_error *error);
 
-/* Where they begin; not NULL, even before anything was read. */
+/* Their start; not NULL, even before anything was read. */
 static inline const char *text_window_text(const struct text_window *window) {
     return window->text ? window->text + window->from : "";
 }

@@ -34,17 +34,17 @@ static ltm_status add_shard(struct token_stream *stream, const char *path, struc
     int32_t header[SHARD_HEADER_WORDS] = {0};
     size_t size = shard->map.size;
     if (size < sizeof header)
-        return fail(error, LTM_CORRUPT, "%s is no token shard: %zu bytes are fewer than the header's %zu", path, size,
-                    sizeof header);
+        return fail(error, LTM_CORRUPT, "%s is not a token shard: it has %zu bytes, fewer than the header's %zu", path,
+                    size, sizeof header);
     memcpy(header, shard->map.data, sizeof header);
     if (header[0] != SHARD_MAGIC)
-        return fail(error, LTM_CORRUPT, "%s is no token shard: it begins with %d, not %d", path, header[0],
+        return fail(error, LTM_CORRUPT, "%s is not a token shard: it starts with %d, not %d", path, header[0],
                     SHARD_MAGIC);
     if (header[1] != SHARD_VERSION)
-        return fail(error, LTM_CORRUPT, "%s is a token shard of version %d; version %d can be read", path, header[1],
+        return fail(error, LTM_CORRUPT, "%s is a token shard of version %d; this ltm reads version %d", path, header[1],
                     SHARD_VERSION);
     if (header[2] < 0 || size - sizeof header != (size_t)header[2] * sizeof(uint16_t))
-        return fail(error, LTM_CORRUPT, "%s is damaged: its header counts %d tokens, and it holds %zu bytes of them",
+        return fail(error, LTM_CORRUPT, "%s is damaged: its header says %d tokens, but it contains %zu bytes of them",
                     path, header[2], size - sizeof header);
     shard->tokens = (const uint16_t *)(shard->map.data + sizeof header);
     shard->count = header[2];
@@ -81,14 +81,14 @@ static ltm_status add_folder(struct token_stream *stream, const char *corpus, co
             TRY(add_shard(stream, path, error));
         }
     if (stream->count == 0)
-        status = fail(error, LTM_IO, "%s holds no %s split: neither %s-*.bin nor llm.c's *_%s_*.bin", corpus, split,
+        status = fail(error, LTM_IO, "%s contains no %s split: neither %s-*.bin nor llm.c's *_%s_*.bin", corpus, split,
                       split, strcmp(split, "train") == 0 ? "train" : "val");
 cleanup:
     folder_list_free(names, count);
     return status;
 }
 
-/* A shard that went missing, or came from elsewhere, shows in the count. */
+/* The count reveals a missing or foreign shard. */
 static ltm_status check_count(const struct token_stream *stream, const char *corpus, const char *split,
                               struct ltm_error *error) {
     struct ltm_corpus_info info;
@@ -98,7 +98,7 @@ static ltm_status check_count(const struct token_stream *stream, const char *cor
     int64_t want = strcmp(split, "train") == 0 ? info.train.tokens : info.heldout.tokens;
     if (stream->tokens == want) return LTM_OK;
     return fail(error, LTM_CORRUPT,
-                "the %s shards of %s hold %lld tokens, where " CORPUS_INFO_NAME " says %lld; build the corpus again",
+                "the %s shards of %s contain %lld tokens, but " CORPUS_INFO_NAME " says %lld; rebuild the corpus",
                 split, corpus, (long long)stream->tokens, (long long)want);
 }
 
@@ -132,7 +132,7 @@ void token_stream_close(struct token_stream *stream) {
 
 int64_t token_stream_count(const struct token_stream *stream) { return stream->tokens; }
 
-/* The shard that holds token `at`. */
+/* The shard that contains token `at`. */
 static const struct shard *shard_at(const struct token_stream *stream, int64_t at) {
     size_t low = 0;
     size_t high = stream->count;

@@ -20,6 +20,6 @@ int64_t token_stream_count(const struct token_stream *stream);
 /* Copy tokens [from, from + count) as int32. The range must lie within the stream. Thread-safe. */
 void token_stream_read(const struct token_stream *stream, int64_t from, size_t count, int32_t *tokens);
 
-/* The largest token id in [from, from + count), -1 for an empty range: to check a shard against a vocabulary.
+/* The largest token id in [from, from + count), -1 for an empty range: for checking a shard against a vocabulary.
  */
 int32_t token_stream_largest(const struct token_stream *stream, int64_t from, int64_t count);

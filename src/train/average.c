@@ -31,8 +31,8 @@ static ltm_status check_settings(const struct ltm_config *first, const struct lt
         PASS_UP(ltm_config_get(first, keys[i].name, before, sizeof before, error));
         PASS_UP(ltm_config_get(other, keys[i].name, now, sizeof now, error));
         if (strcmp(before, now) != 0)
-            return fail(error, LTM_MISMATCH, "%s has %s = %s, and %s %s; only models alike have a mean", name_first,
-                        keys[i].name, before, name, now);
+            return fail(error, LTM_MISMATCH, "%s has %s = %s, but %s has %s; average only models of one kind",
+                        name_first, keys[i].name, before, name, now);
     }
     return LTM_OK;
 }
@@ -41,7 +41,7 @@ static ltm_status check_alike(const struct ltm_model *first, const struct ltm_mo
                               const char *name, struct ltm_error *error) {
     if (strcmp(first->digest, other->digest) != 0)
         return fail(error, LTM_MISMATCH,
-                    "%s was trained with tokenizer %s, and %s with %s; only models alike have a mean", name_first,
+                    "%s was trained with tokenizer %s, but %s with %s; average only models of one kind", name_first,
                     first->digest[0] ? first->digest : "none", name, other->digest[0] ? other->digest : "none");
     return check_settings(&first->config, &other->config, name_first, name, error);
 }
@@ -89,7 +89,7 @@ ltm_status ltm_average(const char *const *checkpoints, int count, const char *fo
     double *sum = NULL;
     char target[LTM_PATH_MAX];
     char tokenizer[LTM_PATH_MAX];
-    if (count < 2) return fail(error, LTM_INVALID, "a mean is of two models at least, not of %d", count);
+    if (count < 2) return fail(error, LTM_INVALID, "averaging needs at least two models, not %d", count);
     size_t length = strnlen(folder, sizeof target - 1);
     while (length > 1 && folder[length - 1] == '/') length--;
     snprintf(target, sizeof target, "%.*s", (int)length, folder);

@@ -160,8 +160,8 @@ static ltm_status check_corpus(const json_t *root, const struct ltm_config *conf
     const char *was = json_string_value(json_object_get(root, "corpus"));
     if (was && strcmp(was, state->corpus) == 0) return LTM_OK;
     return fail(error, LTM_MISMATCH,
-                "the run in %s began with another corpus than %.300s is now (other tokens or shares, or another "
-                "tokenizer); put that one back to go on, or set another run.dir to begin anew",
+                "the run in %s began with a corpus other than the present %.300s (other tokens, shares "
+                "or tokenizer); restore that corpus to resume, or set another run.dir to start over",
                 config->run.dir, corpora_text(config));
 }
 
@@ -174,7 +174,7 @@ static ltm_status check_step(const json_t *root, const struct safetensors *weigh
         return fail(error, LTM_CORRUPT, "%s is damaged: state.json says step %lld, and model.safetensors %s", folder,
                     (long long)step, written ? written : "none");
     if ((double)step * config->slow.batch * config->model.sequence <= RUN_TOKENS_MOST) return LTM_OK;
-    return fail(error, LTM_CORRUPT, "%s is damaged: no run has a step %lld", folder, (long long)step);
+    return fail(error, LTM_CORRUPT, "%s is damaged: %lld is not a valid step", folder, (long long)step);
 }
 
 /* Read what is whole and belongs to this run: weights and moments are copied only after every checksum has been found right. *shorter
@@ -266,7 +266,7 @@ static ltm_status read_newest(char folder[LTM_PATH_MAX], const char *run, struct
     if (tokens)
         status = fail_with(error, &longer);
     else if (passed_over)
-        status = fail(error, LTM_CORRUPT, "no checkpoint in %s is whole; remove the folder to begin anew", checkpoints);
+        status = fail(error, LTM_CORRUPT, "no intact checkpoint in %s; remove the folder to start over", checkpoints);
 cleanup:
     folder_list_free(names, count);
     return status;
@@ -323,6 +323,7 @@ ltm_status checkpoint_find(char *folder, size_t size, const char *path, struct l
         if (file_exists(file)) return LTM_OK;
     }
     if (!folder_exists(path))
-        return fail(error, LTM_IO, "there is no folder %s; give a checkpoint's or a run's folder", path);
-    return fail(error, LTM_IO, "%s holds no checkpoint (no model.safetensors, no checkpoints/best); train first", path);
+        return fail(error, LTM_IO, "there is no folder %s; give the folder of a checkpoint or a run", path);
+    return fail(error, LTM_IO, "%s contains no checkpoint (no model.safetensors, no checkpoints/best); train first",
+                path);
 }

@@ -129,8 +129,8 @@ ltm_status checkpoint_folder_go_back(const char *run, int64_t tokens, const stru
     state->best_bound = INFINITY;
     state->best_step = -1;
     watch_message(watch,
-                  "run.tokens was %lld and is %lld: going back to slow step %lld, before the rate began to fall; the "
-                  "run as it was stays in %s",
+                  "run.tokens changed from %lld to %lld: restarting from slow step %lld, before the rate "
+                  "began to fall; the old run stays in %s",
                   (long long)tokens, (long long)config->run.tokens, (long long)state->step, kept);
     return LTM_OK;
 }

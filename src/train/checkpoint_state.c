@@ -130,16 +130,16 @@ static ltm_status check(const json_t *root, const char *text, const char *name, 
                         struct ltm_error *error) {
     const json_t *format = json_object_get(root, "format");
     if (json_object_get(root, "checksum") && !seal_is_whole(text))
-        return fail(error, LTM_CORRUPT, "%s is damaged: its text is not what its checksum says", path);
+        return fail(error, LTM_CORRUPT, "%s is damaged: its text does not match its checksum", path);
     if (format && (!json_is_string(format) || strcmp(json_string_value(format), format_name) != 0))
-        return fail(error, LTM_UNSUPPORTED, "%s is of a format that this ltm does not know; it reads \"%s\"", path,
-                    format_name);
+        return fail(error, LTM_UNSUPPORTED, "%s has an unknown format; this ltm reads \"%s\"", path, format_name);
     if (!is_possible(root))
-        return fail(error, LTM_CORRUPT, "%s is damaged: it lacks checksums, or says what no run can", path);
+        return fail(error, LTM_CORRUPT, "%s is damaged: it lacks checksums or has impossible values", path);
     const int64_t step = json_integer_value(json_object_get(root, "step"));
     const int64_t named = checkpoint_step_of(name);
     if (named >= 0 && named != step)
-        return fail(error, LTM_CORRUPT, "%s is damaged, or another's: it says step %lld", path, (long long)step);
+        return fail(error, LTM_CORRUPT, "%s is damaged or belongs to another checkpoint: it says step %lld", path,
+                    (long long)step);
     return LTM_OK;
 }
 

@@ -51,7 +51,7 @@ ltm_status exchange_create(struct exchange **exchange, const struct optimiser_sh
     *exchange = NULL;
     if (shards->count >= TRANSFERS_MOST_TAGS)
         return fail(error, LTM_UNSUPPORTED,
-                    "the model is too large for several processes: %d pieces, and %d are possible", shards->count,
+                    "the model is too large for several processes: %d pieces, at most %d are possible", shards->count,
                     TRANSFERS_MOST_TAGS - 1);
     TRY(NEW_ARRAY(made, 1, "an exchange", error));
     made->shards = shards;

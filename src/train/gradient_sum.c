@@ -47,11 +47,11 @@ ltm_status gradient_sum_create(struct gradient_sum *sum, const struct ltm_config
         .shards = shards, .groups = groups, .parts = parts_of(config, groups), .draws = config->slow.samples};
     const bool within = gradient_parts_have_sums(config);
     if (shards->processes > sum->parts)
-        return fail(
-            error, LTM_INVALID,
-            "%d processes are more than the %d parts that a batch is cut into (slow.batch = %d, slow.group = %d%s); "
-            "start fewer, or make the batch larger",
-            shards->processes, sum->parts, config->slow.batch, config->slow.group, within ? ", slow.parts" : "");
+        return fail(error, LTM_INVALID,
+                    "%d processes are more than the %d parts of a batch (slow.batch = %d, slow.group = %d%s); "
+                    "start fewer, or make the batch larger",
+                    shards->processes, sum->parts, config->slow.batch, config->slow.group,
+                    within ? ", slow.parts" : "");
     sum->here = gradient_groups(config, shards->processes, shards->rank);
     TRY(NEW_ARRAY(sum->total, shards->own, "gradients", error));
     if (within) TRY(NEW_ARRAY(sum->part, decoder->plan.table.size, "gradients of a part", error));

@@ -143,6 +143,6 @@ void nonfinite_describe(char text[FAULT_TEXT], const struct trainer *trainer, co
         if (fault->tensor >= 0)
             snprintf(text, FAULT_TEXT, "the gradient of %s, summed over the batch, is not finite", tensor);
         else
-            snprintf(text, FAULT_TEXT, "the gradient's norm is beyond what can be squared in fp32");
+            snprintf(text, FAULT_TEXT, "the gradient's norm is too large to square in fp32");
     }
 }

@@ -35,25 +35,27 @@ static ltm_status check(const struct ltm_config *config, struct ltm_error *error
                     "slow.objective = dpo compares two answers to a prompt; set data.kind = pairs and data.packing = "
                     "document, and name a file of {\"prompt\", \"chosen\", \"rejected\"} in data.corpus");
     if (s->batch % 2 || (s->group != LTM_AUTO && s->group % 2))
-        return fail(error, LTM_INVALID,
-                    "slow.objective = dpo takes two sequences for a pair of answers, so slow.batch = %d and slow.group "
-                    "must be even",
-                    s->batch);
+        return fail(
+            error, LTM_INVALID,
+            "slow.objective = dpo uses two sequences for each pair of answers, so slow.batch = %d and slow.group "
+            "must be even",
+            s->batch);
     if (growth_is_on(config) || config->loop.depth == LTM_LOOP_DEPTH_SAMPLED || s->kl_warmup ||
         config->model.dropout > 0)
         return fail(error, LTM_INVALID,
-                    "slow.objective = dpo compares log p with that of the weights at the run's beginning, taken once: "
-                    "leave out what changes from step to step (slow.batch_start, slow.window_start, slow.kl_warmup, "
+                    "slow.objective = dpo compares log p with that of the initial weights, computed once: leave out "
+                    "the settings that change from step to step (slow.batch_start, slow.window_start, slow.kl_warmup, "
                     "loop.start, loop.full, loop.depth = sampled, model.dropout)");
     if (config->model.predict > 1)
-        return fail(error, LTM_INVALID, "slow.predict = %d has no part in slow.objective = dpo; use 1",
+        return fail(error, LTM_INVALID, "slow.predict = %d does not apply to slow.objective = dpo; use 1",
                     config->model.predict);
     return LTM_OK;
 }
 
 const struct objective objective_dpo = {
     .name = "dpo",
-    .help = "of two answers to a prompt the chosen one gains on the rejected one (direct preference optimisation)",
+    .help =
+        "direct preference optimisation: of two answers to a prompt, raises the chosen one against the rejected one",
     .of_pairs = true,
     .passes = 4,
     .weigh = weigh,

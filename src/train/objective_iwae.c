@@ -34,7 +34,7 @@ static double loss(const struct sequence_score *score) { return score->iwae; }
 static ltm_status check(const struct ltm_config *config, struct ltm_error *error) {
     if (config->slow.samples > 1) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "slow.objective = iwae weighs several draws, and slow.samples = 1; use slow.samples = 2 or more");
+                "slow.objective = iwae weighs several draws, but slow.samples = 1; use slow.samples = 2 or more");
 }
 
 const struct objective objective_iwae = {

@@ -35,7 +35,7 @@ void on_event_wait(struct on_event *hook) {
             nanosleep(&nap, NULL);
             continue;
         }
-        watch_message(hook->watch, "run.on_event: %s took more than %d s at the event %s, and is ended", hook->command,
+        watch_message(hook->watch, "run.on_event: %s took more than %d s at the event %s and was killed", hook->command,
                       EVENT_SECONDS, hook->last);
         kill(-hook->running, SIGKILL); /* with what it started */
         waitpid(hook->running, &status, 0);

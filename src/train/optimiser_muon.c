@@ -56,7 +56,7 @@ static double flops(const struct weight_table *table) { return table->orthogonal
 static ltm_status check(const struct ltm_slow_config *config, struct ltm_error *error) {
     if (config->momentum >= 1)
         return fail(error, LTM_INVALID,
-                    "slow.momentum = 1 would never take a gradient in; use a number below 1, such as 0.95");
+                    "slow.momentum = 1 would ignore every gradient; use a number below 1, such as 0.95");
     if (config->lr > 0) return LTM_OK;
     return fail(
         error, LTM_INVALID,

@@ -62,7 +62,7 @@ static ltm_status check_matrices(const struct weight_table *table, struct ltm_er
     for (int i = 0; i < table->count; i++)
         if (table->weights[i].optimiser == WEIGHT_MATRIX && weight_size(&table->weights[i]) > INT_MAX)
             return fail(error, LTM_UNSUPPORTED,
-                        "%s is too large for one process to step; use slow.optimizer = adamw, or one process",
+                        "%s is too large for one process to update; use slow.optimizer = adamw, or one process",
                         table->weights[i].name);
     return LTM_OK;
 }

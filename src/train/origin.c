@@ -23,9 +23,9 @@ ltm_status origin_settle(struct ltm_config *config, struct ltm_error *error) {
     PASS_UP(ltm_config_load(&before, path, error));
     if (config->run.from[0] && strcmp(config->run.from, before.run.from) != 0)
         return fail(error, LTM_MISMATCH,
-                    "the run in %.300s began with %s%.300s, now run.from is %.300s; leave it out to go on, or set "
-                    "another run.dir to begin anew",
-                    config->run.dir, before.run.from[0] ? "the weights of " : "weights of its own", before.run.from,
+                    "the run in %.300s began with %s%.300s, now run.from is %.300s; leave it out to "
+                    "resume, or set another run.dir to start over",
+                    config->run.dir, before.run.from[0] ? "the weights of " : "new weights", before.run.from,
                     config->run.from);
     snprintf(config->run.from, sizeof config->run.from, "%s", before.run.from);
     snprintf(config->run.from_digest, sizeof config->run.from_digest, "%s", before.run.from_digest);
@@ -49,7 +49,8 @@ static ltm_status check_digest(struct ltm_config *config, const char *file, stru
     PASS_UP(checksum_file(hex, file, error));
     if (config->run.from_digest[0] && strcmp(config->run.from_digest, hex) != 0)
         return fail(error, LTM_MISMATCH,
-                    "%s has the digest %s, and run.from_digest is %s; name the weights that it is of, or leave it out",
+                    "%s has the digest %s, but run.from_digest is %s; name the weights with that digest, or leave "
+                    "run.from_digest out",
                     file, hex, config->run.from_digest);
     snprintf(config->run.from_digest, sizeof config->run.from_digest, "%s", hex);
     return LTM_OK;
@@ -57,13 +58,13 @@ static ltm_status check_digest(struct ltm_config *config, const char *file, stru
 
 static ltm_status check_tokenizer(const struct ltm_config *was, const char *was_digest, const struct ltm_config *is,
                                   const char *digest, const char *file, struct ltm_error *error) {
-    static const char remedy[] = "build the corpus with the tokenizer.model beside those weights (ltm corpus build "
-                                 "--tokenizer), or begin with new weights";
+    static const char remedy[] = "build the corpus with the tokenizer.model beside those weights "
+                                 "(ltm corpus build --tokenizer), or start with new weights";
     if (was_digest[0] && digest[0] && strcmp(was_digest, digest) != 0)
-        return fail(error, LTM_MISMATCH, "%s was trained with tokenizer %s, and this run has %s; %s", file, was_digest,
+        return fail(error, LTM_MISMATCH, "%s was trained with tokenizer %s, but this run has %s; %s", file, was_digest,
                     digest, remedy);
     if (was->model.vocab == is->model.vocab) return LTM_OK;
-    return fail(error, LTM_MISMATCH, "%s has a vocabulary of %d, and this run one of %d; %s", file, was->model.vocab,
+    return fail(error, LTM_MISMATCH, "%s has a vocabulary of %d, but this run has %d; %s", file, was->model.vocab,
                 is->model.vocab, remedy);
 }
 
@@ -77,13 +78,15 @@ static ltm_status check_shape(const struct ltm_config *was, const struct ltm_con
         PASS_UP(ltm_config_get(was, keys[i], before, sizeof before, error));
         PASS_UP(ltm_config_get(is, keys[i], now, sizeof now, error));
         if (strcmp(before, now) != 0)
-            return fail(error, LTM_MISMATCH, "%s has %s = %s, and this run %s; weights carry over where it is the same",
-                        file, keys[i], before, now);
+            return fail(error, LTM_MISMATCH,
+                        "%s has %s = %s, but this run has %s; weights carry over only if they are equal", file, keys[i],
+                        before, now);
     }
     if (is->model.layers % was->model.layers == 0) return LTM_OK;
-    return fail(error, LTM_MISMATCH,
-                "%s has model.layers = %d, and this run %d; use that number, or a multiple of it: layers are repeated",
-                file, was->model.layers, is->model.layers);
+    return fail(
+        error, LTM_MISMATCH,
+        "%s has model.layers = %d, but this run has %d; use that number or a multiple of it, which repeats the layers",
+        file, was->model.layers, is->model.layers);
 }
 
 /* The weight that one called `name` begins as, or -1. */
@@ -109,7 +112,7 @@ static ltm_status carry(float *weights, const struct weight_table *table, const 
         if (is_new[i]) continue;
         const struct weight *o = &others->weights[other];
         if (o->rows != w->rows || o->columns != w->columns)
-            return fail(error, LTM_MISMATCH, "%s is (%d, %d) in %s, and (%d, %d) in this run", w->name, o->rows,
+            return fail(error, LTM_MISMATCH, "%s is (%d, %d) in %s, but (%d, %d) in this run", w->name, o->rows,
                         o->columns, file, w->rows, w->columns);
         left[other] = false;
         memcpy(weights + w->offset, from->weights + o->offset, weight_size(w) * sizeof *weights);
@@ -168,12 +171,12 @@ ltm_status origin_read(float *weights, const struct weight_table *table, struct 
     bool *left = marks + table->count;
     const int layers = was.model.layers;
     TRY(carry(weights, table, from, layers, marks, left, file, error));
-    watch_message(watch, "begins with the weights of %s (slow step %lld, digest %s)", file, (long long)step,
+    watch_message(watch, "starts from the weights of %s (slow step %lld, digest %s)", file, (long long)step,
                   config->run.from_digest);
     if (layers < config->model.layers)
-        watch_message(watch, "layers are repeated: layer l of %d begins as layer l mod %d", config->model.layers,
+        watch_message(watch, "layers are repeated: layer l of %d starts as layer l mod %d", config->model.layers,
                       layers);
-    tell(watch, "new, with their usual start", table, marks);
+    tell(watch, "new, with the usual initialisation", table, marks);
     tell(watch, "left out", &from->plan.table, left);
     for (int i = 0; i < table->count; i++) marks[i] = !marks[i];
     tell(watch, "carried over", table, marks);

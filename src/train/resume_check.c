@@ -23,8 +23,8 @@ static ltm_status check_tokens(const struct ltm_config *was, const struct ltm_co
     if (was->run.tokens == is->run.tokens || step <= steady) return LTM_OK;
     return fail(error, LTM_MISMATCH,
                 "the run in %s began with run.tokens = %lld, now it is %lld, and at slow step %lld its rate already "
-                "depends on that (it may change up to step %lld); set it back to go on, or train from its weights in "
-                "another run.dir (ltm train --from)",
+                "depends on that (it may change up to step %lld); restore it to resume, or train from its "
+                "weights in another run.dir (ltm train --from)",
                 is->run.dir, (long long)was->run.tokens, (long long)is->run.tokens, (long long)step, (long long)steady);
 }
 
@@ -48,8 +48,8 @@ ltm_status resume_check(const struct ltm_config *was, const struct ltm_config *i
         if (strcmp(before, now) != 0 && config_key_is_of_model(keys[i].name) &&
             strcmp(keys[i].name, "run.tokens") != 0 /* by check_tokens */)
             return fail(error, LTM_MISMATCH,
-                        "the run in %s began with %s = %.200s, now it is %.200s; set it back to go on, or set another "
-                        "run.dir to begin anew",
+                        "the run in %s began with %s = %.200s, now it is %.200s; restore it to resume, "
+                        "or set another run.dir to start over",
                         is->run.dir, keys[i].name, before, now);
     }
     const ltm_status status = check_tokens(was, is, step, error);
@@ -75,17 +75,18 @@ static ltm_status compare(const struct start *first, const struct ltm_config *co
     const struct ltm_config_key *keys = ltm_config_keys(&count);
     char value[LTM_PATH_MAX];
     if (strcmp(first->version, LTM_VERSION) != 0)
-        return fail(error, LTM_MISMATCH, "this is ltm %s, process 0 is %s; start the same program everywhere",
+        return fail(error, LTM_MISMATCH, "this is ltm %s, but process 0 is %s; start the same program everywhere",
                     LTM_VERSION, first->version);
     for (size_t i = 0; i < count; i++) {
         PASS_UP(ltm_config_get(config, keys[i].name, value, sizeof value, error));
         if (strcmp(value, first->values[i]) != 0 && !may_differ(keys[i].name, scores))
             return fail(error, LTM_MISMATCH,
-                        "%s = %.200s here, %.200s in process 0; start all processes with the same configuration",
+                        "%s = %.200s here, but %.200s in process 0; start all processes with the same configuration",
                         keys[i].name, value, first->values[i]);
     }
     if (strcmp(first->inputs, inputs) != 0)
-        return fail(error, LTM_MISMATCH, "%s%.300s is another than process 0 has (other %s); give all the same",
+        return fail(error, LTM_MISMATCH,
+                    "%s%.300s differs from that of process 0 (other %s); use the same one in all processes",
                     scores ? "the model or its corpus" : "the corpus ", scores ? "" : corpora_text(config),
                     scores ? "weights or tokens" : "tokens or another tokenizer");
     return LTM_OK;

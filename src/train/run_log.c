@@ -25,7 +25,7 @@ ltm_status run_log_open(struct run_log *log, const char *run, int64_t bytes, str
         close(descriptor);
         return fail(
             error, LTM_CORRUPT,
-            "%s is shorter than its checkpoint says (%lld of %lld bytes); put it back, or train in another run.dir",
+            "%s is shorter than its checkpoint says (%lld of %lld bytes); restore it, or train in another run.dir",
             log->path, (long long)length, (long long)bytes);
     }
     if (length < 0 || ftruncate(descriptor, bytes) != 0 || lseek(descriptor, bytes, SEEK_SET) < 0 ||

@@ -46,8 +46,8 @@ static ltm_status check_plan(const struct ltm_config *c, const struct plan *plan
     advise(advice, c, fixed, a_thread, available);
     if (limits->limit > 0) snprintf(limit, sizeof limit, " within the limit of %.2f GB", (double)limits->limit / 1e9);
     return fail(error, LTM_MEMORY,
-                "training needs %.2f GB of memory (%.2f for weights, gradients and optimiser, and %.2f a thread), and "
-                "%.2f GB are available%s; %s",
+                "training needs %.2f GB of memory (%.2f for weights, gradients and optimiser, and %.2f per "
+                "thread), but %.2f GB are available%s; %s",
                 all / 1e9, fixed / 1e9, a_thread / 1e9, available / 1e9, limit, advice);
 }
 
@@ -95,8 +95,8 @@ static ltm_status keep_account_of_before(const char *path, const char *text, con
     TRY(path_join(kept, sizeof kept, config->run.dir, name, error));
     TRY(file_write_text(kept, before, error));
     watch_message(watch,
-                  "up to here this run had another %s: %.200s, now %.200s; its bits may differ from those of a run "
-                  "that stays where it began (%s and machine.json have all)",
+                  "this run had another %s until now: %.200s, now %.200s; results may no longer be "
+                  "bit-identical to a run on one machine (see %s and machine.json)",
                   key, value_of(was, key), value_of(is, key), name);
 cleanup:
     json_decref(was);

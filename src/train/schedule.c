@@ -20,11 +20,10 @@ static double straight(double done) { return 1 - done; }
 static const struct schedule rows[] = {
     [LTM_SLOW_COSINE] = {"cosine", "half a cosine from slow.lr to slow.lr_min", half_cosine, false, 10},
     [LTM_SLOW_LINEAR] = {"linear", "a straight line from slow.lr to slow.lr_min", straight, false, 0},
-    [LTM_SLOW_WSD] =
-        {"wsd",
-         "stays at slow.lr, then a straight line in the last slow.decay of all steps; a run of it can be made "
-         "longer",
-         straight, true, 0},
+    [LTM_SLOW_WSD] = {"wsd",
+                      "stays at slow.lr, then a straight line over the last share slow.decay of all steps; such a run "
+                      "can be extended",
+                      straight, true, 0},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };

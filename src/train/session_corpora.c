@@ -23,8 +23,8 @@ static ltm_status find_info(struct session *s, const char **corpus, struct ltm_c
         PASS_UP(corpus_info_find(&one, &says, s->corpus[k].path, error));
         if (says && *known && strcmp(one.tokenizer_digest, info->tokenizer_digest) != 0)
             return fail(error, LTM_MISMATCH,
-                        "the corpus %.300s was made with tokenizer %s, and %.300s with %s; build one of them again "
-                        "with the other's tokenizer.model",
+                        "the corpus %.300s was built with tokenizer %s, but %.300s with %s; rebuild "
+                        "one of them with the other's tokenizer.model",
                         *corpus, info->tokenizer_digest, s->corpus[k].path, one.tokenizer_digest);
         if (says && !*known) *corpus = s->corpus[k].path, *info = one, *known = true;
     }
@@ -41,8 +41,8 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     if (c->data.kind == LTM_DATA_PAIRS && !c->data.tokenizer[0])
         return fail(error, LTM_INVALID,
-                    "data.kind = pairs reads text; name a tokenizer in data.tokenizer, with run.from the one beside "
-                    "those weights");
+                    "data.kind = pairs reads text; name a tokenizer in data.tokenizer (with run.from, "
+                    "the one beside those weights)");
     PASS_UP(find_info(s, &corpus, &info, &known, error));
     if (c->data.tokenizer[0])
         snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
@@ -55,17 +55,17 @@ static ltm_status find_tokenizer(struct session *s, struct ltm_error *error) {
         snprintf(s->digest, sizeof s->digest, "%s", ltm_tokenizer_digest(tokenizer));
         if (known && strcmp(s->digest, info.tokenizer_digest) != 0)
             TRY(fail(error, LTM_MISMATCH,
-                     "the corpus %s was made with tokenizer %s, but %s is %s; set data.tokenizer to the right one "
-                     "or leave it out",
+                     "the corpus %s was built with tokenizer %s, but %s is %s; set data.tokenizer "
+                     "to the right one or leave it out",
                      corpus, info.tokenizer_digest, s->tokenizer, s->digest));
     }
     const int vocab = tokenizer ? ltm_tokenizer_vocab(tokenizer) : known ? info.vocab : LTM_AUTO;
     if (c->model.vocab == LTM_AUTO) c->model.vocab = vocab;
     if (c->model.vocab == LTM_AUTO)
-        status = fail(error, LTM_INVALID, "%s does not say its vocabulary; set model.vocab or data.tokenizer", corpus);
+        status = fail(error, LTM_INVALID, "%s does not give its vocabulary; set model.vocab or data.tokenizer", corpus);
     else if (c->model.packing != LTM_PACKING_PACKED && c->model.document_end == LTM_AUTO && !tokenizer)
         status = fail(error, LTM_INVALID,
-                      "without a tokenizer nothing says where the documents of %s end; set data.document_end or "
+                      "without a tokenizer, the ends of the documents of %s are unknown; set data.document_end or "
                       "data.tokenizer",
                       corpus);
     else if (vocab != LTM_AUTO && c->model.vocab < vocab)
@@ -111,8 +111,8 @@ static ltm_status open_heldout(struct session *s, struct ltm_error *error) {
         if (!known || info.heldout.tokens > 0) continue;
         if (c->run.eval_every == 0) return LTM_OK;
         return fail(error, LTM_INVALID,
-                    "%s holds no held-out text, so that there are no scores: set run.eval_every = 0, or build it with "
-                    "--heldout or --heldout-files",
+                    "%s contains no held-out text to score: set run.eval_every = 0, or build "
+                    "it with --heldout or --heldout-files",
                     s->corpus[k].path);
     }
     for (int k = 0; k < n; k++) {
@@ -215,8 +215,8 @@ ltm_status session_mix_corpora(struct session *s, struct ltm_error *error) {
         watch_message(
             &s->hooks->watch,
             s->config.model.packing == LTM_PACKING_PACKED
-                ? "sequences are cut across documents (data.packing = packed; masked and document keep them apart)"
-                : "sequences are cut across documents, with no attention from one to another (data.packing = masked)");
+                ? "sequences run across documents (data.packing = packed; masked and document keep them apart)"
+                : "sequences run across documents, without attention between them (data.packing = masked)");
     for (int k = 0; k < s->corpora.count; k++) {
         struct session_corpus *corpus = &s->corpus[k];
         struct stream_windows *windows = &corpus->train_windows;
@@ -224,7 +224,7 @@ ltm_status session_mix_corpora(struct session *s, struct ltm_error *error) {
         if (s->config.fast.stored > 0) training_windows_again(windows);
         if (windows->pieces)
             watch_message(&s->hooks->watch,
-                          "%lld documents and pieces of documents, which fill %.0f %% of the tokens of their sequences",
+                          "%lld documents and parts of documents, which fill %.0f %% of the tokens of their sequences",
                           (long long)windows->all, 100 * windows->fill);
         parts[k] = &windows->source;
         shares[k] = corpus->share;

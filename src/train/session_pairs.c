@@ -66,8 +66,8 @@ void session_describe_pairs(const struct session *s) {
                   (long long)p->sequences, ltm_plural(p->sequences), (long long)s->heldout_pairs.pairs);
     if (p->too_long + s->heldout_pairs.too_long)
         watch_message(&s->hooks->watch,
-                      "%lld pairs to train on and %lld held-out ones are longer than model.sequence = %d and left out, "
-                      "first that of line %lld",
+                      "%lld training pairs and %lld held-out pairs are longer than model.sequence = "
+                      "%d and left out, the first at line %lld",
                       (long long)p->too_long, (long long)s->heldout_pairs.too_long, s->config.model.sequence,
                       (long long)(p->too_long ? p->first_long : s->heldout_pairs.first_long));
 }

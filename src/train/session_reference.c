@@ -57,8 +57,8 @@ static ltm_status read_back(struct session *s, const char *path, int64_t heldout
     ltm_status status = LTM_OK;
     if (!file_exists(path))
         return fail(error, LTM_IO,
-                    "%s is missing, the log p that this run's answers are compared with; put it back, or begin anew in "
-                    "another run.dir",
+                    "%s is missing (the reference log p of this run's answers); restore it, or "
+                    "start over in another run.dir",
                     path);
     TRY(safetensors_open(&file, path, error));
     TRY(safetensors_expect(file, "train", SAFETENSORS_F64, 1, &s->train_pairs.sequences, &data, error));
@@ -70,7 +70,8 @@ static ltm_status read_back(struct session *s, const char *path, int64_t heldout
     const char *was = safetensors_metadata(file, "digest");
     digest(hex, s, heldout);
     if (!was || strcmp(was, hex) != 0)
-        status = fail(error, LTM_CORRUPT, "%s is damaged or of other data; begin anew in another run.dir", path);
+        status =
+            fail(error, LTM_CORRUPT, "%s is damaged or belongs to other data; start over in another run.dir", path);
 cleanup:
     safetensors_close(file);
     return status;
@@ -88,9 +89,9 @@ static ltm_status score_all(struct session *s, double *reference, const struct p
 static ltm_status take(struct session *s, const char *path, int64_t heldout, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     if (!s->config.run.from[0])
-        watch_message(&s->hooks->watch, "the reference is of new weights, which know no answers; begin with those of a "
-                                        "trained model (ltm train --from)");
-    watch_message(&s->hooks->watch, "log p of %lld answers under the weights that the run begins with",
+        watch_message(&s->hooks->watch, "the reference has new, untrained weights; "
+                                        "start from a trained model (ltm train --from)");
+    watch_message(&s->hooks->watch, "log p of %lld answers under the initial weights",
                   (long long)(s->train_pairs.sequences + heldout));
     TRY(score_all(s, s->reference, &s->train_pairs, s->config.slow.samples, error));
     if (heldout) TRY(score_all(s, s->heldout_reference, &s->heldout_pairs, 1, error));

@@ -19,8 +19,8 @@ ltm_status stored_posteriors_create(struct stored_posteriors **stored, const str
     if (config->fast.stored == 0 || config->model.latents == 0) return LTM_OK;
     if (!source->number)
         return fail(error, LTM_INVALID,
-                    "fast.stored = %g keeps posteriors of sequences that come again in each pass of one corpus, and "
-                    "has no part in data.kind = pairs or in several data.corpora; use 0",
+                    "fast.stored = %g keeps posteriors from one pass over a corpus to the next, "
+                    "and does not work with data.kind = pairs or several data.corpora; use 0",
                     config->fast.stored);
     TRY(NEW_ARRAY(made, 1, what, error));
     *made = (struct stored_posteriors){.sequences = source->distinct,

@@ -89,8 +89,8 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
         watch_message(&s->hooks->watch,
-                      "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior stands in for such "
-                      "a fit, and the log counts them; a lower fast.lr may mend it",
+                      "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior replaces "
+                      "such a fit, and the log counts them; try a lower fast.lr",
                       (long long)record->step, (long long)record->diverged, s->trainer.now.batch);
     s->state.diverged += record->diverged;
 }
@@ -110,13 +110,13 @@ static ltm_status stop_nonfinite(struct session *s, const struct fault *fault, c
         snprintf(where, sizeof where, " (kept in checkpoints/step-%08lld)", (long long)s->trainer.optimiser.count);
     return fail(error, LTM_NUMERIC, "slow step %lld of %lld: %s; %s%s", (long long)record->step,
                 (long long)record->steps, record->nonfinite,
-                spoilt     ? "go back to an earlier checkpoint, or begin anew in another run.dir"
-                : in_a_row ? "so many steps in a row were skipped that the run ends; begin anew with a lower slow.lr "
-                             "in another run.dir, or go "
-                             "on from the state before this step"
-                           : "this step is not made; begin anew with a lower slow.lr in another run.dir, or let "
-                             "run.on_nonfinite = skip go "
-                             "on from the state before it without its update",
+                spoilt     ? "go back to an earlier checkpoint, or start over in another run.dir"
+                : in_a_row ? "too many steps in a row were skipped; start over with "
+                             "a lower slow.lr in another run.dir, "
+                             "or resume from the state before this step"
+                           : "this step is not taken; start over with a lower "
+                             "slow.lr in another run.dir, or set "
+                             "run.on_nonfinite = skip to resume without its update",
                 where);
 }
 
@@ -146,11 +146,10 @@ static void watch_loss(struct session *s, struct ltm_train_record *record) {
     const double mean = s->state.loss.mean;
     record->above_uniform = record->recon > LTM_ABOVE_UNIFORM * uniform(s);
     if (record->above_uniform && s->above_uniform++ == 0)
-        watch_message(
-            &s->hooks->watch,
-            "slow step %lld of %lld: the loss %.4g is above ln V = %.4g, what guessing evenly among the tokens "
-            "costs: training diverges, and a lower slow.lr may mend it",
-            (long long)record->step, (long long)record->steps, record->recon, uniform(s));
+        watch_message(&s->hooks->watch,
+                      "slow step %lld of %lld: the loss %.4g is above ln V = %.4g, the loss of a uniform "
+                      "guess: training diverges; try a lower slow.lr",
+                      (long long)record->step, (long long)record->steps, record->recon, uniform(s));
     record->spike = loss_spike(&s->state.loss, record->loss);
     if (record->spike == 0) return;
     s->state.spikes++;
@@ -238,7 +237,7 @@ static ltm_status heldout_nonfinite(struct session *s, struct ltm_error *error) 
         snprintf(why, sizeof why, "%.600s", error->message);
         return fail(error, LTM_NUMERIC,
                     "the held-out text has no bound at slow step %lld of %lld (kept in checkpoints/step-%08lld): %s; "
-                    "run.on_nonfinite = skip goes on without it",
+                    "run.on_nonfinite = skip continues without it",
                     (long long)record.step, (long long)record.steps, (long long)record.step, why);
     }
     watch_message(&s->hooks->watch, "no held-out bound at slow step %lld: %s", (long long)record.step, error->message);
@@ -390,9 +389,9 @@ static ltm_status score_until_stopped(struct session *s, struct ltm_error *error
 
 static ltm_status fail_stopped(const struct session *s, struct ltm_error *error) {
     if (s->trainer.optimiser.count == 0)
-        return fail(error, LTM_INTERRUPTED, "stopped within the first of %lld slow steps; the same command begins anew",
+        return fail(error, LTM_INTERRUPTED, "stopped within the first of %lld slow steps; the same command starts over",
                     (long long)s->trainer.steps);
-    return fail(error, LTM_INTERRUPTED, "stopped after slow step %lld of %lld; the same command goes on from there",
+    return fail(error, LTM_INTERRUPTED, "stopped after slow step %lld of %lld; the same command resumes from there",
                 (long long)s->trainer.optimiser.count, (long long)s->trainer.steps);
 }
 

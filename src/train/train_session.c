@@ -55,7 +55,8 @@ ltm_status session_follow_folder(struct session *s, struct ltm_error *error) {
     if (length > 0 && length < (ssize_t)sizeof path) {
         path[length] = 0;
         if (stat(path, &named) == 0 && named.st_ino == held.st_ino && named.st_dev == held.st_dev) {
-            watch_message(&s->hooks->watch, "the run's folder %s was moved: it goes on in %s", s->config.run.dir, path);
+            watch_message(&s->hooks->watch, "the run's folder %s was moved: the run continues in %s", s->config.run.dir,
+                          path);
             snprintf(s->config.run.dir, sizeof s->config.run.dir, "%s", path);
             return LTM_OK;
         }
@@ -81,16 +82,16 @@ static ltm_status settle_precision(struct session *s, struct ltm_error *error) {
         TRY(ltm_config_load(&before, path, error));
         if (before.run.precision == UNSAID)
             TRY(fail(error, LTM_CORRUPT,
-                     "%s is damaged: it lacks run.precision, with which the run began; set run.precision to what "
-                     "ltm inspect %s/last says, and the run goes on and writes its config.ini again",
+                     "%s is damaged: it lacks run.precision; set it to the value that ltm "
+                     "inspect %s/last shows, and the run resumes and rewrites its config.ini",
                      path, checkpoints));
         *precision = before.run.precision == LTM_PRECISION_BF16 ? LTM_PRECISION_BF16 : LTM_PRECISION_FP32;
     } else if (*precision == LTM_PRECISION_AUTO)
         *precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
     if (*precision == LTM_PRECISION_BF16 && bf16_missing())
-        status = fail(error, LTM_UNSUPPORTED, "run.precision = bf16%s is not possible here, because %s; %s",
-                      resuming ? ", with which this run began," : "", bf16_missing(),
-                      resuming ? "go on where it is, or begin anew with fp32" : "use auto or fp32");
+        status = fail(error, LTM_UNSUPPORTED, "run.precision = bf16%s is not possible here: %s; %s",
+                      resuming ? ", which this run uses," : "", bf16_missing(),
+                      resuming ? "resume on a machine that has it, or start over with fp32" : "use auto or fp32");
 cleanup:
     return status;
 }
@@ -179,7 +180,7 @@ static ltm_status check_sequence(const struct ltm_model_config *model, struct lt
     const int most = model_longest_sequence(model);
     if (model->sequence <= most) return LTM_OK;
     return fail(error, LTM_INVALID,
-                "model.sequence = %d is out of proportion to a model of width %d and %lld weights; use at most %d",
+                "model.sequence = %d is too large for a model of width %d and %lld weights; use at most %d",
                 model->sequence, model->dim, (long long)ltm_parameter_count(model), most);
 }
 
@@ -206,8 +207,8 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
                 : trainer_create(&s->trainer, &s->config, s->decoder, mixture_source(&s->train), error));
     if (s->trainer.posteriors)
         watch_message(&s->hooks->watch,
-                      "the posteriors of %lld sequences are kept from pass to pass: %.3g MB of memory in each process, "
-                      "and as much in each checkpoint",
+                      "posteriors of %lld sequences are kept between passes: %.3g MB of memory in "
+                      "each process, and as much in each checkpoint",
                       (long long)s->trainer.posteriors->sequences,
                       (double)stored_posteriors_bytes(s->trainer.posteriors) / 1e6);
     s->trainer.watch = &s->hooks->watch;

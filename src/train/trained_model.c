@@ -21,7 +21,7 @@ static ltm_status open_tokenizer(struct ltm_model *model, const char *folder, st
     const int pieces = ltm_tokenizer_vocab(model->tokenizer);
     const int vocab = model->config.model.vocab;
     if (pieces > vocab)
-        return fail(error, LTM_MISMATCH, "%s has %d pieces, and the model beside it knows %d tokens only", path, pieces,
+        return fail(error, LTM_MISMATCH, "%s has %d pieces, but the model beside it has only %d tokens", path, pieces,
                     vocab);
     return LTM_OK;
 }
@@ -75,7 +75,7 @@ ltm_status trained_model_decoder(struct decoder **decoder, const struct ltm_mode
     *decoder = NULL;
     if (precision == LTM_PRECISION_AUTO && !bf16_missing()) precision = model->config.run.precision;
     if (precision == LTM_PRECISION_BF16 && bf16_missing())
-        return fail(error, LTM_UNSUPPORTED, "run.precision = bf16 is not possible here, because %s; use auto or fp32",
+        return fail(error, LTM_UNSUPPORTED, "run.precision = bf16 is not possible here: %s; use auto or fp32",
                     bf16_missing());
     TRY(decoder_share(decoder, model->decoder, loops, error));
     if (precision == LTM_PRECISION_BF16) TRY(decoder_use_bf16(*decoder, error));

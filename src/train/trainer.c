@@ -242,8 +242,8 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     } else
         TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, first, batch, error));
     if (!(trainer->batch_weight > 0))
-        return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on counts in the loss", batch,
-                    (long long)first);
+        return fail(error, LTM_INVALID, "no token of the %d sequences from sequence %lld on has a weight in the loss",
+                    batch, (long long)first);
     trainer->loss_units = objective_of(&trainer->config)->of_pairs ? 0.5 * batch : trainer->batch_weight;
     gradient_sum_begin(gradient, &trainer->config, batch);
 #pragma omp parallel num_threads(trainer->workers.threads + transfers)

@@ -39,7 +39,7 @@ static ltm_status match_tokens(struct ltm_config *twin, double flops, struct ltm
     const double tokens = fmax(steps, 1) * a_step;
     if (tokens > RUN_TOKENS_MOST)
         return fail(error, LTM_INVALID,
-                    "the twin of equal compute reads %.2g tokens, and %.0e are the most; lower run.tokens", tokens,
+                    "the twin of equal compute reads %.2g tokens, but the maximum is %.0e; lower run.tokens", tokens,
                     RUN_TOKENS_MOST);
     twin->run.tokens = (int64_t)tokens;
     return LTM_OK;
@@ -83,13 +83,13 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
                     ltm_twin_name(kind));
     if (plain && from.model.window == from.model.sequence)
         return fail(error, LTM_INVALID,
-                    "latent.count = 0 with model.window = model.sequence is the decoder with full attention already");
+                    "latent.count = 0 with model.window = model.sequence is already the decoder with full attention");
     if (from.model.kv_heads == LTM_AUTO) from.model.kv_heads = from.model.heads;
     PASS_UP(ltm_vocabulary_find(&from, error));
     if (from.model.vocab == LTM_AUTO && kind != LTM_TWIN_PARAMETERS && !attention)
         return fail(error, LTM_INVALID,
-                    "compute depends on the vocabulary, which neither data.tokenizer nor the corpus %.300s says; "
-                    "build the corpus, or set model.vocab",
+                    "compute depends on the vocabulary, which neither data.tokenizer nor the "
+                    "corpus %.300s gives; build the corpus, or set model.vocab",
                     corpora_text(&from));
     const double flops = ltm_training_flops(&from); /* a token */
     *twin = from;

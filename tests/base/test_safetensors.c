@@ -179,7 +179,7 @@ static void a_file_that_lies_is_refused(void **state) {
         assert_says(path);
     }
     assert_int_equal(open_raw("{" A "}", 23, 0), LTM_CORRUPT);
-    assert_says("cut short");
+    assert_says("truncated");
     assert_int_equal(open_raw("{" A "}", 25, 0), LTM_CORRUPT);
     assert_int_equal(open_raw("{" A "}", 24, UINT64_MAX), LTM_CORRUPT);
     assert_int_equal(open_raw("{" A "}", 24, 1000), LTM_CORRUPT);

@@ -82,8 +82,8 @@ holds 'a prompt that does not fit' refused 1 'prompt' "$LTM" generate runs/tiny 
 holds 'a prompt that is no UTF-8' refused 1 'UTF-8' "$LTM" generate runs/tiny --prompt $'\xff\xfe'
 holds 'inspect of nothing' refused 1 'No such file' "$LTM" inspect nothing
 mkdir -p somebody/checkpoints/step-00000004
-holds 'inspect of checkpoints' refused 1 'holds the checkpoints of a run; inspect one of them, as somebody/checkpoints/last, or the run' "$LTM" inspect somebody/checkpoints
-holds 'inspect of a text' refused 1 'nothing that ltm writes' "$LTM" inspect text.txt
+holds 'inspect of checkpoints' refused 1 'contains the checkpoints of a run; inspect one of them, such as somebody/checkpoints/last, or the run' "$LTM" inspect somebody/checkpoints
+holds 'inspect of a text' refused 1 'not something that ltm writes' "$LTM" inspect text.txt
 
 damage() { # file: one byte in its middle
     local at=$(($(stat -c %s "$1") / 2))
@@ -93,7 +93,7 @@ cp -r runs/tiny/checkpoints/last/ cut
 truncate -s -100 cut/model.safetensors
 holds 'a checkpoint that was cut short' refused 1 'cut/model.safetensors is damaged' "$LTM" eval cut corpus
 holds 'inspect of it' refused 1 'cut/model.safetensors is damaged' "$LTM" inspect cut
-holds 'inspect of its weights alone' refused 1 'cut short' "$LTM" inspect cut/model.safetensors
+holds 'inspect of its weights alone' refused 1 'truncated' "$LTM" inspect cut/model.safetensors
 cp -r runs/tiny/checkpoints/last/ bent
 damage bent/model.safetensors
 holds 'a checkpoint with a wrong byte' refused 1 'bent/model.safetensors is damaged' "$LTM" generate bent

@@ -38,14 +38,14 @@ amount() { # what is trained on, not what was asked for, and how often it goes o
     [ "$code" = 0 ] && grep -q '^1.28 k tokens in 1 slow step of 40 sequences' err &&
         grep -q '^that is 12.8 times run.tokens = 100: one slow step takes .* = 1.28 k tokens; lower slow.batch' err &&
         grep -qE '^0\.[0-9]+ passes over the [0-9]+ training tokens of corpus$' err &&
-        grep -q '^sequences are cut across documents (data.packing = packed; ' err || { cat err; return 1; }
+        grep -q '^sequences run across documents (data.packing = packed; ' err || { cat err; return 1; }
     run "$LTM" train tiny.ini run.dir=runs/enough
     [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'that is' err
 }
 holds 'train says how much it trains on' amount
 diverged() { # a loss above that of a uniform guess is told, and a bound
     run "$LTM" train tiny.ini slow.lr=10 slow.warmup=0 slow.clip=0 run.dir=runs/diverged
-    [ "$code" = 0 ] && [ "$(grep -c 'is above ln V = 5.768, what guessing evenly' err)" = 1 ] &&
+    [ "$code" = 0 ] && [ "$(grep -c 'is above ln V = 5.768, the loss of a uniform' err)" = 1 ] &&
         grep -q '"above_uniform":true' runs/diverged/log.jsonl && grep -q 'that is worse than ln V = 5.7683' out &&
         grep -q 'slow steps had a loss above that of guessing evenly' out &&
         grep -q 'Training diverged: its last loss' runs/diverged/report.html &&
@@ -60,8 +60,8 @@ one_sequence() { # has no standard error
 holds 'one sequence has no standard error' one_sequence
 foreign() { # what is somebody else's is not written into
     mkdir texts && cp text.txt texts && cp -r corpus before
-    refused 1 'texts is not the folder of a run: it holds text.txt' "$LTM" train tiny.ini run.dir=texts &&
-        refused 1 'corpus is not the folder of a run: it holds corpus.json' "$LTM" train tiny.ini run.dir=corpus &&
+    refused 1 'texts is not the folder of a run: it contains text.txt' "$LTM" train tiny.ini run.dir=texts &&
+        refused 1 'corpus is not the folder of a run: it contains corpus.json' "$LTM" train tiny.ini run.dir=corpus &&
         [ "$(ls -A texts)" = text.txt ] && diff -r corpus before || return 1
     mkdir hollow && : >hollow/.gitkeep && "$LTM" train tiny.ini run.dir=hollow >out 2>err
     printf '[study]\nbase = tiny.ini\n[budget]\ntokens = 1k\n[axes]\nlatent.count = 0\n' >study.ini
@@ -99,7 +99,7 @@ twin() {
 holds 'train prints and makes the plain decoder to compare with; inspect shows it' twin
 bad_twin() {
     refused 2 'did you mean compute' "$LTM" train tiny.ini --twin compte && refused 2 'needs a value' "$LTM" train tiny.ini --twin &&
-        refused 1 'plain decoder already' "$LTM" train tiny.ini --twin width latent.count=0
+        refused 1 'already a plain decoder' "$LTM" train tiny.ini --twin width latent.count=0
 }
 holds 'what is no twin is said' bad_twin
 
@@ -119,7 +119,7 @@ interrupted() { # signal
     kill -"$1" $!
     wait $!
     code=$?
-    [ "$code" = 130 ] && grep -q 'goes on from there' err && [ -d runs/long/checkpoints/last ] || { echo "exit $code"; cat err; return 1; }
+    [ "$code" = 130 ] && grep -q 'resumes from there' err && [ -d runs/long/checkpoints/last ] || { echo "exit $code"; cat err; return 1; }
 }
 holds 'an interrupt ends with a checkpoint and 130' interrupted INT
 holds 'so does SIGTERM' interrupted TERM
@@ -140,7 +140,7 @@ moved() { # the folder, while it trains
     for from in long there long there long there long; do # some in the midst of a checkpoint
         mv "runs/$from" "runs/$([ "$from" = long ] && echo there || echo long)" && sleep 0.05 && [ ! -e "runs/$from" ] || return 1
     done
-    wait_for err 'was moved: it goes on in .*/runs/there' || return 1
+    wait_for err 'was moved: the run continues in .*/runs/there' || return 1
     kill -INT $!
     wait $!
     [ $? = 130 ] && [ ! -e runs/long ] && "$LTM" inspect runs/there >out && grep -q step out || { cat err; return 1; }
@@ -172,7 +172,7 @@ dumps() {
     local shard=corpus/train-00000.bin weights=runs/tiny/checkpoints/best/model.safetensors path
     cp "$shard" kept.bin && cp "$weights" kept.safetensors && : >empty || return 1
     for path in "$shard" "$weights" tiny.ini; do
-        refused 1 "$path is there and is no dump" "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump="$path" || return 1
+        refused 1 "$path exists and is not a dump" "$LTM" eval runs/tiny corpus eval.sequences=4 eval.dump="$path" || return 1
     done
     cmp "$shard" kept.bin && cmp "$weights" kept.safetensors || return 1
     for path in dump dump empty; do

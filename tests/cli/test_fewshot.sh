@@ -139,7 +139,7 @@ killed() {
         cmp whole/results_many_0shot.json cut/results_many_0shot.json || { cat err; return 1; }
 }
 holds 'a killed run goes on and repeats no item' killed
-holds 'with other settings it does not' refused 1 'begun with seed = 1, now it is 2; set it back' \
+holds 'with other settings it does not' refused 1 'started with seed = 1, now it is 2; restore it' \
     "$LTM" fewshot runs/tiny many.ini -o cut --seed 2
 holds 'nor with another number of fast steps' refused 1 'begun with fast.steps' "$LTM" fewshot runs/tiny many.ini -o cut fast.steps=7
 
@@ -149,19 +149,19 @@ holds 'a task that is not there' refused 1 'none.ini: No such file' "$LTM" fewsh
 holds 'a folder without task.ini' refused 1 'corpus/task.ini: No such file' "$LTM" fewshot runs/tiny corpus
 holds 'a wrong last task, before the first is taken' refused 1 'none.ini' "$LTM" fewshot runs/tiny words none.ini
 holds 'one task twice' refused 1 'both called words' "$LTM" fewshot runs/tiny words words/task.ini
-holds 'more shots than there are' refused 1 '4 shots are asked for, and task words has 3' "$LTM" fewshot runs/tiny words --shots 1,4
-holds 'shots where there are none' refused 1 'names no shots' "$LTM" fewshot runs/tiny last.ini --shots 1
+holds 'more shots than there are' refused 1 '4 shots are requested, but task words has 3' "$LTM" fewshot runs/tiny words --shots 1,4
+holds 'shots where there are none' refused 1 'its file has no shots' "$LTM" fewshot runs/tiny last.ini --shots 1
 holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
 holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
 holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
 holds 'a key that changes nothing' refused 2 'model.dim changes nothing here; the keys that do: fast' "$LTM" fewshot runs/tiny words model.dim=4
-holds 'several samples where none is written' refused 1 'go with kind = generate, and task words' "$LTM" fewshot runs/tiny words --samples 5
+holds 'several samples where none is written' refused 1 'need kind = generate, but task words' "$LTM" fewshot runs/tiny words --samples 5
 holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
 printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini
 holds 'a misspelt key of a task' refused 1 'did you mean items' "$LTM" fewshot runs/tiny bad.ini
 printf '{"context": "a", "choices": ["b", "c"], "gold": 0}\n{"context": "a"}\n' >bad.jsonl
 printf '[task]\nname = x\nkind = choices\nitems = bad.jsonl\n' >bad.ini
-holds 'a malformed item, by line' refused 1 'line 2 of bad.jsonl: "choices" is no list' "$LTM" fewshot runs/tiny bad.ini
+holds 'a malformed item, by line' refused 1 'line 2 of bad.jsonl: "choices" is not a list' "$LTM" fewshot runs/tiny bad.ini
 long() {
     { cat words/test.jsonl; printf '{"context": "a", "choices": ["b", "%0500d"], "gold": 0}\n' 0; } >long.jsonl
     printf '[task]\nname = long\nkind = choices\nitems = long.jsonl\n' >long.ini
@@ -176,7 +176,7 @@ head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz
 printf '[task]\nname = x\nkind = choices\nitems = torn.jsonl.gz\n' >words/bad.ini
 holds 'a torn .gz' refused 1 'torn.jsonl.gz is damaged' "$LTM" fewshot runs/tiny words/bad.ini
 for foreign in corpus words; do
-    holds "$foreign/ is no place for results" refused 1 "$foreign is not a folder of few-shot results: it holds" "$LTM" fewshot runs/tiny words -o $foreign
+    holds "$foreign/ is no place for results" refused 1 "$foreign is not a folder of few-shot results: it contains" "$LTM" fewshot runs/tiny words -o $foreign
 done
 holds 'a folder that cannot be made' refused 1 'out/res' "$LTM" fewshot runs/tiny words -o out/res
 run "$LTM" fewshot --help

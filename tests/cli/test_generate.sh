@@ -42,10 +42,10 @@ bad_prompts() {
     printf 'the\n\xff\n' >bytes.txt
     { echo the; yes the | head -n 40 | tr '\n' ' '; } >long.txt
     printf 'old\n' >kept
-    refused 1 'line 2 of bad.jsonl: there is no string under "q"' "$LTM" generate run --prompts bad.jsonl --field q &&
-        refused 1 'no prompt in blank.txt' "$LTM" generate run --prompts blank.txt &&
+    refused 1 'line 2 of bad.jsonl: there is no string "q"' "$LTM" generate run --prompts bad.jsonl --field q &&
+        refused 1 'blank.txt contains no prompt' "$LTM" generate run --prompts blank.txt &&
         refused 1 'line 2 of bytes.txt is not UTF-8' "$LTM" generate run --prompts bytes.txt &&
-        refused 1 'prompt 2: .* over model.sequence = 32' "$LTM" generate run --prompts long.txt -o kept && grep -q -e --crop err &&
+        refused 1 'prompt 2: .* exceed model.sequence = 32' "$LTM" generate run --prompts long.txt -o kept && grep -q -e --crop err &&
         refused 1 'cannot read nowhere' "$LTM" generate run --prompts nowhere &&
         refused 1 'a field is for .jsonl' "$LTM" generate run --prompts prompts.txt --field q &&
         refused 2 'either --prompt or --prompts' "$LTM" generate run --prompts prompts.txt --prompt the &&

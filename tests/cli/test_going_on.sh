@@ -11,14 +11,14 @@ small_corpus || { cat err; exit 1; }
 
 from_weights() { # on another corpus with the same tokenizer
     run "$LTM" train tiny.ini --from runs/tiny data.corpus=more latent.count=0 run.dir=runs/from
-    [ "$code" = 0 ] && grep -q '^begins with the weights of runs/tiny/checkpoints/best/model.safetensors (slow step ' err &&
+    [ "$code" = 0 ] && grep -q '^starts from the weights of runs/tiny/checkpoints/best/model.safetensors (slow step ' err &&
         grep -q '^left out: 5 weights of .* numbers: layers.\*.cross_attention_norm.weight (1), ' err &&
         grep -q '^carried over: 11 weights of ' err && grep -q '^from = runs/tiny$' runs/from/config.ini || { cat err; return 1; }
 }
 holds 'train --from begins with the weights of another run' from_weights
 holds 'and refuses another tokenizer' refused 1 'trained with tokenizer .*; build the corpus with the tokenizer.model beside' \
     "$LTM" train tiny.ini --from runs/tiny data.corpus=foreign run.dir=runs/none
-holds 'and a run that began otherwise' refused 1 'began with weights of its own, now run.from is runs/from; leave it out' \
+holds 'and a run that began otherwise' refused 1 'began with new weights, now run.from is runs/from; leave it out' \
     "$LTM" train tiny.ini --from runs/from
 
 averages() {
@@ -28,7 +28,7 @@ averages() {
         "$LTM" inspect mean >out || { cat out err; return 1; }
 }
 holds 'average makes a checkpoint that is scored, asked and shown' averages
-holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, and runs/from 0; only models alike' \
+holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, but runs/from has 0; average only' \
     "$LTM" average -o none runs/tiny runs/from
 holds 'one model has no mean' refused 2 'name two checkpoints at least' "$LTM" average -o none runs/tiny
 
@@ -41,13 +41,13 @@ mixture() {
         runs/mixed/log.jsonl
 }
 holds 'several corpora are trained on, and scored each' mixture
-holds 'but with one tokenizer' refused 1 'corpus was made with tokenizer .*, and foreign with .*; build one of them again' \
+holds 'but with one tokenizer' refused 1 'corpus was built with tokenizer .*, but foreign with .*; rebuild one of them' \
     "$LTM" train tiny.ini data.corpus= data.corpora='corpus:0.7 foreign:0.3' run.dir=runs/none
 holds 'and not beside data.corpus' refused 1 'data.corpus and data.corpora are both set' "$LTM" train tiny.ini data.corpora=more:1
 study() {
     printf '[study]\nbase = mixed.ini\n[budget]\ntokens = 1k\n[axes]\nmodel.dim = 16\n' >study.ini
     sed 's/^corpus = corpus/corpora = corpus:1 more:1/' tiny.ini >mixed.ini
-    refused 1 'mixed.ini sets data.corpora; a study trains and scores on one data.corpus' "$LTM" sweep study.ini
+    refused 1 'mixed.ini sets data.corpora; a study uses one data.corpus' "$LTM" sweep study.ini
 }
 holds 'a study has one corpus' study
 finish

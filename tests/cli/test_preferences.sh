@@ -30,7 +30,7 @@ chain() {
         "${train[@]}" "${set[@]}" --from "$to" "${pairs[@]}" data.corpus=calls/train-pairs.jsonl run.dir="$to-sft" &&
         records "$to-sft" 'map(select(.heldout)) | length == 2 and all(.exact_match >= 0 and .bound > 0)' &&
         "${train[@]}" "${set[@]}" --from "$to-sft" "${pairs[@]}" data.corpus=calls/train-pairs.jsonl slow.objective=dpo \
-            run.dir="$to-dpo" >dpo 2>&1 && lacks -q 'the reference is of new weights' dpo &&
+            run.dir="$to-dpo" >dpo 2>&1 && lacks -q 'the reference has new, untrained weights' dpo &&
         records "$to-dpo" '.[0].margin == 0 and (.[0].loss - (2 | log) | fabs) < 1e-12 and (map(select(.heldout)) | all(.loss > 0))' &&
         "$LTM" fewshot "$to-dpo" calls --limit 4 --samples 4 --pairs -o "$to-results" &&
         jq -se 'length > 0 and all(.chosen != .rejected and (.prompt | endswith("Call:")))' "$to-results/pairs_calls_0shot.jsonl" &&
@@ -43,13 +43,13 @@ holds 'weights go from text to answers, to preferences, and to those of their ow
 of_new_weights() {
     run "${train[@]}" "${pairs[@]}" data.corpus=calls/train-pairs.jsonl slow.objective=dpo latent.count=0 \
         run.tokens=512 run.eval_every=0 run.dir=new
-    [ "$code" = 0 ] && grep -q '^the reference is of new weights' err || { cat err; return 1; }
+    [ "$code" = 0 ] && grep -q '^the reference has new, untrained weights' err || { cat err; return 1; }
 }
 holds 'a reference that has learnt nothing is told of' of_new_weights
-holds 'answers want a tokenizer' refused 1 'reads text; name a tokenizer in data.tokenizer, with run.from the one beside' \
+holds 'answers want a tokenizer' refused 1 'reads text; name a tokenizer in data.tokenizer (with run.from, the one beside' \
     "${train[@]}" data.kind=pairs data.packing=document data.corpus=calls/train-pairs.jsonl run.dir=none
 holds 'data.heldout is of pairs alone' refused 1 'data.heldout = calls/test-pairs.jsonl is read with data.kind = pairs alone' \
     "${train[@]}" data.corpus=calls/corpus data.heldout=calls/test-pairs.jsonl run.dir=none
-holds 'no posteriors of pairs are stored' refused 1 'fast.stored = 0.5 keeps .* has no part in data.kind = pairs' \
+holds 'no posteriors of pairs are stored' refused 1 'fast.stored = 0.5 keeps .* does not work with data.kind = pairs' \
     "${train[@]}" "${pairs[@]}" data.corpus=calls/train-pairs.jsonl fast.stored=0.5 run.dir=none
 finish

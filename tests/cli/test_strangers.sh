@@ -27,7 +27,7 @@ turned_away() { refused "$@" && plain; }
 tensors huge.safetensors '{"a":{"dtype":"F32","shape":[25000000000],"data_offsets":[0,100000000000]}}' 16
 holds 'a tensor of 100 GB in a file of 100 bytes' turned_away 1 'tensor "a" lies outside the file' "$LTM" inspect huge.safetensors
 tensors huge.safetensors '{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}' 0
-holds 'a size that overflows' turned_away 1 'tensor "a" has a shape that does not agree' "$LTM" inspect huge.safetensors
+holds 'a size that overflows' turned_away 1 'tensor "a" has a shape that does not match' "$LTM" inspect huge.safetensors
 tensors huge.safetensors '{"a":{"dtype":"U8","shape":[8],"data_offsets":[9223372036854775800,9223372036854775807]}}' 8
 holds 'offsets at the end of all numbers' turned_away 1 'lies outside the file' "$LTM" inspect huge.safetensors
 tensors x.safetensors '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}' 12
@@ -35,7 +35,7 @@ holds 'tensors that overlap' turned_away 1 'tensor "b" overlaps the one before i
 tensors x.safetensors '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}' 2
 holds 'two tensors of one name' turned_away 1 'duplicate object key' "$LTM" inspect x.safetensors
 tensors x.safetensors '{"../../etc/passwd":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}' 1
-holds 'a tensor named as a path that leads out' turned_away 1 'its name .* holds control characters or \.\./' "$LTM" inspect x.safetensors
+holds 'a tensor named as a path that leads out' turned_away 1 'invalid name: .* contains control characters or \.\./' "$LTM" inspect x.safetensors
 tensors x.safetensors '{"a\u001b[2J":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}' 1
 holds 'a tensor whose name clears the screen' turned_away 1 'control characters' "$LTM" inspect x.safetensors
 tensors x.safetensors '{"a":{"dtype":"\u001b[2J","shape":[1],"data_offsets":[0,1]}}' 1
@@ -60,10 +60,10 @@ rm long.jsonl
 holds 'JSON nested 100,000 deep' turned_away 1 'line 1 of deep.jsonl is not JSON: maximum parsing depth' \
     "$LTM" corpus build -o c --tokenizer tok.model deep.jsonl
 { printf '{"text": "x", "y": [0'; head -c 3000000 /dev/zero | tr '\0' ' ' | sed 's/  /,0/g'; echo ']}'; } >wide.jsonl
-holds 'JSON of a million values in a line' turned_away 1 'it holds more than 1048576 values' \
+holds 'JSON of a million values in a line' turned_away 1 'it contains more than 1048576 values' \
     "$LTM" corpus build -o c --tokenizer tok.model wide.jsonl
 { head -c 2M /dev/zero | tr '\0' a; echo; } >prompts.txt
-holds 'a prompt of 2 MB' turned_away 1 'line 1 of prompts.txt: a prompt of 2097152 bytes is longer' "$LTM" generate runs/tiny --prompts prompts.txt
+holds 'a prompt of 2 MB' turned_away 1 'line 1 of prompts.txt: a prompt of 2097152 bytes exceeds' "$LTM" generate runs/tiny --prompts prompts.txt
 
 # ---- INI ----
 
@@ -95,18 +95,18 @@ holds 'a task named as a path' turned_away 1 'name = "../../../tmp/x" is not 1 t
 task x 'extract = ((((a{1,255}){1,255}){1,255}){1,255})'
 holds 'an expression of four billion copies' turned_away 1 'more than 1000 copies' "$LTM" fewshot runs/tiny task -o results
 task x 'extract = (a*)*b\1'
-holds 'an expression that takes for ever' turned_away 1 'refers back' "$LTM" fewshot runs/tiny task -o results
+holds 'an expression that takes for ever' turned_away 1 'back-reference' "$LTM" fewshot runs/tiny task -o results
 holds 'none of these wrote anything' test ! -e results
 
 # ---- Tokenizers ----
 
 head -c 1000 text.txt >garbage.model
-holds 'a tokenizer of garbage' turned_away 1 'garbage.model is no whole SentencePiece model' "$LTM" inspect garbage.model
+holds 'a tokenizer of garbage' turned_away 1 'garbage.model is not a valid SentencePiece model' "$LTM" inspect garbage.model
 head -c 3000 tok.model >cut.model
-holds 'a tokenizer that was cut short' turned_away 1 'cut.model is no whole SentencePiece model|cut.model is no SentencePiece' \
+holds 'a tokenizer that was cut short' turned_away 1 'cut.model is not a valid SentencePiece model|cut.model is not a SentencePiece' \
     "$LTM" corpus build -o c --tokenizer cut.model text.txt
 printf '\x12\x02\x18\x01' >none.model
-holds 'a tokenizer without pieces' turned_away 1 'none.model is no SentencePiece model: it holds no pieces' \
+holds 'a tokenizer without pieces' turned_away 1 'none.model is not a SentencePiece model: it contains no pieces' \
     bash -c 'echo x | "$0" tokenizer encode none.model' "$LTM"
 
 # ---- Shards ----
@@ -122,9 +122,9 @@ holds 'a token that the model does not know' turned_away 1 'token ids outside th
 shard bare/x_train_0.bin 200 200 '\xff\xff'
 holds 'one to train on' turned_away 1 'token ids outside the model.s vocabulary' "$LTM" train tiny.ini data.corpus=bare model.vocab=320 run.dir=other
 shard bare/x_val_0.bin 2000000000 3 '\x05\x00'
-holds 'a count of tokens beyond the end' turned_away 1 'its header counts 2000000000 tokens, and it holds 6 bytes' "$LTM" eval runs/tiny bare
+holds 'a count of tokens beyond the end' turned_away 1 'its header says 2000000000 tokens, but it contains 6 bytes' "$LTM" eval runs/tiny bare
 shard bare/x_val_0.bin -1 3 '\x05\x00'
-holds 'a count below nothing' turned_away 1 'its header counts -1 tokens' "$LTM" eval runs/tiny bare
+holds 'a count below nothing' turned_away 1 'its header says -1 tokens' "$LTM" eval runs/tiny bare
 cp -r corpus lying
 sed -i 's/train-00000.bin/..\/corpus\/train-00000.bin/' lying/corpus.json
 holds 'a corpus that names files elsewhere' turned_away 1 'lying/corpus.json is damaged: a shard lacks its name' "$LTM" inspect lying
@@ -144,7 +144,7 @@ giants() { # whole numbers, not the first digits of 300
 holds 'a log of enormous numbers' giants
 mkdir table
 { echo 'cell,bound'; yes x,1 | head -n 10001; } >table/results.csv
-holds 'a table of more cells than a study can have' turned_away 1 'has 10001 rows, and a study has at most 10000 cells' "$LTM" report table
+holds 'a table of more cells than a study can have' turned_away 1 'has 10001 rows, but a study has at most 10000 cells' "$LTM" report table
 
 # ---- What is named on the command line ----
 

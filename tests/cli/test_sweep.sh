@@ -85,7 +85,7 @@ headroom() { # bound with the window less bound with full attention, of equal to
         [ "$(column room/results.csv headroom_tokens_stderr | grep -cE '^[0-9.e-]+$')" = 1 ] || return 1
     run "$LTM" report room --resamples 0
     [ "$code" = 0 ] && grep -q '<h2 id="headroom">' room/report.html &&
-        grep -qE 'no latent can pay by carrying the past here|latents can pay here|undecided' room/report.html || { cat err; return 1; }
+        grep -qE 'latents cannot pay here by carrying the past|latents can pay here|undecided' room/report.html || { cat err; return 1; }
     run "$LTM" report room/cells/latents0-*-tokens20k-seed1 --output room/two.html
     [ "$code" = 0 ] && grep -q 'Headroom, .*window8-.* less .*window32-' room/two.html || { cat err; return 1; }
 }
@@ -133,10 +133,10 @@ wrong() {
         refused 1 'there is no key fast.stepps; did you mean' "${sweep[@]}" fast.stepps=1 &&
         refused 1 'latent.count has no value' "${sweep[@]}" axes.latent.count= &&
         refused 1 'latent.count = "x" is not' "${sweep[@]}" axes.latent.count="0 x" &&
-        refused 1 'run.seed is no axis; a study has it as study.seeds' "${sweep[@]}" axes.run.seed="1 2" &&
-        refused 1 'the cell latents3-.* cannot be: .*latent.count = 3' "${sweep[@]}" axes.latent.count=3 model.layers=2 &&
+        refused 1 'run.seed is not an axis; set it as study.seeds' "${sweep[@]}" axes.run.seed="1 2" &&
+        refused 1 'the cell latents3-.* is not possible: .*latent.count = 3' "${sweep[@]}" axes.latent.count=3 model.layers=2 &&
         refused 1 'there is no file missing.ini, which study.base of study.ini names' "${sweep[@]}" study.base=missing.ini &&
-        refused 1 'the corpus missing is not there' "${sweep[@]}" data.corpus=missing &&
+        refused 1 'the corpus missing does not exist' "${sweep[@]}" data.corpus=missing &&
         refused 1 'has no cell latents2' "${sweep[@]}" --cell latents2 &&
         refused 1 'cannot read missing.ini' "$LTM" sweep missing.ini &&
         refused 2 'name a study' "$LTM" sweep &&
@@ -148,7 +148,7 @@ wrong_lines() {
     printf '[study]\nbase = tiny.ini\n[axis]\nmodel.dim = 16\n' >bad.ini
     refused 1 'bad.ini, line 4: .*did you mean \[axes\]' "$LTM" sweep bad.ini || return 1
     printf '[axes]\nmodel.dim = 16\n' >bad.ini
-    refused 1 'bad.ini does not name its base' "$LTM" sweep bad.ini
+    refused 1 'bad.ini has no base' "$LTM" sweep bad.ini
 }
 holds 'with the line of the file' wrong_lines
 

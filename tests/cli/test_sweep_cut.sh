@@ -110,7 +110,7 @@ crashing() {
     done
     kill -KILL "${cell% }"
     wait "$sweeping"
-    [ $? = 1 ] && grep -q 'ended by signal 9' err
+    [ $? = 1 ] && grep -q 'killed by signal 9' err
 }
 holds 'so is one whose process is killed' crashing
 

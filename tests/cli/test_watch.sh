@@ -43,7 +43,7 @@ interrupted() {
 }
 holds 'an interrupt ends it' interrupted
 holds 'a folder that is no run' refused 1 'corpus is not the folder of a run' "$LTM" watch corpus
-holds 'a file' refused 1 'a file, where the folder of a run' "$LTM" watch tiny.ini
+holds 'a file' refused 1 'is a file; give the folder of a run' "$LTM" watch tiny.ini
 holds 'no run' refused 2 'one run' "$LTM" watch
 
 follows() {

@@ -55,13 +55,13 @@ static void nothing_is_found_where_nothing_is_wrong(void **state) {
 static void openblas_is_judged(void **state) {
     (void)state;
     facts.openblas = (struct openblas_state){"Prescott", "SkylakeX", "", true, false, ""};
-    expect(LTM_FINDING_NOTE, "took it for 'Prescott'; ltm has it use 'SkylakeX'");
+    expect(LTM_FINDING_NOTE, "chose 'Prescott'; ltm makes it use 'SkylakeX'");
     facts.openblas = (struct openblas_state){"SkylakeX", "Haswell", "", true, true, "SkylakeX"};
-    expect(LTM_FINDING_NOTE, "'SkylakeX', computes wrong products here; ltm takes 'Haswell'");
+    expect(LTM_FINDING_NOTE, "'SkylakeX', computes wrong products here; ltm uses 'Haswell'");
     facts.openblas = (struct openblas_state){"Prescott", "Prescott", "Prescott", true, false, "SkylakeX"};
     expect(LTM_FINDING_ADVICE, "OPENBLAS_CORETYPE=Prescott asks for a slower kernel than 'SkylakeX'");
     facts.openblas = (struct openblas_state){"SkylakeX", "SkylakeX", "Unheard", true, false, ""};
-    expect(LTM_FINDING_ADVICE, "OPENBLAS_CORETYPE=Unheard names no kernel");
+    expect(LTM_FINDING_ADVICE, "OPENBLAS_CORETYPE=Unheard names a kernel that this OpenBLAS lacks");
     facts.openblas = (struct openblas_state){"Haswell", "Haswell", "", true, false, "SkylakeX"};
     expect(LTM_FINDING_ADVICE, "or a newer OpenBLAS");
     facts.openblas = (struct openblas_state){"Haswell", "Haswell", "", false, true, ""};
@@ -72,7 +72,7 @@ static void openblas_is_judged(void **state) {
 
 static void bf16_is_judged(void **state) {
     (void)state;
-    machine.bf16 = (struct ltm_matrix_speed){false, false, "this build of ltm is without oneDNN", NAN, NAN};
+    machine.bf16 = (struct ltm_matrix_speed){false, false, "this ltm was built without oneDNN", NAN, NAN};
     strcpy(machine.onednn, "none");
     expect(LTM_FINDING_ADVICE, "apt-get install libdnnl-dev");
     machine.bf16 = (struct ltm_matrix_speed){false, false, "it computes wrong products", NAN, NAN};
@@ -91,7 +91,7 @@ static void bf16_is_judged(void **state) {
 static void threads_are_judged(void **state) {
     (void)state;
     machine.threads = 8;
-    expect(LTM_FINDING_ADVICE, "8 threads are asked for, and 4 cores can be used");
+    expect(LTM_FINDING_ADVICE, "8 threads are requested, but only 4 cores can be used");
     facts.online = 64;
     expect(LTM_FINDING_NOTE, "4 of the machine's 64 cores");
     machine.quota = 1.5;

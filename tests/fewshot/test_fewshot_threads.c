@@ -232,8 +232,8 @@ static void options_out_of_range_are_refused(void **state) {
         refused("sums.ini", &bad, LTM_INVALID, expected); \
     } while (0)
     REFUSED(shots, -1, "shots = -1");
-    REFUSED(shots, 10, "10 shots are asked for, and task sums has 9");
-    REFUSED(shots, 9, "item 0 of task sums: 9 shots are asked for, and beside the item itself there are 8");
+    REFUSED(shots, 10, "10 shots are requested, but task sums has 9");
+    REFUSED(shots, 9, "item 0 of task sums: 9 shots are requested, but besides the item itself there are only 8");
     REFUSED(limit, -1, "limit = -1");
     REFUSED(draws, -1, "draws = -1");
     REFUSED(samples, 0, "samples = 0");
@@ -246,11 +246,11 @@ static void options_out_of_range_are_refused(void **state) {
     REFUSED(passes, 1, "pass@2 needs 2 samples");
     o.samples = 2;
     refused("choices.ini", &o, LTM_INVALID,
-            "samples and pass@k go with kind = generate, and task choices is of kind choices");
+            "samples and pass@k need kind = generate, but task choices has kind = choices");
     o.samples = 1;
     fixture_put("bare.ini", "[task]\nname=bare\nkind=choices\nitems=choices.jsonl\n");
     o.shots = 1;
-    refused("bare.ini", &o, LTM_INVALID, "its file names no shots");
+    refused("bare.ini", &o, LTM_INVALID, "its file has no shots");
     struct ltm_tokenizer *tokenizer = model->tokenizer;
     model->tokenizer = NULL;
     refused("words.ini", &o, LTM_UNSUPPORTED, "no tokenizer");

@@ -402,7 +402,7 @@ static void test_loops(void **state) {
     if (fabs(info->parameter[LTM_FIT_PHI].value) > 0.05) fail_msg("phi %g", info->parameter[LTM_FIT_PHI].value);
     ltm_fit_free(fit);
     points[1].recurrent = 2 * points[1].parameters;
-    refused(points, count, "the second is a part of the first");
+    refused(points, count, "the second must be part of the first");
 }
 
 static void test_same_bits(void **state) {

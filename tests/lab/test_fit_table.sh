@@ -63,7 +63,7 @@ holds 'beyond the runs it is divided as the law says, which is said' beyond
 holds 'no column of such a name' refused 1 'no column "parms"; did you mean params; it has: params, tokens, loss' \
     "$LTM" fit thousands.csv --parameters parms
 printf 'a,b,c\n1,2,3\n' >abc.csv
-holds 'no column known by its name' refused 1 'say with --loss which column that is, of: a, b, c' "$LTM" fit abc.csv
+holds 'no column known by its name' refused 1 'name its column with --loss; columns are: a, b, c' "$LTM" fit abc.csv
 holds 'too few runs' refused 1 'needs at least 4 runs' bash -c "head -n 4 plain.csv >four.csv; '$LTM' fit four.csv"
 holds 'no table' refused 1 'nothing.csv' "$LTM" fit nothing.csv
 holds 'a second table' refused 2 'one table at a time' "$LTM" fit plain.csv plain.csv

@@ -26,8 +26,8 @@ depths() {
 holds 'scores with depths have a page' depths
 no_depths() {
     echo '[{"corpus":"a"}]' >shallow.json
-    refused 1 'shallow.json holds no scores with depths' "$LTM" report shallow.json && [ ! -e shallow.html ] &&
-        refused 1 'study/results.csv holds no scores with depths' "$LTM" report study/results.csv
+    refused 1 'shallow.json contains no scores with depths' "$LTM" report shallow.json && [ ! -e shallow.html ] &&
+        refused 1 'study/results.csv contains no scores with depths' "$LTM" report study/results.csv
 }
 holds 'a file of something else has none' no_depths
 holds 'its tags are balanced, its ids are there once' page_is_balanced

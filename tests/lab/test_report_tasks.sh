@@ -48,8 +48,8 @@ CSV
 holds 'a study that took tasks has the same pictures, a curve a cell' of_a_study
 bad() {
     mkdir -p broken none && echo '{' >broken/results_x_0shot.json
-    refused 1 'broken/results_x_0shot.json is no JSON of ltm fewshot' "$LTM" report broken && [ ! -e broken/report.html ] &&
-        refused 1 'none holds no results_\*.json of ltm fewshot -o, as the first folder does' "$LTM" report one none -o x.html && [ ! -e x.html ]
+    refused 1 'broken/results_x_0shot.json is not JSON written by ltm fewshot' "$LTM" report broken && [ ! -e broken/report.html ] &&
+        refused 1 'none contains no results_\*.json of ltm fewshot -o, unlike the first folder' "$LTM" report one none -o x.html && [ ! -e x.html ]
 }
 holds 'what is broken or no results is refused by name' bad
 finish

@@ -119,8 +119,7 @@ static void bad_expressions_are_named(void **state) {
                                                {.ignore = {"a{2,1}"}, .ignored = 1},
                                                {.extract = "(?:a)"},
                                                {.extract = "a.*?b"}};
-    static const char *const keys[] = {"extract = (a ", "stop = [a ", "ignore = a{2,1} ", "(?…)",
-                                       "as little as it can"};
+    static const char *const keys[] = {"extract = (a ", "stop = [a ", "ignore = a{2,1} ", "(?…)", "a lazy repetition"};
     for (int i = 0; i < 5; i++) {
         assert_int_equal(answer_rules_create(&rules, &patterns[i], &error), LTM_INVALID);
         assert_non_null(strstr(error.message, keys[i]));

@@ -76,12 +76,12 @@ holds 'with --bpe a word of one letter is one token' one_token_a_word
 
 others() {
     mkdir -p data mine && echo '{"text": "mine"}' >data/train.jsonl && cp data/train.jsonl mine/a.jsonl || return 1
-    refused 1 'data/train.jsonl is there and would be lost' "$LTM" corpus synth stories -o data --documents 3 &&
+    refused 1 'data/train.jsonl exists and would be lost' "$LTM" corpus synth stories -o data --documents 3 &&
         [ "$(ls data)" = train.jsonl ] && cmp data/train.jsonl mine/a.jsonl || return 1
     run "$LTM" corpus synth stories -o mine --documents 3 # beside what it does not write
     [ "$code" = 0 ] && [ "$(wc -l <mine/a.jsonl)" = 1 ] || return 1
     cp mine/a.jsonl sums2/corpus
-    refused 1 'sums2/corpus/a.jsonl is no part of the corpus' \
+    refused 1 'sums2/corpus/a.jsonl is not part of the corpus' \
         "$LTM" corpus synth stories -o sums2 --tokenizer sums/tokenizer.model && head -n 1 sums2/task.ini | grep -q arithmetic
 }
 holds 'files of others are not replaced' others

@@ -128,7 +128,7 @@ static void impossible_grammars_are_refused(void **state) {
     struct synth synth;
     assert_int_equal(synth_open(&synth, &family_hierarchy, 1, (const char *const[]){"productions=9"}, 1, 1, &error),
                      LTM_INVALID);
-    assert_says("must fit into");
+    assert_says("must be at most");
     synth_close(&synth);
     assert_int_equal(synth_open(&synth, &family_hierarchy, 1, (const char *const[]){"children=8"}, 1, 1, &error),
                      LTM_INVALID);

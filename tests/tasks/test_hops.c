@@ -107,7 +107,7 @@ static void too_short_a_sequence_is_refused(void **state) {
     (void)state;
     struct synth synth;
     assert_int_equal(synth_open(&synth, &family_hops, 1, (const char *const[]){"hops=30"}, 1, 1, &error), LTM_INVALID);
-    assert_says("make it 180 or more");
+    assert_says("use 180 or more");
     synth_close(&synth);
     assert_int_equal(synth_open(&synth, &family_hops, 2, (const char *const[]){"deeper=1"}, 1, 1, &error), LTM_INVALID);
     assert_says("deeper = 1 is less than hops = 2");

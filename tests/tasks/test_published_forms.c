@@ -202,13 +202,13 @@ static void wrong_templates_are_refused(void **state) {
     (void)state;
     static const char *const wrong[][3] = {
         {"kind=choices\ncontext={a}\nchoices={b}\ngold={g}\n", "{\"a\": \"x\", \"b\": [\"p\", \"q\"], \"g\": 2}",
-         "names none of the 2 choices"},
+         "is none of the 2 choices"},
         {"kind=choices\ncontext={no}\nchoices={b}\ngold={g}\n", "{\"b\": [\"p\", \"q\"], \"g\": 1}",
          "the key \"no\" is missing"},
         {"kind=choices\nchoices={b:upper}\n", "{\"b\": [\"p\", \"q\"]}", "there is no filter \"upper\""},
         {"kind=choices\nchoices={b}\n", "{\"b\": [\"p\"]}", "fewer than two choices"},
-        {"kind=pairs\ncontext={a}\n", "{}", "context and answer with kind = generate"},
-        {"kind=choices\ncontext={a}\ncontexts={a} {b}\n", "{}", "in place of context"},
+        {"kind=pairs\ncontext={a}\n", "{}", "context and answer need kind = generate"},
+        {"kind=choices\ncontext={a}\ncontexts={a} {b}\n", "{}", "contexts replaces context"},
         {"kind=generate\ncontext={a}\nanswer={b}\n", "{\"a\": \"x\", \"b\": []}", "the list of answers is empty"},
         {"kind=generate\nsampler=last_n\n", "{}", "none of: random, first_n"},
         {"kind=choices\ncontext=a\nchoices={b}\nitems_gold=g.lst\ngold={label}\n",

@@ -155,14 +155,14 @@ static void bad_ini_is_refused(void **state) {
         {"[tasks]\nname=x\n", "not in [task]"},
         {"[task]\nname=x\nrubbish\n", "line 3: neither"},
         {"[task]\nname=x\nkind=generate\nname=y\n", "task.ini, line 4: name is set a second time"},
-        {"[task]\nname=x\nkind=choices\nformat=blimp\nitems=bad.jsonl\n", "goes with kind = pairs, not choices"},
-        {"[task]\nname=x\nkind=pairs\nstop=x\nitems=bad.jsonl\n", "kind = generate of format = own only"},
-        {"[task]\nname=x\nkind=generate\nextract=(x\nitems=bad.jsonl\n", "no POSIX extended regular expression"},
+        {"[task]\nname=x\nkind=choices\nformat=blimp\nitems=bad.jsonl\n", "needs kind = pairs, not choices"},
+        {"[task]\nname=x\nkind=pairs\nstop=x\nitems=bad.jsonl\n", "need kind = generate and format = own"},
+        {"[task]\nname=x\nkind=generate\nextract=(x\nitems=bad.jsonl\n", "not a POSIX extended regular expression"},
         {"[task]\nname=x\nkind=generate\nextract=(((x{1,99}){1,99}){1,99})\nitems=bad.jsonl\n",
          "more than 1000 copies"},
         {"[task]\nname=x\nkind=generate\nextract=x{1000}y{2,}\nitems=bad.jsonl\n", "more than 1000 copies"},
         {"[task]\nname=x\nkind=generate\nextract=[[:alpha:][]x{1001}\nitems=bad.jsonl\n", "more than 1000 copies"},
-        {"[task]\nname=x\nkind=generate\nstop=(a*)*b\\1\nitems=bad.jsonl\n", "refers back"},
+        {"[task]\nname=x\nkind=generate\nstop=(a*)*b\\1\nitems=bad.jsonl\n", "back-reference"},
         {"[task]\nname=../../x\n", "is not 1 to 63 letters"},
         {"[task]\nname=\x1b[31mx\n", "name = \"\\x1B[31mx\" is not"},
         {"[task]\nna\x1bme=x\n", "no key \"na\\x1Bme\""},
@@ -170,7 +170,7 @@ static void bad_ini_is_refused(void **state) {
         {"[task]\nname=x\nkind=generate\nmatch=second\nitems=bad.jsonl\n", "is none of: first, last"},
         {"[task]\nname=x\nkind=generate\nfamily=unheard\nitems=bad.jsonl\n", "no family \"unheard\""},
         {"[task]\nname=x\nkind=generate\nitems=none.jsonl\n", "none.jsonl: No such file"},
-        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "that ends in .jsonl, .jsonl.gz, .json"},
+        {"[task]\nname=x\nkind=generate\nitems=task.ini\n", "it must end in .jsonl, .jsonl.gz, .json"},
         {"[task]\nname=x\nkind=generate\nitems=bad.jsonl\nshots=none.jsonl\n", "none.jsonl: No such file"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i][0], NULL, bad[i][1]);
@@ -187,16 +187,17 @@ static void bad_items_are_refused_by_line(void **state) {
     static const char words[] = "[task]\nname=x\nformat=lambada\nitems=bad.jsonl\n";
     static const char pairs[] = "[task]\nname=x\nformat=blimp\nitems=bad.jsonl\n";
     static const char *const bad[][3] = {
-        {choices, "", "holds no items"},
+        {choices, "", "contains no items"},
         {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\nrubbish\n", "line 2 of "},
-        {choices, "[1]\n", "a JSON object is wanted"},
+        {choices, "[1]\n", "expected a JSON object"},
         {choices, "{\"choices\": [\"b\", \"c\"], \"gold\": 0}", "\"context\" is missing"},
         {choices, "{\"context\": [], \"choices\": [\"b\", \"c\"], \"gold\": 0}", "neither a text nor a number"},
-        {choices, "{\"context\": \"a\", \"choices\": [\"b\"], \"gold\": 0}", "no list of two texts"},
-        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"\"], \"gold\": 0}", "choice 1 is no text, or an empty"},
-        {choices, "{\"context\": \"a\", \"choices\": [\"b\", 3], \"gold\": 0}", "choice 1 is no text"},
-        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 2}", "place of a choice, 0 to 1"},
-        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "place of a choice"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\"], \"gold\": 0}", "not a list of two or more strings"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"\"], \"gold\": 0}",
+         "choice 1 is not a string, or is empty"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", 3], \"gold\": 0}", "choice 1 is not a string"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 2}", "index of a choice, 0 to 1"},
+        {choices, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "index of a choice"},
         {asked, "{\"answer\": \"b\"}", "neither a \"context\" nor a \"question\""},
         {asked, "{\"context\": \"a\"}", "\"answer\" is missing"},
         {asked, "{\"context\": \"a\", \"answer\": \"\"}", "\"answer\" is empty"},
@@ -218,7 +219,7 @@ static void a_very_long_answer_is_refused(void **state) {
     line[sizeof line - 1] = 0;
     memcpy(line, "{\"context\": \"a\", \"answer\": \"", 28);
     strcpy(line + sizeof line - 4, "\"}");
-    refused("[task]\nname=x\nkind=generate\nitems=bad.jsonl\n", line, "16384 are the most");
+    refused("[task]\nname=x\nkind=generate\nitems=bad.jsonl\n", line, "the maximum is 16384");
 }
 
 /* Brackets and braces that repeat nothing. */

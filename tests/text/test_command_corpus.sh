@@ -25,13 +25,13 @@ holds 'a word among numbers is named' words
 range() { run "$LTM" tokenizer decode tok.model <<<'5 320'; [ "$code" = 1 ] && grep -q 'outside the vocabulary of 320' err; }
 holds 'a number out of range is named' range
 holds 'a missing tokenizer' refused 1 'nowhere.model' "$LTM" tokenizer encode nowhere.model
-holds 'a file that is no tokenizer' refused 1 'text.txt is no whole SentencePiece model' "$LTM" tokenizer decode text.txt
+holds 'a file that is no tokenizer' refused 1 'text.txt is not a valid SentencePiece model' "$LTM" tokenizer decode text.txt
 holds 'an unknown verb' refused 2 'not "tarin"' "$LTM" tokenizer tarin
 holds 'training without a place' refused 2 '-o FILE' "$LTM" tokenizer train text.txt
 holds 'training without text' refused 2 'text to learn from' "$LTM" tokenizer train -o x.model
 holds 'a kind that is none' refused 2 'unigram or bpe' "$LTM" tokenizer train -o x.model --type word text.txt
 holds 'a vocabulary that is no number' refused 2 'whole number' "$LTM" tokenizer train -o x.model --vocab-size many text.txt
-holds 'a vocabulary that is too large' refused 1 'would do' "$LTM" tokenizer train -o x.model --vocab-size 60000 text.txt
+holds 'a vocabulary that is too large' refused 1 'use at most' "$LTM" tokenizer train -o x.model --vocab-size 60000 text.txt
 holds 'one that no corpus could name' refused 1 '65537 pieces is out of range: 260 to 65536' "$LTM" tokenizer train -o x.model --vocab-size 65537 text.txt
 holds 'an option without its value' refused 2 'needs a value' "$LTM" tokenizer train text.txt -o
 
@@ -47,7 +47,7 @@ holds 'an empty file' refused 1 'no text in empty.txt' build -o new empty.txt
 holds 'invalid UTF-8 by file and byte' refused 1 'bad.txt is not UTF-8 text: byte 7 is 0xFF' build -o new bad.txt
 printf '{"txt": "a"}\n' >keys.jsonl
 holds 'a line without the field' refused 1 'line 1 of keys.jsonl' build -o new keys.jsonl
-holds 'a folder that is no corpus' refused 1 'holds no corpus' build -o . text.txt
+holds 'a folder that is no corpus' refused 1 'contains no corpus' build -o . text.txt
 mkfifo pipe.txt
 holds 'a pipe, which cannot be read twice' refused 1 'pipe.txt is not a regular file' build -o new pipe.txt
 holds 'nothing was left behind' test ! -e new -a ! -e new.building
@@ -56,9 +56,9 @@ command -v jq >/dev/null && holds 'another field, and the result as JSON' json
 
 no_separator() { # one that is nowhere is told, one that is there is not
     run build -o parted --separator '=====' text.txt
-    [ "$code" = 0 ] && grep -q 'no line of the text is the separator "=====": each .txt file is one document' err || return 1
+    [ "$code" = 0 ] && grep -q 'no line equals the separator "=====": each .txt file is one document' err || return 1
     run build -o parted --separator --- text.txt
-    [ "$code" = 0 ] && ! grep -q 'is the separator' err
+    [ "$code" = 0 ] && ! grep -q 'equals the separator' err
 }
 holds 'a separator that is nowhere in the text is told' no_separator
 
@@ -78,7 +78,7 @@ validation() { # a file of one's own to score, its documents left out of trainin
 holds 'held-out files of one'"'"'s own' validation
 unscored() { # a corpus without held-out text is trained on without scores
     run build -o c0 --heldout 0 --separator --- text.txt
-    [ "$code" = 0 ] && refused 1 'holds no held-out text.*set run.eval_every = 0' "$LTM" train tiny.ini data.corpus=c0 run.dir=r0 || return 1
+    [ "$code" = 0 ] && refused 1 'contains no held-out text.*set run.eval_every = 0' "$LTM" train tiny.ini data.corpus=c0 run.dir=r0 || return 1
     run "$LTM" train tiny.ini data.corpus=c0 run.eval_every=0 run.dir=r0
     [ "$code" = 0 ] && [ -e r0/report.html ] && lacks bound out && [ "$(grep -c '"loss"' r0/log.jsonl)" = 8 ] || { cat err; return 1; }
     run "$LTM" eval r0 corpus eval.sequences=2
@@ -91,9 +91,9 @@ kinds() { # damaged lines and files, and text by other names
     [ "$code" = 0 ] && grep -q '1 file and 1 line are left out: .*bad.txt is not UTF-8.*; and more' err || { cat err; return 1; }
     [ "$(awk '$3 ~ /^documents?,/ { n += $2 } END { print n }' out)" = 3 ] || { cat out; return 1; }
     run build -o odd --on-bad replace --as-text '.c .md' mixed
-    [ "$code" = 0 ] && grep -q '^0 files and 1 line are left out' err && grep -q '1 byte that is no UTF-8 is replaced by U+FFFD' err || { cat err; return 1; }
+    [ "$code" = 0 ] && grep -q '^0 files and 1 line are left out' err && grep -q '1 byte that is not UTF-8 is replaced by U+FFFD' err || { cat err; return 1; }
     run "$LTM" tokenizer train -o odd.model --vocab-size 300 --on-bad replace --as-text .c,.md mixed
-    [ "$code" = 0 ] && grep -q '1 byte that is no' err && refused 2 'refuse, skip or replace' build -o odd --on-bad leave mixed
+    [ "$code" = 0 ] && grep -q '1 byte that is not' err && refused 2 'refuse, skip or replace' build -o odd --on-bad leave mixed
 }
 holds 'damaged text is left out or mended on demand; other names are text on demand' kinds
 named() { # patterns, a list, standard input

@@ -175,7 +175,7 @@ static void a_single_document_gives_its_tail(void **state) {
     struct ltm_watch watch = {.user = line, .message = message_of};
     options.heldout = 0.25;
     assert_ok(ltm_corpus_build(&options, &watch, &info, &error));
-    assert_non_null(strstr(line, "one document only"));
+    assert_non_null(strstr(line, "only one document"));
     assert_int_equal(info.train.bytes + info.heldout.bytes, words.bytes);
     assert_true(info.heldout.bytes >= (int64_t)words.bytes / 4);
     assert_true(info.heldout.bytes < (int64_t)words.bytes / 4 + 2000); /* up to a newline */
@@ -236,8 +236,8 @@ static void copies_are_in_one_split(void **state) {
     options.heldout = 0.3;
     assert_ok(ltm_corpus_build(&options, &watch, &info, &error));
     assert_int_equal(info.copies, 80);
-    assert_string_equal(line, "80 of the 120 documents are exact copies of another: each is in the same split as that "
-                              "one (--dedupe leaves copies out)");
+    assert_string_equal(line, "80 of the 120 documents are exact copies of another: each is in the same "
+                              "split as its original (--dedupe leaves copies out)");
     assert_int_equal(info.heldout.documents, 3 * once.heldout.documents);
     assert_int_equal(info.train.bytes, 3 * once.train.bytes);
     options.dedupe = true; /* what is left is the corpus of the first ones, to the bit */
@@ -378,7 +378,7 @@ static void other_folders_are_not_overwritten(void **state) {
     assert_true(file_exists(at("precious/thesis.tex")));
     options.output = put_text("plain", "x");
     assert_int_equal(ltm_corpus_build(&options, NULL, NULL, &error), LTM_INVALID);
-    assert_says("is no folder");
+    assert_says("is not a folder");
     assert_ok(folder_create(at("hollow"), &error));
     options.output = at("hollow");
     assert_ok(ltm_corpus_build(&options, NULL, NULL, &error));
@@ -414,7 +414,7 @@ static void what_is_no_part_of_a_corpus_is_not_taken_away(void **state) {
 
     put_text("c8/corpus.json", "[\"text that somebody called a corpus\"]");
     assert_int_equal(ltm_corpus_build(&options, NULL, NULL, &error), LTM_INVALID);
-    assert_says("holds no corpus");
+    assert_says("contains no corpus");
 }
 
 /* Put there while the build goes on. */

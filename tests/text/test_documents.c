@@ -110,7 +110,7 @@ static void a_line_of_json_is_a_document(void **state) {
     assert_string_equal(text, "one|");
     free(text);
     assert_refused(path, "line 1");
-    assert_says("holds no string");
+    assert_says("has no string");
     assert_refused(put_text("e.jsonl", "{\"text\": \"a\"}\n{\"other\": 1}\n"), "line 2");
     assert_says("has no key");
     assert_refused(put_text("e.jsonl", "\n[1]\n"), "is not a JSON object");
@@ -157,12 +157,12 @@ static void damaged_text_is_left_out_or_mended(void **state) {
     const char *path = put_text("n.jsonl", "{\"text\": \"one\"}\nnot JSON\n{\"text\": \"a\xFFz\"}\n{\"other\": 1}\n"
                                            "{\"text\": \"two\"}\n");
     assert_anyway(path, LTM_BAD_SKIP, "one|two|", "0 files and 3 lines are left out: line 2 of ");
-    assert_anyway(path, LTM_BAD_REPLACE, "one|a\xEF\xBF\xBDz|two|", "1 byte that is no UTF-8 is replaced");
+    assert_anyway(path, LTM_BAD_REPLACE, "one|a\xEF\xBF\xBDz|two|", "1 byte that is not UTF-8 is replaced");
     path = put_text("n.txt", "\xFFgood \xC3\xA9\x80\x80 and cut \xE2\x82");
     assert_anyway(path, LTM_BAD_SKIP, "", "1 file and 0 lines are left out: ");
     assert_anyway(path, LTM_BAD_REPLACE,
                   "\xEF\xBF\xBDgood \xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD and cut \xEF\xBF\xBD\xEF\xBF\xBD|",
-                  "5 bytes that are no UTF-8 are replaced");
+                  "5 bytes that are not UTF-8 are replaced");
     put_gzip("n.txt.gz", "packed text", 11);
     char *bytes;
     size_t size;
@@ -298,7 +298,7 @@ static void a_folder_within_itself_is_refused(void **state) {
     assert_ok(folder_create(at("round/b"), &error));
     put_text("round/a.txt", "a");
     assert_int_equal(symlink("..", at("round/b/back")), 0);
-    assert_refused(at("round"), "round/b/back leads back to ");
+    assert_refused(at("round"), "round/b/back links back to ");
     assert_int_equal(unlink(at("round/b/back")), 0);
     assert_int_equal(symlink("nowhere", at("round/b/dead")), 0); /* and is no text */
     const char *path = at("round");
@@ -346,11 +346,12 @@ static void gzip_members_follow_one_another_and_nothing_else(void **state) {
     assert_documents(put_parts("p.txt", (struct part[]){one, two}, 2), NULL, "one two|"); /* packed by another name */
     assert_documents(put_parts("p.txt.gz", (struct part[]){none}, 1), NULL, "");
     const char *path = put_parts("p.txt.gz", (struct part[]){one, junk}, 2);
-    assert_refused(path, "damaged: what follows the packed data is something else, at byte 24 of it");
-    assert_refused(put_parts("p.txt.gz", (struct part[]){one, half}, 2), "what follows the packed data");
+    assert_refused(path, "damaged: other data follows the compressed data, at byte 24 of it");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, half}, 2), "other data follows the compressed data");
     assert_refused(put_parts("p.txt.gz", (struct part[]){one, begun}, 2), "it ends too early");
     assert_refused(put_parts("p.txt.gz", (struct part[]){one, padding, junk}, 3), "at byte 600024 of it");
-    assert_refused(put_parts("p.txt.gz", (struct part[]){one, padding, two}, 3), "what follows the packed data");
+    assert_refused(put_parts("p.txt.gz", (struct part[]){one, padding, two}, 3),
+                   "other data follows the compressed data");
 }
 
 static void bad_utf8_is_named_by_file_and_byte(void **state) {
@@ -363,7 +364,7 @@ static void bad_utf8_is_named_by_file_and_byte(void **state) {
                    "byte 6 is 0xC0");
     assert_refused(put("h.txt", "cut \xE2\x82", 6), "byte 4 is 0xE2");
     assert_refused(put("h.jsonl", "{\"text\": \"a\"}\n\xFF\n", 16), "byte 14 is 0xFF");
-    assert_refused(put_gzip("h.txt.gz", "12345\x80", 6), "byte 5 of what it unpacks to is 0x80");
+    assert_refused(put_gzip("h.txt.gz", "12345\x80", 6), "byte 5 of its unpacked text is 0x80");
     struct words words = {0};
     while (words.bytes < 3 * TEXT_BLOCK) words_add(&words, "some text\n", 10);
     words.text[700001] = (char)0x80;
@@ -416,7 +417,7 @@ static void what_cannot_be_read_is_named(void **state) {
     assert_refused(put_text("i.pdf", "x"), ".jsonl");
     assert_refused(put_text("i.txt.gz", "not packed at all"), "not gzip");
     assert_ok(folder_create(at("hollow"), &error));
-    assert_refused(at("hollow"), "holds no");
+    assert_refused(at("hollow"), "contains no");
     struct words words = make_words(300000, 1);
     const char *path = put_gzip("i.txt.gz", words.text, words.bytes);
     assert_int_equal(truncate(path, 20000), 0);

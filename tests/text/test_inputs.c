@@ -122,7 +122,7 @@ static void a_column_of_a_table_is_text(void **state) {
     path = put_text("only-returns.csv", "id,text\r1,a\r2,b\r");
     assert_refused(&input, "has a carriage return outside quotes");
     path = put_text("c.csv", "id,text\n1,\"open\n2,b\n");
-    assert_refused(&input, "a quote is left open");
+    assert_refused(&input, "a quote is not closed");
     struct words table = {0}; /* rows that the window's ends cut */
     struct words text = {0};
     words_add(&table, "text\n", 5);

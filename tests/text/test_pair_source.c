@@ -162,19 +162,19 @@ static void bad_lines_are_refused_by_number(void **state) {
     assert_refused("{\"prompt\": \"a\", \"answer\": \"b\"}\n{\"prompt\": \"a\"}\n", false, "line 2 of");
     assert_refused("{\"prompt\": \"a\", \"answer\": 3}\n", false, "line 1 of");
     assert_refused("{\"prompt\": \"a\", \"answer\": \"\"}\n", false, "an answer is empty");
-    assert_refused("{\"prompt\": \" \", \"answer\": \"b\"}\n", false, "the prompt holds no text");
+    assert_refused("{\"prompt\": \" \", \"answer\": \"b\"}\n", false, "the prompt contains no text");
     assert_refused("{\"prompt\": \"a\", \"ans", false, "line 1 of");
     assert_refused("[]\n", false, "line 1 of");
     assert_refused("{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n", false, "two or more");
     assert_refused(
         "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"user\", \"content\": \"b\"}]}\n", false,
-        "the last of role assistant");
+        "the last with role assistant");
     assert_refused(
         "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"\"}]}\n",
         false, "the last message is empty");
     assert_refused("{\"prompt\": \"a\", \"answer\": \"b\"}\n", true, "\"rejected\"");
     assert_refused("{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"b\"}\n", true, "the same");
-    assert_refused("\n", false, "holds no pair");
+    assert_refused("\n", false, "contains no pair");
     assert_refused("{\"prompt\": \"one two three four five six seven eight nine ten eleven twelve thirteen fourteen\", "
                    "\"answer\": \" fifteen sixteen seventeen eighteen nineteen twenty\"}\n",
                    false, "longer than model.sequence");

@@ -170,7 +170,7 @@ static void a_corpus_in_which_no_document_ends_is_refused(void **state) {
         const struct ltm_model_config model = {.sequence = T, .packing = packing, .document_end = END};
         struct stream_windows windows;
         assert_int_equal(heldout_windows(&windows, stream, &model, 0, &error), LTM_INVALID);
-        assert_non_null(strstr(error.message, "no document that ends with id 9"));
+        assert_non_null(strstr(error.message, "no document of the corpus ends with id 9"));
         assert_int_equal(training_windows(&windows, stream, &model, 1, &error), LTM_INVALID);
     }
     token_stream_close(stream);

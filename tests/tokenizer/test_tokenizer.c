@@ -304,7 +304,7 @@ static void models_that_do_not_serve_are_refused(void **state) {
     assert_refused(make_model("endless.model", 0, false, true), LTM_UNSUPPORTED, "end-of-sequence");
     assert_refused(at("nowhere.model"), LTM_IO, "");
     assert_refused(put_text("empty.model", ""), LTM_CORRUPT, "empty");
-    assert_refused(put_text("text.model", "this is no model, but a line of text\n"), LTM_CORRUPT, "no whole");
+    assert_refused(put_text("text.model", "this is no model, but a line of text\n"), LTM_CORRUPT, "not a valid");
 }
 
 /* The letters' model with one piece more, and what else a file may say. */
@@ -337,16 +337,16 @@ static void models_made_to_deceive_are_refused(void **state) {
         open_model(model_with(NULL, 0, 0, "\x22\x04\x0A\x02\x0A\x00", 6))); /* a self-test: passed over */
     assert_refused(model_with("", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "its piece 4 is empty");
     assert_refused(model_with("\xff", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "its piece 4 is not UTF-8");
-    assert_refused(model_with("b", -1, 7, NULL, 0), LTM_CORRUPT, "its piece 4 is of no known type");
-    assert_refused(model_with("x", -1, 6, NULL, 0), LTM_CORRUPT, "not of the form <0x0A>");
-    assert_refused(model_with("b", NAN, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is no number");
-    assert_refused(model_with("b", -INFINITY, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is no number");
-    assert_refused(model_with("a", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "no whole"); /* twice */
+    assert_refused(model_with("b", -1, 7, NULL, 0), LTM_CORRUPT, "its piece 4 has an unknown type");
+    assert_refused(model_with("x", -1, 6, NULL, 0), LTM_CORRUPT, "does not have the form <0x0A>");
+    assert_refused(model_with("b", NAN, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is not finite");
+    assert_refused(model_with("b", -INFINITY, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "a score that is not finite");
+    assert_refused(model_with("a", -1, PIECE_NORMAL, NULL, 0), LTM_CORRUPT, "not a valid"); /* twice */
     assert_refused(model_with(NULL, 0, 0, charsmap, sizeof charsmap - 1), LTM_UNSUPPORTED, "normalises");
     assert_refused(model_with(NULL, 0, 0, word, 4), LTM_UNSUPPORTED, "neither a unigram nor a BPE");
-    assert_refused(model_with(NULL, 0, 0, group, 2), LTM_CORRUPT, "no whole");
-    assert_refused(model_with(NULL, 0, 0, cut, sizeof cut - 1), LTM_CORRUPT, "no whole");
-    assert_refused(put("none.model", "\x12\x02\x18\x01", 4), LTM_CORRUPT, "holds no pieces");
+    assert_refused(model_with(NULL, 0, 0, group, 2), LTM_CORRUPT, "not a valid");
+    assert_refused(model_with(NULL, 0, 0, cut, sizeof cut - 1), LTM_CORRUPT, "not a valid");
+    assert_refused(put("none.model", "\x12\x02\x18\x01", 4), LTM_CORRUPT, "contains no pieces");
 }
 
 /* No damage to a model's bytes may crash the program: it opens or is refused. */

@@ -105,7 +105,7 @@ static void too_large_a_vocabulary_names_one_that_will_do(void **state) {
         options.kind = kind ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
         assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
         assert_says("vocabulary of 5000; ");
-        options.vocab = atoi(strstr(error.message, "; ") + 2);
+        options.vocab = atoi(strstr(error.message, "use at most ") + 12);
         assert_ok(ltm_tokenizer_train(&options, NULL, &error));
     }
 }
@@ -170,7 +170,7 @@ static void the_share_of_characters_may_be_chosen(void **state) {
     options.character_coverage = 1; /* 270 characters and 260 more */
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
     assert_says("too small for the characters");
-    const int needed = atoi(strstr(error.message, "it needs ") + 9);
+    const int needed = atoi(strstr(error.message, "use at least ") + 13);
     options.vocab = needed - 1;
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
     options.vocab = needed; /* what is said works */
@@ -218,7 +218,7 @@ static void a_text_that_is_too_small_is_refused(void **state) {
     const char *input = put_text("tiny.txt", "x");
     const struct ltm_tokenizer_train_options options = options_for(at("tiny.model"), &input, 260);
     assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
-    assert_says("too small for the characters of this text; it needs 261");
+    assert_says("too small for the characters of this text; use at least 261");
     assert_false(file_exists(options.output));
 }
 
@@ -278,7 +278,7 @@ static void the_text_is_not_replaced(void **state) {
     for (int i = 0; i < 2; i++) { /* named, or found in a folder */
         options.input.paths = i ? &parent : &input;
         assert_int_equal(ltm_tokenizer_train(&options, NULL, &error), LTM_INVALID);
-        assert_says("read.txt is to be read and to be written");
+        assert_says("read.txt is both input and output");
     }
     assert_ok(checksum_file(after, input, &error));
     assert_string_equal(after, before);

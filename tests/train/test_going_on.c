@@ -24,7 +24,7 @@ static void a_finished_run_goes_on_from_before_its_decay(void **state) {
     const char *kept = test_path("finished/tokens-%lld", (long long)finished.run.tokens);
     finished.run.tokens = whole.run.tokens;
     assert_int_equal(train(&finished, (struct child){.stop_at = 13}, said, sizeof said), LTM_INTERRUPTED);
-    assert_non_null(strstr(said, "run.tokens was 2880 and is 4800: going back to slow step 7"));
+    assert_non_null(strstr(said, "run.tokens changed from 2880 to 4800: restarting from slow step 7"));
     train_whole(&finished);
     same_runs(&whole, &finished);
     json_t *after = test_log(kept);
@@ -104,7 +104,7 @@ static void latents_are_attached_to_a_plain_decoder_and_taken_away(void **state)
     const struct ltm_config with = still("with-latents", &plain);
     const struct ltm_config own = still("own", NULL);
     assert_int_equal(train(&with, (struct child){0}, said, sizeof said), LTM_OK);
-    assert_non_null(strstr(said, "new, with their usual start: 10 weights"));
+    assert_non_null(strstr(said, "new, with the usual initialisation: 10 weights"));
     assert_non_null(strstr(said, "layers.*.cross_attention.wq.weight (2)"));
     assert_non_null(strstr(said, "left out: 0 weights"));
     assert_non_null(strstr(said, "carried over: 20 weights"));
@@ -142,7 +142,7 @@ static void layers_are_repeated_and_loops_added(void **state) {
     deep.model.inject = LTM_INJECT_ADD;
     snprintf(deep.run.from, sizeof deep.run.from, "%s", last_checkpoint(&from, "model.safetensors"));
     assert_int_equal(train(&deep, (struct child){0}, said, sizeof said), LTM_OK);
-    assert_non_null(strstr(said, "layer l of 4 begins as layer l mod 2"));
+    assert_non_null(strstr(said, "layer l of 4 starts as layer l mod 2"));
     assert_non_null(strstr(said, ": loop."));
     struct decoder *a = weights_of(&deep);
     struct decoder *b = weights_of(&from);
@@ -190,12 +190,12 @@ static void weights_that_do_not_fit_are_refused_in_a_sentence(void **state) {
     change;                                                                          \
     assert_int_equal(train(&c, (struct child){0}, said, sizeof said), LTM_MISMATCH); \
     if (!strstr(said, sentence)) fail_msg("it said: %s", said);
-    REFUSED(c.model.dim = 32, "has model.dim = 16, and this run 32")
+    REFUSED(c.model.dim = 32, "has model.dim = 16, but this run has 32")
     REFUSED(c.model.layers = 3;
-            c.model.latents = 6, "has model.layers = 2, and this run 3; use that number, or a multiple")
-    REFUSED(c.model.vocab = VOCAB + 1, "has a vocabulary of 40, and this run one of 41; build the corpus with")
+            c.model.latents = 6, "has model.layers = 2, but this run has 3; use that number or a multiple")
+    REFUSED(c.model.vocab = VOCAB + 1, "has a vocabulary of 40, but this run has 41; build the corpus with")
     REFUSED(c.model.ffn_multiple = 64, "layers.0.feed_forward.w1.weight is (48, 16) in")
-    REFUSED(strcpy(c.run.from_digest, "0123456789abcdef"), "and run.from_digest is 0123456789abcdef")
+    REFUSED(strcpy(c.run.from_digest, "0123456789abcdef"), "but run.from_digest is 0123456789abcdef")
 #undef REFUSED
     c = still("refused", NULL);
     strcpy(c.run.from, "/nowhere");
@@ -236,7 +236,7 @@ static void a_mean_is_that_of_each_number(void **state) {
     snprintf(from.run.from, sizeof from.run.from, "%s", to);
     train_whole(&from);
     assert_int_equal(ltm_average(folders, 3, to, &result, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "is not an empty folder: it holds model.safetensors"));
+    assert_non_null(strstr(error.message, "is not an empty folder: it contains model.safetensors"));
     struct ltm_config other = still("mean-other", NULL);
     other.model.window = 6;
     train_whole(&other);

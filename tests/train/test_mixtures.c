@@ -48,7 +48,7 @@ static void its_bits_depend_neither_on_threads_nor_on_kills(void **state) {
     struct ltm_config other = mixed("mixed", 2, 1);
     other.slow.ema = 0.9;
     assert_int_equal(train(&other, (struct child){0}, said, sizeof said), LTM_MISMATCH);
-    assert_non_null(strstr(said, "began with another corpus than"));
+    assert_non_null(strstr(said, "began with a corpus other than"));
 }
 
 /* The log has each corpus's scores, as a run on that one alone would take them, and their mean by share. */

@@ -250,7 +250,7 @@ static void a_weight_and_a_norm_that_nobody_can_square_are_named(void **state) {
     c.slow.clip = 0;
     open_rig(&rig, &c);
     make_rare_token_overflow(&rig);
-    expect_fault(&rig, FAULT_SUM, -1, "norm is beyond what can be squared in fp32");
+    expect_fault(&rig, FAULT_SUM, -1, "norm is too large to square in fp32");
 }
 
 /* Takes a group's gradient into an array laid out as the weights. */

@@ -139,7 +139,7 @@ static void what_cannot_be_stored_is_refused(void **state) {
     struct sequence_source endless = {.count = 1};
     struct stored_posteriors *stored;
     assert_int_equal(stored_posteriors_create(&stored, &c, &endless, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "come again"));
+    assert_non_null(strstr(error.message, "from one pass"));
 }
 
 int main(void) {

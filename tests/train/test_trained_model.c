@@ -55,7 +55,7 @@ static void a_tokenizer_with_tokens_that_the_model_lacks_is_refused(void **state
     struct ltm_model *model;
     assert_int_equal(ltm_model_open(&model, write_run("more", VOCAB - 29 + 1, NULL), &error), LTM_MISMATCH);
     assert_null(model);
-    assert_says("has 33 pieces, and the model beside it knows 32 tokens only");
+    assert_says("has 33 pieces, but the model beside it has only 32 tokens");
 }
 
 static void another_tokenizer_is_refused(void **state) {

@@ -190,7 +190,7 @@ static void test_a_batch_of_which_nothing_counts_is_refused(void **state) {
     const struct masked nothing = mask(&rig, 0, 0, 0);
     rig.trainer.source = &nothing.source;
     assert_int_equal(trainer_gradient(&rig.trainer, &done, &error), LTM_INVALID);
-    assert_non_null(strstr(error.message, "no token of the 3 sequences from sequence 0 on counts"));
+    assert_non_null(strstr(error.message, "no token of the 3 sequences from sequence 0 on has a weight"));
     close_rig(&rig);
 }
 
