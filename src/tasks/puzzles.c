@@ -79,6 +79,7 @@ void puzzles_problem(const struct synth *synth, struct draw *draw, enum synth_si
     json_object_set_new(p->facts, "kind", json_string(puzzle_kind_names[puzzle.kind]));
     json_object_set_new(p->facts, "rows", json_integer(puzzle.rows));
     json_object_set_new(p->facts, "columns", json_integer(puzzle.columns));
+    json_object_set_new(p->facts, "factors", json_pack("{s:f}", "difficulty", (double)puzzle.difficulty));
 }
 
 /* Cells are words. */

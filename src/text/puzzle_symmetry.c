@@ -176,9 +176,10 @@ static uint64_t plane_class(const struct puzzle *puzzle) {
             memcpy(twice[row % rows] + (row < rows ? 0 : columns), cells + (size_t)(row % rows) * columns, columns);
         for (int shift = 0; shift < shifts; shift++) {
             uint64_t hash = HASH_BEGIN;
-            for (int row = 0; row < rows; row++)
-                hash =
-                    hash_more(hash, twice[(row + shift / puzzle->columns) % rows] + shift % puzzle->columns, columns);
+            for (int row = 0; row < rows; row++) {
+                const char *shifted = twice[(row + shift / puzzle->columns) % rows] + shift % puzzle->columns;
+                hash = hash_more(hash, shifted, columns);
+            }
             sum += mix(hash);
         }
     }

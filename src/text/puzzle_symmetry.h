@@ -1,4 +1,5 @@
-/* Symmetries of a puzzle: what turns it, with its solution, into another puzzle of the same kind, size and difficulty of thought.
+/* Symmetries of a puzzle: what turns it, with its solution, into another puzzle of the same kind and size. Its
+ * difficulty stays as well, but for the order in which a search of numbers would guess.
  *
  *     sudoku   digits renamed, bands of boxes, rows within a band, stacks and columns within a stack permuted, and where boxes are square
  *              rows and columns exchanged

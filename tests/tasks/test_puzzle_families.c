@@ -131,6 +131,9 @@ static void outputs_are_scored_by_difficulty_and_cell(void **state) {
         empty += given[i] == '0';
     }
     snprintf(name, sizeof name, "acc@difficulty=%d", integer_of(item, "difficulty"));
+    const json_t *factor =
+        json_object_get(json_object_get(item, "factors"), "difficulty"); /* what ltm probe looks for */
+    assert_true(json_real_value(factor) == integer_of(item, "difficulty"));
     snprintf(wrong, sizeof wrong, "%s", answer);
     const int place = 2 * last_empty;
     assert_int_equal(wrong[place], string_of(item, "solution")[last_empty]);
