@@ -9,7 +9,7 @@
 struct sampler {
     int vocab, top_k;          /* top_k 0 = all */
     double temperature, top_p; /* temperature 0 = the likeliest token */
-    const bool *only;          /* [vocab]: what may be picked; NULL = any token */
+    const bool *only;          /* [vocab]: the tokens that may be picked; NULL = any */
     float *p;                  /* [vocab] */
     struct sampler_bucket *buckets;
     int32_t *border; /* [vocab] */
@@ -22,5 +22,5 @@ void sampler_free(struct sampler *sampler);
 /* The token that a uniform number in [0, 1) picks. Of equally likely tokens the smallest id comes first. */
 int32_t sampler_pick(struct sampler *sampler, const float *logits, double uniform);
 
-/* log p of a token, nats: at temperature 1, of all tokens. Not finite where a logit is not. */
+/* log p of a token, nats: at temperature 1, over all tokens. Not finite if a logit is not. */
 double sampler_log_p(const struct sampler *sampler, const float *logits, int32_t token);
