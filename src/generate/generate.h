@@ -1,4 +1,4 @@
-/* Samples written by this process alone: what ltm_generate divides over processes. */
+/* Samples written by this process; ltm_generate divides them among processes. */
 #pragma once
 
 #include "ltm/generate.h"

@@ -1,5 +1,5 @@
-/* The tokens that a text's next one follows from: at most model.sequence. A text that grows past them slides: all but the newest half
- * is forgotten, what is left is read again from position 0, under the same z.
+/* The context of a text's next token: at most model.sequence tokens. A longer text slides: all except the newest half
+ * is dropped, and the rest is read again from position 0, under the same z.
  *
  * With a memory and no latents (model.memory) the stream reads on instead, past model.sequence: text without end at constant cost.
  *
@@ -22,14 +22,14 @@ void history_free(struct history *history);
 /* Another text, of no token yet; [0] is the caller's to set. */
 void history_start(struct history *history);
 
-/* Keep the newest `keep`; returns how many are forgotten. */
+/* Keep the newest `keep`; returns how many are dropped. */
 int history_forget(struct history *history, int keep);
 
 /* The stream's slot behind all but the last of tokens[0 … count]; nll: scratch [count]. */
 void history_read(const struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
                   const float *z, float *nll);
 
-/* Before a token is read: z moves where it streams; where the history is full, make room for the next token. Returns how many are
- * forgotten. */
+/* Call before a token is read: moves a streaming z and, if the history is full, makes room for the next token. Returns
+ * how many are dropped. */
 int history_slide(struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
                   const float *z, float *nll);

@@ -11,7 +11,7 @@
 struct sample_text {
     char *text; /* ends in NUL; NULL before the first token */
     size_t bytes, room;
-    size_t told; /* of the bytes, those that are handed on: no stop begins in them */
+    size_t told; /* bytes that are final: no stop starts in them */
     bool ended;  /* by the id that ends a document, or a stop */
 };
 
@@ -23,11 +23,12 @@ ltm_status sample_text_append(struct sample_text *text, const struct ltm_tokeniz
 /* End it at `at` bytes where that is not all of it. */
 void sample_text_cut(struct sample_text *text, size_t at);
 
-/* Cut it before the first of the stops that is in it; whether one is. */
+/* Cut it before the first stop in it; returns whether there is one. */
 bool sample_text_stop(struct sample_text *text, const char *const *stops, int count);
 
-/* How many of its bytes can be handed on: the rest may be a character, or a stop, that what comes completes. */
+/* How many of its bytes are final: the rest may be an incomplete character or stop. */
 size_t sample_text_ready(const struct sample_text *text, const char *const *stops, int count);
 
-/* A young model spells bytes that are no text; JSON must be: U+FFFD for each, and for a NUL. The caller frees *clean. */
+/* An undertrained model may write bytes that are not UTF-8, but JSON must be UTF-8: U+FFFD for each, and for NUL. The
+ * caller frees *clean. */
 ltm_status sample_text_clean(char **clean, const struct sample_text *text, struct ltm_error *error);

@@ -1,5 +1,5 @@
 /* One thread that writes samples: a stream with slots, in each a sample under way. A slot whose sample is done takes the next
- * one, so that a step always has as many rows as there are samples left to write. */
+ * one, so that a step has as many rows as possible. */
 #pragma once
 
 #include "generate/history.h"
@@ -8,16 +8,16 @@
 #include "latent/fast_loop.h"
 #include "ltm/generate.h"
 
-/* A prompt as the decoder reads it. */
+/* A prompt in the form that the decoder reads. */
 struct prompt {
     int32_t *ids; /* the end-of-sequence id that begins a document, then the prompt's */
     int count;    /* of the prompt's */
     int fit;      /* of these, on which z is fitted */
     int cropped;  /* that stood before them */
-    bool heals;   /* a blank behind them is left to the first piece drawn */
+    bool heals;   /* a trailing blank is left to the first piece drawn */
 };
 
-/* What all writers share. */
+/* Data shared by all writers. */
 struct writing {
     const struct ltm_model *model;
     const struct decoder *decoder;              /* its weights, with the exits asked for */
@@ -25,7 +25,7 @@ struct writing {
     struct ltm_fast_config fast;
     const struct prompt *prompts;
     const bool *blank; /* [vocab]: pieces that begin with a blank, or NULL */
-    int longest;       /* tokens that are read in one pass: of the longest prompt, or what stays when a text slides */
+    int longest;       /* tokens read in one pass: of the longest prompt, or those kept when a text slides */
     int64_t next, last;
     /* Called by one thread at a time; whether to go on with the sample. Its text is `sample->text`. */
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh); /* or NULL */
@@ -53,7 +53,7 @@ struct sample_writer {
     struct writing *shared;
     struct decoder_stream *stream;
     struct sampler sampler;
-    struct decoder_pass *pass; /* over what a text goes on from; NULL where that is nothing */
+    struct decoder_pass *pass; /* over the text to continue; NULL if there is none */
     struct fast_loop loop;     /* the posterior fitted on it, or the prior */
     int64_t fitted;            /* the prompt that this is of; -1 = none */
     int slots, active;
@@ -66,5 +66,5 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
                                 const struct stream_weights *weights, int slots, int threads, struct ltm_error *error);
 void sample_writer_free(struct sample_writer *writer);
 
-/* Write samples until none is left or the writing has been stopped; an error goes into `shared`. */
+/* Write samples until none is left or writing was stopped; an error goes into `shared`. */
 void sample_writer_run(struct sample_writer *writer);

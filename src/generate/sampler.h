@@ -9,7 +9,7 @@
 struct sampler {
     int vocab, top_k;          /* top_k 0 = all */
     double temperature, top_p; /* temperature 0 = the likeliest token */
-    const bool *only;          /* [vocab]: what may be picked; NULL = any token */
+    const bool *only;          /* [vocab]: the tokens that may be picked; NULL = any */
     float *p;                  /* [vocab] */
     struct sampler_bucket *buckets;
     int32_t *border; /* [vocab] */

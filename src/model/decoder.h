@@ -2,8 +2,8 @@
  * of the latents z (DESIGN, section 3; paper, section 2.1).
  *
  * A `decoder` is a plan (model/plan.h) with weights, shared by all threads. A `decoder_pass` is one thread's workspace for a group of
- * sequences of equal length. The fast loop calls decoder_latent_gradient again and again for the same tokens: what comes before the first stage
- * that reads z is computed once, by decoder_begin; the backward pass stops there too. */
+ * sequences of equal length. The fast loop calls decoder_latent_gradient repeatedly for the same tokens: everything
+ * before the first stage that reads z is computed once, by decoder_begin; the backward pass stops there too. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,8 +48,8 @@ size_t decoder_packed_bytes(const struct plan *plan);
 /* The weights of an application, for stages. */
 struct stage_weights decoder_stage_weights(const struct decoder *decoder, int application);
 
-/* LTM_NUMERIC for what has come out of the decoder and is no finite number, as `what` says in a sentence: with the weight that
- * is none itself, where there is one, or with what else to do. */
+/* LTM_NUMERIC for a non-finite result of the decoder, described by the sentence `what`: names a non-finite
+ * weight, if there is one, or else adds the advice. */
 ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *what, const char *advice,
                                   struct ltm_error *error);
 
@@ -62,15 +62,16 @@ ltm_status decoder_expect_fitted(const struct decoder *decoder, const char *what
 
 struct decoder_pass;
 
-/* A workspace for up to `sequences` sequences of up to `length` tokens. gradients: 0 where no weight gradients are made; 1 where a
- * block's gradient may be overwritten once it has been taken; 2 where it may still be read while the next one is made. */
+/* A workspace for up to `sequences` sequences of up to `length` tokens. gradients: 0 if no weight gradients are
+ * computed; 1 if a block's gradient may be overwritten once taken; 2 if it may still be read while the next one is
+ * computed. */
 ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
                                int gradients, struct ltm_error *error);
 void decoder_pass_free(struct decoder_pass *pass);
 
 const struct decoder *decoder_pass_decoder(const struct decoder_pass *pass);
 
-/* What decoder_pass_create will allocate, in bytes. */
+/* The bytes that decoder_pass_create allocates. */
 size_t decoder_pass_bytes(const struct plan *plan, int sequences, int length, int gradients, bool in_bf16);
 
 /* Gradients of blocks that such a workspace has room for. */
@@ -104,8 +105,8 @@ void decoder_rest_memory(struct decoder_pass *pass, bool rests);
 void decoder_pass_loops(struct decoder_pass *pass, int loops);
 
 /* Products in bf16 are made for each shape when it is first met: here, beforehand, for a caller that can fail (LTM_MEMORY,
- * LTM_EXTERNAL), or by decoder_begin. Where decoder_begin could not, all that comes of the group is NaN, and from then on
- * decoder_pass_status says why. */
+ * LTM_EXTERNAL), or by decoder_begin. If decoder_begin fails to, all results of the group are NaN, and
+ * decoder_pass_status then says why. */
 ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length, struct ltm_error *error);
 ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error *error);
 
@@ -113,8 +114,8 @@ ltm_status decoder_pass_status(const struct decoder_pass *pass, struct ltm_error
  * alone are made, without the output layer. */
 void decoder_score(struct decoder_pass *pass, const float *z, float *nll);
 
-/* Also dz (G, N_z, d) = the gradient of Σ weights ⊙ nll, weights (G, T) what each token counts; NULL = 1 each. No weight gradient is
- * computed. */
+/* Also dz (G, N_z, d) = the gradient of Σ weights ⊙ nll, weights (G, T) those of the tokens; NULL = 1 each. No weight
+ * gradient is computed. */
 void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll, float *dz);
 
 /* Also gradient (table.size) += the gradient of Σ weights ⊙ nll with respect to every weight of the decoder; weights (G, T), NULL = 1
@@ -122,7 +123,7 @@ void decoder_latent_gradient(struct decoder_pass *pass, const float *z, const fl
 void decoder_weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                              float *gradient);
 
-/* Who takes a group's gradients, block by block as the backward pass completes them, from the last to the first. */
+/* The taker of a group's gradients, block by block as the backward pass completes them, from the last to the first. */
 struct gradient_taker {
     void *user;
     void (*take)(void *user, int block, const float *gradient); /* (the block's size) */

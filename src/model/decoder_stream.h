@@ -1,9 +1,9 @@
-/* One token at a time: the decoder with what each application of a stage keeps of the past (its cache: the last `window` keys and
- * values, say), so that the cost of a token does not grow with what came before. For generation.
+/* One token at a time: the decoder with each application's cache of the past (such as the last `window` keys and
+ * values), so that the cost of a token does not grow with the length of the text. For generation.
  *
  * A stream has slots, each with a sequence of its own under its own z. A step reads one token in each of the slots that it is
- * given: its products are matrix products of so many rows, and read the weights once for all of them. What comes out for a
- * slot does not depend on the other slots, on which slot it is, or on the number of threads, to the bit (row_products.h). */
+ * given: its products have one row per token and read the weights once for all of them. The result for a
+ * slot is bit-identical for any other slots, any slot number and any number of threads (row_products.h). */
 #pragma once
 
 #include <stdint.h>
@@ -13,7 +13,8 @@
 
 struct decoder_stream;
 
-/* Positions leave loops as plan.exit says, set before this. `threads` share each step: worth it where there is one stream. The weights must outlive it. */
+/* Positions leave loops as plan.exit says, set before this. `threads` share each step: useful with a single stream. The
+ * weights must outlive it. */
 ltm_status decoder_stream_create(struct decoder_stream **stream, const struct stream_weights *weights, int slots,
                                  int threads, struct ltm_error *error);
 void decoder_stream_free(struct decoder_stream *stream);

@@ -19,12 +19,12 @@ ltm_status model_file_write_weights(const char *path, const float *weights, cons
                                     const struct ltm_config *config, int64_t step, const char *digest,
                                     struct ltm_error *error);
 
-/* Read configuration and weights into a new decoder. digest gets the tokenizer's, or "". LTM_CORRUPT for a file that is not
- * ours or whose tensors do not fit its configuration. */
+/* Read configuration and weights into a new decoder. digest gets the tokenizer's, or "". LTM_CORRUPT for a file not
+ * written by ltm or whose tensors do not fit its configuration. */
 ltm_status model_file_read(const char *path, struct decoder **decoder, struct ltm_config *config, int64_t *step,
                            char digest[20], struct ltm_error *error);
 
-/* The configuration that such a file holds. LTM_CORRUPT when it does not hold one. */
+/* The configuration that such a file holds. LTM_CORRUPT if it has none. */
 ltm_status model_file_config(struct ltm_config *config, const struct safetensors *file, const char *path,
                              struct ltm_error *error);
 

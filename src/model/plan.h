@@ -83,7 +83,7 @@ bool plan_begins_block(const struct plan *plan, int application);
 bool plan_ends_block(const struct plan *plan, int application);
 bool plan_part_read_later(const struct plan *plan, int application);
 
-/* Tokens that a sequence may have at most, so that what a workspace takes is in proportion to the weights: who is asked to open a
- * model of a few kilobytes is not asked for gigabytes. Far more than anybody trains on: 64 MB for one activation, or 16 times the
+/* The maximum tokens of a sequence, so that workspaces are in proportion to the weights: opening a model of a
+ * few kilobytes must not need gigabytes. Far above practical lengths: 64 MB for one activation, or 16 times the
  * weights. */
 int model_longest_sequence(const struct ltm_model_config *config);

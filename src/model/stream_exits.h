@@ -1,5 +1,5 @@
-/* Exits (model/exits.h) of a stream's step: the tokens that have left stand aside, the others go on as rows of a smaller step. All
- * functions but the first are called by all threads of the step and end in stage_meet(). */
+/* Exits (model/exits.h) of a stream's step: tokens that have left are set aside, the others continue as rows of a
+ * smaller step. All functions but the first are called by all threads of the step and end in stage_meet(). */
 #pragma once
 
 #include "model/exits.h"

@@ -1,5 +1,5 @@
-/* The decoder's weights as generation reads them: all of them once a token, so their bytes decide its speed. Shared by the
- * streams of all threads. */
+/* The decoder's weights for generation, which reads all of them once per token, so their bytes decide its speed. Shared
+ * by the streams of all threads. */
 #pragma once
 
 #include "math/row_products.h"
@@ -8,7 +8,7 @@
 struct stream_weights {
     const struct decoder *decoder;
     struct row_weight *products; /* [plan.table.product_count] */
-    bf16 *halves;                /* what all of them point into, or NULL: then into the decoder's */
+    bf16 *halves;                /* the array that all of them point into, or NULL: then the decoder's */
     size_t bytes;                /* read for a token */
 };
 
@@ -18,6 +18,6 @@ ltm_status stream_weights_create(struct stream_weights **weights, const struct d
                                  int threads, struct ltm_error *error);
 void stream_weights_free(struct stream_weights *weights);
 
-/* How many of `threads` should share the steps of a single sequence: one where the weights are so few that a product is done
- * before a second thread has been woken. */
+/* How many of `threads` should share the steps of a single sequence: one if the weights are so few that a product
+ * ends before a second thread wakes. */
 int stream_team(const struct stream_weights *weights, int threads);

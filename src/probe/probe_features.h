@@ -1,4 +1,4 @@
-/* What a probe looks at: for each document the μ fitted on it, and the decoder's states. */
+/* The inputs of a probe: for each document the μ fitted on it, and the decoder's states. */
 #pragma once
 
 #include <stdint.h>
@@ -26,13 +26,13 @@ ltm_status probe_features_create(struct probe_features *features, const struct l
                                  struct ltm_error *error);
 void probe_features_free(struct probe_features *features);
 
-/* Make `text` the i-th document; what is longer than model.sequence is cut. LTM_INVALID for an empty one. */
+/* Make `text` the i-th document, cut to model.sequence. LTM_INVALID for an empty one. */
 ltm_status probe_features_set(struct probe_features *features, int64_t i, const struct ltm_model *model,
                               const char *text, struct ltm_error *error);
 
 struct decoder;
 
-/* Fit and look: fills the rows. The same for any number of threads. */
+/* Fit and run the decoder: fills the rows. The same for any number of threads. */
 ltm_status probe_features_compute(struct probe_features *features, const struct decoder *decoder,
                                   const struct ltm_fast_config *fast, uint64_t seed, int threads,
                                   const struct ltm_watch *watch, struct ltm_error *error);

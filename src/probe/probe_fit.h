@@ -1,4 +1,4 @@
-/* From features to factors: ridge regression, its λ, its score on documents it has not seen. */
+/* From features to factors: ridge regression, its λ, its score on unseen documents. */
 #pragma once
 
 #include <stdint.h>
@@ -17,7 +17,7 @@ struct probe_data {
     int columns;
     const struct probe_factor *factors;
     int factor_count;
-    int validation; /* the last so many of the training rows choose λ */
+    int validation; /* the number of last training rows that choose λ */
     uint64_t seed;  /* of the bootstrap */
 };
 

@@ -1,10 +1,11 @@
-/* Several tokens predicted at once, in training alone (Gloeckle et al., "Better & faster large language models via multi-token
- * prediction", 2024): a head for each further token reads what the output layer reads, x (R, d),
+/* Several tokens predicted at once, only in training (Gloeckle et al., "Better & faster large language models via
+ * multi-token prediction", 2024): a head for each further token reads what the output layer reads, x (R, d),
  *
  *     logits = RMSNorm(x Pᵀ) Eᵀ (soft-capped as the output layer's)   at t for token t + 1 + k,   k = 1 … slow.predict - 1,
  *
- * and its -log p counts slow.predict_weight / (slow.predict - 1) in the slow loss, where that token is of the sequence, counts, and is
- * of the same document if attention is masked. Heads serve nothing else: neither the fast loop nor scores know them. */
+ * and its -log p counts slow.predict_weight / (slow.predict - 1) in the slow loss, if that token is in the sequence,
+ * has weight, and belongs to the same document when attention is masked. Neither the fast loop nor scores use the
+ * heads. */
 #pragma once
 
 #include "nn/output_loss.h"

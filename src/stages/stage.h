@@ -1,10 +1,10 @@
 /* A stage is one kind of part of the decoder: self-attention, cross-attention to the latents, feed-forward, … Each is a file that ends
- * in a struct stage_kind: what it declares, keeps, computes forward, backward and token by token. The plan
- * (model/plan.h) says which stages run, on which weights, in which order. A stage sees what is handed to it here, never the
- * decoder's workspace.
+ * in a struct stage_kind: its weights, its kept state, and its forward, backward and token-by-token computation. The
+ * plan (model/plan.h) says which stages run, on which weights, in which order. A stage sees only the structs below,
+ * never the decoder's workspace.
  *
  * Legend: G sequences, T tokens each, R = G T rows, d width, H query heads, K key/value heads of h, F feed-forward width, M latents of
- * a part. The residual stream is (R, d): a stage reads it in `in` and writes what leaves it to `out`. */
+ * a part. The residual stream is (R, d): a stage reads it from `in` and writes its result to `out`. */
 #pragma once
 
 #include <stdbool.h>
@@ -79,7 +79,7 @@ struct stage_io {
     float *nll;               /* (G, T) */
     const float *in;          /* (R, d), kept until the backward pass */
     float *out;               /* (R, d) */
-    float *dh;                /* (R, d): gradient of the residual stream, from behind the stage to before it */
+    float *dh;                /* (R, d): gradient of the residual stream, in place: after the stage, then before it */
     const uint8_t *kept;      /* (R, d): 0 where dropout cuts what the stage adds, else 1; NULL = all 1 */
     float kept_scale;         /* of what is kept */
     const float *first;       /* (R, d): what the embedding left */
@@ -164,7 +164,8 @@ struct stage_kind {
     /* Add its weights to the block at hand, in an order of its own. Not called where it works with those of a block that is there. */
     void (*declare)(struct weight_table *table, const struct ltm_model_config *config);
 
-    /* Floating-point operations of useful work a token, forward: 2 for each weight that a token meets, and attention. */
+    /* Floating-point operations of useful work per token, forward: 2 for each weight that a token uses, plus
+     * attention. */
     double (*flops)(const struct ltm_model_config *config);
 
     /* Cut what an application keeps from forward to backward from `kept`, and what it needs only while it runs from `scratch`, which
@@ -175,7 +176,7 @@ struct stage_kind {
     ltm_status (*prepare)(void *state, const struct stage_weights *w, const struct stage_shape *shape,
                           struct bf16_work *work, bool training, struct ltm_error *error);
 
-    /* What comes before z has a say, run once for many z; NULL = nothing. Called before `forward` in any case. */
+    /* The part that does not depend on z, run once for many z; NULL = nothing. Always called before `forward`. */
     void (*begin)(const struct stage_io *io, const struct stage_weights *w, void *state);
     void (*forward)(const struct stage_io *io, const struct stage_weights *w, void *state);
 
@@ -203,7 +204,7 @@ struct stage_kind {
 
 enum { STAGE_STATE_MOST = 512 };
 
-/* Where a lay_out puts its pointers while only sizes are learnt. */
+/* Receives the pointers of a lay_out while only sizes are computed. */
 union stage_unused {
     char bytes[STAGE_STATE_MOST];
     max_align_t aligned;

@@ -17,12 +17,12 @@
 /* Which of the slow loop's settings scales the learning rate and decay of a weight. */
 enum weight_rate {
     WEIGHT_RATE_FULL,  /* none */
-    WEIGHT_RATE_LATENT /* slow.latent_lr: what reads the latents */
+    WEIGHT_RATE_LATENT /* slow.latent_lr: weights that read the latents */
 };
 
-/* What an optimiser that steps whole matrices does with a weight. */
+/* How an optimiser for whole matrices treats a weight. */
 enum weight_optimiser {
-    WEIGHT_ELEMENTWISE, /* embeddings, the output matrix and gains: steps each number by itself */
+    WEIGHT_ELEMENTWISE, /* embeddings, the output matrix and gains: updates each number by itself */
     WEIGHT_MATRIX       /* the matrices of hidden layers */
 };
 
@@ -34,7 +34,7 @@ struct weight {
     float init_std;     /* of the initial normal numbers; 0: all are … */
     float init_value;   /* … this */
     bool init_identity; /* … but 1 on a matrix's diagonal */
-    bool init_latent;   /* … times latent.init_scale: writes into the residual stream what was read of the latents */
+    bool init_latent;   /* … times latent.init_scale: writes the output of cross-attention into the residual stream */
     enum weight_rate rate;
     bool decays;
     enum weight_optimiser optimiser;
@@ -83,7 +83,7 @@ struct weight_table {
     double orthogonalise; /* operations of orthogonalising every WEIGHT_MATRIX once (math/orthogonalise.h) */
 };
 
-/* What is added next belongs to a new block, whose name goes before its weights' names. */
+/* Rows added next belong to a new block, whose name prefixes their names. */
 void weights_begin_block(struct weight_table *table, const char *name);
 
 /* Add a row, called BLOCK.NAME.weight (NAME.weight where the block's name is the weight's own). */
@@ -94,7 +94,7 @@ enum weight_use {
 };
 void weights_add(struct weight_table *table, struct weight weight, enum weight_use use);
 
-/* Room for what has been counted; then the table is empty again, to be filled by the same calls. */
+/* Allocate the counted rows; the table is then empty again, to be filled by the same calls. */
 ltm_status weight_table_allocate(struct weight_table *table, struct ltm_error *error);
 void weight_table_free(struct weight_table *table);
 
@@ -104,7 +104,7 @@ static inline size_t block_size(const struct weight_block *block) { return block
 /* The weight of that name, or NULL. */
 const struct weight *weights_find(const struct weight_table *table, const char *name);
 
-/* The first weight that holds something not finite, or -1. */
+/* The first weight with a non-finite value, or -1. */
 int weights_find_nonfinite(const float *weights, const struct weight_table *table);
 
 /* Initial weights, the same for any number of threads: N(0, init_std²), times latent_scale where init_latent; where init_std is 0, init_value or the identity. */

@@ -1,7 +1,8 @@
-/* What tasks of depth share: test items reach beyond the lengths of training, and are read by length and by depth.
+/* Common parts of the tasks of depth: test items exceed the training lengths, and results are grouped by length and
+ * depth.
  *
- * An item has "length", what the reader of a curve puts on its axis, "range", trained or longer, and "chance", what a guess that knows the
- * form of the answers gets right on average. The depth of the computation has a name of its family's own. */
+ * An item has "length", the axis of a curve, "range", trained or longer, and "chance", the mean accuracy of a guess
+ * that knows the form of the answers. Each family has its own name for the depth of the computation. */
 #pragma once
 
 #include "tasks/synth.h"

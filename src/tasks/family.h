@@ -1,6 +1,6 @@
-/* Families of synthetic tasks: what an item's own program measures of an output, beyond what every task has.
+/* Families of synthetic tasks: the metrics that a family adds to those of every task.
  *
- * A family's figures are named in the field's words; one that holds for some items alone carries them behind an @:
+ * Metrics have standard names; one that applies only to some items names them after an @:
  * "acc@frequency=high" comes with those items only, and its mean is taken over the items that have it. */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
-/* NULL when there is none of that name. */
+/* NULL if there is none of that name. */
 const struct synth_family *family_find(const char *name);
 
 /* The figures of one item, at most `most`: `item` is its JSON object as the items' file has it, `output` the choice that was
@@ -18,5 +18,5 @@ const struct synth_family *family_find(const char *name);
 int family_measure(const char *family, const json_t *item, const char *output, bool right,
                    struct family_metric *metrics, int most);
 
-/* LTM_INVALID, naming the nearest, for a family that there is not. */
+/* LTM_INVALID, naming the nearest, for an unknown family. */
 ltm_status family_check(const char *family, struct ltm_error *error);

@@ -1,4 +1,4 @@
-/* Files of items in the forms in which people publish them, object by object.
+/* Files of items in common published formats, read object by object.
  *
  *     .jsonl, .jsonl.gz   an object a line
  *     .json               a list of objects, or an object whose "data" is one

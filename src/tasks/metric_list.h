@@ -1,4 +1,4 @@
-/* What families measure outputs with. */
+/* The metrics that families report for an output. */
 #pragma once
 
 #include <jansson.h>
@@ -13,7 +13,7 @@ struct metric_list {
     int count, most;
 };
 
-/* What there is no room for is left out. */
+/* Ignored if there is no room. */
 void metric_add(struct metric_list *list, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 const char *item_text(const json_t *item, const char *key); /* "" where there is none */

@@ -17,5 +17,5 @@ int draw_between(struct draw *draw, int least, int most);
 bool draw_chance(struct draw *draw, double probability);
 void draw_shuffle(struct draw *draw, int *values, int n);
 
-/* 64 bits that depend on every byte: splits what there is into what is held out and what is not. */
+/* 64 bits that depend on every byte: decides what is held out. */
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);

@@ -1,9 +1,9 @@
-/* The inside of a family of synthetic texts, and what all of them share.
+/* The internals of a family of synthetic texts, and the parts common to all.
  *
- * A family draws problems. A training document is one or several problems with their answers, blank lines between them, as the
- * shots of a prompt stand; an item is one problem with what it takes to score it. Held out by construction: a problem has a
- * key (its numbers, its words, its combination of parts: the family says which), and a hash of the key says on which side
- * it is; documents and train.jsonl draw from one side, test.jsonl from the other. */
+ * A family draws problems. A training document is one or several problems with their answers, blank lines between them,
+ * like the shots of a prompt; an item is one problem with the data to score it. Held out by construction: a problem has
+ * a key (its numbers, its words, its combination of parts: the family says which), and a hash of the key decides its
+ * side; documents and train.jsonl draw from one side, test.jsonl from the other. */
 #pragma once
 
 #include <jansson.h>
@@ -15,7 +15,8 @@
 struct metric_list;
 struct puzzle_family;
 
-/* Text that grows as it is written. An allocation that failed empties the text for good and sets `failed`, which is asked for once, at the end. */
+/* Text that grows as it is written. A failed allocation empties the text permanently and sets `failed`, to be checked
+ * once, at the end. */
 struct text {
     char *data; /* ends in NUL; NULL before the first addition */
     size_t bytes, room;
@@ -69,7 +70,7 @@ extern const struct synth_family family_stories, family_arithmetic, family_itera
     family_conflict, family_lexicon, family_sudoku4, family_sudoku6, family_sudoku9, family_latin, family_maze,
     family_life, family_calls;
 
-/* Set up a family at a difficulty with "name=value" over it; synth_close afterwards, whatever came of it. */
+/* Set up a family at a difficulty with "name=value" over it; call synth_close afterwards in any case. */
 ltm_status synth_open(struct synth *synth, const struct synth_family *family, int difficulty, const char *const *knobs,
                       size_t knob_count, uint64_t seed, struct ltm_error *error);
 void synth_close(struct synth *synth);

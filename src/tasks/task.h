@@ -21,8 +21,8 @@
  *     answer = {answers}                 generate: a text, or a list of which any is right
  *     clean = wikihow                    context and choices as the harness cleans HellaSwag
  *
- * A group: a * in the last part of `items` stands for whatever makes it a file's name, and for the same in `shots`; each such file is a
- * task of its own, NAME_STEM, and {*} in `description` is that stem.
+ * A group: a * in the last part of `items` matches any text that gives an existing file name, and stands for the same
+ * text in `shots`; each such file is a task of its own, NAME_STEM, and {*} in `description` is that stem.
  *     family = hops                      a synthetic family, which measures more of each item (tasks/family.h)
  *     delimiter = " "                    between a context, also an empty one, and what follows it (a blank); quotes keep blanks
  *     separator = "\n\n"                 between shots (a blank line)
@@ -81,7 +81,7 @@ ltm_status task_load(struct task **task, const char *path, struct ltm_error *err
 /* Its files' names are relative to the folder `data`; NULL = the INI's. */
 ltm_status task_load_from(struct task **task, const char *path, const char *data, struct ltm_error *error);
 
-/* What a path stands for: itself, or of a group each of its tasks, as task_load takes them. */
+/* Expands a path: itself, or the tasks of a group, in the form that task_load takes. */
 ltm_status task_expand(struct text_list *list, const char *path, const char *data, struct ltm_error *error);
 
 void task_free(struct task *task); /* NULL is fine */

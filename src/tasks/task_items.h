@@ -1,4 +1,4 @@
-/* The items of a task's file, one a line, each checked and put as the task's kind and format say. */
+/* The items of a task's file, one a line, each checked and converted by the task's kind and format. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct task_item {
         contexts; /* [count] where each choice stands behind one of its own, of which `context` is the gold one's; else NULL */
     char **choices; /* [count]; NULL for generate and lastword */
     int count, gold;
-    char *answer;              /* what a shot shows: the gold choice, the (first) answer, the last word */
+    char *answer;              /* shown in a shot: the gold choice, the (first) answer, the last word */
     struct text_list accepted; /* generate: all answers that are right; none = `answer` alone */
 };
 

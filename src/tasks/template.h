@@ -24,11 +24,11 @@ struct text_list {
 void text_list_free(struct text_list *list);
 ltm_status text_list_add(struct text_list *list, const char *text, struct ltm_error *error);
 
-/* LTM_INVALID, naming it, for a field that is not there or is no text. The caller frees *text. */
+/* LTM_INVALID, naming it, for a field that is missing or not text. The caller frees *text. */
 ltm_status template_text(char **text, const char *template, const json_t *item, struct ltm_error *error);
 ltm_status template_list(struct text_list *list, const char *templates, const json_t *item, struct ltm_error *error);
 
-/* What the one {field} that `template` is stands for, a new reference; of any other template its text. */
+/* The value of the one {field} that `template` consists of, a new reference; for any other template its text. */
 ltm_status template_value(json_t **value, const char *template, const json_t *item, struct ltm_error *error);
 
 /* The next word of a list, unescaped, into `word` (size); false where there is none. *at moves behind it. */

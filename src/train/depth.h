@@ -7,9 +7,9 @@
 
 #include "ltm/config.h"
 
-/* At slow step `step`, where `loops` is what has grown so far; and on average, but for that limit. */
+/* At slow step `step`, with `loops` grown so far; and the mean, ignoring that limit. */
 int depth_at(const struct ltm_config *config, int loops, int64_t step);
 int depth_mean(const struct ltm_config *config, int loops);
 
-/* The model with as many loops as training may run: what its decoder and workspaces are made for. */
+/* The model with as many loops as training may run: the sizes of its decoder and workspaces. */
 struct ltm_model_config depth_model(const struct ltm_config *config);

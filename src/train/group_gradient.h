@@ -4,11 +4,11 @@
 
 #include "train/group.h"
 
-/* Who takes the gradient of each of the group's draws of z. */
+/* The taker of the gradient of each of the group's draws of z. */
 struct draw_takers {
     void *user;
     struct gradient_taker (*of_draw)(void *user, int draw);
 };
 
-/* Of the slow step after trainer->optimiser.count of them. The group's part of trainer->scores is filled in. */
+/* Of the slow step after trainer->optimiser.count of them. Fills in the group's part of trainer->scores. */
 void group_gradient(const struct group *group, const struct draw_takers *takers);

@@ -1,7 +1,8 @@
-/* Batch, window and loops that grow: from slow.batch_start sequences to slow.batch and from slow.window_start tokens to model.window, each in
- * a straight line, rounded down, over the first slow.growth of run.tokens. Both follow from the tokens of the steps before,
- * so a resume finds them again. Of model.loops one runs in the first loop.start of run.tokens; then two, and one more
- * after another, all behind loop.full. The first latent.start of run.tokens trains the plain decoder. */
+/* Batch, window and loops that grow: from slow.batch_start sequences to slow.batch and from slow.window_start tokens to
+ * model.window, each linearly, rounded down, over the first slow.growth of run.tokens. Both follow from the tokens of
+ * the steps before, so a resume finds them again. One of model.loops runs in the first loop.start of run.tokens; then
+ * two, then more one by one, all of them after loop.full. The first latent.start of run.tokens trains the plain
+ * decoder. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,8 +13,8 @@
 struct growth {
     int64_t sequences; /* of the slow steps before this one */
     int batch, window; /* of this one */
-    int loops;         /* … as they are before loop.depth has its say (train/depth.h) */
-    bool plain;        /* latents have not begun: none is fitted, and what reads them is passed over */
+    int loops;         /* … before loop.depth applies (train/depth.h) */
+    bool plain;        /* latents have not started: none is fitted, and the stages that read them are skipped */
 };
 
 /* At slow step `step`, from 0. */

@@ -18,6 +18,6 @@ struct loss_average {
     int64_t count; /* losses seen */
 };
 
-/* Take the next loss. How many running standard deviations it is above the running mean of those before it, where it is a
- * spike; else 0. */
+/* Take the next loss. Returns how many running standard deviations it is above the running mean of the earlier ones if
+ * it is a spike, otherwise 0. */
 double loss_spike(struct loss_average *average, double loss);

@@ -1,4 +1,4 @@
-/* What the slow loop minimises: one row and one file each.
+/* The losses of the slow loop: one row and one file each.
  *
  * To add one: copy objective_elbo.c to objective_NAME.c, name its row below and in objective.c, and give it a constant in
  * enum ltm_objective (ltm/config.h). Its name is then a value of slow.objective; nothing else knows it. */
@@ -9,12 +9,12 @@
 struct objective {
     const char *name, *help;
     bool of_pairs; /* the loss is a mean over pairs of sequences, 2p and 2p + 1 of a batch, in place of tokens */
-    int passes;    /* work of a draw, in forward passes: 3 for forward and backward, and what weigh does besides */
-    /* What each of the group's S draws of z counts in its gradient, into shares (count, S), 1 in all for a sequence. Scores
-     * that it finds on its way go into scores (count). */
+    int passes;    /* work of a draw, in forward passes: 3 for forward and backward, plus that of weigh */
+    /* The weight of each of the group's S draws of z in its gradient, into shares (count, S), with sum 1 for a
+     * sequence. Scores computed on the way go into scores (count). */
     void (*weigh)(const struct group *group, double *shares, struct sequence_score *scores);
     double (*loss)(const struct sequence_score *score); /* that of a sequence, nats, once all draws are done */
-    /* What the objective asks of other keys, LTM_INVALID with a sentence; NULL: nothing. */
+    /* Checks the objective's requirements on other keys, LTM_INVALID with a sentence; NULL: none. */
     ltm_status (*check)(const struct ltm_config *config, struct ltm_error *error);
 };
 

@@ -1,5 +1,5 @@
-/* run.on_event: a command of the user's that is run at each event of a run, with facts in its environment and no shell between. What goes
- * wrong with it is told, and the run goes on. */
+/* run.on_event: a user's command that runs at each event of a run, with facts in its environment and without a shell.
+ * Its failures are reported, and the run continues. */
 #pragma once
 
 #include <stdint.h>
@@ -14,7 +14,7 @@ struct on_event {
     char last[16]; /* its event */
 };
 
-/* What is NULL, NAN or 0 is not in the environment. */
+/* Fields that are NULL, NAN or 0 are not in the environment. */
 struct event_facts {
     const char *run;             /* LTM_RUN: the run's folder */
     const char *checkpoint;      /* LTM_CHECKPOINT */
@@ -23,9 +23,10 @@ struct event_facts {
     double bound, bits_per_byte; /* LTM_BOUND, LTM_BITS_PER_BYTE */
 };
 
-/* Begin the command for an event (LTM_EVENT). One runs at a time: the one before gets EVENT_SECONDS to end, and is then ended. */
+/* Start the command for an event (LTM_EVENT). One runs at a time: the previous one gets EVENT_SECONDS to end and is
+ * then killed. */
 enum { EVENT_SECONDS = 30 };
 void on_event_tell(struct on_event *hook, const char *event, const struct event_facts *facts);
 
-/* Until the last has ended, as long as that. */
+/* Wait for the last to end, at most that long. */
 void on_event_wait(struct on_event *hook);

@@ -1,10 +1,10 @@
-/* The slow loop's optimisers: one row and one file each; and what all of them have: their state, the gradient's norm.
+/* The slow loop's optimisers: one row and one file each; and their common parts: state and gradient norm.
  *
  * To add one: copy optimiser_adamw.c to optimiser_NAME.c, name its row below and in optimiser.c, and give it a constant in
  * enum ltm_optimiser (ltm/config.h). Its name is then a value of slow.optimizer; nothing else knows it.
  *
- * Each process keeps the state of its share of the weights (optimiser_shards.h). Every figure is the same for any number of
- * threads and processes. */
+ * Each process keeps the state of its share of the weights (optimiser_shards.h). Results are bit-identical for any
+ * number of threads and processes. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct optimiser_step {
     int64_t updates; /* this one included */
 };
 
-/* What of one weight lies in one own slice: n floats, in order, of weights, gradient and each state array. */
+/* The part of one weight in one own slice: n floats, in order, of weights, gradient and each state array. */
 struct optimiser_part {
     const struct weight *weight;
     size_t n;
@@ -45,7 +45,7 @@ struct optimiser_kind {
     bool whole_matrices;
     bool of_matrices[OPTIMISER_STATES];
     size_t (*scratch)(int rows, int columns); /* floats that the step of such a matrix needs; NULL for none */
-    /* Step the part and leave its gradient at zero. All threads of a team call it, each for its share of the part. */
+    /* Update the part and reset its gradient to zero. All threads of a team call it, each for its share of the part. */
     void (*step)(const struct optimiser_part *part, const struct optimiser_step *step);
     double (*flops)(const struct weight_table *table); /* of the products of an update; NULL: it has none */
     ltm_status (*check)(const struct ltm_slow_config *config, struct ltm_error *error); /* its keys; NULL: any go */
@@ -61,7 +61,7 @@ struct optimiser {
     const struct optimiser_kind *kind;
     float *state[OPTIMISER_STATES]; /* of the own slices (shards->own_alike), zero at first; NULL beyond the kind's */
     int64_t count;                  /* slow steps gone through … */
-    int64_t skipped;                /* … and of these, those without an update: the state has seen the others */
+    int64_t skipped;                /* … and of these, those without an update: the state covers only the others */
     const struct optimiser_shards *shards;
     float *average; /* (P), of the weights, the same in every process; NULL where slow.ema is 0 */
     float *slice;   /* (shards->largest): another process's, on the way to or from a file; NULL for one that is alone */
@@ -90,7 +90,8 @@ void optimiser_update(struct optimiser *optimiser, float *weights, float *gradie
                       const struct ltm_slow_config *config, double lr, double scale, int threads);
 
 /* Take the weights, all of them up to date, into their average, with a decay of min(slow.ema, (1 + u)/(10 + u)) at the u-th update:
- * an average that began with a fixed decay would hold the initial weights for 1 / (1 - decay) steps, which a short run has not. */
+ * with a fixed decay the average would contain the initial weights for 1 / (1 - decay) steps, longer than a short
+ * run. */
 void optimiser_average(struct optimiser *optimiser, const float *weights, size_t n,
                        const struct ltm_slow_config *config, int threads);
 

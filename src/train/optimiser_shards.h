@@ -1,9 +1,10 @@
-/* How the optimiser's state is divided over processes.
+/* The division of the optimiser's state among processes.
  *
  * The array of weights is cut into its blocks (stages/weights.h: what the backward pass completes at a time),
  * blocks into pieces of at most PIECE floats, and a piece into one slice a process, at multiples of GRAIN floats. A process
- * owns its slice of every piece: it alone keeps their moments and sums their gradients. Which slice of a piece is whose turns from
- * piece to piece, so that small pieces do not all fall to one process. With one process a slice is the whole piece.
+ * owns its slice of every piece: it alone keeps their moments and sums their gradients. The assignment of slices
+ * rotates from piece to piece, so that small pieces do not all go to one process. With one process a slice is the whole
+ * piece.
  *
  * For an optimiser that steps whole matrices each of those (WEIGHT_MATRIX) is a piece by itself, whatever its size, and one slice;
  * what lies between them is cut as above. Either way the pieces, and so the order of the norm's sum, depend on no process.

@@ -4,9 +4,9 @@
  *     m = β [(log π(y_w) - log π_ref(y_w)) - (log π(y_l) - log π_ref(y_l))]
  *     loss = -(1 - ε) log σ(m) - ε log σ(-m),   dloss/dm = -(1 - ε) σ(-m) + ε σ(m)
  *
- * with β = slow.dpo_beta, ε = slow.dpo_smoothing and π_ref the weights that the run began with. With latents log p(y) stands for
- * E_q[log p(y | prompt, z)], which is at most log p(y | prompt) of a forecast that mixes over q = q(z | prompt); both answers and both
- * models are scored under the same noise, that of scoring, which depends on the pair alone. */
+ * with β = slow.dpo_beta, ε = slow.dpo_smoothing and π_ref the initial weights of the run. With latents log p(y) means
+ * E_q[log p(y | prompt, z)], which is at most log p(y | prompt) of a prediction that mixes over q = q(z | prompt); both
+ * answers and both models are scored under the same noise, that of scoring, which depends on the pair alone. */
 #pragma once
 
 #include "latent/score.h"

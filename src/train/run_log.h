@@ -1,6 +1,6 @@
 /* log.jsonl of a run: one JSON object a line, for each slow step and each held-out scoring.
  *
- * A checkpoint remembers how long the log was; a resume cuts it back to there, so that no line is lost and none stands twice. */
+ * A checkpoint remembers how long the log was; a resume cuts it back to there, so that no line is lost or repeated. */
 #pragma once
 
 #include <stdint.h>

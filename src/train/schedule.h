@@ -8,5 +8,5 @@
  * Rate of slow step `step` (from 0) of `steps`: linear warm-up to lr, with wsd a stable part at lr, then from lr down to lr_min. */
 double slow_rate(const struct ltm_slow_config *config, double step, double steps);
 
-/* So many first steps have rates that do not depend on how many there are in all. */
+/* The number of first steps whose rates do not depend on the total number. */
 double slow_steady_steps(const struct ltm_slow_config *config, double steps);

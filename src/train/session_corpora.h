@@ -1,4 +1,4 @@
-/* The corpora of a training: opened, known again by a resume, and mixed. */
+/* The corpora of a training: opened, identified for a resume, and mixed. */
 #pragma once
 
 #include "train/session_state.h"
@@ -6,8 +6,8 @@
 /* Both splits of each, and the tokenizer that they share. */
 ltm_status session_open_corpora(struct session *s, struct ltm_error *error);
 
-/* s->state.corpus: one by what it is known by, several by that of each and their shares. */
+/* s->state.corpus: the identity of one corpus, or the identities and shares of several. */
 ltm_status session_name_corpora(struct session *s, struct ltm_error *error);
 
-/* s->train, and how often each is gone through, told. */
+/* Makes s->train, and reports the number of passes over each corpus. */
 ltm_status session_mix_corpora(struct session *s, struct ltm_error *error);

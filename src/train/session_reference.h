@@ -1,8 +1,8 @@
-/* What direct preference optimisation compares with. */
+/* The reference of direct preference optimisation. */
 #pragma once
 
 #include "train/session_state.h"
 
-/* With slow.objective = dpo: take log p of all answers with the weights as they are at the run's beginning, and keep it in the run's
- * folder, from where a resume reads it. */
+/* With slow.objective = dpo: compute log p of all answers with the initial weights, and store it in
+ * the run's folder for resumes. */
 ltm_status session_reference(struct session *s, struct ltm_error *error);

@@ -1,4 +1,4 @@
-/* What a training has open: its folder, corpora, model and log. */
+/* The open resources of a training: folder, corpora, model and log. */
 #pragma once
 
 #include "base/progress.h"
@@ -18,7 +18,7 @@ struct session_corpus {
     double share;                                         /* of the training tokens */
     struct token_stream *train, *heldout;                 /* heldout: NULL where the corpora have none */
     struct stream_windows train_windows, heldout_windows; /* which the session's mixtures read */
-    double heldout_bytes; /* of text that is scored; 0 where there is no tokenizer to tell */
+    double heldout_bytes;                                 /* of scored text; 0 without a tokenizer */
 };
 
 struct session {
@@ -35,7 +35,7 @@ struct session {
     struct run_log log;
     struct checkpoint_state state;
     struct sequence_score *heldout_scores;
-    double *reference, *heldout_reference; /* dpo: log p of answers under the weights that the run began with */
+    double *reference, *heldout_reference; /* dpo: log p of answers under the initial weights */
     double peak;                           /* flop/s */
     double rate;                           /* tokens a second, of late */
     int64_t above_uniform;                 /* slow steps whose loss was */

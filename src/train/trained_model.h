@@ -13,7 +13,7 @@ struct ltm_model {
 };
 
 /* A second decoder over the model's weights, packed for products in a precision; free it before the model. Auto is the
- * precision that the model was trained in, where this machine has it: a score's bits follow from the checkpoint and not from
- * what is faster today. loops of the core, 0 = the model's. LTM_UNSUPPORTED for bf16 where there is none. */
+ * precision that the model was trained in, if this machine has it: a score's bits depend on the checkpoint, not on the
+ * faster precision here. loops of the core, 0 = the model's. LTM_UNSUPPORTED for bf16 if it is not available. */
 ltm_status trained_model_decoder(struct decoder **decoder, const struct ltm_model *model, int precision, int loops,
                                  int threads, struct ltm_error *error);

@@ -5,8 +5,8 @@
  *
  * Processes divide the batch's groups, and the optimiser's state: each of n sums the gradient of its share of the weights,
  * steps that share and gives it to the others. A process then keeps weights, P, and sum, two moments and what arrives, 4 P / n; a
- * thread's workspace one layer more. Beside its gradients (gradient_sum.h) it sends 4 P (n - 1)/n bytes of weights a step. Every
- * figure and every bit is the same for any number of threads and processes. */
+ * thread's workspace one layer more. Beside its gradients (gradient_sum.h) it sends 4 P (n - 1)/n bytes of weights a
+ * step. Results are bit-identical for any number of threads and processes. */
 #pragma once
 
 #include "train/preferences.h"
@@ -18,11 +18,11 @@
 double trainer_flops(const struct ltm_config *config, const struct growth *now);
 
 /* The most memory that training takes at a time in this process, in bytes: what a trainer and its decoder allocate, and the program. Within
- * 5 % of what was measured for widths of 128 and 512. LTM_MEMORY where there is none to reckon with. */
+ * 5 % of measurements at widths 128 and 512. LTM_MEMORY if memory is short for the estimate itself. */
 ltm_status trainer_bytes(size_t *bytes, const struct ltm_config *config, const struct plan *plan,
                          struct ltm_error *error);
 
-/* The same of one of so many processes. */
+/* The same for one of `processes` processes. */
 ltm_status trainer_bytes_among(size_t *bytes, const struct ltm_config *config, const struct plan *plan, int processes,
                                int rank, struct ltm_error *error);
 
@@ -60,8 +60,8 @@ ltm_status trainer_gradient(struct trainer *trainer, struct slow_step *done, str
 ltm_status trainer_pack(const struct trainer *trainer, struct ltm_error *error);
 
 /* Take the slow step after trainer->optimiser.count of them, with all processes. With a fault in `done`, and where trainer->stop broke it
- * off (LTM_INTERRUPTED), it was not taken: weights, moments and count are as they were. */
+ * off (LTM_INTERRUPTED), it was not taken: weights, moments and count are unchanged. */
 ltm_status trainer_step(struct trainer *trainer, struct slow_step *done, struct ltm_error *error);
 
-/* Go on to the next slow step and leave out this one's update, of which the moments shall know nothing. */
+/* Skip this slow step: no update, and the moments are unchanged. */
 void trainer_skip(struct trainer *trainer);

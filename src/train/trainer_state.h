@@ -1,4 +1,4 @@
-/* What a trainer keeps, and the parts of a slow step work on. */
+/* The state of a trainer, shared by the parts of a slow step. */
 #pragma once
 
 #include <signal.h>
@@ -23,9 +23,9 @@ struct trainer {
     struct optimiser optimiser;
     struct sequence_score
         *scores;         /* [slow.batch], now.batch of the last slow step, at the slow step's own draws of z */
-    double batch_weight; /* what all tokens of the batch count */
-    double loss_units;   /* what the batch's loss is a mean of: the same, or its pairs of sequences */
-    double *shares;      /* [batch, slow.samples]: what each draw counts (train/objective.h) */
+    double batch_weight; /* the total weight of the batch's tokens */
+    double loss_units;   /* the divisor of the batch's mean loss: the same, or its pairs of sequences */
+    double *shares;      /* [batch, slow.samples]: the weight of each draw (train/objective.h) */
     struct growth now;   /* the batch of the last slow step, which begins at now.sequences in the source */
     int64_t steps;       /* in all */
     const struct sequence_source *source;
@@ -34,11 +34,10 @@ struct trainer {
     struct solver_batch *solver; /* NULL but for a solver (train/solver_batch.h), which has no workers and no source */
     const double *reference;     /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */
     const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
-    const volatile sig_atomic_t
-        *stop; /* or NULL: when it becomes nonzero no further group is begun, where this is the only process */
+    const volatile sig_atomic_t *stop; /* or NULL: once nonzero, no further group starts, if this is the only process */
 };
 
-/* What was not finite in a slow step, if anything (train/nonfinite.h). */
+/* The non-finite value of a slow step, if any (train/nonfinite.h). */
 enum fault_kind { FAULT_NONE, FAULT_WEIGHT, FAULT_LOSS, FAULT_GRADIENT, FAULT_SUM };
 
 struct fault {
