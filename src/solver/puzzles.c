@@ -24,7 +24,7 @@ static ltm_status take_cells(int32_t *cells, const json_t *object, const char *k
     for (int i = 0; i < count; i++) {
         if (text[i] < ' ' || text[i] > '~')
             return fail(error, LTM_INVALID, "\"%s\" is to be of printable ASCII characters, one a cell", key);
-        cells[i] = text[i];
+        cells[i] = (unsigned char)text[i];
     }
     return LTM_OK;
 }

@@ -79,7 +79,7 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
     *batch = NULL;
     TRY(NEW_ARRAY(made, 1, what, error));
     *made = (struct solver_batch){.config = config, .puzzles = puzzles, .threads = threads, .n = T * d, .pass = -1};
-    TRY(NEW_ARRAY(made->passes, (size_t)threads, what, error));
+    TRY(NEW_ARRAY(made->workers, (size_t)threads, what, error));
     TRY(NEW_ARRAY(made->start_y, d, what, error));
     TRY(NEW_ARRAY(made->start_z, d, what, error));
     TRY(NEW_ARRAY(made->y, B * made->n, what, error));
@@ -97,8 +97,8 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
     TRY(NEW_ARRAY(made->steps, B, what, error));
     TRY(NEW_ARRAY(made->order, (size_t)puzzles->count, what, error));
     for (int t = 0; t < threads; t++) {
-        TRY(solver_pass_create(&made->passes[t], decoder, config->slow.group, true, error));
-        if (last) TRY(solver_pass_prepare(made->passes[t], last, error));
+        TRY(solver_pass_create(&made->workers[t].pass, decoder, config->slow.group, true, error));
+        if (last) TRY(solver_pass_prepare(made->workers[t].pass, last, error));
     }
     solver_start(made->start_y, made->start_z, config->model.dim, config->run.seed);
     for (size_t row = 0; row < B; row++) begin_puzzle(made, row);
@@ -111,8 +111,8 @@ cleanup:
 
 void solver_batch_free(struct solver_batch *b) {
     if (!b) return;
-    for (int t = 0; b->passes && t < b->threads; t++) solver_pass_free(b->passes[t]);
-    free(b->passes);
+    for (int t = 0; b->workers && t < b->threads; t++) solver_pass_free(b->workers[t].pass);
+    free(b->workers);
     free(b->start_y);
     free(b->start_z);
     free(b->y);
@@ -162,7 +162,7 @@ void solver_batch_gradient(struct solver_batch *b, int thread, int first, int co
                                        .next_z = b->next_z + row * b->n,
                                        .answers = {b->answers.nll + row, b->answers.halting + row,
                                                    b->answers.halt + row, b->answers.right + row, NULL}};
-    solver_pass_gradient(b->passes[thread], &group, 1.0f / (float)rows(b), taker);
+    solver_pass_gradient(b->workers[thread].pass, &group, 1.0f / (float)rows(b), taker);
 }
 
 ltm_status solver_batch_merge(struct solver_batch *b, struct sequence_score *scores, struct ltm_error *error) {

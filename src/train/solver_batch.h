@@ -10,11 +10,15 @@
 #include "solver/puzzles.h"
 #include "solver/solver_pass.h"
 
+struct solver_worker {
+    struct solver_pass *pass;
+};
+
 struct solver_batch {
     const struct ltm_config *config;
     const struct puzzles *puzzles;
     int threads;
-    struct solver_pass **passes;   /* [threads] */
+    struct solver_worker *workers; /* [threads] */
     size_t n;                      /* T d */
     float *start_y, *start_z;      /* (d) */
     float *y, *z;                  /* (B, T, d) */

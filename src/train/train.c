@@ -144,7 +144,7 @@ static double uniform(const struct session *s) { return log(s->config.model.voca
 
 static void watch_loss(struct session *s, struct ltm_train_record *record) {
     const double mean = s->state.loss.mean;
-    record->above_uniform = record->recon > LTM_ABOVE_UNIFORM * uniform(s);
+    record->above_uniform = !solves(s) && record->recon > LTM_ABOVE_UNIFORM * uniform(s); /* where a solver begins */
     if (record->above_uniform && s->above_uniform++ == 0)
         watch_message(&s->hooks->watch,
                       "slow step %lld of %lld: the loss %.4g is above ln V = %.4g, the loss of a uniform "

@@ -44,12 +44,12 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     struct ltm_model_config model = config->model;
     model.window = now->window;
     const struct plan plan = plan_counted(&model);
-    if (model.kind == LTM_MODEL_SOLVER) { /* only the last cycle has a gradient */
-        model.cycles = 1;
-        return plan.flops + 2 * ltm_forward_flops(&model);
-    }
     if (now->plain) model.latents = 0;
     const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
+    if (model.kind == LTM_MODEL_SOLVER) { /* only the last cycle has a gradient */
+        model.cycles = 1;
+        return plan.flops + 2 * ltm_forward_flops(&model) + update / ((double)now->batch * model.sequence);
+    }
     const int loops = now->loops;
     const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
     const double forward = forward_flops(model, loops, 0);
