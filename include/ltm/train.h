@@ -67,15 +67,17 @@ struct ltm_train_record {
     bool preferences;
     double chosen, rejected, margin, accuracy;
     struct ltm_solver_record solver;
-    bool heldout; /* a held-out scoring, not a training step */
+    bool heldout;  /* a held-out scoring, not a training step */
+    bool predicts; /* slow.predict_latents is above 0 */
     double lr, grad_norm;
     int batch, window;        /* sequences, and tokens a position sees, of a slow step; 0 unless one of them grows */
     int loops;                /* of the core; 0 unless they grow or are sampled */
     double seconds;           /* of slow steps, over all resumes: scoring and checkpoints are not in it */
     double tokens_per_second; /* of late */
-    bool predicts; /* slow.predict_latents is above 0: the loss of that, and how its teacher's states spread … */
-    double predict_loss, teacher_spread; /* … over a sequence, 0 to 1; at 0 it has collapsed (src/train/teacher.h) */
-    double utilisation;                  /* useful work / measured matrix speed of all threads */
+    /* Of a slow step that predicts: that loss, and how the teacher's states spread over a sequence, 0 to 1; at 0 it has collapsed
+     * (src/train/teacher.h). */
+    double predict_loss, teacher_spread;
+    double utilisation; /* useful work / measured matrix speed of all threads */
     /* In the log only where there is something to mark: */
     double spike; /* running standard deviations that the loss is above its running mean (of about 100 steps), where
                               that is more than 5 (src/train/loss_spikes.h); else 0 */

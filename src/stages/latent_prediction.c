@@ -36,7 +36,7 @@ static float row_loss(float *y, const float *state, int d, float weight) {
         const float e = y[i] - state[i];
         const float size = fabsf(e);
         sum += (double)(size < 1 ? 0.5f * e * e : size - 0.5f);
-        y[i] = weight / (float)d * fmaxf(-1, fminf(1, e));
+        y[i] = weight / (float)d * (e > 1 ? 1 : e < -1 ? -1 : e); /* NaN stays what it is */
     }
     return (float)(sum / d);
 }

@@ -26,14 +26,13 @@ ltm_status teacher_create(struct teacher **teacher, const struct trainer *traine
     made->threads = trainer->workers.threads;
     TRY(decoder_share_over(&made->decoder, trainer->decoder, trainer->optimiser.average, error));
     if (trainer->decoder->in_bf16) TRY(decoder_use_bf16(made->decoder, error));
-    TRY(NEW_ARRAY(made->passes, threads, what, error));
-    TRY(NEW_ARRAY(made->aims, threads, what, error));
-    TRY(NEW_ARRAY(made->states, threads * rows * (size_t)c->model.dim, what, error));
-    TRY(NEW_ARRAY(made->losses, threads * rows, what, error));
+    TRY(NEW_ARRAY(made->each, threads, what, error));
     TRY(NEW_ARRAY(made->scores, 2 * (size_t)c->slow.batch, what, error));
     for (size_t i = 0; i < threads; i++) {
-        TRY(decoder_pass_create(&made->passes[i], made->decoder, c->slow.group, c->model.sequence, 0, error));
-        made->aims[i] = (struct latent_aim){made->states + i * rows * (size_t)c->model.dim, made->losses + i * rows};
+        struct teacher_thread *t = &made->each[i];
+        TRY(decoder_pass_create(&t->pass, made->decoder, c->slow.group, c->model.sequence, 0, error));
+        TRY(NEW_ARRAY(t->aim.states, rows * (size_t)c->model.dim, what, error));
+        TRY(NEW_ARRAY(t->aim.loss, rows, what, error));
     }
     *teacher = made;
     return LTM_OK;
@@ -44,11 +43,12 @@ cleanup:
 
 void teacher_free(struct teacher *teacher) {
     if (!teacher) return;
-    for (int i = 0; teacher->passes && i < teacher->threads; i++) decoder_pass_free(teacher->passes[i]);
-    free(teacher->passes);
-    free(teacher->aims);
-    free(teacher->states);
-    free(teacher->losses);
+    for (int i = 0; teacher->each && i < teacher->threads; i++) {
+        decoder_pass_free(teacher->each[i].pass);
+        free(teacher->each[i].aim.states);
+        free(teacher->each[i].aim.loss);
+    }
+    free(teacher->each);
     free(teacher->scores);
     decoder_free(teacher->decoder);
     free(teacher);
@@ -84,16 +84,17 @@ static double *scores_of(const struct group *group, int g) {
 void teacher_read(const struct group *group) {
     struct worker *w = group->w;
     for (int g = 0; g < group->count; g++) scores_of(group, g)[0] = scores_of(group, g)[1] = 0;
-    decoder_begin(group->trainer->teacher->passes[number_of(group)], w->tokens, w->targets, group->count,
+    decoder_begin(group->trainer->teacher->each[number_of(group)].pass, w->tokens, w->targets, group->count,
                   group->trainer->config.model.sequence);
 }
 
 void teacher_aim(const struct group *group) {
     const struct teacher *teacher = group->trainer->teacher;
     const int me = number_of(group);
-    decoder_score(teacher->passes[me], group->w->loop.z, NULL);
-    decoder_layer_means(teacher->passes[me], group->trainer->config.model.predict_layers, teacher->aims[me].states);
-    decoder_aim(group->w->pass, &teacher->aims[me]);
+    decoder_score(teacher->each[me].pass, group->w->loop.z, NULL);
+    decoder_layer_means(teacher->each[me].pass, group->trainer->config.model.predict_layers,
+                        teacher->each[me].aim.states);
+    decoder_aim(group->w->pass, &teacher->each[me].aim);
 }
 
 /* Root mean square over d of the standard deviations over the T states of a sequence. */
@@ -114,7 +115,7 @@ static double spread(const float *states, int T, int d) {
 
 void teacher_keep(const struct group *group) {
     const struct ltm_config *c = &group->trainer->config;
-    const struct latent_aim *aim = &group->trainer->teacher->aims[number_of(group)];
+    const struct latent_aim *aim = &group->trainer->teacher->each[number_of(group)].aim;
     const int T = c->model.sequence;
     const int S = c->slow.samples;
     for (int g = 0; g < group->count; g++) {

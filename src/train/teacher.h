@@ -4,12 +4,14 @@
 
 #include "train/group.h"
 
+struct teacher_thread {
+    struct decoder_pass *pass;
+    struct latent_aim aim; /* (G T, d) and (G T) */
+};
+
 struct teacher {
-    struct decoder *decoder; /* over the optimiser's average */
-    struct decoder_pass **passes;
-    struct latent_aim *aims; /* [threads], (G T, d) and (G T) each */
-    float *states;           /* of all of them */
-    float *losses;
+    struct decoder *decoder;     /* over the optimiser's average */
+    struct teacher_thread *each; /* [threads] */
     int threads;
     double *scores; /* [2 batch]: of each sequence its loss, mean over draws and tokens, and the spread of the states */
 };
