@@ -74,7 +74,8 @@ MPI := $(if $(MPI_SAYS),1,0)
 endif
 MPI_FLAGS = $(if $(filter 1,$(MPI)),$(patsubst -I%,-isystem %,$(filter -I% -D%,$(MPI_SAYS))))
 # Not -ffast-math: NaN and Inf must be seen. These two change no result and let more loops become vector code.
-OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
+# The static and the shared library are made from the same objects.
+OURS = $(MACHINE) -fPIC -fno-semantic-interposition -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
        -DLTM_LBFGS=$(LBFGS) -DLTM_ARCHIVE=$(ARCHIVE) -DLTM_XML2=$(XML2) $(if $(filter 1,$(XML2)),$(XML2_FLAGS)) \
        -DLTM_HTTP=$(HTTP) -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
 WARN = -Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2
@@ -111,6 +112,13 @@ $(BUILD)/libltm.a: $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o)
 	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
 	$Qobjcopy --wildcard --keep-global-symbol='ltm_*' $(@:.a=.o)
 	$Qrm -f $@ && $(AR) rcs $@ $(@:.a=.o)
+
+# Of the shared one, versioned: SOVERSION rises, and the name in .ci/ltm.map with it, when a program built before could not go on.
+SOVERSION = 0
+shared: $(BUILD)/libltm.so.$(SOVERSION) ## libltm.so.N, from the same objects as the static library; `make install` installs it
+$(BUILD)/libltm.so.$(SOVERSION): $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o) .ci/ltm.map
+	$(say) LINK $@
+	$Q$(link) -shared -Wl,-soname,$(@F) -Wl,--version-script=.ci/ltm.map -Wl,-z,defs -o $@ $(filter %.o,$^) $(LDLIBS) $(LIBS)
 
 $(BUILD)/internal.a: $(LIB_O) $(SUPPORT_O)
 	$(say) AR $@
@@ -256,7 +264,7 @@ comma = ,
 man: all ## manual pages and bash completion, made from the help, into build/pages
 	@.ci/pages '$(BUILD)/ltm' '$(BUILD)/pages'
 
-install: man ## to PREFIX (/usr/local), under DESTDIR where a package is made
+install: man shared ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm) $(call to,/share/man/man1) \
 	    $(call to,/share/man/man5) $(call to,/share/bash-completion/completions)
 	install -m 644 $(BUILD)/pages/ltm*.1 $(call to,/share/man/man1/)
@@ -264,6 +272,9 @@ install: man ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	install -m 644 $(BUILD)/pages/ltm.bash $(call to,/share/bash-completion/completions/ltm)
 	install $(BUILD)/ltm $(call to,/bin/)
 	install -m 644 $(BUILD)/libltm.a $(call to,/lib/)
+	install -m 644 $(BUILD)/libltm.so.$(SOVERSION) $(call to,/lib/libltm.so.$(VERSION))
+	ln -sf libltm.so.$(VERSION) $(call to,/lib/libltm.so.$(SOVERSION))
+	ln -sf libltm.so.$(SOVERSION) $(call to,/lib/libltm.so)
 	install -m 644 include/ltm.h $(call to,/include/)
 	install -m 644 include/ltm/*.h $(call to,/include/ltm/)
 	sed $(call quote,s$(comma)@PREFIX@$(comma)$(call literally,$(PREFIX))$(comma)) .ci/ltm.pc.in | \
@@ -282,11 +293,11 @@ calibrate: deps $(BUILD)/tests/lab/calibrate ## how often intervals of scaling l
 	@$(BUILD)/tests/lab/calibrate
 
 uninstall: ## what install put there
-	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
+	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib)/libltm.so* $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
 	    $(call to,/share/man/man1/ltm.1) $(call to,/share/man/man1)/ltm-*.1 $(call to,/share/man/man5/ltm-keys.5) \
 	    $(call to,/share/bash-completion/completions/ltm)
 
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
+.PHONY: all shared tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
