@@ -216,7 +216,7 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and the rules of th
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
 SCRIPTS   = .ci/run .ci/deps .ci/pages tests/run tests/fuzz/run tests/lint/house \
-            $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
+            .ci/deb .ci/doxygen-comments $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
@@ -264,6 +264,16 @@ comma = ,
 man: all ## manual pages and bash completion, made from the help, into build/pages
 	@.ci/pages '$(BUILD)/ltm' '$(BUILD)/pages'
 
+docs: ## pages of the public API out of its headers, by doxygen, in build/docs
+	@command -v doxygen >/dev/null || { echo 'make docs: doxygen is not installed (Debian: doxygen)' >&2; exit 1; }
+	@mkdir -p '$(BUILD)/docs' && VERSION='$(VERSION)' DOCS='$(BUILD)/docs' doxygen .ci/Doxyfile && echo '$(BUILD)/docs/html/index.html'
+
+DEB = $(BUILD)/ltm_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+deb: all shared ## a Debian package in build/, for processors like this one (ARCH=x86-64-v3: for more of them)
+	@command -v dpkg-deb >/dev/null || { echo 'make deb: this is for Debian; dpkg-deb is not installed' >&2; exit 1; }
+	@rm -rf '$(BUILD)/deb' && $(MAKE) install DESTDIR='$(abspath $(BUILD)/deb)' PREFIX=/usr >/dev/null
+	@.ci/deb '$(BUILD)/deb' '$(VERSION)' '$(DEB)'
+
 install: man shared ## to PREFIX (/usr/local), under DESTDIR where a package is made
 	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm) $(call to,/share/man/man1) \
 	    $(call to,/share/man/man5) $(call to,/share/bash-completion/completions)
@@ -300,4 +310,4 @@ uninstall: ## what install put there
 clean: ## every build folder; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all shared tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
+.PHONY: all shared docs deb tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
