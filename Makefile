@@ -74,7 +74,8 @@ MPI := $(if $(MPI_SAYS),1,0)
 endif
 MPI_FLAGS = $(if $(filter 1,$(MPI)),$(patsubst -I%,-isystem %,$(filter -I% -D%,$(MPI_SAYS))))
 # Not -ffast-math: NaN and Inf must be detected. These two change no result and let the compiler vectorise more loops.
-OURS = $(MACHINE) -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
+# The static and the shared library consist of the same objects.
+OURS = $(MACHINE) -fPIC -fno-semantic-interposition -fno-math-errno -fno-trapping-math -fopenmp -Iinclude -Isrc -Itests -D_GNU_SOURCE -DLTM_ONEDNN=$(ONEDNN) \
        -DLTM_LBFGS=$(LBFGS) -DLTM_ARCHIVE=$(ARCHIVE) -DLTM_XML2=$(XML2) $(if $(filter 1,$(XML2)),$(XML2_FLAGS)) \
        -DLTM_HTTP=$(HTTP) -DLTM_MPI=$(MPI) $(MPI_FLAGS) -MMD -MP
 WARN = -Wall -Wextra -Wpointer-arith -Wvla -Wundef -Wformat=2
@@ -111,6 +112,13 @@ $(BUILD)/libltm.a: $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o)
 	$Q$(LD) -r --force-group-allocation -o $(@:.a=.o) $^
 	$Qobjcopy --wildcard --keep-global-symbol='ltm_*' $(@:.a=.o)
 	$Qrm -f $@ && $(AR) rcs $@ $(@:.a=.o)
+
+# Of the shared one, versioned: SOVERSION rises, and the name in .ci/ltm.map with it, when a program built before could not go on.
+SOVERSION = 0
+shared: $(BUILD)/libltm.so.$(SOVERSION) ## libltm.so.N, from the same objects as the static library; `make install` installs it
+$(BUILD)/libltm.so.$(SOVERSION): $(LIB_O:$(BUILD)/src/base/built.o=$(BUILD)/built.o) .ci/ltm.map
+	$(say) LINK $@
+	$Q$(link) -shared -Wl,-soname,$(@F) -Wl,--version-script=.ci/ltm.map -Wl,-z,defs -o $@ $(filter %.o,$^) $(LDLIBS) $(LIBS)
 
 $(BUILD)/internal.a: $(LIB_O) $(SUPPORT_O)
 	$(say) AR $@
@@ -208,7 +216,7 @@ lint: deps ## warnings of gcc and clang, clang-tidy, format, and this project's 
 
 FORMATTED = $(wildcard include/*.h include/ltm/*.h src/*/*.[ch] tokenizer/*.cc tokenizer/*.h tests/*/*.[ch])
 SCRIPTS   = .ci/run .ci/deps .ci/pages tests/run tests/fuzz/run tests/lint/house \
-            $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
+            .ci/deb .ci/doxygen-comments $(wildcard runs/*.sh tests/*/test_*.sh corpora/*.sh corpora/*/build)
 tidy: $(patsubst %,$(BUILD)/%.tidy,$(basename $(wildcard src/*/*.c tokenizer/*.cc tests/*/*.c)))
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy tests/.clang-tidy
 	$(say) TIDY $<
@@ -256,7 +264,17 @@ comma = ,
 man: all ## make manual pages and bash completion from the help texts, in build/pages
 	@.ci/pages '$(BUILD)/ltm' '$(BUILD)/pages'
 
-install: man ## install to PREFIX (/usr/local), under DESTDIR for packaging
+docs: ## make pages of the public API from its headers, with doxygen, in build/docs
+	@command -v doxygen >/dev/null || { echo 'make docs: doxygen is not installed (Debian: doxygen)' >&2; exit 1; }
+	@mkdir -p '$(BUILD)/docs' && VERSION='$(VERSION)' DOCS='$(BUILD)/docs' doxygen .ci/Doxyfile && echo '$(BUILD)/docs/html/index.html'
+
+DEB = $(BUILD)/ltm_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+deb: all shared ## make a Debian package in build/, for processors like this one (ARCH=x86-64-v3: for more of them)
+	@command -v dpkg-deb >/dev/null || { echo 'make deb: this is for Debian; dpkg-deb is not installed' >&2; exit 1; }
+	@rm -rf '$(BUILD)/deb' && $(MAKE) install DESTDIR='$(abspath $(BUILD)/deb)' PREFIX=/usr >/dev/null
+	@.ci/deb '$(BUILD)/deb' '$(VERSION)' '$(DEB)'
+
+install: man shared ## install to PREFIX (/usr/local), under DESTDIR for packaging
 	install -d $(call to,/bin) $(call to,/lib/pkgconfig) $(call to,/include/ltm) $(call to,/share/man/man1) \
 	    $(call to,/share/man/man5) $(call to,/share/bash-completion/completions)
 	install -m 644 $(BUILD)/pages/ltm*.1 $(call to,/share/man/man1/)
@@ -264,6 +282,9 @@ install: man ## install to PREFIX (/usr/local), under DESTDIR for packaging
 	install -m 644 $(BUILD)/pages/ltm.bash $(call to,/share/bash-completion/completions/ltm)
 	install $(BUILD)/ltm $(call to,/bin/)
 	install -m 644 $(BUILD)/libltm.a $(call to,/lib/)
+	install -m 644 $(BUILD)/libltm.so.$(SOVERSION) $(call to,/lib/libltm.so.$(VERSION))
+	ln -sf libltm.so.$(VERSION) $(call to,/lib/libltm.so.$(SOVERSION))
+	ln -sf libltm.so.$(SOVERSION) $(call to,/lib/libltm.so)
 	install -m 644 include/ltm.h $(call to,/include/)
 	install -m 644 include/ltm/*.h $(call to,/include/ltm/)
 	sed $(call quote,s$(comma)@PREFIX@$(comma)$(call literally,$(PREFIX))$(comma)) .ci/ltm.pc.in | \
@@ -282,11 +303,11 @@ calibrate: deps $(BUILD)/tests/lab/calibrate ## coverage of scaling-law interval
 	@$(BUILD)/tests/lab/calibrate
 
 uninstall: ## remove what install installed
-	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
+	rm -rf $(call to,/bin/ltm) $(call to,/lib/libltm.a) $(call to,/lib)/libltm.so* $(call to,/lib/pkgconfig/ltm.pc) $(call to,/include/ltm.h) $(call to,/include/ltm) \
 	    $(call to,/share/man/man1/ltm.1) $(call to,/share/man/man1)/ltm-*.1 $(call to,/share/man/man5/ltm-keys.5) \
 	    $(call to,/share/bash-completion/completions/ltm)
 
 clean: ## remove all build folders; runs and corpora stay
 	rm -rf build build-*
 
-.PHONY: all tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE
+.PHONY: all shared docs deb tests fuzzers objects help deps test test-slow check demo lint tidy format sanitize tsan fuzz torture memcheck golden bench race calibrate man install uninstall clean FORCE

@@ -25,17 +25,17 @@ struct ltm_prompt_tokens {
     size_t count;
 };
 
-enum { LTM_TOP_MOST = 20 };
+enum { LTM_TOP_MOST = 20 }; /* of the likeliest tokens told of with each */
 
 struct ltm_generate_options {
     const char *const
         *prompts; /* UTF-8; NULL: each sample begins a document, with z from the prior, as an empty one does */
     int64_t prompt_count;
     const struct ltm_prompt_tokens *prompt_tokens; /* (prompt_count), in place of prompts; or NULL */
-    const int *
-        fit_tokens; /* (prompt_count): z is fitted on so many of each prompt's first tokens; 0 = z from the prior. NULL =
-                            * on all. Of no effect where latents stream */
-    int64_t count;  /* samples of each prompt; sample s of prompt p has number p · count + s */
+    /* (prompt_count): z is fitted on so many of each prompt's first tokens; 0 = z from the prior. NULL = on all. Of no effect where
+     * latents stream. */
+    const int *fit_tokens;
+    int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
     int length;          /* tokens to add at most; 0 = as many as fit behind the prompt into model.sequence */
     bool crop; /* of a prompt over model.sequence - 1 tokens keep the end (see ltm_generate); else it is refused */

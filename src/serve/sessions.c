@@ -37,9 +37,9 @@ ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessi
         *fresh = false;
         return LTM_OK;
     }
-    if (s->most == 0) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
+    if (s->most < 1) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
     PASS_UP(ltm_session_open(&opened, s->model, options, error));
-    if (s->count < s->most)
+    if (!oldest || s->count < s->most)
         oldest = &s->all[s->count++];
     else
         ltm_session_close(oldest->session);

@@ -32,10 +32,44 @@ int main(void) {
     return !strstr(error.message, "model.dim");
 }
 C
-# What `pkg-config --cflags --libs ltm` prints, without needing it.
+# What `pkg-config --cflags --libs ltm` prints, without needing it; and with --static.
 pc=$prefix/lib/pkgconfig/ltm.pc
 grep -qxF "prefix=$prefix" "$pc"
 flags=$(sed -n 's/^Cflags: //p; s/^Libs: //p' "$pc" | tr '\n' ' ') # "${prefix}" in quotes, as the shell wants it too
-cd /
-eval "${CC:-gcc} ${CFLAGS:-} \"\$TMPDIR/program.c\" $flags -o \"\$TMPDIR/program\""
-"$TMPDIR/program"
+private=$(sed -n 's/^Libs.private: //p' "$pc")
+examples=$PWD/tests/packaging/examples
+build() { # compiler, source, program: with the shared library
+    eval "$1 \"\$2\" $flags -o \"\$3\""
+}
+unstatic="-Wl,-Bstatic -lltm -Wl,-Bdynamic $private"
+(cd / && eval "${CC:-gcc} ${CFLAGS:-} \"\$TMPDIR/program.c\" ${flags/-lltm/$unstatic} -o \"\$TMPDIR/program\"" && "$TMPDIR/program")
+export LD_LIBRARY_PATH="$prefix/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+(cd / && build "${CC:-gcc} ${CFLAGS:-}" "$TMPDIR/program.c" "$TMPDIR/program" && "$TMPDIR/program")
+
+# The shared library shows what the headers declare, each name with its version, and nothing else.
+nm -D --defined-only "$prefix/lib/libltm.so.0" | awk '$2 != "A" { print $3 }' >"$TMPDIR/names"
+grep -qx 'ltm_train@@LTM_0' "$TMPDIR/names"
+[ "$(grep -vc '^ltm_.*@@LTM_0$' "$TMPDIR/names")" = 0 ]
+
+# The examples: train with a callback, score, generate from threads, C++, Python.
+for example in train score threads; do
+    build "${CC:-gcc} -std=c11 -Wall -Wextra -Werror -pthread ${CFLAGS:-}" "$examples/$example.c" "$TMPDIR/$example"
+done
+build "${CXX:-g++} -std=c++11 -Wall -Wextra -Werror ${CXXFLAGS:-${CFLAGS:-}}" "$examples/program.cc" "$TMPDIR/cxx"
+export LTM="$prefix/bin/ltm"
+# shellcheck source=tests/cli/cli.sh
+. tests/cli/cli.sh # goes into a folder of its own
+set -e
+small_corpus
+sed -i 's/^eval_every = .*/eval_every = 0/' tiny.ini
+"$TMPDIR/train" tiny.ini runs/tiny | tee trained
+grep -q '^step 3 of ' trained
+# shellcheck disable=SC2154 # cli.sh's
+"$LTM" train tiny.ini >out 2>err # resumes it
+"$TMPDIR/score" runs/tiny corpus
+"$TMPDIR/threads" runs/tiny
+"$TMPDIR/cxx" runs/tiny
+# A sanitizer would have to be loaded before Python.
+if command -v python3 >/dev/null && [[ ${CFLAGS:-} != *fsanitize* ]]; then
+    python3 "$examples/program.py" "$prefix/lib/libltm.so.0" runs/tiny
+fi

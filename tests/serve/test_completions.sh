@@ -92,4 +92,11 @@ sessions() { # the text goes on; another name begins anew; the same words in one
 }
 holds 'a session keeps its text and z' sessions
 holds 'SIGTERM ends it' end
+streams() { # z knows only what stands before: scores need no context_tokens
+    "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=8 run.tokens=512 run.eval_every=0 >out 2>err && serve runs/stream || return 1
+    echo '{"context": "the", "continuation": " and of that", "top": 0}' | "$LTM" score runs/stream run.threads=1 >want 2>err
+    completion '.choices[0].logprobs.token_logprobs[0] == null' '{"prompt": "the and of that", "max_tokens": 0, "logprobs": 1, "echo": true}' &&
+        jq -e --slurpfile want want '.choices[0].logprobs.token_logprobs[1:] == $want[0].logprobs' reply && end TERM
+}
+holds 'latents that stream' streams
 finish
