@@ -15,15 +15,16 @@
 static const char usage[] =
     "usage: ltm score CHECKPOINT [option …] [key=value …]\n"
     "\n"
-    "Answers requests from standard input, a JSON object a line, with one each, in order, until there are no more: the model\n"
-    "stays loaded. z is fitted on the context, never on the continuation.\n"
+    "Reads requests from standard input, one JSON object per line, and answers each with one line, in order, until the input\n"
+    "ends; the model stays loaded. z is fitted on the context, never on the continuation.\n"
     "  {\"context\": TEXT, \"continuation\": TEXT}     {\"logprob\": -3.2, \"greedy\": false, \"tokens\": 2, \"cut\": false}\n"
     "  {\"context\": TEXT, \"generate\": true, \"stop\": [TEXT, …], \"length\": N}\n"
     "                                              {\"text\": TEXT, \"ended\": true, \"tokens\": 9, \"cut\": false}\n"
     "  anything else                               {\"error\": TEXT}\n"
-    "cut: the context's beginning did not fit. \"id\" comes back; \"temperature\", \"top_k\", \"top_p\", \"seed\" go with generate.\n"
-    "Requests that have come by then are answered side by side. tests/cli/lm_eval_ltm.py lets lm-evaluation-harness ask.\n"
-    "  --draws K              draws of z behind a score; 0 = z at the posterior's mean (4)\n"
+    "cut: the start of the context did not fit. \"id\" is returned unchanged; generate also takes \"temperature\", \"top_k\",\n"
+    "\"top_p\" and \"seed\". Requests that are waiting are answered in parallel. tests/cli/lm_eval_ltm.py connects\n"
+    "lm-evaluation-harness.\n"
+    "  --draws K              draws of z per score; 0 = z at the posterior's mean (4)\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
@@ -31,7 +32,7 @@ static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.prec
 
 enum { READ = 1 << 16 };
 
-/* What has come and is not answered. */
+/* Input that has been read but not answered. */
 struct input {
     char *bytes;
     size_t count, room;
@@ -63,7 +64,7 @@ static ltm_status read_more(struct input *in, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* Answer the whole lines there are, at most `most`; how many bytes that were. */
+/* Answer the complete lines, at most `most`; *taken: how many bytes they were. */
 static ltm_status answer_lines(struct ltm_scorer *scorer, char *bytes, size_t count, int most, size_t *taken,
                                struct ltm_error *error) {
     const char **lines = calloc((size_t)most, sizeof *lines);

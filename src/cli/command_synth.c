@@ -10,20 +10,20 @@ static const char usage[] =
     "usage: ltm corpus synth TASK -o DIR [option …] [knob=value …]\n"
     "       ltm corpus synth --list\n"
     "\n"
-    "Makes training documents and items of a synthetic task; test items are held out by construction. DIR gets\n"
-    "text.jsonl (documents), train.jsonl and test.jsonl (items; shots come from the first) and task.ini, which\n"
-    "ltm fewshot and ltm probe take. With --vocab-size or --tokenizer it also gets corpus/, to train a model on.\n"
-    "  -o, --output DIR       the folder; what an earlier call made there is replaced\n"
+    "Makes training documents and items of a synthetic task; test items are held out by construction. Writes to DIR\n"
+    "text.jsonl (documents), train.jsonl and test.jsonl (items; shots come from train.jsonl) and task.ini, for ltm fewshot\n"
+    "and ltm probe. With --vocab-size or --tokenizer it also writes corpus/, to train a model on.\n"
+    "  -o, --output DIR       the folder; the files of an earlier call are replaced\n"
     "  --documents N          training documents (20000)\n"
-    "  --items N              test items, no two of which ask the same (500, or as many as there are)\n"
+    "  --items N              test items, all different (500, or as many as there are)\n"
     "  --train-items N        items for shots and for fitting probes (2000)\n"
     "  --seed N               (1)\n"
-    "  --difficulty 1|2|3     where the task's knobs start from (1)\n"
+    "  --difficulty 1|2|3     sets the defaults of the task's knobs (1)\n"
     "  --vocab-size N         train a tokenizer of N pieces and build the corpus\n"
     "  --tokenizer FILE       build the corpus with this tokenizer\n"
-    "  --threads N            of tokenizer and corpus; the files do not depend on it (one a core)\n"
+    "  --threads N            for tokenizer and corpus; the files do not depend on it (one per core)\n"
     "  --json                 print the result as JSON\n"
-    "  --list                 the tasks, their knobs and what these are at each difficulty\n";
+    "  --list                 list the tasks, their knobs and the knobs' values at each difficulty\n";
 
 enum { MOST_ITEMS = 1000000000, MOST_VOCAB = 65536 };
 
@@ -58,7 +58,7 @@ static void print_result(const struct ltm_synth_options *options, const struct l
     }
     printf("documents %lld, %lld bytes\nitems     %lld to test%s, %lld to train\n", (long long)info->documents,
            (long long)info->bytes, (long long)info->items,
-           info->items < options->items ? " (there are no more different ones)" : "", (long long)info->train_items);
+           info->items < options->items ? " (all different ones there are)" : "", (long long)info->train_items);
     if (info->has_corpus)
         cli_print_line(stdout, "corpus    %s/corpus: %lld tokens to train, %lld held out, vocabulary %d",
                        options->output, (long long)train->tokens, (long long)heldout->tokens, info->corpus.vocab);
@@ -98,10 +98,10 @@ int command_synth(int argc, char **argv) {
     const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (list) return print_list();
-    if (a.path_count > 1) return cli_usage("corpus synth", "one task at a time, not \"%s\" too", a.paths[1]);
+    if (a.path_count > 1) return cli_usage("corpus synth", "one task at a time, not also \"%s\"", a.paths[1]);
     if (a.path_count == 0) return cli_usage("corpus synth", "name the task; --list shows them");
     if (!o.output) return cli_usage("corpus synth", "name the folder with -o DIR");
-    if (o.vocab && o.tokenizer) return cli_usage("corpus synth", "either --vocab-size or --tokenizer, not both");
+    if (o.vocab && o.tokenizer) return cli_usage("corpus synth", "use either --vocab-size or --tokenizer, not both");
     o.family = a.paths[0];
     o.knobs = (const char *const *)a.settings;
     o.knob_count = (size_t)a.setting_count;

@@ -8,7 +8,7 @@
 
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    snprintf(text, 200, "z carries %s; frozen %.4f, of another sequence %.4f, 0 %.4f, drawn %.4f",
+    snprintf(text, 200, "z carries %s; z frozen %.4f, from another sequence %.4f, 0 %.4f, drawn %.4f",
              cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen, s->others, s->zero, s->drawn);
     return text;
 }
@@ -21,7 +21,7 @@ const char *stream_print_moves(char text[80], const struct ltm_model_config *c) 
     return text;
 }
 
-/* A part of sequences that are all too short has no tokens. */
+/* A part has no tokens if all sequences are too short for it. */
 static void print_part(double nats) {
     if (isfinite(nats))
         printf("  %7.4f", nats);
@@ -31,9 +31,9 @@ static void print_part(double nats) {
 
 void stream_print_parts(const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    printf("\nz carries %s nats a token: what the score is better than with z frozen at its start\n",
+    printf("\nz carries %s nats a token: the gain over z frozen at its start\n",
            cli_with_error(carried, 4, s->carried, s->carried_error));
-    printf("%-22s", "by place, nats a token");
+    printf("%-22s", "by part, nats a token");
     for (int p = 0; p < s->parts; p++) printf("  %7d", p + 1);
     printf("\n%-22s", "score");
     for (int p = 0; p < s->parts; p++) print_part(s->part[p]);

@@ -134,7 +134,7 @@ killed() {
     lines=$(wc -l <cut/samples_many_0shot.jsonl)
     [ -e cut/results_many_0shot.json ] && lines=0 # it was done before the kill
     run "$LTM" fewshot runs/tiny many.ini -o cut run.threads=2
-    [ "$code" = 0 ] && { [ "$lines" = 0 ] || grep -q "many: $((lines / 2)) of 120 items were there already" err; } &&
+    [ "$code" = 0 ] && { [ "$lines" = 0 ] || grep -q "many: $((lines / 2)) of 120 items were done already" err; } &&
         cmp whole/samples_many_0shot.jsonl cut/samples_many_0shot.jsonl &&
         cmp whole/results_many_0shot.json cut/results_many_0shot.json || { cat err; return 1; }
 }
@@ -154,7 +154,7 @@ holds 'shots where there are none' refused 1 'names no shots' "$LTM" fewshot run
 holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
 holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
 holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
-holds 'a key that changes nothing' refused 2 'model.dim changes nothing here; the keys that do: fast' "$LTM" fewshot runs/tiny words model.dim=4
+holds 'a key that changes nothing' refused 2 'model.dim has no effect here; use one of these keys: fast' "$LTM" fewshot runs/tiny words model.dim=4
 holds 'several samples where none is written' refused 1 'go with kind = generate, and task words' "$LTM" fewshot runs/tiny words --samples 5
 holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
 printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini
@@ -169,7 +169,7 @@ long() {
         run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && [ "$code" = 0 ] &&
         grep -q '^long: 1 of 9 items have an answer longer' err && jq -e '."n-samples".long.skipped == 1' long/results_long_0shot.json &&
         jq -se 'map(select(.skipped)) | length == 1' long/samples_long_0shot.jsonl &&
-        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were there already' err
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were done already' err
 }
 holds 'an answer that is too long is found first, or left out' long
 head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz

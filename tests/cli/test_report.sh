@@ -59,7 +59,7 @@ several() { # in one picture; what differs; differences of the same sequences
     run "$LTM" report run faster && [ -s comparison.html ] && grep -q ' \*</td>' comparison.html || return 1
     mkdir a b c && cp -r run a && cp -r run b && cp -r run c && run "$LTM" report a/run b/run c/run -o named.html
     [ "$(grep -o '<td class="text">[abc]/run</td>' named.html | sort -u | wc -l)" = 3 ] || { echo 'names'; return 1; }
-    refused 2 'stands alone' "$LTM" report run faster --resamples 5 && refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
+    refused 2 'only with one study' "$LTM" report run faster --resamples 5 && refused 1 'study holds no log.jsonl of a run' "$LTM" report run study
 }
 holds 'several runs are compared on one page' several
 cut_log() {
