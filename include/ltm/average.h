@@ -12,13 +12,13 @@
 LTM_C_BEGIN
 
 struct ltm_average_result {
-    int64_t step;    /* the highest of the models', which is the average's */
+    int64_t step;    /* the highest of the models' steps, and the average's */
     int64_t weights; /* numbers averaged */
 };
 
-/* Write into `folder` the mean of the weights of `count` >= 2 checkpoints or runs (their best): summed in double in their order, kept in
- * float, with the configuration and the tokenizer of the first. It can be scored, asked and trained from, not resumed. LTM_MISMATCH where tokenizers,
- * settings of the model or shapes differ, by name; LTM_INVALID where the folder is there and holds something. */
+/* Write to `folder` the mean of the weights of `count` >= 2 checkpoints or runs (their best): summed in double in their order, stored in
+ * float, with the configuration and the tokenizer of the first. It can be scored, sampled and trained from, but not resumed. LTM_MISMATCH, naming
+ * the difference, if tokenizers, model settings or shapes differ; LTM_INVALID if the folder exists and is not empty. */
 ltm_status ltm_average(const char *const *checkpoints, int count, const char *folder, struct ltm_average_result *result,
                        struct ltm_error *error);
 

@@ -1,4 +1,4 @@
-/* The configuration of a run: what the INI file says and `section.key=value` overrides.
+/* The configuration of a run: an INI file, overridden by `section.key=value`.
  *
  *     struct ltm_config config;
  *     ltm_config_defaults(&config);
@@ -6,7 +6,7 @@
  *     ltm_config_set(&config, "fast.steps", "8", &error);
  *     ltm_config_check(&config, &error);
  *
- * A plain value: copy it freely, nothing in it is owned. */
+ * A plain value: copy it freely, it owns nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -50,7 +50,7 @@ enum ltm_slow_schedule { LTM_SLOW_COSINE, LTM_SLOW_LINEAR, LTM_SLOW_WSD };
 enum ltm_on_nonfinite { LTM_NONFINITE_STOP, LTM_NONFINITE_SKIP };
 enum ltm_precision { LTM_PRECISION_AUTO, LTM_PRECISION_FP32, LTM_PRECISION_BF16 };
 
-/* [model] and [latent]: what a checkpoint fixes. */
+/* [model] and [latent]: fixed by a checkpoint. */
 struct ltm_model_config {
     int kind;         /* enum ltm_model_kind: a decoder of text, or a solver of puzzles ([solver]) */
     int dim;          /* d, width */
@@ -62,9 +62,8 @@ struct ltm_model_config {
     int qk_norm;      /* enum ltm_qk_norm */
     int sequence;     /* T_max, tokens */
     int window;       /* tokens a position attends to, itself included */
-    double
-        dropout; /* share of what self-attention and feed-forward add to the stream that training leaves out; 0 = none */
-    int vocab;   /* V; auto = the tokenizer's */
+    double dropout;   /* rate on what self-attention and feed-forward add to the stream, in training; 0 = none */
+    int vocab;        /* V; auto = the tokenizer's */
     int latents; /* N_z in all, a multiple of the layers that read them; 0 = the plain autoregressive decoder ([latent] count) */
     int packing;           /* enum ltm_packing, of documents into sequences ([data] packing) */
     int document_end;      /* id that ends a document; auto = the tokenizer's ([data] document_end) */
@@ -81,13 +80,13 @@ struct ltm_model_config {
     double stream_rate, stream_keep, stream_trust; /* … by such steps (latent/streaming.h) … */
     int stream_noise;                              /* … 1: and is drawn in training; 0: at its mean */
 
-    int encoder; /* enum ltm_encoder: what says where a posterior starts ([latent] encoder); none = [fast] init_mu, init_logvar */
+    int encoder; /* enum ltm_encoder: sets where a posterior starts ([latent] encoder); none = [fast] init_mu, init_logvar */
 
-    double softcap;       /* c: logits are c · tanh(logits / c); 0 = as they are */
+    double softcap;       /* c: logits are c · tanh(logits / c); 0 = no cap */
     int init_projections; /* enum ltm_init, of wo of self-attention and w2 of feed-forward layers */
     int output;           /* enum ltm_output: the output layer's matrix is the embedding, or one of its own */
-    int mix_input;      /* 1: each layer begins with a learned mix of the stream and what the embedding left; 0 = no */
-    int value_residual; /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
+    int mix_input;        /* 1: each layer reads a learned mix of the stream and the embedding's output; 0 = no */
+    int value_residual;   /* 1: values of self-attention are mixed with those of its first layer; 0 = no */
 
     /* [model] and [memory]: what each layer keeps of the past beside the window. */
     int memory;          /* enum ltm_memory */
@@ -116,11 +115,11 @@ struct ltm_model_config {
 struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
-    int loops;                   /* of the core's, that the fit runs, the last; 0 = all of model.loops */
+    int loops;                   /* the fit runs only the last loops, this many; 0 = all of model.loops */
     double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
-    double stored;               /* share of a training posterior that the next pass begins with; 0 = none kept */
-    double trust;                /* of natural: most standard deviations that a mean moves in a step; 0 = any */
+    double stored;               /* share of a training posterior that the next pass starts with; 0 = none kept */
+    double trust;                /* of natural: limit on a mean's step, in standard deviations; 0 = no limit */
     int schedule;                /* enum ltm_schedule */
     int noise;                   /* enum ltm_noise: a new ε at each step, or one ε for a sequence (published) */
     double init_mu, init_logvar; /* where every entry of μ and log σ² starts */
@@ -129,60 +128,60 @@ struct ltm_fast_config {
 
 /* [slow]: the optimiser on the decoder's weights. */
 struct ltm_slow_config {
-    int batch;                     /* sequences a slow step */
-    int batch_start, window_start; /* where the batch and model.window start to grow from; 0 = they are as they are … */
-    double growth;                 /* … and the share of run.tokens behind which they are full */
-    int group; /* sequences a thread takes together; auto = about 1,000 rows, batch / 8 at most. Fixes the order of sums */
-    int parts;         /* into which a batch's groups are cut for sums over processes; 0 = each group is one */
+    int batch;                     /* sequences per slow step */
+    int batch_start, window_start; /* from where the batch and model.window grow; 0 = they do not grow … */
+    double growth;                 /* … and the share of run.tokens after which they are full */
+    int group; /* sequences that a thread takes together; auto = about 1,000 rows, at most batch / 8. Fixes the order of sums */
+    int parts;         /* into which a batch's groups are cut for sums over processes; 0 = one part per group */
     int optimiser;     /* enum ltm_optimiser ([slow] optimizer) */
-    double lr, lr_min; /* peak and last rate; lr_min auto = lr / 10 with the cosine, else 0 */
-    int schedule;      /* enum ltm_slow_schedule, behind the warm-up */
+    double lr, lr_min; /* peak and final rate; lr_min auto = lr / 10 with cosine, else 0 */
+    int schedule;      /* enum ltm_slow_schedule, after the warm-up */
     double decay;      /* wsd: share of all slow steps in which the rate falls */
     int warmup;        /* slow steps of linear warm-up */
     double weight_decay, beta1, beta2;
-    double matrix_lr; /* muon: peak rate of the matrices of hidden layers, under the schedule of lr */
-    double momentum;  /* … and what of its running mean of gradients a step keeps */
-    double ema;       /* decay of a running average of the weights, which is scored and kept beside them; 0 = none */
+    double matrix_lr; /* muon: peak rate of the matrices of hidden layers, on the schedule of lr */
+    double momentum;  /* … and the decay of its running mean of gradients */
+    double ema;       /* decay of a running average of the weights, which is also scored and kept; 0 = none */
     double clip;      /* largest global norm of the gradient; 0 = none */
     double latent_lr; /* rate of the cross-attention's weights, in units of lr */
-    int samples;      /* S, draws of z for each sequence */
-    int objective;    /* enum ltm_objective, of those draws */
-    double dpo_beta, dpo_smoothing; /* dpo: β, and the share of pairs taken to be labelled the wrong way round */
-    double kl_start; /* weight of the KL in the fast loop at the first slow step; rises in a straight line to 1 … */
-    int kl_warmup;   /* … over so many slow steps; 0 = 1 from the first on */
+    int samples;      /* S, draws of z per sequence */
+    int objective;    /* enum ltm_objective, over those draws */
+    double dpo_beta, dpo_smoothing; /* dpo: β, and the share of pairs assumed to have swapped labels */
+    double kl_start; /* weight of the KL in the fast loop at the first slow step; rises linearly to 1 … */
+    int kl_warmup;   /* … over this many slow steps; 0 = 1 from the first step */
 };
 
-/* [eval] exit: when a position runs no more of model.loops, in `ltm eval` and `ltm generate`. */
+/* [eval] exit: when a position leaves model.loops, in `ltm eval` and `ltm generate`. */
 struct ltm_exit_config {
     int kind;     /* enum ltm_exit */
-    double state; /* state: two loops running change its state by less than this share of it ([eval] exit_state) */
-    double kl;    /* kl: a loop moves what it predicts by less than so many nats ([eval] exit_kl) */
+    double state; /* state: two loops in a row change its state by less than this share of it ([eval] exit_state) */
+    double kl;    /* kl: a loop changes its prediction by less than this many nats ([eval] exit_kl) */
 };
 
 /* [eval]: how `ltm eval` scores. Numbers that are auto are taken from [fast]. */
 struct ltm_eval_config {
     int sequences;           /* held-out sequences scored, spread over the split; 0 = all */
-    int samples;             /* S, samples of new noise for each sequence */
+    int samples;             /* S, samples of new noise per sequence */
     char split[16];          /* "heldout" or "train" */
     char dump[LTM_PATH_MAX]; /* safetensors file to write, or empty */
-    int states;              /* 1: with the decoder's states; 0 = no */
-    int iwae;                /* K, samples of the importance-weighted bound; 0 = not taken */
-    int prior;               /* K, samples of z from the prior; 0 = not taken */
+    int states;              /* 1: dump the decoder's states too; 0 = no */
+    int iwae;                /* K, samples of the importance-weighted bound; 0 = none */
+    int prior;               /* K, samples of z from the prior; 0 = none */
     int loops;               /* of the core; 0 = model.loops */
     struct ltm_exit_config exit;
-    double continuation; /* share of a sequence on which z is fitted, the rest is scored; 0 = not taken */
+    double continuation; /* share of a sequence on which z is fitted, to score the rest; 0 = none */
     int fast_steps;      /* eval.fast.steps */
     double fast_lr;      /* eval.fast.lr */
 };
 
-/* Loops that loop.depth = sampled may draw, for each of model.loops. */
+/* loop.depth = sampled draws at most this many times model.loops. */
 enum { LTM_LOOP_DEPTH_TIMES = 4 };
 
 /* [loop]: how many of model.loops a slow step runs. */
 struct ltm_loop_config {
     int depth; /* enum ltm_loop_depth: all that have begun, or a number drawn around that */
     double start,
-        full; /* shares of run.tokens behind which a second loop begins, and all have; full <= start: at once */
+        full; /* shares of run.tokens after which the second loop, and the last, begin; full <= start: all at once */
 };
 
 struct ltm_config {
@@ -198,36 +197,35 @@ struct ltm_config {
         int kind;                     /* enum ltm_data_kind */
         char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
         char corpora[LTM_PATH_MAX];   /* or several, FOLDER:SHARE each */
-        char heldout[LTM_PATH_MAX];   /* pairs: a file of held-out ones; empty = a twentieth of data.corpus */
+        char heldout[LTM_PATH_MAX];   /* pairs: a file of held-out pairs; empty = a twentieth of data.corpus */
         char tokenizer[LTM_PATH_MAX]; /* empty = the corpus's own */
     } data;
     struct {
         char dir[LTM_PATH_MAX];      /* the run's folder; empty = runs/NAME of the configuration file */
         char on_event[LTM_PATH_MAX]; /* a command to run at each event; empty = none */
-        char from[LTM_PATH_MAX];     /* whose weights it begins with; empty = its own … */
+        char from[LTM_PATH_MAX];     /* a model whose weights it starts from; empty = random … */
         char from_digest[20];        /* … and the digest of their file; empty = any */
         uint64_t seed;
-        int64_t tokens;   /* training tokens in all */
-        int threads;      /* auto = one a core */
-        int precision;    /* enum ltm_precision, of matrix products; a run's config.ini tells what auto chose */
-        int on_nonfinite; /* enum ltm_on_nonfinite, of a slow step whose loss or gradient is not finite */
-        int eval_every, eval_sequences,
-            checkpoint_every, /* slow steps; sequences; slow steps. 0 = never but at the end */
-            keep_every;       /* slow steps whose checkpoints stay; 0 = the two newest and the best only */
+        int64_t tokens;   /* training tokens in total */
+        int threads;      /* auto = one per core */
+        int precision;    /* enum ltm_precision, of matrix products; a run's config.ini says what auto chose */
+        int on_nonfinite; /* enum ltm_on_nonfinite, if a slow step's loss or gradient is not finite */
+        int eval_every, eval_sequences, checkpoint_every, /* slow steps; sequences; slow steps. 0 = only at the end */
+            keep_every; /* slow steps between checkpoints to keep; 0 = only the two newest and the best */
     } run;
 };
 
 /* One key, for help texts and error messages. Static storage. */
 struct ltm_config_key {
     const char *name;     /* "section.key" */
-    const char *fallback; /* its default, as it would be written */
+    const char *fallback; /* its default, as written in a file */
     const char *help;     /* one line */
 };
 
 void ltm_config_defaults(struct ltm_config *config);
 
-/* Read an INI file over what `config` holds. LTM_IO, or LTM_INVALID for an unknown key (the nearest known one
- * is named) or a value that is not of its kind. */
+/* Read an INI file over the values in `config`. LTM_IO, or LTM_INVALID for an unknown key (the error names the
+ * nearest known one) or a value of the wrong type. */
 ltm_status ltm_config_load(struct ltm_config *config, const char *path, struct ltm_error *error);
 
 /* Set one key, "section.key". */
@@ -236,26 +234,26 @@ ltm_status ltm_config_set(struct ltm_config *config, const char *name, const cha
 /* Set one key from "section.key=value". */
 ltm_status ltm_config_override(struct ltm_config *config, const char *assignment, struct ltm_error *error);
 
-/* Check every value against its own range and against the others, naming the key, the value and the rule. */
+/* Check every value against its range and against the others. An error names the key, the value and the rule. */
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error);
 
-/* Replace what is auto: kv_heads = heads, group = about 1,000 tokens but batch / 8 at most, lr_min = the schedule's own, threads = the cores this
- * process may use, fast.lr = the method's own rate, eval.fast.* = fast.*. model.vocab stays: the tokenizer knows it. Call after ltm_config_check. */
+/* Replace auto values: kv_heads = heads, group = about 1,000 tokens but at most batch / 8, lr_min = the schedule's default, threads = the cores this
+ * process may use, fast.lr = the method's default, eval.fast.* = fast.*. model.vocab stays, since only the tokenizer knows it. Call after ltm_config_check. */
 void ltm_config_resolve(struct ltm_config *config);
 
-/* Write all keys, as an INI file that ltm_config_load reads back to the same configuration. Replaces
- * atomically. */
+/* Write all keys as an INI file that ltm_config_load reads back to the same configuration. The file is
+ * replaced atomically. */
 ltm_status ltm_config_write(const struct ltm_config *config, const char *path, struct ltm_error *error);
 
-/* The value of one key as text; LTM_INVALID when the key is unknown or `size` too small. */
+/* The value of one key as text; LTM_INVALID if the key is unknown or `size` is too small. */
 ltm_status ltm_config_get(const struct ltm_config *config, const char *name, char *value, size_t size,
                           struct ltm_error *error);
 
 /* All keys in the order in which they are written. */
 const struct ltm_config_key *ltm_config_keys(size_t *count);
 
-/* The i-th value (from 0) of a key that is a choice, NULL behind the last and for other keys; i at most one beyond the last.
- * *help, unless NULL, = what it means in a line, or NULL where the key's own help says it. */
+/* The i-th value (from 0) of a choice key; NULL after the last and for other keys. i may be at most one past the last.
+ * *help, unless NULL, = one line on its meaning, or NULL if the key's own help says it. */
 const char *ltm_config_choice(const char *key, int i, const char **help);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Words of messages: what somebody may have meant who misspelt a name, so that the nearest known one is named; plurals. */
+/* Words in messages: the nearest known name to a misspelt one; plurals. */
 #pragma once
 
 #include <stddef.h>
@@ -7,14 +7,14 @@
 
 LTM_C_BEGIN
 
-/* How many letters must be put in, left out, changed or swapped with their neighbour to make one name of the
- * other; upper and lower case count as the same. */
+/* Edit distance: the number of letters to insert, delete, change or swap with a neighbour to turn one name into the
+ * other, ignoring case. */
 size_t ltm_name_distance(const char *a, const char *b);
 
-/* "1 step", "2 steps": what such a word ends with. */
+/* The plural ending for a count: "1 step", "2 steps". */
 const char *ltm_plural(long long count);
 
-/* The name nearest to `word`, the first of equals, or NULL when none is near enough to be worth a guess. */
+/* The name nearest to `word` (the first of several), or NULL if none is near enough to suggest. */
 const char *ltm_nearest_name(const char *word, const char *const *names, size_t count);
 
 LTM_C_END

@@ -1,12 +1,12 @@
-/* Linear probes: what of a text's known factors can be read off its thoughts.
+/* Linear probes: which of a text's known factors can be predicted from its latents.
  *
- * Each item of a task (one that `ltm corpus synth` made) names the factors that rule its document: classes (text) or numbers.
+ * Each item of a task made by `ltm corpus synth` names the factors that generated its document: classes (text) or numbers.
  * A posterior q(z|document) is fitted on each document, and ridge regression from its μ predicts the factors of documents
- * that the regression has not seen: fitted on the task's `shots` (its λ chosen on a part of them set apart), scored on its
- * `items`. Beside it the same from what the decoder makes of the document without a latent's help: its states before the output
+ * that the regression has not seen: it is fitted on the task's `shots` (λ is chosen on a held-out part of them) and scored on its
+ * `items`. For comparison the same is done from the decoder's own representation of the document: its states before the output
  * layer, mean over tokens. Score: R² for numbers, accuracy (of the largest of the one-hot regressions) for classes.
  *
- *     R² = 1 - Σ (y - ŷ)² / Σ (y - mean of training)²,   at most 0 on average for who knows nothing
+ *     R² = 1 - Σ (y - ŷ)² / Σ (y - mean of training)²,   at most 0 on average for uninformative features
  *
  * Source of the method: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", arXiv 1610.01644. */
 #pragma once
@@ -32,8 +32,8 @@ struct ltm_probe_options {
     const struct ltm_fast_config *fast; /* how posteriors are fitted; NULL = as in training */
 };
 
-/* One factor as seen from one place. Places: "mu" (all of μ), "mu 1" … "mu L" (a layer's part), "states" (the decoder's under
- * z = μ) and "states z=0" (under the prior's mean). Without latents there is "states" alone. */
+/* One factor predicted from one place. Places: "mu" (all of μ), "mu 1" … "mu L" (a layer's part), "states" (the decoder's under
+ * z = μ) and "states z=0" (under the prior's mean). Without latents there is only "states". */
 struct ltm_probe_row {
     char factor[48], place[24];
     int classes;   /* 0: a number */
@@ -41,11 +41,11 @@ struct ltm_probe_row {
     double lambda; /* chosen */
     double score;  /* accuracy, or R² */
     double error;  /* standard error: binomial; of R² by bootstrap over the items */
-    double chance; /* accuracy of the commonest class of training; 0 for R² */
+    double chance; /* accuracy of the most common training class; 0 for R² */
 };
 
-/* Where items hold a document with a synonym exchanged ("swapped"): E‖f(x) - f(x')‖² / E‖f(x) - f(y)‖² of the texts x, their
- * swapped x' and other texts y. 0: f does not see it; 1: it is like another text (Cagnetta et al., arXiv 2307.02129). */
+/* If items have a document with a synonym swapped ("swapped"): E‖f(x) - f(x')‖² / E‖f(x) - f(y)‖² of the texts x, their
+ * swapped x' and other texts y. 0: f ignores it; 1: f sees another text (Cagnetta et al., arXiv 2307.02129). */
 struct ltm_probe_swap {
     char place[24];
     double sensitivity, error; /* error: bootstrap */
@@ -66,7 +66,7 @@ struct ltm_probe_sparsity {
 struct ltm_probe_result {
     char task[64];
     int64_t train, items;       /* documents */
-    int64_t cut;                /* longer than model.sequence: their end was dropped */
+    int64_t cut;                /* documents longer than model.sequence, whose end was dropped */
     struct ltm_probe_row *rows; /* [row_count], by factor, then place */
     int row_count;
     struct ltm_probe_swap *swaps; /* [swap_count] */
@@ -78,8 +78,8 @@ struct ltm_probe_result {
 /* All items, validation 0.2, seed 1, all cores, precision auto. */
 struct ltm_probe_options ltm_probe_defaults(void);
 
-/* Take one task: its INI, or a folder that holds task.ini. LTM_INVALID where its items have no factors, where there is one class
- * only, or too few items; LTM_UNSUPPORTED for a model without a tokenizer. The caller frees the result. */
+/* Probe one task: its INI, or a folder with a task.ini. LTM_INVALID if its items have no factors, if there is only one class, or
+ * if there are too few items; LTM_UNSUPPORTED for a model without a tokenizer. The caller frees the result. */
 ltm_status ltm_probe(const struct ltm_model *model, const char *task, const struct ltm_probe_options *options,
                      const struct ltm_watch *watch, struct ltm_probe_result *result, struct ltm_error *error);
 void ltm_probe_result_free(struct ltm_probe_result *result);

@@ -1,4 +1,4 @@
-/* Requests answered one by one, so that another program's evaluation can drive a model.
+/* Answers to scoring requests, so that another program's evaluation can drive a model.
  *
  *     struct ltm_scorer *scorer;
  *     struct ltm_scorer_options options = ltm_scorer_defaults();
@@ -6,7 +6,7 @@
  *     ltm_scorer_answer(scorer, lines, replies, n, &error);     n JSON objects as text, n texts to free
  *     ltm_scorer_close(scorer);
  *
- * A request and its reply, an object each; "id", where a request has one, comes back:
+ * A request and its reply are one object each; a request's "id" is returned unchanged:
  *
  *     {"context": "Two and two is", "continuation": " four"}
  *         {"logprob": -3.2, "greedy": false, "tokens": 1, "cut": false}
@@ -40,7 +40,7 @@ extern "C" {
 struct ltm_scorer_options {
     int draws;                          /* of z; 0 = at the posterior's mean */
     uint64_t seed;                      /* of the noise */
-    int threads;                        /* 0 = one a core: requests answered at a time */
+    int threads;                        /* requests answered in parallel; 0 = one per core */
     int precision;                      /* enum ltm_precision */
     const struct ltm_fast_config *fast; /* how contexts are fitted; NULL = as in training */
 };
@@ -48,7 +48,7 @@ struct ltm_scorer_options {
 /* 4 draws, seed 1, all cores, precision auto, fitted as in training. */
 struct ltm_scorer_options ltm_scorer_defaults(void);
 
-/* The model stays open while the scorer is. LTM_UNSUPPORTED for a model without a tokenizer. */
+/* The model must outlive the scorer. LTM_UNSUPPORTED for a model without a tokenizer. */
 struct ltm_scorer;
 ltm_status ltm_scorer_open(struct ltm_scorer **scorer, const struct ltm_model *model,
                            const struct ltm_scorer_options *options, struct ltm_error *error);
@@ -56,8 +56,8 @@ void ltm_scorer_close(struct ltm_scorer *scorer); /* NULL is fine */
 
 int ltm_scorer_threads(const struct ltm_scorer *scorer);
 
-/* replies (n): a line of JSON without its newline for each of lines (n), the caller's to free. What is wrong with a request is
- * its reply; LTM_MEMORY fails. Requests with one context that follow each other share its fit. */
+/* replies (n): a line of JSON without its newline for each of lines (n), which the caller frees. An invalid request gets an error
+ * as its reply; only LTM_MEMORY fails. Consecutive requests with the same context share its fit. */
 ltm_status ltm_scorer_answer(struct ltm_scorer *scorer, const char *const *lines, char **replies, int n,
                              struct ltm_error *error);
 

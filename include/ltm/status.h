@@ -1,7 +1,7 @@
 /* Status codes and the error record that every fallible call fills.
  *
- * A call that can fail returns ltm_status. When it is not LTM_OK and the caller gave an error record, the
- * record holds one sentence: what was wrong, with which file or key, and what to do. The caller owns the
+ * A call that can fail returns ltm_status. If it is not LTM_OK and the caller passed an error record, the
+ * record has one sentence: what was wrong, with which file or key, and what to do. The caller owns the
  * record; nothing in the library prints, exits or aborts.
  *
  *     struct ltm_error error = {0};
@@ -9,7 +9,7 @@
  */
 #pragma once
 
-/* Between these stands what C++ is to know as C. */
+/* These enclose declarations that C++ must see as C. */
 #ifdef __cplusplus
 #define LTM_C_BEGIN extern "C" {
 #define LTM_C_END }

@@ -16,7 +16,7 @@ struct ltm_stream_scores {
     double others; /* z of another sequence; NAN where there is only one */
     double zero;   /* z is 0 */
     double carried,
-        carried_error; /* frozen less the score: what is claimed for z; its standard error, sequence by sequence */
+        carried_error; /* frozen less the score, the gain claimed for z; its standard error, paired by sequence */
     double part[LTM_STREAM_PARTS],
         frozen_part[LTM_STREAM_PARTS]; /* the score and frozen, from the first part to the last */
 };

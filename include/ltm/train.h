@@ -4,13 +4,13 @@
  *     ltm_train(&config, &hooks, &result, &error);
  *
  * A slow step whose loss or gradient is not finite changes nothing: with run.on_nonfinite = stop the run ends with LTM_NUMERIC,
- * a sentence that names step, tensor and sequence, and a checkpoint of the state before; with skip it goes on without that update,
- * until LTM_SKIPPED_MOST in a row are. A sequence whose fast loop diverges gets the prior for posterior: the batch is whole.
+ * a message that names step, tensor and sequence, and a checkpoint of the state before; with skip it continues without that update,
+ * up to LTM_SKIPPED_MOST in a row. A sequence whose fast loop diverges gets the prior as its posterior, so the batch is complete.
  *
- * Begins a run in config->run.dir, with the weights of config->run.from where that is set, or goes on from its newest whole checkpoint to the same bits that an
- * undisturbed run would have reached, for any number of threads. With slow.schedule = wsd a run goes on with more run.tokens, too, from
- * before its rate fell; as it was it stays in run.dir/tokens-N. The folder's sequences.csv has the held-out scores of each sequence
- * behind the best bound: what two runs gain and lose on the same text can then be compared. */
+ * Starts a run in config->run.dir, from the weights of config->run.from if set, or resumes it bit-exactly from its newest complete checkpoint,
+ * for any number of threads. With slow.schedule = wsd a finished run can also be extended by raising run.tokens: it resumes from
+ * before its rate fell, and the shorter run is kept in run.dir/tokens-N. The folder's sequences.csv has the held-out score of each
+ * sequence at the best bound, so that two runs can be compared on the same text. */
 #pragma once
 
 #include <signal.h>
@@ -26,10 +26,10 @@ LTM_C_BEGIN
 
 enum { LTM_SKIPPED_MOST = 10 };
 
-/* A training loss of so many times ln V, what guessing each of the V tokens evenly costs, has diverged. */
+/* Training has diverged if its loss is this many times ln V, the cost of a uniform guess among V tokens. */
 #define LTM_ABOVE_UNIFORM 1.1
 
-/* What held-out text of one of several corpora scored. */
+/* The held-out score of one of several corpora. */
 struct ltm_corpus_score {
     const char *name; /* its folder */
     double share;     /* of the training tokens */
@@ -48,22 +48,23 @@ struct ltm_solver_record {
 /* One slow step (or one held-out scoring), as log.jsonl keeps it. Nats a token throughout; what is not finite is left out of
  * the log. */
 struct ltm_train_record {
-    int64_t step, steps; /* steps done, and in all */
+    int64_t step, steps; /* steps done, and in total */
     int64_t tokens;      /* training tokens seen */
     double recon, kl,
         loss; /* means over the batch; loss is what the slow step minimised, without the parts of slow.predict and slow.predict_latents */
     double bound;         /* recon + kl under noise that the fit has not seen: only where heldout is true */
     double ema_bound;     /* of the average of the weights, where slow.ema makes one, with dpo its loss; else 0 */
     double bound_error;   /* its standard error over sequences */
-    double bits_per_byte; /* the bound as bits a byte of the text that was scored; NAN without a tokenizer */
-    const struct ltm_corpus_score *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means by share */
-    int corpora;                           /* 0 with one corpus */
-    struct ltm_stream_scores stream;       /* of a held-out scoring where latents stream; else its parts are 0 */
-    /* Held-out answers of data.kind = pairs, and those that greedy decoding would write to the letter. */
+    double bits_per_byte; /* the bound in bits per byte of the scored text; NAN without a tokenizer */
+    const struct ltm_corpus_score
+        *corpus; /* of data.corpora [corpora]: recon, kl and bound are their means weighted by share */
+    int corpora; /* 0 with one corpus */
+    struct ltm_stream_scores stream; /* of a held-out scoring with streaming latents; else its parts are 0 */
+    /* Held-out answers of data.kind = pairs, and those that greedy decoding reproduces exactly. */
     double answers, matches;
-    /* slow.objective = dpo: in place of recon and bound, means over pairs of answers, nats. log p of an answer (with latents at most
-     * that of a forecast that mixes over z, as a bound is); slow.dpo_beta times what that of the chosen one has gained on the rejected
-     * one; the share of pairs where that is above 0. */
+    /* slow.objective = dpo: instead of recon and bound, means over pairs of answers, in nats: log p of each answer (with latents a
+     * lower bound on that of a prediction that mixes over z); the margin, slow.dpo_beta times the gain of the chosen answer's log p
+     * over the rejected one's; accuracy, the share of pairs with a margin above 0. */
     bool preferences;
     double chosen, rejected, margin, accuracy;
     struct ltm_solver_record solver;
@@ -82,16 +83,16 @@ struct ltm_train_record {
     double spike; /* running standard deviations that the loss is above its running mean (of about 100 steps), where
                               that is more than 5 (src/train/loss_spikes.h); else 0 */
     bool above_uniform;    /* recon is above LTM_ABOVE_UNIFORM * ln V */
-    int64_t diverged;      /* sequences whose fast loop did, so that the prior stands in for their fit */
-    const char *nonfinite; /* what was not finite, so that this step has changed no weight; else NULL */
+    int64_t diverged;      /* sequences whose fast loop diverged, so that the prior replaces their fit */
+    const char *nonfinite; /* what was not finite, so that this step changed no weight; else NULL */
 };
 
 struct ltm_train_hooks {
-    struct ltm_watch watch; /* messages, and progress of loading, within a slow step, and of scoring */
+    struct ltm_watch watch; /* messages, and progress of loading, of a slow step, and of scoring */
     void *user;
     void (*on_step)(void *user, const struct ltm_train_record *record); /* after each slow step and each scoring */
     const volatile sig_atomic_t *
-        stop; /* when it becomes nonzero: begin no further group of sequences (of several processes: finish the slow step),
+        stop; /* once nonzero: begin no further group of sequences (with several processes: finish the slow step), write a
                    checkpoint, return LTM_INTERRUPTED */
 };
 
@@ -102,15 +103,15 @@ struct ltm_train_result {
     double best_bound; /* best held-out bound, nats a token */
     int64_t best_step;
     char best[LTM_PATH_MAX]; /* folder of the best checkpoint */
-    char dir[LTM_PATH_MAX];  /* of the run: where it was moved to, if it was */
-    int64_t skipped;         /* slow steps without an update, since something was not finite; over all resumes */
+    char dir[LTM_PATH_MAX];  /* of the run, also if it was moved */
+    int64_t skipped;         /* slow steps without an update because something was not finite; over all resumes */
     int64_t spikes;          /* of the loss; over all resumes */
     int64_t above_uniform;   /* slow steps of this call whose recon was above LTM_ABOVE_UNIFORM * ln V */
-    double uniform;          /* ln V, nats a token */
-    int64_t diverged;        /* sequences, over all slow steps and resumes, whose fast loop did */
+    double uniform;          /* ln V, nats per token */
+    int64_t diverged;        /* sequences whose fast loop diverged, over all slow steps and resumes */
 };
 
-/* Slow steps that a run takes, and the tokens of all of them: run.tokens, rounded up to a whole batch. */
+/* Slow steps of a run, and their tokens: run.tokens, rounded up to a whole batch. */
 int64_t ltm_training_steps(const struct ltm_config *config);
 int64_t ltm_training_tokens(const struct ltm_config *config);
 

@@ -11,16 +11,16 @@
 
 LTM_C_BEGIN
 
-/* A latent thought model trains with (2 T_fast + 3) forward passes a token, a plain one with 3: equal compute is either more
+/* A latent thought model trains with (2 T_fast + 3) forward passes per token, a plain one with 3: equal compute is either more
  * tokens or a larger model. */
 enum ltm_twin {
-    LTM_TWIN_PARAMETERS, /* as many parameters, the same tokens: what the cross-attention had goes to the feed-forward layers, which
-                            become wider through model.ffn_multiple; off by at most 3/2 · width · layers weights */
-    LTM_TWIN_COMPUTE, /* as many parameters and as much training compute: that decoder on more tokens, to a slow step */
-    LTM_TWIN_WIDTH,   /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU
-                            layers made wider; the compute is off as little as a column of them is */
-    LTM_TWIN_ATTENTION, /* that of parameters with full attention, model.window = model.sequence: the loss of the twin with the
-                           window less its loss is the headroom, what carrying the past can buy */
+    LTM_TWIN_PARAMETERS, /* as many parameters, the same tokens: those of the cross-attention go to the feed-forward layers, made
+                            wider through model.ffn_multiple; off by at most 3/2 · width · layers weights */
+    LTM_TWIN_COMPUTE, /* as many parameters and as much training compute: that decoder on more tokens, exact to a slow step */
+    LTM_TWIN_WIDTH, /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU
+                            layers are widened; the compute is exact to one column of them */
+    LTM_TWIN_ATTENTION, /* the twin of parameters with full attention, model.window = model.sequence: the loss of the twin with
+                           the window less its loss is the headroom, the possible gain from carrying the past */
 };
 
 /* "parameters", "compute", "width", "attention"; NULL for another number. Static storage. */

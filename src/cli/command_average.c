@@ -11,11 +11,11 @@
 static const char usage[] =
     "usage: ltm average -o DIR CHECKPOINT CHECKPOINT…\n"
     "\n"
-    "Writes the mean of the weights of checkpoints, or of runs (their best), as a checkpoint into the new folder DIR: what\n"
-    "reads a checkpoint reads it, and ltm train --from DIR trains on from it. Their models and tokenizers must be alike.\n"
-    "Such a mean pays for checkpoints of one run, or of runs that began with the same weights (--from): those of runs that\n"
-    "began apart have little in common.\n"
-    "  -o DIR                 a folder that is new or empty\n";
+    "Writes the mean of the weights of several checkpoints, or runs (their best), as a checkpoint into the new folder DIR.\n"
+    "All commands that read a checkpoint read it, and ltm train --from DIR starts from it. The models and tokenizers must\n"
+    "match. Averaging helps for checkpoints of one run, or of runs that started from the same weights (--from); weights of\n"
+    "independent runs have little in common.\n"
+    "  -o DIR                 a new or empty folder\n";
 
 int command_average(int argc, char **argv) {
     const char *folder = NULL;
@@ -27,7 +27,7 @@ int command_average(int argc, char **argv) {
     if (code != CLI_GO_ON) return code;
     const int count = argc - optind;
     if (!folder) return cli_usage("average", "name a folder for the result, -o DIR");
-    if (count < 2) return cli_usage("average", "name two checkpoints at least");
+    if (count < 2) return cli_usage("average", "name at least two checkpoints");
     if (ltm_average((const char *const *)argv + optind, count, folder, &result, &error) != LTM_OK)
         return cli_fail(&error);
     cli_print_line(stdout, "%s: the mean of %d models of %lld weight%s, of slow step %lld", folder, count,

@@ -14,23 +14,23 @@ static const char usage[] =
     "usage: ltm corpus build -o DIR --tokenizer TOK.model [option …] INPUT…\n"
     "       ltm corpus synth TASK -o DIR [option …]       synthetic tasks; ltm corpus synth --help says more\n"
     "\n"
-    "Turns text into token shards, a training and a held-out split. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv files,\n"
-    "as they are, packed (.gz, .zst, .xz, .bz2) or in a .tar or .zip, folders of them (what is hidden there, and other files,\n"
-    "are left out), quoted patterns (\"*.txt\") or - for standard input. A document is a .txt or .md file, a page of .html, a line of .jsonl, a row of .csv, or what lies\n"
-    "between separator lines. Line ends stay as they are (CR LF too).\n"
-    "The corpus is the same however training cuts it into sequences: across documents by default (data.packing; see\n"
+    "Turns text into token shards, split into training and held-out text. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv\n"
+    "files, plain, compressed (.gz, .zst, .xz, .bz2) or in a .tar or .zip, folders of them (hidden and other files are\n"
+    "skipped), quoted patterns (\"*.txt\") or - for standard input. A document is a .txt or .md file, a page of .html, a line\n"
+    "of .jsonl, a row of .csv, or the text between separator lines. Line endings are kept (CR LF too).\n"
+    "The corpus does not depend on how training cuts it into sequences: across documents by default (data.packing; see\n"
     "ltm train --help).\n"
-    "  -o, --output DIR       the corpus folder; an old corpus there is replaced when the new one is whole;\n"
-    "                         a folder that holds anything else is refused\n"
+    "  -o, --output DIR       the corpus folder; an old corpus there is replaced once the new one is complete;\n"
+    "                         a folder that contains anything else is refused\n"
     "  --tokenizer FILE       the SentencePiece model (ltm tokenizer train makes one)\n"
-    "  --heldout SHARE        share of the documents that are held out; of a single document, its tail (0.05); 0: a corpus\n"
-    "                         to train on without scores\n"
-    "  --heldout-files PATH   hold out the documents of this file or folder instead, and learn from INPUT; may be given\n"
-    "                         several times\n"
-    "  --seed N               which documents those are (1); exact copies of a document are in one split\n"
-    "  --dedupe               leave the copies out\n"
-    "  --shard-tokens N       tokens a shard at most (100000000)\n" TEXT_OPTIONS_HELP
-    "  --threads N            (one a core); the corpus does not depend on it\n"
+    "  --heldout SHARE        share of the documents to hold out; of a single document, its tail (0.05); 0: hold out\n"
+    "                         nothing, so training has no scores\n"
+    "  --heldout-files PATH   hold out the documents of this file or folder instead, and train on all of INPUT; may be\n"
+    "                         given several times\n"
+    "  --seed N               selects the held-out documents (1); exact copies of a document are in one split\n"
+    "  --dedupe               drop the copies\n"
+    "  --shard-tokens N       maximum tokens per shard (100000000)\n" TEXT_OPTIONS_HELP
+    "  --threads N            (one per core); the corpus does not depend on it\n"
     "  --json                 print the result as JSON\n";
 
 enum { HELDOUT_PATHS_MOST = 64 };
@@ -101,9 +101,9 @@ static int build(int argc, char **argv) {
     if (code != CLI_GO_ON) return code;
     if (!o.output) return cli_usage("corpus build", "name the corpus folder with -o DIR");
     if (!o.tokenizer) return cli_usage("corpus build", "name the tokenizer with --tokenizer FILE");
-    if (optind == argc && !list) return cli_usage("corpus build", "name the text to take");
+    if (optind == argc && !list) return cli_usage("corpus build", "name the text to read");
     if (heldout.count > 0 && share > 0)
-        return cli_usage("corpus build", "held out is either a share of INPUT, by --heldout, or --heldout-files");
+        return cli_usage("corpus build", "use either --heldout or --heldout-files, not both");
     if (share >= 0) o.heldout = share;
     o.input.heldout_paths = heldout.all;
     o.input.heldout_count = heldout.count;
@@ -127,6 +127,6 @@ int command_corpus(int argc, char **argv) {
         fputs(usage, stdout);
         return CLI_OK;
     }
-    return *verb ? cli_usage("corpus", "it can build and synth, not \"%s\"", verb)
+    return *verb ? cli_usage("corpus", "use build or synth, not \"%s\"", verb)
                  : cli_usage("corpus", "say what to do: build or synth");
 }

@@ -19,23 +19,23 @@
 static const char usage[] =
     "usage: ltm doctor [--threads N] [--json]\n"
     "\n"
-    "Shows the machine as training meets it: processor, memory, the libraries that multiply matrices and how fast they\n"
-    "do it here, whether their results are right, and what is wrong and how to mend it. Takes about three seconds; other\n"
-    "programs that run meanwhile lower the figures. Exits with 1 when a library computes wrong results.\n"
-    "  --threads N            as many as a run would take (default: one a core)\n"
-    "  --json                 print all of it as JSON\n"
+    "Shows the machine as training will use it: processor, memory, the matrix libraries, their speed here and whether their\n"
+    "results are correct, and what is wrong and how to fix it. Takes about three seconds; other running programs lower the\n"
+    "figures. Exits with 1 if a library computes wrong results.\n"
+    "  --threads N            threads that a run would use (default: one per core)\n"
+    "  --json                 print everything as JSON\n"
     "\n"
     "       ltm doctor --scaling CONFIG.ini [section.key=value …] [--machines 8,64,512] [--bandwidth 10G]\n"
     "                  [--latency 20us] [--speed F] [--json]\n"
     "\n"
-    "Foretells how long a slow step of that configuration takes on so many machines like this one (include/ltm/scaling.h\n"
-    "says how), and from how many fast steps, or from which batch with slow.parts = machines, 90 % of their time is of use.\n"
+    "Predicts how long a slow step of that configuration takes on several machines like this one (model: include/ltm/scaling.h),\n"
+    "and the number of fast steps, or the batch with slow.parts = machines, at which the efficiency reaches 90 %.\n"
     "  --machines N,…         (1,8,64,512)\n"
-    "  --bandwidth B          of the network, bits a second (10G)\n"
+    "  --bandwidth B          of the network, bits per second (10G)\n"
     "  --latency T            of the network (20us)\n"
-    "  --speed F              operations of useful work a second of one machine (0.7 of its matrix speed, measured)\n";
+    "  --speed F              useful operations per second of one machine (0.7 of its measured matrix speed)\n";
 
-/* ---- --scaling: what the model of ltm/scaling.h says of a configuration ---- */
+/* ---- --scaling: what the model of ltm/scaling.h predicts for a configuration ---- */
 
 struct scaling_request {
     const char *config; /* a configuration's path, NULL = not asked for */
@@ -45,7 +45,7 @@ struct scaling_request {
     const char *machines, *bandwidth, *latency, *speed; /* as written, NULL = default */
 };
 
-/* Of the matrix peak, what training's useful work reaches (tests/bench/README.md). */
+/* Share of the matrix peak that training's useful work reaches (tests/bench/README.md). */
 static const double useful_share = 0.7;
 static const double enough = 0.9;
 
@@ -79,8 +79,8 @@ static void measure(struct ltm_config *config, struct ltm_scaling_options *optio
     options->speed = useful_share * (bf16 ? machine.bf16.all : machine.fp32.all);
 }
 
-/* The smallest batch, doubled from a group for each thread, or number of fast steps with which `processes` are efficient
- * enough; 0 where none is. A part a process, so that a larger batch does not send more. */
+/* The smallest batch (doubled from one group per thread) or number of fast steps with which `processes` are efficient
+ * enough; 0 if there is none. One part per process, so that a larger batch does not send more. */
 static int batch_for(struct ltm_config config, const struct ltm_scaling_options *options, int processes) {
     struct ltm_scaling s;
     config.slow.parts = processes;
@@ -106,7 +106,7 @@ static int steps_for(struct ltm_config config, const struct ltm_scaling_options 
 struct row {
     int machines;
     struct ltm_scaling model;
-    int steps, batch; /* with which they are efficient enough; 0 = none found */
+    int steps, batch; /* at which they are efficient enough; 0 = none found */
 };
 
 enum { ROWS_MOST = 64 };
@@ -130,7 +130,7 @@ static ltm_status fill_rows(struct row *rows, int *count, const struct ltm_confi
         if (end == at || n < 1 || n > 1 << 20 || (*end && *end != ',') || *count == ROWS_MOST) {
             error->code = LTM_INVALID;
             snprintf(error->message, sizeof error->message,
-                     "--machines wants at most %d numbers from 1 to %d with commas between, such as 8,64,512",
+                     "--machines takes at most %d numbers from 1 to %d, separated by commas, such as 8,64,512",
                      ROWS_MOST, 1 << 20);
             return LTM_INVALID;
         }
@@ -165,13 +165,14 @@ static void print_table(const struct row *rows, int count, const struct ltm_conf
                         const struct ltm_scaling_options *options) {
     char speed[32];
     cli_quantity(speed, sizeof speed, options->speed);
-    printf("%.1f M parameters, batch %d in groups of %d, %d fast step%s, slow.parts %d; a machine of %d thread%s does "
-           "%sFLOP/s of\n"
-           "useful work, the network %.3g Gbit/s at %.3g us\n\n",
-           (double)ltm_parameter_count(&config->model) / 1e6, config->slow.batch, config->slow.group,
-           config->fast.steps, ltm_plural(config->fast.steps), config->slow.parts, config->run.threads,
-           ltm_plural(config->run.threads), speed, options->bandwidth * 8e-9, options->latency * 1e6);
-    puts("                        seconds a step                                MB            for 90 %");
+    printf(
+        "%.1f M parameters, batch %d in groups of %d, %d fast step%s, slow.parts %d; a machine with %d thread%s does "
+        "%sFLOP/s of\n"
+        "useful work, the network %.3g Gbit/s at %.3g us\n\n",
+        (double)ltm_parameter_count(&config->model) / 1e6, config->slow.batch, config->slow.group, config->fast.steps,
+        ltm_plural(config->fast.steps), config->slow.parts, config->run.threads, ltm_plural(config->run.threads), speed,
+        options->bandwidth * 8e-9, options->latency * 1e6);
+    puts("                      seconds per step                                MB            for 90 %");
     puts("machines        all   compute   network    update    share      sent    memory  T_fast    batch");
     for (int i = 0; i < count; i++) print_row(&rows[i]);
 }
@@ -215,11 +216,11 @@ static int doctor_scaling(const struct scaling_request *r) {
     struct ltm_config config;
     struct ltm_error error = {0};
     if (!read_quantity(r->bandwidth ? r->bandwidth : "10G", bits, bit_factors, &options.bandwidth))
-        return cli_usage("doctor", "--bandwidth wants bits a second, such as 10G, not \"%s\"", r->bandwidth);
+        return cli_usage("doctor", "--bandwidth takes bits per second, such as 10G, not \"%s\"", r->bandwidth);
     if (!read_quantity(r->latency ? r->latency : "20us", times, time_factors, &options.latency))
-        return cli_usage("doctor", "--latency wants a time, such as 20us, not \"%s\"", r->latency);
+        return cli_usage("doctor", "--latency takes a time, such as 20us, not \"%s\"", r->latency);
     if (r->speed && !read_quantity(r->speed, flops, flop_factors, &options.speed))
-        return cli_usage("doctor", "--speed wants operations a second, such as 1.5T, not \"%s\"", r->speed);
+        return cli_usage("doctor", "--speed takes operations per second, such as 1.5T, not \"%s\"", r->speed);
     ltm_status status = configure(&config, r, &error);
     if (status == LTM_OK) {
         struct row rows[ROWS_MOST];
@@ -240,7 +241,7 @@ static void print_bytes(const char *name, int64_t bytes) {
     if (bytes >= 0)
         printf("%s%.2f GB", name, (double)bytes / 1e9);
     else
-        printf("%snot known", name);
+        printf("%sunknown", name);
 }
 
 static void print_memory(const struct ltm_machine *m) {
@@ -265,7 +266,7 @@ static void print_readable(const struct ltm_machine *m) {
     printf("ltm                    %s, commit %s, built with %s\n", m->version, m->commit, m->compiler);
     printf("system                 %s\n", m->system);
     printf("processor              %s\n", m->processor);
-    printf("instructions           %s\n", *m->instructions ? m->instructions : "none that matter here are known");
+    printf("instructions           %s\n", *m->instructions ? m->instructions : "none known that matter here");
     printf("cores                  %d", m->cores);
     if (m->quota > 0) printf(", %.2g of them granted", m->quota);
     putchar('\n');
@@ -316,7 +317,7 @@ int command_doctor(int argc, char **argv) {
                 return cli_usage("doctor", "\"%s\" is not of the form section.key=value", argv[i]);
         return doctor_scaling(&scaling);
     }
-    if (optind < argc) return cli_usage("doctor", "\"%s\" is one argument too many", argv[optind]);
+    if (optind < argc) return cli_usage("doctor", "unexpected argument \"%s\"", argv[optind]);
     ltm_doctor(&o, &machine);
     if (json) {
         char *text;

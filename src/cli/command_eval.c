@@ -19,15 +19,13 @@ static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
     "       ltm eval SOLVER PUZZLES.jsonl… [eval.sequences=N] [run.threads=N] [--json]\n"
     "\n"
-    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. For each sequence a posterior q(z|x)\n"
-    "is fitted; all scores but the last are taken with noise that the fit never saw. With standard errors over\n"
-    "sequences, in nats a token, bits a byte and perplexity:\n"
+    "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. A posterior q(z|x) is fitted to each\n"
+    "sequence; all scores except fitted-noise use noise that the fit never saw. Scores are given with standard errors over\n"
+    "sequences, in nats per token, bits per byte and perplexity:\n"
     "  recon, KL, bound   E_q[-log p(x|z)], KL(q to the prior), and their sum: on average at least -log p(x)\n"
-    "  importance-weighted  -log of the mean of p(x|z) p(z) / q(z) over eval.iwae draws of z: between the two\n"
+    "  importance-weighted  -log of the mean of p(x|z) p(z) / q(z) over eval.iwae draws of z: between bound and -log p(x)\n"
     "  prior              the same with z from the prior, eval.prior draws: the decoder without a fit\n"
     "  continuation       z fitted on the first part of a sequence (eval.continuation), the rest scored under it\n"
-    "Of a model whose latents stream the score is exact, z at its mean, and nothing is fitted. Beside it: z frozen at its\n"
-    "start, of another sequence, 0, and drawn (a bound; eval.samples); what z carries, score less frozen, by place too.\n"
     "  fitted-noise       with fast.noise = fixed, under the fit's own noise as published: NOT a bound\n"
     "Where layers run in loops, the mean depth is the loops that a token ran; with eval.exit = state or kl a position leaves\n"
     "them by itself and what came before, so that scores stay bounds. In scoring that saves a loop only where all of a group\n"
@@ -58,7 +56,7 @@ static ltm_status evaluate(const struct ltm_model *model, const struct setting_g
     struct eval_table table = {.grid = grid, .width = 6};
     for (int i = 0; i < count; i++)
         if ((int)strlen(corpora[i]) > table.width) table.width = (int)strlen(corpora[i]);
-    for (int row = 0; row < grid->rows; row++) { /* a wrong last item must not wait for the first */
+    for (int row = 0; row < grid->rows; row++) { /* report a bad last item before the first is scored */
         ltm_status status = configure(&config, model, grid, row, error);
         if (status != LTM_OK) return status;
     }
@@ -151,7 +149,7 @@ int command_eval(int argc, char **argv) {
     struct setting_grid grid;
     code = grid_create(&grid, "eval", a.settings, a.setting_count);
     if (code == CLI_OK && dump && (a.path_count > 2 || grid.rows > 1))
-        code = cli_usage("eval", "eval.dump goes with one corpus and no lists, not %d rows",
+        code = cli_usage("eval", "eval.dump works with one corpus and no lists, not %d rows",
                          (a.path_count - 1) * grid.rows);
     if (code == CLI_OK) code = run(a.paths[0], a.paths + 1, a.path_count - 1, &grid, json);
     grid_free(&grid);

@@ -10,15 +10,15 @@
 static const char usage[] =
     "usage: ltm export CHECKPOINT -o DIR [--as torch|llama]\n"
     "\n"
-    "Writes a model for other programs. CHECKPOINT: its folder, or a run's (its best).\n"
-    "  -o, --output DIR       the folder; an old export there is replaced, anything else refused\n"
+    "Writes a model for other programs. CHECKPOINT is its folder, or a run's folder (its best).\n"
+    "  -o, --output DIR       the folder; an old export there is replaced, anything else is refused\n"
     "  --as torch             model.safetensors and model.py, a PyTorch module of this configuration (the default):\n"
     "                         import model; m = model.load(); logits = m(tokens, z)\n"
-    "  --as llama             model.safetensors and config.json as transformers has them for Llama, or Mistral where\n"
-    "                         model.window is below model.sequence: models without latents, loops and the like\n"
+    "  --as llama             model.safetensors and config.json in the form of transformers for Llama, or for Mistral if\n"
+    "                         model.window is below model.sequence; only for models without latents, loops and the like\n"
     "\n"
-    "Fitted posteriors go to a safetensors file by ltm eval CHECKPOINT CORPUS eval.dump=FILE, the log of a run to CSV by\n"
-    "ltm inspect RUN --csv.\n";
+    "ltm eval CHECKPOINT CORPUS eval.dump=FILE writes fitted posteriors to a safetensors file; ltm inspect RUN --csv writes\n"
+    "the log of a run as CSV.\n";
 
 static int take_form(void *user, const char *text) {
     for (int i = 0; ltm_export_name(i); i++)
@@ -26,7 +26,7 @@ static int take_form(void *user, const char *text) {
             *(enum ltm_export_form *)user = (enum ltm_export_form)i;
             return CLI_OK;
         }
-    return cli_usage("export", "--as is torch or llama, not \"%s\"", text);
+    return cli_usage("export", "--as takes torch or llama, not \"%s\"", text);
 }
 
 int command_export(int argc, char **argv) {

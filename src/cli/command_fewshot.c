@@ -17,37 +17,37 @@
 static const char usage[] =
     "usage: ltm fewshot CHECKPOINT TASK… [option …] [key=value …]\n"
     "\n"
-    "Asks a model the items of each task behind a prompt of solved ones, by the conventions of EleutherAI's\n"
+    "Tests a model on the items of each task, after a prompt of solved items, by the conventions of EleutherAI's\n"
     "lm-evaluation-harness. z is fitted on the prompt (shots and question), never on the answer; an answer's\n"
-    "log-likelihood is the log of its mean probability over draws of z. Where latents stream, the prompt moves z, and z then\n"
-    "stays. Without latents: a plain decoder.\n"
-    "A TASK is an INI, or a folder that holds task.ini; runs/tasks has those of ARC, BLiMP, BoolQ, CoQA, GSM8K, HellaSwag,\n"
-    "HumanEval, LAMBADA, MMLU, PIQA, WinoGrande. Options may also be written name=value.\n"
-    "  --data DIR             where the tasks' files are (beside their INI)\n"
-    "  --shots N,…            solved items before each, drawn from the task's own; a list prints a row each (0)\n"
+    "log-likelihood is the log of its mean probability over draws of z. Streaming latents are moved by the prompt and then\n"
+    "stay. A model without latents is scored as a plain decoder.\n"
+    "A TASK is an INI, or a folder with a task.ini; runs/tasks has ARC, BLiMP, BoolQ, CoQA, GSM8K, HellaSwag, HumanEval,\n"
+    "LAMBADA, MMLU, PIQA and WinoGrande. Options may also be written name=value.\n"
+    "  --data DIR             folder of the tasks' data files (beside their INI)\n"
+    "  --shots N,…            solved items before each item, drawn from the task's own; a list prints one row each (0)\n"
     "  --limit N              the first N items only; 0 = all (0)\n"
-    "  --draws K              draws of z behind a score; 0 = z at the posterior's mean (4)\n"
-    "  --samples N            texts written for an item of kind generate (1)\n"
-    "  --pass K,…             pass@k from those samples (1 and N, where there are several)\n"
-    "  --length N             tokens written at most (the task's; else a quarter of model.sequence, at most 256)\n"
-    "  --temperature T        0 = always the likeliest token (0 for one sample, 0.8 for several)\n"
-    "  --top-k K, --top-p P   of the K likeliest tokens; of the likeliest that make up P (0 = all, 1)\n"
+    "  --draws K              draws of z per score; 0 = z at the posterior's mean (4)\n"
+    "  --samples N            texts to write for each item of kind generate (1)\n"
+    "  --pass K,…             pass@k from those samples (1 and N, if there are several)\n"
+    "  --length N             maximum tokens to write (the task's; else a quarter of model.sequence, at most 256)\n"
+    "  --temperature T        0 = always the most likely token (0 for one sample, 0.8 for several)\n"
+    "  --top-k K, --top-p P   sample from the K most likely tokens; from the most likely that make up P (0 = all, 1)\n"
     "  --seed N               of shots, noise and sampling (1)\n"
     "  -o, --output DIR       write results_TASK_Nshot.json and samples_TASK_Nshot.jsonl there, as the harness does;\n"
-    "                         what was cut short goes on there, and repeats no item; of items with a task_id (HumanEval) also\n"
-    "                         completions_TASK_Nshot.jsonl: pass@k compares texts, and code is run elsewhere\n"
-    "  --pairs                with -o: write pairs_TASK_Nshot.jsonl too, each wrong sample of an item beside a right one, or\n"
+    "                         an interrupted run resumes there and repeats no item. Items with a task_id (HumanEval) also\n"
+    "                         give completions_TASK_Nshot.jsonl, to run the code elsewhere: pass@k here compares texts\n"
+    "  --pairs                with -o: also write pairs_TASK_Nshot.jsonl, each wrong sample of an item with a right one or\n"
     "                         its answer: {\"prompt\", \"chosen\", \"rejected\"} for slow.objective = dpo\n"
-    "  --skip-long            leave out, and count, items with an answer longer than model.sequence; else they are refused\n"
+    "  --skip-long            skip and count items with an answer longer than model.sequence; by default they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
     "\n"
     "A task's INI: [task] name = …, kind = choices|generate|lastword|pairs, items = FILE (.jsonl, .jsonl.gz, .json, .csv, .tsv,\n"
-    ".txt), and where wanted shots = FILE, sampler = random|first_n, description, delimiter (\" \"), separator (\"\\n\\n\"),\n"
-    "format = gsm8k|lambada|blimp|coqa (their own files, as they are), family, and for generate: stop, extract, ignore (POSIX\n"
+    ".txt), and optionally shots = FILE, sampler = random|first_n, description, delimiter (\" \"), separator (\"\\n\\n\"),\n"
+    "format = gsm8k|lambada|blimp|coqa (their published files), family, and for generate: stop, extract, ignore (POSIX\n"
     "extended regular expressions; \\d, \\s, \\w too), match = first|last, ignore_case, length. A * in items and shots makes a\n"
-    "group of tasks and its average. Items of any form are put by templates: context = \"Question: {goal}\\nAnswer:\",\n"
-    "choices = {sol1} {sol2}, gold = {label}, labels, contexts, answer (src/tasks/task.h says all of it). Without them items are,\n"
-    "one a line, with any further fields:\n"
+    "group of tasks and its average. Templates read items of any form: context = \"Question: {goal}\\nAnswer:\",\n"
+    "choices = {sol1} {sol2}, gold = {label}, labels, contexts, answer (full description: src/tasks/task.h). Without them,\n"
+    "items are lines of this form, with any further fields:\n"
     "  choices   {\"context\": …, \"choices\": [\"…\", …], \"gold\": 0}      acc, acc_norm, acc_bytes, exact_match\n"
     "  generate  {\"context\" or \"question\": …, \"answer\": …}           exact_match, pass@k\n"
     "  lastword  {\"text\": …}                                         acc, perplexity\n"
@@ -58,8 +58,8 @@ static const char usage[] =
 static const char command[] = "fewshot";
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
 
-/* ---- Results: for each task a row a number of shots; then the metrics of bins (those with a "name=value"), a row each and a column a
- * number of shots ---- */
+/* ---- Results: for each task one row per number of shots; then the metrics of bins (names of the form "name=value"), one row each
+ * and one column per number of shots ---- */
 
 enum { CELL = 2 * CLI_NUMBER + 8, NARROWEST = 16, BIN = 40 /* characters of a bin's name */ };
 
@@ -76,7 +76,7 @@ static void format(char cell[CELL], const struct ltm_fewshot_metric *metric) {
     cli_with_error(cell, metric->value >= 1000 ? 0 : metric->value >= 10 ? 2 : 4, metric->value, metric->error);
 }
 
-/* Padded on the left to a width in characters: ± has two bytes. */
+/* Padded on the left to a width in characters, since ± has two bytes. */
 static void print_cell(const char *text, int width) {
     const int have = (int)utf8_count(text);
     printf("  %*s%s", have < width ? width - have : 0, "", text);
@@ -108,7 +108,7 @@ static void print_metric(const struct ltm_fewshot_result *result, const struct l
     print_cell(cell, width_of(is_bin(like) ? &(struct ltm_fewshot_metric){.items = 0} : like));
 }
 
-/* Whether one has every metric of the other that is no bin's. */
+/* Whether one has every metric of the other, bins excluded. */
 static bool covers(const struct ltm_fewshot_result *one, const struct ltm_fewshot_result *other) {
     for (int i = 0; i < other->count; i++)
         if (!is_bin(&other->metrics[i]) && !ltm_fewshot_find(one, &other->metrics[i])) return false;
@@ -118,7 +118,7 @@ static bool covers(const struct ltm_fewshot_result *one, const struct ltm_fewsho
 /* `results`: one task's so far, the last of which is new. */
 static void fewshot_print_row(const struct ltm_fewshot_result *results, int count) {
     const struct ltm_fewshot_result *last = &results[count - 1];
-    /* A figure may be there only where some output could be read: then the columns change. */
+    /* A metric may exist only if some output could be read: then the columns change. */
     if (count == 1 || !covers(last, &results[count - 2]) || !covers(&results[count - 2], last)) print_heading(last);
     printf("%6d  %6lld", last->shots, (long long)last->cut);
     for (int i = 0; i < last->count; i++)
@@ -137,7 +137,7 @@ static void print_bins_heading(const struct ltm_fewshot_result *results, int cou
     putchar('\n');
 }
 
-/* When all are there. */
+/* After all results. */
 static void fewshot_print_bins(const struct ltm_fewshot_result *results, int count) {
     bool any = false;
     for (int from = 0; from < count; from++)
@@ -159,11 +159,11 @@ enum { SHOTS_MOST = 32 };
 struct request {
     struct ltm_fewshot_options options;
     int shots[SHOTS_MOST], shot_count;
-    struct cli_arguments arguments; /* the checkpoint before the tasks, and settings */
+    struct cli_arguments arguments; /* the checkpoint, then the tasks, and settings */
     char **tasks;
     int task_count;
     bool json, skip_long, pairs;
-    struct ltm_config config; /* that options.fast is of */
+    struct ltm_config config; /* options.fast points into it */
 };
 
 /* "0,1,5" */
@@ -175,10 +175,10 @@ static int set_list(const char *name, const char *text, int least, int most, int
     while (code == CLI_OK && rest) {
         int64_t number = 0;
         const char *word = strsep(&rest, ",");
-        if (*count == most) code = cli_usage(command, "%s has more than %d values", name, most);
+        if (*count == most) code = cli_usage(command, "%s takes at most %d values", name, most);
         if (code == CLI_OK) code = option_number(command, name, word, least, INT_MAX, &number);
         for (int i = 0; code == CLI_OK && i < *count; i++)
-            if (values[i] == (int)number) code = cli_usage(command, "%s has %d twice", name, (int)number);
+            if (values[i] == (int)number) code = cli_usage(command, "%s lists %d twice", name, (int)number);
         if (code == CLI_OK) values[(*count)++] = (int)number;
     }
     free(copy);
@@ -195,7 +195,7 @@ static int take_passes(void *user, const char *text) {
     return set_list("--pass", text, 1, LTM_FEWSHOT_PASS_MOST, o->pass, &o->passes);
 }
 
-/* All that would be refused anyway, before anything is scored. */
+/* Report everything that would be refused, before anything is scored. */
 static ltm_status check(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     char(*names)[64] = calloc((size_t)r->task_count + 1, sizeof *names);
     ltm_status status = names ? LTM_OK : LTM_MEMORY;
@@ -215,7 +215,7 @@ static ltm_status check(const struct ltm_model *model, struct request *r, struct
     return status;
 }
 
-/* One task at every number of shots; results (shot_count), of which *done are there also after a failure. */
+/* One task at every number of shots; results (shot_count), of which *done are valid, also after a failure. */
 static ltm_status take_task(const struct ltm_model *model, struct request *r, const char *task,
                             struct ltm_fewshot_result *results, int *done, struct ltm_error *error) {
     struct cli_bar bar;
@@ -226,21 +226,20 @@ static ltm_status take_task(const struct ltm_model *model, struct request *r, co
         ltm_status status = ltm_fewshot(model, task, &r->options, &watch, result, error);
         if (status == LTM_OK && result->diverged)
             cli_bar_line(&bar,
-                         "%s: the fast loop diverged on %lld of %lld prompts, where z comes from the prior; a lower "
-                         "fast.lr may mend it",
+                         "%s: the fast loop diverged on %lld of %lld prompts, so z comes from the prior there; a lower "
+                         "fast.lr may help",
                          result->task, (long long)result->diverged, (long long)result->items);
         if (status == LTM_OK && result->repeated)
-            cli_bar_line(&bar, "%s: %lld of %lld items ask what an earlier one does; standard errors take them as one",
+            cli_bar_line(&bar, "%s: %lld of %lld items repeat an earlier one; standard errors count them as one",
                          result->task, (long long)result->repeated, (long long)result->items);
         if (status == LTM_OK && result->skipped)
-            cli_bar_line(&bar,
-                         "%s: %lld of %lld items have an answer longer than the model's sequence and are left out",
+            cli_bar_line(&bar, "%s: %lld of %lld items have an answer longer than the model's sequence and are skipped",
                          result->task, (long long)result->skipped, (long long)result->items);
         if (status == LTM_OK && result->unfinished)
-            cli_bar_line(&bar, "%s: %lld texts ended at their length, not by themselves; --length gives them more room",
+            cli_bar_line(&bar, "%s: %lld texts were cut at the maximum length; raise --length to let them end",
                          result->task, (long long)result->unfinished);
         if (status == LTM_OK && result->resumed)
-            cli_bar_line(&bar, "%s: %lld of %lld items were there already", result->task, (long long)result->resumed,
+            cli_bar_line(&bar, "%s: %lld of %lld items were done already", result->task, (long long)result->resumed,
                          (long long)result->items);
         cli_bar_end(&bar);
         if (status != LTM_OK) return status;
@@ -312,7 +311,7 @@ static ltm_status take_tasks(const struct ltm_model *model, struct request *r, s
     return status;
 }
 
-/* The checkpoint's configuration with the keys of the command line, into the options. */
+/* Put the checkpoint's configuration, with the command line's keys, into the options. */
 static ltm_status configure(const struct ltm_model *model, struct request *r, struct ltm_error *error) {
     r->config = arguments_checkpoint_config(model);
     r->config.run.seed = r->options.seed;
@@ -325,7 +324,7 @@ static ltm_status configure(const struct ltm_model *model, struct request *r, st
     return LTM_OK;
 }
 
-/* The tasks that those of the command line stand for. */
+/* Expand the command line's tasks, some of which may be groups. */
 static ltm_status expand(struct request *r, char **paths, int count, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     for (int i = 0; i < count && status == LTM_OK; i++) {

@@ -15,17 +15,17 @@
 static const char usage[] =
     "usage: ltm fit FILE.csv [--parameters COLUMN] [--tokens COLUMN] [--loss COLUMN] [option …]\n"
     "\n"
-    "Fits E + A / N^α + B / D^β to a table of runs that anybody made, as Hoffmann et al. did (corrected by Besiroglu et al.):\n"
-    "Huber loss of log residuals, L-BFGS from a grid of starts, intervals by bootstrap. The file has a line of names, commas,\n"
-    "semicolons or tabs between fields, and a run a row; numbers may have thousands separators, a decimal comma, or end\n"
-    "in k, M, B, T. Without options columns are known by common names, such as params, val_loss, training tokens. Rows that lack one\n"
-    "of the numbers are left out and counted. Studies of ltm sweep: ltm report.\n"
+    "Fits E + A / N^α + B / D^β to any table of training runs, by the method of Hoffmann et al. (corrected by Besiroglu et\n"
+    "al.): Huber loss of log residuals, L-BFGS from a grid of starting points, bootstrap intervals. The file has a header\n"
+    "line and one run per row, with fields separated by commas, semicolons or tabs. Numbers may have thousands separators, a\n"
+    "decimal comma, or a suffix k, M, B or T. Without options, columns are found by common names, such as params, val_loss,\n"
+    "training tokens. Rows with a missing number are skipped and counted. For studies of ltm sweep use ltm report.\n"
     "  --parameters COLUMN    N of each run\n"
-    "  --tokens COLUMN        D, those it was trained on\n"
-    "  --loss COLUMN          any above 0 that falls to a limit, such as nats a token\n"
-    "  --flops COLUMN         its training compute (else 6 N D)\n"
-    "  --budget FLOPS         training compute to divide between N and D, again for more\n"
-    "  --resamples N          of the bootstrap behind intervals; 0 = none (4000)\n"
+    "  --tokens COLUMN        D, its training tokens\n"
+    "  --loss COLUMN          any loss above 0 that falls to a limit, such as nats per token\n"
+    "  --flops COLUMN         its training compute (default 6 N D)\n"
+    "  --budget FLOPS         training compute to divide between N and D; may be given several times\n"
+    "  --resamples N          bootstrap resamples for the intervals; 0 = no intervals (4000)\n"
     "  --seed N               of the bootstrap (0)\n"
     "  --json                 print the fit as JSON\n";
 
@@ -61,7 +61,7 @@ static ltm_status print_json(const struct ltm_fit_info *info, const struct ltm_f
 static void print_readable(const struct ltm_fit_info *info, const struct ltm_fit_answer *answers, int count,
                            const char *no_answer, size_t dropped) {
     printf("loss = %s, of %zu runs", info->candidate[info->chosen].form, info->points);
-    if (dropped) printf("; %zu row%s without all numbers left out", dropped, dropped > 1 ? "s" : "");
+    if (dropped) printf("; %zu row%s with missing numbers skipped", dropped, dropped > 1 ? "s" : "");
     putchar('\n');
     for (int p = 0; p < LTM_FIT_PARAMETERS; p++) {
         const struct ltm_fit_interval *i = &info->parameter[p];
@@ -84,7 +84,7 @@ static int run(const char *path, const struct request *r) {
     const struct ltm_watch watch = cli_watch(&bar);
     size_t count;
     size_t dropped;
-    char no_answer[1024] = ""; /* why the law says nothing of budgets */
+    char no_answer[1024] = ""; /* why the law says nothing about budgets */
     int answered = 0;
     if (!answers) return cli_no_memory();
     ltm_status status = ltm_fit_read(&points, &count, &dropped, path, &r->columns, &error);

@@ -23,24 +23,24 @@
 static const char usage[] =
     "usage: ltm generate CHECKPOINT [option …]\n"
     "\n"
-    "Writes text. Without a prompt, latent thoughts are drawn from the prior; with one, they are fitted on the prompt\n"
-    "alone; where latents stream, z moves with what is read and written. Many samples are written at once; a sample's text\n"
-    "depends on its prompt, number and seed, not on that.\n"
-    "  --prompt TEXT          go on from this; where it ends in a blank and pieces begin with one, the first begins with it\n"
-    "  --prompts FILE         go on from each line of a text file, or of a .jsonl the string under --field\n"
+    "Writes text. Without a prompt, latents are drawn from the prior; with a prompt, they are fitted on the prompt only;\n"
+    "streaming latents move with the text that is read and written. Samples are written in batches; a sample's text depends\n"
+    "only on its prompt, number and seed.\n"
+    "  --prompt TEXT          continue this text; a space at its end is moved to the first new token if the tokenizer allows\n"
+    "  --prompts FILE         continue each line of a text file, or of a .jsonl the string under --field\n"
     "  --field NAME           (prompt)\n"
     "  --count N              samples, of each prompt (1)\n"
     "  --length N             tokens to add at most; 0 = as many as fit behind the prompt into model.sequence (0). With\n"
     "                         more, the text slides: its newest half is read again, the older is forgotten, z stays\n"
     "                         (with model.memory and no latents it goes on, and the memory holds what it can)\n"
     "  --stop TEXT            end before this text; may be given several times\n"
-    "  --crop                 of a prompt that does not fit into model.sequence keep the end, in place of refusing it\n"
-    "  --temperature T        0 = always the likeliest token (0.8)\n"
-    "  --top-k K              of the K likeliest tokens only; 0 = of all (0)\n"
-    "  --top-p P              of the likeliest that make up this probability (0.95)\n"
+    "  --crop                 keep only the end of a prompt that does not fit into model.sequence, instead of refusing it\n"
+    "  --temperature T        0 = always the most likely token (0.8)\n"
+    "  --top-k K              sample from the K most likely tokens; 0 = from all (0)\n"
+    "  --top-p P              sample from the most likely tokens that make up this probability (0.95)\n"
     "  --seed N               (1)\n"
     "  --past-end             do not stop at the end of a document\n"
-    "  --threads N            (one a core)\n"
+    "  --threads N            (one per core)\n"
     "  --precision P          of the weights: fp32, bf16 (half the bytes, so faster), or auto, as trained (auto)\n"
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
     "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
@@ -49,15 +49,15 @@ static const char usage[] =
     "What comes out:\n"
     "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, depth, finish (length, end of\n"
     "                         a document, stop), cropped (tokens that --crop dropped)\n"
-    "  -o, --output FILE      such lines into FILE; what is there is replaced\n"
-    "  --stats                then statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
-    "  --judge CHECKPOINT     with the samples' bound and perplexity under this model and its own tokenizer\n"
+    "  -o, --output FILE      write such lines to FILE, replacing it\n"
+    "  --stats                add statistics: distinct-n, entropy, repetition (with --json as a last line)\n"
+    "  --judge CHECKPOINT     add the samples' bound and perplexity under this model and its own tokenizer\n"
     "Options may also be written name=value.\n"
     "\n"
-    "Where layers run in loops, eval.exit = state or kl lets each token leave them when its state, or what it predicts, has come\n"
-    "to rest. It then runs no more of them: those behind it read the keys and values of its last loop.\n"
+    "If layers run in loops, eval.exit = state or kl lets each token leave them once its state, or its prediction, has settled.\n"
+    "It then runs no further loops; later tokens read the keys and values of its last loop.\n"
     "\n"
-    "Keys that set how prompts are fitted and loops left (and their defaults; those of [fast] are the checkpoint's):\n";
+    "Keys for fitting prompts and leaving loops (and their defaults; those of [fast] are the checkpoint's):\n";
 
 static const char command[] = "generate";
 
@@ -65,9 +65,9 @@ static const char command[] = "generate";
 
 struct generate_stats {
     struct ltm_text_statistics texts;
-    int64_t tokens; /* the model's own, and their log p */
+    int64_t tokens; /* those that the model wrote, and their log p */
     double log_p;
-    double loops;      /* that those tokens ran */
+    double loops;      /* run by those tokens */
     const char *judge; /* its path, or NULL */
     struct ltm_judgement judgement;
 };
@@ -88,16 +88,15 @@ static void generate_stats_print(const struct generate_stats *stats) {
         print_number(name, t->distinct[n], 4, "");
     }
     print_number("entropy of the words", t->entropy, 3, " bits a word");
-    print_number("4-grams that stood in the same sample before", 100 * t->repeated, 2, " %");
-    print_number("longest stretch that stands in a sample twice", (double)t->longest_repeat, 0, " words");
-    print_number("log p, the model's own, given z and prompt", stats->log_p / (double)stats->tokens, 4,
-                 " nats a token");
-    if (stats->loops != (double)stats->tokens) /* no core that runs again */
+    print_number("4-grams repeated within a sample", 100 * t->repeated, 2, " %");
+    print_number("longest passage that occurs twice in a sample", (double)t->longest_repeat, 0, " words");
+    print_number("log p under the model, given z and prompt", stats->log_p / (double)stats->tokens, 4, " nats a token");
+    if (stats->loops != (double)stats->tokens) /* equal without a looped core */
         print_number("loops of the core, a token", stats->loops / (double)stats->tokens, 3, "");
     if (stats->judge) {
         const struct ltm_judgement *j = &stats->judgement;
         putchar('\n');
-        cli_print_line(stdout, "under %s: %lld tokens, prompts and all", stats->judge, (long long)j->tokens);
+        cli_print_line(stdout, "under %s: %lld tokens, including prompts", stats->judge, (long long)j->tokens);
         eval_print_measure_heading();
         eval_print_measure("recon", &j->recon, true);
         eval_print_measure("KL to the prior", &j->kl, false);
@@ -150,26 +149,27 @@ static int take_precision(void *user, const char *text) {
             *(int *)user = i;
             return CLI_OK;
         }
-    return cli_usage(command, "--precision is auto, fp32 or bf16, not \"%s\"", text);
+    return cli_usage(command, "--precision takes auto, fp32 or bf16, not \"%s\"", text);
 }
 
 static int take_stop(void *user, const char *text) {
     struct request *r = user;
-    if (r->options.stop_count == STOPS_MOST) return cli_usage(command, "there are more than %d --stop", STOPS_MOST);
-    if (!*text) return cli_usage(command, "--stop is empty; name the text before which to end");
+    if (r->options.stop_count == STOPS_MOST)
+        return cli_usage(command, "--stop may be given at most %d times", STOPS_MOST);
+    if (!*text) return cli_usage(command, "--stop is empty; give the text to stop at");
     r->stops[r->options.stop_count++] = text;
     r->options.stops = r->stops;
     return CLI_OK;
 }
 
-/* The configuration that a model was trained with, as the command line changes it. */
+/* The configuration that a model was trained with, with the command line's changes. */
 static ltm_status configure(struct ltm_config *config, const struct ltm_model *model, const struct request *r,
                             struct ltm_error *error) {
     *config = arguments_checkpoint_config(model);
     return arguments_configure(config, r->arguments.settings, r->arguments.setting_count, error);
 }
 
-/* How samples were written; a hook that stopped the work says why in `output`. */
+/* Write the samples; a hook that stopped the work says why in `output`. */
 static ltm_status write_samples(const struct ltm_model *model, const struct ltm_generate_options *options,
                                 struct generate_output *output, struct ltm_error *error) {
     struct cli_bar bar;
@@ -178,7 +178,7 @@ static ltm_status write_samples(const struct ltm_model *model, const struct ltm_
         .user = output, .on_sample = generate_on_sample, .watch = &watch, .stop = cli_catch_interrupts(NULL, true)};
     if (output->streams) hooks.on_text = generate_on_text;
     if (output->streams || (!output->path && isatty(STDOUT_FILENO)))
-        watch.progress = NULL; /* a bar would stand amid the text */
+        watch.progress = NULL; /* a bar would appear in the middle of the text */
     ltm_status status = ltm_generate(model, options, &hooks, error);
     cli_bar_end(&bar);
     if (!generate_output_close(output)) {
@@ -186,7 +186,7 @@ static ltm_status write_samples(const struct ltm_model *model, const struct ltm_
         snprintf(error->message, sizeof error->message, "%s", output->problem);
     }
     if (status == LTM_INTERRUPTED)
-        snprintf(error->message, sizeof error->message, "interrupted: %lld sample%s written, each whole%s%s",
+        snprintf(error->message, sizeof error->message, "interrupted: %lld sample%s written completely%s%s",
                  (long long)output->written, output->written == 1 ? " was" : "s were", output->path ? ", to " : "",
                  output->path ? output->path : "");
     return status;
@@ -225,7 +225,7 @@ static int generate(struct request *r) {
     if (ltm_processes_rank() > 0) output.path = NULL; /* the first writes */
     if (r->prompts) status = ltm_prompts_read(&prompts, r->prompts, r->field, &error);
     if (status == LTM_OK) status = ltm_model_open(&model, r->arguments.paths[0], &error);
-    if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* no surprise at the end */
+    if (status == LTM_OK && r->judge) status = ltm_model_open(&judge, r->judge, &error); /* fail now, not at the end */
     if (status == LTM_OK) status = configure(&config, model, r, &error);
     if (status == LTM_OK && !generate_output_try(&output)) {
         status = error.code = LTM_IO;
@@ -246,7 +246,7 @@ static int generate(struct request *r) {
         status = write_samples(model, &r->options, &output, &error);
     }
     if (status == LTM_OK && r->stats && ltm_processes_rank() == 0) status = print_stats(r, judge, &output, &error);
-    r->options.fast = NULL; /* was of this function's own */
+    r->options.fast = NULL; /* it pointed to a local variable */
     generate_output_free(&output);
     ltm_prompts_free(&prompts);
     ltm_model_close(model);
@@ -306,8 +306,8 @@ int command_generate(int argc, char **argv) {
     if (r.arguments.path_count > 1)
         return cli_usage(command, "one checkpoint at a time, not also \"%s\"", r.arguments.paths[1]);
     r.stats = r.stats || r.judge;
-    if (r.prompt && r.prompts) return cli_usage(command, "either --prompt or --prompts, not both");
-    if (r.field && !r.prompts) return cli_usage(command, "--field names what holds a prompt in --prompts FILE");
+    if (r.prompt && r.prompts) return cli_usage(command, "use either --prompt or --prompts, not both");
+    if (r.field && !r.prompts) return cli_usage(command, "--field works only with --prompts FILE");
     if (r.interactive && (r.prompts || r.output || r.json || r.stats || o->crop || o->count > 1))
         return cli_usage(
             command, "--interactive writes one text in turns: not with --prompts, --count, --crop, --json, --output, "

@@ -21,13 +21,13 @@ static const char usage[] =
     "  --json                 print all of it as JSON\n"
     "  --csv                  of a run: print its log as a table, a row a slow step or a held-out scoring (heldout = 1)\n";
 
-/* Text out of a file must neither break the line nor steer the terminal. */
+/* Text from a file must neither break the line nor control the terminal. */
 static void print_text(const char *text) {
     char shown[4096]; /* the value of a configuration's key fits */
     fputs(ltm_printable(shown, sizeof shown, text), stdout);
 }
 
-/* 38363136 → "38363136 (38.4 M)"; a plain scalar in other cases. */
+/* 38363136 → "38363136 (38.4 M)"; other scalars as they are. */
 static void print_scalar(const json_t *value) {
     double number = json_number_value(value);
     char quantity[32];
@@ -43,7 +43,7 @@ static void print_scalar(const json_t *value) {
     else if (json_is_real(value))
         printf("%s", quantity);
     else
-        printf("%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "not known");
+        printf("%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "unknown");
 }
 
 /* "documents 1120, tokens 1094140 (1.09 M)" */
@@ -110,7 +110,7 @@ static void print_list(const char *key, const json_t *list) {
             printf("%s", i ? "\n                      " : " ");
             print_inline(item);
         } else if (json_is_integer(item)) {
-            printf(" %lld", (long long)json_integer_value(item)); /* an id of a token, no count */
+            printf(" %lld", (long long)json_integer_value(item)); /* a token id, not a count */
         } else {
             putchar(' ');
             print_scalar(item);
@@ -140,7 +140,7 @@ static void print_readable(const json_t *all) {
     }
 }
 
-/* Settings change a configuration, and nothing else. */
+/* Settings apply only to a configuration. */
 static ltm_status inspect(char **text, const char *path, const struct cli_arguments *a, struct ltm_error *error) {
     struct ltm_config config;
     if (a->setting_count == 0) return ltm_inspect(path, text, error);
@@ -176,7 +176,7 @@ int command_inspect(int argc, char **argv) {
         struct ltm_error error = {0};
         char *text;
         if (a.setting_count && (length < 4 || strcmp(path + length - 4, ".ini") != 0))
-            return cli_usage("inspect", "%s changes a configuration (.ini), which %s is not", a.settings[0], path);
+            return cli_usage("inspect", "%s applies only to a configuration (.ini), not to %s", a.settings[0], path);
         if (inspect(&text, path, &a, &error) != LTM_OK) return cli_fail(&error);
         json_t *all = json ? NULL : json_loads(text, 0, NULL);
         const bool whole = json || all;

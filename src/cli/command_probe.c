@@ -15,15 +15,15 @@
 static const char usage[] =
     "usage: ltm probe CHECKPOINT TASK [option …] [section.key=value …]\n"
     "\n"
-    "What thoughts hold: for each item of TASK (what ltm corpus synth made: its folder or task.ini) a posterior is fitted\n"
-    "on the item's document, and ridge regression reads the known factors off its mean. Fitted on the task's training\n"
-    "items, scored on its test items: accuracy for classes, R² for numbers, with standard errors.\n"
-    "  mu, mu 1 …   all of the posterior's mean, and each layer's part\n"
+    "Measures what latents encode. TASK is the folder or task.ini made by ltm corpus synth. For each item a posterior is\n"
+    "fitted on its document, and ridge regression predicts the known factors from the posterior's mean. The regression is\n"
+    "fitted on training items and scored on test items: accuracy for classes, R² for numbers, with standard errors.\n"
+    "  mu, mu 1 …   the whole posterior mean, and each layer's part\n"
     "  states       the decoder's states before the output layer, mean over tokens, under z = mu\n"
     "  states z=0   the same under the prior's mean: what the window alone sees\n"
-    "  chance       the commonest class of training (R²: 0)\n"
-    "Items with a document in which a synonym is exchanged (hierarchy) also tell how sensitive each is to such a swap:\n"
-    "0 does not see it, 1 as to another text.\n"
+    "  chance       the most common training class (R²: 0)\n"
+    "If items have a copy of the document with a synonym swapped (hierarchy), each place's sensitivity to the swap is shown\n"
+    "too: 0 = none, 1 = as large as to another text.\n"
     "  --train-items N        items to fit on; 0 = all (0)\n"
     "  --items N              items to score; 0 = all (0)\n"
     "  --validation SHARE     of the training items, on which the regression's λ is chosen (0.2)\n"
@@ -39,14 +39,14 @@ static const char usage[] =
 
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
 
-/* Rows come by factor, then place: the places of the first factor are those of all. */
+/* Rows are ordered by factor, then place; all factors have the same places. */
 static int places_of(const struct ltm_probe_result *result) {
     int count = 1;
     while (count < result->row_count && strcmp(result->rows[count].factor, result->rows[0].factor) == 0) count++;
     return count;
 }
 
-/* As wide as the headings: ± has two bytes. */
+/* As wide as the headings, since ± has two bytes. */
 static void print_score(double score, double error) {
     char text[2 * CLI_NUMBER + 8];
     cli_with_error(text, 3, score, error);

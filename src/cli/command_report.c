@@ -21,23 +21,23 @@ static const char usage[] =
     "       ltm report RUN RUN… [-o FILE.html] [--json]\n"
     "       ltm report RESULTS… [-o FILE.html] [--json]\n"
     "\n"
-    "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables, and of a study\n"
-    "a scaling law with intervals, and what it says in words. One file that needs no network and no JavaScript; its\n"
-    "pictures are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need liblbfgs in the build.\n"
-    "Of several runs: their curves in one picture, the settings in which they differ, and how far their best bounds are\n"
-    "apart, sequence by sequence where they scored the same ones. It goes to comparison.html here, unless -o says where.\n"
-    "Of folders that ltm fewshot -o wrote: the tasks' scores, and accuracy against what their items are counted by (length,\n"
-    "hops, steps), a curve a folder; of several, into comparison.html too. A study that took tasks has it, a curve a cell.\n"
-    "Of scores that ltm eval CHECKPOINT CORPUS eval.exit=state --json printed, or of a scan of them: the bound by mean depth, and\n"
-    "depth by surprise and by position. SCORES.html, beside the file (SCORES-report.html of a file without .json).\n"
+    "Writes report.html into the folder of a run (ltm train) or a study (ltm sweep): curves, tables and, for a study, a\n"
+    "scaling law with intervals and its conclusions in words. The page needs no network and no JavaScript; its pictures\n"
+    "are SVG files beside it, drawn by gnuplot (Debian: gnuplot-nox). Fits need a build with liblbfgs.\n"
+    "For several runs: their curves in one picture, the settings that differ, and the differences of their best bounds,\n"
+    "sequence by sequence if they scored the same ones. The page is comparison.html here, unless -o names another file.\n"
+    "For folders that ltm fewshot -o wrote: the tasks' scores, and accuracy by the size of items (length, hops, steps), one\n"
+    "curve per folder; several go to comparison.html too. Reports of studies with tasks have it too, one curve per cell.\n"
+    "For scores printed by ltm eval CHECKPOINT CORPUS eval.exit=state --json, or a scan of them: the bound by mean depth, and\n"
+    "depth by surprise and by position, in SCORES.html beside the file (SCORES-report.html for a file without .json).\n"
     "  -o, --output FILE      the page; its pictures go to a folder of the same name without .html\n"
-    "  --score NAME           a column of results.csv to draw, again for more; the first is fitted\n"
-    "                         (bound, and continuation where it was taken)\n"
-    "  --budget FLOPS         training compute to divide, such as 2e15, again for more (the study's largest cell)\n"
-    "  --resamples N          of the bootstrap behind intervals (4000)\n"
+    "  --score NAME           a column of results.csv to draw; may be given several times, the first is fitted\n"
+    "                         (bound, and continuation if present)\n"
+    "  --budget FLOPS         training compute to divide, such as 2e15; may be given several times (the largest cell's)\n"
+    "  --resamples N          bootstrap resamples for the intervals (4000)\n"
     "  --seed N               of the bootstrap (0)\n"
-    "  --follow               write the report of a run again and again as it goes on, until it ends or Ctrl-C; a browser\n"
-    "                         that shows the page loads it again by itself\n"
+    "  --follow               rewrite a run's report as it trains, until it ends or Ctrl-C; a browser that shows the page\n"
+    "                         reloads it by itself\n"
     "  --json                 print the fit as JSON\n";
 
 static json_t *real_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -117,20 +117,22 @@ static void print_readable(const struct ltm_report_result *r) {
 
 static int take_score(void *user, const char *text) {
     struct ltm_report_options *options = user;
-    if (options->scores == LTM_REPORT_SCORES) return cli_usage("report", "at most %d scores", LTM_REPORT_SCORES);
+    if (options->scores == LTM_REPORT_SCORES)
+        return cli_usage("report", "--score may be given at most %d times", LTM_REPORT_SCORES);
     options->score[options->scores++] = text;
     return CLI_OK;
 }
 
 static int take_budget(void *user, const char *text) {
     struct ltm_report_options *options = user;
-    if (options->budgets == LTM_REPORT_BUDGETS) return cli_usage("report", "at most %d budgets", LTM_REPORT_BUDGETS);
+    if (options->budgets == LTM_REPORT_BUDGETS)
+        return cli_usage("report", "--budget may be given at most %d times", LTM_REPORT_BUDGETS);
     const int code = option_real("report", "--budget", text, 1, 1e40, &options->budget[options->budgets]);
     if (code == CLI_OK) options->budgets++;
     return code;
 }
 
-/* At each held-out scoring, and now and then between. */
+/* Rewrite the report at each held-out scoring, and from time to time in between. */
 static int follow(const char *run, struct ltm_report_options *o, struct cli_bar *bar) {
     enum { AGAIN_SECONDS = 30, LOOK_SECONDS = 2 };
     static struct ltm_run_view view;
@@ -182,13 +184,13 @@ int command_report(int argc, char **argv) {
     const struct command_line line = {"report", usage, NULL, options};
     const int code = options_read(&line, argc, argv);
     if (code != CLI_GO_ON) return code;
-    if (o.output && !*o.output) return cli_usage("report", "--output wants a file");
+    if (o.output && !*o.output) return cli_usage("report", "--output needs a file name");
     if (optind == argc) return cli_usage("report", "name the folder of a run or of a study, or a file of scores");
     const int runs = argc - optind;
     if (runs > 1 &&
         (o.scores || o.budgets || o.fit.resamples != unasked.fit.resamples || o.fit.seed != unasked.fit.seed))
-        return cli_usage("report", "--score, --budget, --resamples and --seed ask a study, which stands alone");
-    if (again && (runs > 1 || json)) return cli_usage("report", "--follow goes with one run, and no --json");
+        return cli_usage("report", "--score, --budget, --resamples and --seed work only with one study");
+    if (again && (runs > 1 || json)) return cli_usage("report", "--follow works with one run and without --json");
     if (again) return follow(argv[optind], &o, &bar);
     const struct ltm_watch watch = cli_watch(&bar);
     const ltm_status status =

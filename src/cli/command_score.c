@@ -15,8 +15,8 @@
 static const char usage[] =
     "usage: ltm score CHECKPOINT [option …] [key=value …]\n"
     "\n"
-    "Answers requests from standard input, a JSON object a line, with one each, in order, until there are no more: the model\n"
-    "stays loaded. z is fitted on the context, never on the continuation.\n"
+    "Reads requests from standard input, one JSON object per line, and answers each with one line, in order, until the input\n"
+    "ends; the model stays loaded. z is fitted on the context, never on the continuation.\n"
     "  {\"context\": TEXT, \"continuation\": TEXT}     {\"logprob\": -3.2, \"greedy\": false, \"tokens\": 2, \"cut\": false}\n"
     "  {\"context\": TEXT, \"generate\": true, \"stop\": [TEXT, …], \"length\": N}\n"
     "                                              {\"text\": TEXT, \"ended\": true, \"tokens\": 9, \"cut\": false}\n"
@@ -33,7 +33,7 @@ static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.prec
 
 enum { READ = 1 << 16 };
 
-/* What has come and is not answered. */
+/* Input that has been read but not answered. */
 struct input {
     char *bytes;
     size_t count, room;
@@ -65,7 +65,7 @@ static ltm_status read_more(struct input *in, struct ltm_error *error) {
     return LTM_OK;
 }
 
-/* Answer the whole lines there are, at most `most`; how many bytes that were. */
+/* Answer the complete lines, at most `most`; *taken: how many bytes they were. */
 static ltm_status answer_lines(struct ltm_scorer *scorer, char *bytes, size_t count, int most, size_t *taken,
                                struct ltm_error *error) {
     const char **lines = calloc((size_t)most, sizeof *lines);

@@ -22,54 +22,54 @@ static const char usage[] =
     "usage: ltm sweep STUDY.ini [section.key=value …] [--shard I/N] [--jobs N] [--dry-run] [--json]\n"
     "\n"
     "Trains and scores every cell of a study: all combinations of the values in [axes], each from the same base\n"
-    "configuration, with the same budget. Writes results.csv, one row a cell, into the study's folder. The same\n"
-    "command goes on where it was stopped or killed: finished cells are not repeated, a cut one goes on to the same\n"
-    "result, values may be added to axes. An interrupt (Ctrl-C) ends every cell with a checkpoint.\n"
-    "  --dry-run              say how many cells, how much compute and about how long, list them, and stop\n"
+    "configuration, with the same budget. Writes results.csv, one row per cell, into the study's folder. The same\n"
+    "command resumes a stopped or killed sweep: finished cells are not repeated, interrupted ones resume bit-exactly,\n"
+    "and values may be added to axes. An interrupt (Ctrl-C) ends every cell with a checkpoint.\n"
+    "  --dry-run              print the number of cells, the compute and a time estimate, list the cells, and stop\n"
     "  --jobs N               cells at once (study.jobs)\n"
-    "  --shard I/N            do the I-th of N parts of about equal work: one study on several machines that share its\n"
-    "                         folder. Without it, too, and under mpirun or srun, no two processes run the same\n"
-    "                         cell; the file system must keep flock between the machines (NFS does; Lustre mounted\n"
-    "                         with flock does)\n"
-    "  --cell NAME            run this cell alone, here and now (what sweep starts for each)\n"
+    "  --shard I/N            run the I-th of N parts of about equal work: one study on several machines that share its\n"
+    "                         folder. Even without it, also under mpirun or srun, no two processes run the same\n"
+    "                         cell; the file system must support flock between the machines (NFS does; Lustre does\n"
+    "                         if mounted with flock)\n"
+    "  --cell NAME            run only this cell, in this process (sweep starts one such process per cell)\n"
     "  --supervised           with --cell: stop when standard input ends\n"
     "  --json                 print the result as JSON\n"
     "\n"
     "A study:\n"
     "  [study]\n"
-    "  base = micro.ini       the configuration every cell starts from; relative to the study's file\n"
+    "  base = micro.ini       the configuration that every cell starts from; relative to the study's file\n"
     "  dir = runs/width       the study's folder (runs/ and the study's name)\n"
     "  seeds = 1              run.seed of every cell\n"
-    "  corner_seeds = 1 2     of cells that have the first or last value of every axis\n"
+    "  corner_seeds = 1 2     run.seed of cells with the first or last value of every axis\n"
     "  keep = best            which checkpoint is scored: best (by held-out bound) or last\n"
     "  twin = none            attention: cells of the plain decoder with each window, and with full attention at equal\n"
     "                         tokens and at equal compute; their difference is the headroom, what carrying the past\n"
     "                         can buy (columns headroom_tokens, headroom_compute)\n"
-    "  threads = 1            of a cell\n"
-    "  jobs = auto            cells at once; auto = the cores by threads\n"
-    "  [budget]               of each cell; a list makes cells for each value (the base's run.tokens)\n"
+    "  threads = 1            per cell\n"
+    "  jobs = auto            cells at once; auto = cores divided by threads\n"
+    "  [budget]               per cell; a list makes cells for each value (the base's run.tokens)\n"
     "  tokens = 1M 4M\n"
-    "  flops = 2e13           of training, (2 fast.steps + 3) forward passes a token: runs of equal compute\n"
+    "  flops = 2e13           of training, (2 fast.steps + 3) forward passes per token: runs of equal compute\n"
     "  [axes]                 keys of ltm train; lists, or ranges: 1..4, 0..96+24, 1..16*2\n"
     "  model.dim/model.heads = 64/2 128/4\n"
     "  latent.count = 0 8 24\n"
-    "  model.loops/fast.steps = 1/8 2/4 4/2   their product held\n"
-    "  [scores]               keys eval.* of ltm eval, further corpora, tasks of ltm fewshot\n"
+    "  model.loops/fast.steps = 1/8 2/4 4/2   with a constant product\n"
+    "  [scores]               keys eval.* of ltm eval, more corpora, tasks of ltm fewshot\n"
     "  eval.iwae = 16\n"
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
     "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
 
-/* ---- On stderr: a line a running cell and one for the whole, drawn in place on a terminal, as plain lines every half minute elsewhere ---- */
+/* ---- On stderr: one line per running cell and one for the sweep, drawn in place on a terminal, else as plain lines every half minute ---- */
 
 struct sweep_display {
     bool terminal;
-    int drawn;    /* lines that stand there */
+    int drawn;    /* lines on the screen */
     double shown; /* when; 0 = not yet */
 };
 
 enum { LINE = 512, NAME_WIDTH = 44 };
 
-/* Take the lines away, before other output follows. */
+/* Erase the lines, before other output follows. */
 static void sweep_display_end(struct sweep_display *display) {
     if (display->drawn) fprintf(stderr, "\x1b[%dA\r\x1b[J", display->drawn);
     display->drawn = 0;
@@ -88,11 +88,11 @@ static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
     char number[3][CLI_NUMBER];
     char bound[CLI_NUMBER + 8] = "";
     if (r->scoring) {
-        snprintf(line, LINE, "  %-*s taking its scores", NAME_WIDTH, r->name);
+        snprintf(line, LINE, "  %-*s scoring", NAME_WIDTH, r->name);
         return;
     }
     if (r->step == 0) {
-        snprintf(line, LINE, "  %-*s beginning", NAME_WIDTH, r->name);
+        snprintf(line, LINE, "  %-*s starting", NAME_WIDTH, r->name);
         return;
     }
     if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, r->bound));
@@ -133,7 +133,7 @@ static void sweep_display_progress(void *user, const struct ltm_sweep_progress *
     const double time = cli_seconds();
     const double every = display->terminal ? 0.2 : 30;
     char line[LINE];
-    if (display->shown == 0 && !display->terminal) display->shown = time; /* short work makes no lines */
+    if (display->shown == 0 && !display->terminal) display->shown = time; /* no lines for short work */
     if (time - display->shown < every) return;
     display->shown = time;
     sweep_display_end(display);
@@ -152,7 +152,7 @@ struct arguments {
     size_t count;
     struct ltm_sweep_options options;
     bool dry_run, json, supervised;
-    volatile sig_atomic_t *stop; /* set by an interrupt: cells see their standard input end, and stop */
+    volatile sig_atomic_t *stop; /* set by an interrupt: cells see the end of their standard input, and stop */
 };
 
 /* ---- One cell ---- */
@@ -169,7 +169,7 @@ static void look_after_parent(const struct cell_display *display) {
     if (display->supervised && poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)))
         *display->stop = 1;
     if (*display->stop && display->scoring)
-        _exit(CLI_INTERRUPTED); /* training has its checkpoint; scores are taken anew */
+        _exit(CLI_INTERRUPTED); /* training has its checkpoint; scores will be taken again */
 }
 
 static void cell_step(void *user, const struct ltm_train_record *record) {
@@ -223,10 +223,9 @@ static void announce(const struct ltm_study *study, const struct ltm_study_estim
     cli_print_line(
         stderr, "%s: %zu cell%s, %zu done, %zu to do: %s floating-point operations of training and about %s of scores",
         ltm_study_dir(study), e->cells, ltm_plural((long long)e->cells), e->done, e->left, training, scoring);
-    fprintf(stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, ltm_plural(e->threads),
-            time,
-            e->from_finished ? "at the speed of the cells that are done"
-                             : "should cells reach a third of this machine's matrix speed; they will tell");
+    fprintf(
+        stderr, "%d at once with %d thread%s each: about %s, %s\n", e->jobs, e->threads, ltm_plural(e->threads), time,
+        e->from_finished ? "at the speed of finished cells" : "if cells reach a third of this machine's matrix speed");
 }
 
 static void print_cells(const struct ltm_study *study, const struct ltm_sweep_options *options) {
@@ -283,7 +282,7 @@ static ltm_status print_json(const struct ltm_study *study, const struct argumen
     return cli_print_json(json, 9);
 }
 
-/* Failed cells by name, each with its sentence. */
+/* Failed cells by name, each with its error message. */
 static void print_failures(const struct ltm_study *study, const struct ltm_sweep_options *options) {
     struct ltm_cell cell;
     for (size_t i = 0; i < ltm_study_cells(study); i++) {
@@ -322,8 +321,8 @@ static int run_all(struct ltm_study *study, struct arguments *a) {
         cli_print_line(stdout, "%zu of %zu cell%s done: %s", result.done, result.cells,
                        ltm_plural((long long)result.cells), result.results);
     if (result.failed == 0) return CLI_OK;
-    cli_complain("%zu of %zu cell%s failed, as said above; the same command tries %s again", result.failed,
-                 result.cells, ltm_plural((long long)result.cells), result.failed == 1 ? "it" : "them");
+    cli_complain("%zu of %zu cell%s failed, see above; the same command tries %s again", result.failed, result.cells,
+                 ltm_plural((long long)result.cells), result.failed == 1 ? "it" : "them");
     return CLI_FAILED;
 }
 
@@ -335,11 +334,11 @@ static int take_shard(void *user, const char *text) {
     if (sscanf(text, "%d/%d%c", &options->shard, &options->shards, &rest) == 2 && options->shards >= 1 &&
         options->shard >= 1 && options->shard <= options->shards)
         return CLI_OK;
-    return cli_usage("sweep", "--shard wants I/N with I from 1 to N, such as 1/4, not \"%s\"", text);
+    return cli_usage("sweep", "--shard takes I/N with I from 1 to N, such as 1/4, not \"%s\"", text);
 }
 
-/* Started by mpirun or srun, each process takes cells that no other has, and the first tells of all; cells are processes of
- * their own and know nothing of that. */
+/* Started by mpirun or srun, each process takes cells that no other has, and only the first prints; cells are separate
+ * processes and must not see the launcher's environment. */
 static void join_launched(void) {
     if (ltm_processes_launched_rank() > 0) cli_be_quiet();
     ltm_processes_forget();

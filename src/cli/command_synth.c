@@ -18,16 +18,16 @@ static const char usage[] =
     "puzzle is an image of a training one. ltm inspect DIR/train.jsonl solves and counts them.\n"
     "  -o, --output DIR       the folder; what an earlier call made there is replaced\n"
     "  --documents N          training documents (20000)\n"
-    "  --items N              test items, no two of which ask the same (500, or as many as there are)\n"
+    "  --items N              test items, all different (500, or as many as there are)\n"
     "  --train-items N        items for shots and for fitting probes (2000)\n"
     "  --seed N               (1)\n"
-    "  --difficulty 1|2|3     where the task's knobs start from (1)\n"
+    "  --difficulty 1|2|3     sets the defaults of the task's knobs (1)\n"
     "  --vocab-size N         train a tokenizer of N pieces and build the corpus\n"
     "  --bpe                  train it by byte-pair merges, not as a unigram model: each one-letter word is then one token\n"
     "  --tokenizer FILE       build the corpus with this tokenizer\n"
-    "  --threads N            of tokenizer and corpus; the files do not depend on it (one a core)\n"
+    "  --threads N            for tokenizer and corpus; the files do not depend on it (one per core)\n"
     "  --json                 print the result as JSON\n"
-    "  --list                 the tasks, their knobs and what these are at each difficulty\n";
+    "  --list                 list the tasks, their knobs and the knobs' values at each difficulty\n";
 
 enum { MOST_ITEMS = 1000000000, MOST_VOCAB = 65536 };
 
@@ -62,7 +62,7 @@ static void print_result(const struct ltm_synth_options *options, const struct l
     }
     printf("documents %lld, %lld bytes\nitems     %lld to test%s, %lld to train\n", (long long)info->documents,
            (long long)info->bytes, (long long)info->items,
-           info->items < options->items ? " (there are no more different ones)" : "", (long long)info->train_items);
+           info->items < options->items ? " (all different ones there are)" : "", (long long)info->train_items);
     if (info->has_corpus)
         cli_print_line(stdout, "corpus    %s/corpus: %lld tokens to train, %lld held out, vocabulary %d",
                        options->output, (long long)train->tokens, (long long)heldout->tokens, info->corpus.vocab);
@@ -104,7 +104,7 @@ int command_synth(int argc, char **argv) {
     const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (list) return print_list();
-    if (a.path_count > 1) return cli_usage("corpus synth", "one task at a time, not \"%s\" too", a.paths[1]);
+    if (a.path_count > 1) return cli_usage("corpus synth", "one task at a time, not also \"%s\"", a.paths[1]);
     if (a.path_count == 0) return cli_usage("corpus synth", "name the task; --list shows them");
     if (!o.output) return cli_usage("corpus synth", "name the folder with -o DIR");
     if (o.vocab && o.tokenizer) return cli_usage("corpus synth", "either --vocab-size or --tokenizer, not both");

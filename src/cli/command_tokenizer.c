@@ -19,21 +19,21 @@ static const char usage[] =
     "       ltm tokenizer encode TOK.model < TEXT > IDS\n"
     "       ltm tokenizer decode TOK.model < IDS > TEXT\n"
     "\n"
-    "train learns a SentencePiece model. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv files, as they are,\n"
-    "packed (.gz, .zst, .xz, .bz2) or in a .tar or .zip, folders of them, quoted patterns (\"*.txt\") or - for standard input.\n"
+    "train learns a SentencePiece model. INPUT: .txt, .md, .jsonl, .html, .csv and .tsv files, plain, compressed (.gz,\n"
+    ".zst, .xz, .bz2) or in a .tar or .zip, folders of them, quoted patterns (\"*.txt\") or - for standard input.\n"
     "  -o, --output FILE      the model to write\n"
-    "  --vocab-size N         pieces in all, special ones and bytes included (8192)\n"
+    "  --vocab-size N         total number of pieces, including special ones and bytes (8192)\n"
     "  --type unigram|bpe     (unigram)\n"
-    "  --no-byte-fallback     what no piece covers becomes the unknown piece; by default it is spelled in bytes,\n"
-    "                         so that any UTF-8 text comes back to the byte\n"
-    "  --character-coverage X share of the text's characters that get pieces of their own; the others are spelled in bytes\n"
-    "                         (0.9995; 0.99999 without byte fallback; 1 = all, which Chinese or Japanese may want)\n"
-    "  --sample-mb N          learn from about N MB of the text, drawn evenly; 0 = all of it (16, and 4 of text with few\n"
-    "                         or no spaces, such as Chinese)\n"
-    "  --seed N               which part that is (1)\n" TEXT_OPTIONS_HELP
+    "  --no-byte-fallback     map text that no piece covers to the unknown piece; by default it is spelled in bytes,\n"
+    "                         so that any UTF-8 text survives a round trip unchanged\n"
+    "  --character-coverage X share of the text's characters that get their own pieces; the others are spelled in bytes\n"
+    "                         (0.9995; 0.99999 without byte fallback; 1 = all, which may suit Chinese or Japanese)\n"
+    "  --sample-mb N          learn from about N MB of the text, sampled evenly; 0 = all of it (16, or 4 for text with\n"
+    "                         few or no spaces, such as Chinese)\n"
+    "  --seed N               selects the sample (1)\n" TEXT_OPTIONS_HELP
     "  --threads N            processors to use; the model does not depend on it (all)\n"
     "\n"
-    "encode turns text into token numbers, a line of numbers for a line of text; decode turns numbers back.\n";
+    "encode turns text into token ids, one line of ids per line of text; decode turns ids back into text.\n";
 
 static int take_kind(void *user, const char *name) {
     struct ltm_tokenizer_train_options *options = user;
@@ -42,7 +42,7 @@ static int take_kind(void *user, const char *name) {
     else if (strcmp(name, "bpe") == 0)
         options->kind = LTM_TOKENIZER_BPE;
     else
-        return cli_usage("tokenizer train", "--type is unigram or bpe, not \"%s\"", name);
+        return cli_usage("tokenizer train", "--type takes unigram or bpe, not \"%s\"", name);
     return CLI_OK;
 }
 
@@ -93,7 +93,7 @@ static ltm_status print_ids(const struct ltm_tokenizer *tokenizer, const char *t
     return status;
 }
 
-/* Lines from stdin, one by one; white space between numbers means nothing, so the line's own newline is among them. */
+/* Lines from stdin, one by one. White space between ids has no meaning, so the line's own newline is one of the ids. */
 static int encode(const struct ltm_tokenizer *tokenizer) {
     struct ltm_error error = {0};
     char *line = NULL;
@@ -136,7 +136,7 @@ static ltm_status print_text(const struct ltm_tokenizer *tokenizer, const int32_
     return status;
 }
 
-/* Numbers from stdin. 1 = one was read, 0 = the end, -1 = something else stands there, in `word`. */
+/* Ids from stdin. 1 = read one, 0 = the end, -1 = not an id; `word` has its text. */
 static int next_id(int32_t *id, char word[NUMBER_MOST]) {
     long long value;
     char *end;
@@ -162,9 +162,9 @@ static int decode(const struct ltm_tokenizer *tokenizer) {
     if (more == 1 || (more == 0 && !ferror(stdin))) return CLI_OK;
     fflush(stdout);
     if (more == 0)
-        cli_complain("cannot read the numbers");
+        cli_complain("cannot read the token ids");
     else
-        cli_complain("\"%s\" is no token number", word);
+        cli_complain("\"%s\" is not a token id", word);
     return CLI_FAILED;
 }
 
@@ -175,7 +175,7 @@ static int convert(int argc, char **argv, int (*body)(const struct ltm_tokenizer
         fputs(usage, stdout);
         return CLI_OK;
     }
-    if (argc != 2) return cli_usage("tokenizer", "%s takes one tokenizer and works from stdin to stdout", argv[0]);
+    if (argc != 2) return cli_usage("tokenizer", "%s takes one tokenizer, reads stdin and writes stdout", argv[0]);
     if (ltm_tokenizer_open(&tokenizer, argv[1], &error) != LTM_OK) return cli_fail(&error);
     int code = body(tokenizer);
     ltm_tokenizer_close(tokenizer);
@@ -191,6 +191,6 @@ int command_tokenizer(int argc, char **argv) {
         fputs(usage, stdout);
         return CLI_OK;
     }
-    return *verb ? cli_usage("tokenizer", "it can train, encode and decode, not \"%s\"", verb)
+    return *verb ? cli_usage("tokenizer", "use train, encode or decode, not \"%s\"", verb)
                  : cli_usage("tokenizer", "say what to do: train, encode or decode");
 }

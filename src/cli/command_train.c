@@ -23,29 +23,29 @@
 static const char usage[] =
     "usage: ltm train CONFIG.ini [section.key=value …] [--from CHECKPOINT] [--twin KIND] [--dry-run] [--json]\n"
     "\n"
-    "Begins the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise; the same command goes on\n"
-    "with it where it was stopped, to the same result. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU breaks off\n"
-    "the slow step (which the next call takes anew) or a scoring of held-out text, writes a checkpoint and exits with\n"
-    "130; a second one exits at once. At its end report.html in the run's folder shows it (ltm report).\n"
-    "With slow.schedule = wsd a run that is done goes on where run.tokens is raised: from the checkpoint before its\n"
-    "rate fell, to the bits of a run that was so long from the first; the shorter run stays, in its folder's tokens-N.\n"
-    "Other schedules depend on run.tokens throughout: such a run keeps its length, and --from trains on from its weights.\n"
-    "  --from CHECKPOINT      begin with the weights of a checkpoint, of a run (its best) or of a model.safetensors, by\n"
-    "                         name, with a new optimiser: for another corpus with the same tokenizer, another sequence\n"
-    "                         or window, latents added or taken away, loops added; with k times the layers, layer l\n"
-    "                         begins as layer l mod L there. What is new starts as in any run\n"
+    "Starts the run that CONFIG.ini describes, in runs/NAME unless run.dir says otherwise. The same command resumes a\n"
+    "stopped run, bit-exactly. An interrupt (Ctrl-C), SIGTERM, SIGHUP or SIGXCPU aborts the slow step (the next call\n"
+    "repeats it) or the scoring of held-out text, writes a checkpoint and exits with 130; a second one exits at once.\n"
+    "When the run ends, its folder gets a report.html (see ltm report).\n"
+    "With slow.schedule = wsd a finished run can be extended by raising run.tokens: it resumes from the checkpoint before\n"
+    "its rate fell, bit-identical to a run of that length from the start; the shorter run is kept in tokens-N of its folder.\n"
+    "Other schedules depend on run.tokens throughout, so such a run keeps its length; use --from to train on from its weights.\n"
+    "  --from CHECKPOINT      start from the weights of a checkpoint, of a run (its best) or of a model.safetensors, matched\n"
+    "                         by name, with a new optimiser: for another corpus with the same tokenizer, another sequence\n"
+    "                         length or window, with latents added or removed, or loops added; with k times the layers,\n"
+    "                         layer l starts from layer l mod L. New weights are initialised as usual\n"
     "  --twin KIND            train the plain decoder (latent.count = 0) to compare with, in runs/NAME-twin-KIND:\n"
-    "                         parameters (as many, by wider feed-forward layers), compute (and as much compute, by more\n"
+    "                         parameters (as many, by wider feed-forward layers), compute (also as much compute, by more\n"
     "                         tokens), width (as much compute on the same tokens, by a wider model),\n"
     "                         or attention (parameters with model.window = model.sequence: what carrying the past can buy)\n"
     "  --dry-run              print the configuration instead of training\n"
-    "Started by mpirun or srun, several processes train the one model, to the same bits as one (slow.parts says how\n"
-    "much they send); only the first prints and writes. SIGUSR1 stops them all behind their slow step.\n"
     "  --json                 print the result as JSON\n"
+    "Several processes, started by mpirun or srun, train one model, bit-identically to one process (slow.parts sets how\n"
+    "much they send); only the first prints and writes. SIGUSR1 stops them all after their slow step.\n"
     "With data.kind = pairs, data.corpus is a .jsonl file of {\"prompt\": TEXT, \"answer\": TEXT} or {\"messages\":\n"
     "[{\"role\": TEXT, \"content\": TEXT}, …]} (read as \"ROLE: CONTENT\" and a newline each, then \"assistant:\" and its\n"
-    "answer): answers alone count in the loss, z is fitted on the prompt alone; exact_match in the log is the share of\n"
-    "held-out answers that greedy decoding would write to the letter. slow.objective = dpo takes lines of {\"prompt\",\n"
+    "answer). Only answers count in the loss, and z is fitted on the prompt only; exact_match in the log is the share of\n"
+    "held-out answers that greedy decoding reproduces exactly. slow.objective = dpo takes lines of {\"prompt\",\n"
     "\"chosen\", \"rejected\"}: the run's first weights are the reference, whose log p is kept in reference.safetensors;\n"
     "the log has log p of chosen and rejected answers, margin and accuracy, in place of recon and bound.\n"
     "With model.kind = solver, data.corpus is a folder with train.jsonl and test.jsonl of puzzles, a line each of {\"puzzle\",\n"
@@ -60,20 +60,20 @@ static const char usage[] =
     "LTM_BOUND (of eval the new one, else the best), LTM_BITS_PER_BYTE, LTM_CHECKPOINT, LTM_MESSAGE. A command that fails\n"
     "or takes more than 30 s is reported and changes nothing.\n"
     "\n"
-    "Keys (and their defaults). Numbers may be written 10M, 1e6, 1_000.\n";
+    "Keys and their defaults. Numbers may be written 10M, 1e6, 1_000.\n";
 
-/* What the display knows of the run. */
+/* What the display knows about the run. */
 struct display {
     struct cli_bar bar;
     struct ltm_watch loading; /* draws on the bar until the first step is done */
     int64_t steps, step;      /* in all, done */
-    double part;              /* of the step under way */
+    double part;              /* of the current step */
     double seconds;
     double bound; /* of the last held-out scoring; NAN before there is one */
     char figures[128];
 };
 
-/* What is being done beside training takes the figures' place: a terminal has no room for both. */
+/* Other work than training takes the place of the figures: a terminal has no room for both. */
 static void draw(struct display *display, const char *also) {
     const char *detail = also[0] ? also : display->figures;
     cli_bar_progress(&display->bar, &(struct ltm_progress){.what = "train",
@@ -140,7 +140,7 @@ static void on_step(void *user, const struct ltm_train_record *record) {
                      exact);
         for (int k = 0; k < record->corpora; k++) {
             const struct ltm_corpus_score *c = &record->corpus[k];
-            cli_bar_line(&display->bar, "  of it %.4g %% %s: %s", 100 * c->share, c->name,
+            cli_bar_line(&display->bar, "  %.4g %% %s: %s", 100 * c->share, c->name,
                          cli_with_error(bound, 4, c->bound, c->bound_error));
         }
         char controls[200];
@@ -157,7 +157,7 @@ static void on_step(void *user, const struct ltm_train_record *record) {
     draw(display, "");
 }
 
-/* Scoring within the run must not take the bar's time away from training's. */
+/* Scoring within the run must not replace the bar of training. */
 static void on_progress(void *user, const struct ltm_progress *progress) {
     struct display *display = user;
     if (display->steps == 0) {
@@ -183,7 +183,7 @@ static int take_twin(void *twin, const char *name) {
             return CLI_OK;
         }
     const char *nearest = ltm_nearest_name(name, names, count);
-    return cli_usage("train", "--twin wants parameters, compute, width or attention, not \"%s\"%s%s%s", name,
+    return cli_usage("train", "--twin takes parameters, compute, width or attention, not \"%s\"%s%s%s", name,
                      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
@@ -204,10 +204,10 @@ static ltm_status name_run(struct ltm_config *config, const char *path, int twin
     return ltm_config_set(config, "run.dir", folder, error);
 }
 
-/* How near the twin comes. */
+/* Print how closely the twin matches the model. */
 static void describe_twin(const struct ltm_config *config, const struct ltm_config *twin, int kind) {
     struct ltm_config from = *config;
-    from.model.vocab = twin->model.vocab; /* the twin's is found */
+    from.model.vocab = twin->model.vocab; /* the twin's has been found */
     const double parameters = (double)ltm_parameter_count(&from.model);
     const double twins = (double)ltm_parameter_count(&twin->model);
     fprintf(stderr, "twin of %s: width %d, %d head%s, ffn_multiple %d, window %d, %.0f tokens\n", ltm_twin_name(kind),
@@ -265,8 +265,8 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
                  c->slow.lr);
     if (all > 2.0 * (double)c->run.tokens)
         cli_bar_line(bar,
-                     "that is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
-                     "lower slow.batch for fewer",
+                     "this is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
+                     "lower slow.batch to use fewer",
                      all / (double)c->run.tokens, tokens[1], tokens[2]);
 }
 
@@ -345,20 +345,20 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     if (isfinite(result->best_bound) && !result->solver && result->best_bound > result->uniform)
         printf("that is worse than ln V = %.4f, what guessing evenly among the tokens costs\n", result->uniform);
     if (result->above_uniform)
-        printf("%lld slow step%s had a loss above that of guessing evenly: training diverged (above_uniform in "
+        printf("%lld slow step%s had a loss above that of a uniform guess: training diverged (above_uniform in "
                "log.jsonl)\n",
                (long long)result->above_uniform, ltm_plural(result->above_uniform));
     if (result->skipped)
-        printf("%lld slow step%s skipped, where a loss or gradient was not finite (nonfinite in log.jsonl)\n",
+        printf("%lld slow step%s skipped because a loss or gradient was not finite (nonfinite in log.jsonl)\n",
                (long long)result->skipped, result->skipped == 1 ? " was" : "s were");
     if (result->spikes)
         printf("%lld loss spike%s (spike in log.jsonl)\n", (long long)result->spikes, ltm_plural(result->spikes));
     if (result->diverged)
-        printf("%lld time%s a fast loop diverged, and the prior stood in for its fit (diverged in log.jsonl)\n",
+        printf("%lld time%s a fast loop diverged and the prior replaced its fit (diverged in log.jsonl)\n",
                (long long)result->diverged, ltm_plural(result->diverged));
 }
 
-/* A page of curves in the run's folder. The run is whole without it: what goes wrong is told, and no failure. */
+/* A page of curves in the run's folder. The run is complete without it, so errors are reported but are not failures. */
 static void write_report(const char *folder, struct cli_bar *bar) {
     struct ltm_report_result result;
     struct ltm_error error = {0};
@@ -366,7 +366,7 @@ static void write_report(const char *folder, struct cli_bar *bar) {
 }
 
 static ltm_status train(struct ltm_config *config, bool json, struct ltm_error *error) {
-    static const char said[] = "\nltm: writing a checkpoint; once more to stop at once\n";
+    static const char said[] = "\nltm: writing a checkpoint; interrupt again to stop at once\n";
     volatile sig_atomic_t *stop = cli_catch_interrupts(ltm_processes_rank() > 0 ? NULL : said, true);
     struct display display = {.bound = NAN};
     display.loading = cli_watch(&display.bar);

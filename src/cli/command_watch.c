@@ -14,11 +14,11 @@
 static const char usage[] =
     "usage: ltm watch RUN [--every SECONDS] [--once]\n"
     "\n"
-    "Shows a run as it goes on, until it ends or Ctrl-C: the curve of its training loss (.) and held-out bounds (o), rates\n"
-    "and the time left. RUN is its folder; one that has not begun is waited for, one that is over is shown. On a terminal\n"
-    "the picture is drawn in place, elsewhere there is a line for each change.\n"
-    "  --every SECONDS        between looks (2)\n"
-    "  --once                 look once\n";
+    "Follows a run until it ends or Ctrl-C: the curve of its training loss (.) and held-out bounds (o), rates and the time\n"
+    "left. RUN is its folder; a run that has not started is waited for, a finished one is shown. On a terminal the picture\n"
+    "is redrawn in place; otherwise each change prints a line.\n"
+    "  --every SECONDS        time between updates (2)\n"
+    "  --once                 show the current state and exit\n";
 
 enum { ROWS = 12, COLUMNS_MOST = LTM_RUN_POINTS, LABEL = 9, SECONDS_MOST = 3600 };
 
@@ -41,7 +41,7 @@ static void put_curve(struct plot *p, const struct ltm_run_point *point, int cou
     }
 }
 
-/* From the lowest point to where the curve is behind its first eighth. */
+/* From the lowest point to the highest after the first eighth of the curve. */
 static void find_range(struct plot *p, const struct ltm_run_point *point, int count) {
     for (int i = 0; i < count; i++) {
         if (!isfinite(point[i].value)) continue;
@@ -70,7 +70,7 @@ static int put_plot(const struct ltm_run_view *v) {
 }
 
 static const char *phase_name(int phase) {
-    static const char *const names[] = {"has not begun", "trains", "stopped", "done"};
+    static const char *const names[] = {"not started", "training", "stopped", "done"};
     return phase >= 0 && phase <= LTM_RUN_DONE ? names[phase] : "";
 }
 
@@ -89,7 +89,7 @@ static int put_figures(const struct ltm_run_view *v, bool one_line) {
                          ", step %lld of %lld, %s tokens, %s a second, %s %s, rate %.3g%sloss %.4f", (long long)v->step,
                          (long long)v->steps, count, rate, left, v->phase == LTM_RUN_TRAINS ? "left" : "trained", v->lr,
                          one_line ? ", " : "\n", v->loss);
-        if (isfinite(v->best_bound)) /* preferences have none */
+        if (isfinite(v->best_bound)) /* runs on preferences have none */
             used += snprintf(text + used, sizeof text - (size_t)used, ", bound %.4f, best %.4f at step %lld", v->bound,
                              v->best_bound, (long long)v->best_step);
         if (isfinite(v->bits_per_byte))

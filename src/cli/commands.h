@@ -1,5 +1,5 @@
-/* The commands of `ltm`: command_NAME.c each. A command takes what stands behind `ltm`, its own name first, writes
- * results to stdout and returns the exit code (terminal.h). `--help` as an argument is its own to answer. */
+/* The commands of `ltm`, each in command_NAME.c. A command takes the arguments after `ltm`, its own name first, writes
+ * results to stdout and returns the exit code (terminal.h). Each command handles `--help` itself. */
 #pragma once
 
 int command_tokenizer(int argc, char **argv);

@@ -11,7 +11,7 @@
 
 enum { WIDE = 17, SCORE = 15, NARROW = 8, NAME = 50 };
 
-/* As wide as asked for on the screen: printf counts bytes, and ± has two. */
+/* Pad to a width in characters: printf counts bytes, and ± has two. */
 static void print_cell(const char *text, int width) { printf("  %*s", width + (strstr(text, "±") != NULL), text); }
 
 static void print_score(struct ltm_score score, int digits, int width) {
@@ -56,9 +56,9 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
         printf("no latents: every score is the exact -log p\n");
     if (r->loops > 1)
         printf("depth: %.4g of %d loops a token%s\n", r->depth.mean, r->loops,
-               config->eval.exit.kind == LTM_EXIT_FIXED ? "" : ", as each position leaves by eval.exit");
+               config->eval.exit.kind == LTM_EXIT_FIXED ? "" : ", as positions leave by eval.exit");
     if (r->diverged)
-        printf("the fit of %lld sequence%s diverged: the prior, which is a posterior too, stands in for it\n",
+        printf("the fit of %lld sequence%s diverged: the prior replaces it, so the bound is still valid\n",
                (long long)r->diverged, ltm_plural(r->diverged));
     putchar('\n');
 }
@@ -88,8 +88,8 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     eval_print_measure("recon", &r->recon, true);
     eval_print_measure("KL to the prior", &r->kl, false);
     eval_print_measure("bound: negative ELBO", &r->bound, true);
-    eval_print_measure("bound: where the encoder starts, no step", &r->start, true);
-    eval_print_measure("amortisation gap: that less the negative ELBO", &r->gap, false);
+    eval_print_measure("bound: encoder start, no fast step", &r->start, true);
+    eval_print_measure("amortisation gap: encoder start - negative ELBO", &r->gap, false);
     snprintf(name, sizeof name, "bound: importance-weighted, %d sample%s", r->iwae_samples,
              ltm_plural(r->iwae_samples));
     eval_print_measure(name, &r->iwae, true);
@@ -105,7 +105,7 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
 
 /* ---- A table ---- */
 
-/* "fast.steps" for eval.fast.steps: what it scans. */
+/* "fast.steps" for eval.fast.steps: the key that it scans. */
 static const char *short_name(const struct grid_axis *axis) {
     return strncmp(axis->name, "eval.", 5) == 0 ? axis->name + 5 : axis->name;
 }
@@ -117,7 +117,7 @@ static int axis_width(const struct grid_axis *axis) {
     return width;
 }
 
-/* The columns that some row of this table has. */
+/* The columns that any row of this table has. */
 struct column {
     const char *name;
     const struct ltm_measure *measure;
@@ -214,7 +214,7 @@ void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *
     json_object_set_new(json, name, value);
 }
 
-/* Bins that have tokens, each from `unit` · i on. */
+/* Bins that have tokens; bin i begins at `unit` · i. */
 static json_t *depth_json(const struct ltm_depth_bin *bins, double unit) {
     json_t *all = json_array();
     for (int i = 0; i < LTM_DEPTH_BINS; i++)

@@ -1,4 +1,4 @@
-/* Scores as `ltm eval` shows them: a block for a single result, a table for several, JSON for machines. */
+/* Scores as `ltm eval` prints them: a block for a single result, a table for several, or JSON. */
 #pragma once
 
 #include <jansson.h>
@@ -6,15 +6,15 @@
 #include "ltm/eval.h"
 #include "setting_grid.h"
 
-/* One result, every figure in its three units. */
+/* One result, each score in its three units. */
 void eval_print_block(const char *corpus, const struct ltm_config *config, const struct ltm_eval_result *result);
 
-/* One figure's line in such a block, under its heading; none where it was not taken. */
+/* One score's line in such a block, under its heading; no line if it was not taken. */
 void eval_print_measure_heading(void);
 void eval_print_measure(const char *name, const struct ltm_measure *m, bool perplexity);
 void eval_add_measure(json_t *json, const char *name, const struct ltm_measure *m);
 
-/* A row a corpus and a combination of lists. Nats a token, but the bound's bits a byte in the last column. */
+/* One row per corpus and combination of lists. Nats per token, and the bound's bits per byte in the last column. */
 struct eval_table {
     const struct setting_grid *grid;
     int width; /* of the corpus's column */

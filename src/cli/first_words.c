@@ -1,6 +1,6 @@
-/* What must be told before libraries start. OpenBLAS takes a buffer for each of its threads then, or at its first product, and asks
- * for ever where address space (ulimit -v) is too short for it: nothing that is called later could end that. The linker's
- * .preinit_array is the one place that comes before the libraries' own. */
+/* A check that must run before libraries start. OpenBLAS allocates a buffer for each of its threads then, or at its first product, and
+ * retries forever if address space (ulimit -v) is too small: nothing called later could stop that. The linker's
+ * .preinit_array is the only place that runs before the libraries' own initialisers. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +19,11 @@
 #define SANITIZED 1
 #endif
 
-#ifndef SANITIZED /* a sanitizer's own start comes later, and its address space has no limit */
+#ifndef SANITIZED /* a sanitizer initialises later, and needs address space without a limit */
 
 enum { BUFFER_MB = 128, STACK_MB = 8, THREADS_MOST = 1024 };
 
-/* As OpenBLAS counts them. The environment's list is handed in, since the C library does not have it yet. */
+/* As OpenBLAS counts them. The environment is passed in, since the C library does not have it yet. */
 static size_t openblas_threads(char **environment) {
     static const char *const names[] = {"OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "OMP_NUM_THREADS="};
     cpu_set_t own;
@@ -39,7 +39,7 @@ static size_t openblas_threads(char **environment) {
 static void check_address_space(int count, char **arguments, char **environment) {
     static const char line[] =
         "ltm: out of memory: a limit (ulimit -v) leaves OpenBLAS less than the 136 MB of address space that each of its "
-        "threads takes; raise it, or set OPENBLAS_NUM_THREADS=1\n";
+        "threads needs; raise it, or set OPENBLAS_NUM_THREADS=1\n";
     struct rlimit limit;
     (void)count;
     (void)arguments;

@@ -13,21 +13,21 @@
 #include "text_io.h"
 
 static const char help[] =
-    "Type text, and the model goes on from it; an empty line lets it go on from its own. A line is read as it is typed,\n"
-    "behind a newline where something stands before it; // begins a line with one slash. z is kept from turn to turn.\n"
-    "  /refit    fit z on what has been said so far, and draw it from that posterior\n"
-    "  /z        what z is: the norm of each latent, KL from its posterior to the prior\n"
+    "Type text and the model continues it; an empty line lets it continue its own. Each line is appended as typed, after a\n"
+    "newline unless it is the first; // begins a line with one slash. z is kept from turn to turn.\n"
+    "  /refit    fit z on the text so far, and draw it from that posterior\n"
+    "  /z        show z: the norm of each latent, and the KL from its posterior to the prior\n"
     "  /z new    draw another z, from the posterior of the last /refit or else from the prior\n"
-    "  /seed N   numbers drawn from now on are this seed's\n"
-    "  /new      forget what has been said, and draw z from the prior\n"
-    "Where latents stream, z moves with what is said: it is not fitted or drawn, and /new puts it back to its start.\n"
-    "  /help     this\n"
-    "  /quit     end (so does the end of the input)\n";
+    "  /seed N   set the random seed from here on\n"
+    "  /new      forget the text so far, and draw z from the prior\n"
+    "  /help     show this help\n"
+    "  /quit     quit (so does the end of the input)\n"
+    "Streaming latents move with the text: z is not fitted or drawn, and /new resets it to its start.\n";
 
 struct conversation {
     struct ltm_session *session;
     volatile sig_atomic_t *stop;
-    bool terminal;      /* the input is one: show where to type */
+    bool terminal;      /* the input is a terminal: print a prompt */
     bool at_line_begin; /* of the output */
     bool begun;         /* something has been said or written */
 };
@@ -44,10 +44,11 @@ static void tell_slid(const struct conversation *c, int slid) {
     struct ltm_session_state state;
     if (slid == 0) return;
     ltm_session_state(c->session, &state);
-    fprintf(stderr, "(the text grew past the model's %d tokens: the oldest %d are forgotten%s)\n", state.room, slid,
+    fprintf(stderr, "(the text is longer than the model's %d tokens: the oldest %d are forgotten%s)\n", state.room,
+            slid,
             state.latents == 0 ? ""
-            : state.streams    ? ", z stays as they have moved it"
-                               : ", z stays; /refit fits it on what is left");
+            : state.streams    ? ", z keeps their effect"
+                               : ", z stays; /refit fits it on the rest");
 }
 
 static ltm_status take_turn(struct conversation *c, const char *line, struct ltm_error *error) {
@@ -80,7 +81,7 @@ static void show_z(const struct conversation *c) {
         return;
     }
     if (s.streams)
-        printf("z has moved behind every whole chunk of what was said: mean |u| %.3f\n", s.mean_norm);
+        printf("z has moved after every complete chunk of the text: mean |u| %.3f\n", s.mean_norm);
     else if (s.fitted)
         printf("z from the posterior of the last /refit: KL %.3f nats to the prior, mean |mu| %.3f, mean sigma %.3f\n",
                s.kl, s.mean_norm, s.mean_sigma);
@@ -97,7 +98,7 @@ static void show_z(const struct conversation *c) {
         putchar('\n');
     }
     free(norms);
-    printf("%d of %d tokens said\n", s.tokens, s.room);
+    printf("%d of %d tokens used\n", s.tokens, s.room);
 }
 
 /* A line that begins with a slash. False to end. */
@@ -127,7 +128,7 @@ static bool obey(struct conversation *c, const char *line) {
     } else if (strcmp(line, "/new") == 0) {
         ltm_session_restart(c->session);
         c->begun = false;
-        puts("nothing said, z from the prior");
+        puts("text forgotten, z from the prior");
     } else {
         const char *nearest = ltm_nearest_name(line, names, sizeof names / sizeof *names);
         cli_complain("there is no command \"%s\"%s%s; /help lists them", line, nearest ? "; did you mean " : "",
@@ -170,7 +171,7 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
         }
         if (bytes < 0) break;
         if (strlen(line) < (size_t)bytes) {
-            cli_complain("a line with a zero byte is no text");
+            cli_complain("a line with a zero byte is not text");
             continue;
         }
         if (line[0] == '/' && line[1] != '/') {
@@ -178,7 +179,7 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
             continue;
         }
         status = take_turn(&c, line + (line[0] == '/'), &error);
-        if (status == LTM_INVALID) { /* such as bytes that are no UTF-8: the next line may be better */
+        if (status == LTM_INVALID) { /* such as invalid UTF-8: the next line may be valid */
             cli_complain("%s", error.message);
             status = LTM_OK;
         }

@@ -26,7 +26,7 @@ static void begin_sample(struct generate_output *output, const struct ltm_sample
     if (prompt) print_text(output, prompt, strlen(prompt));
 }
 
-/* A young model spells bytes that are no text; JSON, and a judge, must have text: U+FFFD for each. */
+/* A model early in training writes bytes that are not valid UTF-8, but JSON and a judge need text: U+FFFD replaces each. */
 static char *clean_text(const char *text, size_t bytes, size_t *used) {
     char *clean = malloc(3 * bytes + 1);
     *used = 0;
@@ -43,7 +43,7 @@ static char *clean_text(const char *text, size_t bytes, size_t *used) {
     return clean;
 }
 
-/* What of the text is not printed yet, as clean text: all of it, or up to a character that may be only begun. */
+/* Print the rest of the text, cleaned: all of it, or up to a character that may be incomplete. */
 static bool print_fresh(struct generate_output *output, const struct ltm_sample *sample, bool all) {
     const char *fresh = sample->text + output->printed;
     size_t bytes = sample->bytes - output->printed;
@@ -77,10 +77,10 @@ bool generate_on_text(void *user, const struct ltm_sample *sample, size_t fresh)
     return !ferror(stdout);
 }
 
-/* A device or a pipe may be given, as /dev/stdout is; but a pipe that nobody reads is refused, not waited for. */
+/* The path may be a device or a pipe, such as /dev/stdout; but a pipe without a reader is refused, not waited for. */
 static bool open_file(struct generate_output *output) {
     const int descriptor = open(output->path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (descriptor < 0 && errno == ENXIO) return fail_file(output, "nobody reads from this pipe");
+    if (descriptor < 0 && errno == ENXIO) return fail_file(output, "this pipe has no reader");
     if (descriptor < 0) return fail_file(output, strerror(errno));
     const int flags = fcntl(descriptor, F_GETFL);
     if (flags < 0 || fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) < 0 || !(output->file = fdopen(descriptor, "w"))) {
@@ -98,7 +98,7 @@ bool generate_output_try(struct generate_output *output) {
     return ltm_output_try(output->path, &error) == LTM_OK || fail_output(output, error.message);
 }
 
-/* What an earlier call left in the file goes when there is something in its place. */
+/* Truncate the file of an earlier call only once there is something to replace its content. */
 static bool begin_file(struct generate_output *output) {
     struct stat info;
     if (!output->file && !open_file(output)) return false;
@@ -108,7 +108,7 @@ static bool begin_file(struct generate_output *output) {
     return true;
 }
 
-/* One line, in one piece, so that a run that is cut short leaves whole ones. */
+/* Write each line with a single write, so that an interrupted run leaves only complete lines. */
 static bool write_line(struct generate_output *output, const struct ltm_sample *sample, const char *text,
                        size_t bytes) {
     static const char *const finishes[] = {"length", "end", "stop"};
@@ -137,8 +137,7 @@ static bool keep(struct generate_output *output, const struct ltm_sample *sample
         struct ltm_text *grown = realloc(output->texts, room * sizeof *grown);
         if (!grown) {
             free(text);
-            return fail_output(output,
-                               "out of memory for the samples; ask for fewer, or leave --stats and --judge out");
+            return fail_output(output, "out of memory for the samples; ask for fewer, or drop --stats and --judge");
         }
         output->texts = grown;
         output->room = room;
@@ -182,7 +181,7 @@ bool generate_output_close(struct generate_output *output) {
     if (!output->file) return !*output->problem;
     if (fclose(output->file) != 0) fail_file(output, strerror(errno));
     output->file = NULL;
-    /* Of a line that did not fit, nothing stays. Where it cannot be cut off, the disk's failure is told already. */
+    /* Cut off an incomplete last line. If that fails too, the disk's failure has been reported already. */
     if (*output->problem && output->started) (void)!truncate(output->path, output->bytes);
     return !*output->problem;
 }

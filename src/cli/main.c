@@ -16,15 +16,15 @@ struct command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help;
-    bool divides; /* its work, over processes; of other commands one process is enough */
+    bool divides; /* its work over processes; other commands need only one process */
 };
 
 static const struct command commands[] = {
-    {"doctor", command_doctor, "look at this machine: speed, libraries, what is slow and how to mend it", false},
-    {"tokenizer", command_tokenizer, "train a SentencePiece model; text to tokens and back", false},
-    {"corpus", command_corpus, "build token shards from text: a training and a held-out split", false},
-    {"train", command_train, "begin a run, or go on with it", true},
-    {"average", command_average, "the mean of several checkpoints' weights, as a checkpoint", false},
+    {"doctor", command_doctor, "check this machine: speed, libraries, what is slow and how to fix it", false},
+    {"tokenizer", command_tokenizer, "train a SentencePiece model; convert text to tokens and back", false},
+    {"corpus", command_corpus, "build token shards from text, split into training and held-out text", false},
+    {"train", command_train, "start or resume a run", true},
+    {"average", command_average, "average the weights of several checkpoints", false},
     {"eval", command_eval, "score a model on a corpus: bound, recon, KL, bits a byte", true},
     {"fewshot", command_fewshot, "few-shot tasks: choices, last words, answers written and checked", true},
     {"score", command_score, "answer requests of another program's evaluation, line by line", false},
@@ -33,10 +33,10 @@ static const struct command commands[] = {
     {"serve", command_serve, "answer over HTTP: completions in the OpenAI form, and a page to try the model", false},
     {"sweep", command_sweep, "train and score a study: all combinations of what you name, to one table", true},
     {"watch", command_watch, "follow a run on the terminal: curve, rates, time left", false},
-    {"report", command_report, "show a run or a study: curves, tables, a scaling law and what it says", false},
-    {"fit", command_fit, "a scaling law fitted to a table of runs that anybody made, with intervals", false},
-    {"export", command_export, "write a model for other programs: a PyTorch module, or a Llama", false},
-    {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration holds", false},
+    {"report", command_report, "write a report on a run or a study: curves, tables, a scaling law", false},
+    {"fit", command_fit, "fit a scaling law to any table of runs, with intervals", false},
+    {"export", command_export, "write a model for other programs: a PyTorch module or a Llama checkpoint", false},
+    {"inspect", command_inspect, "show what a checkpoint, shard, corpus, run or configuration contains", false},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -47,9 +47,9 @@ static void print_help(FILE *out) {
           out);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\n"
-          "ltm COMMAND --help says more; ltm --version says which one this is.\n"
-          "Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed,\n"
-          "2 a command line that cannot be understood, 130 interrupted.\n",
+          "See ltm COMMAND --help for each command; ltm --version prints the version.\n"
+          "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failure,\n"
+          "2 invalid command line, 130 interrupted.\n",
           out);
 }
 
@@ -100,8 +100,8 @@ static int run(int argc, char **argv) {
     return command->run(argc - 1, argv + 1);
 }
 
-/* A standard stream that was closed would be the next file that is opened, and what is said would be written into that one. Its
- * place is taken by what nothing can be read from, or written to, so that using it is an error still; only what is said is lost. */
+/* If a standard stream is closed, the next file opened takes its descriptor, and messages would be written into that file. So open
+ * /dev/null in its place, in a mode in which stdin cannot be read and stdout not written: using them is still an error. */
 static bool take_closed_streams(void) {
     static const int modes[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDWR};
     for (int i = 0; i < (int)(sizeof modes / sizeof *modes); i++)
@@ -111,11 +111,11 @@ static bool take_closed_streams(void) {
 
 int main(int argc, char **argv) {
     if (!take_closed_streams()) return CLI_FAILED;
-    /* A file that grows past a limit is then an error with a sentence, as a full disk is. */
+    /* A file that grows past a limit then fails with an error message, as on a full disk. */
     signal(SIGXFSZ, SIG_IGN);
     cli_explain_fatal_signals();
     int code = run(argc, argv);
-    /* A result that did not reach a full disk or a closed pipe is a failure. */
+    /* A result that could not be written, to a full disk or a closed pipe, is a failure. */
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
         cli_complain("cannot write the result: %s", errno ? strerror(errno) : "an earlier write failed");

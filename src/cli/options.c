@@ -45,7 +45,7 @@ struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
     config.run.threads = LTM_AUTO;
     config.run.precision = LTM_PRECISION_AUTO;
     config.eval.dump[0] = 0;
-    /* A resolved auto has become a number: make it follow fast.method, and fast.*, again. */
+    /* Resolving replaced auto by a number: make it auto again, so that it follows fast.method and fast.*. */
     struct ltm_config probe = config;
     probe.fast.lr = LTM_AUTO;
     ltm_config_resolve(&probe);
@@ -61,7 +61,7 @@ bool arguments_key_wanted(const char *name, const char *const *prefixes) {
     return false;
 }
 
-/* Those that the key's own help does not explain. */
+/* Print the choices that the key's own help does not explain. */
 static void print_choices(const char *key) {
     const char *help = NULL;
     const char *name;
@@ -85,15 +85,15 @@ int option_number(const char *command, const char *name, const char *text, doubl
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
-    if (end != text && *end) { /* 10M, 1e6: as configurations write them */
+    if (end != text && *end) { /* 10M, 1e6: as in configurations */
         const double unit = strcmp(end, "k") == 0 ? 1e3 : strcmp(end, "M") == 0 ? 1e6 : strcmp(end, "G") == 0 ? 1e9 : 0;
         const double number = unit > 0 ? (double)*value * unit : strtod(text, &end);
         if (unit > 0) end += 1;
         if (number != floor(number) || fabs(number) > 9e15)
-            return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
+            return cli_usage(command, "%s needs a whole number, not \"%s\"", name, text);
         *value = (int64_t)number;
     }
-    if (end == text || *end) return cli_usage(command, "%s wants a whole number, not \"%s\"", name, text);
+    if (end == text || *end) return cli_usage(command, "%s needs a whole number, not \"%s\"", name, text);
     if (errno || (double)*value < least || (double)*value > most)
         return cli_usage(command, "%s %s is out of range: %.0f to %.0f", name, text, least, most);
     return CLI_OK;
@@ -102,7 +102,7 @@ int option_number(const char *command, const char *name, const char *text, doubl
 int option_real(const char *command, const char *name, const char *text, double least, double most, double *value) {
     char *end;
     *value = strtod(text, &end);
-    if (end == text || *end) return cli_usage(command, "%s wants a number, not \"%s\"", name, text);
+    if (end == text || *end) return cli_usage(command, "%s needs a number, not \"%s\"", name, text);
     if (!(*value >= least && *value <= most))
         return cli_usage(command, "%s %s is out of range: %g to %g", name, text, least, most);
     return CLI_OK;
@@ -113,7 +113,7 @@ int option_seed(const char *command, const char *text, uint64_t *value) {
     errno = 0;
     *value = strtoull(text, &end, 10);
     if (end == text || *end || errno || *text == '-')
-        return cli_usage(command, "--seed wants a whole number from 0 to 18446744073709551615, not \"%s\"", text);
+        return cli_usage(command, "--seed needs a whole number from 0 to 18446744073709551615, not \"%s\"", text);
     return CLI_OK;
 }
 
@@ -152,7 +152,7 @@ static int unknown(const char *command, char **argv) {
 
 int options_read(const struct command_line *line, int argc, char **argv) {
     struct option rows[ROWS_MOST + 2] = {{"help", no_argument, NULL, 'h'}};
-    char letters[] = ":h\0\0"; /* ':': errors are ours to print */
+    char letters[] = ":h\0\0"; /* ':': getopt prints no errors */
     int count = 0;
     int letter;
     for (const struct cli_option *o = line->options; o->name && count < ROWS_MOST; o++, count++) {
@@ -171,7 +171,7 @@ int options_read(const struct command_line *line, int argc, char **argv) {
     return CLI_GO_ON;
 }
 
-/* The option that is written `name`, or one with - for its _. */
+/* Whether `name` names the option, with _ allowed for -. */
 static bool is_named(const char *option, const char *name) {
     for (; *name; option++, name++)
         if (*option != (*name == '_' ? '-' : *name)) return false;
@@ -198,7 +198,7 @@ static int refuse_key(const struct command_line *line, const char *name) {
         snprintf(keys + used, sizeof keys - used, "%s%s%s", used ? ", " : "", *key,
                  (*key)[strlen(*key) - 1] == '.' ? "*" : "");
     }
-    return cli_usage(line->command, "%s changes nothing here; the keys that do: %s", name, keys);
+    return cli_usage(line->command, "%s has no effect here; use one of these keys: %s", name, keys);
 }
 
 static int take_setting(const struct command_line *line, const char *setting) {

@@ -8,7 +8,7 @@
  *     int code = options_read(&line, argc, argv);
  *     if (code != CLI_GO_ON) return code;
  *
- * What is wrong is printed, and CLI_USAGE returned. */
+ * Errors are printed, and CLI_USAGE is returned. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 
 enum { OPTION_THREADS_MOST = 4096 };
 
-/* One of the pointers says what the option takes, and where it goes. */
+/* One of the pointers is set: it says what the option takes, and where the value goes. */
 struct cli_option {
     const char *name; /* --name; NULL ends the rows */
     bool *on, *off;   /* no value: set to true, to false */
@@ -37,11 +37,11 @@ struct cli_option {
 
 struct command_line {
     const char *command, *usage;
-    const char *const *keys; /* beginnings of the keys that settings may name and the help lists; NULL = none listed */
+    const char *const *keys; /* prefixes of the keys that settings may name and the help lists; NULL = none listed */
     const struct cli_option *options;
 };
 
-/* Take the options; optind is then the first argument. CLI_GO_ON, or what to exit with: CLI_OK once --help was answered. */
+/* Read the options; optind is then the first argument. CLI_GO_ON, or the exit code: CLI_OK after --help. */
 int options_read(const struct command_line *line, int argc, char **argv);
 
 struct cli_arguments {
@@ -49,8 +49,8 @@ struct cli_arguments {
     int path_count, setting_count;
 };
 
-/* The same, and then the arguments, which may stand in any order. Settings whose name is an option's set that one, with _ for - as
- * well: top_k=40. The others must name one of `keys`, where the command has any. */
+/* The same, and then the arguments, in any order. A setting named like an option sets that option, with _ allowed for -: top_k=40.
+ * The others must name one of `keys`, if the command has any. */
 int options_read_all(const struct command_line *line, int argc, char **argv, struct cli_arguments *arguments);
 
 /* A whole number, a number or a seed, checked: CLI_OK or CLI_USAGE. `name` is what the user wrote it under. */
@@ -63,7 +63,7 @@ int option_seed(const char *command, const char *text, uint64_t *value);
 /* Whether an argument is a setting, `name=value`, a name being letters, digits, dots, dashes and underscores; a path is not. */
 bool argument_is_setting(const char *argument);
 
-/* Move the paths among the arguments to the front, each kind in its order, and return how many they are. */
+/* Move the paths among the arguments to the front, keeping the order of each kind, and return the number of paths. */
 int arguments_paths_first(char **arguments, int count);
 
 /* Set every setting, in order. LTM_INVALID as ltm_config_override. */
@@ -72,11 +72,11 @@ ltm_status arguments_override(struct ltm_config *config, char **settings, int co
 /* The same, then the whole configuration checked and resolved. */
 ltm_status arguments_configure(struct ltm_config *config, char **settings, int count, struct ltm_error *error);
 
-/* What the checkpoint was trained with, but for what belonged to that machine or that call; what was auto is so again. */
+/* The configuration that the checkpoint was trained with, except for settings of that machine or that call; auto is restored. */
 struct ltm_config arguments_checkpoint_config(const struct ltm_model *model);
 
-/* Whether a key, or a setting of one, begins with one of the `prefixes` (a NULL at their end). */
+/* Whether a key, or a setting of one, begins with one of the `prefixes` (NULL-terminated). */
 bool arguments_key_wanted(const char *name, const char *const *prefixes);
 
-/* Print the keys that do. */
+/* Print the keys that begin with one of the prefixes. */
 void arguments_print_keys(const char *const *prefixes);

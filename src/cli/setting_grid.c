@@ -6,7 +6,7 @@
 
 #include "terminal.h"
 
-/* Only these keys: elsewhere a comma belongs to the value. */
+/* Only these keys may have lists: elsewhere a comma is part of the value. */
 static bool may_be_list(const char *assignment) {
     if (strncmp(assignment, "eval.dump=", 10) == 0 || !strchr(assignment, ',')) return false;
     return strncmp(assignment, "eval.", 5) == 0 || strncmp(assignment, "fast.", 5) == 0;
@@ -33,7 +33,7 @@ int grid_create(struct setting_grid *grid, const char *command, char **assignmen
         char name[GRID_NAME];
         snprintf(name, sizeof name, "%.*s", length, assignments[i]);
         if (grid_has(grid, name)) return cli_usage(command, "%s has two lists", name);
-        if (grid->axes == GRID_AXES) return cli_usage(command, "more than %d settings hold lists", GRID_AXES);
+        if (grid->axes == GRID_AXES) return cli_usage(command, "more than %d settings have lists", GRID_AXES);
         grid->axes++;
         axis->setting = i;
         strcpy(axis->name, name);

@@ -1,4 +1,4 @@
-/* Settings that hold lists: `eval.fast.steps=4,16,64` stands for three configurations, two lists for all their pairs.
+/* Settings with lists: `eval.fast.steps=4,16,64` stands for three configurations, two lists for all their pairs.
  *
  *     struct setting_grid grid;
  *     int code = grid_create(&grid, "eval", assignments, count);
@@ -25,15 +25,15 @@ struct setting_grid {
     struct grid_axis axis[GRID_AXES];
 };
 
-/* Lists may be given for keys of [fast] and [eval], but for file names. Returns CLI_OK, or what to exit with after saying why. */
+/* Lists are allowed for keys of [fast] and [eval], except file names. Returns CLI_OK, or prints an error and returns the exit code. */
 int grid_create(struct setting_grid *grid, const char *command, char **assignments, int count);
 void grid_free(struct setting_grid *grid);
 
-/* Set every assignment as row i has it; the last list changes fastest. */
+/* Apply the assignments of row i; the last list changes fastest. */
 ltm_status grid_apply(const struct setting_grid *grid, int i, struct ltm_config *config, struct ltm_error *error);
 
-/* The value that row i has of an axis. */
+/* The value of an axis in row i. */
 const char *grid_value(const struct setting_grid *grid, int i, int axis);
 
-/* Whether a key is one of the lists. */
+/* Whether a key has a list. */
 bool grid_has(const struct setting_grid *grid, const char *name);

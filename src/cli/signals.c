@@ -12,17 +12,17 @@
 static volatile sig_atomic_t stop;
 static const char *volatile said_at_stop;
 
-/* Only what a signal handler may call, from here on. */
+/* From here on, only functions that a signal handler may call. */
 
 static void say(const char *text, size_t bytes) {
     if (write(STDERR_FILENO, text, bytes) < 0) _exit(CLI_FAILED);
 }
 
-/* Of one thread only: others wait until that one has ended all. */
+/* Only one thread gets past this: others wait until it has ended the process. */
 static void begin_sentence(void) {
     static atomic_flag begun = ATOMIC_FLAG_INIT;
     while (atomic_flag_test_and_set(&begun)) pause();
-    if (isatty(STDERR_FILENO)) say("\r\033[K", 4); /* in place of the bar */
+    if (isatty(STDERR_FILENO)) say("\r\033[K", 4); /* over the bar */
     say("ltm: ", 5);
 }
 
@@ -42,7 +42,7 @@ static int next(struct reader *r) {
     return (unsigned char)r->buffer[r->at++];
 }
 
-/* Hexadecimal digits; `*end` is the character behind them. */
+/* Hexadecimal digits; `*end` is the character after them. */
 static uintptr_t next_address(struct reader *r, int *end) {
     static const char digits[] = "0123456789abcdef";
     uintptr_t address = 0;
@@ -54,7 +54,7 @@ static uintptr_t next_address(struct reader *r, int *end) {
     }
 }
 
-/* The path of the file that lies at `address`: /proc/self/maps has lines "begin-end … /path". */
+/* The path of the file mapped at `address`: /proc/self/maps has lines "begin-end … /path". */
 static bool file_at(uintptr_t address, char *path, size_t size) {
     struct reader r = {.descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
     if (r.descriptor < 0) return false;
@@ -75,7 +75,7 @@ static bool file_at(uintptr_t address, char *path, size_t size) {
 static void tell_lost_file(int number, siginfo_t *info, void *context) {
     char path[1024];
     static const char why[] =
-        " can no longer be read: it was cut short, or its disk fails; put it back whole, and start again\n";
+        " can no longer be read: it was truncated, or its disk failed; restore the file, and start again\n";
     (void)context;
     if (file_at((uintptr_t)info->si_addr, path, sizeof path)) {
         begin_sentence();
@@ -83,7 +83,7 @@ static void tell_lost_file(int number, siginfo_t *info, void *context) {
         say(why, sizeof why - 1);
         _exit(CLI_FAILED);
     }
-    signal(number, SIG_DFL); /* not a file's: let it be seen as what it is */
+    signal(number, SIG_DFL); /* not from a file: let the signal end the process as usual */
 }
 
 static void tell_no_memory(void) {
@@ -101,9 +101,9 @@ void cli_explain_fatal_signals(void) {
 }
 
 static void on_interrupt(int number) {
-    if (stop && number == SIGXCPU) return; /* which comes each second from then on */
+    if (stop && number == SIGXCPU) return; /* it is sent every second from the limit on */
     if (stop) _exit(CLI_INTERRUPTED);
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* on whatever thread; others read it */
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED); /* may run on any thread; others read it */
     if (!said_at_stop) return;
     ssize_t written = write(STDERR_FILENO, said_at_stop, strlen(said_at_stop));
     (void)written; /* nothing can be done about it here */
@@ -117,7 +117,7 @@ volatile sig_atomic_t *cli_catch_interrupts(const char *said, bool restart) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGXCPU, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, and Slurm sends before time is up */
+    sigaction(SIGUSR1, &action, NULL); /* mpirun forwards it, and Slurm sends it before the time limit */
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
     return &stop;
 }

@@ -27,7 +27,7 @@ const char *stream_print_moves(char text[80], const struct ltm_model_config *c) 
     return text;
 }
 
-/* A part of sequences that are all too short has no tokens. */
+/* A part has no tokens if all sequences are too short for it. */
 static void print_part(double nats) {
     if (isfinite(nats))
         printf("  %7.4f", nats);

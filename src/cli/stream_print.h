@@ -1,4 +1,4 @@
-/* The controls beside the score of a model whose latents stream, as text. */
+/* The controls beside the score of a model with streaming latents, as text. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,8 +12,8 @@ bool stream_print_of_memory(const struct ltm_stream_scores *scores);
 /* When z moves, and at what rate; or that it never does. */
 const char *stream_print_moves(char text[80], const struct ltm_model_config *config);
 
-/* "z carries 0.0123 ± 0.0004; frozen 3.1234, of another sequence …, 0 …, drawn …", in nats a token. */
+/* "z carries 0.0123 ± 0.0004; z frozen 3.1234, from another sequence …, 0 …, drawn …", in nats per token. */
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *scores);
 
-/* A line with what z carries, and a table by place in the sequence. */
+/* A line with what z carries, and a table by part of the sequence. */
 void stream_print_parts(const struct ltm_stream_scores *scores);

@@ -28,7 +28,7 @@ ltm_status cli_join(struct ltm_error *error) {
     return status;
 }
 
-/* What all processes fail with, the first tells. */
+/* Only the first process prints an error that all share. */
 static bool speaks(void) { return ltm_processes_launched_rank() == 0 || ltm_processes_broken(); }
 
 __attribute__((format(printf, 3, 0))) static void print_line(FILE *to, const char *before, const char *format,
@@ -55,7 +55,7 @@ void cli_complain(const char *format, ...) {
 
 int cli_no_memory(void) { return cli_fail(&(struct ltm_error){.code = LTM_MEMORY}); }
 
-/* A command's own allocations that fail leave the record as it was. */
+/* If a command's own allocation failed, the record is unset. */
 int cli_fail(const struct ltm_error *error) {
     if (error->code == LTM_OK) return cli_no_memory();
     if (speaks()) cli_complain("%s", *error->message ? error->message : ltm_status_text(error->code));
@@ -63,7 +63,7 @@ int cli_fail(const struct ltm_error *error) {
 }
 
 int cli_usage(const char *command, const char *format, ...) {
-    char text[LINE_MAX_BYTES / 2]; /* so that the line has room for what follows */
+    char text[LINE_MAX_BYTES / 2]; /* leaves room for the rest of the line */
     va_list arguments;
     if (!speaks()) return CLI_USAGE;
     va_start(arguments, format);
@@ -165,14 +165,14 @@ static void draw(struct cli_bar *bar, const char *text) {
     bar->drawn = true;
 }
 
-/* Seconds that the rest takes at the speed since this piece of work began; NAN while nobody knows. */
+/* Seconds left at the speed since this piece of work began; NAN while unknown. */
 static double time_left(const struct cli_bar *bar, const struct ltm_progress *progress, double elapsed) {
     double gone = progress->done - bar->first;
     if (!(progress->total > 0) || !(gone > 0) || elapsed < 0.5) return NAN;
     return elapsed * (progress->total - progress->done) / gone;
 }
 
-/* " [####....]": shorter in a narrow window, to leave room for the figures. */
+/* " [####....]", shorter in a narrow window to leave room for the figures. */
 static void format_cells(char cells[CELLS_MOST + 4], double part) {
     int count = cli_columns() >= 110 ? CELLS_MOST : CELLS_MOST / 3;
     const int full = (int)(part * count);
@@ -216,7 +216,7 @@ void cli_bar_progress(struct cli_bar *bar, const struct ltm_progress *progress) 
         snprintf(bar->what, sizeof bar->what, "%s", progress->what);
         bar->begun = time;
         bar->first = progress->done;
-        if (!bar->terminal) bar->shown = time; /* short work makes no lines */
+        if (!bar->terminal) bar->shown = time; /* no lines for short work */
     }
     bool whole = progress->total > 0 && progress->done >= progress->total && (fresh || bar->last_done < progress->done);
     bar->last_done = progress->done;

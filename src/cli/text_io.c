@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 
 static ltm_status print(json_t *json, size_t flags) {
-    char *text = json_dumps(json, flags); /* none once memory was refused, though to another value */
+    char *text = json_dumps(json, flags); /* NULL if any part of it got no memory */
     json_decref(json);
     if (!text) return LTM_MEMORY;
     puts(text);
@@ -50,7 +50,7 @@ ssize_t cli_read_line(char **line, size_t *room, FILE *from) {
     return bytes > 0 && !ferror(from) ? (ssize_t)bytes : -1;
 }
 
-/* Bytes of the control character at `at`: ASCII's, or one of Latin 1 in UTF-8; 0 for none. */
+/* Bytes of the control character at `at`, ASCII or Latin-1 in UTF-8; 0 = not a control character. */
 static size_t control_bytes(const char *at, size_t left) {
     uint32_t code;
     const size_t bytes = utf8_character(at, left, &code);

@@ -18,14 +18,14 @@ int text_options_on_bad(void *input, const char *text) {
             ((struct ltm_text_input *)input)->on_bad = (enum ltm_on_bad)i;
             return CLI_OK;
         }
-    cli_complain("--on-bad is refuse, skip or replace, not \"%s\"", text);
+    cli_complain("--on-bad takes refuse, skip or replace, not \"%s\"", text);
     return CLI_USAGE;
 }
 
 int text_options_stdin_as(void *input, const char *text) {
     static char name[64] = "-";
     if (text[0] != '.' || strlen(text) > sizeof name - 2) {
-        cli_complain("--stdin-as is the end of a name, such as .jsonl, not \"%s\"", text);
+        cli_complain("--stdin-as takes a file name extension, such as .jsonl, not \"%s\"", text);
         return CLI_USAGE;
     }
     snprintf(name + 1, sizeof name - 1, "%s", text);
@@ -82,7 +82,7 @@ static int add_list(struct text_inputs *inputs, const char *list) {
     return code;
 }
 
-/* Inputs are read twice, so that what comes once is copied, to a file that has no name any more. */
+/* Inputs are read twice, so standard input is copied to an unlinked temporary file. */
 static int copy_stdin(struct ltm_text_input *input) {
     static char copy[64];
     static char buffer[1 << 16];
@@ -98,7 +98,7 @@ static int copy_stdin(struct ltm_text_input *input) {
         cli_complain("cannot copy standard input to %s: %s", path, strerror(errno));
         return CLI_FAILED;
     }
-    snprintf(copy, sizeof copy, "/proc/self/fd/%d", to); /* open as long as the program runs */
+    snprintf(copy, sizeof copy, "/proc/self/fd/%d", to); /* stays open until the program ends */
     input->stdin_path = copy;
     if (!input->stdin_name) input->stdin_name = "-.txt";
     return CLI_GO_ON;
@@ -110,7 +110,7 @@ int text_inputs_gather(struct text_inputs *inputs, struct ltm_text_input *input,
     *inputs = (struct text_inputs){0};
     for (int i = 0; i < count && code == CLI_GO_ON; i++) code = add_pattern(inputs, arguments[i]);
     if (list && code == CLI_GO_ON) code = add_list(inputs, list);
-    if (code == CLI_GO_ON && inputs->count == 0) code = cli_usage(command, "name the text to take");
+    if (code == CLI_GO_ON && inputs->count == 0) code = cli_usage(command, "name the text to read");
     bool copied = false;
     for (size_t i = 0; i < inputs->count && code == CLI_GO_ON && !copied; i++)
         if (strcmp(inputs->paths[i], "-") == 0) {

@@ -48,7 +48,7 @@ holds 'a corpus of another tokenizer' refused 1 'tokenizer' "$LTM" eval runs/tin
 
 holds 'eval without a corpus' refused 2 'a checkpoint and a corpus' "$LTM" eval runs/tiny
 holds 'eval of nothing' refused 1 'nothing' "$LTM" eval nothing corpus
-holds 'eval with another shape' refused 2 'model.dim changes nothing here; the keys that do: eval' "$LTM" eval runs/tiny corpus model.dim=8
+holds 'eval with another shape' refused 2 'model.dim has no effect here; use one of these keys: eval' "$LTM" eval runs/tiny corpus model.dim=8
 holds 'eval with an unknown key' refused 1 'did you mean eval.samples' "$LTM" eval runs/tiny corpus eval.sample=3
 holds 'eval dumping two corpora into one file' refused 2 'one corpus' "$LTM" eval runs/tiny corpus corpus eval.dump=x
 holds 'generate with a wrong option' refused 2 'did you mean length' "$LTM" generate runs/tiny lenght=3

@@ -185,7 +185,7 @@ bad_lists() {
     refused 1 'eval.fast.steps = "x" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4,x &&
         refused 1 'eval.fast.steps = "" is not' "$LTM" eval runs/tiny corpus eval.fast.steps=4, &&
         refused 2 'fast.steps has two lists' "$LTM" eval runs/tiny corpus fast.steps=1,2 fast.steps=3,4 &&
-        refused 2 'eval.dump goes with' "$LTM" eval runs/tiny corpus eval.dump=x fast.steps=1,2 &&
+        refused 2 'eval.dump works with' "$LTM" eval runs/tiny corpus eval.dump=x fast.steps=1,2 &&
         refused 1 'run.seed = "1,2" is not' "$LTM" eval runs/tiny corpus run.seed=1,2
 }
 holds 'wrong lists are refused before anything is scored' bad_lists
@@ -241,7 +241,7 @@ changed() {
     "$LTM" inspect tiny.ini >plain && "$LTM" inspect tiny.ini latent.count=0 model.dim=32 >out &&
         grep -q 'dim=32' out && differ <(grep ^parameters out) <(grep ^parameters plain) &&
         refused 1 'did you mean' "$LTM" inspect tiny.ini model.dims=3 && refused 1 'model.heads' "$LTM" inspect tiny.ini model.heads=3 &&
-        refused 2 'model.dim=8 changes a configuration' "$LTM" inspect runs/tiny model.dim=8 &&
+        refused 2 'model.dim=8 applies only to a configuration' "$LTM" inspect runs/tiny model.dim=8 &&
         cp -r runs/tiny model.dim=8 && "$LTM" inspect model.dim=8 >out && rm -r model.dim=8 && grep -q '^kind  *run' out
 }
 holds 'inspect shows a configuration as settings change it' changed

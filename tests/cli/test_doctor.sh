@@ -73,8 +73,8 @@ sent_and_time() { # 4 P (n - 1)/n bytes for each part and once for the weights; 
         $fast.memory_bytes < .[0].rows[0].memory_bytes' fast out
 }
 holds 'what is sent follows from the parameters, and time from the network' sent_and_time
-holds 'a speed without a number is refused' refused 2 'wants operations a second' "$LTM" doctor --scaling wide.ini --speed fast
-holds 'machines that are no numbers are refused' refused 1 'machines wants' "$LTM" doctor --scaling wide.ini --machines 8,x
+holds 'a speed without a number is refused' refused 2 'takes operations per second' "$LTM" doctor --scaling wide.ini --speed fast
+holds 'machines that are no numbers are refused' refused 1 'machines takes' "$LTM" doctor --scaling wide.ini --machines 8,x
 vocab_unknown() { refused 1 'set a number' "$LTM" doctor --scaling wide.ini model.vocab=auto && [ ! -s out ]; }
 vocab_of_corpus() { # as if it were set
     mkdir -p named
@@ -86,6 +86,6 @@ vocab_of_corpus() { # as if it were set
 holds 'the vocabulary is that of the corpus which the configuration names' vocab_of_corpus
 holds 'an unknown vocabulary is refused before anything is printed' vocab_unknown
 
-holds 'an argument too many is refused' refused 2 'one argument too many' "$LTM" doctor here
+holds 'an argument too many is refused' refused 2 'unexpected argument' "$LTM" doctor here
 holds 'no threads are refused' refused 2 'threads' "$LTM" doctor --threads 0
 finish

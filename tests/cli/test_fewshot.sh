@@ -134,7 +134,7 @@ killed() {
     lines=$(wc -l <cut/samples_many_0shot.jsonl)
     [ -e cut/results_many_0shot.json ] && lines=0 # it was done before the kill
     run "$LTM" fewshot runs/tiny many.ini -o cut run.threads=2
-    [ "$code" = 0 ] && { [ "$lines" = 0 ] || grep -q "many: $((lines / 2)) of 120 items were there already" err; } &&
+    [ "$code" = 0 ] && { [ "$lines" = 0 ] || grep -q "many: $((lines / 2)) of 120 items were done already" err; } &&
         cmp whole/samples_many_0shot.jsonl cut/samples_many_0shot.jsonl &&
         cmp whole/results_many_0shot.json cut/results_many_0shot.json || { cat err; return 1; }
 }
@@ -169,7 +169,7 @@ long() {
         run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && [ "$code" = 0 ] &&
         grep -q '^long: 1 of 9 items have an answer longer' err && jq -e '."n-samples".long.skipped == 1' long/results_long_0shot.json &&
         jq -se 'map(select(.skipped)) | length == 1' long/samples_long_0shot.jsonl &&
-        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were there already' err
+        run "$LTM" fewshot runs/tiny long.ini --skip-long -o long && grep -q '9 of 9 items were done already' err
 }
 holds 'an answer that is too long is found first, or left out' long
 head -c 60 words/train.jsonl.gz >words/torn.jsonl.gz

@@ -155,22 +155,22 @@ turns() {
     run "$LTM" generate run --interactive --length 6 <input
     [ "$code" = 0 ] && grep -q '^z from the prior: KL 0' out && grep -q '^z fitted on [0-9]* tokens: KL [0-9.]* nats' out &&
         grep -q '^z from the posterior of the last /refit: KL' out && grep -q '^seed 5' out && grep -q '^another z' out &&
-        grep -q 'no command "/rfit"; did you mean /refit' err && grep -q '^nothing said' out && [ "$(wc -l <err)" = 1 ]
+        grep -q 'no command "/rfit"; did you mean /refit' err && grep -q '^text forgotten' out && [ "$(wc -l <err)" = 1 ]
 }
 holds 'turns: text and commands through a pipe' turns
 turns_repeat() {
     printf 'the and\n/refit\n\n/seed 1\n/new\nthe and\n/refit\n\n' | "$LTM" generate run --interactive --length 6 >out 2>err || return 1
-    [ -n "$(sed '/^seed 1$/,$d' out)" ] && cmp <(sed '/^seed 1$/,$d' out) <(sed '1,/^nothing said/d' out)
+    [ -n "$(sed '/^seed 1$/,$d' out)" ] && cmp <(sed '/^seed 1$/,$d' out) <(sed '1,/^text forgotten/d' out)
 }
 holds 'the same seed and the same words give the same turns; the end of the input ends them' turns_repeat
 slides() {
     { echo the and of; yes '' | head -n 12; yes 'the and of to' | head -n 30 | tr '\n' ' '; echo; } >input
     run "$LTM" generate run --interactive --length 9 --past-end <input
-    [ "$code" = 0 ] && grep -q "past the model's 32 tokens: the oldest 16 are forgotten" err || return 1
+    [ "$code" = 0 ] && grep -q "longer than the model's 32 tokens: the oldest 16 are forgotten" err || return 1
     printf '/refit\n\xff\n/z\n' >input
     run "$LTM" generate plain --interactive --length 3 <input
     [ "$code" = 0 ] && grep -q 'the model has no latents' err && grep -q '^no z' out && [ "$(grep -c '^ltm: ' err)" = 2 ] &&
-        refused 2 'one text in turns' "$LTM" generate run --interactive --count 2
+        refused 2 'does not work with --prompts' "$LTM" generate run --interactive --count 2
 }
 holds 'a text longer than the model slides, and is told; a model without latents says so' slides
 finish

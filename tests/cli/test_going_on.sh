@@ -30,7 +30,7 @@ averages() {
 holds 'average makes a checkpoint that is scored, asked and shown' averages
 holds 'models unlike each other have no mean' refused 1 'runs/tiny has latent.count = 2, but runs/from has 0; average only' \
     "$LTM" average -o none runs/tiny runs/from
-holds 'one model has no mean' refused 2 'name two checkpoints at least' "$LTM" average -o none runs/tiny
+holds 'one model has no mean' refused 2 'name at least two checkpoints' "$LTM" average -o none runs/tiny
 
 mixture() {
     run "$LTM" train tiny.ini data.corpus= data.corpora='corpus:0.7 more:0.3' run.dir=runs/mixed

@@ -52,7 +52,7 @@ leaves() {
     jq -e '.depth == 1' left && jq -e '.depth == 2' all && cmp stayed all
 }
 holds 'generation leaves loops' leaves
-holds 'no loops to leave' refused 1 'model.order = AABB has no loops that a position could leave' \
+holds 'no loops to leave' refused 1 'model.order = AABB has no whole loops that a position could leave' \
     "$LTM" train small.ini model.order=AABB latent.count=0 model.loops=2 eval.exit=state run.dir=runs/none
 holds 'text comes out' "$LTM" generate runs/looped --prompt 'the' --length 8
 holds 'weights that are not there' refused 1 'model.loops = 1 has no weights of loop.inject' \

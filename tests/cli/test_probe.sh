@@ -41,7 +41,7 @@ settings() {
 }
 holds 'how posteriors are fitted can be set' settings
 bad() {
-    refused 2 'name a checkpoint and a task' "$LTM" probe runs/tiny && refused 2 'changes nothing here' "$LTM" probe runs/tiny task slow.lr=1 &&
+    refused 2 'name a checkpoint and a task' "$LTM" probe runs/tiny && refused 2 'has no effect here' "$LTM" probe runs/tiny task slow.lr=1 &&
         refused 1 'too few' "$LTM" probe runs/tiny task --train-items 5 && refused 1 'fast.steps = "x" is not' "$LTM" probe runs/tiny task fast.steps=x || return 1
     mkdir -p bare && printf '[task]\nname = bare\nkind = generate\nitems = i.jsonl\nshots = i.jsonl\n' >bare/task.ini
     for _ in $(seq 30); do echo '{"context": "a", "answer": "b"}'; done >bare/i.jsonl

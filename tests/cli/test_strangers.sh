@@ -153,7 +153,7 @@ holds 'a command that clears the screen' turned_away 2 'no command "trai\\x1B\[2
 holds 'an option' turned_away 2 'no option --\\x1B\[2Jx' "$LTM" eval "--$steer"
 holds 'a word too many' turned_away 2 'not also "\\x1B\[2Jx"' "$LTM" generate runs/tiny "$steer"
 holds 'a number that is none' turned_away 2 'not "\\x1B\[2Jx"' "$LTM" fewshot --shots "$steer"
-holds 'a token that is none' turned_away 1 '"\\x1B\[2Jx" is no token' bash -c 'echo "$1" | "$0" tokenizer decode tok.model' "$LTM" "$steer"
+holds 'a token that is none' turned_away 1 '"\\x1B\[2Jx" is not a token' bash -c 'echo "$1" | "$0" tokenizer decode tok.model' "$LTM" "$steer"
 shown() { # COMMAND…: its result names the folder, in a way that can be shown
     run "$@"
     [ "$code" = 0 ] && plain && grep -q 'x1B\[2Jx' out

@@ -13,7 +13,7 @@ preset() { # three forward passes, and the weights of z's start
 holds 'the preset' preset
 trains() {
     "$LTM" train small.ini latent.kind=streaming latent.chunk=7 run.dir=runs/stream >out 2>err || { cat err; return 1; }
-    grep -q 'streaming: z moves every 7 tokens' err && grep -q 'z carries .*; frozen .*, of another sequence .*, 0 .*, drawn ' err &&
+    grep -q 'streaming: z moves every 7 tokens' err && grep -q 'z carries .*; z frozen .*, from another sequence .*, 0 .*, drawn ' err &&
         jq -se 'map(select(.heldout))[-1] | .kl == 0 and .bound == .recon and .frozen > 0 and .others > 0 and .zero > 0 and
             .drawn > 0 and (.carried - (.frozen - .bound) | fabs) < 1e-9 and (.parts | length) > 1 and .parts[0] == .frozen_parts[0]' \
             runs/stream/log.jsonl
@@ -52,9 +52,9 @@ for i in 1 2 3; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $(
 holds 'few-shot' "$LTM" fewshot runs/stream words.ini
 holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM" inspect runs/stream/checkpoints/last)
 holds 'what needs a fit' refused 1 "latents stream \(latent.kind = streaming\)" "$LTM" probe runs/stream words.ini
-holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z of a fitted posterior' \
+holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z from a fitted posterior' \
     "$LTM" train small.ini latent.kind=streaming slow.samples=2 run.dir=runs/none
-holds 'tokens ahead' refused 1 'slow.predict = 2 would move z by more' \
+holds 'tokens ahead' refused 1 'slow.predict = 2 would move z by tokens' \
     "$LTM" train small.ini latent.kind=streaming slow.predict=2 run.dir=runs/none
 holds 'states of whole sequences' refused 1 'eval.states = yes writes the states of whole sequences' \
     "$LTM" eval runs/stream corpus eval.dump=states.dump eval.states=yes

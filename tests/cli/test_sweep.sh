@@ -25,7 +25,7 @@ column() { # file column: its values
 dry_run() {
     run "${sweep[@]}" --dry-run
     [ "$code" = 0 ] && [ "$(grep -c ' waiting ' out)" = 3 ] && grep -q '3 cells, 0 done, 3 to do: .* operations' err &&
-        grep -qE 'at once with 1 thread each: about ([0-9]+ s|[0-9:]+), should' err && [ ! -e runs ] || { cat out err; return 1; }
+        grep -qE 'at once with 1 thread each: about ([0-9]+ s|[0-9:]+), if cells' err && [ ! -e runs ] || { cat out err; return 1; }
     "${sweep[@]}" --dry-run --json 2>err | grep -q '"training_flops":'
 }
 holds 'a dry run says how many, how much and how long, and writes nothing' dry_run
@@ -93,7 +93,7 @@ holds 'a study with the twin of full attention says the headroom' headroom
 
 grows() {
     run "${sweep[@]}" study.dir=whole axes.latent.count="0 2 4" axes.fast.steps=1
-    [ "$code" = 0 ] && grep -q '3 cells, 2 done, 1 to do' err && grep -q 'at the speed of the cells that are done' err &&
+    [ "$code" = 0 ] && grep -q '3 cells, 2 done, 1 to do' err && grep -q 'at the speed of finished cells' err &&
         [ "$(column whole/results.csv latent_numbers | tr '\n' ,)" = 0,32,64, ]
 }
 holds 'values may be added to axes: what is done is not repeated' grows

@@ -21,10 +21,10 @@ appears() { # FILE TEXT: within some time, on a busy machine too
 waiting() { # begun before the run, it sees it through
     "$LTM" watch --every 0.1 later >watched 2>err &
     local watcher=$!
-    appears watched 'has not begun' || return 1
+    appears watched 'not started' || return 1
     "$LTM" train tiny.ini run.dir=later >out 2>&1
     wait "$watcher" || { cat err; return 1; }
-    head -n 1 watched | grep -q '^has not begun' && tail -n 1 watched | grep -q '^done, step 8 of 8'
+    head -n 1 watched | grep -q '^not started' && tail -n 1 watched | grep -q '^done, step 8 of 8'
 }
 holds 'a run that has not begun is waited for' waiting
 stopped() {
@@ -36,7 +36,7 @@ holds 'one that was left is said to be stopped' stopped
 interrupted() {
     "$LTM" watch never >out 2>err &
     local watcher=$!
-    appears out 'has not begun' || return 1
+    appears out 'not started' || return 1
     kill -TERM "$watcher"
     wait "$watcher"
     [ $? = 130 ]
@@ -59,5 +59,5 @@ follows() {
     [ $? = 130 ] && lacks -q 'http-equiv="refresh"' half.html
 }
 holds 'a report follows its run, and ends with it' follows
-holds 'of one run' refused 2 'goes with one run' "$LTM" report r half --follow
+holds 'of one run' refused 2 'works with one run' "$LTM" report r half --follow
 finish

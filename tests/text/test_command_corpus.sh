@@ -20,7 +20,7 @@ holds 'white space between numbers means nothing' joined
 printf 'ok\nbad \377\n' >bad.txt
 invalid() { run "$LTM" tokenizer encode tok.model <bad.txt; [ "$code" = 1 ] && grep -q 'line 2: .*0xFF' err; }
 holds 'invalid UTF-8 is named by line' invalid
-words() { run "$LTM" tokenizer decode tok.model <<<'5 six'; [ "$code" = 1 ] && grep -q '"six" is no token number' err; }
+words() { run "$LTM" tokenizer decode tok.model <<<'5 six'; [ "$code" = 1 ] && grep -q '"six" is not a token id' err; }
 holds 'a word among numbers is named' words
 range() { run "$LTM" tokenizer decode tok.model <<<'5 320'; [ "$code" = 1 ] && grep -q 'outside the vocabulary of 320' err; }
 holds 'a number out of range is named' range
@@ -40,7 +40,7 @@ parents() { "$LTM" tokenizer train -o new/folder/x.model --vocab-size 320 text.t
 holds 'folders are made' parents
 build() { "$LTM" corpus build --tokenizer tok.model "$@"; }
 holds 'no folder to build' refused 2 '-o DIR' build text.txt
-holds 'no text' refused 2 'text to take' build -o new
+holds 'no text' refused 2 'text to read' build -o new
 holds 'a share above one' refused 2 'out of range' build -o new --heldout 2 text.txt
 holds 'a missing file' refused 1 'none.txt: No such file' build -o new none.txt
 holds 'an empty file' refused 1 'no text in empty.txt' build -o new empty.txt
@@ -73,7 +73,7 @@ validation() { # a file of one's own to score, its documents left out of trainin
     [ "$code" = 0 ] && grep -q '^heldout  1 document,' out && grep -q '^train    1 document,' out || return 1
     : >none.txt && refused 1 'there is no text in none.txt' build -o own2 --heldout-files none.txt text.txt &&
         refused 1 'there is no text in none.txt' build -o own2 --heldout-files text.txt none.txt &&
-        refused 2 'either a share of INPUT' build -o own2 --heldout-files val.txt --heldout 0.1 text.txt
+        refused 2 'either --heldout or --heldout-files' build -o own2 --heldout-files val.txt --heldout 0.1 text.txt
 }
 holds 'held-out files of one'"'"'s own' validation
 unscored() { # a corpus without held-out text is trained on without scores
@@ -108,7 +108,7 @@ named() { # patterns, a list, standard input
         refused 1 'no file matches many/\*.md' build -o new 'many/*.md' && refused 1 'gone: No such file' build -o new --list gone &&
         refused 1 'no encoding "runes"' build -o new --encoding runes latin.txt &&
         refused 1 'standard input is not UTF-8' build -o new - <latin.txt &&
-        refused 2 'the end of a name' build -o new --stdin-as jsonl - <latin.txt && [ ! -e new ]
+        refused 2 'a file name extension' build -o new --stdin-as jsonl - <latin.txt && [ ! -e new ]
 }
 holds 'inputs are patterns, lists and standard input too' named
 
