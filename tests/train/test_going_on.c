@@ -242,7 +242,7 @@ static void a_mean_is_that_of_each_number(void **state) {
     train_whole(&other);
     folders[2] = other.run.dir;
     assert_int_equal(ltm_average(folders, 3, test_path("no"), &result, &error), LTM_MISMATCH);
-    assert_non_null(strstr(error.message, "mean-0 has model.window = 8, and "));
+    assert_non_null(strstr(error.message, "mean-0 has model.window = 8, but "));
     assert_false(folder_exists(test_path("no")));
     for (int k = 0; k < 3; k++) decoder_free(decoder[k]);
 }
