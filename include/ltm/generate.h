@@ -52,7 +52,7 @@ struct ltm_generate_options {
     int threads;                        /* LTM_AUTO = one a core */
     int precision; /* enum ltm_precision of the weights; auto = that of the training. bf16 halves the bytes to read; sums and
                     * the fit are fp32 in both */
-    int batch;     /* samples in progress per thread; LTM_AUTO = up to 32, as memory allows. Affects only speed */
+    int batch; /* samples in progress per thread; LTM_AUTO = up to 32, as memory allows. Affects only speed */
 };
 
 /* One sample, no prompt, temperature 0.8, top-k off, top-p 0.95, seed 1, stops at the end of a document; the rest auto. */

@@ -33,7 +33,7 @@ struct trainer {
     struct stored_posteriors *posteriors; /* NULL where none are stored (train/stored_posteriors.h) */
     struct solver_batch *solver; /* NULL but for a solver (train/solver_batch.h), which has no workers and no source */
     const double *reference;     /* dpo: log π_ref of the sequences of each pair, by the pair's number; borrowed */
-    const struct ltm_watch *watch; /* or NULL: of groups done within a slow step */
+    const struct ltm_watch *watch;     /* or NULL: of groups done within a slow step */
     const volatile sig_atomic_t *stop; /* or NULL: once nonzero, no further group starts, if this is the only process */
 };
 
