@@ -56,6 +56,7 @@ struct ltm_session_state {
     int tokens, room;        /* tokens of the text, not forgotten; tokens that fit before the window slides */
     int layers, first_layer; /* number of layers that read latents, and the first of them */
     int latents, dim;        /* latents: of all layers */
+    bool begun;              /* there is text, be it forgotten or from a file */
     bool fitted;             /* z is from a refit's posterior, not from the prior */
     bool streams;            /* z moves with the text (latent.kind = streaming): the figures say how far it has moved */
     double kl;               /* from that posterior to the prior, nats; 0 for the prior itself */
