@@ -251,6 +251,12 @@ static ltm_status check_memory(const struct ltm_config *c, struct ltm_error *err
             error, LTM_INVALID,
             "memory.slots = %d is not between 1 and model.sequence = %d, whose tokens they carry; use such as 8",
             m->memory_slots, m->sequence);
+    if (chunk == m->sequence)
+        return fail(error, LTM_INVALID,
+                    "%s = %d leaves one chunk in model.sequence = %d, so what model.memory writes would never be read; "
+                    "use memory.chunk = %d or less",
+                    m->memory_chunk ? "memory.chunk" : "model.window", m->memory_chunk ? m->memory_chunk : m->window,
+                    m->sequence, (m->sequence + 1) / 2);
     if (c->slow.window_start && m->memory_chunk == 0)
         return fail(
             error, LTM_INVALID,

@@ -71,5 +71,7 @@ holds 'a solver' refused 1 'model.kind = solver has no model.memory; use none' \
     "$LTM" train small.ini "${remembers[@]}" model.kind=solver run.dir=runs/none
 holds 'a chunk that would grow' refused 1 'memory.chunk = 0 follows a window that slow.window_start = 2 lets grow' \
     "$LTM" train small.ini model.memory=neural slow.window_start=2 run.dir=runs/none
+holds 'one chunk' refused 1 'memory.chunk = 32 leaves one chunk in model.sequence = 32, .* use memory.chunk = 16 or less' \
+    "$LTM" train small.ini model.memory=neural memory.chunk=32 run.dir=runs/none
 holds 'no vectors' refused 1 'memory.slots = 0 is not between 1 and' "$LTM" train small.ini model.memory=recurrent memory.slots=0 run.dir=runs/none
 finish
