@@ -7,7 +7,7 @@
  *     ltm_session_refit(session, &error);                       z ~ q(z | the text so far)
  *
  * Where a text grows past model.sequence the window slides: the older half is forgotten, the newer half is read again from
- * position 0; z stays. With a memory and no latents (model.memory) nothing slides: the text goes on, at the same cost a token. */
+ * position 0; z stays. With a memory and no latents (model.memory) nothing slides: the text continues, at the same cost per token. */
 #pragma once
 
 #include "ltm/generate.h"
@@ -47,8 +47,8 @@ void ltm_session_seed(struct ltm_session *session, uint64_t seed);
 /* Forget the text, and draw z from the prior. */
 void ltm_session_restart(struct ltm_session *session);
 
-/* What a model with a memory and no latents (model.memory) has of all that was said, into a file of constant size, and back into a session of
- * the same weights, which then goes on as that one would have. LTM_UNSUPPORTED for other models; LTM_MISMATCH, LTM_CORRUPT. */
+/* All that a model with a memory and no latents (model.memory) keeps of the text, into a file of constant size, and back into a session of
+ * the same weights, which then continues as that one would have. LTM_UNSUPPORTED for other models; LTM_MISMATCH, LTM_CORRUPT. */
 ltm_status ltm_session_save(const struct ltm_session *session, const char *path, struct ltm_error *error);
 ltm_status ltm_session_load(struct ltm_session *session, const char *path, struct ltm_error *error);
 
@@ -56,6 +56,7 @@ struct ltm_session_state {
     int tokens, room;        /* tokens of the text, not forgotten; tokens that fit before the window slides */
     int layers, first_layer; /* number of layers that read latents, and the first of them */
     int latents, dim;        /* latents: of all layers */
+    bool begun;              /* there is text, be it forgotten or from a file */
     bool fitted;             /* z is from a refit's posterior, not from the prior */
     bool streams;            /* z moves with the text (latent.kind = streaming): the figures say how far it has moved */
     double kl;               /* from that posterior to the prior, nats; 0 for the prior itself */

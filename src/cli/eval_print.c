@@ -71,6 +71,8 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     if (stream_print_of_memory(&r->stream)) {
         eval_print_measure("score: exact -log p", &r->recon, true);
         eval_print_measure("control: the memory frozen at its start", &r->frozen, true);
+        snprintf(name, sizeof name, "continuation: last %d", rest);
+        eval_print_measure(name, &r->continuation, true);
         stream_print_parts(&r->stream);
         fflush(stdout);
         return;

@@ -156,8 +156,10 @@ int generate_interactive(const struct ltm_model *model, const struct ltm_generat
     size_t room = 0;
     ltm_status status = ltm_session_open(&c.session, model, options, &error);
     if (status == LTM_OK && state && access(state, F_OK) == 0) {
+        struct ltm_session_state loaded;
         status = ltm_session_load(c.session, state, &error);
-        c.begun = status == LTM_OK;
+        ltm_session_state(c.session, &loaded);
+        c.begun = loaded.begun;
     } else if (status == LTM_OK && state)
         status = ltm_session_save(c.session, state, &error); /* what cannot be kept is refused before a word is said */
     if (status == LTM_OK && c.terminal) fputs(help, stderr);

@@ -27,7 +27,7 @@ static inline bool model_carries(const struct ltm_model_config *config) {
     return model_streams(config) || (config->memory != LTM_MEMORY_NONE && config->latents == 0);
 }
 
-/* Does a text go on past model.sequence in generation, its window rolling on? What reads latents knows no later position. */
+/* Does a text continue past model.sequence in generation, its window rolling? What reads latents knows no later position. */
 static inline bool model_rolls(const struct ltm_model_config *config) {
     return config->memory != LTM_MEMORY_NONE && config->latents == 0;
 }

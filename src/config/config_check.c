@@ -251,18 +251,32 @@ static ltm_status check_memory(const struct ltm_config *c, struct ltm_error *err
             error, LTM_INVALID,
             "memory.slots = %d is not between 1 and model.sequence = %d, whose tokens they carry; use such as 8",
             m->memory_slots, m->sequence);
+    if (chunk == m->sequence)
+        return fail(error, LTM_INVALID,
+                    "%s = %d leaves one chunk in model.sequence = %d, so what model.memory writes would never be read; "
+                    "use memory.chunk = %d or less",
+                    m->memory_chunk ? "memory.chunk" : "model.window", m->memory_chunk ? m->memory_chunk : m->window,
+                    m->sequence, (m->sequence + 1) / 2);
     if (c->slow.window_start && m->memory_chunk == 0)
         return fail(
             error, LTM_INVALID,
             "memory.chunk = 0 follows a window that slow.window_start = %d lets grow; set memory.chunk, such as "
             "%d",
             c->slow.window_start, chunk);
-    if (model_chunk(m) < m->sequence && model_chunk(m) % chunk)
+    if (model_chunk(m) == m->sequence) return LTM_OK;
+    const int fitting = (model_chunk(m) + chunk - 1) / chunk * chunk;
+    if (fitting != model_chunk(m))
         return fail(
             error, LTM_INVALID,
-            "latent.chunk = %d is not a multiple of memory.chunk = %d, and a memory is written by whole chunks; "
-            "use memory.chunk = %d",
-            model_chunk(m), chunk, model_chunk(m));
+            "latent.chunk = %d is not a multiple of memory.chunk = %d, but a memory is written by whole chunks; "
+            "use latent.chunk = %d",
+            model_chunk(m), chunk, fitting > chunk ? fitting : 2 * chunk);
+    if (fitting == chunk) /* gradients end where a chunk of the latents does */
+        return fail(
+            error, LTM_INVALID,
+            "latent.chunk = %d is but one memory.chunk = %d, so no gradient would train what the memory writes; "
+            "use latent.chunk = %d",
+            model_chunk(m), chunk, 2 * chunk);
     return LTM_OK;
 }
 
@@ -370,6 +384,8 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
         bool set;
         const char *use;
     } others[] = {{"latent.count", m->latents > 0, "0"},
+                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
+                  {"slow.predict_latents", m->predict_latents > 0, "0"},
                   {"model.loops", m->loops > 1, "1, and solver.cycles"},
                   {"model.prelude and model.coda", m->prelude + m->coda > 0, "0"},
                   {"model.dropout", m->dropout > 0, "0"},

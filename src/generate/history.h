@@ -12,7 +12,7 @@
 struct history {
     int32_t *tokens; /* [most + 1]: [0] is the one before them, at first the id that begins a document */
     int count, most;
-    bool rolls; /* the stream goes on as it is where the text slides: its memory holds what is forgotten here */
+    bool rolls; /* the stream continues unchanged if the text slides: its memory holds what is forgotten here */
     struct streaming_text *state; /* NULL unless latents stream */
 };
 

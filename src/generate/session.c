@@ -186,7 +186,7 @@ static void forget_stop(struct ltm_session *s, const struct turn_token *turn, in
         read_again(s);
         return;
     }
-    decoder_stream_restore(s->stream, 0, s->begin);
+    (void)decoder_stream_restore(s->stream, 0, s->begin);
     s->history.count = s->history.count > kept ? s->history.count - kept : 0;
     s->history.tokens[s->history.count] = s->begun;
     for (int i = 0; i < kept; i++) append(s, turn[i].token);
@@ -311,6 +311,7 @@ void ltm_session_state(const struct ltm_session *s, struct ltm_session_state *st
                                         .first_layer = c->latent_from,
                                         .latents = c->latents,
                                         .dim = c->dim,
+                                        .begun = decoder_stream_position(s->stream, 0) > 0,
                                         .fitted = s->fitted,
                                         .streams = s->history.state != NULL};
     if (n == 0) return;
@@ -375,7 +376,7 @@ static ltm_status read_number(uint32_t *number, const struct safetensors *file, 
     char *end = NULL;
     const unsigned long value = text ? strtoul(text, &end, 10) : 0;
     if (!text || end == text || *end || value >= most)
-        return fail(error, LTM_CORRUPT, "%s is damaged: its %s is no number below %u", path, key, most);
+        return fail(error, LTM_CORRUPT, "%s is damaged: its %s is not a number below %u", path, key, most);
     *number = (uint32_t)value;
     return LTM_OK;
 }
@@ -398,7 +399,7 @@ ltm_status ltm_session_load(struct ltm_session *s, const char *path, struct ltm_
     const char *expected = safetensors_metadata(file, "checksum");
     checksum_weights(weights, s);
     if (!format || strcmp(format, STATE_FORMAT) != 0)
-        TRY(fail(error, LTM_CORRUPT, "%s is no state of a session (its metadata lacks format = %s)", path,
+        TRY(fail(error, LTM_CORRUPT, "%s is not the state of a session (its metadata lacks format = %s)", path,
                  STATE_FORMAT));
     if (!of || strcmp(of, weights) != 0)
         TRY(fail(error, LTM_MISMATCH, "%s is the state of a session with other weights; open it with that checkpoint",
@@ -406,12 +407,13 @@ ltm_status ltm_session_load(struct ltm_session *s, const char *path, struct ltm_
     TRY(safetensors_expect(file, "state", SAFETENSORS_I32, 1, shape, &state, error));
     checksum_hex(sum, state, bytes);
     if (!expected || strcmp(expected, sum) != 0)
-        TRY(fail(error, LTM_CORRUPT, "%s is damaged: its numbers have not the checksum that it tells", path));
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: its checksum does not match its numbers", path));
     TRY(read_number(&token, file, "token", (uint32_t)s->decoder->plan.config.vocab, path, error));
     TRY(read_number(&picks, file, "picks", UINT32_MAX, path, error));
     TRY(read_number(&heals, file, "heals", 2, path, error));
     ltm_session_restart(s);
-    decoder_stream_restore(s->stream, 0, state);
+    if (!decoder_stream_restore(s->stream, 0, state))
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: its text ends where none can", path));
     s->history.tokens[0] = (int32_t)token;
     s->picks = picks;
     s->heals = heals;

@@ -239,6 +239,7 @@ static void forward(struct decoder_pass *pass, const float *z, const float *weig
     forward_below(pass);
     if (pass->below < pass->decoder->plan.core.end) begin_loops(pass);
     for (int a = pass->below; a < pass->decoder->plan.count;) a = advance(pass, a, a == pass->below);
+    if (decoder_pass_shares(pass, pass->below)) pass->begun = false; /* what it began is written over by others */
 }
 
 bool decoder_start(const struct decoder_pass *pass, float *mu, float *logvar) {

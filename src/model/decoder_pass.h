@@ -41,5 +41,8 @@ struct decoder_pass {
     struct pass_exits exits; /* of positions from loops */
 };
 
+/* Does the application keep its state in room that others like it write to? */
+bool decoder_pass_shares(const struct decoder_pass *pass, int application);
+
 /* Floats of io.values. */
 size_t decoder_pass_values(const struct stage_shape *shape);

@@ -1,9 +1,11 @@
 #include "model/decoder_stream.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/chunks.h"
 #include "model/decoder_pass.h"
 #include "model/stream_exits.h"
 #include "nn/rope.h"
@@ -164,6 +166,8 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
                                                        &pass->io.shape, stream->starts[slot]);
 }
 
+int decoder_stream_position(const struct decoder_stream *stream, int slot) { return stream->positions[slot]; }
+
 size_t decoder_stream_slot_bytes(const struct plan *plan) {
     size_t bytes = 2 * sizeof(int); /* position and start */
     for (int a = 0; a < plan->count; a++) {
@@ -187,9 +191,12 @@ void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to
     }
 }
 
-void decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from) {
+bool decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from) {
     int place[2];
     memcpy(place, from, sizeof place);
+    const struct ltm_model_config *c = &stream->decoder->plan.config;
+    if (place[0] < 0 || place[0] > (model_rolls(c) ? INT_MAX / 2 : c->sequence)) return false;
+    if (place[1] < 0 || place[1] > place[0]) return false;
     from += sizeof place;
     stream->positions[slot] = place[0];
     stream->starts[slot] = place[1];
@@ -198,6 +205,7 @@ void decoder_stream_restore(struct decoder_stream *stream, int slot, const char 
         if (span->bytes) memcpy(span->begin, from, span->bytes);
         from += span->bytes;
     }
+    return true;
 }
 
 /* What the prelude left. */

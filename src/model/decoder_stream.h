@@ -32,10 +32,14 @@ void decoder_stream_renew(struct decoder_stream *stream, int slot, const float *
 void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const struct decoder_pass *pass,
                                  const float *z);
 
-/* All that a slot has of its text, and back into a slot of a stream of the same model: bytes that do not grow with the text. */
+/* Tokens that a slot has read since its begin. */
+int decoder_stream_position(const struct decoder_stream *stream, int slot);
+
+/* All that a slot has of its text, and back into a slot of a stream of the same model: bytes that do not grow with the text. False if
+ * they put the text where none can be. */
 size_t decoder_stream_slot_bytes(const struct plan *plan);
 void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to);
-void decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from);
+bool decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from);
 
 /* Read tokens[i] in slots[i], all different, i < count; logits (count, V) of the tokens that follow. Owned by the stream, and
  * the caller may overwrite them. */

@@ -40,10 +40,12 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     }
 }
 
-/* Does the application share room with those like it? Not in a pass that makes no gradients of weights, whose state generation may
- * read (continue_cache). */
 static bool shares_room(const struct decoder_pass *pass, const struct plan *plan, int application) {
     return pass->gradients && plan_is_truncated(plan, application);
+}
+
+bool decoder_pass_shares(const struct decoder_pass *pass, int application) {
+    return shares_room(pass, &pass->decoder->plan, application);
 }
 
 /* What all applications share: the most that one takes while it runs, and the most that one without a gradient keeps. */

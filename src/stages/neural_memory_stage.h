@@ -67,7 +67,7 @@ void neural_decay(float decay[2], const float sums[2], int n, const struct stage
 void neural_start(float *M, const struct stage_weights *w, const struct ltm_model_config *c, int head);
 
 /* Hooks of struct stage_kind. */
-enum { NEURAL_CACHE_BYTES = 7 * sizeof(void *), NEURAL_STEP_BYTES = 4 * sizeof(void *) };
+enum { NEURAL_CACHE_BYTES = 6 * sizeof(void *), NEURAL_STEP_BYTES = 4 * sizeof(void *) };
 void neural_memory_lay_out_cache(void *cache, struct arena *arena, const struct ltm_model_config *c);
 void neural_memory_lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
                                 int threads);

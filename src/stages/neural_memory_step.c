@@ -8,11 +8,10 @@
 
 /* What a slot's text has written, and its present chunk, which is written when the next one begins. */
 struct cache {
-    float *M, *S;   /* (H, size) */
-    float *k, *v;   /* (H, chunk, h) */
-    float *rate;    /* (H, chunk) */
-    float *sums;    /* (H, 2): of η's and α's logits */
-    int32_t *count; /* (H): tokens of the chunk */
+    float *M, *S; /* (H, size) */
+    float *k, *v; /* (H, chunk, h) */
+    float *rate;  /* (H, chunk) */
+    float *sums;  /* (H, 2): of η's and α's logits */
 };
 
 struct buffers {
@@ -41,7 +40,6 @@ void neural_memory_lay_out_cache(void *cache, struct arena *arena, const struct 
     made->v = ARENA_TAKE(arena, float, rows);
     made->rate = ARENA_TAKE(arena, float, H *(size_t)model_memory_chunk(c));
     made->sums = ARENA_TAKE(arena, float, 2 * H);
-    made->count = ARENA_TAKE(arena, int32_t, H);
 }
 
 void neural_memory_lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
@@ -56,25 +54,21 @@ void neural_memory_lay_out_step(void *buffers, struct arena *scratch, const stru
 void neural_memory_start_cache(void *cache, const struct stage_weights *w, const struct ltm_model_config *c) {
     struct cache *made = cache;
     memset(made->S, 0, (size_t)c->heads * neural_size(c) * sizeof(float));
-    for (int head = 0; head < c->heads; head++) {
-        neural_start(made->M + (size_t)head * neural_size(c), w, c, head);
-        made->count[head] = 0;
-    }
+    for (int head = 0; head < c->heads; head++) neural_start(made->M + (size_t)head * neural_size(c), w, c, head);
 }
 
-/* A token into a head's chunk: k, normed, at its place; v; and p, a row of the products. */
-static void keep(const struct cache *cache, const struct ltm_model_config *c, int head, const float *k, const float *p,
-                 float rate) {
+/* The t-th token of a head's chunk: k, normed; v and gates from p, a row of the products. */
+static void keep(const struct cache *cache, const struct ltm_model_config *c, int head, int t, const float *k,
+                 const float *p, float rate) {
     const size_t h = (size_t)model_head_dim(c);
-    const size_t at = (size_t)head * (size_t)model_memory_chunk(c) + (size_t)cache->count[head];
+    const size_t at = (size_t)head * (size_t)model_memory_chunk(c) + (size_t)t;
     memcpy(cache->k + at * h, k, h * sizeof *k);
     memcpy(cache->v + at * h, p + 2 * c->dim + (size_t)head * h, h * sizeof *p);
     cache->rate[at] = rate;
     for (int i = 0; i < 2; i++) {
         float *sum = &cache->sums[2 * head + i];
-        *sum = (cache->count[head] ? *sum : 0) + p[4 * c->dim + (1 + i) * c->heads + head];
+        *sum = (t ? *sum : 0) + p[4 * c->dim + (1 + i) * c->heads + head];
     }
-    cache->count[head]++;
 }
 
 void neural_memory_continue_cache(void *cache, const void *state, const struct stage_shape *shape, int begin) {
@@ -87,9 +81,9 @@ void neural_memory_continue_cache(void *cache, const void *state, const struct s
         const struct neural_place at = neural_place(s, shape, neural_chunks(shape) - 1, 0, head);
         memcpy(made->M + (size_t)head * size, at.now.M, size * sizeof(float));
         memcpy(made->S + (size_t)head * size, at.now.S, size * sizeof(float));
-        made->count[head] = 0;
         for (size_t t = 0; t < (size_t)at.n; t++)
-            keep(made, c, head, at.k + t * (size_t)model_head_dim(c), s->p + (at.row + t) * (size_t)neural_width(c),
+            keep(made, c, head, (int)t, at.k + t * (size_t)model_head_dim(c),
+                 s->p + (at.row + t) * (size_t)neural_width(c),
                  s->rate[(at.row + t) * (size_t)c->heads + (size_t)head]);
     }
 }
@@ -98,7 +92,7 @@ void neural_memory_continue_cache(void *cache, const void *state, const struct s
 static void write_cache(const struct cache *cache, const struct stage_weights *w, const struct ltm_model_config *c,
                         int head, float *work) {
     const struct neural_memory m = neural_kind(c);
-    const int n = cache->count[head];
+    const int n = model_memory_chunk(c);
     const size_t at = (size_t)head * (size_t)n;
     const struct memory_pair memory = {cache->M + (size_t)head * neural_size(c),
                                        cache->S + (size_t)head * neural_size(c)};
@@ -111,7 +105,6 @@ static void write_cache(const struct cache *cache, const struct stage_weights *w
     neural_memory_read(e, a, k, memory.M, m, n, scratch);
     neural_memory_error(e, e, cache->v + at * (size_t)m.head_dim, m.head_dim, cache->rate + at, 1, n, m.head_dim);
     neural_memory_write(memory, memory, k, e, a, decay[0], decay[1], m, n, scratch);
-    cache->count[head] = 0;
 }
 
 /* y (h) = M(x), by products whose bits depend on nothing else. */
@@ -136,10 +129,12 @@ static void read_and_keep(const struct stage_step *io, const struct stage_weight
     float *k = q + c->dim;
     float *o = b->o + (size_t)row * (size_t)c->dim + (size_t)(head * h);
     float *work = b->work + (size_t)omp_get_thread_num() * work_floats(c);
-    if (cache->count[head] == model_memory_chunk(c)) write_cache(cache, w, c, head, work);
+    const int position = io->positions[io->slots[row]];
+    const int at = position % model_memory_chunk(c);
+    if (position && at == 0) write_cache(cache, w, c, head, work);
     neural_unit_rows(q, 1, h);
     neural_unit_rows(k, 1, h);
-    keep(cache, c, head, k, p, neural_rate(p[4 * c->dim + head], w, c, head));
+    keep(cache, c, head, at, k, p, neural_rate(p[4 * c->dim + head], w, c, head));
     read_one(o, q, cache->M + (size_t)head * neural_size(c), neural_kind(c), work);
     for (int i = 0; i < h; i++) o[i] *= vector_sigmoid1(p[3 * c->dim + head * h + i]);
 }

@@ -119,7 +119,7 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
     s->ds = ARENA_TAKE(scratch, float, (one * d));
     s->dy = ARENA_TAKE(scratch, float, (one * d));
     s->dwide = ARENA_TAKE(scratch, float, 2 * one * d);
-    s->scores = ARENA_TAKE(scratch, float, (size_t)(model_memory_chunk(c) * c->memory_slots));
+    s->scores = ARENA_TAKE(scratch, float, (size_t)model_memory_chunk(c) * (size_t)c->memory_slots);
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
@@ -334,10 +334,9 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
 
 /* What a slot's text has written, and its present chunk, which is written when the next one begins. */
 struct cache {
-    float *s;       /* (N, d) */
-    float *kv;      /* (N, 2d): K s, V s */
-    float *tokens;  /* (chunk, 2d): k and v */
-    int32_t *count; /* tokens of the chunk */
+    float *s;      /* (N, d) */
+    float *kv;     /* (N, 2d): K s, V s */
+    float *tokens; /* (chunk, 2d): k and v */
 };
 
 struct buffers {
@@ -358,7 +357,6 @@ static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_mod
     made->s = ARENA_TAKE(arena, float, state);
     made->kv = ARENA_TAKE(arena, float, 2 * state);
     made->tokens = ARENA_TAKE(arena, float, 2 * (size_t)model_memory_chunk(c) * (size_t)c->dim);
-    made->count = ARENA_TAKE(arena, int32_t, 1);
 }
 
 static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
@@ -374,7 +372,6 @@ static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_
 static void take_state(const struct cache *cache, const struct stage_weights *w, const struct ltm_model_config *c) {
     rmsnorm_forward(cache->s, NULL, cache->s, stage_weight(w, STATE_NORM), c->memory_slots, c->dim);
     row_product(cache->kv, 2 * c->dim, cache->s, c->dim, &w->row_products[KV_PRODUCT], c->memory_slots, false, 0, 1);
-    *cache->count = 0;
 }
 
 static void start_cache(void *cache, const struct stage_weights *w, const struct ltm_model_config *c) {
@@ -395,7 +392,6 @@ static void continue_cache(void *cache, const void *state, const struct stage_sh
     memcpy(made->kv, at.kv, 2 * state_floats * sizeof *made->kv);
     for (size_t t = 0; t < (size_t)at.n; t++)
         memcpy(made->tokens + t * 2 * d, s->p + (row + t) * 3 * d + d, 2 * d * sizeof *made->tokens);
-    *made->count = at.n;
 }
 
 static void write_cache(const struct cache *cache, const struct stage_weights *w, const struct ltm_model_config *c,
@@ -410,7 +406,7 @@ static void write_cache(const struct cache *cache, const struct stage_weights *w
     for (int i = 0; i < c->heads; i++) {
         const int column = i * model_head_dim(c);
         full_attention_forward(y + column, d, scores, q + column, d, cache->tokens + column, cache->tokens + d + column,
-                               2 * d, N, *cache->count, model_head_dim(c));
+                               2 * d, N, model_memory_chunk(c), model_head_dim(c));
     }
     row_product(ug, 2 * d, y, d, &w->row_products[WRITE_PRODUCT], N, false, 0, 1);
     mix(cache->s, cache->s, ug, stage_weight(w, GATE_BIAS), (size_t)N, (size_t)d);
@@ -424,9 +420,10 @@ static void read_and_keep(const struct stage_step *io, const struct stage_weight
     const int d = c->dim;
     const float *p = b->p + (size_t)row * (size_t)(3 * d);
     float *work = b->work + (size_t)omp_get_thread_num() * work_floats(c);
-    if (*cache->count == model_memory_chunk(c)) write_cache(cache, w, c, work);
-    memcpy(cache->tokens + (size_t)*cache->count * (size_t)(2 * d), p + d, 2 * (size_t)d * sizeof *p);
-    ++*cache->count;
+    const int position = io->positions[io->slots[row]];
+    const int at = position % model_memory_chunk(c);
+    if (position && at == 0) write_cache(cache, w, c, work);
+    memcpy(cache->tokens + (size_t)at * (size_t)(2 * d), p + d, 2 * (size_t)d * sizeof *p);
     for (int i = 0; i < c->heads; i++) {
         const int column = i * model_head_dim(c);
         full_attention_forward(b->o + (size_t)(row * d + column), d, work, p + column, 3 * d, cache->kv + column,

@@ -68,6 +68,29 @@ static ltm_status check_tokenizer(const struct ltm_config *was, const char *was_
                 is->model.vocab, remedy);
 }
 
+/* Two that both have such weights, but for different uses. */
+static ltm_status check_meaning(const struct ltm_config *was, const struct ltm_config *is, const char *file,
+                                struct ltm_error *error) {
+    const struct ltm_model_config *a = &was->model;
+    const struct ltm_model_config *b = &is->model;
+    const struct {
+        const char *key;
+        bool differs;
+    } keys[] = {{"model.memory", a->memory && b->memory && a->memory != b->memory},
+                {"latent.read", a->latents && b->latents && a->latent_read != b->latent_read}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char before[64];
+        char now[64];
+        if (!keys[i].differs) continue;
+        PASS_UP(ltm_config_get(was, keys[i].key, before, sizeof before, error));
+        PASS_UP(ltm_config_get(is, keys[i].key, now, sizeof now, error));
+        return fail(error, LTM_MISMATCH,
+                    "%s has %s = %s, but this run has %s, whose weights of the same names do something else; use %s",
+                    file, keys[i].key, before, now, before);
+    }
+    return LTM_OK;
+}
+
 /* Weights of the same shapes would mean something else. */
 static ltm_status check_shape(const struct ltm_config *was, const struct ltm_config *is, const char *file,
                               struct ltm_error *error) {
@@ -82,6 +105,7 @@ static ltm_status check_shape(const struct ltm_config *was, const struct ltm_con
                         "%s has %s = %s, but this run has %s; weights carry over only if they are equal", file, keys[i],
                         before, now);
     }
+    PASS_UP(check_meaning(was, is, file, error));
     if (is->model.layers % was->model.layers == 0) return LTM_OK;
     return fail(
         error, LTM_MISMATCH,

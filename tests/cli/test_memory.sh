@@ -23,7 +23,7 @@ holds 'and so does a recurrent one' trains recurrent
 scores() {
     "$LTM" eval runs/neural corpus eval.sequences=4 --json >scores && "$LTM" eval runs/neural corpus eval.sequences=4 >block ||
         { cat err; return 1; }
-    grep -q 'control: the memory frozen' block && grep -q '^the memory carries' block &&
+    grep -q 'control: the memory frozen' block && grep -q '^continuation: last ' block && grep -q '^the memory carries' block &&
         jq -e '.[0] | .frozen.nats_per_token.mean > 0 and .zero == null and .carried.error > 0 and .parts[0].score == .parts[0].frozen' scores
 }
 holds 'and so do those of eval' scores
@@ -35,6 +35,7 @@ rolls() { # several sequences of 24 tokens; nothing is told to be forgotten, and
 holds 'a session goes on past the sequence' rolls
 keeps() { # the kind of memory: two sessions are one
     printf 'the\nof the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 >whole &&
+        "$LTM" generate "runs/$1" --interactive --state "$1.state" </dev/null && # nothing is said yet
         printf 'the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 --state "$1.state" >parts &&
         printf 'of the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 --state "$1.state" >>parts &&
         diff whole parts
@@ -56,9 +57,21 @@ holds 'documents apart' refused 1 'model.memory writes whole chunks, which data.
     "$LTM" train small.ini "${remembers[@]}" data.packing=masked run.dir=runs/none
 holds 'positions that leave' refused 1 'none leaves the loops early; use eval.exit = fixed' \
     "$LTM" eval runs/neural corpus eval.exit=state
-holds 'chunks that do not fit' refused 1 'latent.chunk = 7 is not a multiple of memory.chunk = 5' \
-    "$LTM" train small.ini model.memory=neural memory.chunk=5 latent.kind=streaming latent.chunk=7 run.dir=runs/none
+streams() { # what is said, and chunks
+    refused 1 "$1" "$LTM" train small.ini model.memory=neural memory.chunk="$2" latent.kind=streaming latent.chunk="$3" run.dir=runs/none
+}
+holds 'chunks that do not fit' streams 'latent.chunk = 7 is not a multiple of memory.chunk = 5, .* use latent.chunk = 10' 5 7
+holds 'nor beside one' streams 'latent.chunk = 3 is not a multiple of memory.chunk = 5, .* use latent.chunk = 10' 5 3
+holds 'one that is never trained to be written' streams 'no gradient would train what the memory writes; use latent.chunk = 10' 5 5
+holds 'weights of the other memory' refused 1 'has model.memory = neural, but this run has recurrent, whose weights of the same names' \
+    "$LTM" train small.ini "${remembers[@]}" model.memory=recurrent run.from=runs/neural run.dir=runs/none
+holds 'latents that are read otherwise' refused 1 'has latent.read = cross, but this run has keys' \
+    "$LTM" train small.ini latent.read=keys run.from=runs/both run.dir=runs/none
+holds 'a solver' refused 1 'model.kind = solver has no model.memory; use none' \
+    "$LTM" train small.ini "${remembers[@]}" model.kind=solver run.dir=runs/none
 holds 'a chunk that would grow' refused 1 'memory.chunk = 0 follows a window that slow.window_start = 2 lets grow' \
     "$LTM" train small.ini model.memory=neural slow.window_start=2 run.dir=runs/none
+holds 'one chunk' refused 1 'memory.chunk = 32 leaves one chunk in model.sequence = 32, .* use memory.chunk = 16 or less' \
+    "$LTM" train small.ini model.memory=neural memory.chunk=32 run.dir=runs/none
 holds 'no vectors' refused 1 'memory.slots = 0 is not between 1 and' "$LTM" train small.ini model.memory=recurrent memory.slots=0 run.dir=runs/none
 finish

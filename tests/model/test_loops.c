@@ -243,6 +243,33 @@ static void a_fit_without_weight_gradients_goes_as_far(void **state) {
     tear_down(&s);
 }
 
+/* A fit comes to its first reader again and again, be that the first of a loop that keeps nothing (latent.read = keys). */
+static void a_loop_that_keeps_nothing_serves_many_z(void **state) {
+    (void)state;
+    struct ltm_model_config c = shape;
+    const size_t bytes = (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float);
+    c.loops = 3;
+    c.backprop = 1;
+    c.inject = LTM_INJECT_ADD;
+    c.latent_read = LTM_READ_KEYS;
+    c.mix_input = c.value_residual = 0;
+    struct setting s = set_up(&c);
+    struct decoder_pass *pass;
+    float nll[TOKENS];
+    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
+    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
+    decoder_latent_gradient(pass, s.z, NULL, s.nll, s.dz);
+    float *dz = test_zeros(bytes / sizeof(float));
+    decoder_latent_gradient(pass, s.z, NULL, nll, dz);
+    assert_memory_equal(s.nll, nll, sizeof nll);
+    assert_memory_equal(s.dz, dz, bytes);
+    decoder_weight_gradient(pass, s.z, NULL, nll, s.gradient);
+    assert_memory_equal(s.nll, nll, sizeof nll);
+    decoder_pass_free(pass);
+    free(dz);
+    tear_down(&s);
+}
+
 /* Loops below all that reads z run once for many z, though most of them keep nothing: other weights of theirs change no score. */
 static void loops_that_z_has_no_say_in_run_once(void **state) {
     (void)state;
@@ -476,6 +503,7 @@ int main(void) {
         cmocka_unit_test(a_gradient_goes_through_the_last_loops),
         cmocka_unit_test(a_gradient_through_all_loops_is_the_whole_one),
         cmocka_unit_test(a_fit_without_weight_gradients_goes_as_far),
+        cmocka_unit_test(a_loop_that_keeps_nothing_serves_many_z),
         cmocka_unit_test(loops_that_z_has_no_say_in_run_once),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_token_changes_no_score_before_it),

@@ -179,11 +179,16 @@ static void a_text_goes_on_past_the_sequence(void **state) {
             memcpy(first + (size_t)t * vocab, logits, vocab * sizeof *logits);
             assert_true(fabs(log_p(logits, longer.vocab, tokens[t + 1]) + (double)nll[t]) < 2e-4);
         }
-        decoder_stream_restore(stream, 0, kept);
+        assert_true(decoder_stream_restore(stream, 0, kept));
         for (int t = KEPT; t < LONG; t++) {
             const int other = 0;
             const float *logits = decoder_stream_step(stream, &other, &tokens[t], 1);
             assert_memory_equal(first + (size_t)t * vocab, logits, vocab * sizeof *logits);
+        }
+        for (int p = 0; p < 2; p++) { /* position and start before 0 */
+            decoder_stream_save(stream, 0, kept);
+            kept[p * (int)sizeof(int) + 3] = (char)0x80;
+            assert_false(decoder_stream_restore(stream, 0, kept));
         }
         free(kept);
         decoder_stream_free(stream);
