@@ -61,14 +61,15 @@ scores() {
 holds 'scores by step, by difficulty and where it halts' scores
 reports() {
     "$LTM" report runs/tiny >out 2>err || { cat err; return 1; }
-    grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html
+    grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html && grep -q 'training cells' runs/tiny/report.html
 }
 holds 'and so does the page' reports
 sweeps() {
     printf '[study]\nbase = tiny.ini\ndir = runs/study\n[budget]\ntokens = 144\n[axes]\nsolver.inner = 0 1\n[scores]\neval.sequences = 7\n' >study.ini
     "$LTM" sweep study.ini --jobs 1 >out 2>err && "$LTM" report runs/study >>out 2>>err || { cat err; return 1; }
     head -1 runs/study/results.csv | grep -q ',exact,exact_stderr,cells,cells_stderr,halted,halted_stderr,halted_steps,' &&
-        [ "$(grep -c ',done,' runs/study/results.csv)" = 2 ] && [ -s runs/study/report.html ]
+        [ "$(grep -c ',done,' runs/study/results.csv)" = 2 ] && [ -s runs/study/report.html ] &&
+        grep -q 'done: .* % of puzzles whole' err
 }
 holds 'a study of solvers says what each solves' sweeps
 inspects() { # one cycle has two of the one layer; both cycles count
