@@ -195,6 +195,7 @@ struct ltm_config {
     struct ltm_eval_config eval;
     struct {
         int kind;                     /* enum ltm_data_kind */
+        int augment;                  /* [solver] augment: train on images of the puzzles by symmetry */
         char corpus[LTM_PATH_MAX];    /* a folder that `ltm corpus build` made, or one of llm.c shards */
         char corpora[LTM_PATH_MAX];   /* or several, FOLDER:SHARE each */
         char heldout[LTM_PATH_MAX];   /* pairs: a file of held-out pairs; empty = a twentieth of data.corpus */

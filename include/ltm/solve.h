@@ -19,7 +19,7 @@ bool ltm_is_solver(const char *checkpoint);
 
 /* Each of the first `most` puzzles (0 = all) for all steps of solver.supervision. *json, which the caller frees, has the shares of puzzles
  * that are right in all cells and of cells that are, with standard errors over puzzles: behind all steps, where the halting head says so,
- * behind each step, by difficulty, and one puzzle's answers behind each step. */
+ * behind each step, by difficulty, and one puzzle's answers behind each step; "step" is the checkpoint's. */
 ltm_status ltm_solve(const char *checkpoint, const char *puzzles, int64_t most, int threads, char **json,
                      struct ltm_error *error);
 

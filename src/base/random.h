@@ -27,7 +27,8 @@ enum random_purpose {
 
     RANDOM_SOLVER_START = 32, /* a solver's y (sequence 0) and z (1) at first */
     RANDOM_SOLVER_HALT = 33,  /* when a puzzle may leave training: step and sequence = its number, high and low */
-    RANDOM_SOLVER_ORDER = 34  /* of puzzles: step = pass */
+    RANDOM_SOLVER_ORDER = 34, /* of puzzles: step = pass */
+    RANDOM_SOLVER_IMAGE = 35  /* which image of a puzzle is trained on: as RANDOM_SOLVER_HALT */
 };
 
 struct random_key {

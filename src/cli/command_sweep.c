@@ -57,7 +57,9 @@ static const char usage[] =
     "  [scores]               keys eval.* of ltm eval, more corpora, tasks of ltm fewshot\n"
     "  eval.iwae = 16\n"
     "  corpus.wiki = PATH     columns wiki:bound, wiki:bound_stderr, …\n"
-    "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n";
+    "  fewshot.tasks = PATH … columns TASK:METRIC; with fewshot.shots (a list), limit, draws and samples\n"
+    "Cells of solvers (model.kind) are scored on test.jsonl of data.corpus, all of it or the first eval.sequences puzzles:\n"
+    "columns exact, cells, halted, halted_steps; there corpus.NAME is a file of puzzles.\n";
 
 /* ---- On stderr: one line per running cell and one for the sweep, drawn in place on a terminal, else as plain lines every half minute ---- */
 

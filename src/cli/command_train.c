@@ -49,7 +49,8 @@ static const char usage[] =
     "\"chosen\", \"rejected\"}: the run's first weights are the reference, whose log p is kept in reference.safetensors;\n"
     "the log has log p of chosen and rejected answers, margin and accuracy, in place of recon and bound.\n"
     "With model.kind = solver, data.corpus is a folder with train.jsonl and test.jsonl of puzzles, a line each of {\"puzzle\",\n"
-    "\"solution\", \"difficulty\", \"rows\", \"columns\"}; model.sequence is their cells, run.tokens the cells of all steps. The best\n"
+    "\"solution\", \"difficulty\", \"kind\", \"rows\", \"columns\"} as ltm corpus synth writes them; model.sequence is their cells,\n"
+    "run.tokens the cells of all steps; solver.augment = yes trains on images of the puzzles by symmetry. The best\n"
     "weights, or their average (slow.ema), are those that solve the most held-out puzzles in all cells.\n"
     "log.jsonl has a line a slow step, marked where need is: spike (the loss is more than 5 running standard\n"
     "deviations above its running mean of about 100 steps), above_uniform (it is above ln V, what guessing evenly\n"
@@ -253,6 +254,9 @@ static void print_config(const struct ltm_config *config) {
 }
 
 static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
+    const bool solves = c->model.kind == LTM_MODEL_SOLVER;
+    const char *token = solves ? "cells" : "tokens";
+    const char *sequence = solves ? "puzzle" : "sequence";
     char tokens[3][32];
     const double a_step = (double)c->slow.batch * c->model.sequence;
     const double all = (double)ltm_training_tokens(c);
@@ -260,14 +264,13 @@ static void print_amount(const struct ltm_config *c, struct cli_bar *bar) {
     cli_quantity(tokens[0], sizeof tokens[0], all);
     cli_quantity(tokens[1], sizeof tokens[1], (double)c->run.tokens);
     cli_quantity(tokens[2], sizeof tokens[2], a_step);
-    cli_bar_line(bar, "%s tokens in %lld slow step%s of %s%d sequence%s at rate %g", tokens[0], steps,
-                 ltm_plural(steps), c->slow.batch_start ? "up to " : "", c->slow.batch, ltm_plural(c->slow.batch),
-                 c->slow.lr);
+    cli_bar_line(bar, "%s %s in %lld slow step%s of %s%d %s%s at rate %g", tokens[0], token, steps, ltm_plural(steps),
+                 c->slow.batch_start ? "up to " : "", c->slow.batch, sequence, ltm_plural(c->slow.batch), c->slow.lr);
     if (all > 2.0 * (double)c->run.tokens)
         cli_bar_line(bar,
-                     "this is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s tokens; "
+                     "this is %.3g times run.tokens = %s: one slow step takes slow.batch * model.sequence = %s %s; "
                      "lower slow.batch to use fewer",
-                     all / (double)c->run.tokens, tokens[1], tokens[2]);
+                     all / (double)c->run.tokens, tokens[1], tokens[2], token);
 }
 
 static void print_memory(const struct ltm_config *c, struct cli_bar *bar) {
@@ -277,11 +280,25 @@ static void print_memory(const struct ltm_config *c, struct cli_bar *bar) {
     cli_bar_line(bar, "a %s memory in each layer, written every %d token%s", kind, chunk, ltm_plural(chunk));
 }
 
+static void print_solving(const struct ltm_config *c, struct cli_bar *bar) {
+    cli_bar_line(bar, "%s: a solver of %d layer%s of width %d, cells mixed by %s, puzzles of %d cells", c->run.dir,
+                 c->model.layers, ltm_plural(c->model.layers), c->model.dim,
+                 c->model.mix == LTM_SOLVER_MLP ? "an MLP" : "attention", c->model.sequence);
+    cli_bar_line(bar, "up to %d step%s on a puzzle, of %d cycle%s of %d inner step%s%s", c->model.supervision,
+                 ltm_plural(c->model.supervision), c->model.cycles, ltm_plural(c->model.cycles), c->model.inner,
+                 ltm_plural(c->model.inner), c->data.augment ? "; images by symmetry" : "");
+    print_amount(c, bar);
+}
+
 static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     char method[32] = "";
     char moves[80];
     ltm_config_resolve(&settled);
     const struct ltm_config *c = &settled;
+    if (c->model.kind == LTM_MODEL_SOLVER) {
+        print_solving(c, bar);
+        return;
+    }
     ltm_config_get(c, "fast.method", method, sizeof method, NULL);
     cli_bar_line(bar, "%s: %d layer%s of width %d, %d head%s, sequences of %d tokens, window %d", c->run.dir,
                  c->model.layers, ltm_plural(c->model.layers), c->model.dim, c->model.heads, ltm_plural(c->model.heads),
@@ -292,10 +309,6 @@ static void print_settings(struct ltm_config settled, struct cli_bar *bar) {
     else if (c->model.latents)
         cli_bar_line(bar, "%d latent%s a sequence, %d fast step%s of %s at rate %g", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps), method, c->fast.lr);
-    else if (c->model.kind == LTM_MODEL_SOLVER)
-        cli_bar_line(bar, "a solver: %d step%s on a puzzle at most, of %d cycle%s of %d inner step%s",
-                     c->model.supervision, ltm_plural(c->model.supervision), c->model.cycles,
-                     ltm_plural(c->model.cycles), c->model.inner, ltm_plural(c->model.inner));
     else
         cli_bar_line(bar, "no latents: a plain autoregressive model");
     if (c->model.memory != LTM_MEMORY_NONE) print_memory(c, bar);
@@ -333,8 +346,8 @@ static void print_result(const struct ltm_train_result *result, double seconds) 
     char time[32] = "";
     cli_quantity(tokens, sizeof tokens, (double)result->tokens);
     if (seconds > 0) cli_duration(time, sizeof time, seconds);
-    printf("trained on %s tokens in %lld slow step%s%s%s\n", tokens, (long long)result->step, ltm_plural(result->step),
-           *time ? ", " : "", time);
+    printf("trained on %s %s in %lld slow step%s%s%s\n", tokens, result->solver ? "cells" : "tokens",
+           (long long)result->step, ltm_plural(result->step), *time ? ", " : "", time);
     if (isfinite(result->best_bound) && result->solver)
         cli_print_line(stdout, "best: %.1f %% of held-out puzzles whole, at step %lld: %s",
                        100 * (1 - result->best_bound), (long long)result->best_step, result->best);

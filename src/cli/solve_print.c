@@ -1,10 +1,15 @@
 #include "solve_print.h"
 
+#include <math.h>
 #include <stdio.h>
 
+#include "ltm/names.h"
 #include "terminal.h"
 
-static double number(const json_t *json, const char *key) { return json_number_value(json_object_get(json, key)); }
+static double number(const json_t *json, const char *key) {
+    const json_t *value = json_object_get(json, key);
+    return json_is_number(value) ? json_number_value(value) : NAN; /* of one puzzle there is no error */
+}
 
 /* Puzzles and cells that are right, in per cent with standard errors. */
 static void print_mean(const char *what, const json_t *mean) {
@@ -19,7 +24,8 @@ void solve_print(const char *puzzles, const json_t *scores) {
     char what[64];
     size_t i;
     json_t *one;
-    cli_print_line(stdout, "%s: %.0f puzzles", puzzles, number(scores, "puzzles"));
+    cli_print_line(stdout, "%s: %.0f puzzle%s", puzzles, number(scores, "puzzles"),
+                   ltm_plural((long long)number(scores, "puzzles")));
     print_mean("all steps", json_object_get(scores, "full"));
     print_mean("where it halts", json_object_get(scores, "halted"));
     json_array_foreach(json_object_get(scores, "difficulties"), i, one) {

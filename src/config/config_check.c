@@ -388,6 +388,7 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
                   {"slow.predict_latents", m->predict_latents > 0, "0"},
                   {"model.loops", m->loops > 1, "1, and solver.cycles"},
                   {"model.prelude and model.coda", m->prelude + m->coda > 0, "0"},
+                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
                   {"model.dropout", m->dropout > 0, "0"},
                   {"model.mix_input", m->mix_input, "no"},
                   {"model.value_residual", m->value_residual, "no"},
@@ -397,8 +398,10 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
                   {"data.packing", m->packing != LTM_PACKING_PACKED, "packed"},
                   {"data.kind", c->data.kind != LTM_DATA_TEXT, "text"},
                   {"data.corpora", c->data.corpora[0], "data.corpus"},
+                  {"data.tokenizer", c->data.tokenizer[0], "none"},
                   {"run.from", c->run.from[0], "none"},
                   {"slow.predict", m->predict > 1, "1"},
+                  {"slow.predict_latents", m->predict_latents > 0, "0"},
                   {"slow.samples", c->slow.samples > 1, "1"},
                   {"slow.objective", c->slow.objective != LTM_OBJECTIVE_ELBO, "elbo"},
                   {"slow.batch_start", c->slow.batch_start > 0, "0"},
@@ -406,6 +409,8 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
     for (size_t i = 0; m->kind == LTM_MODEL_SOLVER && i < sizeof others / sizeof *others; i++)
         if (others[i].set)
             return fail(error, LTM_INVALID, "model.kind = solver has no %s; use %s", others[i].key, others[i].use);
+    if (m->kind != LTM_MODEL_SOLVER && c->data.augment)
+        return fail(error, LTM_INVALID, "solver.augment = yes is of puzzles; use it with model.kind = solver");
     if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
         return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use 1 at least",
                     m->cycles < 1 ? "cycles" : "supervision");

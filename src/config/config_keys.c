@@ -142,6 +142,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "steps on a puzzle, each with a loss, y and z carried over; training ends where the halting head says so")       \
     X("solver.mix", model.mix, CHOICE(solver_mix_choice), "attention",                                                 \
       "how cells read each other: attention, or mlp (SwiGLU over the cells)")                                          \
+    X("solver.augment", data.augment, CHOICE(yes_choice), "no",                                                        \
+      "train on images of the puzzles by their symmetries, another one each time that a puzzle begins")                \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \

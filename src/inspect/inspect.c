@@ -178,8 +178,15 @@ static ltm_status put_trained_config(json_t *out, const json_t *metadata, const 
     return config.model.vocab == LTM_AUTO ? LTM_OK : put_model(out, &config.model, error);
 }
 
+/* Of a solver what decides is the share of held-out puzzles that are not whole, and no bound. */
+static void put_best(json_t *out, const json_t *state) {
+    const bool solves = json_object_get(json_object_get(state, "checksums"), "solver.safetensors");
+    copy_value(out, solves ? "best_unsolved" : "best_bound", state, "best_bound");
+    copy_value(out, "best_step", state, "best_step");
+}
+
 static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm_error *error) {
-    static const char *const shown[] = {"step", "seconds", "best_bound", "best_step", "averaged"};
+    static const char *const shown[] = {"step", "seconds"};
     ltm_status status = LTM_OK;
     char path[LTM_PATH_MAX];
     json_t *state = NULL;
@@ -189,6 +196,8 @@ static ltm_status inspect_checkpoint(json_t *out, const char *folder, struct ltm
     TRY(path_join(path, sizeof path, folder, "model.safetensors", error));
     TRY(inspect_safetensors(file, path, error));
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) copy_value(out, shown[i], state, shown[i]);
+    put_best(out, state);
+    copy_value(out, "averaged", state, "averaged");
     json_object_set_new(out, "checksums", json_string("verified"));
     put_file_sizes(out, folder, json_object_get(state, "checksums"));
     const json_t *metadata = json_object_get(file, "metadata");
@@ -224,8 +233,7 @@ static ltm_status put_checkpoints(json_t *out, const char *run, struct ltm_error
             checkpoint_verify(folder, true, &wrong) == LTM_OK && read_state(&state, folder, &wrong) == LTM_OK;
         if (wrong.code == LTM_MEMORY) TRY(fail_with(error, &wrong));
         if (strcmp(names[i], "best") == 0) {
-            copy_value(out, "best_bound", state, "best_bound");
-            copy_value(out, "best_step", state, "best_step");
+            put_best(out, state);
             copy_value(out, "best_averaged", state, "averaged"); /* its weights are slow.ema's average */
             if (!whole) json_object_set_new(out, "best_error", json_string(wrong.message));
         } else {

@@ -183,9 +183,12 @@ static void put_key_figures(struct report *report, const struct run_curve *c, co
         report_figure(report, "… of rejected ones", "%s", format_score(text, score->rejected));
     }
     if (last) {
-        report_figure(report, "training tokens", "%s", format_quantity(text, last->tokens));
+        const char *kind = json_string_value(json_object_get(json_object_get(run, "configuration"), "model.kind"));
+        const bool solves = kind && strcmp(kind, "solver") == 0;
+        report_figure(report, solves ? "training cells" : "training tokens", "%s", format_quantity(text, last->tokens));
         report_figure(report, "slow steps", "%.15g", last->step);
-        report_figure(report, "tokens a second", "%s", format_quantity(text, last->tokens_per_second));
+        report_figure(report, solves ? "cells a second" : "tokens a second", "%s",
+                      format_quantity(text, last->tokens_per_second));
         report_figure(report, "trained for, s", "%.15g", round(last->seconds));
     }
     const json_t *parameters = json_object_get(run, "parameters");

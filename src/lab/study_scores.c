@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory_stream.h"
 #include "lab/study_columns.h"
 #include "ltm/fewshot.h"
 #include "ltm/model.h"
 #include "ltm/names.h"
+#include "ltm/solve.h"
 #include "score/evaluate.h"
 #include "tasks/task.h"
 #include "train/growth.h"
@@ -219,27 +221,87 @@ static ltm_status score_config(struct ltm_config *config, const struct ltm_study
     return status;
 }
 
-ltm_status study_take_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
-                             const struct ltm_watch *watch, struct ltm_error *error) {
+static ltm_status take_text_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                                   const char *checkpoint, const struct ltm_watch *watch, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    char path[LTM_PATH_MAX];
     struct ltm_config config;
     struct ltm_model *model = NULL;
-    json_t *columns = json_object();
-    const double began = seconds_now();
-    json_object_set_new(result, "columns", columns);
-    TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
-    TRY(ltm_model_open(&model, path, error));
+    json_t *columns = json_object_get(result, "columns");
+    TRY(ltm_model_open(&model, checkpoint, error));
     TRY(score_config(&config, s, model, error));
     TRY(score(columns, "", cell, model, cell->config.data.corpus, &config, watch, error));
     for (int c = 0; c < s->corpus_count; c++)
         TRY(score(columns, s->corpora[c].name, cell, model, s->corpora[c].path, &config, watch, error));
     TRY(take_tasks(columns, s, cell, model, watch, error));
-    const int64_t step = ltm_model_step(model);
-    json_object_set_new(result, "step", json_integer(step));
+    json_object_set_new(result, "step", json_integer(ltm_model_step(model)));
+cleanup:
+    ltm_model_close(model);
+    return status;
+}
+
+/* ---- Of a solver ---- */
+
+static void put_solved(json_t *columns, const char *prefix, const char *name, const json_t *mean, const char *key) {
+    char error[32];
+    snprintf(error, sizeof error, "%s_error", key);
+    const json_t *found = json_object_get(mean, error);
+    put_score(
+        columns, prefix, name,
+        (struct ltm_score){json_number_value(json_object_get(mean, key)), found ? json_number_value(found) : NAN});
+}
+
+/* Puzzles and cells that are right behind all steps, puzzles where the halting head says so, and the steps till then. */
+static ltm_status score_puzzles(json_t *result, const char *prefix, const char *checkpoint, const char *puzzles,
+                                const struct ltm_config *config, struct ltm_error *error) {
+    json_t *columns = json_object_get(result, "columns");
+    char *text = NULL;
+    json_t *scores = NULL;
+    ltm_status status = ltm_solve(checkpoint, puzzles, config->eval.sequences, config->run.threads, &text, error);
+    if (status == LTM_OK) status = json_read(&scores, text, strlen(text), 0, error);
+    if (status == LTM_OK) {
+        const json_t *full = json_object_get(scores, "full");
+        const json_t *halted = json_object_get(scores, "halted");
+        put_solved(columns, prefix, "exact", full, "exact");
+        put_solved(columns, prefix, "cells", full, "cells");
+        put_solved(columns, prefix, "halted", halted, "exact");
+        put_solved(columns, prefix, "halted_steps", halted, "steps");
+        json_object_set(result, "step", json_object_get(scores, "step"));
+    }
+    json_decref(scores);
+    free(text);
+    return status;
+}
+
+static ltm_status take_solver_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                                     const char *checkpoint, struct ltm_error *error) {
+    char test[LTM_PATH_MAX];
+    struct ltm_config config = cell->config;
+    config.run.threads = s->threads;
+    if (s->tasks.count)
+        return fail(error, LTM_INVALID, "a solver of puzzles reads no text: leave fewshot.tasks out of [scores]");
+    for (size_t i = 0; i < s->score_settings.count; i++)
+        PASS_UP(ltm_config_override(&config, s->score_settings.values[i], error));
+    PASS_UP(path_join(test, sizeof test, config.data.corpus, "test.jsonl", error));
+    PASS_UP(score_puzzles(result, "", checkpoint, test, &config, error));
+    for (int c = 0; c < s->corpus_count; c++)
+        PASS_UP(score_puzzles(result, s->corpora[c].name, checkpoint, s->corpora[c].path, &config, error));
+    return LTM_OK;
+}
+
+ltm_status study_take_scores(json_t *result, const struct ltm_study *s, const struct study_cell *cell,
+                             const struct ltm_watch *watch, struct ltm_error *error) {
+    ltm_status status = LTM_OK;
+    char path[LTM_PATH_MAX];
+    const double began = seconds_now();
+    json_object_set_new(result, "columns", json_object());
+    TRY(study_cell_path(path, cell, s->keep_last ? "checkpoints/last" : "checkpoints/best", error));
+    if (cell->config.model.kind == LTM_MODEL_SOLVER)
+        TRY(take_solver_scores(result, s, cell, path, error));
+    else
+        TRY(take_text_scores(result, s, cell, path, watch, error));
+    const int64_t step = json_integer_value(json_object_get(result, "step"));
     json_object_set_new(result, "scored_tokens", json_integer(growth_tokens(&cell->config, step)));
     json_object_set_new(result, "scoring_seconds", json_real(seconds_now() - began));
 cleanup:
-    ltm_model_close(model);
     return status;
 }

@@ -147,12 +147,16 @@ static void tell_end(const struct sweep *w, const struct study_cell *cell) {
     if (cell->status == LTM_CELL_FAILED)
         watch_message(&w->hooks->watch, "%s failed: %s", cell->name, cell->failure ? cell->failure : "");
     if (cell->status != LTM_CELL_DONE) return;
+    const bool solves = cell->config.model.kind == LTM_MODEL_SOLVER;
+    const double unit = solves ? 100 : 1;
     const json_t *columns = json_object_get(cell->result, "columns");
-    const json_t *error = json_object_get(columns, "bound_stderr");
-    char bound[FORMAT_WITH_ERROR];
-    watch_message(&w->hooks->watch, "%s done: bound %s nats a token", cell->name,
-                  format_with_error(bound, json_number_value(json_object_get(columns, "bound")),
-                                    json_is_number(error) ? json_number_value(error) : NAN));
+    const json_t *mean = json_object_get(columns, solves ? "exact" : "bound");
+    const json_t *error = json_object_get(columns, solves ? "exact_stderr" : "bound_stderr");
+    char text[FORMAT_WITH_ERROR];
+    format_with_error(text, unit * json_number_value(mean),
+                      json_is_number(error) ? unit * json_number_value(error) : NAN);
+    watch_message(&w->hooks->watch, solves ? "%s done: %s %% of puzzles whole" : "%s done: bound %s nats a token",
+                  cell->name, text);
 }
 
 /* Start cells in free slots, skipping those of other processes. */

@@ -29,6 +29,11 @@ bool ltm_is_solver(const char *checkpoint) {
     return status == LTM_OK && config.model.kind == LTM_MODEL_SOLVER;
 }
 
+static int metadata_number(const struct safetensors *file, const char *key) {
+    const char *text = safetensors_metadata(file, key);
+    return text ? atoi(text) : 0;
+}
+
 /* The puzzles of a file, in the alphabet and of the size that the model was trained on. */
 static ltm_status read_puzzles(struct puzzles *puzzles, const char *path, const char *folder,
                                const struct ltm_config *config, struct ltm_error *error) {
@@ -38,12 +43,16 @@ static ltm_status read_puzzles(struct puzzles *puzzles, const char *path, const 
     TRY(path_join(states, sizeof states, folder, "solver.safetensors", error));
     TRY(safetensors_open(&file, states, error));
     const char *alphabet = safetensors_metadata(file, "alphabet");
-    if (!alphabet || strlen(alphabet) != (size_t)config->model.vocab)
-        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks the model's alphabet", states));
+    const int rows = metadata_number(file, "rows");
+    const int columns = metadata_number(file, "columns");
+    if (!alphabet || strlen(alphabet) != (size_t)config->model.vocab || strlen(alphabet) >= PUZZLE_ALPHABET ||
+        (int64_t)rows * columns != config->model.sequence)
+        TRY(fail(error, LTM_CORRUPT, "%s is damaged: it lacks the alphabet or the size of the model's puzzles",
+                 states));
     TRY(puzzles_read(puzzles, path, alphabet, error));
-    if (puzzle_cells(puzzles) != config->model.sequence)
-        TRY(fail(error, LTM_MISMATCH, "the puzzles of %s have %d cells, and the model is of such with %d", path,
-                 puzzle_cells(puzzles), config->model.sequence));
+    if (puzzles->rows != rows || puzzles->columns != columns)
+        TRY(fail(error, LTM_MISMATCH, "the puzzles of %s are %d by %d, and those that the model solves %d by %d", path,
+                 puzzles->rows, puzzles->columns, rows, columns));
 cleanup:
     safetensors_close(file);
     return status;
@@ -61,6 +70,7 @@ ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int
     struct puzzles puzzles = {0};
     struct solver_scores scores = {0};
     *json = NULL;
+    if (most < 0) return fail(error, LTM_INVALID, "%lld puzzles cannot be scored; use 0 for all", (long long)most);
     TRY(matmul_start(error));
     TRY(checkpoint_find(folder, sizeof folder, checkpoint, error));
     TRY(checkpoint_verify(folder, false, error));
@@ -74,6 +84,7 @@ ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int
     TRY(decoder_pack(decoder, threads, error));
     TRY(solver_scores_take(&scores, decoder, &puzzles, most, config.run.seed, threads, error));
     json_t *all = solver_scores_json(&scores);
+    json_object_set_new(all, "step", json_integer(step));
     *json = json_text(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     json_decref(all);
     if (!*json) status = json_fail_memory("the scores of puzzles", error);

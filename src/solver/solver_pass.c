@@ -188,7 +188,10 @@ void solver_pass_run(struct solver_pass *pass, const struct solver_group *group)
     const struct stage_weights embedding = decoder_stage_weights(pass->decoder, 0);
     const bool well = solver_pass_prepare(pass, group->count, NULL) == LTM_OK;
     const size_t bytes = shape_floats(&pass->io.shape) * sizeof(float);
-    for (int g = 0; g < group->count && !well; g++) group->answers.nll[g] = group->answers.halting[g] = NAN;
+    for (int g = 0; g < group->count && !well; g++) {
+        group->answers.nll[g] = group->answers.halting[g] = group->answers.halt[g] = NAN;
+        group->answers.right[g] = 0;
+    }
     if (!well) return;
     pass->io.tokens = group->givens;
     pass->io.targets = group->targets;

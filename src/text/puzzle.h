@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "text/number_grid.h"
@@ -24,6 +25,7 @@ extern const char *const puzzle_kind_names[PUZZLE_KINDS];
 struct puzzle {
     enum puzzle_kind kind;
     int rows, columns, difficulty;
+    int64_t line;           /* of the file that it is from */
     char *given, *solution; /* rows · columns characters, then NUL; whose they are the user says */
 };
 

@@ -55,9 +55,8 @@ static ltm_status check_solution(const struct puzzle *puzzle, struct ltm_error *
 }
 
 static ltm_status take_line(void *user, json_t *line, int64_t number, struct ltm_error *error) {
-    (void)number;
     struct puzzle_list *list = user;
-    struct puzzle puzzle = {0};
+    struct puzzle puzzle = {.line = number};
     const char *given;
     const char *solution;
     PASS_UP(get_text(&given, line, "puzzle", error));

@@ -26,13 +26,18 @@ ltm_status session_open_puzzles(struct session *s, struct ltm_error *error) {
     struct puzzles *train = &s->train_puzzles;
     PASS_UP(read_part(train, s, "train.jsonl", NULL, error));
     PASS_UP(read_part(&s->heldout_puzzles, s, "test.jsonl", train->alphabet, error));
+    const struct puzzles *heldout = &s->heldout_puzzles;
     const int vocab = (int)strlen(train->alphabet);
     const int cells = puzzle_cells(train);
-    if (m->sequence != cells || puzzle_cells(&s->heldout_puzzles) != cells)
+    if (train->rows != heldout->rows || train->columns != heldout->columns)
         return fail(error, LTM_INVALID,
-                    "the puzzles of %.300s have %d cells to train on and %d held out, and model.sequence is %d; set "
-                    "model.sequence = %d",
-                    s->config.data.corpus, cells, puzzle_cells(&s->heldout_puzzles), m->sequence, cells);
+                    "the puzzles of %.300s are %d by %d in train.jsonl and %d by %d in test.jsonl; a solver needs one "
+                    "size",
+                    s->config.data.corpus, train->rows, train->columns, heldout->rows, heldout->columns);
+    if (m->sequence != cells)
+        return fail(error, LTM_INVALID,
+                    "the puzzles of %.300s have %d cells, and model.sequence is %d; set model.sequence = %d",
+                    s->config.data.corpus, cells, m->sequence, cells);
     if (vocab < 2 || (m->vocab != LTM_AUTO && m->vocab != vocab))
         return fail(error, LTM_INVALID,
                     "the puzzles of %.300s have %d different characters, and model.vocab is %d; use auto",

@@ -27,13 +27,21 @@ static int64_t place_of(struct solver_batch *b, int64_t number) {
     return b->order[number % count];
 }
 
+/* What is drawn for the number-th puzzle. */
+static struct random_key key_of(const struct solver_batch *b, enum random_purpose purpose, int64_t number) {
+    return (struct random_key){.seed = b->config->run.seed,
+                               .purpose = purpose,
+                               .step = (uint32_t)(number >> 32),
+                               .sequence = (uint32_t)number};
+}
+
 /* The row's cells, y and z at their start. */
 static void load_row(struct solver_batch *b, size_t row) {
     const size_t T = (size_t)puzzle_cells(b->puzzles);
     const size_t d = b->n / T;
-    const size_t from = (size_t)b->puzzle[row] * T;
-    memcpy(b->givens + row * T, b->puzzles->givens + from, T * sizeof *b->givens);
-    memcpy(b->targets + row * T, b->puzzles->solutions + from, T * sizeof *b->targets);
+    const struct random_key image = key_of(b, RANDOM_SOLVER_IMAGE, b->number[row]);
+    puzzles_take(b->puzzles, b->puzzle[row], b->config->data.augment ? &image : NULL, b->givens + row * T,
+                 b->targets + row * T);
     for (size_t i = row * T; i < (row + 1) * T; i++) {
         memcpy(b->y + i * d, b->start_y, d * sizeof *b->y);
         memcpy(b->z + i * d, b->start_z, d * sizeof *b->z);
@@ -50,10 +58,7 @@ static void begin_puzzle(struct solver_batch *b, size_t row) {
 /* The least number of steps that a puzzle stays. */
 static int64_t least_steps(const struct solver_batch *b, int64_t number) {
     const int most = b->config->model.supervision;
-    const struct random_key key = {.seed = b->config->run.seed,
-                                   .purpose = RANDOM_SOLVER_HALT,
-                                   .step = (uint32_t)(number >> 32),
-                                   .sequence = (uint32_t)number};
+    const struct random_key key = key_of(b, RANDOM_SOLVER_HALT, number);
     if (most < 2 || random_uniform(key, 0) >= 0.1) return 1;
     return 2 + (int64_t)(random_uniform(key, 1) * (most - 1));
 }
@@ -192,6 +197,10 @@ void solver_batch_advance(struct solver_batch *b) {
     }
 }
 
+void solver_batch_skip(struct solver_batch *b) {
+    for (size_t row = 0; row < rows(b); row++) begin_puzzle(b, row);
+}
+
 /* ---- In a checkpoint ---- */
 
 enum { Y, Z, PUZZLE, NUMBER, STEPS, TENSORS };
@@ -230,10 +239,16 @@ static void reload(struct solver_batch *b, const float *y, const float *z) {
     memcpy(b->z, z, rows(b) * b->n * sizeof *z);
 }
 
-static ltm_status check_rows(const struct solver_batch *b, const int64_t *puzzle, const char *begun, const char *path,
-                             struct ltm_error *error) {
-    bool good = begun && strtoll(begun, NULL, 10) >= (int64_t)rows(b);
-    for (size_t row = 0; row < rows(b); row++) good = good && puzzle[row] >= 0 && puzzle[row] < b->puzzles->count;
+static ltm_status check_rows(const struct solver_batch *b, const void *const data[TENSORS], const char *begun,
+                             const char *path, struct ltm_error *error) {
+    const int64_t *puzzle = data[PUZZLE];
+    const int64_t *number = data[NUMBER];
+    const int64_t *steps = data[STEPS];
+    const int64_t all = begun ? strtoll(begun, NULL, 10) : 0;
+    bool good = all >= (int64_t)rows(b);
+    for (size_t row = 0; row < rows(b); row++)
+        good = good && puzzle[row] >= 0 && puzzle[row] < b->puzzles->count && number[row] >= 0 && number[row] < all &&
+               steps[row] >= 0 && steps[row] < b->config->model.supervision;
     return good ? LTM_OK : fail(error, LTM_CORRUPT, "%s is damaged: it names puzzles that there are not", path);
 }
 
@@ -248,7 +263,7 @@ ltm_status solver_batch_read(struct solver_batch *b, const char *path, struct lt
         TRY(safetensors_expect(file, tensors[k].name, tensors[k].type, tensors[k].rank, tensors[k].shape, &data[k],
                                error));
     const char *begun = safetensors_metadata(file, "begun");
-    TRY(check_rows(b, data[PUZZLE], begun, path, error));
+    TRY(check_rows(b, data, begun, path, error));
     memcpy(b->puzzle, data[PUZZLE], tensors[PUZZLE].bytes);
     memcpy(b->number, data[NUMBER], tensors[NUMBER].bytes);
     memcpy(b->steps, data[STEPS], tensors[STEPS].bytes);

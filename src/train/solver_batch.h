@@ -1,6 +1,7 @@
 /* The puzzles that a solver is at work on in training: `slow.batch` rows, each with a puzzle, the steps that it has had and its y and z,
  * carried from slow step to slow step. Behind a slow step a row that has halted gets the next puzzle: one whose halting logit is above 0, or
- * that has had solver.supervision steps; one puzzle in ten stays at least a number of steps drawn from 2 … solver.supervision.
+ * that has had solver.supervision steps; one puzzle in ten stays at least a number of steps drawn from 2 … solver.supervision. With
+ * solver.augment a row has an image of its puzzle by symmetry.
  * Puzzles come in an order of their own in each pass over them; what is drawn follows from run.seed and a puzzle's number alone.
  *
  * What a slow step leaves lies beside what it began with until it is taken, so that one which is broken off leaves no trace. */
@@ -52,6 +53,9 @@ ltm_status solver_batch_merge(struct solver_batch *batch, struct sequence_score 
 
 /* The slow step is taken: go on from what it left. */
 void solver_batch_advance(struct solver_batch *batch);
+
+/* The slow step is skipped: every row gets the next puzzle, for the same ones with the same weights would fail again. */
+void solver_batch_skip(struct solver_batch *batch);
 
 /* solver.safetensors of a checkpoint, which has the alphabet and the puzzles' size too. */
 ltm_status solver_batch_write(const struct solver_batch *batch, const char *path, struct ltm_error *error);

@@ -196,11 +196,13 @@ static ltm_status new_trainer(struct session *s, struct ltm_error *error) {
     PASS_UP(decoder_create(&s->decoder, &model, error));
     if (in_bf16) PASS_UP(decoder_use_bf16(s->decoder, error));
     PASS_UP(trainer_bytes(&bytes, &s->config, &s->decoder->plan, error));
-    watch_message(&s->hooks->watch,
-                  "%.2f M parameters, %d latent%s of %d numbers; %.0f MB of memory with %d thread%s, products in %s",
-                  (double)ltm_parameter_count(&s->config.model) / 1e6, s->config.model.latents,
-                  ltm_plural(s->config.model.latents), s->config.model.dim, (double)bytes / 1e6, s->config.run.threads,
-                  ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
+    char latents[64] = "";
+    if (s->config.model.kind != LTM_MODEL_SOLVER)
+        snprintf(latents, sizeof latents, ", %d latent%s of %d numbers", s->config.model.latents,
+                 ltm_plural(s->config.model.latents), s->config.model.dim);
+    watch_message(&s->hooks->watch, "%.2f M parameters%s; %.0f MB of memory with %d thread%s, products in %s",
+                  (double)ltm_parameter_count(&s->config.model) / 1e6, latents, (double)bytes / 1e6,
+                  s->config.run.threads, ltm_plural(s->config.run.threads), in_bf16 ? "bf16" : "fp32");
     PASS_UP(session_mix_corpora(s, error));
     PASS_UP(s->train_puzzles.count
                 ? trainer_create_solver(&s->trainer, &s->config, s->decoder, &s->train_puzzles, error)

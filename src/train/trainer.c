@@ -364,4 +364,5 @@ ltm_status trainer_pack(const struct trainer *trainer, struct ltm_error *error) 
 void trainer_skip(struct trainer *trainer) {
     trainer->optimiser.count++;
     trainer->optimiser.skipped++;
+    if (trainer->solver) solver_batch_skip(trainer->solver);
 }

@@ -77,6 +77,10 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
     struct ltm_config from = *config;
     PASS_UP(ltm_config_check(config, error));
     const bool attention = kind == LTM_TWIN_ATTENTION;
+    if (from.model.kind == LTM_MODEL_SOLVER)
+        return fail(error, LTM_INVALID,
+                    "a solver of puzzles has no twin; its controls are solver.inner = 0 with solver.cycles = 1, and a "
+                    "language model on the same puzzles as text (ltm corpus synth)");
     const bool plain = from.model.latents == 0 && from.model.memory == LTM_MEMORY_NONE;
     if (plain && !attention)
         return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin of %s",

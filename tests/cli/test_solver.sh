@@ -4,15 +4,15 @@
 . "$(dirname "$0")/cli.sh"
 
 mkdir puzzles
-awk 'BEGIN {
+awk 'BEGIN { # Latin squares; of each row a cell is empty
     for (i = 0; i < 40; i++) {
         puzzle = solution = ""
-        for (c = 0; c < 4; c++) {
-            s = (i + c * (1 + i % 3)) % 3
+        for (c = 0; c < 9; c++) {
+            s = 1 + (i + int(c / 3) * (1 + i % 2) + c % 3 * (1 + int(i / 2) % 2)) % 3
             solution = solution s
-            puzzle = puzzle ((i + c) % 2 ? s : "#")
+            puzzle = puzzle ((i + c) % 3 ? s : 0)
         }
-        printf "{\"puzzle\": \"%s\", \"solution\": \"%s\", \"difficulty\": %d, \"rows\": 2, \"columns\": 2}\n", puzzle, solution, i % 3 >\
+        printf "{\"puzzle\": \"%s\", \"solution\": \"%s\", \"difficulty\": %d, \"kind\": \"latin\", \"rows\": 3, \"columns\": 3}\n", puzzle, solution, i % 3 >\
             (i < 30 ? "puzzles/train.jsonl" : "puzzles/test.jsonl")
     }
 }'
@@ -22,7 +22,7 @@ kind = solver
 dim = 16
 layers = 1
 heads = 2
-sequence = 4
+sequence = 9
 [latent]
 count = 0
 [solver]
@@ -37,7 +37,7 @@ ema = 0.9
 [data]
 corpus = puzzles
 [run]
-tokens = 320
+tokens = 720
 threads = 1
 eval_every = 5
 checkpoint_every = 4
@@ -45,7 +45,9 @@ INI
 
 trains() {
     "$LTM" train tiny.ini >out 2>err || { cat err; return 1; }
-    grep -q 'a solver: 3 steps on a puzzle at most, of 2 cycles of 1 inner step' err && grep -q 'held-out puzzles whole' err &&
+    grep -q 'a solver of 1 layer of width 16, cells mixed by attention, puzzles of 9 cells' err &&
+        grep -q 'up to 3 steps on a puzzle, of 2 cycles of 1 inner step$' err && ! grep -qE 'sequences|window|tokens' err out &&
+        grep -q '720 cells in 10 slow steps of 8 puzzles' err && grep -q '^trained on 720 cells in 10 slow steps' out && grep -q 'held-out puzzles whole' err &&
         grep -q '^best: .* of held-out puzzles whole' out &&
         jq -se 'map(select(.heldout))[-1] | .exact >= 0 and .cells > 0 and .halted_steps >= 1 and .ema_exact >= 0' \
             runs/tiny/log.jsonl && jq -se '.[0].halting > 0' runs/tiny/log.jsonl
@@ -59,18 +61,27 @@ scores() {
 holds 'scores by step, by difficulty and where it halts' scores
 reports() {
     "$LTM" report runs/tiny >out 2>err || { cat err; return 1; }
-    grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html
+    grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html && grep -q 'training cells' runs/tiny/report.html
 }
 holds 'and so does the page' reports
+sweeps() {
+    printf '[study]\nbase = tiny.ini\ndir = runs/study\n[budget]\ntokens = 144\n[axes]\nsolver.inner = 0 1\n[scores]\neval.sequences = 7\n' >study.ini
+    "$LTM" sweep study.ini --jobs 1 >out 2>err && "$LTM" report runs/study >>out 2>>err || { cat err; return 1; }
+    head -1 runs/study/results.csv | grep -q ',exact,exact_stderr,cells,cells_stderr,halted,halted_stderr,halted_steps,' &&
+        [ "$(grep -c ',done,' runs/study/results.csv)" = 2 ] && [ -s runs/study/report.html ] &&
+        grep -q 'done: .* % of puzzles whole' err
+}
+holds 'a study of solvers says what each solves' sweeps
 inspects() { # one cycle has two of the one layer; both cycles count
     "$LTM" inspect runs/tiny --json >out 2>err || { cat err; return 1; }
-    jq -e '.parameters_recurrent > 0 and .forward_flops_per_token > 0' out
+    jq -e '.parameters_recurrent > 0 and .forward_flops_per_token > 0 and .best_unsolved >= 0 and (has("best_bound") | not)' out
 }
 holds 'inspect knows it' inspects
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny
 holds 'keys that mean nothing are refused' refused 1 'model.kind = solver has no model.dropout; use 0' "$LTM" train tiny.ini model.dropout=0.1
+holds 'a twin too' refused 1 'a solver of puzzles has no twin' "$LTM" train tiny.ini --twin compute
 holds 'and settings of scores' refused 2 'says nothing to a solver' "$LTM" eval runs/tiny puzzles/test.jsonl fast.steps=3
-strange() { sed 's/"puzzle": "./"puzzle": "x/' puzzles/test.jsonl >strange.jsonl && refused 1 "puzzle 1 of strange.jsonl has the character 'x'" "$LTM" eval runs/tiny strange.jsonl; }
+strange() { sed 's/"puzzle": "./"puzzle": "x/' puzzles/test.jsonl >strange.jsonl && refused 1 "line 1 of strange.jsonl: \"puzzle\" has 'x' in row 1, column 1" "$LTM" eval runs/tiny strange.jsonl; }
 holds 'and puzzles of other characters' strange
 
 if command -v mpirun >/dev/null && mpirun --version | grep -q 'Open MPI' && "$LTM" doctor --json 2>/dev/null | grep -q 'Open MPI'; then

@@ -6,10 +6,12 @@
 
 #include "ltm/model.h"
 #include "ltm/solve.h"
+#include "text/puzzle.h"
 #include "train/solver_batch.h"
 
-enum { TRAIN = 21, TEST = 9, CELLS = 6 };
+enum { TRAIN = 21, TEST = 9, SIDE = 3, CELLS = SIDE * SIDE };
 
+/* Latin squares; of each row a cell is empty, so that there is one solution. */
 static void write_puzzles(const char *path, int count, int from) {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -17,11 +19,11 @@ static void write_puzzles(const char *path, int count, int from) {
         char puzzle[CELLS + 1] = {0};
         char solution[CELLS + 1] = {0};
         for (int c = 0; c < CELLS; c++) {
-            solution[c] = (char)('a' + (i * 5 + c * (1 + i % 2)) % 3);
-            puzzle[c] = (char)((i + c) % 3 ? solution[c] : '.');
+            solution[c] = (char)('1' + (i + c / SIDE * (1 + i % 2) + c % SIDE * (1 + i / 2 % 2)) % SIDE);
+            puzzle[c] = (char)((i + c) % SIDE ? solution[c] : '0');
         }
         fprintf(file,
-                "{\"puzzle\": \"%s\", \"solution\": \"%s\", \"difficulty\": %d, \"kind\": \"test\", \"rows\": 2, "
+                "{\"puzzle\": \"%s\", \"solution\": \"%s\", \"difficulty\": %d, \"kind\": \"latin\", \"rows\": 3, "
                 "\"columns\": 3}\n",
                 puzzle, solution, i % 3);
     }
@@ -67,6 +69,13 @@ static void same_solvers(const struct ltm_config *a, const struct ltm_config *b)
     same_weights(a, b, "solver.safetensors");
 }
 
+/* By a sentence that has the text. */
+static void assert_refused(const struct ltm_config *config, const char *text) {
+    char said[4096];
+    assert_int_not_equal(train(config, (struct child){0}, said, sizeof said), LTM_OK);
+    if (!strstr(said, text)) fail_msg("\"%s\" does not say \"%s\"", said, text);
+}
+
 static void bits_do_not_depend_on_threads(void **state) {
     (void)state;
     for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
@@ -91,6 +100,21 @@ static void resume_is_exact(void **state) {
     same_solvers(&whole, &cut);
 }
 
+/* Images are drawn by a puzzle's number, which a checkpoint keeps. */
+static void so_it_is_with_images(void **state) {
+    (void)state;
+    struct ltm_config whole = solving("images", LTM_SOLVER_MLP);
+    struct ltm_config cut = solving("images-cut", LTM_SOLVER_MLP);
+    whole.data.augment = cut.data.augment = 1;
+    whole.run.threads = 2;
+    train_whole(&whole);
+    assert_int_equal(train(&cut, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
+    train_whole(&cut);
+    same_solvers(&whole, &cut);
+    cut.data.augment = 0;
+    assert_refused(&cut, "solver.augment = yes");
+}
+
 static void rows_that_halt_get_the_next_puzzle(void **state) {
     (void)state;
     struct puzzles puzzles;
@@ -99,7 +123,7 @@ static void rows_that_halt_get_the_next_puzzle(void **state) {
     struct ltm_config c = solving("none", LTM_SOLVER_ATTENTION);
     bool seen[TRAIN] = {false};
     assert_int_equal(puzzles_read(&puzzles, test_path("puzzles/train.jsonl"), NULL, NULL), LTM_OK);
-    assert_string_equal(puzzles.alphabet, ".abc");
+    assert_string_equal(puzzles.alphabet, "0123");
     c.model.vocab = 4;
     ltm_config_resolve(&c);
     assert_int_equal(decoder_create(&decoder, &c.model, NULL), LTM_OK);
@@ -142,6 +166,16 @@ static void rows_that_halt_get_the_next_puzzle(void **state) {
     puzzles_free(&puzzles);
 }
 
+static void write_line(const char *path, const char *first, const char *second) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%s\n%s\n", first, second);
+    fclose(file);
+}
+
+#define LATIN2 \
+    "{\"puzzle\": \"1000\", \"solution\": \"1221\", \"difficulty\": 1, \"kind\": \"latin\", \"rows\": 2, \"columns\": 2}"
+
 static void scores_say_what_is_solved(void **state) {
     (void)state;
     char *text;
@@ -158,13 +192,9 @@ static void scores_say_what_is_solved(void **state) {
     assert_int_equal(json_array_size(json_object_get(scores, "difficulties")), 3);
     json_decref(scores);
     free(text);
-}
-
-/* By a sentence that has the text. */
-static void assert_refused(const struct ltm_config *config, const char *text) {
-    char said[4096];
-    assert_int_not_equal(train(config, (struct child){0}, said, sizeof said), LTM_OK);
-    if (!strstr(said, text)) fail_msg("\"%s\" does not say \"%s\"", said, text);
+    write_line(test_path("small.jsonl"), LATIN2, "");
+    assert_int_equal(ltm_solve(c.run.dir, test_path("small.jsonl"), 0, 1, &text, &error), LTM_MISMATCH);
+    assert_non_null(strstr(error.message, "are 2 by 2, and those that the model solves 3 by 3"));
 }
 
 static void what_does_not_fit_is_refused(void **state) {
@@ -176,10 +206,20 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_refused(&c, "model.kind = solver has no latent.count; use 0");
     c.model.latents = 0;
     c.model.sequence = 7;
-    assert_refused(&c, "set model.sequence = 6");
+    assert_refused(&c, "set model.sequence = 9");
     c.model.sequence = CELLS;
     c.model.supervision = 0;
     assert_refused(&c, "solver.supervision = 0");
+    c = solving("refused", LTM_SOLVER_ATTENTION);
+    c.model.memory = LTM_MEMORY_NEURAL;
+    assert_refused(&c, "model.kind = solver has no model.memory; use none");
+    c.model.memory = LTM_MEMORY_NONE;
+    c.model.predict_latents = 0.1;
+    c.model.predict_distance = c.model.predict_layers = 1;
+    assert_refused(&c, "model.kind = solver has no slow.predict_latents; use 0");
+    c = tiny("refused");
+    c.data.augment = 1;
+    assert_refused(&c, "use it with model.kind = solver");
     c = solving("refused", LTM_SOLVER_ATTENTION);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", test_folder());
     assert_refused(&c, "train.jsonl is not there");
@@ -187,24 +227,65 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_non_null(strstr(error.message, "solver of puzzles"));
 }
 
-static void refuse_line(const char *line, const char *text) {
+static void refuse_line(const char *line, const char *alphabet, const char *text) {
     struct puzzles puzzles;
     struct ltm_error error = {0};
     const char *path = test_path("bad.jsonl");
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file, "{\"puzzle\": \"..\", \"solution\": \"ab\", \"rows\": 1, \"columns\": 2}\n%s\n", line);
-    fclose(file);
-    assert_int_equal(puzzles_read(&puzzles, path, NULL, &error), LTM_INVALID);
+    write_line(path, LATIN2, line);
+    assert_int_equal(puzzles_read(&puzzles, path, alphabet, &error), LTM_INVALID);
     if (!strstr(error.message, text)) fail_msg("\"%s\" does not say \"%s\"", error.message, text);
+    assert_null(puzzles.givens);
 }
 
+/* What no puzzle is at all, tests/text/test_puzzles.c refuses. */
 static void bad_puzzles_are_refused_by_line(void **state) {
     (void)state;
-    refuse_line("{\"puzzle\": \"...\", \"solution\": \"ab\", \"rows\": 1, \"columns\": 2}", "line 2 of");
-    refuse_line("{\"puzzle\": \"..\", \"solution\": \"a\\u00e4\", \"rows\": 1, \"columns\": 2}", "2 characters");
-    refuse_line("{\"puzzle\": \"..\", \"solution\": \"ab\", \"rows\": 2, \"columns\": 1}", "those before it 1 by 2");
-    refuse_line("{\"puzzle\": \"..\", \"solution\": \"ab\"}", "\"rows\" and \"columns\"");
+    refuse_line(
+        "{\"puzzle\": \"0000\", \"solution\": \"1221\", \"difficulty\": 1, \"kind\": \"latin\", \"rows\": 2, \"columns\": 2}",
+        NULL, "line 2 of");
+    refuse_line(
+        "{\"puzzle\": \"120231312\", \"solution\": \"123231312\", \"difficulty\": 1, \"kind\": \"latin\", \"rows\": 3, "
+        "\"columns\": 3}",
+        NULL, "the puzzle is 3 by 3, and those before it 2 by 2");
+    refuse_line(LATIN2, "02", "line 1 of");
+    refuse_line(LATIN2, "02", "does not know the character '1', only \"02\"");
+}
+
+/* Of every image the solution is the one that a search finds; a key draws one image, keys draw many; the puzzles stay as they are. */
+static void rows_have_images_by_symmetry(void **state) {
+    (void)state;
+    struct puzzles puzzles;
+    struct solver_batch *batch;
+    struct decoder *decoder;
+    struct ltm_config c = solving("none", LTM_SOLVER_ATTENTION);
+    int images = 0;
+    c.data.augment = 1;
+    c.model.vocab = 4;
+    ltm_config_resolve(&c);
+    assert_int_equal(puzzles_read(&puzzles, test_path("puzzles/train.jsonl"), NULL, NULL), LTM_OK);
+    assert_int_equal(decoder_create(&decoder, &c.model, NULL), LTM_OK);
+    assert_int_equal(solver_batch_create(&batch, &c, decoder, &puzzles, 1, NULL), LTM_OK);
+    for (int pass = 0; pass < 20; pass++) {
+        for (int row = 0; row < 5; row++) {
+            const int32_t *givens = batch->givens + (size_t)row * CELLS;
+            const int32_t *targets = batch->targets + (size_t)row * CELLS;
+            const int32_t *own = puzzles.givens + (size_t)batch->puzzle[row] * CELLS;
+            char given[CELLS];
+            char solution[CELLS];
+            int difficulty;
+            for (int i = 0; i < CELLS; i++) given[i] = puzzles.alphabet[givens[i]];
+            const struct puzzle image = {.kind = PUZZLE_LATIN, .rows = SIDE, .columns = SIDE, .given = given};
+            assert_int_equal(puzzle_solve(&image, solution, &difficulty, NULL), LTM_OK);
+            for (int i = 0; i < CELLS; i++) assert_int_equal(puzzles.alphabet[targets[i]], solution[i]);
+            images += memcmp(givens, own, CELLS * sizeof *own) != 0;
+        }
+        solver_batch_skip(batch);
+        for (int row = 0; row < 5; row++) assert_int_equal(batch->number[row], 5 * (pass + 1) + row);
+    }
+    assert_true(images > 80);
+    solver_batch_free(batch);
+    decoder_free(decoder);
+    puzzles_free(&puzzles);
 }
 
 int main(void) {
@@ -212,6 +293,8 @@ int main(void) {
         cmocka_unit_test(rows_that_halt_get_the_next_puzzle),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(resume_is_exact),
+        cmocka_unit_test(so_it_is_with_images),
+        cmocka_unit_test(rows_have_images_by_symmetry),
         cmocka_unit_test(scores_say_what_is_solved),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(bad_puzzles_are_refused_by_line),
