@@ -3,7 +3,7 @@
 # levels lie below it), against the levels: by clustering (runs/hierarchy-oracle.awk), by a decoder that learns the next token, by one that
 # predicts the states of a teacher too (slow.predict_latents), and by latents, the decoder then seeing four symbols. A linear probe reads it;
 # beside its accuracy stand what it scores on shuffled labels and what an untrained decoder has. Sizes double until the accuracy is 90 %. Run
-# again, it goes on where it was.
+# again, it resumes.
 #
 #     runs/sample-complexity.sh [FOLDER [section.key=value…]]     FOLDER (runs/sample-complexity) gets tasks, runs and results.csv;
 #                                                                 settings are those of every run; wants jq

@@ -44,7 +44,7 @@ static const char usage[] =
     "  --precision P          of the weights: fp32, bf16 (half the bytes, so faster), or auto, as trained (auto)\n"
     "  --batch N              samples that a thread has under way: changes speed, not text (auto)\n"
     "  --interactive          write in turns with a person or a pipe: a line in, text out, z kept; /help says more\n"
-    "  --state FILE           go on with the session in this file, where there is one, and leave it there at the end: with\n"
+    "  --state FILE           resume the session in this file, if there is one, and save it there at the end: with\n"
     "                         --interactive, for a model with a memory (model.memory) and no latents\n"
     "What comes out:\n"
     "  --json                 a line of JSON a sample, as they are done: prompt, text, tokens, log p, depth, finish (length, end of\n"
