@@ -31,7 +31,7 @@ distinct() {
     done
     run "$LTM" corpus synth compose depth=1 functions=3 letters=2 alphabet=4 -o few --documents 3
     [ "$code" = 0 ] && [ "$(sort -u few/test.jsonl | wc -l)" = "$(wc -l <few/test.jsonl)" ] && [ -s few/test.jsonl ] &&
-        grep -q "^items     $(wc -l <few/test.jsonl) to test (there are no more different ones), 2000" out
+        grep -q "^items     $(wc -l <few/test.jsonl) to test (all different ones there are), 2000" out
 }
 holds 'no two test items ask the same, or there are fewer' distinct
 
