@@ -53,7 +53,11 @@ measure() { # method, levels, seed, documents, task
     fi
     read -ra set <<<"$(settings "$1")"
     "$LTM" train runs/sample-complexity.ini run.dir="$run" run.seed="$3" data.corpus="$5/corpus" "${more[@]}" "${set[@]}"
-    [ -s "$run/probe.tsv" ] || paste <(probe "$run" "$5") <(probe "$run" "$5" --shuffled | cut -f 2) >"$run/probe.tsv"
+    if [ ! -s "$run/probe.tsv" ]; then # whole or not at all
+        probe "$run" "$5" >"$run/read.tsv"
+        probe "$run" "$5" --shuffled | cut -f 2 | paste "$run/read.tsv" - >"$run/probe.new"
+        mv "$run/probe.new" "$run/probe.tsv"
+    fi
     while read -r place accuracy error chance shuffled; do
         echo "$1,$place,$2,$3,$4,$accuracy,$error,$shuffled,$chance" >>"$results"
     done < <(sort -r "$run/probe.tsv") # states, then mu
