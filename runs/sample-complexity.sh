@@ -3,7 +3,7 @@
 # levels lie below it), against the levels: by clustering (runs/hierarchy-oracle.awk), by a decoder that learns the next token, by one that
 # predicts the states of a teacher too (slow.predict_latents), and by latents, the decoder then seeing four symbols. A linear probe reads it;
 # beside its accuracy stand what it scores on shuffled labels and what an untrained decoder has. Sizes double until the accuracy is 90 %. Run
-# again, it goes on where it was.
+# again, it resumes.
 #
 #     runs/sample-complexity.sh [FOLDER [section.key=value…]]     FOLDER (runs/sample-complexity) gets tasks, runs and results.csv;
 #                                                                 settings are those of every run; wants jq
@@ -53,7 +53,11 @@ measure() { # method, levels, seed, documents, task
     fi
     read -ra set <<<"$(settings "$1")"
     "$LTM" train runs/sample-complexity.ini run.dir="$run" run.seed="$3" data.corpus="$5/corpus" "${more[@]}" "${set[@]}"
-    [ -s "$run/probe.tsv" ] || paste <(probe "$run" "$5") <(probe "$run" "$5" --shuffled | cut -f 2) >"$run/probe.tsv"
+    if [ ! -s "$run/probe.tsv" ]; then # whole or not at all
+        probe "$run" "$5" >"$run/read.tsv"
+        probe "$run" "$5" --shuffled | cut -f 2 | paste "$run/read.tsv" - >"$run/probe.new"
+        mv "$run/probe.new" "$run/probe.tsv"
+    fi
     while read -r place accuracy error chance shuffled; do
         echo "$1,$place,$2,$3,$4,$accuracy,$error,$shuffled,$chance" >>"$results"
     done < <(sort -r "$run/probe.tsv") # states, then mu

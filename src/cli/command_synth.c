@@ -24,6 +24,7 @@ static const char usage[] =
     "  --difficulty 1|2|3     sets the defaults of the task's knobs (1)\n"
     "  --vocab-size N         train a tokenizer of N pieces and build the corpus\n"
     "  --bpe                  train it by byte-pair merges, not as a unigram model: each one-letter word is then one token\n"
+    "                         (for puzzles always)\n"
     "  --tokenizer FILE       build the corpus with this tokenizer\n"
     "  --threads N            for tokenizer and corpus; the files do not depend on it (one per core)\n"
     "  --json                 print the result as JSON\n"

@@ -400,6 +400,7 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
                   {"data.corpora", c->data.corpora[0], "data.corpus"},
                   {"data.tokenizer", c->data.tokenizer[0], "none"},
                   {"run.from", c->run.from[0], "none"},
+                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
                   {"slow.predict", m->predict > 1, "1"},
                   {"slow.predict_latents", m->predict_latents > 0, "0"},
                   {"slow.samples", c->slow.samples > 1, "1"},

@@ -86,7 +86,13 @@ static ltm_status add_column(struct column *columns, int *count, const char *nam
     return LTM_OK;
 }
 
-/* A number that the items tell of themselves, or among their factors, and that is not the same in all. */
+static bool is_there(const struct column *columns, int count, const char *name) {
+    for (int k = 0; k < count; k++)
+        if (strcmp(columns[k].name, name) == 0) return true;
+    return false;
+}
+
+/* A number that the items tell of themselves, or among their factors, and that is not the same in all. One of both names is one. */
 static ltm_status add_numbers(struct column *columns, int *count, const json_t *object, const struct task *task,
                               int test, struct ltm_error *error) {
     const char *name;
@@ -94,6 +100,7 @@ static ltm_status add_numbers(struct column *columns, int *count, const json_t *
     json_object_foreach((json_t *)object, name, value) {
         bool varies = false;
         if (!json_is_number(value) || strcmp(name, "gold") == 0 || *count == COLUMNS_MOST) continue;
+        if (is_there(columns, *count, name)) continue;
         const double first = number_of(&task->items.all[0], name);
         for (int i = 1; i < test; i++) varies = varies || number_of(&task->items.all[i], name) != first;
         if (!varies) continue;

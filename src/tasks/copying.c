@@ -28,6 +28,9 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     return check_distances(synth, ASKING + letters + letters / 3, pow(synth->knobs[KNOB_SYMBOLS], letters), error);
 }
 
+/* By a tokenizer that spells a blank apart, and one more than there are, so that an answer that goes on is seen. */
+static int answer_words(const struct synth *synth) { return 2 * synth_knob(synth, KNOB_LETTERS) + 1; }
+
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
     const int letters = synth_knob(synth, KNOB_LETTERS);
     const uint32_t symbols = (uint32_t)synth_knob(synth, KNOB_SYMBOLS);
@@ -76,5 +79,6 @@ const struct synth_family family_copying = {
     .public = {"copying", "letters that stand far apart among digits, said again in order", knobs, SYNTH_COUNT(knobs)},
     .prepare = prepare,
     .problem = problem,
+    .words = answer_words,
     .measure = measure,
 };

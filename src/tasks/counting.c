@@ -36,6 +36,12 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
                 most, room);
 }
 
+/* Two digits, a blank that a tokenizer spells apart, and one more, so that an answer that goes on is seen. */
+static int answer_words(const struct synth *synth) {
+    (void)synth;
+    return 4;
+}
+
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
     const int most = synth_knob(synth, KNOB_COUNT);
     const int marks = synth_knob(synth, KNOB_MARKS);
@@ -79,5 +85,6 @@ const struct synth_family family_counting = {
     .extract = "[0-9]+",
     .prepare = prepare,
     .problem = problem,
+    .words = answer_words,
     .measure = measure,
 };

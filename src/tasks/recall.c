@@ -187,6 +187,9 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     add_distance(synth, p->facts, &words, pow(synth->knobs[KNOB_VALUES], -own));
 }
 
+/* By a tokenizer that spells a blank apart, and one more than there are, so that an answer that goes on is seen. */
+static int answer_words(const struct synth *synth) { return 2 * synth_knob(synth, KNOB_WORDS) + 1; }
+
 static void measure(const json_t *item, const char *output, bool right, struct metric_list *list) {
     const json_t *others = json_object_get(item, "others");
     bool other = false;
@@ -208,6 +211,7 @@ const struct synth_family family_recall = {
     .extract = VALUE_WORDS,
     .prepare = prepare,
     .problem = problem,
+    .words = answer_words,
     .measure = measure,
 };
 
@@ -217,5 +221,6 @@ const struct synth_family family_last_mention = {
     .extract = VALUE_WORDS,
     .prepare = prepare,
     .problem = problem,
+    .words = answer_words,
     .measure = measure,
 };

@@ -183,10 +183,10 @@ static ltm_status build_corpus(struct writing *writing, const char *documents, c
     build.seed = train.seed = options->seed;
     build.threads = train.threads = options->threads;
     if (options->vocab) {
+        const bool puzzles = writing->synth->family->puzzles != NULL; /* a cell and its blank in one piece */
         train.output = tokenizer;
         train.vocab = options->vocab;
-        /* Of puzzles, so that a cell and its blank are one piece. */
-        train.kind = options->bpe || writing->synth->family->puzzles ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
+        train.kind = options->bpe || puzzles ? LTM_TOKENIZER_BPE : LTM_TOKENIZER_UNIGRAM;
         PASS_UP(ltm_tokenizer_train(&train, writing->watch, error));
     }
     PASS_UP(ltm_corpus_build(&build, writing->watch, &writing->info.corpus, error));

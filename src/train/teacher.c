@@ -125,7 +125,7 @@ void teacher_keep(const struct group *group) {
         int predicted = 0;
         for (int t = 0; t < T; t++) {
             sum += (double)aim->loss[at + (size_t)t];
-            if (aim->loss[at + (size_t)t] > 0) predicted++;
+            if (aim->loss[at + (size_t)t] != 0) predicted++; /* NaN too */
         }
         if (predicted) score[0] += sum / predicted / S;
         score[1] += spread(aim->states + at * (size_t)c->model.dim, T, c->model.dim) / S;

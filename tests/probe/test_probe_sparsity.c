@@ -93,7 +93,8 @@ static void what_norm_explains_is_taken_out(void **state) {
         rows[i * WIDTH] = 1;
         rows[i * WIDTH + 1] = i < TRAIN ? 0 : fabsf(noise[3 * i + 1]);
         if (i >= TRAIN)
-            items[i - TRAIN].json = json_pack("{s:i,s:{s:f,s:s}}", "gold", i, "factors", "own", own, "word", "x");
+            items[i - TRAIN].json = json_pack("{s:i,s:f,s:{s:f,s:s}}", "gold", i, "own", own, "factors", "own", own,
+                                              "word", "x"); /* one number that is told twice */
     }
     assert_int_equal(probe_sparsity_score(&result, &f, &task, TRAIN, TEST, NULL), LTM_OK);
     assert_int_equal(result.sparsity_count, 6);

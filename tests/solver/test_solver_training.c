@@ -205,6 +205,13 @@ static void what_does_not_fit_is_refused(void **state) {
     c.model.latents = 2;
     assert_refused(&c, "model.kind = solver has no latent.count; use 0");
     c.model.latents = 0;
+    c.model.memory = LTM_MEMORY_NEURAL;
+    assert_refused(&c, "model.kind = solver has no model.memory; use none");
+    c.model.memory = LTM_MEMORY_NONE;
+    c.model.predict_latents = c.model.predict_distance = c.model.predict_layers = 1;
+    c.slow.ema = 0.99;
+    assert_refused(&c, "model.kind = solver has no slow.predict_latents; use 0");
+    c = solving("refused", LTM_SOLVER_ATTENTION);
     c.model.sequence = 7;
     assert_refused(&c, "set model.sequence = 9");
     c.model.sequence = CELLS;

@@ -70,6 +70,7 @@ one_token_a_word() {
     [ "$code" = 0 ] || { cat out err; return 1; }
     jq -sj '.[0].context[6:]' copies/test.jsonl >words
     "$LTM" tokenizer encode copies/tokenizer.model <words >ids && [ "$(wc -w <ids)" = "$(wc -w <words)" ] &&
+        grep -q '^length = 10$' copies/task.ini && # not a quarter of model.sequence, which would cut the question
         refused 2 'goes with --vocab-size' "$LTM" corpus synth copying -o x --bpe
 }
 holds 'with --bpe a word of one letter is one token' one_token_a_word
