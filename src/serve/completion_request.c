@@ -19,19 +19,6 @@ ltm_status request_object(json_t **object, const char *text, size_t bytes, struc
     return fail(error, LTM_INVALID, "the request's body is JSON, but not an object");
 }
 
-ltm_status request_ids(int32_t **ids, size_t *count, const json_t *list, const char *where, int vocab,
-                       struct ltm_error *error) {
-    *count = json_array_size(list);
-    PASS_UP(NEW_ARRAY(*ids, *count + 1, "token ids", error));
-    for (size_t i = 0; i < *count; i++) {
-        const json_t *id = json_array_get(list, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocab)
-            return fail(error, LTM_INVALID, "%s: entry %zu is not a token id from 0 to %d", where, i, vocab - 1);
-        (*ids)[i] = (int32_t)json_integer_value(id);
-    }
-    return LTM_OK;
-}
-
 /* ---- Single fields; one that is missing or null stays as it was ---- */
 
 static ltm_status take_number(double *value, const json_t *field, const char *name, double least, double most,
@@ -99,7 +86,7 @@ static ltm_status take_prompts(struct completion_request *r, const json_t *promp
             continue;
         }
         int32_t *list = NULL;
-        const ltm_status status = request_ids(&list, &r->tokens[i].count, one, "\"prompt\"", vocab, error);
+        const ltm_status status = json_ids(&list, &r->tokens[i].count, one, "prompt", vocab, error);
         r->tokens[i].ids = list;
         if (status != LTM_OK) return status;
         all += r->tokens[i].count;

@@ -45,7 +45,3 @@ void completion_request_free(struct completion_request *request);
 
 /* A JSON object out of a request's body; the caller's. LTM_INVALID. */
 ltm_status request_object(json_t **object, const char *text, size_t bytes, struct ltm_error *error);
-
-/* A list of token ids below vocab; the caller frees *ids. `where` names it. */
-ltm_status request_ids(int32_t **ids, size_t *count, const json_t *list, const char *where, int vocab,
-                       struct ltm_error *error);
