@@ -280,6 +280,7 @@ static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
 static bool on_sample(void *user, const struct ltm_sample *sample) {
     struct completing *c = user;
     struct ltm_error error;
+    if (stopped(c)) return false; /* the sample was cut short by that, and is no choice */
     c->written += sample->tokens;
     keep(c, finish(c, sample->number, sample->finish, sample->text, c->stream ? 0 : sample->bytes, &error), &error);
     return c->status == LTM_OK;
@@ -328,6 +329,7 @@ static ltm_status write_texts(struct completing *c, struct ltm_error *error) {
     g.prompt_tokens = r->texts ? NULL : tokens;
     g.fit_tokens = r->context_tokens ? fit : NULL;
     TRY(ltm_generate(c->all->model, &g, &hooks, error));
+    if (stopped(c)) status = fail_stopped(error);
 cleanup:
     free(tokens);
     free(fit);

@@ -28,7 +28,7 @@ static ltm_status take_number(double *value, const json_t *field, const char *na
     if (whole ? !json_is_integer(field) : !json_is_number(field))
         return fail(error, LTM_INVALID, "\"%s\" is not a %snumber", name, whole ? "whole " : "");
     if (!(number >= least && number <= most))
-        return fail(error, LTM_INVALID, "\"%s\" is outside %g … %g", name, least, most);
+        return fail(error, LTM_INVALID, "\"%s\" is outside %.16g … %.16g", name, least, most);
     *value = number;
     return LTM_OK;
 }
@@ -146,6 +146,10 @@ static ltm_status check_names(const json_t *object, struct ltm_error *error) {
 static ltm_status check_together(const struct completion_request *r, struct ltm_error *error) {
     if ((int64_t)r->n * r->count > COMPLETION_PROMPTS_MOST)
         return fail(error, LTM_INVALID, "\"n\" times the prompts is more than %d", COMPLETION_PROMPTS_MOST);
+    if ((int64_t)r->n * r->count * r->max_tokens > COMPLETION_TOKENS_MOST / (r->logprobs < 0 ? 1 : 1 + r->logprobs))
+        return fail(error, LTM_INVALID,
+                    "\"max_tokens\" times \"n\" times the prompts%s is more than %d; ask for less at a time",
+                    r->logprobs < 0 ? "" : ", times 1 + \"logprobs\",", COMPLETION_TOKENS_MOST);
     if (!r->session) return r->refit ? fail(error, LTM_INVALID, "\"refit\" goes with a \"session\"") : LTM_OK;
     if (!*r->session || strlen(r->session) >= COMPLETION_SESSION_NAME)
         return fail(error, LTM_INVALID, "\"session\" is not a name of 1 to %d bytes", COMPLETION_SESSION_NAME - 1);

@@ -18,8 +18,8 @@
 #include "ltm/generate.h"
 
 enum {
-    COMPLETION_PROMPTS_MOST = 1024, /* prompts times n */
-    COMPLETION_TOKENS_MOST = 1 << 20,
+    COMPLETION_PROMPTS_MOST = 1024,   /* prompts times n */
+    COMPLETION_TOKENS_MOST = 1 << 20, /* of all prompts; written by a request, each as often as it has log p told of */
     COMPLETION_STOPS_MOST = 64,
     COMPLETION_SESSION_NAME = 64
 };
