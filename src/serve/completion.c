@@ -377,7 +377,10 @@ static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     PASS_UP(sessions_find(&session, &fresh, &c->all->sessions, r->session, &g, error));
     ltm_session_adjust(session, &g);
     if (r->seeded) ltm_session_seed(session, r->seed);
-    PASS_UP(ltm_session_say(session, r->texts[0], &slid, error));
+    ltm_session_stop(session, c->stop);
+    const ltm_status said = ltm_session_say(session, r->texts[0], &slid, error);
+    ltm_session_stop(session, NULL); /* the request's flag goes with it */
+    if (said != LTM_OK) return said;
     if (m->latents > 0 && !model_streams(m) && (r->refit || (fresh && c->prompts[0].count > 0)))
         PASS_UP(ltm_session_refit(session, error));
     if (r->max_tokens == 0) return write_nothing(c, error);

@@ -104,8 +104,9 @@ static void watch_clients(struct server *s) {
     const double now = seconds_now();
     pthread_mutex_lock(&s->desk.lock);
     for (const struct client *c = s->clients; c; c = c->next) {
-        if (now - c->since > (c->owes ? 1 : 2) * (double)s->options->timeout) shutdown(c->socket, SHUT_RDWR);
-        if (c->exchange && c->exchange->waiting && has_left(c)) exchange_leave(c->exchange);
+        const bool waits = c->exchange && c->exchange->waiting;
+        if (waits && has_left(c)) exchange_leave(c->exchange);
+        if (!waits && now - c->since > (c->owes ? 1 : 2) * (double)s->options->timeout) shutdown(c->socket, SHUT_RDWR);
     }
     pthread_mutex_unlock(&s->desk.lock);
 }

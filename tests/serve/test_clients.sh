@@ -90,4 +90,11 @@ broken() { # no HTTP, half a request, a byte now and then, nothing at all: close
 }
 holds 'broken and slow clients' broken
 holds 'SIGTERM ends it' end
+"$LTM" train tiny.ini latent.count=0 model.memory=neural model.dim=64 model.layers=2 run.dir=runs/memory run.tokens=512 run.eval_every=0 >out 2>err && serve runs/memory --timeout 1 || exit 1
+long() { # a memory reads all of a text, for many seconds if need be
+    printf '{"prompt": "%s", "session": "s", "max_tokens": 1}' "$(yes 'the and of' | head -n 85000 | tr '\n' ' ')" >body
+    is 503 '.error.message | test("longer than 1 s")' /v1/completions @body
+}
+holds 'a session that reads for too long' long
+end
 finish
