@@ -19,8 +19,11 @@
  * A "session" (a name) is a text that goes on from request to request as in ltm/session.h: z is fitted on its first prompt and kept, or
  * fitted anew on all of the text with "refit": true.
  *
- * An error is {"error": {"message", "type", "code"}}: 400 for what is wrong with a request, 404, 405, 413 for one that is too large, 429
- * with too many under way, 503 for one that took too long or that the end of the server cut off, 500 for what the model cannot do. */
+ * An error is {"error": {"message", "type", "code"}}: 400 for what is wrong with a request, 403 for one that a browser sends for a page of
+ * another site, 404, 405, 413 for one that is too large, 429 with too many under way, 503 for one that took too long, whose client
+ * reads its stream too slowly, or that the end of the server cut off, 500 for what the model cannot do.
+ *
+ * The work for a client that closes its side of the connection ends. */
 #pragma once
 
 #include <signal.h>
@@ -33,17 +36,17 @@
 LTM_C_BEGIN
 
 struct ltm_serve_options {
-    const char *host;                   /* a name or an address to listen at */
-    int port;                           /* 0 = one that is free */
-    const char *name;                   /* of the model, in replies */
-    int64_t max_body;                   /* bytes of a request */
-    int max_requests;                   /* that wait or are answered at a time; they are answered one by one */
-    int timeout;                        /* seconds that a request may take to arrive, and to be answered */
-    int sessions;                       /* kept at most; the one longest not used makes room */
-    int draws;                          /* of z behind a score of a prompt, as in ltm/scorer.h */
-    uint64_t seed;                      /* of scores */
-    int threads;                        /* LTM_AUTO = one a core */
-    int precision;                      /* enum ltm_precision */
+    const char *host; /* a name or an address to listen at */
+    int port;         /* 0 = one that is free */
+    const char *name; /* of the model, in replies */
+    int64_t max_body; /* bytes of a request */
+    int max_requests; /* that wait or are answered at a time; they are answered one by one */
+    int timeout;      /* seconds that a request may take to arrive, and to be answered; twice as many to be read */
+    int sessions;     /* kept at most; the one longest not used makes room */
+    int draws;        /* of z behind a score of a prompt, as in ltm/scorer.h */
+    uint64_t seed;    /* of scores */
+    int threads;      /* LTM_AUTO = one a core */
+    int precision;    /* enum ltm_precision */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     struct ltm_exit_config exit;        /* how tokens that are written leave the core's loops; 0: not */
 };

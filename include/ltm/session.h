@@ -25,6 +25,10 @@ void ltm_session_close(struct ltm_session *session); /* NULL is fine */
 /* Append text; a space at its end is healed as in ltm_generate. *slid: tokens forgotten to make room (0 = none). */
 ltm_status ltm_session_say(struct ltm_session *session, const char *text, int *slid, struct ltm_error *error);
 
+/* Once *stop is nonzero, ltm_session_say ends with LTM_INTERRUPTED, its text partly read, if it reads token by token (a memory reads
+ * all of a text, however long). NULL, as at first: never. */
+void ltm_session_stop(struct ltm_session *session, const volatile sig_atomic_t *stop);
+
 /* The model continues: at most options.length tokens, or until the end of a document or a stop. The stop is forgotten (with all of
  * the token in which it begins), so later turns follow the text before it. on_text is as in ltm_generate_hooks (false: end the turn);
  * its last call is at the end and may bring no new text. */

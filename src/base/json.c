@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 /* ---- Memory for jansson, which continues after a failed allocation: a value then lacks a member, and its reader,
  * whose buffer for a text could not grow, skips a byte, aborts at an assertion or runs past the text (2.14, 2.15). So a
  * failure is remembered. It is the only one, since reading ends there: the buffer gets a reserve set aside for it, and
@@ -103,6 +105,19 @@ ltm_status json_read(json_t **value, const char *text, size_t bytes, size_t flag
     if (status != LTM_OK || *value) return status;
     return memchr(text, '\n', bytes) ? fail(error, LTM_CORRUPT, "line %d: %s", bad.line, bad.text)
                                      : fail(error, LTM_CORRUPT, "%s", bad.text);
+}
+
+ltm_status json_ids(int32_t **ids, size_t *count, const json_t *list, const char *where, int most,
+                    struct ltm_error *error) {
+    *count = json_array_size(list);
+    PASS_UP(NEW_ARRAY(*ids, *count + 1, "token ids", error));
+    for (size_t i = 0; i < *count; i++) {
+        const json_t *id = json_array_get(list, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= most)
+            return fail(error, LTM_INVALID, "\"%s\": entry %zu is not a token id from 0 to %d", where, i, most - 1);
+        (*ids)[i] = (int32_t)json_integer_value(id);
+    }
+    return LTM_OK;
 }
 
 /* ---- Writing ---- */

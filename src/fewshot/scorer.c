@@ -99,26 +99,13 @@ static ltm_status number_of(double *value, const json_t *object, const char *key
     return LTM_OK;
 }
 
-static ltm_status ids_of(int32_t **ids, size_t *count, const json_t *list, const char *key, const struct ltm_scorer *s,
-                         struct ltm_error *error) {
-    const int vocab = ltm_tokenizer_vocab(s->model->tokenizer);
-    *count = json_array_size(list);
-    PASS_UP(NEW_ARRAY(*ids, *count + 1, "token ids", error));
-    for (size_t i = 0; i < *count; i++) {
-        const json_t *id = json_array_get(list, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocab)
-            return fail(error, LTM_INVALID, "\"%s\": its entry %zu is no token id from 0 to %d", key, i, vocab - 1);
-        (*ids)[i] = (int32_t)json_integer_value(id);
-    }
-    return LTM_OK;
-}
-
 /* A context and a continuation as token ids. */
 static ltm_status read_ids(struct request *r, const struct ltm_scorer *s, const json_t *context,
                            const json_t *continuation) {
+    const int vocab = ltm_tokenizer_vocab(s->model->tokenizer);
     size_t bytes;
-    PASS_UP(ids_of(&r->context_ids, &r->context_count, context, "context", s, &r->error));
-    PASS_UP(ids_of(&r->ids.ids, &r->ids.count, continuation, "continuation", s, &r->error));
+    PASS_UP(json_ids(&r->context_ids, &r->context_count, context, "context", vocab, &r->error));
+    PASS_UP(json_ids(&r->ids.ids, &r->ids.count, continuation, "continuation", vocab, &r->error));
     PASS_UP(ltm_tokenizer_decode(s->model->tokenizer, r->context_ids, r->context_count, &r->own, &bytes, &r->error));
     r->context = r->own;
     if (r->ids.count == 0) return fail(&r->error, LTM_INVALID, "\"continuation\" is empty");

@@ -38,6 +38,7 @@ struct ltm_session {
     bool heals;             /* a blank ends what has been said, and is not read yet */
     bool fitted;
     uint32_t draws, fits, picks; /* since the seed was set */
+    const volatile sig_atomic_t *stop;
 };
 
 static void set_prior(struct ltm_session *s) {
@@ -139,6 +140,7 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     int32_t *ids = NULL;
     size_t n = 0;
     size_t from = 0;
+    ltm_status status = LTM_OK;
     *slid = 0;
     PASS_UP(encode(s, text, &ids, &n, error));
     const bool slides = !h->rolls && (size_t)h->count + n > (size_t)T;
@@ -152,15 +154,17 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
         if (keep < h->count) *slid += history_forget(h, keep);
     }
     const bool steps = h->rolls || (!slides && n <= STEP_MOST);
-    for (; from < n; from++) {
-        if (steps)
+    for (; from < n && status == LTM_OK; from++) {
+        if (steps && s->stop && *s->stop)
+            status = fail(error, LTM_INTERRUPTED, "the reading of a text was stopped");
+        else if (steps)
             append(s, ids[from]); /* there is room: only z may move */
         else
             h->tokens[++h->count] = ids[from];
     }
     if (!steps) read_again(s);
     free(ids);
-    return LTM_OK;
+    return status;
 }
 
 /* A token of a turn, and where the text ends with it. */
@@ -278,6 +282,8 @@ void ltm_session_adjust(struct ltm_session *s, const struct ltm_generate_options
     s->sampler.top_k = options->top_k;
     s->sampler.top_p = options->top_p;
 }
+
+void ltm_session_stop(struct ltm_session *s, const volatile sig_atomic_t *stop) { s->stop = stop; }
 
 void ltm_session_seed(struct ltm_session *s, uint64_t seed) {
     s->options.seed = seed;

@@ -100,7 +100,7 @@ ltm_status answer_detokenize(char **reply, const struct ltm_model *model, const 
         status = fail(error, LTM_INVALID, "\"tokens\" is missing, or not a list of token ids");
         goto cleanup;
     }
-    TRY(request_ids(&ids, &count, tokens, "\"tokens\"", ltm_tokenizer_vocab(tokenizer), error));
+    TRY(json_ids(&ids, &count, tokens, "tokens", ltm_tokenizer_vocab(tokenizer), error));
     TRY(ltm_tokenizer_decode(tokenizer, ids, count, &text.text, &text.bytes, error));
     TRY(sample_text_clean(&clean, &text, error));
     TRY(text_of(reply, json_pack("{s:s}", "prompt", clean), error));

@@ -280,6 +280,7 @@ static bool on_text(void *user, const struct ltm_sample *sample, size_t fresh) {
 static bool on_sample(void *user, const struct ltm_sample *sample) {
     struct completing *c = user;
     struct ltm_error error;
+    if (stopped(c)) return false; /* the sample was cut short by that, and is no choice */
     c->written += sample->tokens;
     keep(c, finish(c, sample->number, sample->finish, sample->text, c->stream ? 0 : sample->bytes, &error), &error);
     return c->status == LTM_OK;
@@ -328,6 +329,7 @@ static ltm_status write_texts(struct completing *c, struct ltm_error *error) {
     g.prompt_tokens = r->texts ? NULL : tokens;
     g.fit_tokens = r->context_tokens ? fit : NULL;
     TRY(ltm_generate(c->all->model, &g, &hooks, error));
+    if (stopped(c)) status = fail_stopped(error);
 cleanup:
     free(tokens);
     free(fit);
@@ -375,7 +377,10 @@ static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     PASS_UP(sessions_find(&session, &fresh, &c->all->sessions, r->session, &g, error));
     ltm_session_adjust(session, &g);
     if (r->seeded) ltm_session_seed(session, r->seed);
-    PASS_UP(ltm_session_say(session, r->texts[0], &slid, error));
+    ltm_session_stop(session, c->stop);
+    const ltm_status said = ltm_session_say(session, r->texts[0], &slid, error);
+    ltm_session_stop(session, NULL); /* the request's flag goes with it */
+    if (said != LTM_OK) return said;
     if (m->latents > 0 && !model_streams(m) && (r->refit || (fresh && c->prompts[0].count > 0)))
         PASS_UP(ltm_session_refit(session, error));
     if (r->max_tokens == 0) return write_nothing(c, error);

@@ -19,19 +19,6 @@ ltm_status request_object(json_t **object, const char *text, size_t bytes, struc
     return fail(error, LTM_INVALID, "the request's body is JSON, but not an object");
 }
 
-ltm_status request_ids(int32_t **ids, size_t *count, const json_t *list, const char *where, int vocab,
-                       struct ltm_error *error) {
-    *count = json_array_size(list);
-    PASS_UP(NEW_ARRAY(*ids, *count + 1, "token ids", error));
-    for (size_t i = 0; i < *count; i++) {
-        const json_t *id = json_array_get(list, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= vocab)
-            return fail(error, LTM_INVALID, "%s: entry %zu is not a token id from 0 to %d", where, i, vocab - 1);
-        (*ids)[i] = (int32_t)json_integer_value(id);
-    }
-    return LTM_OK;
-}
-
 /* ---- Single fields; one that is missing or null stays as it was ---- */
 
 static ltm_status take_number(double *value, const json_t *field, const char *name, double least, double most,
@@ -41,7 +28,7 @@ static ltm_status take_number(double *value, const json_t *field, const char *na
     if (whole ? !json_is_integer(field) : !json_is_number(field))
         return fail(error, LTM_INVALID, "\"%s\" is not a %snumber", name, whole ? "whole " : "");
     if (!(number >= least && number <= most))
-        return fail(error, LTM_INVALID, "\"%s\" is outside %g … %g", name, least, most);
+        return fail(error, LTM_INVALID, "\"%s\" is outside %.16g … %.16g", name, least, most);
     *value = number;
     return LTM_OK;
 }
@@ -99,7 +86,7 @@ static ltm_status take_prompts(struct completion_request *r, const json_t *promp
             continue;
         }
         int32_t *list = NULL;
-        const ltm_status status = request_ids(&list, &r->tokens[i].count, one, "\"prompt\"", vocab, error);
+        const ltm_status status = json_ids(&list, &r->tokens[i].count, one, "prompt", vocab, error);
         r->tokens[i].ids = list;
         if (status != LTM_OK) return status;
         all += r->tokens[i].count;
@@ -159,6 +146,10 @@ static ltm_status check_names(const json_t *object, struct ltm_error *error) {
 static ltm_status check_together(const struct completion_request *r, struct ltm_error *error) {
     if ((int64_t)r->n * r->count > COMPLETION_PROMPTS_MOST)
         return fail(error, LTM_INVALID, "\"n\" times the prompts is more than %d", COMPLETION_PROMPTS_MOST);
+    if ((int64_t)r->n * r->count * r->max_tokens > COMPLETION_TOKENS_MOST / (r->logprobs < 0 ? 1 : 1 + r->logprobs))
+        return fail(error, LTM_INVALID,
+                    "\"max_tokens\" times \"n\" times the prompts%s is more than %d; ask for less at a time",
+                    r->logprobs < 0 ? "" : ", times 1 + \"logprobs\",", COMPLETION_TOKENS_MOST);
     if (!r->session) return r->refit ? fail(error, LTM_INVALID, "\"refit\" goes with a \"session\"") : LTM_OK;
     if (!*r->session || strlen(r->session) >= COMPLETION_SESSION_NAME)
         return fail(error, LTM_INVALID, "\"session\" is not a name of 1 to %d bytes", COMPLETION_SESSION_NAME - 1);

@@ -18,8 +18,8 @@
 #include "ltm/generate.h"
 
 enum {
-    COMPLETION_PROMPTS_MOST = 1024, /* prompts times n */
-    COMPLETION_TOKENS_MOST = 1 << 20,
+    COMPLETION_PROMPTS_MOST = 1024,   /* prompts times n */
+    COMPLETION_TOKENS_MOST = 1 << 20, /* of all prompts; written by a request, each as often as it has log p told of */
     COMPLETION_STOPS_MOST = 64,
     COMPLETION_SESSION_NAME = 64
 };
@@ -45,7 +45,3 @@ void completion_request_free(struct completion_request *request);
 
 /* A JSON object out of a request's body; the caller's. LTM_INVALID. */
 ltm_status request_object(json_t **object, const char *text, size_t bytes, struct ltm_error *error);
-
-/* A list of token ids below vocab; the caller frees *ids. `where` names it. */
-ltm_status request_ids(int32_t **ids, size_t *count, const json_t *list, const char *where, int vocab,
-                       struct ltm_error *error);

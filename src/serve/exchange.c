@@ -11,6 +11,12 @@
 static void set_stop(struct exchange *e) { __atomic_store_n(&e->stop, 1, __ATOMIC_RELAXED); }
 
 /* Under the lock. */
+static void stop_because(struct exchange *e, enum exchange_stop why) {
+    if (e->why == EXCHANGE_RUNS) e->why = why;
+    set_stop(e);
+}
+
+/* Under the lock. */
 static void resume(struct exchange *e) {
     if (e->waiting && !e->gone) e->desk->resume(e->connection);
     e->waiting = false;
@@ -28,6 +34,11 @@ static void destroy(struct exchange *e) {
 
 static bool put(struct exchange *e, const char *text) {
     const size_t bytes = strlen(text);
+    if (e->sent > e->out_bytes / 2) { /* what is sent makes room */
+        e->out_bytes -= e->sent;
+        memmove(e->out, e->out + e->sent, e->out_bytes);
+        e->sent = 0;
+    }
     if (GROW_ARRAY(e->out, e->out_room, e->out_bytes + bytes + 1, "a stream", NULL) != LTM_OK) return false;
     memcpy(e->out + e->out_bytes, text, bytes);
     e->out_bytes += bytes;
@@ -39,16 +50,24 @@ static void tell(void *user, const char *json) {
     struct exchange *e = user;
     pthread_mutex_lock(&e->desk->lock);
     e->streams = true;
-    if (!put(e, "data: ") || !put(e, json) || !put(e, "\n\n")) set_stop(e);
+    if (e->out_bytes - e->sent > EXCHANGE_UNREAD_MOST)
+        stop_because(e, EXCHANGE_BEHIND);
+    else if (!put(e, "data: ") || !put(e, json) || !put(e, "\n\n"))
+        set_stop(e);
     resume(e);
     pthread_mutex_unlock(&e->desk->lock);
 }
 
 static void explain_stop(const struct exchange *e, struct ltm_error *error) {
-    if (e->late)
+    if (e->why == EXCHANGE_LATE)
         fail(error, LTM_INTERRUPTED,
              "the request took longer than %d s; ask for less, or start the server with a longer --timeout",
              e->desk->options->timeout);
+    else if (e->why == EXCHANGE_BEHIND)
+        fail(error, LTM_INTERRUPTED, "more than %d MiB of the stream wait for its client, which reads too slowly",
+             EXCHANGE_UNREAD_MOST >> 20);
+    else if (e->why == EXCHANGE_LEFT)
+        fail(error, LTM_INTERRUPTED, "the client closed its side of the connection");
     else if (e->desk->ending)
         fail(error, LTM_INTERRUPTED, "the server is ending");
 }
@@ -95,6 +114,7 @@ static void *work(void *user) {
         if (e && !(desk->first = e->next)) desk->last = &desk->first;
         desk->running = e;
         if (e && desk->ending) set_stop(e);
+        if (e && seconds_now() > e->deadline) stop_because(e, EXCHANGE_LATE);
         pthread_mutex_unlock(&desk->lock);
         if (!e) return NULL;
         answer(e);
@@ -133,10 +153,7 @@ void desk_close(struct desk *desk) {
 void desk_tick(struct desk *desk) {
     pthread_mutex_lock(&desk->lock);
     struct exchange *e = desk->running;
-    if (e && !e->late && seconds_now() > e->deadline) {
-        e->late = true;
-        set_stop(e);
-    }
+    if (e && seconds_now() > e->deadline) stop_because(e, EXCHANGE_LATE);
     pthread_mutex_unlock(&desk->lock);
 }
 
@@ -218,6 +235,10 @@ long exchange_take(struct exchange *e, char *to, size_t room, void (*suspend)(vo
     }
     pthread_mutex_unlock(&e->desk->lock);
     return taken;
+}
+
+void exchange_leave(struct exchange *e) {
+    if (e->waiting && !e->finished) stop_because(e, EXCHANGE_LEFT);
 }
 
 void exchange_drop(struct exchange *e) {

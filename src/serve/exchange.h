@@ -9,6 +9,11 @@
 
 #include "serve/completion.h"
 
+/* Why its work ends early, where the server does not. */
+enum exchange_stop { EXCHANGE_RUNS, EXCHANGE_LATE, EXCHANGE_BEHIND, EXCHANGE_LEFT };
+
+enum { EXCHANGE_UNREAD_MOST = 4 << 20 }; /* bytes of a stream that may wait for its client */
+
 struct exchange {
     struct desk *desk;
     void *connection;
@@ -18,11 +23,12 @@ struct exchange {
     /* The rest belongs to desk->lock. */
     struct completion_request request;
     double deadline;
-    volatile sig_atomic_t stop;                  /* end the work */
-    bool late, waiting, gone, finished, streams; /* waiting: the connection is to be resumed */
-    int status;                                  /* of the reply */
-    char *reply;                                 /* a whole one, text; NULL = none could be made */
-    char *out;                                   /* of a stream: what is not sent yet begins at `sent` */
+    volatile sig_atomic_t stop;            /* end the work */
+    enum exchange_stop why;                /* first reason */
+    bool waiting, gone, finished, streams; /* waiting: the connection is to be resumed */
+    int status;                            /* of the reply */
+    char *reply;                           /* a whole one, text; NULL = none could be made */
+    char *out;                             /* of a stream: what is not sent yet begins at `sent` */
     size_t out_bytes, out_room, sent;
     struct exchange *next;
 };
@@ -56,5 +62,7 @@ bool exchange_receive(struct exchange *exchange, const char *bytes, size_t count
 int exchange_submit(struct exchange *exchange, void (*suspend)(void *connection));
 /* What is to be sent of a stream: how many bytes went into `to`, 0 after suspending, -1 at its end. */
 long exchange_take(struct exchange *exchange, char *to, size_t room, void (*suspend)(void *connection));
+/* Under desk->lock: the client has closed its side while it waited, so nobody reads the reply. */
+void exchange_leave(struct exchange *exchange);
 /* The connection is done with it. */
 void exchange_drop(struct exchange *exchange);

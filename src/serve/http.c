@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct client {
     MHD_socket socket;
     double since;
     bool owes;
+    struct exchange *exchange; /* that it waits for, or NULL */
     struct client *next, *before;
 };
 
@@ -62,6 +64,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
                              seconds_now(),
                              true,
                              NULL,
+                             NULL,
                              NULL};
         *context = c;
         pthread_mutex_lock(&s->desk.lock);
@@ -84,12 +87,27 @@ static void set_owes(struct client *c, bool owes) {
     pthread_mutex_unlock(&c->server->desk.lock);
 }
 
-/* libmicrohttpd's own limit is on silence: a client that sends a byte now and then would stay for ever. */
-static void close_slow_clients(struct server *s) {
+static void set_waits(struct client *c, struct exchange *exchange) {
+    pthread_mutex_lock(&c->server->desk.lock);
+    c->exchange = exchange;
+    pthread_mutex_unlock(&c->server->desk.lock);
+}
+
+static bool has_left(const struct client *c) {
+    struct pollfd end = {.fd = c->socket, .events = POLLRDHUP};
+    return poll(&end, 1, 0) == 1;
+}
+
+/* libmicrohttpd's own limit is on silence: a client that sends or reads a byte now and then would stay for ever. And it does not look
+ * at a connection that is suspended. */
+static void watch_clients(struct server *s) {
     const double now = seconds_now();
     pthread_mutex_lock(&s->desk.lock);
-    for (const struct client *c = s->clients; c; c = c->next)
-        if (c->owes && now - c->since > s->options->timeout) shutdown(c->socket, SHUT_RDWR);
+    for (const struct client *c = s->clients; c; c = c->next) {
+        const bool waits = c->exchange && c->exchange->waiting;
+        if (waits && has_left(c)) exchange_leave(c->exchange);
+        if (!waits && now - c->since > (c->owes ? 1 : 2) * (double)s->options->timeout) shutdown(c->socket, SHUT_RDWR);
+    }
     pthread_mutex_unlock(&s->desk.lock);
 }
 
@@ -187,6 +205,10 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const struct se
         snprintf(why, sizeof why, "%s takes %s only", places[place].path, places[place].method);
         return reply_error(connection, 405, why, places[place].method);
     }
+    /* A browser says so of a request that a page of another site makes it send, without a word to the user. */
+    const char *site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site");
+    if (site && strcmp(site, "cross-site") == 0 && strcmp(method, "POST") == 0)
+        return reply_error(connection, 403, "pages of other sites may not ask this server", NULL);
     if (e->too_large) {
         snprintf(why, sizeof why, "the request is larger than the %lld bytes that --max-body allows",
                  (long long)s->options->max_body);
@@ -195,7 +217,10 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const struct se
     if (place == PAGE) return reply_page(connection);
     if (place != COMPLETIONS) return answer_at_once(connection, s, place, e);
     const int status = exchange_submit(e, suspend);
-    if (status == 0) return MHD_YES;
+    if (status == 0) {
+        set_waits(client_of(connection), e);
+        return MHD_YES;
+    }
     char *reply = e->reply;
     e->reply = NULL;
     return reply_json(connection, status, reply, NULL);
@@ -226,7 +251,10 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 static void on_completed(void *user, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code) {
     (void)user, (void)code;
-    if (client_of(connection)) set_owes(client_of(connection), true);
+    if (client_of(connection)) {
+        set_waits(client_of(connection), NULL);
+        set_owes(client_of(connection), true);
+    }
     if (*context) exchange_drop(*context);
     *context = NULL;
 }
@@ -285,7 +313,7 @@ ltm_status ltm_serve(const struct ltm_model *model, const struct ltm_serve_optio
     while (status == LTM_OK && !__atomic_load_n(hooks->stop, __ATOMIC_RELAXED)) {
         nap(TICK_MS);
         desk_tick(&s.desk);
-        close_slow_clients(&s);
+        watch_clients(&s);
     }
     const MHD_socket listening = daemon ? MHD_quiesce_daemon(daemon) : MHD_INVALID_SOCKET;
     desk_end(&s.desk);

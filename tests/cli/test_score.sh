@@ -69,7 +69,7 @@ tokens() { # a request in text, the same in ids, each with the scores of its tok
                 ([.top, .logprobs, .ids] | transpose | all(.[1] as $p | .[2] as $id | .[0] |
                     all(.[1] <= 0 and (.[0] != $id or .[1] == $p)) and . == sort_by(-.[1]))))) and
             (.[2].top | all(length == 20)) and (.[0] | has("ids") | not) and
-            ([.[3:][].error] | (.[0] | contains("entry 1 is no token id from 0 to 319")) and (.[1] | contains("empty")) and
+            ([.[3:][].error] | (.[0] | contains("entry 1 is not a token id from 0 to 319")) and (.[1] | contains("empty")) and
                 (.[2] | contains("\"top\"")))' replies || { cat replies; return 1; }
     done
 }

@@ -10,12 +10,12 @@ mkdir -p "$TMPDIR/a" "$stage$prefix/bin"
 touch "$TMPDIR/a/kept" "$stage$prefix/bin/kept"
 find . -maxdepth 1 | sort >"$TMPDIR/before"
 make install "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
+cp -a "$stage" "$TMPDIR/installed"
 make uninstall "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
 [ -e "$TMPDIR/a/kept" ] && [ -e "$stage$prefix/bin/kept" ]
 [ "$(find "$stage" -type f | wc -l)" = 1 ] && [ ! -e "$stage$prefix/include/ltm" ]
-make install "BUILD=$BUILD" "DESTDIR=$stage" "PREFIX=$prefix"
 find . -maxdepth 1 | sort | cmp - "$TMPDIR/before"
-mv "$stage$prefix" "$prefix"
+mv "$TMPDIR/installed$prefix" "$prefix"
 "$prefix/bin/ltm" --version
 
 cat >"$TMPDIR/program.c" <<'C'

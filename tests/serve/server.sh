@@ -23,7 +23,7 @@ serve() {
 
 # end [SIGNAL]: the server ends cleanly.
 end() {
-    kill "-${1:-TERM}" $server && wait $server
+    kill "-${1:-TERM}" "$server" && wait "$server"
 }
 
 # post PATH JSON: the reply in `reply`, its status in $status.

@@ -10,7 +10,7 @@ for word in 'serve' 'serve runs/tiny --port 99999' 'serve runs/tiny --timeout 0'
     holds "no: ltm $word" refused 2 'ltm serve' "$LTM" $word
 done
 holds 'no such host' refused 1 'host' "$LTM" serve runs/tiny --host no.such.host.invalid
-serve runs/tiny --max-requests 4 --timeout 3 --max-body 5k || exit 1
+serve runs/tiny --max-requests 4 --timeout 600 --max-body 5k || exit 1
 port=${url##*:} port=${port%/}
 holds 'a port that is taken' refused 1 'cannot listen.*use' "$LTM" serve runs/tiny --port "$port"
 
@@ -19,41 +19,39 @@ plain() { # without latents an echo needs no more words: as lm-evaluation-harnes
         '{"prompt": [[9, 12, 30]], "max_tokens": 1, "logprobs": 1, "echo": true, "temperature": 0}'
 }
 holds 'a model without latents scores what it is sent' plain
-many() { # 60 at once, of which 4 have room: each has an answer or is asked to come again
-    seq 60 | xargs -P 60 -I{} curl -s -m 60 -o /dev/null -w '%{http_code}\n' -d '{"prompt": "the", "max_tokens": 25}' "${url}v1/completions" |
+many() { # 30 at once, of which 4 have room: each has an answer or is asked to come again
+    seq 30 | xargs -P 30 -I{} curl -s -m 60 -o /dev/null -w '%{http_code}\n' -d '{"prompt": "the", "max_tokens": 25}' "${url}v1/completions" |
         sort | uniq -c >codes
     cat codes
-    awk '$2 == 200 { good = $1 } $2 == 429 { again = $1 } { all += $1 } END { exit !(good >= 4 && good + again == 60 && all == 60) }' codes
+    awk '$2 == 200 { good = $1 } $2 == 429 { again = $1 } { all += $1 } END { exit !(good >= 4 && good + again == 30 && all == 30) }' codes
 }
-holds '60 at once' many
-late() { # a request that takes too long; in the meantime another is not forgotten
-    is 503 '.error.message | test("longer than 3 s")' /v1/completions '{"prompt": "the", "temperature": 0, "max_tokens": 1000000}' && plain
-}
-holds 'one that takes too long' late
-gone() { # a client that leaves its stream; the next does not wait for all of it
-    curl -s -m 0.3 -d '{"prompt": "the", "temperature": 0, "max_tokens": 1000000, "stream": true}' "${url}v1/completions" >part
+holds '30 at once' many
+endless='"prompt": "the", "temperature": 0, "max_tokens": 1000000'
+gone() { # clients that leave, a stream or a reply that is to come; the next does not wait for all of it
+    curl -s -m 0.3 -d "{$endless, \"stream\": true}" "${url}v1/completions" >part
+    for _ in 1 2 3 4; do curl -s -m 0.3 -d "{$endless}" "${url}v1/completions" & done
+    wait %2 %3 %4 %5
     grep -q '^data: {' part && plain
 }
 holds 'one that leaves' gone
+unread() { # a stream whose client does not read it ends before it fills the memory
+    local body="{\"prompt\": \"the\", \"temperature\": 0, \"max_tokens\": 40000, \"logprobs\": 20, \"stream\": true}"
+    exec 5<>"/dev/tcp/127.0.0.1/$port"
+    printf 'POST /v1/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&5
+    plain && tail -c 300 <&5 | grep 'reads too slowly'
+}
+holds 'a stream that nobody reads' unread
+stranger() { # a browser says so of what a page of another site makes it send
+    [ "$(curl -s -o reply -w '%{http_code}' -H 'Sec-Fetch-Site: cross-site' -d '{"prompt": "the"}' "${url}v1/completions")" = 403 ] &&
+        [ "$(curl -s -o reply -w '%{http_code}' -H 'Sec-Fetch-Site: same-origin' -d '{"prompt": "the"}' "${url}v1/completions")" = 200 ]
+}
+holds 'pages of other sites' stranger
 large() {
     head -c 6000 /dev/zero | tr '\0' ' ' >body
     [ "$(curl -s -o reply -w '%{http_code}' --data-binary @body "${url}v1/completions")" = 413 ] && jq -e '.error.message | test("5000")' reply &&
         [ "$(curl -s -o reply -w '%{http_code}' -H 'Transfer-Encoding: chunked' --data-binary @body "${url}v1/completions")" = 413 ]
 }
 holds 'one that is too large' large
-broken() { # no HTTP, half a request, a byte now and then, nothing at all: closed in the end, and nobody else is held up
-    for what in 'rubbish\r\n\r\n' 'POST /v1/completions HTTP/1.1\r\nContent-Length: x\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\0\0\0\r\n\r\n'; do
-        exec 5<>"/dev/tcp/127.0.0.1/$port"
-        # shellcheck disable=SC2059 # it has escapes
-        printf "$what" >&5
-        timeout 20 cat <&5 >/dev/null || return 1
-    done
-    exec 5<>"/dev/tcp/127.0.0.1/$port" 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
-    printf 'POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"pro' >&5
-    (trap '' PIPE; for _ in $(seq 12); do printf 'A' >&6 || exit; sleep 0.5; done) 2>/dev/null &
-    plain && timeout 20 cat <&5 >/dev/null && timeout 20 cat <&6 >/dev/null && timeout 20 cat <&7 >/dev/null && kill -0 "$server"
-}
-holds 'broken and slow clients' broken
 page() { # it stands alone: no other host is named in it
     curl -s -D head "$url" >page.html && grep -qi '^content-type: text/html' head && grep -q '<title>' page.html &&
         lacks -oE '(https?:)?//[a-zA-Z0-9.]+' page.html && lacks -E '<(link|iframe|img|object)|@import|src=' page.html
@@ -65,10 +63,38 @@ browse() { # its script runs: it has asked for the model's name, and generates w
 }
 if command -v chromium >/dev/null; then holds 'the page in a browser' browse; fi
 ending() { # work under way is told so, and the server ends
-    curl -s -m 60 -w ' %{http_code}' -d '{"prompt": "the", "temperature": 0, "max_tokens": 1000000}' "${url}v1/completions" >reply &
+    curl -s -m 60 -w ' %{http_code}' -d "{$endless}" "${url}v1/completions" >reply &
     local client=$!
-    sleep 0.5
+    sleep 0.3
     end INT && wait "$client" && grep -q 'the server is ending.* 503' reply
 }
 holds 'it ends cleanly with work under way' ending
+serve runs/tiny --timeout 2 || exit 1
+port=${url##*:} port=${port%/}
+late() { # a request that takes too long; in the meantime another is not forgotten
+    is 503 '.error.message | test("longer than 2 s")' /v1/completions "{$endless}" && plain &&
+        post /v1/completions "{$endless, \"stream\": true}" && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
+}
+holds 'one that takes too long' late
+broken() { # no HTTP, half a request, a byte now and then, nothing at all: closed in the end, and nobody else is held up
+    for what in 'rubbish\r\n\r\n' 'POST /v1/completions HTTP/1.1\r\nContent-Length: x\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\0\0\0\r\n\r\n'; do
+        exec 5<>"/dev/tcp/127.0.0.1/$port"
+        # shellcheck disable=SC2059 # it has escapes
+        printf "$what" >&5
+        timeout 20 cat <&5 >/dev/null || return 1
+    done
+    exec 5<>"/dev/tcp/127.0.0.1/$port" 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
+    printf 'POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n{"pro' >&5
+    (trap '' PIPE; for _ in $(seq 8); do printf 'A' >&6 || exit; sleep 0.5; done) 2>/dev/null &
+    plain && timeout 20 cat <&5 >/dev/null && timeout 20 cat <&6 >/dev/null && timeout 20 cat <&7 >/dev/null && kill -0 "$server"
+}
+holds 'broken and slow clients' broken
+holds 'SIGTERM ends it' end
+"$LTM" train tiny.ini latent.count=0 model.memory=neural model.dim=64 model.layers=2 run.dir=runs/memory run.tokens=512 run.eval_every=0 >out 2>err && serve runs/memory --timeout 1 || exit 1
+long() { # a memory reads all of a text, for many seconds if need be
+    printf '{"prompt": "%s", "session": "s", "max_tokens": 1}' "$(yes 'the and of' | head -n 85000 | tr '\n' ' ')" >body
+    is 503 '.error.message | test("longer than 1 s")' /v1/completions @body
+}
+holds 'a session that reads for too long' long
+end
 finish
