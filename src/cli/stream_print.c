@@ -14,7 +14,7 @@ const char *stream_print_controls(char text[200], const struct ltm_stream_scores
         snprintf(text, 200, "memory carries %s; as a sequence begins with it %.4f",
                  cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen);
     else
-        snprintf(text, 200, "z carries %s; frozen %.4f, of another sequence %.4f, 0 %.4f, drawn %.4f",
+        snprintf(text, 200, "z carries %s; z frozen %.4f, from another sequence %.4f, 0 %.4f, drawn %.4f",
                  cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen, s->others, s->zero, s->drawn);
     return text;
 }

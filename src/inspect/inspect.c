@@ -401,7 +401,7 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
                  path, path));
     if (!kind) {
         status = fail(error, LTM_INVALID,
-                      "%s is nothing that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "
+                      "%s is not something that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "
                       "safetensors file or file of puzzles (.jsonl)",
                       path);
         goto cleanup;

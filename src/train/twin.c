@@ -83,7 +83,7 @@ ltm_status ltm_config_twin(struct ltm_config *twin, const struct ltm_config *con
                     "language model on the same puzzles as text (ltm corpus synth)");
     const bool plain = from.model.latents == 0 && from.model.memory == LTM_MEMORY_NONE;
     if (plain && !attention)
-        return fail(error, LTM_INVALID, "latent.count = 0 is a plain decoder already, which has no twin of %s",
+        return fail(error, LTM_INVALID, "latent.count = 0 is already a plain decoder, which has no twin of %s",
                     ltm_twin_name(kind));
     if (plain && from.model.window == from.model.sequence)
         return fail(error, LTM_INVALID,

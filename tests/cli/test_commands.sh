@@ -36,18 +36,18 @@ holds 'the seconds of the log are those of training steps alone' scoring_is_not_
 amount() { # what is trained on, not what was asked for, and how often it goes over the corpus
     run "$LTM" train tiny.ini run.tokens=100 slow.batch=40 run.dir=runs/more
     [ "$code" = 0 ] && grep -q '^1.28 k tokens in 1 slow step of 40 sequences' err &&
-        grep -q '^that is 12.8 times run.tokens = 100: one slow step takes .* = 1.28 k tokens; lower slow.batch' err &&
+        grep -q '^this is 12.8 times run.tokens = 100: one slow step takes .* = 1.28 k tokens; lower slow.batch' err &&
         grep -qE '^0\.[0-9]+ passes over the [0-9]+ training tokens of corpus$' err &&
         grep -q '^sequences run across documents (data.packing = packed; ' err || { cat err; return 1; }
     run "$LTM" train tiny.ini run.dir=runs/enough
-    [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'that is' err
+    [ "$code" = 0 ] && grep -q '^2.05 k tokens in 8 slow steps' err && lacks 'this is' err
 }
 holds 'train says how much it trains on' amount
 diverged() { # a loss above that of a uniform guess is told, and a bound
     run "$LTM" train tiny.ini slow.lr=10 slow.warmup=0 slow.clip=0 run.dir=runs/diverged
     [ "$code" = 0 ] && [ "$(grep -c 'is above ln V = 5.768, the loss of a uniform' err)" = 1 ] &&
         grep -q '"above_uniform":true' runs/diverged/log.jsonl && grep -q 'that is worse than ln V = 5.7683' out &&
-        grep -q 'slow steps had a loss above that of guessing evenly' out &&
+        grep -q 'slow steps had a loss above that of a uniform guess' out &&
         grep -q 'Training diverged: its last loss' runs/diverged/report.html &&
         grep -q 'best bound is worse than ln V' runs/diverged/report.html || { cat out err; return 1; }
     lacks above_uniform runs/tiny/log.jsonl && lacks 'diverged:' runs/tiny/report.html

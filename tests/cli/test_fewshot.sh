@@ -48,7 +48,7 @@ files() {
     run "$LTM" fewshot runs/tiny words sums -o res --shots 1
     [ "$code" = 0 ] && [ "$(wc -l <res/samples_words_1shot.jsonl)" = 8 ] && [ "$(wc -l <res/samples_sums_1shot.jsonl)" = 12 ] &&
         jq -e '.results.sums["exact_match,strict-match"] == 0 and ."n-samples".sums.unfinished > 0' res/results_sums_1shot.json &&
-        grep -qE '^sums: [0-9]+ texts ended at their length' err &&
+        grep -qE '^sums: [0-9]+ texts were cut at the maximum length' err &&
         jq -se '[.[].doc_id] == [range(8)] and (.[3] | .doc.kept == 4 and .target == "1" and .filter == "none" and
             (.arguments | length) == 3 and (.arguments.gen_args_1.arg_0 | endswith("the 4 and")) and
             .arguments.gen_args_1.arg_1 == " sha ra" and (.filtered_resps[1][0] | tonumber < 0) and .resps[0][0][1] == "None" and
@@ -141,7 +141,7 @@ killed() {
 holds 'a killed run goes on and repeats no item' killed
 holds 'with other settings it does not' refused 1 'started with seed = 1, now it is 2; restore it' \
     "$LTM" fewshot runs/tiny many.ini -o cut --seed 2
-holds 'nor with another number of fast steps' refused 1 'begun with fast.steps' "$LTM" fewshot runs/tiny many.ini -o cut fast.steps=7
+holds 'nor with another number of fast steps' refused 1 'was started with fast.steps' "$LTM" fewshot runs/tiny many.ini -o cut fast.steps=7
 
 holds 'no task' refused 2 'a checkpoint and a task' "$LTM" fewshot runs/tiny
 holds 'no checkpoint' refused 1 'nothing' "$LTM" fewshot nothing words
@@ -151,10 +151,10 @@ holds 'a wrong last task, before the first is taken' refused 1 'none.ini' "$LTM"
 holds 'one task twice' refused 1 'both called words' "$LTM" fewshot runs/tiny words words/task.ini
 holds 'more shots than there are' refused 1 '4 shots are requested, but task words has 3' "$LTM" fewshot runs/tiny words --shots 1,4
 holds 'shots where there are none' refused 1 'its file has no shots' "$LTM" fewshot runs/tiny last.ini --shots 1
-holds 'a wrong number of shots' refused 2 '--shots wants a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
-holds 'a number of shots twice' refused 2 '--shots has 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
+holds 'a wrong number of shots' refused 2 '--shots needs a whole number, not "x"' "$LTM" fewshot runs/tiny words --shots 1,x
+holds 'a number of shots twice' refused 2 '--shots lists 1 twice' "$LTM" fewshot runs/tiny words --shots 1,1
 holds 'an unknown option' refused 2 'did you mean shots' "$LTM" fewshot runs/tiny words shot=1
-holds 'a key that changes nothing' refused 2 'model.dim changes nothing here; the keys that do: fast' "$LTM" fewshot runs/tiny words model.dim=4
+holds 'a key that changes nothing' refused 2 'model.dim has no effect here; use one of these keys: fast' "$LTM" fewshot runs/tiny words model.dim=4
 holds 'several samples where none is written' refused 1 'need kind = generate, but task words' "$LTM" fewshot runs/tiny words --samples 5
 holds 'pass@k from fewer samples' refused 1 'pass@5 needs 5 samples' "$LTM" fewshot runs/tiny sums --pass 5
 printf '[task]\nname = x\nkind = choices\nitmes = test.jsonl\n' >bad.ini

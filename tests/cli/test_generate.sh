@@ -96,7 +96,7 @@ holds 'a text ends before a stop, wherever tokens begin, and says how it ended' 
 
 pipes() {
     mkfifo pipe
-    refused 1 'cannot write pipe: nobody reads from this pipe' timeout 10 "$LTM" generate run --length 3 -o pipe || return 1
+    refused 1 'cannot write pipe: this pipe has no reader' timeout 10 "$LTM" generate run --length 3 -o pipe || return 1
     exec 5<>pipe
     "$LTM" generate run --length 3 -o pipe && head -n 1 <&5 >from-pipe &&
         "$LTM" generate run --length 3 -o /dev/stdout | cmp - from-pipe && "$LTM" generate run -o /dev/null
@@ -145,7 +145,7 @@ cut_short() {
     kill -INT $!
     wait $!
     code=$?
-    [ "$code" = 130 ] && grep -qE '^ltm: interrupted: [0-9]+ samples? w(as|ere) written, each whole, to cut.jsonl$' err &&
+    [ "$code" = 130 ] && grep -qE '^ltm: interrupted: [0-9]+ samples? w(as|ere) written completely, to cut.jsonl$' err &&
         [ -s cut.jsonl ] && lacks -qv '^{"sample":.*"seed":1}$' cut.jsonl
 }
 holds 'an interrupt leaves whole lines and says how many' cut_short
@@ -170,7 +170,7 @@ slides() {
     printf '/refit\n\xff\n/z\n' >input
     run "$LTM" generate plain --interactive --length 3 <input
     [ "$code" = 0 ] && grep -q 'the model has no latents' err && grep -q '^no z' out && [ "$(grep -c '^ltm: ' err)" = 2 ] &&
-        refused 2 'does not work with --prompts' "$LTM" generate run --interactive --count 2
+        refused 2 'not with --prompts' "$LTM" generate run --interactive --count 2
 }
 holds 'a text longer than the model slides, and is told; a model without latents says so' slides
 finish

@@ -46,9 +46,9 @@ of_new_weights() {
     [ "$code" = 0 ] && grep -q '^the reference has new, untrained weights' err || { cat err; return 1; }
 }
 holds 'a reference that has learnt nothing is told of' of_new_weights
-holds 'answers want a tokenizer' refused 1 'reads text; name a tokenizer in data.tokenizer (with run.from, the one beside' \
+holds 'answers want a tokenizer' refused 1 'reads text; name a tokenizer in data.tokenizer \(with run.from, the one beside those weights' \
     "${train[@]}" data.kind=pairs data.packing=document data.corpus=calls/train-pairs.jsonl run.dir=none
-holds 'data.heldout is of pairs alone' refused 1 'data.heldout = calls/test-pairs.jsonl is read with data.kind = pairs alone' \
+holds 'data.heldout is of pairs alone' refused 1 'data.heldout = calls/test-pairs.jsonl is read only with data.kind = pairs' \
     "${train[@]}" data.corpus=calls/corpus data.heldout=calls/test-pairs.jsonl run.dir=none
 holds 'no posteriors of pairs are stored' refused 1 'fast.stored = 0.5 keeps .* does not work with data.kind = pairs' \
     "${train[@]}" "${pairs[@]}" data.corpus=calls/train-pairs.jsonl fast.stored=0.5 run.dir=none

@@ -59,7 +59,7 @@ several() { # in one picture; what differs; differences of the same sequences
     run "$LTM" report run faster && [ -s comparison.html ] && grep -q ' \*</td>' comparison.html || return 1
     mkdir a b c && cp -r run a && cp -r run b && cp -r run c && run "$LTM" report a/run b/run c/run -o named.html
     [ "$(grep -o '<td class="text">[abc]/run</td>' named.html | sort -u | wc -l)" = 3 ] || { echo 'names'; return 1; }
-    refused 2 'stands alone' "$LTM" report run faster --resamples 5 && refused 1 'study contains no log.jsonl of a run' "$LTM" report run study
+    refused 2 'work only with one study' "$LTM" report run faster --resamples 5 && refused 1 'study contains no log.jsonl of a run' "$LTM" report run study
 }
 holds 'several runs are compared on one page' several
 cut_log() {
@@ -93,7 +93,7 @@ few_cells() {
 }
 holds 'too few cells for a fit are said to be' few_cells
 holds 'a folder that is neither is refused' refused 1 'neither results.csv of a study, nor log.jsonl of a run' "$LTM" report empty
-holds 'a folder that is not there is refused' refused 1 'is no folder' "$LTM" report nowhere
+holds 'a folder that is not there is refused' refused 1 'is not a folder' "$LTM" report nowhere
 holds 'a broken table is refused with its line' refused 1 'results.csv, line 2: 3 fields' "$LTM" report broken
 holds 'an unknown score is refused with the nearest' refused 1 'did you mean "continuation"' "$LTM" report study --score continuatoin
 holds 'nothing to report on is refused' refused 2 'name the folder' "$LTM" report

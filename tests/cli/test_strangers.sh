@@ -70,7 +70,7 @@ holds 'a prompt of 2 MB' turned_away 1 'line 1 of prompts.txt: a prompt of 20971
 { echo '[model]'; printf 'dim = '; head -c 100000 /dev/zero | tr '\0' 1; echo; } >long.ini
 holds 'an INI line of 100 KB' turned_away 1 'long.ini, line 2: the line is too long' "$LTM" train long.ini
 printf '[model]\ndim = 1\0006\n' >nul.ini
-holds 'an INI file with a NUL' turned_away 1 'nul.ini is not a text file: it holds a NUL byte' "$LTM" train nul.ini
+holds 'an INI file with a NUL' turned_away 1 'nul.ini is not a text file: it contains a NUL byte' "$LTM" train nul.ini
 printf '[model]\n\033[2Jdim = 16\n' >esc.ini
 holds 'a key that clears the screen' turned_away 1 'no key model\.\\x1B\[2Jdim' "$LTM" train esc.ini
 printf '[model]\ndim = \033]0;title\007\n' >esc.ini
