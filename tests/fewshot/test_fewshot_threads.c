@@ -186,22 +186,22 @@ static void what_does_not_belong_together_is_refused(void **state) {
     free(json_of("sums.ini", &good));
     char *before = contents("mixed/samples_sums_1shot.jsonl");
     other.seed = 2;
-    refused("sums.ini", &other, LTM_MISMATCH, "begun with seed = 1, now it is 2");
+    refused("sums.ini", &other, LTM_MISMATCH, "was started with seed = 1, now it is 2");
     other = good;
     other.samples = 4;
-    refused("sums.ini", &other, LTM_MISMATCH, "begun with samples = 3, now it is 4");
+    refused("sums.ini", &other, LTM_MISMATCH, "was started with samples = 3, now it is 4");
     other = good;
     struct ltm_fast_config fast = model->config.fast;
     fast.steps = 5;
     other.fast = &fast;
-    refused("sums.ini", &other, LTM_MISMATCH, "begun with fast.steps = \"3\", now it is \"5\"");
+    refused("sums.ini", &other, LTM_MISMATCH, "was started with fast.steps = \"3\", now it is \"5\"");
     model->decoder->weights[0] += 1;
-    refused("sums.ini", &good, LTM_MISMATCH, "begun with checkpoint.weights");
+    refused("sums.ini", &good, LTM_MISMATCH, "was started with checkpoint.weights");
     model->decoder->weights[0] -= 1;
     char *items = contents("sums.jsonl");
     fixture_put("sums.jsonl",
                 "{\"question\": \"two?\", \"answer\": \"#### 2\"}\n{\"question\": \"one?\", \"answer\": \"#### 1\"}\n");
-    refused("sums.ini", &good, LTM_MISMATCH, "begun with task.items");
+    refused("sums.ini", &good, LTM_MISMATCH, "was started with task.items");
     fixture_put("sums.jsonl", items);
     free(items);
 
