@@ -314,7 +314,7 @@ static void test_one_token_count(void **state) {
     struct ltm_fit *fit = fitted(points, count, 20, false);
     const struct ltm_fit_info *info = ltm_fit_info(fit);
     assert_true(isnan(info->parameter[LTM_FIT_B].value));
-    assert_true(info->notes > 0 && strstr(info->note[0], "one count of training tokens only"));
+    assert_true(info->notes > 0 && strstr(info->note[0], "only one count of training tokens"));
     assert_int_equal(ltm_fit_answer(fit, 1e13, &answer, NULL), LTM_OK);
     assert_true(answer.fixed_tokens && answer.tokens.value == points[0].tokens);
     ltm_fit_free(fit);
