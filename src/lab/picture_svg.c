@@ -1,5 +1,5 @@
-/* A picture drawn by gnuplot. Its SVG uses colours as placeholders of classes and is adapted to the page: classes
- * instead of colours, ids of its own, a title and a description, without gnuplot's superfluous output. */
+/* A picture drawn by gnuplot. Its SVG marks each kind of line by a colour of its own and is then adapted to the page: classes
+ * for those colours, ids of its own, a title and a description, without what gnuplot adds for itself. */
 #include "lab/picture.h"
 
 #include <ctype.h>
