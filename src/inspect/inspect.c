@@ -400,10 +400,11 @@ ltm_status ltm_inspect(const char *path, char **json, struct ltm_error *error) {
                  "%s contains the checkpoints of a run; inspect one of them, such as %s/last, or the run, %s/..", path,
                  path, path));
     if (!kind) {
-        status = fail(error, LTM_INVALID,
-                      "%s is not something that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "
-                      "safetensors file or file of puzzles (.jsonl)",
-                      path);
+        status =
+            fail(error, LTM_INVALID,
+                 "%s is not something that ltm writes: no checkpoint, shard, corpus, run, tokenizer, configuration, "
+                 "safetensors file or file of puzzles (.jsonl)",
+                 path);
         goto cleanup;
     }
     begin(out, kind->name, path);
