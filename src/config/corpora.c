@@ -18,6 +18,7 @@ static ltm_status read_one(struct corpora *corpora, const char *text, size_t len
                     "corpora/kjv/data/corpus:0.7",
                     one);
     *colon = 0;
+    for (; colon > one + 1 && colon[-1] == '/'; colon--) colon[-1] = 0; /* one folder, one name */
     snprintf(to->path, sizeof to->path, "%s", one);
     for (int i = 0; i < corpora->count; i++)
         if (strcmp(corpora->each[i].path, to->path) == 0)

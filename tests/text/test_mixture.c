@@ -104,6 +104,7 @@ static void what_is_no_mixture_is_refused_in_a_sentence(void **state) {
                                            {"a:x", "which is not"},
                                            {"a:nan", "which is not"},
                                            {"a:1 b:2 a:1", "names a twice"},
+                                           {"a:1 b:2 a//:1", "names a twice"},
                                            {"a:1 b:99999", "gives a a share of 1e-05"},
                                            {"a:1 b:1 c:1 d:1 e:1 f:1 g:1 h:1 i:1", "more than 8 corpora"}};
     struct corpora corpora;
