@@ -38,7 +38,7 @@ struct ltm_generate_options {
     int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
     int length;          /* maximum tokens to add; 0 = as many as fit into model.sequence after the prompt */
-    bool crop; /* keep the end of a prompt over model.sequence - 1 tokens (see ltm_generate), instead of refusing it */
+    bool crop; /* keep the end of a prompt over model.sequence - 1 tokens (see ltm_generate), instead of refusing or reading it */
     double temperature; /* 0 = the most likely token */
     int top_k;          /* 0 = all */
     double top_p;       /* 1 = all */
@@ -99,7 +99,8 @@ struct ltm_generate_hooks {
  *
  * A text that fills model.sequence and continues slides: its newest half (model.sequence / 2 tokens) is read again from position
  * 0, the rest is forgotten, z stays. For a prompt that does not fit, `crop` keeps the last model.sequence - length tokens, but at
- * least that half (all that length 0 keeps); z is fitted on the tokens kept.
+ * least that half (all that length 0 keeps); z is fitted on the tokens kept. A model with model.memory and no latents reads on instead: it
+ * neither slides nor refuses a prompt, whose text may be of any length if `length` says how many tokens to add.
  *
  * A prompt that ends in a space is healed if pieces of the tokenizer begin with one: it is read without that space, and the first
  * piece is drawn from those that begin with it. log_p is of the whole piece among all pieces; the text continues after the space.
