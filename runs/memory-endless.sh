@@ -1,19 +1,27 @@
 #!/bin/bash
-# What a token costs as the text grows: a session of a model with a memory writes block after block of 100,000 tokens and is kept in a file between them.
+# What a token costs as the text grows: a session of a model with a memory writes block after block of 100,000 tokens and is kept in a file
+# between them. Beside each block, a new session's first 20,000 tokens, so that a machine that is slower for a while does not mislead.
 #
-#     runs/memory-endless.sh RUN [BLOCKS [section.key=value…]]
+#     runs/memory-endless.sh RUN [BLOCKS]
 #
-# A row: tokens written by then, processor time a token in this block, the most memory the program had, bytes of the session's file.
+# A row: tokens written by then; processor time a token, without that of a start, in this block, of a new session, and their ratio; the most memory of the program
+# in either, and bytes of the session's file.
 set -euo pipefail
 LTM=${LTM:-build/ltm}
-state=$(mktemp)
-trap 'rm -f "$state"' EXIT
-rm "$state" # the first block begins a session
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+
+write() { # run, tokens, the session's file, what is said: microseconds a token without a start, KB
+    printf %b "$4" | command time -f '%U %S %M' -o "$folder/time" \
+        "$LTM" generate "$1" --interactive --past-end --length "$2" --threads 1 --state "$folder/$3" >"$folder/text"
+    awk -v n="$2" -v start="$start" '{ print ($1 + $2) * 1e6 / n - start / n, $3 }' "$folder/time"
+}
+start=0
+read -r start _ < <(write "$1" 1 none '')
 for ((block = 1; block <= ${2:-10}; block++)); do
-    printf '\n' | command time -f '%U %S %M' -o "$state.time" "$LTM" generate "$1" --interactive --past-end --length 100000 --threads 1 \
-        --state "$state" >"$state.text"
-    read -r user system most <"$state.time"
-    awk -v n=$block -v u="$user" -v s="$system" -v m="$most" -v b="$(stat -c %s "$state")" \
-        'BEGIN { printf "%8d tokens  %5.1f us (%.1f in the system)  %d KB  %d bytes\n", n * 1e5, (u + s) * 10, s * 10, m, b }'
+    rm -f "$folder/new"
+    read -r grown memory < <(write "$1" 100000 grown '\n')
+    read -r new first < <(write "$1" 20000 new '\n')
+    printf '%8d tokens  %6.1f us  %6.1f us  %.3f  %d KB  %d KB  %d bytes\n' "${block}00000" "$grown" "$new" \
+        "$(jq -n "$grown / $new")" "$memory" "$first" "$(stat -c %s "$folder/grown")"
 done
-rm -f "$state.time" "$state.text"
