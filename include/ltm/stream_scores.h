@@ -3,6 +3,8 @@
  * it; then drawn, others and zero are NAN. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "ltm/status.h"
 
 LTM_C_BEGIN
@@ -19,6 +21,7 @@ struct ltm_stream_scores {
         carried_error; /* frozen less the score, the gain claimed for z; its standard error, paired by sequence */
     double part[LTM_STREAM_PARTS],
         frozen_part[LTM_STREAM_PARTS]; /* the score and frozen, from the first part to the last */
+    bool memory;                       /* these are of a memory, not of latents that stream */
 };
 
 LTM_C_END

@@ -43,7 +43,7 @@ static void print_setting(const char *corpus, const struct ltm_config *config, c
     cli_print_line(stdout, "%s: %lld sequence%s of %s%d tokens%s", corpus, (long long)r->sequences,
                    ltm_plural(r->sequences), r->tokens < r->sequences * config->model.sequence ? "up to " : "",
                    config->model.sequence, bytes);
-    if (stream_print_of_memory(&r->stream))
+    if (r->stream.memory)
         printf("no latents: every score is the exact -log p; a memory beside the window, written every %d tokens\n",
                config->model.memory_chunk ? config->model.memory_chunk : config->model.window);
     else if (r->stream.parts)
@@ -68,7 +68,7 @@ void eval_print_block(const char *corpus, const struct ltm_config *config, const
     const int rest = config->model.sequence - r->first_part;
     print_setting(corpus, config, r);
     eval_print_measure_heading();
-    if (stream_print_of_memory(&r->stream)) {
+    if (r->stream.memory) {
         eval_print_measure("score: exact -log p", &r->recon, true);
         eval_print_measure("control: the memory frozen at its start", &r->frozen, true);
         snprintf(name, sizeof name, "continuation: last %d", rest);
@@ -134,7 +134,7 @@ static void columns_of(struct column columns[COLUMNS], const struct setting_grid
     const bool prior = r->prior_samples > 0 || grid_has(grid, "eval.prior");
     const bool iwae = r->iwae_samples > 0 || grid_has(grid, "eval.iwae");
     const bool fitted = isfinite(r->fitted_noise.nats.mean) || grid_has(grid, "fast.noise");
-    const bool memory = stream_print_of_memory(&r->stream);
+    const bool memory = r->stream.memory;
     const bool streams = r->stream.parts > 0 && !memory;
     const struct column all[COLUMNS] = {{"bound", &r->bound, true},
                                         {memory ? "memory frozen" : "z frozen", &r->frozen, streams || memory},
@@ -249,7 +249,7 @@ json_t *eval_json(const struct setting_grid *grid, const char *corpus, int row, 
     eval_add_measure(json, "continuation_prior", &r->continuation_prior);
     eval_add_measure(json, "fitted_noise_not_a_bound", &r->fitted_noise);
     if (r->stream.parts) {
-        if (!stream_print_of_memory(&r->stream)) {
+        if (!r->stream.memory) {
             eval_add_measure(json, "drawn", &r->drawn);
             eval_add_measure(json, "others", &r->others);
             eval_add_measure(json, "zero", &r->zero);

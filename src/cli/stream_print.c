@@ -6,11 +6,9 @@
 #include "ltm/names.h"
 #include "terminal.h"
 
-bool stream_print_of_memory(const struct ltm_stream_scores *s) { return isnan(s->zero); }
-
 const char *stream_print_controls(char text[200], const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    if (stream_print_of_memory(s))
+    if (s->memory)
         snprintf(text, 200, "memory carries %s; as a sequence begins with it %.4f",
                  cli_with_error(carried, 4, s->carried, s->carried_error), s->frozen);
     else
@@ -37,7 +35,7 @@ static void print_part(double nats) {
 
 void stream_print_parts(const struct ltm_stream_scores *s) {
     char carried[2 * CLI_NUMBER + 8];
-    const char *what = stream_print_of_memory(s) ? "the memory" : "z";
+    const char *what = s->memory ? "the memory" : "z";
     printf("\n%s carries %s nats a token: what the score is better than with %s frozen at its start\n", what,
            cli_with_error(carried, 4, s->carried, s->carried_error), what);
     printf("%-22s", "by place, nats a token");

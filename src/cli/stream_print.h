@@ -1,13 +1,8 @@
 /* The controls beside the score of a model with streaming latents, as text. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "ltm/config.h"
 #include "ltm/stream_scores.h"
-
-/* Are they of a memory (model.memory), not of latents? */
-bool stream_print_of_memory(const struct ltm_stream_scores *scores);
 
 /* When z moves, and at what rate; or that it never does. */
 const char *stream_print_moves(char text[80], const struct ltm_model_config *config);

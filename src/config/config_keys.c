@@ -90,7 +90,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "neural: layers of the map: 1 or 0 (linear), or 2 (four times as wide within)")                                  \
     X("memory.max_rate", model.memory_rate, REAL(0, 100), "1",                                                         \
       "neural: of the way to its values, the most that a chunk of one key moves what it reads; above 2 it may "        \
-      "diverge; 0 = nothing is written")                                                                               \
+      "diverge; 0 = it stays as it begins, nothing written and nothing forgotten")                                     \
     X("memory.slots", model.memory_slots, INT(0, 1 << 16), "8", "recurrent: state vectors of a layer")                 \
     X("memory.backprop", model.memory_backprop, INT(0, 1 << 20), "4",                                                  \
       "recurrent: writes of the state that a gradient goes through, the last; 0 = all")                                \

@@ -99,7 +99,16 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
         free(ids);
         return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
     }
-    if (count >= (size_t)most) {
+    if (count >= (size_t)most && model_rolls(&w->model->config.model) && !w->options->crop) {
+        if (length == 0) {
+            status =
+                fail(error, LTM_INVALID,
+                     "%s%zu tokens of prompt fill model.sequence = %d; the model reads them, but say with --length "
+                     "how many to write behind them",
+                     where, count, most);
+            goto cleanup;
+        }
+    } else if (count >= (size_t)most) {
         if (!w->options->crop) {
             status = fail(error, LTM_INVALID,
                           "%s%zu tokens of prompt and 1 more exceed model.sequence = %d; shorten the "
@@ -114,6 +123,7 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
     prompt->cropped = (int)from;
     prompt->fit = w->options->fit_tokens ? w->options->fit_tokens[number] - prompt->cropped : prompt->count;
     if (prompt->fit > prompt->count) prompt->fit = prompt->count;
+    if (prompt->fit > most) prompt->fit = most; /* no latents then */
     if (prompt->fit < 0) prompt->fit = 0;
     TRY(NEW_ARRAY(prompt->ids, count + 1, "a prompt", error));
     prompt->ids[0] = from ? ids[from - 1] : ltm_tokenizer_end(tokenizer);
@@ -137,6 +147,7 @@ static ltm_status read_prompts(struct writing *w, struct prompt *prompts, int64_
         dropped += prompts[i].cropped;
         if (prompts[i].count > w->longest) w->longest = prompts[i].count;
     }
+    if (w->longest > most) w->longest = most; /* a memory reads on, token by token */
     if (o->length > most - w->longest && w->longest < most / 2) w->longest = most / 2; /* some will slide */
     if (cropped)
         watch_message(watch, "cropped: %" PRId64 " tokens are dropped from the beginning of %" PRId64 " prompt%s",

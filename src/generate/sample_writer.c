@@ -69,6 +69,13 @@ static ltm_status fit(struct sample_writer *w, int64_t number, struct ltm_error 
     return decoder_fail_nonfinite(w->shared->decoder, what, "use a lower fast.lr", error);
 }
 
+static bool is_stopped(struct writing *shared) {
+    bool stopped;
+#pragma omp atomic read
+    stopped = shared->stopped;
+    return stopped || (shared->stop && __atomic_load_n(shared->stop, __ATOMIC_RELAXED));
+}
+
 /* z of a sample, unless it streams, and the stream behind its prompt. */
 static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struct ltm_error *error) {
     const struct ltm_generate_options *o = w->shared->options;
@@ -83,9 +90,15 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
         fast_loop_draw(&w->loop, &noise, 1, 0);
         posterior_sample(s->z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
     }
-    memcpy(s->history.tokens, p->ids, ((size_t)p->count + 1) * sizeof *p->ids);
-    s->history.count = p->count;
+    const int first = p->count < s->history.most ? p->count : s->history.most;
+    memcpy(s->history.tokens, p->ids, ((size_t)first + 1) * sizeof *p->ids);
+    s->history.count = first;
     history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
+    for (int i = first; i < p->count && !is_stopped(w->shared); i++) { /* where a memory holds what goes before */
+        history_slide(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
+        decoder_stream_step(w->stream, &slot, &s->history.tokens[s->history.count], 1);
+        s->history.tokens[++s->history.count] = p->ids[i + 1];
+    }
     s->sample = (struct ltm_sample){.number = number, .prompt = prompt, .cropped = p->cropped};
     s->heals = p->heals;
     s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
@@ -187,13 +200,6 @@ static int64_t next_sample(struct writing *shared) {
 #pragma omp atomic capture
     number = shared->next++;
     return number < shared->last ? number : -1;
-}
-
-static bool is_stopped(struct writing *shared) {
-    bool stopped;
-#pragma omp atomic read
-    stopped = shared->stopped;
-    return stopped || (shared->stop && __atomic_load_n(shared->stop, __ATOMIC_RELAXED));
 }
 
 void sample_writer_run(struct sample_writer *w) {

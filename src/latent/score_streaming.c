@@ -100,8 +100,10 @@ void score_memory(struct worker *w, int count, int length, struct sequence_score
     }
 }
 
-struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count, int parts) {
-    struct ltm_stream_scores s = {.parts = parts};
+struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count,
+                                                   const struct ltm_model_config *model) {
+    const int parts = score_parts(model, model->sequence);
+    struct ltm_stream_scores s = {.parts = parts, .memory = !model_streams(model)};
     double tokens = 0;
     double squares = 0;
     double part_tokens[SCORE_PARTS] = {0};
@@ -125,7 +127,7 @@ struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *
         squares += off * off;
     }
     s.carried_error = count > 1 ? sqrt((double)count / (double)(count - 1) * squares) / tokens : NAN;
-    s.drawn = isnan(s.zero) ? NAN : s.drawn / tokens;
+    s.drawn = s.memory ? NAN : s.drawn / tokens;
     s.frozen /= tokens;
     s.others /= tokens;
     s.zero /= tokens;

@@ -26,8 +26,9 @@ void score_streaming_controls(struct worker *w, const struct sequence_source *so
  * memory as a sequence begins with it (model.memory). What is claimed for it is the difference, as above. */
 void score_memory(struct worker *w, int count, int length, struct sequence_score *scores);
 
-/* Of all sequences that were scored, in so many parts (score_parts). */
-struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count, int parts);
+/* Of all sequences that were scored, in score_parts of model.sequence. */
+struct ltm_stream_scores score_streaming_summarise(const struct sequence_score *scores, int64_t count,
+                                                   const struct ltm_model_config *model);
 
 /* The number of parts for a sequence of this many tokens. */
 int score_parts(const struct ltm_model_config *model, int length);

@@ -1,6 +1,5 @@
 #include "model/decoder_stream.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +22,8 @@ struct decoder_stream {
     void *block;
     int slots;
     int threads;
-    int *positions;     /* [slots] */
-    int *starts;        /* [slots]: where the present document began, if attention is masked, or else 0 */
+    int64_t *positions; /* [slots] */
+    int64_t *starts;    /* [slots]: where the present document began, if attention is masked, or else 0 */
     void **buffers;     /* [plan.count]: an application's, for a step */
     char **caches;      /* [plan.count]: an application's of all slots */
     struct span *spans; /* [plan.count, slots]: what the caches' pointers lead to */
@@ -58,8 +57,8 @@ static void lay_out(struct decoder_stream *stream, const struct plan *plan, stru
     const struct ltm_model_config *c = &plan->config;
     const size_t slots = (size_t)stream->slots;
     char *shared = ARENA_TAKE(arena, char, scratch_bytes(plan, stream->slots, stream->threads));
-    stream->positions = ARENA_TAKE(arena, int, slots);
-    stream->starts = ARENA_TAKE(arena, int, slots);
+    stream->positions = ARENA_TAKE(arena, int64_t, slots);
+    stream->starts = ARENA_TAKE(arena, int64_t, slots);
     stream->buffers = ARENA_TAKE(arena, void *, (size_t)plan->count);
     stream->caches = ARENA_TAKE(arena, char *, (size_t)plan->count);
     stream->spans = ARENA_TAKE(arena, struct span, slots * (size_t)plan->count);
@@ -163,13 +162,13 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
         if (plan->applications[a].kind->continue_cache)
             plan->applications[a].kind->continue_cache(cache_of(stream, a, slot),
                                                        pass->applied[pass_exits_holder(&pass->exits, plan, a)].state,
-                                                       &pass->io.shape, stream->starts[slot]);
+                                                       &pass->io.shape, (int)stream->starts[slot]);
 }
 
-int decoder_stream_position(const struct decoder_stream *stream, int slot) { return stream->positions[slot]; }
+int64_t decoder_stream_position(const struct decoder_stream *stream, int slot) { return stream->positions[slot]; }
 
 size_t decoder_stream_slot_bytes(const struct plan *plan) {
-    size_t bytes = 2 * sizeof(int); /* position and start */
+    size_t bytes = sizeof(int64_t); /* position and start */
     for (int a = 0; a < plan->count; a++) {
         union stage_unused unused;
         struct arena arena = {0};
@@ -180,9 +179,10 @@ size_t decoder_stream_slot_bytes(const struct plan *plan) {
     return bytes;
 }
 
+/* One number: the position, where a text rolls on, and begins at 0; else both, which are below 2^31, the start in the upper half. */
 void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to) {
-    const int place[2] = {stream->positions[slot], stream->starts[slot]};
-    memcpy(to, place, sizeof place);
+    const int64_t place = stream->positions[slot] + stream->starts[slot] * ((int64_t)1 << 32);
+    memcpy(to, &place, sizeof place);
     to += sizeof place;
     for (int a = 0; a < stream->decoder->plan.count; a++) {
         const struct span *span = &stream->spans[a * stream->slots + slot];
@@ -192,14 +192,15 @@ void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to
 }
 
 bool decoder_stream_restore(struct decoder_stream *stream, int slot, const char *from) {
-    int place[2];
-    memcpy(place, from, sizeof place);
+    int64_t place;
+    memcpy(&place, from, sizeof place);
     const struct ltm_model_config *c = &stream->decoder->plan.config;
-    if (place[0] < 0 || place[0] > (model_rolls(c) ? INT_MAX / 2 : c->sequence)) return false;
-    if (place[1] < 0 || place[1] > place[0]) return false;
+    const int64_t start = model_rolls(c) ? 0 : place >> 32;
+    const int64_t position = model_rolls(c) ? place : place & UINT32_MAX;
+    if (place < 0 || position > (model_rolls(c) ? INT64_MAX / 2 : c->sequence) || start > position) return false;
     from += sizeof place;
-    stream->positions[slot] = place[0];
-    stream->starts[slot] = place[1];
+    stream->positions[slot] = position;
+    stream->starts[slot] = start;
     for (int a = 0; a < stream->decoder->plan.count; a++) {
         const struct span *span = &stream->spans[a * stream->slots + slot];
         if (span->bytes) memcpy(span->begin, from, span->bytes);
@@ -225,7 +226,7 @@ static void keep_left(struct decoder_stream *stream, int a) {
             const struct stage_kind *kind = plan->applications[to].kind;
             if (kind->step_left)
                 kind->step_left(cache_of(stream, to, slot), cache_of(stream, to - plan_loop_length(plan), slot),
-                                &plan->config, stream->positions[slot] - stream->starts[slot]);
+                                &plan->config, (int)(stream->positions[slot] - stream->starts[slot]));
         }
 }
 
@@ -262,7 +263,7 @@ float *decoder_stream_step(struct decoder_stream *stream, const int *slots, cons
             stream->starts[slots[i]] = stream->positions[slots[i]];
     for (int i = 0; i < count; i++)
         if (stream->positions[slots[i]] >= c->sequence)
-            rope_row(stream->far + (size_t)slots[i] * (size_t)model_head_dim(c), stream->positions[slots[i]],
+            rope_row(stream->far + (size_t)slots[i] * (size_t)model_head_dim(c), (double)stream->positions[slots[i]],
                      model_head_dim(c));
     const struct plan_core *core = &decoder->plan.core;
     const int last = decoder->plan.count - 1;

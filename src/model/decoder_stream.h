@@ -33,7 +33,7 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
                                  const float *z);
 
 /* Tokens that a slot has read since its begin. */
-int decoder_stream_position(const struct decoder_stream *stream, int slot);
+int64_t decoder_stream_position(const struct decoder_stream *stream, int slot);
 
 /* All that a slot has of its text, and back into a slot of a stream of the same model: bytes that do not grow with the text. False if
  * they put the text where none can be. */

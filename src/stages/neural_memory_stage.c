@@ -3,7 +3,8 @@
  * Each head has its M. q, k, v and g come of x = RMSNorm(in), q and k with |q| = |k| = 1. Chunk by chunk of memory.chunk tokens: all of
  * a chunk read the M that the chunks before have written, then the chunk writes its own keys and values. θ = σ(·) memory.max_rate / chunk a
  * token, so that a chunk of one key moves what it reads by max_rate of the way at most and text that repeats itself does not make M
- * diverge; η and α = σ(·) of the chunk's mean. A sequence begins with a learned M and S = 0. */
+ * diverge; η and α = σ(·) of the chunk's mean. A sequence begins with a learned M and S = 0. With memory.max_rate = 0 M stays as it is:
+ * nothing is written, and nothing forgotten. */
 #include <math.h>
 #include <string.h>
 
@@ -99,7 +100,7 @@ struct neural_place neural_place(const struct neural_state *s, const struct stag
                               .head = head};
     const size_t n = (size_t)at.n;
     const size_t before = 2 * ((size_t)(chunk * most) * G * H + ((size_t)g * H + (size_t)head) * n);
-    const size_t memory = ((size_t)chunk * G + (size_t)g) * H + (size_t)head;
+    const size_t memory = ((size_t)(neural_writes(c) ? chunk : 0) * G + (size_t)g) * H + (size_t)head;
     const size_t size = neural_size(c);
     at.q = s->qk + before * h;
     at.k = at.q + n * h;
@@ -198,7 +199,7 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
         for (int g = 0; g < io->shape.sequences; g++)
             for (int head = 0; head < c->heads; head++) {
                 const struct neural_place at = neural_place(s, &io->shape, chunk, g, head);
-                const bool writes = chunk < last && !io->memory_rests;
+                const bool writes = chunk < last && !io->memory_rests && neural_writes(c);
                 const float *M = io->memory_rests ? neural_place(s, &io->shape, 0, g, head).now.M : at.now.M;
                 if (chunk == 0 && io->shape.position == 0) {
                     neural_start(at.now.M, w, c, head);
@@ -218,7 +219,7 @@ static struct memory_pair behind(const struct neural_state *s, const struct ltm_
                                  const struct neural_place *at, struct memory_pair to) {
     const struct neural_memory m = neural_kind(c);
     const size_t skip = (size_t)(at->n * neural_memory_hidden(m));
-    if (at->n < model_memory_chunk(c)) return at->now;
+    if (at->n < model_memory_chunk(c) || !neural_writes(c)) return at->now;
     neural_memory_read(at->off, at->a + skip, at->k, at->now.M, m, at->n, s->hidden);
     write_chunk(s, c, at, to);
     return to;
@@ -271,7 +272,7 @@ static void error_backward(const struct neural_state *s, const struct stage_weig
         float *logits = s->dp + (at->row + t) * (size_t)neural_width(c) + (size_t)(4 * c->dim + at->head);
         float *dv = columns(s->dp, c, at->row + t, 2, at->head);
         const float rate = s->rate[(at->row + t) * (size_t)c->heads + (size_t)at->head];
-        const float slope = most > 0 ? rate * (1 - rate / most) : 0;
+        const float slope = rate * (1 - rate / most);
         logits[0] = slope * vector_dot(de + t * h, at->off + t * h, h);
         for (int i = 0; i < 2; i++) logits[(1 + i) * c->heads] = slopes[i] / (float)at->n;
         if (dw) stage_gradient(w, dw, RATE_BIAS)[at->head] += logits[0];
@@ -360,7 +361,8 @@ static void backward(const struct stage_io *io, const struct stage_weights *w, v
             for (int head = 0; head < c->heads; head++) {
                 const struct neural_place at = neural_place(s, &io->shape, chunk, g, head);
                 const size_t mine = (size_t)(g * c->heads + head) * neural_size(c);
-                chunk_backward(s, w, c, &at, (struct memory_pair){s->dM + mine, s->dS + mine}, chunk < last, dw);
+                chunk_backward(s, w, c, &at, (struct memory_pair){s->dM + mine, s->dS + mine},
+                               chunk < last && neural_writes(c), dw);
             }
     if (dw && io->shape.position == 0) start_backward(s, w, c, io->shape.sequences, dw);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, stage_weight(w, NORM), R, c->dim);

@@ -37,6 +37,7 @@ static inline struct neural_memory neural_kind(const struct ltm_model_config *c)
 }
 static inline int neural_width(const struct ltm_model_config *c) { return 4 * c->dim + 3 * c->heads; }
 static inline size_t neural_size(const struct ltm_model_config *c) { return neural_memory_size(neural_kind(c)); }
+static inline bool neural_writes(const struct ltm_model_config *c) { return c->memory_rate > 0; }
 
 /* Of a pass, the last may be shorter. */
 static inline int neural_chunks(const struct stage_shape *shape) {

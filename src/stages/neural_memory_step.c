@@ -129,9 +129,9 @@ static void read_and_keep(const struct stage_step *io, const struct stage_weight
     float *k = q + c->dim;
     float *o = b->o + (size_t)row * (size_t)c->dim + (size_t)(head * h);
     float *work = b->work + (size_t)omp_get_thread_num() * work_floats(c);
-    const int position = io->positions[io->slots[row]];
-    const int at = position % model_memory_chunk(c);
-    if (position && at == 0) write_cache(cache, w, c, head, work);
+    const int64_t position = io->positions[io->slots[row]];
+    const int at = (int)(position % model_memory_chunk(c));
+    if (position && at == 0 && neural_writes(c)) write_cache(cache, w, c, head, work);
     neural_unit_rows(q, 1, h);
     neural_unit_rows(k, 1, h);
     keep(cache, c, head, at, k, p, neural_rate(p[4 * c->dim + head], w, c, head));

@@ -420,8 +420,8 @@ static void read_and_keep(const struct stage_step *io, const struct stage_weight
     const int d = c->dim;
     const float *p = b->p + (size_t)row * (size_t)(3 * d);
     float *work = b->work + (size_t)omp_get_thread_num() * work_floats(c);
-    const int position = io->positions[io->slots[row]];
-    const int at = position % model_memory_chunk(c);
+    const int64_t position = io->positions[io->slots[row]];
+    const int at = (int)(position % model_memory_chunk(c));
     if (position && at == 0) write_cache(cache, w, c, work);
     memcpy(cache->tokens + (size_t)at * (size_t)(2 * d), p + d, 2 * (size_t)d * sizeof *p);
     for (int i = 0; i < c->heads; i++) {

@@ -360,7 +360,7 @@ static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_
 }
 
 /* The k and v (K h each, side by side) of its document's t-th position into a cache; those of one head, or with head -1 of all. */
-static void store(const struct cache *cache, const float *kv, const struct ltm_model_config *c, int head, int t) {
+static void store(const struct cache *cache, const float *kv, const struct ltm_model_config *c, int head, int64_t t) {
     const size_t h = (size_t)model_head_dim(c);
     const size_t window = (size_t)c->window;
     const size_t at = (size_t)(t % c->window);
@@ -402,9 +402,8 @@ static void attend(const struct stage_step *io, const struct stage_weights *w, c
     const struct cache *cache = (const struct cache *)(void *)caches + io->slots[row];
     const int h = model_head_dim(c);
     const int group = c->heads / c->kv_heads;
-    const int t = io->positions[io->slots[row]];
-    const int here = t - io->starts[io->slots[row]];
-    const int cached = here + 1 < c->window ? here + 1 : c->window;
+    const int64_t here = io->positions[io->slots[row]] - io->starts[io->slots[row]];
+    const int cached = here + 1 < c->window ? (int)here + 1 : c->window;
     const size_t at = (size_t)head * (size_t)c->window * (size_t)h;
     const float *turn = stage_turn(io, io->slots[row]);
     const float scale = 1.0f / sqrtf((float)h);

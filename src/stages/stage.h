@@ -120,14 +120,14 @@ struct stage_step {
     const float *far;      /* (slots, h): of a position behind the rows of rope, where a text has come to one */
     const int32_t *tokens; /* (rows) */
     int rows;
-    const int *slots;     /* [rows], all different */
-    const int *positions; /* [slots]: tokens read before this one */
-    const int *starts;    /* [slots]: that of them at which its document begins */
-    float *h;             /* (rows, d): the residual stream, in place */
-    float *first;         /* (rows, d): what the embedding left, or NULL where no stage reads it */
-    float *entry;         /* (rows, d): what the prelude left, or NULL likewise */
-    float *values;        /* (rows, K h): as stage_io's */
-    float *logits;        /* (rows, V) */
+    const int *slots;         /* [rows], all different */
+    const int64_t *positions; /* [slots]: tokens read before this one */
+    const int64_t *starts;    /* [slots]: that of them at which its document begins */
+    float *h;                 /* (rows, d): the residual stream, in place */
+    float *first;             /* (rows, d): what the embedding left, or NULL where no stage reads it */
+    float *entry;             /* (rows, d): what the prelude left, or NULL likewise */
+    float *values;            /* (rows, K h): as stage_io's */
+    float *logits;            /* (rows, V) */
 };
 
 /* The rotation of a slot's next token. */

@@ -4,7 +4,9 @@
  *     mention: A f 3 B k A c 0 … B b 1 B = b A = c             keys stand again and again: the last value counts
  *
  * The value that the last question asks for begins a set distance before its answer (by_distance.h); the questions before it, which
- * are lessons too, ask for keys anywhere. Digits fill the text. With more words to a value what is asked for is a passage.
+ * are lessons too, ask for keys anywhere, and so do the "lessons" within the text, but never for the last one's key. With sign=0
+ * the key alone asks ("C c A f"), as it stands where it gets its value. Digits fill the text. With more words to a value what is asked for
+ * is a passage.
  *
  * An item has "others": of recall the values of the other keys, of last-mention the key's earlier values, so that a wrong answer
  * tells whether a value was kept but not its key, or not that it came last. Difficulty: distance, pairs, values, keys.
@@ -20,34 +22,37 @@
 #include "tasks/metric_list.h"
 
 enum { KEYS = 26, VALUE = 64 };
-enum { KNOB_PAIRS = KNOB_OWN, KNOB_WORDS, KNOB_VALUES, KNOB_QUESTIONS, KNOB_KEYS };
+enum { KNOB_PAIRS = KNOB_OWN, KNOB_WORDS, KNOB_VALUES, KNOB_QUESTIONS, KNOB_KEYS, KNOB_LESSONS, KNOB_SIGN };
 
-#define OWN(pairs, most, one, two, three)                                                          \
-    {"pairs", pairs, 2, most, {one, two, three}, 1},                                               \
-        {"words", "words of a value; more than one make a passage", 1, VALUE, {1, 1, 1}, 1},       \
-        {"values", "letters that values are made of", 2, 26, {8, 16, 26}, 1}, {                    \
-        "questions", "questions at the end of a text; the last one is scored", 1, 16, {4, 4, 4}, 1 \
+#define OWN(pairs, most, one, two, three, keys, keys1, keys2, keys3)                                                 \
+    {"pairs", pairs, 2, most, {one, two, three}, 1},                                                                 \
+        {"words", "words of a value; more than one make a passage", 1, VALUE, {1, 1, 1}, 1},                         \
+        {"values", "letters that values are made of", 2, 26, {8, 16, 26}, 1},                                        \
+        {"questions", "questions at the end of a text; the last one is scored", 1, 16, {4, 4, 4}, 1},                \
+        {"keys", keys, 2, KEYS, {keys1, keys2, keys3}, 1},                                                           \
+        {"lessons", "questions about the other keys within the text, where there is room", 0, 4096, {0, 0, 0}, 1}, { \
+        "sign", "1: = stands between a question and its answer; 0: the key alone asks", 0, 1, {1, 1, 1}, 1           \
     }
 
 static const struct ltm_synth_knob recall_knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
     SYNTH_DISTANCES(1, 4, 10),
-    OWN("keys with a value in a text", KEYS, 4, 8, 16),
+    OWN("keys with a value in a text", KEYS, 4, 8, 16, "letters that keys are drawn from", KEYS, KEYS, KEYS),
 };
 
 static const struct ltm_synth_knob mention_knobs[] = {
     SYNTH_PROBLEMS(4, 2, 1),
     SYNTH_DISTANCES(1, 4, 10),
-    OWN("values given in a text", 4096, 12, 32, 64),
-    {"keys", "keys there are", 2, KEYS, {4, 8, 16}, 1},
+    OWN("values given in a text", 4096, 12, 32, 64, "keys there are", 4, 8, 16),
 };
 
 static bool is_recall(const struct synth *synth) { return synth->family == &family_recall; }
 
-/* A key and its value; a question and its answer are a word longer. */
+/* A key and its value; a question and its answer have a sign between them. */
 static int pair_words(const struct synth *synth) { return 1 + synth_knob(synth, KNOB_WORDS); }
+static int question_words(const struct synth *synth) { return pair_words(synth) + synth_knob(synth, KNOB_SIGN); }
 static int asking_words(const struct synth *synth) {
-    return (synth_knob(synth, KNOB_QUESTIONS) - 1) * (pair_words(synth) + 1) + 2;
+    return synth_knob(synth, KNOB_QUESTIONS) * question_words(synth) - synth_knob(synth, KNOB_WORDS);
 }
 
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
@@ -58,6 +63,9 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
                      pair_words(synth);
     const double texts = pow(synth->knobs[KNOB_VALUES], pairs * synth_knob(synth, KNOB_WORDS));
     PASS_UP(check_distances(synth, asking_words(synth) + synth_knob(synth, KNOB_WORDS), texts, error));
+    if (is_recall(synth) && pairs > synth_knob(synth, KNOB_KEYS))
+        return fail(error, LTM_INVALID, "recall: pairs = %d is more than keys = %d, but each pair has a key of its own",
+                    pairs, synth_knob(synth, KNOB_KEYS));
     if (questions > keys)
         return fail(error, LTM_INVALID, "%s: questions = %d is more than the %d keys", synth->family->public.name,
                     questions, keys);
@@ -93,10 +101,10 @@ static void draw_places(struct draw *draw, struct pairs *pairs, int count, int w
         if (taken[i]) pairs->at[pairs->count++] = first + i * width;
 }
 
-/* Where a key stands last, -1 where it does not. */
-static int last_of(const struct words *words, const struct pairs *pairs, char key) {
+/* Where a key stands last before `end`, -1 where it does not. */
+static int last_of(const struct words *words, const struct pairs *pairs, char key, int end) {
     for (int i = pairs->count - 1; i >= 0; i--)
-        if (words->at[pairs->at[i]] == key) return pairs->at[i];
+        if (pairs->at[i] < end && words->at[pairs->at[i]] == key) return pairs->at[i];
     return -1;
 }
 
@@ -117,27 +125,57 @@ static void put_pairs(const struct synth *synth, struct draw *draw, struct words
     }
 }
 
+/* Keys other than keys[0] that stand before `end`, in an order that is drawn. */
+static int other_keys(char *others, const struct synth *synth, struct draw *draw, const struct words *words,
+                      const struct pairs *pairs, const int *keys, int end) {
+    int found[KEYS];
+    int count = 0;
+    for (int k = 1; k < synth_knob(synth, KNOB_KEYS); k++)
+        if (last_of(words, pairs, (char)('A' + keys[k]), end) >= 0) found[count++] = 'A' + keys[k];
+    draw_shuffle(draw, found, count);
+    for (int i = 0; i < count; i++) others[i] = (char)found[i];
+    return count;
+}
+
+/* At `at`: a key, and its value there with it. */
+static void put_question(const struct synth *synth, struct words *words, const struct pairs *pairs, char key, int at) {
+    const int sign = synth_knob(synth, KNOB_SIGN);
+    words->at[at] = key;
+    if (sign) words->at[at + 1] = '=';
+    memcpy(words->at + at + 1 + sign, value_at(words, last_of(words, pairs, key, at)),
+           (size_t)synth_knob(synth, KNOB_WORDS));
+}
+
 /* Questions with their answers, about different keys that stand in the text, and the last one without; false where no other key does. */
 static bool put_questions(const struct synth *synth, struct draw *draw, struct words *words, const struct pairs *pairs,
                           const int *keys, int body) {
-    const int own = synth_knob(synth, KNOB_WORDS);
-    int others[KEYS];
-    int count = 0;
-    for (int k = 1; k < KEYS; k++)
-        if (last_of(words, pairs, (char)('A' + keys[k])) >= 0) others[count++] = 'A' + keys[k];
+    char others[KEYS];
+    const int count = other_keys(others, synth, draw, words, pairs, keys, body);
+    int at = body;
     if (!count) return false;
-    draw_shuffle(draw, others, count);
-    char *at = words->at + body;
     for (int i = 1; i < synth_knob(synth, KNOB_QUESTIONS); i++) {
-        const char key = (char)others[(i - 1) % count]; /* again, where few keys happen to stand */
-        *at++ = key;
-        *at++ = '=';
-        memcpy(at, value_at(words, last_of(words, pairs, key)), (size_t)own);
-        at += own;
+        put_question(synth, words, pairs, others[(i - 1) % count], at); /* again, where few keys happen to stand */
+        at += question_words(synth);
     }
-    *at++ = (char)('A' + keys[0]);
-    *at = '=';
+    words->at[at] = (char)('A' + keys[0]);
+    if (synth_knob(synth, KNOB_SIGN)) words->at[at + 1] = '=';
     return true;
+}
+
+/* Questions within the text: where a drawn place is free and a key stands before it. */
+static void put_lessons(const struct synth *synth, struct draw *draw, struct words *words, const struct pairs *pairs,
+                        const int *keys, int body) {
+    const int width = question_words(synth);
+    char others[KEYS];
+    int left = synth_knob(synth, KNOB_LESSONS);
+    for (int tries = 8 * left; left && tries; tries--) {
+        const int at = draw_between(draw, 0, body - width);
+        int free = 0;
+        while (free < width && !words->at[at + free]) free++;
+        if (free < width || !other_keys(others, synth, draw, words, pairs, keys, at)) continue;
+        put_question(synth, words, pairs, others[0], at);
+        left--;
+    }
 }
 
 /* Values that a wrong answer may have taken for the right one. */
@@ -172,10 +210,11 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
         const int body = words.length - asking_words(synth);
         asked = words.length - words.distance - 1;
         for (int k = 0; k < KEYS; k++) keys[k] = k;
-        draw_shuffle(draw, keys, is_recall(synth) ? KEYS : synth_knob(synth, KNOB_KEYS));
+        draw_shuffle(draw, keys, synth_knob(synth, KNOB_KEYS));
         draw_places(draw, &pairs, synth_knob(synth, KNOB_PAIRS), pair_words(synth), asked, body);
         put_pairs(synth, draw, &words, &pairs, keys, asked);
         whole = put_questions(synth, draw, &words, &pairs, keys, body);
+        put_lessons(synth, draw, &words, &pairs, keys, body);
         words_fill(synth, draw, &words, '0');
     } while (!whole || words_other_side(synth, side, &words));
     text_add(&p->context, is_recall(synth) ? "recall:" : "mention:");

@@ -31,7 +31,7 @@ void text_free(struct text *text);
 
 enum synth_side { SYNTH_TRAIN, SYNTH_TEST };
 
-enum { SYNTH_KNOBS = 12 };
+enum { SYNTH_KNOBS = 14 };
 
 struct synth {
     const struct synth_family *family;

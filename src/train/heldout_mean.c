@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "config/chunks.h"
 #include "latent/score_streaming.h"
 
 static int64_t count_of(const struct session *s, int k) { return s->heldout.parts[k]->count; }
@@ -23,11 +24,12 @@ struct score_summary heldout_mean(const struct session *s, const struct sequence
 }
 
 struct ltm_stream_scores heldout_stream(const struct session *s, const struct sequence_score *scores) {
-    const int parts = score_parts(&s->config.model, s->config.model.sequence);
-    struct ltm_stream_scores mean = {.parts = parts};
-    if (s->corpora.count == 1) return score_streaming_summarise(scores, count_of(s, 0), parts);
+    const struct ltm_model_config *model = &s->config.model;
+    const int parts = score_parts(model, model->sequence);
+    struct ltm_stream_scores mean = {.parts = parts, .memory = !model_streams(model)};
+    if (s->corpora.count == 1) return score_streaming_summarise(scores, count_of(s, 0), model);
     for (int k = 0; k < s->corpora.count; scores += count_of(s, k++)) {
-        const struct ltm_stream_scores one = score_streaming_summarise(scores, count_of(s, k), parts);
+        const struct ltm_stream_scores one = score_streaming_summarise(scores, count_of(s, k), model);
         const double share = s->corpus[k].share;
         mean.drawn += share * one.drawn;
         mean.frozen += share * one.frozen;

@@ -33,6 +33,17 @@ rolls() { # several sequences of 24 tokens; nothing is told to be forgotten, and
         "$LTM" inspect runs/neural/checkpoints/last | grep -q text_state_bytes
 }
 holds 'a session goes on past the sequence' rolls
+reads_on() { # a prompt of several sequences, as a session reads it
+    local long
+    long=$(yes 'of the' | head -n 40 | tr '\n' ' ')the
+    printf '%s\n' "$long" | "$LTM" generate "runs/$1" --interactive --past-end --length 20 --temperature 0 >said &&
+        "$LTM" generate "runs/$1" --prompt "$long" --past-end --length 20 --temperature 0 --json | jq -j .text >read &&
+        [ -s read ] && diff <(tr -d '\n' <read) <(tr -d '\n' <said) || return 1
+    refused 1 'tokens of prompt fill model.sequence = 32; the model reads them, but say with --length' \
+        "$LTM" generate "runs/$1" --prompt "$long" && "$LTM" generate "runs/$1" --prompt "$long" --crop >out
+}
+holds 'a prompt may be longer than the sequence' reads_on neural
+holds 'with the other memory too' reads_on recurrent
 keeps() { # the kind of memory: two sessions are one
     printf 'the\nof the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 >whole &&
         "$LTM" generate "runs/$1" --interactive --state "$1.state" </dev/null && # nothing is said yet

@@ -20,6 +20,12 @@ static struct ltm_model_config deep_memory(void) {
     return c;
 }
 
+static struct ltm_model_config never_written(void) {
+    struct ltm_model_config c = with_memory(LTM_MEMORY_NEURAL);
+    c.memory_rate = 0;
+    return c;
+}
+
 static void check_weights(struct ltm_model_config config) {
     struct setting s = set_up(&config);
     float *gradient = test_zeros(s.decoder->plan.table.size);
@@ -40,6 +46,7 @@ static void gradients_go_through_what_is_written(void **state) {
     struct ltm_model_config looped = deep_memory();
     looped.loops = 2;
     check_weights(deep_memory());
+    check_weights(never_written());
     check_weights(looped);
     looped.memory = LTM_MEMORY_RECURRENT;
     looped.latents = 6;
@@ -90,6 +97,21 @@ static void a_memory_at_rest_carries_nothing(void **state) {
         decoder_rest_memory(s.pass, false);
         tear_down(&s);
     }
+}
+
+/* memory.max_rate = 0 is the memory at rest: nothing written, nothing forgotten. */
+static void a_rate_of_0_is_a_memory_at_rest(void **state) {
+    (void)state;
+    const struct ltm_model_config kinds[] = {with_memory(LTM_MEMORY_NEURAL), never_written()};
+    float nll[2][TOKENS];
+    for (int i = 0; i < 2; i++) {
+        struct setting s = set_up(&kinds[i]);
+        decoder_rest_memory(s.pass, i == 0);
+        total_nll(&s);
+        memcpy(nll[i], s.nll, sizeof nll[i]);
+        tear_down(&s);
+    }
+    assert_memory_equal(nll[0], nll[1], sizeof nll[0]);
 }
 
 /* Through as many writes as there are it is the whole gradient; through one it is another, of the same scores. */
@@ -145,12 +167,39 @@ static double log_p(const float *logits, int vocab, int32_t token) {
     return logits[token] - log(sum);
 }
 
+/* Only distances of tokens matter, and where chunks begin: a position in the middle of a long text makes no difference, be it above 2^31. */
+static void goes_on_at_any_position(const struct stream_weights *weights, const int32_t *tokens, char *kept, int length,
+                                    size_t vocab) {
+    static const int64_t places[2] = {(int64_t)840 << 10,
+                                      (int64_t)840 << 22}; /* 840 = all that windows and chunks may be */
+    const int slot = 0;
+    float *first = malloc((size_t)length * vocab * sizeof *first);
+    struct decoder_stream *stream;
+    assert_int_equal(decoder_stream_create(&stream, weights, 1, 1, NULL), LTM_OK);
+    decoder_stream_begin(stream, slot, NULL);
+    decoder_stream_save(stream, slot, kept);
+    for (int i = 0; i < 2; i++) {
+        memcpy(kept, &places[i], sizeof places[i]);
+        assert_true(decoder_stream_restore(stream, slot, kept));
+        for (int t = 0; t < length; t++) {
+            const float *logits = decoder_stream_step(stream, &slot, &tokens[t], 1);
+            for (size_t v = 0; v < vocab; v++) {
+                if (i == 0) first[(size_t)t * vocab + v] = logits[v];
+                assert_true(fabsf(logits[v] - first[(size_t)t * vocab + v]) < 1e-4F);
+            }
+        }
+        assert_int_equal(decoder_stream_position(stream, slot), places[i] + length);
+    }
+    decoder_stream_free(stream);
+    free(first);
+}
+
 /* Past model.sequence it goes on as a model of longer sequences would: the score of that is its own. A slot that is kept on the way
  * and put back goes on from there, to the bit. */
 static void a_text_goes_on_past_the_sequence(void **state) {
     (void)state;
     enum { LONG = 50, KEPT = 31 };
-    const struct ltm_model_config kinds[] = {with_memory(LTM_MEMORY_NEURAL), deep_memory(),
+    const struct ltm_model_config kinds[] = {with_memory(LTM_MEMORY_NEURAL), deep_memory(), never_written(),
                                              with_memory(LTM_MEMORY_RECURRENT)};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct ltm_model_config longer = kinds[i];
@@ -185,11 +234,10 @@ static void a_text_goes_on_past_the_sequence(void **state) {
             const float *logits = decoder_stream_step(stream, &other, &tokens[t], 1);
             assert_memory_equal(first + (size_t)t * vocab, logits, vocab * sizeof *logits);
         }
-        for (int p = 0; p < 2; p++) { /* position and start before 0 */
-            decoder_stream_save(stream, 0, kept);
-            kept[p * (int)sizeof(int) + 3] = (char)0x80;
-            assert_false(decoder_stream_restore(stream, 0, kept));
-        }
+        decoder_stream_save(stream, 0, kept);
+        kept[7] = (char)0x80; /* a position before 0 */
+        assert_false(decoder_stream_restore(stream, 0, kept));
+        goes_on_at_any_position(weights, tokens, kept, LONG, vocab);
         free(kept);
         decoder_stream_free(stream);
         stream_weights_free(weights);
@@ -204,6 +252,7 @@ int main(void) {
         cmocka_unit_test(gradients_go_through_what_is_written),
         cmocka_unit_test(a_score_depends_on_the_past_alone_and_on_all_of_it),
         cmocka_unit_test(a_memory_at_rest_carries_nothing),
+        cmocka_unit_test(a_rate_of_0_is_a_memory_at_rest),
         cmocka_unit_test(a_gradient_goes_through_so_many_writes),
         cmocka_unit_test(a_text_goes_on_past_the_sequence),
         cmocka_unit_test(text_that_repeats_itself_does_not_make_it_diverge),

@@ -168,6 +168,59 @@ static void a_value_can_be_a_passage(void **state) {
     synth_close(&synth);
 }
 
+/* Each "key = value" says the value that the key was given last, and the last question's key is asked for once. */
+static void lessons_tell_what_stands_before_them(void **state) {
+    (void)state;
+    for (int task = RECALL; task <= MENTION; task++) {
+        struct synth synth = open_family(names[task], 1, 3, (const char *const[]){"lessons=6", "keys=5", NULL});
+        int all = 0;
+        for (int i = 0; i < 50; i++) {
+            json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+            char words[MOST] = {0};
+            char answer[512];
+            char value[128] = {0};
+            int lessons = 0;
+            const int count = read_words(string_of(item, "context"), words);
+            solve(task, words, count, 1, answer);
+            assert_string_equal(answer, string_of(item, "answer"));
+            for (int t = 0; t + 2 < count; t++) {
+                if (words[t] < 'A' || words[t] > 'Z') continue;
+                const bool asks = words[t + 1] == '=';
+                if (!asks) value[(int)words[t]] = words[t + 1];
+                if (asks) assert_int_equal(words[t + 2], value[(int)words[t]]);
+                if (asks) assert_int_not_equal(words[t], words[count - 2]);
+                lessons += asks;
+            }
+            assert_true(lessons >= 3 && lessons <= 9); /* three behind the text, six where there is room */
+            all += lessons;
+            json_decref(item);
+        }
+        assert_true(all > 50 * 7);
+        synth_close(&synth);
+    }
+}
+
+static void a_key_alone_can_ask(void **state) {
+    (void)state;
+    struct synth synth = open_family("recall", 1, 3, (const char *const[]){"lessons=6", "sign=0", NULL});
+    for (int i = 0; i < 50; i++) {
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        char words[MOST] = {0};
+        char value[128] = {0};
+        const int count = read_words(string_of(item, "context"), words);
+        const char *asked = strchr(words, words[count - 1]);
+        for (int t = 0; t + 1 < count; t++) {
+            if (words[t] < 'A' || words[t] > 'Z') continue;
+            if (value[(int)words[t]]) assert_int_equal(words[t + 1], value[(int)words[t]]);
+            value[(int)words[t]] = words[t + 1];
+        }
+        assert_int_equal(count - (asked + 1 - words), integer_of(item, "distance"));
+        assert_int_equal(asked[1], string_of(item, "answer")[0]);
+        json_decref(item);
+    }
+    synth_close(&synth);
+}
+
 static void refuses(const char *family, const char *const *knobs, size_t count, const char *words) {
     struct synth synth;
     assert_int_equal(synth_open(&synth, family_find(family), 1, knobs, count, 1, &error), LTM_INVALID);
@@ -181,6 +234,7 @@ static void distances_that_do_not_go_together_are_refused(void **state) {
     refuses("copying", (const char *const[]){"farther=3"}, 1, "farther = 3 is less than distance = 4");
     refuses("counting", (const char *const[]){"farther=2048"}, 1, "is longer than 32768 words");
     refuses("recall", (const char *const[]){"questions=4", "words=9"}, 2, "make nearest or window larger");
+    refuses("recall", (const char *const[]){"keys=3"}, 1, "pairs = 4 is more than keys = 3");
     refuses("last-mention", (const char *const[]){"keys=3"}, 1, "questions = 4 is more than the 3 keys");
     refuses("last-mention", (const char *const[]){"pairs=40"}, 1, "pairs = 40 do not fit into the 67 words");
     refuses("copying", (const char *const[]){"letters=16"}, 1, "22 words stand between");
@@ -196,6 +250,8 @@ int main(void) {
         cmocka_unit_test(what_is_asked_for_lies_a_set_distance_back),
         cmocka_unit_test(wrong_answers_tell_what_went_wrong),
         cmocka_unit_test(a_value_can_be_a_passage),
+        cmocka_unit_test(lessons_tell_what_stands_before_them),
+        cmocka_unit_test(a_key_alone_can_ask),
         cmocka_unit_test(distances_that_do_not_go_together_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
