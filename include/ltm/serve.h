@@ -20,7 +20,7 @@
  * fitted anew on all of the text with "refit": true.
  *
  * An error is {"error": {"message", "type", "code"}}: 400 for what is wrong with a request, 403 for one that a browser sends for a page of
- * another site, 404, 405, 413 for one that is too large, 429 with too many under way, 503 for one that took too long, whose client
+ * another site or whose Host is a foreign name, 404, 405, 413 for one that is too large, 429 with too many under way, 503 for one that took too long, whose client
  * reads its stream too slowly, or that the end of the server cut off, 500 for what the model cannot do.
  *
  * The work for a client that closes its side of the connection ends. */
@@ -36,17 +36,18 @@
 LTM_C_BEGIN
 
 struct ltm_serve_options {
-    const char *host; /* a name or an address to listen at */
-    int port;         /* 0 = one that is free */
-    const char *name; /* of the model, in replies */
-    int64_t max_body; /* bytes of a request */
-    int max_requests; /* that wait or are answered at a time; they are answered one by one */
-    int timeout;      /* seconds that a request may take to arrive, and to be answered; twice as many to be read */
-    int sessions;     /* kept at most; the one longest not used makes room */
-    int draws;        /* of z behind a score of a prompt, as in ltm/scorer.h */
-    uint64_t seed;    /* of scores */
-    int threads;      /* LTM_AUTO = one a core */
-    int precision;    /* enum ltm_precision */
+    const char *host;       /* a name or an address to listen at */
+    const char *allow_host; /* other names that requests may call it by in Host, separated by commas; or NULL */
+    int port;               /* 0 = one that is free */
+    const char *name;       /* of the model, in replies */
+    int64_t max_body;       /* bytes of a request */
+    int max_requests;       /* that wait or are answered at a time; they are answered one by one */
+    int timeout;   /* seconds that a request may take to arrive, and to be answered; twice as many to be read */
+    int sessions;  /* kept at most; the one longest not used makes room */
+    int draws;     /* of z behind a score of a prompt, as in ltm/scorer.h */
+    uint64_t seed; /* of scores */
+    int threads;   /* LTM_AUTO = one a core */
+    int precision; /* enum ltm_precision */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     struct ltm_exit_config exit;        /* how tokens that are written leave the core's loops; 0: not */
 };

@@ -17,6 +17,8 @@ static const char usage[] =
     "/detokenize, GET /tokenizer_info; at / a page to try the model. It knows no passwords and no TLS: whoever reaches the\n"
     "port may ask.\n"
     "  --host NAME            where to listen (127.0.0.1: this machine alone)\n"
+    "  --allow-host NAMES     other names of this server that requests may come to, separated by commas. Without it only addresses,\n"
+    "                         localhost and the --host name: pages of other sites cannot pass for this server's own\n"
     "  --port N               0 = one that is free; the address is printed (8080)\n"
     "  --name NAME            of the model, in replies (the checkpoint's folder)\n"
     "  --max-body N           bytes of a request (1M)\n"
@@ -86,6 +88,7 @@ int command_serve(int argc, char **argv) {
     o.name = NULL;
     const struct cli_option options[] = {
         {"host", .text = &o.host},
+        {"allow-host", .text = &o.allow_host},
         {"port", .number = &o.port, .least = 0, .most = 65535},
         {"name", .text = &o.name},
         {"max-body", .large = &o.max_body, .least = 1, .most = 1 << 30},

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "serve/answers.h"
 #include "serve/exchange.h"
+#include "serve/host.h"
 #include "serve/page.h"
 
 enum { TICK_MS = 50, LAST_REPLIES_MS = 2000, MORE_CONNECTIONS = 256 };
@@ -199,6 +200,12 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const struct se
     enum place place = PAGE;
     while (place < PLACES && strcmp(path, places[place].path) != 0) place++;
     if (e->submitted) return reply_exchange(connection, e);
+    if (!host_is_known(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST), s->options->host,
+                       s->options->allow_host))
+        return reply_error(connection, 403,
+                           "the request's Host is neither an address, nor localhost, nor a name given by --host or "
+                           "--allow-host",
+                           NULL);
     if (place == PLACES) return reply_error(connection, 404, "there is nothing here; see ltm serve --help", NULL);
     const bool head = strcmp(method, "HEAD") == 0 && strcmp(places[place].method, "GET") == 0;
     if (!head && strcmp(method, places[place].method) != 0) {

@@ -10,7 +10,7 @@ for word in 'serve' 'serve runs/tiny --port 99999' 'serve runs/tiny --timeout 0'
     holds "no: ltm $word" refused 2 'ltm serve' "$LTM" $word
 done
 holds 'no such host' refused 1 'host' "$LTM" serve runs/tiny --host no.such.host.invalid
-serve runs/tiny --max-requests 4 --timeout 600 --max-body 5k || exit 1
+serve runs/tiny --allow-host you.example,me.example --max-requests 4 --timeout 600 --max-body 5k || exit 1
 port=${url##*:} port=${port%/}
 holds 'a port that is taken' refused 1 'cannot listen.*use' "$LTM" serve runs/tiny --port "$port"
 
@@ -46,6 +46,17 @@ stranger() { # a browser says so of what a page of another site makes it send
         [ "$(curl -s -o reply -w '%{http_code}' -H 'Sec-Fetch-Site: same-origin' -d '{"prompt": "the"}' "${url}v1/completions")" = 200 ]
 }
 holds 'pages of other sites' stranger
+rebound() { # a name that another site has pointed at this machine
+    local code
+    for at in / /v1/models /tokenizer_info; do
+        code=$(curl -s -o reply -w '%{http_code}' -H 'Host: evil.example' "${url%/}$at")
+        [ "$code" = 403 ] && jq -e '.error.message | test("--allow-host")' reply || return 1
+    done
+    [ "$(curl -s -o reply -w '%{http_code}' -H 'Host: evil.example' -d '{"prompt": "the"}' "${url}v1/completions")" = 403 ] &&
+        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: me.example:$port" "${url}v1/models")" = 200 ] &&
+        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: localhost:$port" "${url}v1/models")" = 200 ]
+}
+holds 'names that are not its own' rebound
 large() {
     head -c 6000 /dev/zero | tr '\0' ' ' >body
     [ "$(curl -s -o reply -w '%{http_code}' --data-binary @body "${url}v1/completions")" = 413 ] && jq -e '.error.message | test("5000")' reply &&
