@@ -5,7 +5,7 @@
  *     ltm_serve(model, &options, &hooks, &error);      answers until *hooks.stop becomes nonzero
  *
  *     POST /v1/completions   prompt (text, ids, or lists of them), max_tokens, temperature, top_p, top_k, n, seed, stop, logprobs,
- *                            echo, stream (server-sent events); context_tokens, session, refit (see below)
+ *                            echo, stream (server-sent events); context_tokens, session, refit, turn (see below)
  *     GET  /v1/models        the one model; a request's "model" is not looked at
  *     POST /tokenize         {"prompt": TEXT} → {"tokens": [id, …], "count", "max_model_len"}
  *     POST /detokenize       {"tokens": [id, …]} → {"prompt": TEXT}
@@ -17,7 +17,8 @@
  * refused, since z would have seen what it scores. Tokens of the context have no score (null).
  *
  * A "session" (a name) is a text that goes on from request to request as in ltm/session.h: z is fitted on its first prompt and kept, or
- * fitted anew on all of the text with "refit": true.
+ * fitted anew on all of the text with "refit": true. A turn that fails leaves the text as it was. A reply names its "turn", from 0; a
+ * request that names its own is answered once: if the reply was lost, the same request takes the last turn back and makes it again.
  *
  * An error is {"error": {"message", "type", "code"}}: 400 for what is wrong with a request, 403 for one that a browser sends for a page of
  * another site or whose Host is a foreign name, 404, 405, 413 for one that is too large, 429 with too many under way, 503 for one that took too long, whose client

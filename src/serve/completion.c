@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/chunks.h"
+#include "generate/session_mark.h"
 #include "ltm/generate.h"
 #include "serve/choice.h"
 
@@ -33,6 +34,7 @@ struct completing {
     json_t *done;                /* of a reply that is not streamed: choices */
     char id[40];
     int64_t prompt_tokens, written;
+    int64_t turn;      /* of a session */
     ltm_status status; /* of a hook */
     struct ltm_error error;
 };
@@ -80,6 +82,7 @@ cleanup:
 static ltm_status head(json_t **json, const struct completing *c, json_t *choices, struct ltm_error *error) {
     *json = json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", c->id, "object", "text_completion", "created",
                       (json_int_t)time(NULL), "model", c->all->options->name, "choices", choices);
+    if (*json && c->request->session) json_object_set_new(*json, "turn", json_integer(c->turn));
     return *json ? LTM_OK : json_fail_memory("a reply", error);
 }
 
@@ -366,22 +369,19 @@ static bool on_turn(void *user, const struct ltm_sample *sample, size_t fresh) {
     return turn->status == LTM_OK && !stopped(c);
 }
 
-static ltm_status go_on(struct completing *c, struct ltm_error *error) {
+static ltm_status take_turn(struct completing *c, struct ltm_session *session, const struct ltm_generate_options *g,
+                            struct ltm_error *error) {
     const struct completion_request *r = c->request;
     const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
-    const struct ltm_generate_options g = writing(c);
     struct turn turn = {.c = c};
-    struct ltm_session *session;
-    bool fresh;
     int slid;
-    PASS_UP(sessions_find(&session, &fresh, &c->all->sessions, r->session, &g, error));
-    ltm_session_adjust(session, &g);
+    ltm_session_adjust(session, g);
     if (r->seeded) ltm_session_seed(session, r->seed);
     ltm_session_stop(session, c->stop);
     const ltm_status said = ltm_session_say(session, r->texts[0], &slid, error);
     ltm_session_stop(session, NULL); /* the request's flag goes with it */
     if (said != LTM_OK) return said;
-    if (m->latents > 0 && !model_streams(m) && (r->refit || (fresh && c->prompts[0].count > 0)))
+    if (m->latents > 0 && !model_streams(m) && (r->refit || (c->turn == 0 && c->prompts[0].count > 0)))
         PASS_UP(ltm_session_refit(session, error));
     if (r->max_tokens == 0) return write_nothing(c, error);
     PASS_UP(ltm_session_write(session, on_turn, &turn, &slid, error));
@@ -389,6 +389,29 @@ static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     if (stopped(c)) return fail_stopped(error);
     c->written = turn.sample.tokens;
     return c->stream ? finish(c, 0, turn.sample.finish, "", 0, error) : LTM_OK;
+}
+
+/* A turn that fails leaves the session as it was. */
+static ltm_status go_on(struct completing *c, struct ltm_error *error) {
+    const struct completion_request *r = c->request;
+    const struct ltm_generate_options g = writing(c);
+    struct kept_session *kept;
+    PASS_UP(sessions_find(&kept, &c->all->sessions, r->session, &g, error));
+    if (r->turn >= 0 && r->turn == kept->turns - 1 && session_return(kept->session)) kept->turns--;
+    if (r->turn >= 0 && r->turn != kept->turns)
+        return fail(
+            error, LTM_INVALID,
+            "the next turn of session \"%s\" is %lld, not %lld; the server drops sessions that were not used for long "
+            "(--sessions)",
+            r->session, (long long)kept->turns, (long long)r->turn);
+    c->turn = kept->turns;
+    PASS_UP(session_mark(kept->session, error));
+    const ltm_status status = take_turn(c, kept->session, &g, error);
+    if (status == LTM_OK)
+        kept->turns++;
+    else
+        (void)session_return(kept->session);
+    return status;
 }
 
 /* ---- All of it ---- */

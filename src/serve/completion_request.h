@@ -9,7 +9,8 @@
  *     context_tokens   z is fitted on so many of the prompt's first tokens (a number, or a list of one a prompt); 0 = z from
  *                      the prior. Without it z is fitted on the whole prompt, and then there are no scores of the prompt
  *     session          a name: the text goes on from what this session has read and written, under its z
- *     refit            with a session: fit z anew on all of that, before writing */
+ *     refit            with a session: fit z anew on all of that, before writing
+ *     turn             with a session: which turn of it this is, from 0; the last one may be asked for again, in place of itself */
 #pragma once
 
 #include <jansson.h>
@@ -36,6 +37,7 @@ struct completion_request {
     uint64_t seed;
     bool echo, stream, seeded, refit;
     const char *session; /* or NULL */
+    int64_t turn;        /* -1 = not said */
 };
 
 /* vocab: ids are below it. LTM_INVALID, LTM_MEMORY. To be freed also after a failure. */

@@ -91,6 +91,18 @@ sessions() { # the text goes on; another name begins anew; the same words in one
         completion '.usage.completion_tokens <= 4' '{"prompt": "", "max_tokens": 4, "session": "c", "refit": true, "temperature": 0}'
 }
 holds 'a session keeps its text and z' sessions
+again() { # a reply was lost: the same turn anew gives the same text, and is said once
+    local turn='"session": "d", "max_tokens": 12, "seed": 5'
+    for at in 0 1 2; do
+        completion ".turn == $at" "{\"prompt\": \" the of\", $turn, \"turn\": $at}" && jq -c .choices reply >first || return 1
+        completion ".turn == $at" "{\"prompt\": \" the of\", $turn, \"turn\": $at}" && jq -c .choices reply | diff first - || return 1
+    done
+    refusal 'next turn of session .*d.* is 3, not 1' '{"prompt": "", "session": "d", "turn": 1}' && refusal 'turn' '{"prompt": "a", "turn": 1}' &&
+        refusal 'is 0, not 3' '{"prompt": "", "session": "new", "turn": 3}' &&
+        completion '.turn == 3' "{\"prompt\": \" that\", $turn}" && jq -c .choices reply >first &&
+        completion .choices '{"prompt": "", "max_tokens": 3, "session": "d", "turn": 4}' && refusal 'is 5, not 3' '{"prompt": "", "session": "d", "turn": 3}'
+}
+holds 'a turn whose reply was lost is asked for again' again
 holds 'SIGTERM ends it' end
 streams() { # z knows only what stands before: scores need no context_tokens
     "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=8 run.tokens=512 run.eval_every=0 >out 2>err && serve runs/stream || return 1
