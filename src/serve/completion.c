@@ -175,9 +175,10 @@ static json_t *ids_json(const int32_t *ids, size_t count) {
 static ltm_status score_line(char **line, const struct completing *c, int i, struct ltm_error *error) {
     const struct prompt_view *p = &c->prompts[i];
     const size_t context = context_of(c, i);
-    json_t *request =
-        json_pack("{s:o, s:o, s:i}", "context", ids_json(p->ids + p->lead, context - p->lead), "continuation",
-                  ids_json(p->ids + context, p->count - context), "top", c->request->logprobs);
+    const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
+    json_t *request = json_pack("{s:o, s:o, s:i, s:b}", "context", ids_json(p->ids + p->lead, context - p->lead),
+                                "continuation", ids_json(p->ids + context, p->count - context), "top",
+                                c->request->logprobs, "moves", model_streams(m) && !c->request->context_tokens);
     *line = request ? json_text(request, JSON_COMPACT) : NULL;
     json_decref(request);
     return *line ? LTM_OK : json_fail_memory("scores", error);

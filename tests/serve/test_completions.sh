@@ -104,11 +104,19 @@ again() { # a reply was lost: the same turn anew gives the same text, and is sai
 }
 holds 'a turn whose reply was lost is asked for again' again
 holds 'SIGTERM ends it' end
-streams() { # z knows only what stands before: scores need no context_tokens
-    "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=8 run.tokens=512 run.eval_every=0 >out 2>err && serve runs/stream || return 1
-    echo '{"context": "the", "continuation": " and of that", "top": 0}' | "$LTM" score runs/stream run.threads=1 >want 2>err
-    completion '.choices[0].logprobs.token_logprobs[0] == null' '{"prompt": "the and of that", "max_tokens": 0, "logprobs": 1, "echo": true}' &&
-        jq -e --slurpfile want want '.choices[0].logprobs.token_logprobs[1:] == $want[0].logprobs' reply && end TERM
+streams() { # z moves with what is read, echoed or written: scores need no context_tokens, and are those of the text when it was written
+    "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=4 run.tokens=16k slow.lr=0.03 run.eval_every=0 >out 2>err && serve runs/stream run.precision=fp32 || return 1
+    for seed in 1 2 3 4 5 6; do
+        completion .choices "{\"prompt\": \"the and of\", \"max_tokens\": 20, \"logprobs\": 0, \"seed\": $seed}" &&
+            jq -c '.choices[0] | [.logprobs.tokens, .logprobs.token_logprobs, .text]' reply >written || return 1
+        completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true}" || return 1
+        # Its pieces may be cut otherwise when it is read.
+        jq -e --slurpfile w written '.choices[0].logprobs.tokens[-20:] == $w[0][0]' reply && break
+    done
+    jq -e --slurpfile w written '.choices[0].logprobs.token_logprobs as $l | $l[0] == null and ([$l[-20:], $w[0][1]] | transpose | all(.[0] - .[1] | . * . < 1e-10))' reply || return 1
+    mv reply moved
+    completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\": 3}" &&
+        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply && end TERM
 }
 holds 'latents that stream' streams
 finish
