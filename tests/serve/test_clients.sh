@@ -68,11 +68,6 @@ page() { # it stands alone: no other host is named in it
         lacks -oE '(https?:)?//[a-zA-Z0-9.]+' page.html && lacks -E '<(link|iframe|img|object)|@import|src=' page.html
 }
 holds 'the page asks nobody else' page
-browse() { # its script runs: it has asked for the model's name, and generates without a complaint
-    timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$PWD/browser" --virtual-time-budget=4000 --dump-dom "$url" >dom 2>browser.err &&
-        grep -q '<span id="model">tiny</span>' dom && grep -q '<output for="top_p">0.95</output>' dom && lacks 'class="wrong"' dom
-}
-if command -v chromium >/dev/null; then holds 'the page in a browser' browse; fi
 ending() { # work under way is told so, and the server ends
     curl -s -m 60 -w ' %{http_code}' -d "{$endless}" "${url}v1/completions" >reply &
     local client=$!
