@@ -151,8 +151,8 @@ static ltm_status view(struct completing *c, int i, struct ltm_error *error) {
     if (!r->session && p->count - p->lead + (r->max_tokens > 0) > (size_t)most)
         return fail(
             error, LTM_INVALID,
-            "prompt %d has %zu tokens, which with those to write is over model.sequence = %d; send its end only", i + 1,
-            p->count, most);
+            "prompt %d has %zu tokens; with room for new text that is over model.sequence = %d; send a shorter one",
+            i + 1, p->count, most);
     return LTM_OK;
 }
 
@@ -402,7 +402,7 @@ static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     if (r->turn >= 0 && r->turn != kept->turns)
         return fail(
             error, LTM_INVALID,
-            "the next turn of session \"%s\" is %lld, not %lld; the server drops sessions that were not used for long "
+            "the next turn of session \"%s\" is %lld, not %lld; the server drops the least recently used sessions "
             "(--sessions)",
             r->session, (long long)kept->turns, (long long)r->turn);
     c->turn = kept->turns;

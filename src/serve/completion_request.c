@@ -151,13 +151,13 @@ static ltm_status check_together(const struct completion_request *r, struct ltm_
                     "\"max_tokens\" times \"n\" times the prompts%s is more than %d; ask for less at a time",
                     r->logprobs < 0 ? "" : ", times 1 + \"logprobs\",", COMPLETION_TOKENS_MOST);
     if (!r->session && (r->refit || r->turn >= 0))
-        return fail(error, LTM_INVALID, "\"%s\" goes with a \"session\"", r->refit ? "refit" : "turn");
+        return fail(error, LTM_INVALID, "\"%s\" requires a \"session\"", r->refit ? "refit" : "turn");
     if (!r->session) return LTM_OK;
     if (!*r->session || strlen(r->session) >= COMPLETION_SESSION_NAME)
         return fail(error, LTM_INVALID, "\"session\" is not a name of 1 to %d bytes", COMPLETION_SESSION_NAME - 1);
     if (!r->texts || r->count != 1 || r->n != 1 || r->echo || r->logprobs >= 0 || r->context_tokens)
         return fail(error, LTM_INVALID,
-                    "a \"session\" takes one prompt as text, without n, echo, logprobs and context_tokens");
+                    "a \"session\" takes one prompt, as text, and neither n, echo, logprobs nor context_tokens");
     return LTM_OK;
 }
 

@@ -1,5 +1,5 @@
-/* Texts that go on from request to request, each under its own z: at most so many, the one longest not used makes room. One
- * thread's. */
+/* Texts that continue from request to request, each under its own z. At most `most` are kept; a new one replaces the least recently
+ * used. For one thread. */
 #pragma once
 
 #include "ltm/session.h"

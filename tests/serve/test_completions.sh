@@ -72,7 +72,7 @@ mistakes() {
         refusal 'over model.sequence = 32' "{\"prompt\": [$(seq -s, 3 40)]}" && refusal session '{"prompt": ["a"], "session": "x", "n": 2}' &&
         refusal refit '{"prompt": "a", "refit": true}' && refusal 'not a text' '{"prompt": "a", "session": 3}' &&
         is 400 '.error.message | test("tokens")' /detokenize '{}' && is 400 '.error.message | test("prompt")' /tokenize '{"prompt": 3}' &&
-        is 404 '.error.code == 404' /v2/completions '{}' && is 405 '.error.message | test("GET only")' /v1/models '{}' &&
+        is 404 '.error.code == 404' /v2/completions '{}' && is 405 '.error.message | test("only GET")' /v1/models '{}' &&
         completion '.choices[0].text == "" and .choices[0].finish_reason == "length"' \
             '{"prompt": "a", "max_tokens": 0, "suffix": null, "logit_bias": {}, "presence_penalty": 0, "user": "me", "best_of": 1}'
 }
@@ -119,7 +119,11 @@ streams() { # z moves with what is read, echoed or written: scores need no conte
     jq -e --slurpfile w written '.choices[0].logprobs.token_logprobs as $l | $l[0] == null and ([$l[-20:], $w[0][1]] | transpose | all(.[0] - .[1] | . * . < 1e-10))' reply || return 1
     mv reply moved
     completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\": 3}" &&
-        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply && end TERM
+        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
+    for at in 0 1 1 2 2; do # a turn again, also behind the window's slide
+        completion ".turn == $at" "{\"prompt\": \"the of\", \"max_tokens\": 20, \"session\": \"s\", \"turn\": $at}" && jq -r .choices[0].text reply >>"turn$at" || return 1
+    done
+    [ "$(wc -c <turn1)" = $((2 * $(sort -u turn1 | wc -c))) ] && [ "$(wc -c <turn2)" = $((2 * $(sort -u turn2 | wc -c))) ] && end TERM
 }
 holds 'latents that stream' streams
 finish
