@@ -14,6 +14,7 @@
 #include "generate/healing.h"
 #include "generate/sample_text.h"
 #include "generate/session_inside.h"
+#include "generate/session_mark.h"
 #include "math/vector.h"
 #include "train/trained_model.h"
 

@@ -5,8 +5,19 @@
 
 #include "generate/history.h"
 #include "generate/sampler.h"
-#include "generate/session_mark.h"
 #include "latent/fast_loop.h"
+
+/* Where a session returns to (generate/session_mark.h). */
+struct session_mark {
+    bool set;
+    char *slot;      /* of the stream */
+    int32_t *tokens; /* [most + 1] */
+    float *latents;  /* posterior and z; of streaming latents u and λ */
+    int count, known;
+    uint64_t seed;
+    uint32_t draws, fits, picks;
+    bool heals, fitted, forgot;
+};
 
 struct ltm_session {
     const struct ltm_model *model;

@@ -121,9 +121,9 @@ streams() { # z moves with what is read, echoed or written: scores need no conte
     completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\": 3}" &&
         jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
     for at in 0 1 1 2 2; do # a turn again, also behind the window's slide
-        completion ".turn == $at" "{\"prompt\": \"the of\", \"max_tokens\": 20, \"session\": \"s\", \"turn\": $at}" && jq -r .choices[0].text reply >>"turn$at" || return 1
+        completion ".turn == $at" "{\"prompt\": \"the of\", \"max_tokens\": 20, \"session\": \"s\", \"turn\": $at}" && jq -c .choices reply >>"turn$at" || return 1
     done
-    [ "$(wc -c <turn1)" = $((2 * $(sort -u turn1 | wc -c))) ] && [ "$(wc -c <turn2)" = $((2 * $(sort -u turn2 | wc -c))) ] && end TERM
+    [ "$(sort -u turn1 | wc -l)" = 1 ] && [ "$(sort -u turn2 | wc -l)" = 1 ] && end TERM
 }
 holds 'latents that stream' streams
 finish
