@@ -33,10 +33,11 @@ cleanup:
     return status;
 }
 
+/* A prompt and a continuation under streaming latents that keep moving. */
 struct moving_text {
     struct streaming_text text;
     int32_t *tokens; /* [T_max + 1]: prompt and continuation */
-    int behind;      /* tokens before the continuation's first step; -1 = z stays */
+    int behind;      /* tokens read before the continuation's first step; -1 = z stays */
 };
 
 static void moving_free(struct moving_text *moving) {

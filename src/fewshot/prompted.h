@@ -50,9 +50,9 @@ struct prompted {
      * probabilities of all tokens, times K; or NULL. */
     void (*on_gold)(void *user, int32_t token, double log_p, const float *mixture);
     void *on_gold_user;
-    double *logs;               /* [log_room]: log-likelihoods by continuation and draw */
-    struct moving_text *moving; /* NULL before prompted_score_moving is first called */
+    double *logs; /* [log_room]: log-likelihoods by continuation and draw */
     size_t log_room;
+    struct moving_text *moving; /* NULL before prompted_score_moving is first called */
 };
 
 /* The weights' decoder is the one that fits. */
@@ -77,7 +77,7 @@ struct continuation {
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
 
-/* The same for one continuation under streaming latents, which go on moving through it: the score is exact, wherever the prompt ends. */
+/* The same for one continuation under streaming latents that keep moving through it: the score does not depend on where the prompt ends. */
 ltm_status prompted_score_moving(struct prompted *p, const struct continuation *continuation, double *log_p,
                                  bool *greedy, struct ltm_error *error);
 

@@ -87,7 +87,7 @@ struct request {
     size_t context_count;
     struct continuation ids; /* of the continuation */
     int top;                 /* -1 = tokens are not told of one by one */
-    bool moves;              /* streaming latents go on moving through the continuation */
+    bool moves;              /* streaming latents keep moving through the continuation */
     struct ltm_error error;
 };
 
@@ -126,7 +126,7 @@ static void read_request(struct request *r, const struct ltm_scorer *s, const ch
     r->top = (int)top;
     r->moves = json_is_true(json_object_get(r->object, "moves"));
     if (r->moves && !(json_is_array(context) && model_streams(&s->decoder->plan.config))) {
-        fail(&r->error, LTM_INVALID, "\"moves\" goes with token ids and a model whose latents stream");
+        fail(&r->error, LTM_INVALID, "\"moves\" requires token ids and a model with streaming latents");
         return;
     }
     if (json_is_array(context) && json_is_array(continuation)) {
