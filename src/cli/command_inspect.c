@@ -15,11 +15,11 @@ static const char usage[] =
     "usage: ltm inspect PATH… [section.key=value …] [--json | --csv]\n"
     "\n"
     "Says what a checkpoint, run, corpus, shard, tokenizer, configuration (.ini) or safetensors file holds, and\n"
-    "verifies checksums. Of a file of puzzles (.jsonl) it solves each one and counts them by kind and difficulty; one without a\n"
-    "solution, with two, or with another than it says is refused by its line. Of a configuration, as the settings change it:\n"
-    "how many parameters the model has and what training it needs.\n"
+    "verifies checksums. For a file of puzzles (.jsonl): solves them and counts them by kind and difficulty; a puzzle without a\n"
+    "solution, with several, or with a wrong one is an error that names its line. For a configuration, with the settings\n"
+    "applied: the model's parameters and what training it needs.\n"
     "  --json                 print all of it as JSON\n"
-    "  --csv                  of a run: print its log as a table, a row a slow step or a held-out scoring (heldout = 1)\n";
+    "  --csv                  for a run: print its log as CSV, one row per slow step or held-out scoring (heldout = 1)\n";
 
 /* Text from a file must neither break the line nor control the terminal. */
 static void print_text(const char *text) {

@@ -13,29 +13,34 @@
 static const char usage[] =
     "usage: ltm serve CHECKPOINT [option …] [key=value …]\n"
     "\n"
-    "Answers over HTTP until it is interrupted: POST /v1/completions in the OpenAI form, GET /v1/models, POST /tokenize and\n"
-    "/detokenize, GET /tokenizer_info; at / a page to try the model. It knows no passwords and no TLS: whoever reaches the\n"
-    "port may ask.\n"
-    "  --host NAME            where to listen (127.0.0.1: this machine alone)\n"
-    "  --port N               0 = one that is free; the address is printed (8080)\n"
-    "  --name NAME            of the model, in replies (the checkpoint's folder)\n"
-    "  --max-body N           bytes of a request (1M)\n"
-    "  --max-requests N       that wait or are answered; more are told to come again: 429 (64). One is answered at a time\n"
-    "  --timeout N            seconds that a request may take to arrive, and then to be answered (60)\n"
-    "  --sessions N           kept at most; the one longest not used makes room (16)\n"
-    "  --draws K              draws of z behind a score of a prompt; 0 = z at the posterior's mean (4)\n"
-    "A request: prompt (a text, token ids, or a list of either), max_tokens (16), temperature (1), top_p (1), top_k, n, seed (1),\n"
-    "stop, logprobs (up to 20), echo, stream. Texts are those of ltm generate with the same seed. Beside the OpenAI form:\n"
-    "  \"context_tokens\": N    z is fitted on the prompt's first N tokens (a list: for each prompt); 0 = z from the prior. Without\n"
-    "                         it z is fitted on the whole prompt. With fitted latents echo with logprobs needs it: the scores\n"
-    "                         are those of ltm score, of what stands behind the context; the context's own are null\n"
-    "  \"session\": NAME        the text goes on from what this session has read and written, under the z fitted on its first\n"
-    "                         prompt; \"refit\": true fits z anew on all of it\n"
+    "Serves a model over HTTP until it is interrupted: POST /v1/completions in the OpenAI form, GET /v1/models, POST /tokenize and\n"
+    "/detokenize, GET /tokenizer_info, and a page at / to try the model. There are no passwords and no TLS: anybody who can reach\n"
+    "the port can use it. A link can fill in the page: http://127.0.0.1:8080/#prompt=…&temperature=…&top_p=…&length=…&seed=…&z=prior&run\n"
+    "  --host NAME            address to listen at (127.0.0.1: this machine only)\n"
+    "  --allow-host NAMES     further names of this server, separated by commas. Requests must come to an address, to localhost, to\n"
+    "                         the --host name or to one of these, so that pages of other sites cannot pass for this server's\n"
+    "  --port N               0 = any free port; the address is printed (8080)\n"
+    "  --name NAME            model name in replies (the checkpoint's folder)\n"
+    "  --max-body N           largest request, in bytes (1M)\n"
+    "  --max-requests N       most requests that wait or run; further ones get status 429 (64). They run one at a time\n"
+    "  --timeout N            seconds for a request to arrive, and then for its answer (60)\n"
+    "  --sessions N           most sessions kept; a new one replaces the least recently used (16)\n"
+    "  --draws K              draws of z for each score of a prompt; 0 = z at the posterior's mean (4)\n"
+    "Fields of a request: prompt (text, token ids, or a list of either), max_tokens (16), temperature (1), top_p (1), top_k, n,\n"
+    "seed (1), stop, logprobs (up to 20), echo, stream. ltm generate writes the same text with the same seed. Further fields:\n"
+    "  \"context_tokens\": N    fit z on the first N tokens of the prompt (a list: one number per prompt); 0 = z from the prior.\n"
+    "                         Default: fit z on the whole prompt. With fitted latents, echo with logprobs requires this field: the\n"
+    "                         tokens after the context get the scores of ltm score, those of the context get null\n"
+    "  \"session\": NAME        continue the text of this session, under the z fitted on its first prompt; with \"refit\": true fit z\n"
+    "                         again on all of the text. If a request fails, the text stays as it was\n"
+    "  \"turn\": N              number of this turn in its session, from 0; replies contain it. If a reply was lost, send the same\n"
+    "                         request with the same N: it replaces that turn. Any other N is refused\n"
     "\n"
-    "lm-evaluation-harness asks a model without latents, or with latents that stream, by its local-completions:\n"
+    "lm-evaluation-harness can test a model without latents, or with streaming latents, with its local-completions:\n"
     "  lm_eval --model local-completions --tasks … --model_args \\\n"
     "  model=ltm,base_url=http://127.0.0.1:8080/v1/completions,tokenizer_backend=remote,max_length=SEQUENCE\n"
-    "Its requests do not say where a context ends; with fitted latents tests/cli/lm_eval_ltm.py does (ltm score --help).\n"
+    "Its requests do not say where a context ends, which fitted latents need; for these use tests/cli/lm_eval_ltm.py (ltm score\n"
+    "--help).\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
@@ -86,6 +91,7 @@ int command_serve(int argc, char **argv) {
     o.name = NULL;
     const struct cli_option options[] = {
         {"host", .text = &o.host},
+        {"allow-host", .text = &o.allow_host},
         {"port", .number = &o.port, .least = 0, .most = 65535},
         {"name", .text = &o.name},
         {"max-body", .large = &o.max_body, .least = 1, .most = 1 << 30},

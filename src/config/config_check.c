@@ -411,9 +411,10 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
         if (others[i].set)
             return fail(error, LTM_INVALID, "model.kind = solver has no %s; use %s", others[i].key, others[i].use);
     if (m->kind != LTM_MODEL_SOLVER && c->data.augment)
-        return fail(error, LTM_INVALID, "solver.augment = yes is of puzzles; use it with model.kind = solver");
+        return fail(error, LTM_INVALID,
+                    "solver.augment = yes applies only to puzzles; use it with model.kind = solver");
     if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
-        return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use 1 at least",
+        return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use at least 1",
                     m->cycles < 1 ? "cycles" : "supervision");
     const int64_t applied = (int64_t)m->layers * (m->inner + 1);
     if (m->kind == LTM_MODEL_SOLVER && applied > DEPTH_MOST)

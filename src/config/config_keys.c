@@ -72,8 +72,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.sequence", model.sequence, INT(2, 1 << 20), "256", "tokens per sequence")                                 \
     X("model.window", model.window, INT(1, 1 << 20), "64", "tokens that a position attends to, itself included")       \
     X("model.dropout", model.dropout, REAL(0, 0.9), "0",                                                               \
-      "share of what self-attention and feed-forward write that training leaves out, for text read often; 0 = none")   \
-    X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "tokens there are; auto = the tokenizer's")           \
+      "dropout rate of the outputs of self-attention and feed-forward layers, for text read often; 0 = none")          \
+    X("model.vocab", model.vocab, INT_OR_AUTO(2, 65536), "auto", "vocabulary size; auto = the tokenizer's")            \
     X("model.memory", model.memory, CHOICE(memory_choice), "none",                                                     \
       "what each layer keeps of the past beside the window: none, neural (a map that learns as it reads, Titans), or " \
       "recurrent (vectors written by cross-attention); it has [memory]")                                               \
@@ -83,24 +83,24 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("model.prelude", model.prelude, INT(0, 999), "0", "layers before the core, out of model.layers; they run once")  \
     X("model.coda", model.coda, INT(0, 999), "0", "layers after the core, out of model.layers; they run once")         \
     X("model.order", model.order, CHOICE(order_choice), "ABAB",                                                        \
-      "of a core A B run twice: ABAB (all of it again), or AABB (each layer again at once)")                           \
+      "of a core A B run twice: ABAB (all of it again), or AABB (each layer twice in a row)")                          \
     X("memory.chunk", model.memory_chunk, INT(0, 1 << 20), "0",                                                        \
-      "tokens that a memory is written by at a time, read by those behind them; 0 = model.window")                     \
+      "tokens per write to a memory; later tokens read it; 0 = model.window")                                          \
     X("memory.layers", model.memory_layers, INT(0, 2), "1",                                                            \
       "neural: layers of the map: 1 or 0 (linear), or 2 (four times as wide within)")                                  \
     X("memory.max_rate", model.memory_rate, REAL(0, 100), "1",                                                         \
-      "neural: of the way to its values, the most that a chunk of one key moves what it reads; above 2 it may "        \
-      "diverge; 0 = it stays as it begins, nothing written and nothing forgotten")                                     \
+      "neural: largest move of a write, as a share of the way to its values (for a chunk of one key); above 2 it "     \
+      "may diverge; 0 = the state stays as it begins: nothing is written or forgotten")                                \
     X("memory.slots", model.memory_slots, INT(0, 1 << 16), "8", "recurrent: state vectors of a layer")                 \
     X("memory.backprop", model.memory_backprop, INT(0, 1 << 20), "4",                                                  \
-      "recurrent: writes of the state that a gradient goes through, the last; 0 = all")                                \
+      "recurrent: number of last writes that a gradient passes through; 0 = all")                                      \
     X("loop.inject", model.inject, CHOICE(inject_choice), "none",                                                      \
       "input of each loop after the first, where e is the prelude's output: none (h), add (norm(h) + a e), concat "    \
       "(W [h, e]), diagonal (A h + D B e, 0 < A < 1)")                                                                 \
     X("loop.gains", model.loop_gains, CHOICE(gains_choice), "shared",                                                  \
       "weights of loop.inject: shared by all loops, or own (one set per loop; fewer loops use the last sets)")         \
     X("loop.backprop", model.backprop, INT(0, 1000), "0",                                                              \
-      "the last loops, this many, receive a gradient; in training the earlier ones keep no state; 0 = all")            \
+      "number of last loops that receive a gradient; in training the earlier ones keep no state; 0 = all")             \
     X("loop.depth", loop.depth, CHOICE(depth_choice), "fixed",                                                         \
       "loops in a slow step: fixed (model.loops), or sampled around it (1 + Poisson with a log-normal rate)")          \
     X("loop.start", loop.start, REAL(0, 1), "0",                                                                       \
@@ -110,8 +110,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
       "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model")                 \
     X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
-      "z is fitted to each sequence, or streaming: a state that moves as text is read, what comes next scored under "  \
-      "it; then [fast] does nothing")                                                                                  \
+      "fitted: z is fitted to each sequence; streaming: z is updated as text is read, and what follows is scored "     \
+      "under it ([fast] then has no effect)")                                                                          \
     X("latent.read", model.latent_read, CHOICE(latent_read_choice), "cross",                                           \
       "how a layer reads z: cross (a cross-attention of its own, as published), or keys (further keys and values of "  \
       "its self-attention, for a fraction of the cost)")                                                               \
@@ -137,17 +137,18 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("solver.inner", model.inner, INT(0, 1000), "6",                                                                  \
       "steps of a solver's latent state, z = f(z + y + x), before one of its answer, y = f(y + z); 0 = no such "       \
       "state, y = f(y + x)")                                                                                           \
-    X("solver.cycles", model.cycles, INT(0, 1000), "3", "such cycles a step; a gradient goes through the last alone")  \
+    X("solver.cycles", model.cycles, INT(0, 1000), "3",                                                                \
+      "cycles of these per step; only the last one receives a gradient")                                               \
     X("solver.supervision", model.supervision, INT(0, 64), "16",                                                       \
-      "steps on a puzzle, each with a loss, y and z carried over; training ends where the halting head says so")       \
+      "steps per puzzle, each with a loss; y and z carry over; in training the halting head may end them earlier")     \
     X("solver.mix", model.mix, CHOICE(solver_mix_choice), "attention",                                                 \
       "how cells read each other: attention, or mlp (SwiGLU over the cells)")                                          \
     X("solver.augment", data.augment, CHOICE(yes_choice), "no",                                                        \
-      "train on images of the puzzles by their symmetries, another one each time that a puzzle begins")                \
+      "train on symmetric images of the puzzles, a new one each time a puzzle starts")                                 \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
     X("fast.steps", fast.steps, INT(0, 100000), "4", "gradient steps on a posterior")                                  \
     X("fast.loops", fast.loops, INT(0, 1000), "0",                                                                     \
-      "the fit runs only the last loops, this many: a looser fit, but a valid bound; 0 = all of model.loops")          \
+      "the fit runs only this many loops, the last ones: a looser fit, but a valid bound; 0 = all of model.loops")     \
     X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's default")         \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \
@@ -202,16 +203,16 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.dpo_smoothing", slow.dpo_smoothing, REAL(0, 0.5), "0",                                                     \
       "dpo: share of pairs assumed to have their labels swapped")                                                      \
     X("slow.predict", model.predict, INT(0, 4), "1",                                                                   \
-      "tokens that a position predicts in training, by heads that nothing else uses; 1 or 0 = only the next")          \
+      "number of next tokens that a position predicts in training, with heads used only for this; 1 or 0 = one")       \
     X("slow.predict_weight", model.predict_weight, REAL(0, 100), "0.3",                                                \
-      "what those behind the next one count in the slow loss, together; logs and scores are of the next")              \
+      "total weight in the slow loss of the tokens after the next one; logs and scores count only the next one")       \
     X("slow.predict_latents", model.predict_latents, REAL(0, 100), "0",                                                \
-      "what predicting the states of a teacher counts in the slow loss, such as 0.1 to 1, by a head nothing else "     \
-      "uses; the teacher has the averaged weights (slow.ema, such as 0.999); 0 = none")                                \
+      "weight in the slow loss of predicting a teacher's states, such as 0.1 to 1, with a head used only for this; "   \
+      "the teacher has the averaged weights (slow.ema, such as 0.999); 0 = none")                                      \
     X("slow.predict_distance", model.predict_distance, INT(0, 1 << 20), "4",                                           \
-      "predict_latents: how many tokens on the state is that a position predicts")                                     \
+      "predict_latents: how many tokens ahead the predicted state is")                                                 \
     X("slow.predict_layers", model.predict_layers, INT(0, 1000), "1",                                                  \
-      "predict_latents: layers whose normed states are averaged to one, the last")                                     \
+      "predict_latents: number of last layers whose normalised states are averaged into the target")                   \
     X("slow.kl_start", slow.kl_start, REAL(0.001, 1), "1", "weight of the KL in the fast loop at the first slow step") \
     X("slow.kl_warmup", slow.kl_warmup, INT(0, 1 << 30), "0", "slow steps over which that weight rises to 1")          \
     X("data.kind", data.kind, CHOICE(data_kind_choice), "text",                                                        \

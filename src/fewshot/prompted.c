@@ -33,7 +33,22 @@ cleanup:
     return status;
 }
 
+/* A prompt and a continuation under streaming latents that keep moving. */
+struct moving_text {
+    struct streaming_text text;
+    int32_t *tokens; /* [T_max + 1]: prompt and continuation */
+    int behind;      /* tokens read before the continuation's first step; -1 = z stays */
+};
+
+static void moving_free(struct moving_text *moving) {
+    if (!moving) return;
+    streaming_text_free(&moving->text);
+    free(moving->tokens);
+    free(moving);
+}
+
 void prompted_free(struct prompted *p) {
+    moving_free(p->moving);
     decoder_pass_free(p->pass);
     fast_loop_free(&p->loop);
     streaming_free(&p->streaming);
@@ -199,6 +214,8 @@ static double score_gold(struct prompted *p, const struct continuation *c, bool 
     for (size_t t = 0; t < c->count; t++) {
         const double all = log_mean_exp(p->weights, K);
         for (int k = 0; k < K; k++) p->gold_next[k] = token;
+        if (p->moving && p->moving->behind >= 0)
+            streaming_text_follow(&p->moving->text, p->moving->tokens, p->moving->behind + (int)t, p->stream, 0);
         float *logits = decoder_stream_step(p->stream, p->gold_slots, p->gold_next, K);
         token = c->ids[t];
         memset(p->mixture, 0, (size_t)vocab * sizeof *p->mixture);
@@ -242,6 +259,36 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
     for (int i = 0; i < n; i++)
         logs[i] =
             i == apart ? score_gold(p, &continuations[i], greedy) : log_mean_exp(p->logs + (size_t)i * K, p->draws);
+    return LTM_OK;
+}
+
+static ltm_status moving_create(struct moving_text **moving, const struct decoder *decoder, struct ltm_error *error) {
+    PASS_UP(NEW_ARRAY(*moving, 1, "a text", error));
+    PASS_UP(NEW_ARRAY((*moving)->tokens, (size_t)decoder->plan.config.sequence + 1, "a text", error));
+    return streaming_text_create(&(*moving)->text, decoder, error);
+}
+
+ltm_status prompted_score_moving(struct prompted *p, const struct continuation *continuation, double *log_p,
+                                 bool *greedy, struct ltm_error *error) {
+    const int from = start_before(p, continuation);
+    const int before = p->inputs - from;
+    if (!p->moving) {
+        const ltm_status status = moving_create(&p->moving, p->decoder, error);
+        if (status != LTM_OK) {
+            moving_free(p->moving);
+            p->moving = NULL;
+            return status;
+        }
+    }
+    struct moving_text *m = p->moving;
+    p->cut = p->begun_cut || from > 0;
+    memcpy(m->tokens, p->tokens + from, ((size_t)before + 1) * sizeof *m->tokens);
+    memcpy(m->tokens + before + 1, continuation->ids, (continuation->count - 1) * sizeof *m->tokens);
+    streaming_text_start(&m->text);
+    streaming_text_read(&m->text, m->tokens, before, p->stream, 0);
+    m->behind = before;
+    *log_p = score_gold(p, continuation, greedy);
+    m->behind = -1;
     return LTM_OK;
 }
 

@@ -13,7 +13,7 @@
 
 #include "generate/sampler.h"
 #include "latent/fast_loop.h"
-#include "latent/streaming.h"
+#include "latent/streaming_text.h"
 #include "model/decoder_stream.h"
 
 struct prompted_options {
@@ -52,6 +52,7 @@ struct prompted {
     void *on_gold_user;
     double *logs; /* [log_room]: log-likelihoods by continuation and draw */
     size_t log_room;
+    struct moving_text *moving; /* NULL before prompted_score_moving is first called */
 };
 
 /* The weights' decoder is the one that fits. */
@@ -75,6 +76,10 @@ struct continuation {
  * of the prompt's end as fits, independent of the others; z stays as fitted. */
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
+
+/* The same for one continuation under streaming latents that keep moving through it: the score does not depend on where the prompt ends. */
+ltm_status prompted_score_moving(struct prompted *p, const struct continuation *continuation, double *log_p,
+                                 bool *greedy, struct ltm_error *error);
 
 /* Called with each token of a sample; more = false ends it. */
 typedef ltm_status (*prompted_token_fn)(void *user, int sample, int32_t token, bool *more, struct ltm_error *error);

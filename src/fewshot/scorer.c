@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "config/chunks.h"
 #include "fewshot/fewshot_score.h"
 #include "generate/sample_text.h"
 #include "generate/sampler.h"
@@ -86,6 +87,7 @@ struct request {
     size_t context_count;
     struct continuation ids; /* of the continuation */
     int top;                 /* -1 = tokens are not told of one by one */
+    bool moves;              /* streaming latents keep moving through the continuation */
     struct ltm_error error;
 };
 
@@ -122,6 +124,11 @@ static void read_request(struct request *r, const struct ltm_scorer *s, const ch
     const json_t *continuation = json_object_get(r->object, "continuation");
     if (number_of(&top, r->object, "top", 0, LTM_TOP_MOST, &r->error) != LTM_OK) return;
     r->top = (int)top;
+    r->moves = json_is_true(json_object_get(r->object, "moves"));
+    if (r->moves && !(json_is_array(context) && model_streams(&s->decoder->plan.config))) {
+        fail(&r->error, LTM_INVALID, "\"moves\" requires token ids and a model with streaming latents");
+        return;
+    }
     if (json_is_array(context) && json_is_array(continuation)) {
         read_ids(r, s, context, continuation);
         return;
@@ -161,7 +168,10 @@ static void on_gold(void *user, int32_t token, double log_p, const float *mixtur
 static ltm_status score_ids(double *log_p, bool *greedy, struct prompted *p, const struct request *r, bool fitted,
                             struct ltm_error *error) {
     if (!fitted) prompted_begin(p, r->context_ids, r->context_count, 1, number_for(r->context));
-    PASS_UP(prompted_score(p, &r->ids, 1, 0, log_p, greedy, error));
+    if (r->moves)
+        PASS_UP(prompted_score_moving(p, &r->ids, log_p, greedy, error));
+    else
+        PASS_UP(prompted_score(p, &r->ids, 1, 0, log_p, greedy, error));
     return isfinite(*log_p) ? LTM_OK : prompted_fail_nonfinite(p, error);
 }
 

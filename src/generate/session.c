@@ -12,34 +12,13 @@
 #include "base/safetensors.h"
 #include "config/chunks.h"
 #include "generate/healing.h"
-#include "generate/history.h"
 #include "generate/sample_text.h"
-#include "generate/sampler.h"
-#include "latent/fast_loop.h"
+#include "generate/session_inside.h"
+#include "generate/session_mark.h"
 #include "math/vector.h"
 #include "train/trained_model.h"
 
 enum { TURN = 64, STEP_MOST = 64 };
-
-struct ltm_session {
-    const struct ltm_model *model;
-    struct decoder *decoder; /* its weights, with the exits asked for */
-    struct ltm_generate_options options;
-    struct ltm_fast_config fast;
-    struct stream_weights *weights;
-    struct decoder_stream *stream; /* has read all of the history but its last token */
-    struct decoder_pass *pass;
-    struct fast_loop loop; /* the posterior (or prior), and z */
-    struct sampler sampler;
-    struct history history; /* what has been said and not forgotten */
-    char *begin;            /* of the turn: where the stream stood, for a model whose text rolls on; else NULL */
-    int32_t begun;          /* … and the token that it was to read next */
-    bool *blank;            /* [vocab]: pieces that begin with a blank, or NULL */
-    bool heals;             /* a blank ends what has been said, and is not read yet */
-    bool fitted;
-    uint32_t draws, fits, picks; /* since the seed was set */
-    const volatile sig_atomic_t *stop;
-};
 
 static void set_prior(struct ltm_session *s) {
     fast_loop_prior(&s->loop, 1);
@@ -109,6 +88,7 @@ void ltm_session_close(struct ltm_session *session) {
     history_free(&session->history);
     free(session->blank);
     free(session->begin);
+    session_mark_free(&session->mark);
     free(session);
 }
 

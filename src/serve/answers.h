@@ -1,4 +1,4 @@
-/* The JSON of replies that need no work of the model, and of errors. */
+/* Replies that need no computation by the model, and errors, as JSON. */
 #pragma once
 
 #include <jansson.h>

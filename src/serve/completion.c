@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/chunks.h"
+#include "generate/session_mark.h"
 #include "ltm/generate.h"
 #include "serve/choice.h"
 
@@ -33,6 +34,7 @@ struct completing {
     json_t *done;                /* of a reply that is not streamed: choices */
     char id[40];
     int64_t prompt_tokens, written;
+    int64_t turn;      /* of a session */
     ltm_status status; /* of a hook */
     struct ltm_error error;
 };
@@ -80,6 +82,7 @@ cleanup:
 static ltm_status head(json_t **json, const struct completing *c, json_t *choices, struct ltm_error *error) {
     *json = json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", c->id, "object", "text_completion", "created",
                       (json_int_t)time(NULL), "model", c->all->options->name, "choices", choices);
+    if (*json && c->request->session) json_object_set_new(*json, "turn", json_integer(c->turn));
     return *json ? LTM_OK : json_fail_memory("a reply", error);
 }
 
@@ -148,8 +151,8 @@ static ltm_status view(struct completing *c, int i, struct ltm_error *error) {
     if (!r->session && p->count - p->lead + (r->max_tokens > 0) > (size_t)most)
         return fail(
             error, LTM_INVALID,
-            "prompt %d has %zu tokens, which with those to write is over model.sequence = %d; send its end only", i + 1,
-            p->count, most);
+            "prompt %d has %zu tokens; with room for new text that is over model.sequence = %d; send a shorter one",
+            i + 1, p->count, most);
     return LTM_OK;
 }
 
@@ -172,9 +175,10 @@ static json_t *ids_json(const int32_t *ids, size_t count) {
 static ltm_status score_line(char **line, const struct completing *c, int i, struct ltm_error *error) {
     const struct prompt_view *p = &c->prompts[i];
     const size_t context = context_of(c, i);
-    json_t *request =
-        json_pack("{s:o, s:o, s:i}", "context", ids_json(p->ids + p->lead, context - p->lead), "continuation",
-                  ids_json(p->ids + context, p->count - context), "top", c->request->logprobs);
+    const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
+    json_t *request = json_pack("{s:o, s:o, s:i, s:b}", "context", ids_json(p->ids + p->lead, context - p->lead),
+                                "continuation", ids_json(p->ids + context, p->count - context), "top",
+                                c->request->logprobs, "moves", model_streams(m) && !c->request->context_tokens);
     *line = request ? json_text(request, JSON_COMPACT) : NULL;
     json_decref(request);
     return *line ? LTM_OK : json_fail_memory("scores", error);
@@ -366,22 +370,19 @@ static bool on_turn(void *user, const struct ltm_sample *sample, size_t fresh) {
     return turn->status == LTM_OK && !stopped(c);
 }
 
-static ltm_status go_on(struct completing *c, struct ltm_error *error) {
+static ltm_status take_turn(struct completing *c, struct ltm_session *session, const struct ltm_generate_options *g,
+                            struct ltm_error *error) {
     const struct completion_request *r = c->request;
     const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
-    const struct ltm_generate_options g = writing(c);
     struct turn turn = {.c = c};
-    struct ltm_session *session;
-    bool fresh;
     int slid;
-    PASS_UP(sessions_find(&session, &fresh, &c->all->sessions, r->session, &g, error));
-    ltm_session_adjust(session, &g);
+    ltm_session_adjust(session, g);
     if (r->seeded) ltm_session_seed(session, r->seed);
     ltm_session_stop(session, c->stop);
     const ltm_status said = ltm_session_say(session, r->texts[0], &slid, error);
     ltm_session_stop(session, NULL); /* the request's flag goes with it */
     if (said != LTM_OK) return said;
-    if (m->latents > 0 && !model_streams(m) && (r->refit || (fresh && c->prompts[0].count > 0)))
+    if (m->latents > 0 && !model_streams(m) && (r->refit || (c->turn == 0 && c->prompts[0].count > 0)))
         PASS_UP(ltm_session_refit(session, error));
     if (r->max_tokens == 0) return write_nothing(c, error);
     PASS_UP(ltm_session_write(session, on_turn, &turn, &slid, error));
@@ -389,6 +390,29 @@ static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     if (stopped(c)) return fail_stopped(error);
     c->written = turn.sample.tokens;
     return c->stream ? finish(c, 0, turn.sample.finish, "", 0, error) : LTM_OK;
+}
+
+/* A turn that fails leaves the session as it was. */
+static ltm_status go_on(struct completing *c, struct ltm_error *error) {
+    const struct completion_request *r = c->request;
+    const struct ltm_generate_options g = writing(c);
+    struct kept_session *kept;
+    PASS_UP(sessions_find(&kept, &c->all->sessions, r->session, &g, error));
+    if (r->turn >= 0 && r->turn == kept->turns - 1 && session_return(kept->session)) kept->turns--;
+    if (r->turn >= 0 && r->turn != kept->turns)
+        return fail(
+            error, LTM_INVALID,
+            "the next turn of session \"%s\" is %lld, not %lld; the server drops the least recently used sessions "
+            "(--sessions)",
+            r->session, (long long)kept->turns, (long long)r->turn);
+    c->turn = kept->turns;
+    PASS_UP(session_mark(kept->session, error));
+    const ltm_status status = take_turn(c, kept->session, &g, error);
+    if (status == LTM_OK)
+        kept->turns++;
+    else
+        (void)session_return(kept->session);
+    return status;
 }
 
 /* ---- All of it ---- */

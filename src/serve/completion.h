@@ -1,7 +1,7 @@
-/* Completions made: the work behind /v1/completions, one request at a time.
+/* The work behind /v1/completions, one request at a time.
  *
- * What is written is what ltm_generate writes with the same seed and options, its prompts those of the request. Scores of a prompt
- * ("echo" with "logprobs") are ltm_scorer_answer's, of what stands behind its first context_tokens; those have none. */
+ * Text is that of ltm_generate with the same prompts, seed and options. Scores of a prompt ("echo" with "logprobs") are those of
+ * ltm_scorer_answer, for the tokens after its first context_tokens. */
 #pragma once
 
 #include <signal.h>
@@ -19,7 +19,7 @@ struct completions {
     int64_t answered;
 };
 
-/* Where a stream's events go. */
+/* Receives the events of a stream. */
 struct completion_stream {
     void *user;
     void (*event)(void *user, const char *json); /* each a JSON object */
@@ -29,8 +29,8 @@ ltm_status completions_open(struct completions *c, const struct ltm_model *model
                             const struct ltm_serve_options *options, struct ltm_error *error);
 void completions_close(struct completions *c);
 
-/* *reply becomes the JSON of an answer, the caller's to free; of a streamed one NULL, and its events went to `stream`. *stop becoming
- * nonzero ends the work with LTM_INTERRUPTED. LTM_INVALID for what the request is to blame for. */
+/* *reply = the answer as JSON, which the caller frees; NULL if it was streamed to `stream`. Once *stop is nonzero, the work ends with
+ * LTM_INTERRUPTED. LTM_INVALID if the request is at fault. */
 ltm_status completion_run(char **reply, struct completions *c, const struct completion_request *request,
                           const struct completion_stream *stream, const volatile sig_atomic_t *stop,
                           struct ltm_error *error);

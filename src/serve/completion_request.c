@@ -120,10 +120,10 @@ static bool is_nothing(const json_t *value) {
 }
 
 static ltm_status check_names(const json_t *object, struct ltm_error *error) {
-    static const char *const known[] = {"prompt",  "max_tokens",     "temperature", "top_p",          "top_k",
-                                        "n",       "seed",           "stop",        "logprobs",       "echo",
-                                        "stream",  "model",          "user",        "stream_options", "best_of",
-                                        "session", "context_tokens", "refit"};
+    static const char *const known[] = {"prompt", "max_tokens",     "temperature", "top_p",   "top_k",          "n",
+                                        "seed",   "stop",           "logprobs",    "echo",    "stream",         "model",
+                                        "user",   "stream_options", "best_of",     "session", "context_tokens", "refit",
+                                        "turn"};
     static const char *const refused[] = {"suffix", "logit_bias", "frequency_penalty", "presence_penalty"};
     const char *name;
     json_t *value;
@@ -150,19 +150,23 @@ static ltm_status check_together(const struct completion_request *r, struct ltm_
         return fail(error, LTM_INVALID,
                     "\"max_tokens\" times \"n\" times the prompts%s is more than %d; ask for less at a time",
                     r->logprobs < 0 ? "" : ", times 1 + \"logprobs\",", COMPLETION_TOKENS_MOST);
-    if (!r->session) return r->refit ? fail(error, LTM_INVALID, "\"refit\" goes with a \"session\"") : LTM_OK;
+    if (!r->session && (r->refit || r->turn >= 0))
+        return fail(error, LTM_INVALID, "\"%s\" requires a \"session\"", r->refit ? "refit" : "turn");
+    if (!r->session) return LTM_OK;
     if (!*r->session || strlen(r->session) >= COMPLETION_SESSION_NAME)
         return fail(error, LTM_INVALID, "\"session\" is not a name of 1 to %d bytes", COMPLETION_SESSION_NAME - 1);
     if (!r->texts || r->count != 1 || r->n != 1 || r->echo || r->logprobs >= 0 || r->context_tokens)
         return fail(error, LTM_INVALID,
-                    "a \"session\" takes one prompt as text, without n, echo, logprobs and context_tokens");
+                    "a \"session\" takes one prompt, as text, and neither n, echo, logprobs nor context_tokens");
     return LTM_OK;
 }
 
 ltm_status completion_request_read(struct completion_request *r, const char *text, size_t bytes, int vocab,
                                    struct ltm_error *error) {
     double seed = 1;
-    *r = (struct completion_request){.max_tokens = 16, .n = 1, .temperature = 1, .top_p = 1, .logprobs = -1};
+    double turn = -1;
+    *r =
+        (struct completion_request){.max_tokens = 16, .n = 1, .temperature = 1, .top_p = 1, .logprobs = -1, .turn = -1};
     PASS_UP(request_object(&r->object, text, bytes, error));
     const json_t *object = r->object;
     int best_of = 1;
@@ -180,7 +184,9 @@ ltm_status completion_request_read(struct completion_request *r, const char *tex
     PASS_UP(take_number(&r->temperature, json_object_get(object, "temperature"), "temperature", 0, 100, false, error));
     PASS_UP(take_number(&r->top_p, json_object_get(object, "top_p"), "top_p", 1e-9, 1, false, error));
     PASS_UP(take_number(&seed, json_object_get(object, "seed"), "seed", 0, 9007199254740991.0, true, error));
+    PASS_UP(take_number(&turn, json_object_get(object, "turn"), "turn", 0, 9007199254740991.0, true, error));
     r->seed = (uint64_t)seed;
+    r->turn = (int64_t)turn;
     r->seeded = json_is_integer(json_object_get(object, "seed"));
     PASS_UP(take_stops(r, json_object_get(object, "stop"), error));
     PASS_UP(take_flag(&r->echo, object, "echo", error));

@@ -1,15 +1,16 @@
-/* A request to /v1/completions, checked: what the server can do with it, or one sentence on what is wrong.
+/* A request to /v1/completions, checked; an error is one sentence that says what is wrong.
  *
  * Fields of the OpenAI form: prompt (a text, a list of texts, token ids, a list of lists of ids), max_tokens (16), temperature
  * (1; 0 = the likeliest token), top_p (1), n (1), seed (1), stop (a text or a list), logprobs (0 … LTM_TOP_MOST), echo, stream.
- * model, user and stream_options are not looked at; of suffix, logit_bias, best_of and penalties only what asks for nothing
- * passes. Ours:
+ * model, user and stream_options are ignored; suffix, logit_bias, best_of and penalties are refused unless they have no effect.
+ * Further fields:
  *
  *     top_k (0 = all)
- *     context_tokens   z is fitted on so many of the prompt's first tokens (a number, or a list of one a prompt); 0 = z from
- *                      the prior. Without it z is fitted on the whole prompt, and then there are no scores of the prompt
- *     session          a name: the text goes on from what this session has read and written, under its z
- *     refit            with a session: fit z anew on all of that, before writing */
+ *     context_tokens   number of the prompt's first tokens on which z is fitted (or a list: one number per prompt); 0 = z
+ *                      from the prior. Without it z is fitted on the whole prompt, which then has no scores
+ *     session          a name: continue the text of this session, under its z
+ *     refit            with a session: fit z again on all of its text, before writing
+ *     turn             with a session: number of this turn, from 0; the last turn may be requested again, which replaces it */
 #pragma once
 
 #include <jansson.h>
@@ -19,7 +20,7 @@
 
 enum {
     COMPLETION_PROMPTS_MOST = 1024,   /* prompts times n */
-    COMPLETION_TOKENS_MOST = 1 << 20, /* of all prompts; written by a request, each as often as it has log p told of */
+    COMPLETION_TOKENS_MOST = 1 << 20, /* in all prompts; written per request, times the log p reported for each */
     COMPLETION_STOPS_MOST = 64,
     COMPLETION_SESSION_NAME = 64
 };
@@ -36,12 +37,13 @@ struct completion_request {
     uint64_t seed;
     bool echo, stream, seeded, refit;
     const char *session; /* or NULL */
+    int64_t turn;        /* -1 = not said */
 };
 
-/* vocab: ids are below it. LTM_INVALID, LTM_MEMORY. To be freed also after a failure. */
+/* vocab: limit of the ids. LTM_INVALID, LTM_MEMORY. Free it also after a failure. */
 ltm_status completion_request_read(struct completion_request *request, const char *text, size_t bytes, int vocab,
                                    struct ltm_error *error);
 void completion_request_free(struct completion_request *request);
 
-/* A JSON object out of a request's body; the caller's. LTM_INVALID. */
+/* The JSON object in a request's body, which the caller frees. LTM_INVALID. */
 ltm_status request_object(json_t **object, const char *text, size_t bytes, struct ltm_error *error);

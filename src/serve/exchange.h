@@ -1,26 +1,25 @@
-/* Requests and their replies between two threads: one that talks to clients, and the worker that answers completions, one by one in
- * the order of their coming.
+/* Requests and replies between two threads: the HTTP thread, and the worker, which answers completions one by one, in order of arrival.
  *
- * The talking thread makes an exchange, hands it to the worker (exchange_submit) and stops looking at its connection until
- * desk.resume is called; then exchange_state says what there is: a whole reply, or a stream that has begun. */
+ * The HTTP thread makes an exchange, submits it to the worker (exchange_submit) and suspends its connection until desk.resume is
+ * called; the exchange then has a whole reply, or a stream that has begun. */
 #pragma once
 
 #include <pthread.h>
 
 #include "serve/completion.h"
 
-/* Why its work ends early, where the server does not. */
+/* Why a request's work ends early while the server runs. */
 enum exchange_stop { EXCHANGE_RUNS, EXCHANGE_LATE, EXCHANGE_BEHIND, EXCHANGE_LEFT };
 
-enum { EXCHANGE_UNREAD_MOST = 4 << 20 }; /* bytes of a stream that may wait for its client */
+enum { EXCHANGE_UNREAD_MOST = 4 << 20 }; /* most unsent bytes of a stream */
 
 struct exchange {
     struct desk *desk;
     void *connection;
-    char *body; /* as it came so far */
+    char *body; /* received so far */
     size_t bytes, room;
     bool too_large, submitted;
-    /* The rest belongs to desk->lock. */
+    /* desk->lock guards the rest. */
     struct completion_request request;
     double deadline;
     volatile sig_atomic_t stop;            /* end the work */
@@ -48,21 +47,21 @@ struct desk {
 
 ltm_status desk_open(struct desk *desk, const struct ltm_model *model, const struct ltm_serve_options *options,
                      void (*resume)(void *connection), struct ltm_error *error);
-/* Answer what is under way with 503, and take no more. */
+/* Answer running requests with 503, and accept no more. */
 void desk_end(struct desk *desk);
 /* No exchange may be alive. */
 void desk_close(struct desk *desk);
-/* End the work of the request that is past its time. */
+/* Stop the running request if its time is over. */
 void desk_tick(struct desk *desk);
 
 struct exchange *exchange_make(struct desk *desk, void *connection); /* NULL: no memory */
-/* More of the body; what passes options->max_body is dropped, and too_large set. */
+/* Another piece of the body; beyond options->max_body it is dropped, and too_large is set. False: no memory. */
 bool exchange_receive(struct exchange *exchange, const char *bytes, size_t count);
-/* 0: the connection is to be suspended within `suspend`, and will be resumed. Else the status of a reply in exchange->reply. */
+/* 0: `suspend` was called, and the connection will be resumed. Otherwise the status of the reply in exchange->reply. */
 int exchange_submit(struct exchange *exchange, void (*suspend)(void *connection));
-/* What is to be sent of a stream: how many bytes went into `to`, 0 after suspending, -1 at its end. */
+/* The next bytes of a stream: returns how many were put into `to`, 0 after suspending, -1 at the end. */
 long exchange_take(struct exchange *exchange, char *to, size_t room, void (*suspend)(void *connection));
-/* Under desk->lock: the client has closed its side while it waited, so nobody reads the reply. */
+/* Under desk->lock: the client has closed the connection, so nobody will read the reply. */
 void exchange_leave(struct exchange *exchange);
 /* The connection is done with it. */
 void exchange_drop(struct exchange *exchange);

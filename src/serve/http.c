@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "serve/answers.h"
 #include "serve/exchange.h"
+#include "serve/host.h"
 #include "serve/page.h"
 
 enum { TICK_MS = 50, LAST_REPLIES_MS = 2000, MORE_CONNECTIONS = 256 };
@@ -199,16 +200,22 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const struct se
     enum place place = PAGE;
     while (place < PLACES && strcmp(path, places[place].path) != 0) place++;
     if (e->submitted) return reply_exchange(connection, e);
-    if (place == PLACES) return reply_error(connection, 404, "there is nothing here; see ltm serve --help", NULL);
+    if (!host_is_known(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST), s->options->host,
+                       s->options->allow_host))
+        return reply_error(connection, 403,
+                           "the request's Host is neither an address, nor localhost, nor a name given by --host or "
+                           "--allow-host",
+                           NULL);
+    if (place == PLACES) return reply_error(connection, 404, "there is no such page; see ltm serve --help", NULL);
     const bool head = strcmp(method, "HEAD") == 0 && strcmp(places[place].method, "GET") == 0;
     if (!head && strcmp(method, places[place].method) != 0) {
-        snprintf(why, sizeof why, "%s takes %s only", places[place].path, places[place].method);
+        snprintf(why, sizeof why, "%s accepts only %s", places[place].path, places[place].method);
         return reply_error(connection, 405, why, places[place].method);
     }
     /* A browser says so of a request that a page of another site makes it send, without a word to the user. */
     const char *site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site");
     if (site && strcmp(site, "cross-site") == 0 && strcmp(method, "POST") == 0)
-        return reply_error(connection, 403, "pages of other sites may not ask this server", NULL);
+        return reply_error(connection, 403, "requests from pages of other sites are refused", NULL);
     if (e->too_large) {
         snprintf(why, sizeof why, "the request is larger than the %lld bytes that --max-body allows",
                  (long long)s->options->max_body);

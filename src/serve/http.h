@@ -1,4 +1,4 @@
-/* What the server is made with. */
+/* The HTTP library of this build. */
 #pragma once
 
 /* libmicrohttpd's version, or "none". Static storage. */

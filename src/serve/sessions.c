@@ -5,13 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "serve/completion_request.h"
-
-struct kept_session {
-    char name[COMPLETION_SESSION_NAME];
-    struct ltm_session *session;
-    int64_t used;
-};
 
 ltm_status sessions_create(struct sessions *s, const struct ltm_model *model, int most, struct ltm_error *error) {
     *s = (struct sessions){.model = model, .most = most};
@@ -24,7 +17,7 @@ void sessions_free(struct sessions *s) {
     *s = (struct sessions){0};
 }
 
-ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessions *s, const char *name,
+ltm_status sessions_find(struct kept_session **found, struct sessions *s, const char *name,
                          const struct ltm_generate_options *options, struct ltm_error *error) {
     struct kept_session *oldest = NULL;
     struct ltm_session *opened = NULL;
@@ -33,8 +26,7 @@ ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessi
         if (!oldest || kept->used < oldest->used) oldest = kept;
         if (strcmp(kept->name, name) != 0) continue;
         kept->used = ++s->uses;
-        *session = kept->session;
-        *fresh = false;
+        *found = kept;
         return LTM_OK;
     }
     if (s->most < 1) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
@@ -45,7 +37,6 @@ ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessi
         ltm_session_close(oldest->session);
     *oldest = (struct kept_session){.session = opened, .used = ++s->uses};
     snprintf(oldest->name, sizeof oldest->name, "%s", name);
-    *session = opened;
-    *fresh = true;
+    *found = oldest;
     return LTM_OK;
 }

@@ -1,8 +1,15 @@
-/* Texts that go on from request to request, each under its own z: at most so many, the one longest not used makes room. One
- * thread's. */
+/* Texts that continue from request to request, each under its own z. At most `most` are kept; a new one replaces the least recently
+ * used. For one thread. */
 #pragma once
 
 #include "ltm/session.h"
+#include "serve/completion_request.h"
+
+struct kept_session {
+    char name[COMPLETION_SESSION_NAME];
+    struct ltm_session *session;
+    int64_t used, turns; /* turns: answered so far */
+};
 
 struct sessions {
     const struct ltm_model *model;
@@ -14,6 +21,6 @@ struct sessions {
 ltm_status sessions_create(struct sessions *sessions, const struct ltm_model *model, int most, struct ltm_error *error);
 void sessions_free(struct sessions *sessions);
 
-/* The session of a name, opened with these options where there is none (*fresh). */
-ltm_status sessions_find(struct ltm_session **session, bool *fresh, struct sessions *sessions, const char *name,
+/* The session of a name, opened with these options where there is none. */
+ltm_status sessions_find(struct kept_session **kept, struct sessions *sessions, const char *name,
                          const struct ltm_generate_options *options, struct ltm_error *error);

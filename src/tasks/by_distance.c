@@ -23,7 +23,7 @@ ltm_status check_distances(const struct synth *synth, int needed, double texts, 
     if (nearest > distance)
         return fail(error, LTM_INVALID, "%s: nearest = %d is more than distance = %d", name, nearest, distance);
     if (farthest < distance)
-        return fail(error, LTM_INVALID, "%s: farther = %d is less than distance = %d, the most of training", name,
+        return fail(error, LTM_INVALID, "%s: farther = %d is less than distance = %d, the maximum in training", name,
                     farthest, distance);
     if ((farthest + 1) * (double)window > WORDS_MOST)
         return fail(error, LTM_INVALID, "%s: a text of %d windows of %d words is longer than %d words", name,

@@ -48,7 +48,7 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
         const int most = synth_knob(synth, beyond[i][1]);
         const struct ltm_synth_knob *names = synth->family->public.knobs;
         if (most && most < trained)
-            return fail(error, LTM_INVALID, "nesting: %s = %d is less than %s = %d, the most of training",
+            return fail(error, LTM_INVALID, "nesting: %s = %d is less than %s = %d, the maximum in training",
                         names[beyond[i][1]].name, most, names[beyond[i][0]].name, trained);
     }
     return LTM_OK;

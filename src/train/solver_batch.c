@@ -249,7 +249,7 @@ static ltm_status check_rows(const struct solver_batch *b, const void *const dat
     for (size_t row = 0; row < rows(b); row++)
         good = good && puzzle[row] >= 0 && puzzle[row] < b->puzzles->count && number[row] >= 0 && number[row] < all &&
                steps[row] >= 0 && steps[row] < b->config->model.supervision;
-    return good ? LTM_OK : fail(error, LTM_CORRUPT, "%s is damaged: it names puzzles that there are not", path);
+    return good ? LTM_OK : fail(error, LTM_CORRUPT, "%s is damaged: it names puzzles that do not exist", path);
 }
 
 ltm_status solver_batch_read(struct solver_batch *b, const char *path, struct ltm_error *error) {

@@ -63,6 +63,7 @@ tokens() { # a request in text, the same in ids, each with the scores of its tok
             echo '{"context": [1, 400], "continuation": [5]}'
             echo '{"context": [], "continuation": []}'
             echo '{"context": [], "continuation": [5], "top": 21}'
+            echo '{"context": [5], "continuation": [5], "moves": true}'
         } | ask "runs/$model" && jq -se --argjson c "$context" --argjson a "$all" '
             .[0].logprob as $all | (.[1:3] | all(.logprob == $all and .ids == $a[$c | length:] and
                 ((.logprobs | add) - $all | . * . < 1e-10) and (.top | length) == (.ids | length) and
@@ -70,7 +71,7 @@ tokens() { # a request in text, the same in ids, each with the scores of its tok
                     all(.[1] <= 0 and (.[0] != $id or .[1] == $p)) and . == sort_by(-.[1]))))) and
             (.[2].top | all(length == 20)) and (.[0] | has("ids") | not) and
             ([.[3:][].error] | (.[0] | contains("entry 1 is not a token id from 0 to 319")) and (.[1] | contains("empty")) and
-                (.[2] | contains("\"top\"")))' replies || { cat replies; return 1; }
+                (.[2] | contains("\"top\"")) and (.[3] | contains("streaming latents")))' replies || { cat replies; return 1; }
     done
 }
 holds 'tokens one by one, and requests in token ids' tokens

@@ -19,6 +19,7 @@ static void look_at(const struct completion_request *r) {
     FUZZ_CHECK(r->temperature >= 0 && r->top_p > 0 && r->top_p <= 1 && r->top_k >= 0 && r->max_tokens >= 0);
     FUZZ_CHECK(r->logprobs >= -1 && r->logprobs <= LTM_TOP_MOST && r->stop_count <= COMPLETION_STOPS_MOST);
     if (r->session) FUZZ_CHECK(*r->session && r->texts && r->count == 1);
+    FUZZ_CHECK(r->turn >= -1 && (r->session || r->turn == -1));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -7,7 +7,10 @@ top_of_tests=$(dirname "$0")/..
 "$LTM" train tiny.ini run.tokens=8k run.eval_every=0 slow.lr=0.03 >out 2>err || { cat err; exit 1; }
 serve runs/tiny || exit 1
 completion() { is 200 "$1" /v1/completions "$2"; }
-refusal() { is 400 ".error.code == 400 and (.error.message | test(\"$1\"))" /v1/completions "$2"; }
+refusal() { # PATTERN JSON
+    post /v1/completions "$2"
+    [[ $status = 400 && $body == *'"code":400'* && $body =~ $1 ]] || { echo "$2: $status, wanted 400 and $1: $body"; return 1; }
+}
 
 as_generate() { # several prompts, several samples, one that ends in a blank
     printf '%s\n' 'the and of' 'he ' >prompts.txt
@@ -69,7 +72,7 @@ mistakes() {
         refusal 'over model.sequence = 32' "{\"prompt\": [$(seq -s, 3 40)]}" && refusal session '{"prompt": ["a"], "session": "x", "n": 2}' &&
         refusal refit '{"prompt": "a", "refit": true}' && refusal 'not a text' '{"prompt": "a", "session": 3}' &&
         is 400 '.error.message | test("tokens")' /detokenize '{}' && is 400 '.error.message | test("prompt")' /tokenize '{"prompt": 3}' &&
-        is 404 '.error.code == 404' /v2/completions '{}' && is 405 '.error.message | test("GET only")' /v1/models '{}' &&
+        is 404 '.error.code == 404' /v2/completions '{}' && is 405 '.error.message | test("only GET")' /v1/models '{}' &&
         completion '.choices[0].text == "" and .choices[0].finish_reason == "length"' \
             '{"prompt": "a", "max_tokens": 0, "suffix": null, "logit_bias": {}, "presence_penalty": 0, "user": "me", "best_of": 1}'
 }
@@ -91,12 +94,36 @@ sessions() { # the text goes on; another name begins anew; the same words in one
         completion '.usage.completion_tokens <= 4' '{"prompt": "", "max_tokens": 4, "session": "c", "refit": true, "temperature": 0}'
 }
 holds 'a session keeps its text and z' sessions
+again() { # a reply was lost: the same turn anew gives the same text, and is said once
+    local turn='"session": "d", "max_tokens": 12, "seed": 5'
+    for at in 0 1 2; do
+        completion ".turn == $at" "{\"prompt\": \" the of\", $turn, \"turn\": $at}" && jq -c .choices reply >first || return 1
+        completion ".turn == $at" "{\"prompt\": \" the of\", $turn, \"turn\": $at}" && jq -c .choices reply | diff first - || return 1
+    done
+    refusal 'next turn of session .*d.* is 3, not 1' '{"prompt": "", "session": "d", "turn": 1}' && refusal 'turn' '{"prompt": "a", "turn": 1}' &&
+        refusal 'is 0, not 3' '{"prompt": "", "session": "new", "turn": 3}' &&
+        completion '.turn == 3' "{\"prompt\": \" that\", $turn}" && jq -c .choices reply >first &&
+        completion .choices '{"prompt": "", "max_tokens": 3, "session": "d", "turn": 4}' && refusal 'is 5, not 3' '{"prompt": "", "session": "d", "turn": 3}'
+}
+holds 'a turn whose reply was lost is asked for again' again
 holds 'SIGTERM ends it' end
-streams() { # z knows only what stands before: scores need no context_tokens
-    "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=8 run.tokens=512 run.eval_every=0 >out 2>err && serve runs/stream || return 1
-    echo '{"context": "the", "continuation": " and of that", "top": 0}' | "$LTM" score runs/stream run.threads=1 >want 2>err
-    completion '.choices[0].logprobs.token_logprobs[0] == null' '{"prompt": "the and of that", "max_tokens": 0, "logprobs": 1, "echo": true}' &&
-        jq -e --slurpfile want want '.choices[0].logprobs.token_logprobs[1:] == $want[0].logprobs' reply && end TERM
+streams() { # z moves with what is read, echoed or written: scores need no context_tokens, and are those of the text when it was written
+    "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=4 run.tokens=8k slow.lr=0.03 run.eval_every=0 >out 2>err && serve runs/stream run.precision=fp32 || return 1
+    for seed in 1 2 3 4 5 6; do
+        completion .choices "{\"prompt\": \"the and of\", \"max_tokens\": 20, \"logprobs\": 0, \"seed\": $seed}" &&
+            jq -c '.choices[0] | [.logprobs.tokens, .logprobs.token_logprobs, .text]' reply >written || return 1
+        completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true}" || return 1
+        # Its pieces may be cut otherwise when it is read.
+        jq -e --slurpfile w written '.choices[0].logprobs.tokens[-20:] == $w[0][0]' reply && break
+    done
+    jq -e --slurpfile w written '.choices[0].logprobs.token_logprobs as $l | $l[0] == null and ([$l[-20:], $w[0][1]] | transpose | all(.[0] - .[1] | . * . < 1e-10))' reply || return 1
+    mv reply moved
+    completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\": 3}" &&
+        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
+    for at in 0 1 1 2 2; do # a turn again, also behind the window's slide
+        completion ".turn == $at" "{\"prompt\": \"the of\", \"max_tokens\": 20, \"session\": \"s\", \"turn\": $at}" && jq -c .choices reply >>"turn$at" || return 1
+    done
+    [ "$(sort -u turn1 | wc -l)" = 1 ] && [ "$(sort -u turn2 | wc -l)" = 1 ] && end TERM
 }
 holds 'latents that stream' streams
 finish

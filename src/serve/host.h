@@ -1,0 +1,11 @@
+/* Which names a request may call the server by.
+ *
+ * A page of another site can point a name of its own at this machine (DNS rebinding) and then read replies as its own. Its requests
+ * still carry that name in Host. An address there cannot be pointed elsewhere, so addresses pass, whichever they are. */
+#pragma once
+
+#include <stdbool.h>
+
+/* header: of a request, with a port or not; NULL = none was sent, as no browser does. host: where the server listens. names: others
+ * that it goes by, separated by commas; or NULL. */
+bool host_is_known(const char *header, const char *host, const char *names);
