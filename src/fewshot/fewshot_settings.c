@@ -50,6 +50,7 @@ static ltm_status check_options(const struct ltm_fewshot_options *o, struct ltm_
     if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
     if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
     if (o->length < 0) return fail(error, LTM_INVALID, "length = %d is negative; 0 means the task's", o->length);
+    if (o->loops < 0) return fail(error, LTM_INVALID, "loops = %d is negative; 0 means model.loops", o->loops);
     if (o->threads < 0) return fail(error, LTM_INVALID, "threads = %d is negative; 0 means one per core", o->threads);
     return check_pass(o, error);
 }
