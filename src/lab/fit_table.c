@@ -177,6 +177,7 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
     struct ltm_fit_point *all = NULL;
     struct csv csv;
     int column[WANTED];
+    memset(column, -1, sizeof column);
     ltm_status status = csv_read(&csv, path, error);
     *points = NULL;
     *count = *dropped = 0;
