@@ -151,7 +151,7 @@ struct ltm_slow_config {
     int kl_warmup;   /* … over this many slow steps; 0 = 1 from the first step */
 };
 
-/* [eval] exit: when a position leaves model.loops, in `ltm eval` and `ltm generate`. */
+/* [eval] exit: when a position leaves model.loops, in `ltm eval`, `ltm fewshot` and `ltm generate`. */
 struct ltm_exit_config {
     int kind;     /* enum ltm_exit */
     double state; /* state: two loops in a row change its state by less than this share of it ([eval] exit_state) */

@@ -28,7 +28,11 @@
  *     em, f1                     CoQA: by words, as SQuAD compares them
  *     acc, perplexity            lastword: the word is the greedy one; e^(-mean log-likelihood of the word)
  *
- * and the metrics of a family of synthetic tasks; its acc@… are acc, or exact_match of the first filter, on some of the items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
+ *     depth                      where positions leave loops (exit): the loops run by those that predict the tokens of the
+ *                                gold choice or of the text written; not for pairs
+ *
+ * and the metrics of a family of synthetic tasks; its acc@… are acc, or exact_match of the first filter, on some of the items,
+ * and depth@… is depth on the same items. Forms of tasks: src/tasks/task.h, ltm fewshot --help. */
 #pragma once
 
 #include <stdint.h>
@@ -57,6 +61,8 @@ struct ltm_fewshot_options {
     int threads;                        /* 0 = one per core; changes no result */
     int precision;                      /* enum ltm_precision; auto = as in training, if this machine supports it */
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
+    int loops;                          /* of the core; 0 = model.loops */
+    struct ltm_exit_config exit;        /* how positions leave them, those of the prompt too; 0: not */
     const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
     int pairs; /* 1: also write pairs_TASK_Nshot.jsonl, right and wrong samples as {"prompt", "chosen", "rejected"} */
     int skip_long;    /* 1: skip items with an answer longer than the model's sequence; 0: refuse them */

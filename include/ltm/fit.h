@@ -64,7 +64,7 @@ struct ltm_fit_options {
     int resamples; /* of the bootstrap; 0 = no intervals */
     double share;  /* of resamples inside an interval */
     uint64_t seed; /* of the bootstrap */
-    bool plain;    /* Chinchilla's form only, no other candidates */
+    bool plain;    /* Chinchilla's form only, and where runs differ in loops that with N_once + r^φ N_rec for N */
 };
 
 /* 4,000 resamples, 95 % intervals, seed 0. */
@@ -136,7 +136,9 @@ ltm_status ltm_fit_answer(const struct ltm_fit *fit, double budget, struct ltm_f
 /* Names of a table's columns; NULL: the first match among common names ("params", "val_loss", …). */
 struct ltm_fit_columns {
     const char *loss, *parameters, *tokens;
-    const char *flops; /* training compute of a run; without such a column 6 N D */
+    const char *recurrent, *loops; /* N_rec and r, both or neither; 0 = none */
+    const char *once;              /* N_once, from which N = N_once + N_rec, instead of parameters */
+    const char *flops;             /* training compute of a run; without such a column 6 (N + (r - 1) N_rec) D */
 };
 
 /* Read runs from any table: CSV with a header line, separated by commas, semicolons or tabs; numbers may have thousands

@@ -20,7 +20,8 @@ static const char usage[] =
     "Tests a model on the items of each task, after a prompt of solved items, by the conventions of EleutherAI's\n"
     "lm-evaluation-harness. z is fitted on the prompt (shots and question), never on the answer; an answer's\n"
     "log-likelihood is the log of its mean probability over draws of z. Streaming latents are moved by the prompt and then\n"
-    "stay. A model without latents is scored as a plain decoder.\n"
+    "stay. A model without latents is scored as a plain decoder. With eval.exit, depth is the mean of the loops that the\n"
+    "tokens of the right answer, or of the text written, took; tasks with acc@… have depth@… for the same items.\n"
     "A TASK is an INI, or a folder with a task.ini; runs/tasks has ARC, BLiMP, BoolQ, CoQA, GSM8K, HellaSwag, HumanEval,\n"
     "LAMBADA, MMLU, PIQA and WinoGrande. Options may also be written name=value.\n"
     "  --data DIR             folder of the tasks' data files (beside their INI)\n"
@@ -56,7 +57,8 @@ static const char usage[] =
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
 
 static const char command[] = "fewshot";
-static const char *const keys[] = {"fast.", "run.threads", "run.seed", "run.precision", NULL};
+static const char *const keys[] = {"fast.",      "run.threads", "run.seed", "run.precision",
+                                   "eval.loops", "eval.exit",   NULL};
 
 /* ---- Results: for each task one row per number of shots; then the metrics of bins (names of the form "name=value"), one row each
  * and one column per number of shots ---- */
@@ -321,6 +323,8 @@ static ltm_status configure(const struct ltm_model *model, struct request *r, st
     r->options.seed = r->config.run.seed;
     r->options.threads = r->config.run.threads;
     r->options.precision = r->config.run.precision;
+    r->options.loops = r->config.eval.loops;
+    r->options.exit = r->config.eval.exit;
     return LTM_OK;
 }
 

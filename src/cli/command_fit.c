@@ -20,10 +20,14 @@ static const char usage[] =
     "line and one run per row, with fields separated by commas, semicolons or tabs. Numbers may have thousands separators, a\n"
     "decimal comma, or a suffix k, M, B or T. Without options, columns are found by common names, such as params, val_loss,\n"
     "training tokens. Rows with a missing number are skipped and counted. For studies of ltm sweep use ltm report.\n"
-    "  --parameters COLUMN    N of each run\n"
+    "With --recurrent and --loops, N_once + r^φ N_rec is tried for N too: what a layer is worth that runs r times.\n"
+    "  --parameters COLUMN    N of each run, each counted once\n"
+    "  --recurrent COLUMN     N_rec, those of N that loops run again\n"
+    "  --loops COLUMN         r, how often they run\n"
+    "  --once COLUMN          N_once, the others; N is then N_once + N_rec, without --parameters\n"
     "  --tokens COLUMN        D, its training tokens\n"
     "  --loss COLUMN          any loss above 0 that falls to a limit, such as nats per token\n"
-    "  --flops COLUMN         its training compute (default 6 N D)\n"
+    "  --flops COLUMN         its training compute (default 6 N D, recurrent parameters r times)\n"
     "  --budget FLOPS         training compute to divide between N and D; may be given several times\n"
     "  --resamples N          bootstrap resamples for the intervals; 0 = no intervals (4000)\n"
     "  --seed N               of the bootstrap (0)\n"
@@ -70,6 +74,9 @@ static void print_readable(const struct ltm_fit_info *info, const struct ltm_fit
         if (!isnan(i->low)) printf(" (%.4g to %.4g)", i->low, i->high);
         putchar('\n');
     }
+    for (int c = 0; info->candidates > 1 && c < info->candidates; c++)
+        printf("error of %s on runs held out: %.3g %%\n", info->candidate[c].form,
+               100 * info->candidate[c].heldout_error);
     for (int i = 0; i < count; i++) cli_print_line(stdout, "%s", answers[i].words);
     if (*no_answer) cli_print_line(stdout, "no advice: %s", no_answer);
     for (int i = 0; i < info->notes; i++) cli_print_line(stdout, "%s", info->note[i]);
@@ -117,6 +124,9 @@ int command_fit(int argc, char **argv) {
     ltm_fit_options_defaults(&r.fit);
     r.fit.plain = true;
     const struct cli_option options[] = {{"parameters", .text = &r.columns.parameters},
+                                         {"recurrent", .text = &r.columns.recurrent},
+                                         {"loops", .text = &r.columns.loops},
+                                         {"once", .text = &r.columns.once},
                                          {"tokens", .text = &r.columns.tokens},
                                          {"loss", .text = &r.columns.loss},
                                          {"flops", .text = &r.columns.flops},

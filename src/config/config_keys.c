@@ -260,7 +260,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
       "share of a sequence on which z is fitted, to score the rest; 0 = none")                                         \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
-    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval; 0 = model.loops")                   \
+    X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval and fewshot; 0 = model.loops")       \
     X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
       "when a position leaves the loops, judged by its own past: fixed (after the last), state (its state settles), "  \
       "kl (its prediction settles); the fit of z runs all loops")                                                      \

@@ -81,7 +81,9 @@ static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const
     TRY(matmul_start(error));
     TRY(task_load_from(&f->task, path, options->data, error));
     TRY(fewshot_settle(&f->run, model, f->task, options, error));
-    TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, 0, f->run.options.threads, error));
+    TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, options->loops, f->run.options.threads,
+                              error));
+    TRY(decoder_leave_early(f->decoder, options->exit, error));
     TRY(fewshot_settings(settings, &f->run, model, f->decoder, error));
     const int64_t all = f->task->items.count;
     const int64_t limit = f->run.options.limit;

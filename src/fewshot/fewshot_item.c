@@ -46,12 +46,28 @@ static bool note(struct item_record *record, const struct item_outcome *outcome)
            (!outcome->unfinished || json_object_set_new(to, "unfinished", json_integer(outcome->unfinished)) == 0);
 }
 
+/* depth, and depth@… of the bins that the item's acc@… are in. */
+static ltm_status add_depth(struct item_outcome *outcome, const struct prompted *p, struct ltm_error *error) {
+    const int count = outcome->count;
+    char name[METRIC_NAME] = "depth";
+    if (!p->looped) return LTM_OK;
+    for (int i = -1; i < count; i++) {
+        const struct item_metric like = outcome->metrics[i < 0 ? 0 : i];
+        if (i >= 0 && (strncmp(like.name, "acc@", 4) != 0 || strlen(like.name) + 3 > METRIC_NAME)) continue;
+        if (i >= 0) snprintf(name, sizeof name, "depth@%.41s", like.name + 4);
+        PASS_UP(outcome_add(outcome, name, like.filter, p->loops / (double)p->looped, error));
+    }
+    return LTM_OK;
+}
+
 ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record, const struct fewshot_run *run,
                         struct fewshot_worker *worker, int64_t number, struct ltm_error *error) {
     char *prompt = NULL;
     ltm_status status;
     *outcome = (struct item_outcome){0};
     *record = (struct item_record){0};
+    worker->prompted.loops = 0;
+    worker->prompted.looped = 0;
     if (run->options.skip_long && fewshot_item_is_long(run, number)) {
         status = skip(outcome, record, run, number, error);
     } else {
@@ -64,6 +80,7 @@ ltm_status fewshot_item(struct item_outcome *outcome, struct item_record *record
         outcome->cut = worker->prompted.cut;
         outcome->diverged = worker->prompted.diverged;
     }
+    if (status == LTM_OK) status = add_depth(outcome, &worker->prompted, error);
     if (status == LTM_OK && !note(record, outcome)) status = json_fail_memory("an item's record", error);
     outcome->done = status == LTM_OK;
     return status;

@@ -11,8 +11,10 @@
 #include "base/memory.h"
 #include "ltm/fewshot.h"
 
-/* only "perplexity" should be small. */
-static bool higher_is_better(const char *name) { return strcmp(name, "perplexity") != 0; }
+/* Perplexity and depth should be small. */
+static bool higher_is_better(const char *name) {
+    return strcmp(name, "perplexity") != 0 && strncmp(name, "depth", 5) != 0;
+}
 
 static void add_metrics(const struct ltm_fewshot_result *result, json_t *metrics, json_t *directions) {
     json_object_set_new(metrics, "alias", json_string(result->task));

@@ -50,6 +50,7 @@ static ltm_status check_options(const struct ltm_fewshot_options *o, struct ltm_
     if (o->top_k < 0) return fail(error, LTM_INVALID, "top-k = %d is negative; 0 means all tokens", o->top_k);
     if (!(o->top_p > 0 && o->top_p <= 1)) return fail(error, LTM_INVALID, "top-p = %g is outside (0, 1]", o->top_p);
     if (o->length < 0) return fail(error, LTM_INVALID, "length = %d is negative; 0 means the task's", o->length);
+    if (o->loops < 0) return fail(error, LTM_INVALID, "loops = %d is negative; 0 means model.loops", o->loops);
     if (o->threads < 0) return fail(error, LTM_INVALID, "threads = %d is negative; 0 means one per core", o->threads);
     return check_pass(o, error);
 }
@@ -148,6 +149,16 @@ static json_t *option_settings(const struct fewshot_run *run) {
     return settings;
 }
 
+/* Those that are not the model's own: an older folder, which has none, can be resumed. */
+static json_t *depth_settings(const struct fewshot_run *run) {
+    const struct ltm_fewshot_options *o = &run->options;
+    json_t *settings = json_object();
+    if (o->loops) json_object_set_new(settings, "eval.loops", json_integer(o->loops));
+    if (o->exit.kind == LTM_EXIT_STATE) json_object_set_new(settings, "eval.exit_state", json_real(o->exit.state));
+    if (o->exit.kind == LTM_EXIT_KL) json_object_set_new(settings, "eval.exit_kl", json_real(o->exit.kl));
+    return settings;
+}
+
 static json_t *fast_settings(const struct fewshot_run *run) {
     struct ltm_config config;
     size_t count;
@@ -166,9 +177,9 @@ static json_t *fast_settings(const struct fewshot_run *run) {
 
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error) {
-    enum { PARTS = 4 };
+    enum { PARTS = 5 };
     json_t *parts[PARTS] = {checkpoint_settings(model, decoder), task_settings(run->task), option_settings(run),
-                            model->config.model.latents ? fast_settings(run) : json_object()};
+                            depth_settings(run), model->config.model.latents ? fast_settings(run) : json_object()};
     json_t *all = json_object();
     bool bad = !all;
     for (size_t i = 0; i < PARTS; i++) {

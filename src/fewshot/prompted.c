@@ -142,6 +142,13 @@ static float softmax(float *logits, int vocab, int32_t token, double *log_p) {
     return sum;
 }
 
+/* After a step of so many rows. */
+static void count_loops(struct prompted *p, int rows) {
+    const int *depths = decoder_stream_depths(p->stream);
+    for (int i = 0; depths && i < rows; i++) p->loops += depths[i];
+    if (depths) p->looped += rows;
+}
+
 /* Up to PROMPTED_SLOTS continuations at once under the present draw: log p of continuation i into *logs[i]. */
 static void score_side_by_side(struct prompted *p, const struct continuation *const *c, int n, int from,
                                double *const *logs) {
@@ -217,6 +224,7 @@ static double score_gold(struct prompted *p, const struct continuation *c, bool 
         if (p->moving && p->moving->behind >= 0)
             streaming_text_follow(&p->moving->text, p->moving->tokens, p->moving->behind + (int)t, p->stream, 0);
         float *logits = decoder_stream_step(p->stream, p->gold_slots, p->gold_next, K);
+        count_loops(p, K);
         token = c->ids[t];
         memset(p->mixture, 0, (size_t)vocab * sizeof *p->mixture);
         for (int k = 0; k < K; k++, logits += vocab) {
@@ -310,6 +318,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
             p->next[row] = last[order[row]];
         }
         const float *logits = decoder_stream_step(p->stream, p->slots, p->next, active);
+        count_loops(p, active);
         int left = 0;
         for (int row = 0; row < active; row++, logits += p->decoder->plan.config.vocab) {
             const int i = order[row];

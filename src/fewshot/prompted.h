@@ -50,6 +50,10 @@ struct prompted {
      * probabilities of all tokens, times K; or NULL. */
     void (*on_gold)(void *user, int32_t token, double log_p, const float *mixture);
     void *on_gold_user;
+    /* Where positions leave loops, += : the loops of those that predict a gold continuation's tokens, where `greedy` is asked
+     * for, or a sample's, and how many they are. */
+    double loops;
+    int64_t looped;
     double *logs; /* [log_room]: log-likelihoods by continuation and draw */
     size_t log_room;
     struct moving_text *moving; /* NULL before prompted_score_moving is first called */

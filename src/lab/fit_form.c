@@ -26,8 +26,9 @@ enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 int fit_forms(struct fit_form forms[LTM_FIT_CANDIDATES], unsigned features, bool plain) {
     int count = 0;
     const bool loops = (features & N) && (features & FIT_LOOPS);
-    for (int each = 0; each < (plain ? 1 : loops ? 2 * EXTENSIONS : EXTENSIONS); each++) {
+    for (int each = 0; each < (loops ? 2 * EXTENSIONS : EXTENSIONS); each++) {
         const int i = each % EXTENSIONS;
+        if (plain && i) continue;
         const unsigned a = extensions[i].a;
         const unsigned b = extensions[i].b;
         const unsigned needs =

@@ -11,16 +11,24 @@
 #include "ltm/fit.h"
 #include "ltm/names.h"
 
-enum { LOSS, PARAMETERS, TOKENS, FLOPS, WANTED };
+enum { LOSS, TOKENS, PARAMETERS, ONCE, RECURRENT, LOOPS, FLOPS, WANTED };
 enum { NUMBER_MOST = 80 };
 
 /* Compared without regard to case, blanks, dashes, underscores. */
 static const char *const common[WANTED][16] = {
-    {"loss", "val loss", "validation loss", "eval loss", "test loss", "heldout loss", "final loss", "bound", "L"},
-    {"parameters", "params", "n params", "num params", "parameter count", "model size", "model params", "size", "N"},
-    {"tokens", "training tokens", "train tokens", "n tokens", "num tokens", "token count", "tokens seen", "D"},
-    {"training flops", "training flop", "flops", "flop", "compute"},
+    [LOSS] = {"loss", "val loss", "validation loss", "eval loss", "test loss", "heldout loss", "final loss", "bound",
+              "L"},
+    [TOKENS] = {"tokens", "training tokens", "train tokens", "n tokens", "num tokens", "token count", "tokens seen",
+                "D"},
+    [PARAMETERS] = {"parameters", "params", "n params", "num params", "parameter count", "model size", "model params",
+                    "size", "N"},
+    [ONCE] = {"parameters once", "n once"},
+    [RECURRENT] = {"parameters recurrent", "n rec"},
+    [LOOPS] = {"model.loops", "loops", "r"},
+    [FLOPS] = {"training flops", "training flop", "flops", "flop", "compute"},
 };
+static const char *const options[WANTED] = {"--loss",      "--tokens", "--parameters", "--once",
+                                            "--recurrent", "--loops",  "--flops"};
 
 static bool same_name(const char *a, const char *b) {
     for (;; a++, b++) {
@@ -40,7 +48,6 @@ static int find(const struct csv *csv, const char *name) {
 
 static ltm_status fail_column(const struct csv *csv, const char *path, int what, const char *name,
                               struct ltm_error *error) {
-    static const char *const options[WANTED] = {"--loss", "--parameters", "--tokens", "--flops"};
     char all[240] = "";
     for (size_t i = 0; i < csv->columns && strlen(all) < 200; i++)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.30s", i ? ", " : "", csv_name(csv, i));
@@ -53,12 +60,25 @@ static ltm_status fail_column(const struct csv *csv, const char *path, int what,
 
 static ltm_status find_columns(int column[WANTED], const struct csv *csv, const char *path,
                                const struct ltm_fit_columns *columns, struct ltm_error *error) {
-    const char *const asked[WANTED] = {columns->loss, columns->parameters, columns->tokens, columns->flops};
+    const char *const asked[WANTED] = {
+        [LOSS] = columns->loss,  [TOKENS] = columns->tokens,       [PARAMETERS] = columns->parameters,
+        [ONCE] = columns->once,  [RECURRENT] = columns->recurrent, [LOOPS] = columns->loops,
+        [FLOPS] = columns->flops};
+    if (asked[ONCE] && asked[PARAMETERS])
+        return fail(error, LTM_INVALID, "--once and --parameters both give N; name one of them");
     for (int w = 0; w < WANTED; w++) {
         column[w] = asked[w] ? find(csv, asked[w]) : -1;
         for (int i = 0; !asked[w] && column[w] < 0 && common[w][i]; i++) column[w] = find(csv, common[w][i]);
-        if (column[w] < 0 && (asked[w] || w != FLOPS)) return fail_column(csv, path, w, asked[w], error);
+        if (column[w] < 0 && asked[w]) return fail_column(csv, path, w, asked[w], error);
     }
+    if (asked[ONCE]) column[PARAMETERS] = -1;
+    if (column[PARAMETERS] >= 0) column[ONCE] = -1;
+    const bool looped = asked[ONCE] || asked[RECURRENT] || asked[LOOPS] || column[ONCE] >= 0;
+    for (int w = LOSS; w <= LOOPS; w++) {
+        const bool needed = w == ONCE ? false : w == PARAMETERS ? column[ONCE] < 0 : w <= TOKENS || looped;
+        if (column[w] < 0 && needed) return fail_column(csv, path, w, NULL, error);
+    }
+    if (column[RECURRENT] < 0 || column[LOOPS] < 0) column[RECURRENT] = column[LOOPS] = -1;
     return LTM_OK;
 }
 
@@ -132,11 +152,32 @@ static double number_of(const char *text, char decimal) {
     return number_parse_real(number, &value) ? value * factor : NAN;
 }
 
+/* false for a row without all numbers: above 0, but 0 too of what loops run again, and how often. */
+static bool read_row(struct ltm_fit_point *point, const struct csv *csv, size_t row, const int column[WANTED],
+                     char decimal) {
+    double v[WANTED] = {0};
+    for (int w = 0; w < WANTED; w++) {
+        if (column[w] < 0) continue;
+        v[w] = number_of(csv_text(csv, row, (size_t)column[w]), decimal);
+        if (!isfinite(v[w]) || !(w == RECURRENT || w == LOOPS ? v[w] >= 0 : v[w] > 0)) return false;
+    }
+    if (column[ONCE] >= 0) v[PARAMETERS] = v[ONCE] + v[RECURRENT];
+    const double used = v[PARAMETERS] + fmax(0, v[LOOPS] - 1) * v[RECURRENT]; /* by a token */
+    *point = (struct ltm_fit_point){.loss = v[LOSS],
+                                    .parameters = v[PARAMETERS],
+                                    .recurrent = v[RECURRENT],
+                                    .loops = v[LOOPS],
+                                    .tokens = v[TOKENS],
+                                    .token_flops = column[FLOPS] < 0 ? 6 * used : v[FLOPS] / v[TOKENS]};
+    return true;
+}
+
 ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dropped, const char *path,
                         const struct ltm_fit_columns *columns, struct ltm_error *error) {
     struct ltm_fit_point *all = NULL;
     struct csv csv;
-    int column[WANTED] = {-1, -1, -1, -1};
+    int column[WANTED];
+    memset(column, -1, sizeof column);
     ltm_status status = csv_read(&csv, path, error);
     *points = NULL;
     *count = *dropped = 0;
@@ -145,16 +186,8 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
     TRY(NEW_ARRAY(all, csv.rows + 1, "the runs of a fit", error));
     const char decimal = decimal_of(&csv, column);
     for (size_t r = 0; r < csv.rows; r++) {
-        double v[WANTED] = {0};
-        bool good = true;
-        for (int w = 0; w < WANTED; w++) {
-            v[w] = column[w] < 0 ? 6 * v[PARAMETERS] * v[TOKENS]
-                                 : number_of(csv_text(&csv, r, (size_t)column[w]), decimal);
-            good = good && v[w] > 0 && isfinite(v[w]);
-        }
-        if (good)
-            all[(*count)++] = (struct ltm_fit_point){
-                .loss = v[LOSS], .parameters = v[PARAMETERS], .tokens = v[TOKENS], .token_flops = v[FLOPS] / v[TOKENS]};
+        if (read_row(&all[*count], &csv, r, column, decimal))
+            ++*count;
         else
             ++*dropped;
     }

@@ -1,5 +1,6 @@
 /* The page of few-shot results (results_*.json of ltm fewshot): for each task the scores, and accuracy against a number
- * of its items: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; each folder is a curve. And the same
+ * of its items: their length, hops, steps. That is any metric "acc@NAME=NUMBER"; each folder is a curve. The same of
+ * "depth@NAME=NUMBER", the loops that answers took. And the same
  * pictures for a study with tasks, one curve per cell, seeds merged. */
 #include "lab/report_page.h"
 
@@ -25,6 +26,7 @@ enum { TEXT = 128, FILE_MOST = 64 << 20 };
 /* One metric of one task in one folder's results. */
 struct figure {
     char task[TEXT], metric[TEXT], axis[TEXT]; /* axis: NAME of acc@…NAME=NUMBER; "" where there is none */
+    bool depth;                                /* of depth@…NAME=NUMBER */
     char curve[2 * TEXT];                      /* the folder, the shots if any, and the text before NAME */
     double x, value, error;
 };
@@ -46,11 +48,12 @@ bool report_is_tasks(const char *folder) {
     return found;
 }
 
-/* "acc@PREFIX;NAME=NUMBER" into axis, prefix and x; false for other metrics. */
+/* "acc@PREFIX;NAME=NUMBER" or "depth@…" into depth, axis, prefix and x; false for other metrics. */
 static bool split_bin(struct figure *figure, char prefix[TEXT]) {
     const char *bin = strchr(figure->metric, '@');
     const char *equals = strrchr(figure->metric, '=');
-    if (!bin || !equals || equals < bin || strncmp(figure->metric, "acc@", 4) != 0 ||
+    figure->depth = strncmp(figure->metric, "depth@", 6) == 0;
+    if (!bin || !equals || equals < bin || (!figure->depth && strncmp(figure->metric, "acc@", 4) != 0) ||
         !number_parse_real(equals + 1, &figure->x))
         return false;
     const char *name = equals;
@@ -172,6 +175,10 @@ static void add_beside(struct picture *p, const struct figures *from, const char
         }
 }
 
+static bool same_picture(const struct figure *a, const struct figure *b) {
+    return strcmp(a->task, b->task) == 0 && strcmp(a->axis, b->axis) == 0 && a->depth == b->depth;
+}
+
 /* Of one task over one axis, which `first` is the first figure of. */
 static ltm_status put_picture(struct report *report, const struct figures *from, size_t first,
                               struct ltm_error *error) {
@@ -179,24 +186,28 @@ static ltm_status put_picture(struct report *report, const struct figures *from,
     struct picture p;
     char id[64];
     char title[PICTURE_TEXT];
-    snprintf(id, sizeof id, "%.30s-by-%.20s", like->task, like->axis);
-    if (strlen(like->task) > 30) snprintf(id, sizeof id, "%.16s-%zu-by-%.20s", like->task, first, like->axis);
+    const char *what = like->depth ? "-depth" : "";
+    snprintf(id, sizeof id, "%.30s%s-by-%.20s", like->task, what, like->axis);
+    if (strlen(like->task) > 30) snprintf(id, sizeof id, "%.16s-%zu%s-by-%.20s", like->task, first, what, like->axis);
     for (char *c = id; *c; c++) *c = isalnum((unsigned char)*c) ? *c : '-';
-    snprintf(title, sizeof title, "%.80s: accuracy by %.40s", like->task, like->axis);
-    picture_begin(&p, id, title, like->axis, "accuracy");
+    snprintf(title, sizeof title, "%.80s: %s by %.40s", like->task, like->depth ? "loops" : "accuracy", like->axis);
+    picture_begin(&p, id, title, like->axis, like->depth ? "loops of an answer's tokens" : "accuracy");
     p.zero = true;
-    snprintf(p.caption, sizeof p.caption, "The share of items answered correctly, with standard errors.");
+    snprintf(p.caption, sizeof p.caption, "%s, with standard errors.",
+             like->depth ? "The loops after which positions left, a mean over the tokens of the right answer or of the "
+                           "text written"
+                         : "The share of items answered correctly");
     for (size_t i = first; i < from->count; i++) {
         const struct figure *figure = &from->all[i];
         int s = 0;
-        if (strcmp(figure->task, like->task) != 0 || strcmp(figure->axis, like->axis) != 0) continue;
+        if (!same_picture(figure, like)) continue;
         while (s < p.count && strcmp(p.series[s].name, figure->curve) != 0) s++;
         struct picture_series *series =
             s < p.count ? &p.series[s] : picture_add(&p, PICTURE_LINES_POINTS, 1 + s, "%s", figure->curve);
         picture_point(series, figure->x, figure->value, figure->error);
     }
     for (int s = 0; s < p.count; s++) picture_sort(&p.series[s]);
-    add_beside(&p, from, like->task);
+    if (!like->depth) add_beside(&p, from, like->task);
     return report_picture(report, &p, error);
 }
 
@@ -204,9 +215,7 @@ static ltm_status put_pictures(struct report *report, const struct figures *from
     for (size_t i = 0; i < from->count; i++) {
         size_t before = 0;
         if (!*from->all[i].axis) continue;
-        while (strcmp(from->all[before].task, from->all[i].task) != 0 ||
-               strcmp(from->all[before].axis, from->all[i].axis) != 0)
-            before++;
+        while (!same_picture(&from->all[before], &from->all[i])) before++;
         if (before == i) PASS_UP(put_picture(report, from, i, error));
     }
     return LTM_OK;

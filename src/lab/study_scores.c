@@ -180,7 +180,8 @@ static void put_metrics(json_t *columns, const struct ltm_study *s, const struct
 
 /* The results of a task stay in the cell's folder, so that an interrupted one resumes. */
 static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const struct study_cell *cell,
-                             const struct ltm_model *model, const struct ltm_watch *watch, struct ltm_error *error) {
+                             const struct ltm_model *model, const struct ltm_config *config,
+                             const struct ltm_watch *watch, struct ltm_error *error) {
     struct ltm_fewshot_options options = study_fewshot_options(s);
     char output[LTM_PATH_MAX];
     char *settings = NULL;
@@ -196,6 +197,8 @@ static ltm_status take_tasks(json_t *columns, const struct ltm_study *s, const s
     PASS_UP(study_cell_path(output, cell, name, error));
     PASS_UP(folder_create(output, error));
     options.output = output;
+    options.loops = config->eval.loops;
+    options.exit = config->eval.exit;
     for (size_t t = 0; t < s->tasks.count; t++) {
         for (size_t n = 0; n < s->shots.count || n == 0; n++) {
             struct ltm_fewshot_result r;
@@ -232,7 +235,7 @@ static ltm_status take_text_scores(json_t *result, const struct ltm_study *s, co
     TRY(score(columns, "", cell, model, cell->config.data.corpus, &config, watch, error));
     for (int c = 0; c < s->corpus_count; c++)
         TRY(score(columns, s->corpora[c].name, cell, model, s->corpora[c].path, &config, watch, error));
-    TRY(take_tasks(columns, s, cell, model, watch, error));
+    TRY(take_tasks(columns, s, cell, model, &config, watch, error));
     json_object_set_new(result, "step", json_integer(ltm_model_step(model)));
 cleanup:
     ltm_model_close(model);

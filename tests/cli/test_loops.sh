@@ -45,6 +45,19 @@ exits() { # a threshold of 0 is never reached, a high one behind two loops (stat
         jq 'map(del(.seconds))' one >one_thread && jq 'map(del(.seconds))' two | cmp - one_thread
 }
 holds 'positions leave loops, whatever the threads' exits
+answers() { # the same rule for the tokens of answers, by difficulty too; a folder belongs to its rule
+    local of="runs/looped task --limit 12 --json run.threads"
+    "$LTM" corpus synth hops -o task --documents 20 --train-items 4 --items 12 hops=2 length=12 problems=1 >/dev/null 2>err &&
+        "$LTM" fewshot $of=1 eval.loops=3 eval.exit=state eval.exit_state=0 >stay && "$LTM" fewshot $of=1 eval.loops=3 >all &&
+        "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=1000 -o res >kl && "$LTM" fewshot $of=1 eval.exit=state eval.exit_state=.4 eval.loops=6 >one &&
+        "$LTM" fewshot $of=2 eval.exit=state eval.exit_state=.4 eval.loops=6 >two || { cat err; return 1; }
+    jq -e '.results.hops | .["depth,none"] == 3 and .["depth@hops=1,none"] == 3' stay && jq -e '.results.hops["depth,none"] == 1' kl &&
+        jq -e '.results.hops | has("depth,none") | not' all && jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' all >a &&
+        jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' stay | cmp - a && jq -e '.results.hops["depth,none"] | . >= 2 and . <= 6' one &&
+        jq .results one >a && jq .results two | cmp - a && jq -e .depth res/samples_hops_0shot.jsonl >/dev/null || { jq .results stay all kl one; return 1; }
+    refused 1 'eval.exit_kl' "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=500 -o res
+}
+holds 'answers leave loops, and say after how many' answers
 leaves() {
     "$LTM" generate runs/looped --prompt 'the' --length 8 --past-end --json eval.exit=kl eval.exit_kl=1000 >left &&
         "$LTM" generate runs/looped --prompt 'the' --length 8 --past-end --json eval.exit=kl eval.exit_kl=0 >stayed &&

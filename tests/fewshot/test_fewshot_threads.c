@@ -241,6 +241,7 @@ static void options_out_of_range_are_refused(void **state) {
     REFUSED(temperature, -2, "temperature = -2");
     REFUSED(top_p, 0, "top-p = 0");
     REFUSED(top_k, -1, "top-k = -1");
+    REFUSED(loops, -1, "loops = -1");
     REFUSED(threads, -1, "threads = -1");
     o.pass[0] = 2;
     REFUSED(passes, 1, "pass@2 needs 2 samples");

@@ -60,6 +60,22 @@ beyond() { # the closed form's, three times the largest size away
         (.tokens.value / 1.326e12 - 1 | fabs) < .01 and (.words | contains("This extrapolates"))' out || { cat out err; return 1; }
 }
 holds 'beyond the runs it is divided as the law says, which is said' beyond
+looped() { # φ comes back within its interval from N and N_rec, and from N_once and N_rec; the columns of ltm sweep need no name
+    awk 'BEGIN { srand(7); print "n_once,parameters_recurrent,loops,N,D,loss"; for (w = 64; w <= 256; w *= 2) for (r = 1; r <= 9; r *= 3) for (d = 5e5; d < 5e6; d *= 3) {
+        once = 2048 * w + 24 * w * w; again = 24 * w * w; printf("%d,%d,%d,%d,%d,%.9f\n", once, again * (r > 1), r, once + again, d,
+        (1.5 + 300 / (once + r ^ .46 * again) ^ .45 + 800 / d ^ .5) * exp(.002 * (rand() - .5))) } }' >looped.csv
+    run "$LTM" fit looped.csv --resamples 30 --budget 1e13 --json
+    [ "$code" = 0 ] && jq -e '.constants["φ"] | .value > .4 and .value < .52 and .low < .46 and .high > .46' out &&
+        jq -e '(.candidates | length == 2) and (.answers[0].words | contains(" loops"))' out || { cat out err; return 1; }
+    jq '.constants | map_values(.value)' out >named
+    awk -F, -v OFS=, 'NR > 1 && $2 == 0 { $1 = $4 } { print $1, $2, $3, $5, $6 }' looped.csv | sed '1s/.*/head,body,times,D,loss/' >apart.csv
+    run "$LTM" fit apart.csv --once head --recurrent body --loops times --resamples 0 --json
+    [ "$code" = 0 ] && jq '.constants | map_values(.value)' out | cmp - named || { cat out err; return 1; }
+    "$LTM" fit apart.csv --once head --recurrent body --loops times --resamples 0 >out && grep -q '^error of E + A / (N_once + r^φ N_rec)^α' out
+}
+holds 'what loops run again counts r^φ times' looped
+holds 'loops without what they run' refused 1 'name its column with --recurrent' "$LTM" fit plain.csv --loops 'Model Size'
+holds 'N twice' refused 1 '--once and --parameters both give N' "$LTM" fit looped.csv --once N --parameters N
 holds 'no column of such a name' refused 1 'no column "parms"; did you mean params; it has: params, tokens, loss' \
     "$LTM" fit thousands.csv --parameters parms
 printf 'a,b,c\n1,2,3\n' >abc.csv

@@ -8,7 +8,7 @@
 results() { # FOLDER ACCURACY: of a task whose items have 2, 4, 10 steps
     mkdir -p "$1"
     jq -n --argjson a "$2" '{results: {hops: {alias: "hops", "acc,none": $a, "chance,none": 0.25, "chance_stderr,none": "N/A", "optimum,none": 0.97,
-        "acc@range=longer,none": 0.1, "acc@length=10,none": ($a / 2), "acc_stderr,none": 0.02, "acc@length=2,none": $a, "acc@length=2_stderr,none": 0.125,
+        "acc@range=longer,none": 0.1, "depth,none": 2.5, "depth@length=2,none": 1.5, "depth@length=2_stderr,none": 0.25, "depth@length=10,none": 3, "acc@length=10,none": ($a / 2), "acc_stderr,none": 0.02, "acc@length=2,none": $a, "acc@length=2_stderr,none": 0.125,
         "acc@combination=<b>;depth=4,none": 0.5}, all: {"acc@length=2,none": 9}}, groups: {all: {}}, "n-shot": {hops: 0, all: 0}}' >"$1/results_hops_0shot.json"
 }
 results one 0.75 && results four 0.9 || exit 1
@@ -19,9 +19,15 @@ draws() {
         tr -d '\n' <both.html | grep -q '<td class="text">four</td><td>2</td><td>0.9</td><td>0.12</td>.*<td class="text">four</td><td>10</td><td>0.45</td>' &&
         grep -q '<td class="text">chance</td><td>2</td><td>0.25</td>' both.html &&
         grep -q '<td class="text">optimum</td><td>10</td><td>0.97</td>' both.html || { cat out err; grep '<td' both.html; return 1; }
-    ! command -v gnuplot >/dev/null || [ "$(ls both)" = "$(printf 'hops-by-depth.svg\nhops-by-length.svg')" ]
+    ! command -v gnuplot >/dev/null || [ "$(ls both)" = "$(printf 'hops-by-depth.svg\nhops-by-length.svg\nhops-depth-by-length.svg')" ]
 }
 holds 'accuracy is drawn against length and depth, a curve a folder, with chance and the best possible' draws
+loops() {
+    grep -q '<td class="text">depth</td><td>2.5000</td>' both.html && grep -q '<h3>hops: loops by length</h3>' both.html &&
+        tr -d '\n' <both.html | grep -q '<td class="text">four</td><td>2</td><td>1.5</td><td>0.25</td>.*<td class="text">four</td><td>10</td><td>3</td>' ||
+        { grep depth both.html; return 1; }
+}
+holds 'and so are the loops of answers, where positions left them' loops
 tells() {
     grep -q '<td class="text">acc@range=longer</td><td>0.1000</td>' both.html && grep -q 'one, combination=&lt;b&gt;' both.html &&
         lacks -q '<b>\|<td>9</td>' both.html
