@@ -116,6 +116,7 @@ struct ltm_fast_config {
     int method;                  /* enum ltm_fast_method */
     int steps;                   /* T_fast */
     int loops;                   /* the fit runs only the last loops, this many; 0 = all of model.loops */
+    int text_parts;              /* training: contiguous parts of the text, of which a step reads one; 1 = all of it */
     double lr;                   /* of the method's steps; auto = the method's own */
     double curvature_rate;       /* ρ of natural: how fast its estimate of the curvature follows the last step's */
     double stored;               /* share of a training posterior that the next pass starts with; 0 = none kept */

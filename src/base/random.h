@@ -24,6 +24,7 @@ enum random_purpose {
     RANDOM_PROBE = 17,      /* the bootstrap of a probe: step = resample */
     RANDOM_DROPOUT = 18,    /* what dropout keeps: slow step, sequence of the batch, fast = application of the plan */
     RANDOM_DEPTH = 19,      /* loops of a slow step: slow step; fast 0: of the rate, 1: of the number */
+    RANDOM_FAST_PART = 20,  /* the part of the text that a fit begins with: slow step */
 
     RANDOM_SOLVER_START = 32, /* a solver's y (sequence 0) and z (1) at first */
     RANDOM_SOLVER_HALT = 33,  /* when a puzzle may leave training: step and sequence = its number, high and low */

@@ -288,6 +288,31 @@ static ltm_status check_parts(const struct ltm_config *c, struct ltm_error *erro
                 groups, slow_group(c), c->slow.batch, groups);
 }
 
+static ltm_status check_text_parts(const struct ltm_config *c, struct ltm_error *error) {
+    const struct ltm_model_config *m = &c->model;
+    const int parts = c->fast.text_parts;
+    if (parts == 1 || m->latents == 0 || model_streams(m)) return LTM_OK;
+    if (parts > m->sequence)
+        return fail(error, LTM_INVALID, "fast.text_parts = %d is more than model.sequence = %d has tokens; use fewer",
+                    parts, m->sequence);
+    if (m->memory != LTM_MEMORY_NONE)
+        return fail(error, LTM_INVALID,
+                    "fast.text_parts = %d reads but a part of the text, and model.memory knows all that came before; "
+                    "use fast.text_parts = 1",
+                    parts);
+    if (m->dropout > 0)
+        return fail(error, LTM_INVALID,
+                    "fast.text_parts = %d would drop out other entries than the slow step (model.dropout = %g); use "
+                    "fast.text_parts = 1, or no dropout",
+                    parts, m->dropout);
+    if (c->data.kind == LTM_DATA_PAIRS || m->packing == LTM_PACKING_DOCUMENT)
+        return fail(error, LTM_INVALID,
+                    "fast.text_parts = %d could meet parts without a token that counts, by data.%s; use "
+                    "fast.text_parts = 1",
+                    parts, c->data.kind == LTM_DATA_PAIRS ? "kind = pairs" : "packing = document");
+    return LTM_OK;
+}
+
 static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *error) {
     if (c->fast.stored == 0 || c->model.latents == 0) return LTM_OK;
     if (c->fast.method != LTM_FAST_NATURAL)
@@ -307,6 +332,7 @@ static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *err
 }
 
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
+    PASS_UP(check_text_parts(c, error));
     PASS_UP(check_stored(c, error));
     const ltm_status status = fast_method_check(c, error);
     if (status != LTM_OK) return status;

@@ -118,6 +118,21 @@ static void contain(struct fast_loop *loop, int sequences) {
     }
 }
 
+/* nll and dz at z for the s-th step. */
+static void step_gradient(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
+                          const struct noise_source *source, const float *weights, int s, int sequences, int length) {
+    const struct fast_part *part = loop->part;
+    if (!part || !part->pass) {
+        decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
+        return;
+    }
+    struct random_key key = {.purpose = RANDOM_FAST_PART};
+    if (source) key = (struct random_key){source->key.seed, RANDOM_FAST_PART, source->key.step, 0, 0};
+    const int first = (int)(random_bits(key, 0) % (uint32_t)part->parts);
+    fast_part_gradient(part, (first + s) % part->parts, config->loops, loop->z, weights, loop->nll, loop->dz, sequences,
+                       length);
+}
+
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace) {
     const struct fast_method *method = fast_method_of(config);
@@ -136,7 +151,7 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         fit.rate = fast_rate(config, s);
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
         method->place(&fit);
-        decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
+        step_gradient(loop, pass, config, source, weights, s, sequences, length);
         if (s == 0 && loop->first_dz) memcpy(loop->first_dz, loop->dz, fit.n * sizeof *loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
             loop->start[g] += weighted_nll(loop, weights, g, 0, length) / (double)loop->kl_weight;

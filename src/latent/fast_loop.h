@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "latent/fast_method.h"
+#include "latent/fast_part.h"
 #include "latent/posterior.h"
 #include "ltm/config.h"
 #include "model/decoder.h"
@@ -22,6 +23,7 @@ struct fast_loop {
     float *kept[FAST_METHOD_ARRAYS]; /* the method's own; NULL beyond those that the loop was created for */
     const float *weights;            /* (G, T), borrowed: token weights in fit and sums; initially NULL = 1 each */
     const float *fit_weights;        /* (G, T), borrowed: its weight in the fit, if different; initially NULL */
+    const struct fast_part *part;    /* borrowed: steps take a part of the text each; initially NULL = all of it */
     float *nll;
     float *first_dz; /* the first step's dz, which trains an encoder; NULL without one */
     double *start;   /* (G): negative ELBO at the start of the fit, under its first noise */
@@ -60,7 +62,7 @@ void fast_loop_prior(struct fast_loop *loop, int sequences);
  * With an encoder the fit starts where it says, given only the input of the pass (decoder_start).
  * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method (latent/fast_method.h) at config->lr (not auto). With
  * noise `fresh` each step draws its own ε, with `fixed` all use that of step 0; a NULL source uses loop->noise
- * unchanged. trace, unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
+ * unchanged. With loop->part the steps take the parts of the text in turn, from one that a slow step draws for all sequences. trace, unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
  *
  * A fit that diverged is replaced by the prior and marked in loop->diverged: if μ or log σ² is not finite, or the KL
  * alone is FAST_LOOP_DIVERGED times the negative ELBO at the start (which no text can recover, since -log p >= 0). This

@@ -30,6 +30,8 @@ static ltm_status worker_create(struct worker *w, const struct decoder *decoder,
     TRY(NEW_ARRAY(w->scaled, rows, "tokens", error));
     TRY(NEW_ARRAY(w->start_scale, (size_t)group, "tokens", error));
     TRY(NEW_ARRAY(w->numbers, (size_t)group, "tokens", error));
+    TRY(fast_part_create(&w->part, decoder, gradients ? fast : NULL, w->tokens, w->targets, group, length, error));
+    w->loop.part = &w->part;
 cleanup:
     return status;
 }
@@ -54,9 +56,11 @@ ltm_status workers_create(struct workers *workers, const struct decoder *decoder
 
 ltm_status workers_prepare(const struct workers *workers, int sequences, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    for (int i = 0; i < workers->threads; i++)
+    for (int i = 0; i < workers->threads; i++) {
         TRY(decoder_prepare(workers->each[i].pass, sequences,
                             pass_length(&workers->decoder->plan.config, workers->length), error));
+        TRY(fast_part_prepare(&workers->each[i].part, sequences, workers->length, error));
+    }
 cleanup:
     return status;
 }
@@ -73,6 +77,7 @@ void workers_free(struct workers *workers) {
         struct worker *w = &workers->each[i];
         decoder_pass_free(w->pass);
         fast_loop_free(&w->loop);
+        fast_part_free(&w->part);
         streaming_free(&w->streaming);
         free(w->tokens);
         free(w->targets);
@@ -89,9 +94,10 @@ void workers_free(struct workers *workers) {
 size_t workers_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int threads, int group, int length,
                      int gradients, bool in_bf16) {
     const size_t tokens = (5 * (size_t)length + 2) * (size_t)group * sizeof(int32_t); /* a float is as large */
-    return (size_t)threads *
-           (decoder_pass_bytes(plan, group, pass_length(&plan->config, length), gradients, in_bf16) +
-            fast_loop_bytes(&plan->config, fast, group, length) + streaming_bytes(&plan->config, group) + tokens);
+    return (size_t)threads * (decoder_pass_bytes(plan, group, pass_length(&plan->config, length), gradients, in_bf16) +
+                              fast_loop_bytes(&plan->config, fast, group, length) +
+                              fast_part_bytes(plan, gradients ? fast : NULL, group, length, in_bf16) +
+                              streaming_bytes(&plan->config, group) + tokens);
 }
 
 /* Sequence i of the source to place g, with all its weights. False if it has an id outside the vocabulary. */

@@ -13,6 +13,7 @@
 struct worker {
     struct decoder_pass *pass;
     struct fast_loop loop;
+    struct fast_part part;      /* what the fits of training read of the text; empty where they read all of it */
     struct streaming streaming; /* empty unless latent.kind = streaming */
     int32_t *tokens, *targets;  /* (G, T) each */
     float *weights;             /* (G, T): the weight of each token in the loss; the loop has it if not all are 1 */
@@ -29,7 +30,7 @@ struct workers {
 };
 
 /* Their fast loops are for the method of `fast`, or for any method if that is NULL; gradients: as for
- * decoder_pass_create. */
+ * decoder_pass_create. Without gradients fits read all of the text. */
 ltm_status workers_create(struct workers *workers, const struct decoder *decoder, const struct ltm_fast_config *fast,
                           int threads, int group, int length, int gradients, struct ltm_error *error);
 void workers_free(struct workers *workers);

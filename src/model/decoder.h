@@ -93,6 +93,10 @@ void decoder_aim(struct decoder_pass *pass, const struct latent_aim *aim);
 /* Take G sequences of T tokens, (G, T) each, and compute what does not depend on z. */
 void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences, int length);
 
+/* The same of a piece of each sequence, which begins with its token `position`: nothing is known of what stands before. */
+void decoder_begin_at(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
+                      int length, int position);
+
 /* Where latents stream: take the next `length` tokens of each of the sequences, no more than the call before took. Self-attention sees the keys and
  * values that the last ones left, which get no gradient. Not more than T_max tokens in all. */
 void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length);

@@ -201,6 +201,11 @@ void decoder_begin(struct decoder_pass *pass, const int32_t *tokens, const int32
     begin(pass, tokens, targets, sequences, length, 0, 0);
 }
 
+void decoder_begin_at(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int sequences,
+                      int length, int position) {
+    begin(pass, tokens, targets, sequences, length, 0, position);
+}
+
 void decoder_continue(struct decoder_pass *pass, const int32_t *tokens, const int32_t *targets, int length) {
     const struct plan *plan = &pass->decoder->plan;
     const struct stage_shape done = pass->io.shape;

@@ -55,7 +55,8 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     const double forward = forward_flops(model, loops, 0);
     const bool truncated = model.backprop && model.backprop < loops; /* then the gradient ends in an injection */
     const double back = forward_flops(model, loops, model.backprop) + (truncated ? injection_flops(model) : 0);
-    const int steps = model.latents && !model_streams(&model) ? config->fast.steps : 0;
+    const double steps =
+        model.latents && !model_streams(&model) ? config->fast.steps * fast_part_share(&model, &config->fast) : 0;
     const double saved = 2.0 * config->slow.samples * (forward - back);
     const double saved_by_fit =
         2.0 * forward - forward_flops(model, fit, 0) - forward_flops(model, fit, model.backprop);

@@ -221,6 +221,10 @@ static void contradictions_are_named_with_what_would_do(void **state) {
     assert_check("model.loops=1000 model.layers=10 latent.count=0",
                  "make 10000 layers in total, more than the limit of 4000");
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
+    assert_check("fast.text_parts=300", "fast.text_parts = 300 is more than model.sequence = 256 has tokens");
+    assert_check("fast.text_parts=4 model.memory=neural memory.chunk=16", "model.memory knows all that came before");
+    assert_check("fast.text_parts=4 model.dropout=0.1", "would drop out other entries than the slow step");
+    assert_check("fast.text_parts=4 data.packing=document", "parts without a token that counts, by data.packing");
     assert_check("model.loops=2 model.order=AABB fast.loops=1", "model.order = AABB has no whole loops to select");
     assert_check("model.loops=2 loop.backprop=1", "lets no gradient reach the embedding");
     assert_check("model.loops=2 model.order=AABB loop.start=0.5", "model.order = AABB has no whole loops to select");

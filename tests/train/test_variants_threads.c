@@ -98,6 +98,12 @@ static void encode(struct ltm_config *config) {
     config->slow.optimiser = LTM_OPTIMISER_MUON;
 }
 
+static void fit_by_parts(struct ltm_config *config) {
+    config->fast.text_parts = 3;
+    config->slow.window_start = 2;
+    config->slow.growth = 0.6;
+}
+
 static void store(struct ltm_config *config) {
     config->fast.stored = 0.9;
     config->fast.steps = 0;
@@ -152,6 +158,7 @@ static void with_each_key_bits_depend_neither_on_threads_nor_on_kills(void **sta
     check_bits("late-loops", begin_loops_late);
     check_bits("late-latents", begin_latents_late);
     check_bits("encoder", encode);
+    check_bits("text-parts", fit_by_parts);
     check_bits("stored", store);
     check_bits("sampled-loops", sample_loops);
     check_bits("streaming", stream);
