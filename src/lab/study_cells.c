@@ -26,7 +26,7 @@ static bool of_stream(const char *key) {
 
 bool study_of_latents(const char *key) {
     return of_stream(key) || strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 ||
-           strcmp(key, "latent.encoder") == 0;
+           strncmp(key, "latent.encoder", 14) == 0;
 }
 
 /* Where nothing is fitted the fast loop's keys do not matter, and the cell has the base's; likewise where nothing streams. */
