@@ -15,7 +15,6 @@
 struct pruning {
     const struct ltm_prune_options *options;
     const struct ltm_model *model;
-    const struct ltm_watch *watch;
     struct ltm_config config; /* resolved; its [fast] is that of the options */
     struct prune_matrices matrices;
     struct pair_source train, heldout[2]; /* of A; of A and B */
@@ -171,7 +170,7 @@ ltm_status ltm_prune(const struct ltm_model *model, const char *a, const char *b
                      const struct ltm_prune_options *options, const struct ltm_watch *watch,
                      struct ltm_prune_result *result, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    struct pruning p = {.options = options, .model = model, .watch = watch, .config = *ltm_model_config(model)};
+    struct pruning p = {.options = options, .model = model, .config = *ltm_model_config(model)};
     *result = (struct ltm_prune_result){.overlap = NAN, .overlap_chance = NAN};
     if (options->fast) p.config.fast = *options->fast;
     ltm_config_resolve(&p.config);

@@ -124,8 +124,8 @@ ltm_status prune_learn(uint8_t *mask, const struct prune_learning *learning, con
         TRY(learn_step(&a, mask, step, error));
         progress_at(&pace, (double)(step + 1));
     }
-cleanup:
     progress_end(&pace);
+cleanup:
     free(a.scores);
     free(a.first);
     free(a.second);
