@@ -260,10 +260,11 @@ static ltm_status take(void *user, const char *section, const char *key, const c
     if (strcmp(section, "scores") == 0) return study_take_score(s, key, value, error);
     if (strcmp(section, "study") == 0 || strcmp(section, "budget") == 0) return take_study(s, name, value, error);
     const char *nearest = ltm_nearest_name(section, sections, 5);
-    return fail(error, LTM_INVALID,
-                "a study has no section [%.60s]%s%s%s; it has study, budget, variants, axes and scores, and the keys of "
-                "runs belong in its base",
-                section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
+    return fail(
+        error, LTM_INVALID,
+        "a study has no section [%.60s]%s%s%s; it has study, budget, variants, axes and scores, and the keys of "
+        "runs belong in its base",
+        section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
 }
 
 /* Whether a setting is the study's own, and then its section and key. */
