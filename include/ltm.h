@@ -30,6 +30,7 @@
 #include "ltm/printable.h"
 #include "ltm/probe.h"
 #include "ltm/processes.h"
+#include "ltm/prune.h"
 #include "ltm/report.h"
 #include "ltm/samples.h"
 #include "ltm/scaling.h"

@@ -7,15 +7,15 @@
 #
 #     runs/sample-complexity.sh [FOLDER [section.key=value…]]     FOLDER (runs/sample-complexity) gets tasks, runs and results.csv;
 #                                                                 settings are those of every run; wants jq
-#     LEVELS='3 4 5' SEEDS='1 2 3 4 5' SIZES='125 250 …' METHODS='oracle untrained next predict latents' V=8 M=4
+#     LEVELS='4 5' SEEDS='1 2 3 4 5' SIZES='60 125 …' METHODS='oracle untrained next predict latents' V=8 M=2
 set -euo pipefail
 cd "$(dirname "$0")/.."
 LTM=${LTM:-build/ltm}
 out=${1:-runs/sample-complexity}
 more=("${@:2}")
-LEVELS=${LEVELS:-3 4 5} SEEDS=${SEEDS:-1 2 3 4 5} V=${V:-8} M=${M:-4}
+LEVELS=${LEVELS:-4 5} SEEDS=${SEEDS:-1 2 3 4 5} V=${V:-8} M=${M:-2}
 METHODS=${METHODS:-oracle untrained next predict latents}
-SIZES=${SIZES:-125 250 500 1000 2000 4000 8000 16000 32000}
+SIZES=${SIZES:-60 125 250 500 1000 2000 4000 8000}
 mkdir -p "$out"
 results=$out/results.csv
 echo method,place,levels,seed,documents,accuracy,stderr,shuffled,chance >"$results"
@@ -24,11 +24,11 @@ echo method,place,levels,seed,documents,accuracy,stderr,shuffled,chance >"$resul
 letters=abcdefghijklmnopqrstuvwxyz
 for ((i = 0; i < V * V; i++)); do echo "${letters:i / V:1} ${letters:i % V:1}"; done >"$out/letters-$V.txt"
 tokenizer=$out/letters-$V.model
-[ -f "$tokenizer" ] || "$LTM" tokenizer train -o "$tokenizer" --vocab-size $((260 + V)) "$out/letters-$V.txt"
+[ -f "$tokenizer" ] || "$LTM" tokenizer train --type bpe -o "$tokenizer" --vocab-size $((260 + 2 * V)) "$out/letters-$V.txt"
 
 settings() { # method
     case $1 in
-    untrained) echo slow.lr=0 run.tokens=1 ;;
+    untrained) echo slow.optimizer=adamw slow.lr=0 run.tokens=1 ;;
     next) ;;
     predict) echo slow.predict_latents=1 slow.predict_distance=2 ;;
     latents) echo latent.count=3 model.window=4 ;;
@@ -52,7 +52,8 @@ measure() { # method, levels, seed, documents, task
         return
     fi
     read -ra set <<<"$(settings "$1")"
-    "$LTM" train runs/sample-complexity.ini run.dir="$run" run.seed="$3" data.corpus="$5/corpus" "${more[@]}" "${set[@]}"
+    "$LTM" train runs/sample-complexity.ini model.sequence=$((2 ** $2 + 1)) model.window=$((2 ** $2 + 1)) run.dir="$run" \
+        run.seed="$3" data.corpus="$5/corpus" "${more[@]}" "${set[@]}"
     if [ ! -s "$run/probe.tsv" ]; then # whole or not at all
         probe "$run" "$5" >"$run/read.tsv"
         probe "$run" "$5" --shuffled | cut -f 2 | paste "$run/read.tsv" - >"$run/probe.new"

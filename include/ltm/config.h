@@ -42,6 +42,7 @@ enum ltm_loop_gains { LTM_LOOP_GAINS_SHARED, LTM_LOOP_GAINS_OWN };
 enum ltm_loop_depth { LTM_LOOP_DEPTH_FIXED, LTM_LOOP_DEPTH_SAMPLED };
 enum ltm_exit { LTM_EXIT_FIXED, LTM_EXIT_STATE, LTM_EXIT_KL };
 enum ltm_encoder { LTM_ENCODER_NONE, LTM_ENCODER_BAG };
+enum ltm_encoder_target { LTM_ENCODER_TARGET_BOUND, LTM_ENCODER_TARGET_FIT };
 enum ltm_schedule { LTM_SCHEDULE_COSINE, LTM_SCHEDULE_CONSTANT };
 enum ltm_noise { LTM_NOISE_FRESH, LTM_NOISE_FIXED };
 enum ltm_objective { LTM_OBJECTIVE_ELBO, LTM_OBJECTIVE_IWAE, LTM_OBJECTIVE_DPO };
@@ -190,6 +191,7 @@ struct ltm_config {
     struct ltm_loop_config loop;
     double
         latent_init_scale; /* [latent] init_scale: of the cross-attention's initial output projection; 1 as published */
+    int encoder_target;    /* enum ltm_encoder_target */
     double latent_start;   /* [latent] start: share of run.tokens that trains the plain decoder, before latents begin */
     struct ltm_fast_config fast;
     struct ltm_slow_config slow;

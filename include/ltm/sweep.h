@@ -5,8 +5,8 @@
  *     ltm_sweep(study, &(struct ltm_sweep_options){.command = command}, NULL, &result, &error);   → runs/width/results.csv
  *     ltm_study_close(study);
  *
- * A study's file is INI, with sections study (its base, seeds, folder), budget, axes (the cells are all combinations of their values) and
- * scores; ltm sweep --help shows every key. [budget] makes cells for each value of either of tokens and flops; without it they have the
+ * A study's file is INI, with sections study (its base, seeds, folder), budget, axes (the cells are all combinations of their values),
+ * variants (named settings, which are one more axis) and scores; ltm sweep --help shows every key. [budget] makes cells for each value of either of tokens and flops; without it they have the
  * base's run.tokens. Ranges are a..b (by 1), a..b+s and a..b*s; linked keys are written model.dim/model.heads = 64/2 128/4, and keys
  * traded against each other model.loops/fast.steps = 1/8 2/4 4/2.
  *
@@ -28,6 +28,7 @@
  *     cell                         its name, and its folder's in cells/
  *     status                       done, failed, or waiting (also while running)
  *     seed
+ *     study.variant                the name in [variants], if there are any
  *     KEY …                        one column for each key of [axes], named as in configurations: model.dim, latent.count
  *     budget_tokens, budget_flops  the budget; one of them
  *     tokens                       trained on, in whole slow steps

@@ -9,11 +9,13 @@
 #include "ltm/names.h"
 #include "ltm/probe.h"
 #include "options.h"
+#include "probe_prune.h"
 #include "terminal.h"
 #include "text_io.h"
 
 static const char usage[] =
     "usage: ltm probe CHECKPOINT TASK [option …] [section.key=value …]\n"
+    "       ltm probe --prune CHECKPOINT A.jsonl B.jsonl …        which weights A needs: see ltm probe --prune --help\n"
     "\n"
     "Measures what latents encode. TASK is the folder or task.ini made by ltm corpus synth. For each item a posterior is\n"
     "fitted on its document, and ridge regression predicts the known factors from the posterior's mean. The regression is\n"
@@ -164,6 +166,8 @@ int command_probe(int argc, char **argv) {
                                          {0}};
     const struct command_line line = {"probe", usage, keys, options};
     struct cli_arguments a;
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--prune") == 0) return command_probe_prune(argc, argv);
     const int code = options_read_all(&line, argc, argv, &a);
     if (code != CLI_GO_ON) return code;
     if (a.path_count != 2) return cli_usage("probe", "name a checkpoint and a task, not %d paths", a.path_count);

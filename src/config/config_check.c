@@ -313,6 +313,19 @@ static ltm_status check_text_parts(const struct ltm_config *c, struct ltm_error 
     return LTM_OK;
 }
 
+static ltm_status check_encoder(const struct ltm_config *c, struct ltm_error *error) {
+    if (c->encoder_target != LTM_ENCODER_TARGET_FIT || c->model.latents == 0) return LTM_OK;
+    if (c->model.encoder == LTM_ENCODER_NONE)
+        return fail(
+            error, LTM_INVALID,
+            "latent.encoder_target = fit says what an encoder learns, and there is none; set latent.encoder = bag");
+    if (c->fast.steps == 0)
+        return fail(
+            error, LTM_INVALID,
+            "latent.encoder_target = fit predicts where the fast loop ends, and fast.steps = 0 has none; use more");
+    return LTM_OK;
+}
+
 static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *error) {
     if (c->fast.stored == 0 || c->model.latents == 0) return LTM_OK;
     if (c->fast.method != LTM_FAST_NATURAL)
@@ -334,6 +347,7 @@ static ltm_status check_stored(const struct ltm_config *c, struct ltm_error *err
 static ltm_status check_fast(const struct ltm_config *c, struct ltm_error *error) {
     PASS_UP(check_text_parts(c, error));
     PASS_UP(check_stored(c, error));
+    PASS_UP(check_encoder(c, error));
     const ltm_status status = fast_method_check(c, error);
     if (status != LTM_OK) return status;
     if (c->eval.continuation >= 1)

@@ -32,6 +32,7 @@ NAMES(packing_choice, "packed", "masked", "document")
 NAMES(data_kind_choice, "text", "pairs")
 NAMES(yes_choice, "no", "yes")
 NAMES(encoder_choice, "none", "bag")
+NAMES(encoder_target_choice, "bound", "fit")
 NAMES(schedule_choice, "cosine", "constant")
 NAMES(noise_choice, "fresh", "fixed")
 NAMES(on_nonfinite_choice, "stop", "skip")
@@ -134,6 +135,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("latent.encoder", model.encoder, CHOICE(encoder_choice), "none",                                                 \
       "where a posterior starts: none (fast.init_mu, fast.init_logvar), or bag (learned, of the mean of the text's "   \
       "embeddings; then fast.steps may be 0 or 1)")                                                                    \
+    X("latent.encoder_target", encoder_target, CHOICE(encoder_target_choice), "bound",                                 \
+      "what the encoder learns: bound (a low bound where it starts), or fit (to predict the fitted posterior)")        \
     X("solver.inner", model.inner, INT(0, 1000), "6",                                                                  \
       "steps of a solver's latent state, z = f(z + y + x), before one of its answer, y = f(y + z); 0 = no such "       \
       "state, y = f(y + x)")                                                                                           \

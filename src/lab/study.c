@@ -89,8 +89,31 @@ ltm_status study_take_path(char to[LTM_PATH_MAX], const char *name, const char *
     return LTM_OK;
 }
 
+ltm_status study_check_axis_key(const struct ltm_study *s, const struct study_axis *axis, const char *key,
+                                struct ltm_error *error) {
+    static const char *const set_elsewhere[][2] = {{"run.seed", "study.seeds"},
+                                                   {"run.tokens", "budget.tokens"},
+                                                   {"run.dir", "study.dir"},
+                                                   {"run.threads", "study.threads"}};
+    struct ltm_config scratch;
+    char value[LTM_PATH_MAX];
+    ltm_config_defaults(&scratch);
+    PASS_UP(ltm_config_get(&scratch, key, value, sizeof value, error)); /* names the nearest key */
+    for (size_t i = 0; i < sizeof set_elsewhere / sizeof *set_elsewhere; i++)
+        if (strcmp(key, set_elsewhere[i][0]) == 0)
+            return fail(error, LTM_INVALID, "%s is not an axis; set it as %s in the study", key, set_elsewhere[i][1]);
+    if (strncmp(key, "eval.", 5) == 0)
+        return fail(error, LTM_INVALID, "%s is not an axis, because it changes no run; set it in [scores]", key);
+    for (int a = 0; a < s->axis_count; a++)
+        for (int k = 0; k < s->axes[a].linked; k++)
+            if (&s->axes[a] != axis && strcmp(s->axes[a].keys[k], key) == 0)
+                return fail(error, LTM_INVALID, "two axes set %s; put all its values into one", key);
+    return LTM_OK;
+}
+
 void study_clear(struct ltm_study *study) {
     for (int a = 0; a < STUDY_AXES; a++) value_list_free(&study->axes[a].values);
+    value_list_free(&study->variants);
     value_list_free(&study->tokens);
     value_list_free(&study->flops);
     value_list_free(&study->seeds);

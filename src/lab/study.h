@@ -58,6 +58,7 @@ struct ltm_study {
     struct ltm_config base;
     struct study_axis axes[STUDY_AXES];
     int axis_count;
+    struct value_list variants; /* the settings of each, by the values of the first axis (lab/study_variants.h) */
     struct value_list tokens, flops, seeds, corner_seeds;
     bool keep_last;
     bool twin_attention;
@@ -75,6 +76,10 @@ struct ltm_study {
 /* Whether a key says how posteriors are fitted or how latents stream; and whether it changes nothing in this cell, which does not. */
 bool study_of_latents(const char *key);
 bool study_idle(const struct study_cell *cell, const char *key);
+
+/* LTM_INVALID for a key that cannot differ between cells, or that another axis than this one sets. */
+ltm_status study_check_axis_key(const struct ltm_study *study, const struct study_axis *axis, const char *key,
+                                struct ltm_error *error);
 
 void study_clear(struct ltm_study *study); /* fine for one that is all zero */
 

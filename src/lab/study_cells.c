@@ -12,6 +12,7 @@
 #include "config/config_keys.h"
 #include "lab/study_file.h"
 #include "lab/study_folder.h"
+#include "lab/study_variants.h"
 #include "ltm/corpus.h"
 #include "ltm/model.h"
 #include "ltm/train.h"
@@ -25,7 +26,7 @@ static bool of_stream(const char *key) {
 
 bool study_of_latents(const char *key) {
     return of_stream(key) || strncmp(key, "fast.", 5) == 0 || strcmp(key, "latent.start") == 0 ||
-           strcmp(key, "latent.encoder") == 0;
+           strncmp(key, "latent.encoder", 14) == 0;
 }
 
 /* Where nothing is fitted the fast loop's keys do not matter, and the cell has the base's; likewise where nothing streams. */
@@ -41,6 +42,10 @@ static ltm_status set_axes(const struct ltm_study *s, struct study_cell *cell, s
             const struct study_axis *axis = &s->axes[a];
             char value[LTM_PATH_MAX];
             char *rest = value;
+            if (study_is_variant(axis)) {
+                if (pass == 0) PASS_UP(study_set_variant(&cell->config, s, cell->value[a], error));
+                continue;
+            }
             snprintf(value, sizeof value, "%s", axis->values.values[cell->value[a]]);
             for (int k = 0; k < axis->linked; k++) {
                 const char *part = axis->linked == 1 ? value : strsep(&rest, "/");
@@ -171,7 +176,10 @@ static ltm_status name_cell(const struct ltm_study *s, struct study_cell *cell, 
     for (int a = 0; a < s->axis_count && used < CELL_NAME; a++) {
         char value[LTM_PATH_MAX];
         if (cell->blank[a]) continue;
-        PASS_UP(ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error));
+        if (study_is_variant(&s->axes[a]))
+            snprintf(value, sizeof value, "-%s", s->axes[a].values.values[cell->value[a]]);
+        else
+            PASS_UP(ltm_config_get(&cell->config, s->axes[a].keys[0], value, sizeof value, error));
         if (s->axes[a].linked > 1 && !first_tells(&s->axes[a], value))
             snprintf(value, sizeof value, "%s", s->axes[a].values.values[cell->value[a]]);
         used += (size_t)snprintf(name + used, sizeof name - used, "%s%.200s-", short_key(s, s->axes[a].keys[0]), value);

@@ -8,6 +8,7 @@
 #include "base/numbers.h"
 #include "config/ini_file.h"
 #include "lab/study_scores.h"
+#include "lab/study_variants.h"
 #include "ltm/names.h"
 
 /* ---- [study] and [budget]: each key once, for reading, writing and naming ---- */
@@ -141,8 +142,10 @@ void study_print(FILE *f, const struct ltm_study *s) {
             fprintf(f, "%s[%.*s]\n", i ? "\n" : "", section, name);
         print_key(f, s, &study_keys[i]);
     }
+    study_print_variants(f, s);
     fprintf(f, "\n[axes]\n");
-    for (int a = 0; a < s->axis_count; a++) print_list(f, s->axes[a].name, &s->axes[a].values);
+    for (int a = 0; a < s->axis_count; a++)
+        if (!study_is_variant(&s->axes[a])) print_list(f, s->axes[a].name, &s->axes[a].values);
     fprintf(f, "\n[scores]\n");
     study_print_scores(f, s, "\n");
 }
@@ -202,28 +205,6 @@ cleanup:
     return status;
 }
 
-static ltm_status check_axis_key(const struct ltm_study *s, const struct study_axis *axis, const char *key,
-                                 struct ltm_error *error) {
-    static const char *const set_elsewhere[][2] = {{"run.seed", "study.seeds"},
-                                                   {"run.tokens", "budget.tokens"},
-                                                   {"run.dir", "study.dir"},
-                                                   {"run.threads", "study.threads"}};
-    struct ltm_config scratch;
-    char value[LTM_PATH_MAX];
-    ltm_config_defaults(&scratch);
-    PASS_UP(ltm_config_get(&scratch, key, value, sizeof value, error)); /* names the nearest key */
-    for (size_t i = 0; i < sizeof set_elsewhere / sizeof *set_elsewhere; i++)
-        if (strcmp(key, set_elsewhere[i][0]) == 0)
-            return fail(error, LTM_INVALID, "%s is not an axis; set it as %s in the study", key, set_elsewhere[i][1]);
-    if (strncmp(key, "eval.", 5) == 0)
-        return fail(error, LTM_INVALID, "%s is not an axis, because it changes no run; set it in [scores]", key);
-    for (int a = 0; a < s->axis_count; a++)
-        for (int k = 0; k < s->axes[a].linked; k++)
-            if (&s->axes[a] != axis && strcmp(s->axes[a].keys[k], key) == 0)
-                return fail(error, LTM_INVALID, "two axes set %s; put all its values into one", key);
-    return LTM_OK;
-}
-
 /* A later setting of the same axis replaces its values. */
 static ltm_status take_axis(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
     struct study_axis *axis = NULL;
@@ -239,7 +220,7 @@ static ltm_status take_axis(struct ltm_study *s, const char *name, const char *v
         if (axis->linked == 0)
             return fail(error, LTM_INVALID, "axes.%.100s is neither a key nor up to %d keys with / between them", name,
                         STUDY_LINKED);
-        for (int k = 0; k < axis->linked; k++) PASS_UP(check_axis_key(s, axis, axis->keys[k], error));
+        for (int k = 0; k < axis->linked; k++) PASS_UP(study_check_axis_key(s, axis, axis->keys[k], error));
         s->axis_count++;
     }
     value_list_free(&axis->values);
@@ -270,18 +251,20 @@ static ltm_status add_twin_axes(struct ltm_study *s, struct ltm_error *error) {
 /* ---- The file and the settings ---- */
 
 static ltm_status take(void *user, const char *section, const char *key, const char *value, struct ltm_error *error) {
-    static const char *const sections[] = {"study", "budget", "axes", "scores"};
+    static const char *const sections[] = {"study", "budget", "variants", "axes", "scores"};
     struct ltm_study *s = user;
     char name[160];
     snprintf(name, sizeof name, "%s%s%s", section, *section ? "." : "", key);
+    if (strcmp(section, "variants") == 0) return study_take_variant(s, key, value, error);
     if (strcmp(section, "axes") == 0) return take_axis(s, key, value, error);
     if (strcmp(section, "scores") == 0) return study_take_score(s, key, value, error);
     if (strcmp(section, "study") == 0 || strcmp(section, "budget") == 0) return take_study(s, name, value, error);
-    const char *nearest = ltm_nearest_name(section, sections, 4);
-    return fail(error, LTM_INVALID,
-                "a study has no section [%.60s]%s%s%s; it has study, budget, axes and scores, and the keys of "
-                "runs belong in its base",
-                section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
+    const char *nearest = ltm_nearest_name(section, sections, 5);
+    return fail(
+        error, LTM_INVALID,
+        "a study has no section [%.60s]%s%s%s; it has study, budget, variants, axes and scores, and the keys of "
+        "runs belong in its base",
+        section, nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]" : "");
 }
 
 /* Whether a setting is the study's own, and then its section and key. */
@@ -292,7 +275,7 @@ static bool of_study(const char *setting, char section[16], char key[STUDY_NAME 
     snprintf(section, 16, "%.*s", (int)first, setting);
     snprintf(key, STUDY_NAME * STUDY_LINKED, "%.*s", (int)(name - first - 1), setting + first + 1);
     return strcmp(section, "study") == 0 || strcmp(section, "budget") == 0 || strcmp(section, "axes") == 0 ||
-           strcmp(section, "scores") == 0;
+           strcmp(section, "variants") == 0 || strcmp(section, "scores") == 0;
 }
 
 static ltm_status take_settings(struct ltm_study *s, const char *const *settings, size_t count, bool of_base,
@@ -349,6 +332,7 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
     PASS_UP(ltm_config_load(&s->base, base, error));
     PASS_UP(take_settings(s, settings, count, true, error));
     if (s->twin_attention) PASS_UP(add_twin_axes(s, error));
+    PASS_UP(study_check_variants(s, error));
     if (s->seeds.count == 0) {
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->base.run.seed);
         PASS_UP(value_list_add(&s->seeds, seed, error));

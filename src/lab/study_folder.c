@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "lab/study_file.h"
 #include "lab/study_scores.h"
+#include "lab/study_variants.h"
 #include "ltm/printable.h"
 #include "math/bf16.h"
 
@@ -86,6 +87,7 @@ static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_err
         TRY(study_read(&was, before, NULL, 0, error));
         if (s->base.run.precision == LTM_PRECISION_AUTO) s->base.run.precision = was.base.run.precision;
         TRY(same_axes(&was, s, error));
+        TRY(study_same_variants(&was, s, error));
         TRY(same_base(&was, s, error));
     }
     if (s->base.run.precision == LTM_PRECISION_AUTO)

@@ -9,6 +9,7 @@
 #include "lab/headroom.h"
 #include "lab/study_columns.h"
 #include "lab/study_folder.h"
+#include "lab/study_variants.h"
 
 /* The score columns in order: the fixed ones, then those of the cells, each once. */
 static ltm_status name_columns(struct value_list *columns, const struct ltm_study *s, struct ltm_error *error) {
@@ -47,7 +48,10 @@ static ltm_status put_axes(FILE *f, const struct ltm_study *s, const struct stud
         for (int k = 0; k < s->axes[a].linked; k++) {
             const char *key = s->axes[a].keys[k];
             char value[LTM_PATH_MAX];
-            PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
+            if (study_is_variant(&s->axes[a]))
+                snprintf(value, sizeof value, "%s", s->axes[a].values.values[cell->value[a]]);
+            else
+                PASS_UP(ltm_config_get(&cell->config, key, value, sizeof value, error));
             fputc(',', f);
             if (!study_idle(cell, key)) csv_put_text(f, value);
         }

@@ -5,7 +5,11 @@
  * λ is at least the prior's 1, as in fast/natural. What the pass has begun with is all that it reads: a prompt, a first part, never
  * what is scored behind it. The gradient is that of the bound there, E[-log p(x|z)] + KL, by z = μ + ε/√λ:
  *
- *     dμ = dz + μ,   dlog σ² = ½ (dz ε σ + σ² - 1),   dρ = -dlog σ² sigmoid(ρ - 4)/λ. */
+ *     dμ = dz + μ,   dlog σ² = ½ (dz ε σ + σ² - 1),   dρ = -dlog σ² sigmoid(ρ - 4)/λ,
+ *
+ * or, where the fitted posterior N(μ*, σ*²) is what it is to predict, that of KL(q* || q), which stops there:
+ *
+ *     dμ = λ (μ - μ*),   dlog σ² = ½ (1 - λ (σ*² + (μ - μ*)²)). */
 #include <math.h>
 #include <string.h>
 
@@ -104,8 +108,13 @@ static void start_gradient(float *dout, const struct stage_io *io, const float *
             const float dz = of_dz * start->dz[at];
             const float kl = scale * start->kl_weight;
             const float variance = expf(io->start_logvar[at]);
-            const float dlogvar = 0.5f * (dz * start->noise[at] * sqrtf(variance) + kl * (variance - 1));
+            float dlogvar = 0.5f * (dz * start->noise[at] * sqrtf(variance) + kl * (variance - 1));
             dout[i] = dz + kl * io->start_mu[at];
+            if (start->fit_mu) {
+                const float off = io->start_mu[at] - start->fit_mu[at];
+                dout[i] = scale * off / variance;
+                dlogvar = 0.5f * scale * (1 - (expf(start->fit_logvar[at]) + off * off) / variance);
+            }
             dout[n + i] = -dlogvar * sigmoid(out[n + i] - SHIFT) * variance;
         }
     }

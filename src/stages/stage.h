@@ -60,6 +60,9 @@ struct start_gradient {
         dz_scaled; /* the pass's own, which it writes there, of what each token counts in it; else `scale` has yet to come to it */
     const float *scale; /* (G): what a nat of a sequence counts */
     float kl_weight;
+    const float
+        *fit_mu; /* (G, N_z, d): with fit_logvar, what the start is to predict in place of moving by dz; or NULL */
+    const float *fit_logvar;
 };
 
 /* What latent prediction aims at (stages/latent_prediction.h). */

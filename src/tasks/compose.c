@@ -7,6 +7,9 @@
  * disconnected, all that mix the first half of the functions with the second, each of which is seen within its half; 2,
  * non-compositional, all with the last function, which training never shows, so that nobody can know what it does: a control.
  *
+ * A problem is drawn again where it belongs to the other side, its depth too: with heldout = 0.99 and depth = 2 ninety-nine of a hundred
+ * training problems have one function. With even = 1 the depth stays, if training has a combination as long.
+ *
  * Items record which ("combination": "heldout" or "seen"), the complexity ("depth", functions of the problem), and of held-out combinations
  * the novelty: in how many places the nearest combination as long differs that training may draw. Accuracy is told by each, beside
  * "chance", a guess of as many letters, and "optimum", 1 but where a function is unknown. Difficulty: depth, functions, letters, share held out.
@@ -24,7 +27,18 @@
 
 enum { REVERSE, LEFT, RIGHT, SWAP, SORT, NEXT, BEFORE, ENDS, FUNCTIONS };
 enum { DEPTH = 8, LETTERS = 16 };
-enum { KNOB_DEPTH = KNOB_PROBLEMS + 1, KNOB_FUNCTIONS, KNOB_LETTERS, KNOB_ALPHABET, KNOB_HELDOUT, KNOB_SPLIT };
+enum {
+    EVEN_TRIES = 5000
+}; /* for a problem of one depth: of a seen share of 0.01 e^-50 is the chance that it takes more */
+enum {
+    KNOB_DEPTH = KNOB_PROBLEMS + 1,
+    KNOB_FUNCTIONS,
+    KNOB_LETTERS,
+    KNOB_ALPHABET,
+    KNOB_HELDOUT,
+    KNOB_SPLIT,
+    KNOB_EVEN
+};
 enum { RANDOM, DISCONNECTED, NON_COMPOSITIONAL };
 
 static const struct ltm_synth_knob knobs[] = {
@@ -35,6 +49,7 @@ static const struct ltm_synth_knob knobs[] = {
     {"alphabet", "letters there are", 3, 26, {6, 10, 26}, 1},
     {"heldout", "split 0: share of combinations that are held out", 0.01, 0.99, {0.25, 0.25, 0.5}, 0},
     {"split", "held out: 0 random, 1 disconnected, 2 non-compositional", RANDOM, NON_COMPOSITIONAL, {0, 0, 0}, 1},
+    {"even", "1: training has as many problems of each depth, though few combinations be seen", 0, 1, {0, 0, 0}, 1},
 };
 
 static const char *const names[FUNCTIONS] = {"reverse", "left", "right", "swap", "sort", "next", "before", "ends"};
@@ -147,8 +162,11 @@ static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
 /* Training draws what is seen on both counts; tests draw held-out combinations, or held-out inputs under seen ones. */
 static void draw_task(const struct synth *synth, struct draw *draw, bool new_combination, bool new_input,
                       struct task *task) {
+    const bool even = synth_knob(synth, KNOB_EVEN);
+    int tries = 0;
     do {
-        task->depth = draw_between(draw, new_combination ? 2 : 1, synth_knob(synth, KNOB_DEPTH));
+        if (!even || tries++ % EVEN_TRIES == 0)
+            task->depth = draw_between(draw, new_combination ? 2 : 1, synth_knob(synth, KNOB_DEPTH));
         for (int i = 0; i < task->depth && i < DEPTH; i++) /* which the knob's bounds say, but not to compilers */
             task->functions[i] = (unsigned char)draw_below(draw, (uint32_t)synth->knobs[KNOB_FUNCTIONS]);
         for (int i = 0; i < task->letters; i++)

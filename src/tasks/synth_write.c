@@ -260,6 +260,21 @@ static ltm_status check_options(const struct ltm_synth_options *options, struct 
     return LTM_OK;
 }
 
+/* Families whose texts come in passes (conflict) state what they count just so often in whole ones alone. */
+static void tell_part_of_pass(const struct writing *writing) {
+    const struct ltm_synth_family *family = &writing->synth->family->public;
+    for (int k = 0; k < family->knob_count; k++) {
+        const int64_t pass = strcmp(family->knobs[k].name, "pass") == 0 ? (int64_t)writing->synth->knobs[k] : 0;
+        if (pass && writing->options->documents % pass)
+            watch_message(
+                writing->watch,
+                "%lld documents are no whole number of passes of %lld, so facts do not stand as often as their "
+                "items say; use --documents %lld, or pass=%lld",
+                (long long)writing->options->documents, (long long)pass,
+                (long long)((writing->options->documents / pass + 1) * pass), (long long)writing->options->documents);
+    }
+}
+
 ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_watch *watch,
                      struct ltm_synth_info *info, struct ltm_error *error) {
     ltm_status status = LTM_OK;
@@ -273,6 +288,7 @@ ltm_status ltm_synth(const struct ltm_synth_options *options, const struct ltm_w
     writing.info.documents = options->documents;
     writing.info.items = options->items;
     writing.info.train_items = options->train_items;
+    tell_part_of_pass(&writing);
     TRY(write_all(&writing, error));
     if (info) *info = writing.info;
 cleanup:

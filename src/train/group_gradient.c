@@ -45,6 +45,7 @@ static struct start_gradient start_gradient(const struct group *group, int s, fl
     const struct trainer *trainer = group->trainer;
     const struct ltm_config *c = &trainer->config;
     struct fast_loop *loop = &group->w->loop;
+    const bool fits = c->encoder_target == LTM_ENCODER_TARGET_FIT;
     const struct noise_source noise = group_fit_noise(group);
     for (int g = 0; g < group->count; g++)
         scale[g] = (float)(trainer->shares[(group->first + g) * c->slow.samples + s] / trainer->loss_units);
@@ -53,7 +54,9 @@ static struct start_gradient start_gradient(const struct group *group, int s, fl
                                    .dz = c->fast.steps ? loop->first_dz : loop->dz,
                                    .dz_scaled = c->fast.steps == 0,
                                    .scale = scale,
-                                   .kl_weight = loop->kl_weight};
+                                   .kl_weight = loop->kl_weight,
+                                   .fit_mu = fits ? loop->mu : NULL,
+                                   .fit_logvar = fits ? loop->logvar : NULL};
 }
 
 /* What is stored of the group's fits; without a fast step, a step by the slow step's own dz, each token's part of the loss undone. */

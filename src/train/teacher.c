@@ -97,18 +97,22 @@ void teacher_aim(const struct group *group) {
     decoder_aim(group->w->pass, &teacher->each[me].aim);
 }
 
-/* Root mean square over d of the standard deviations over the T states of a sequence. */
-static double spread(const float *states, int T, int d) {
+/* Root mean square over d of the standard deviations over the states of a sequence's T tokens, those that count (weights NULL: all). */
+static double spread(const float *states, const float *weights, int T, int d) {
     double variance = 0;
+    int n = 0;
+    for (int t = 0; t < T; t++) n += !weights || weights[t] > 0;
+    if (n == 0) return 0;
     for (int i = 0; i < d; i++) {
         double sum = 0;
         double squares = 0;
         for (int t = 0; t < T; t++) {
+            if (weights && !(weights[t] > 0)) continue;
             const double s = states[(size_t)t * (size_t)d + (size_t)i];
             sum += s;
             squares += s * s;
         }
-        variance += (squares / T - sum / T * sum / T) / d;
+        variance += (squares / n - sum / n * sum / n) / d;
     }
     return sqrt(fmax(0, variance));
 }
@@ -116,6 +120,7 @@ static double spread(const float *states, int T, int d) {
 void teacher_keep(const struct group *group) {
     const struct ltm_config *c = &group->trainer->config;
     const struct latent_aim *aim = &group->trainer->teacher->each[number_of(group)].aim;
+    const float *weights = group->w->loop.weights;
     const int T = c->model.sequence;
     const int S = c->slow.samples;
     for (int g = 0; g < group->count; g++) {
@@ -128,7 +133,7 @@ void teacher_keep(const struct group *group) {
             if (aim->loss[at + (size_t)t] != 0) predicted++; /* NaN too */
         }
         if (predicted) score[0] += sum / predicted / S;
-        score[1] += spread(aim->states + at * (size_t)c->model.dim, T, c->model.dim) / S;
+        score[1] += spread(aim->states + at * (size_t)c->model.dim, weights ? weights + at : NULL, T, c->model.dim) / S;
     }
 }
 

@@ -28,4 +28,15 @@ generates() {
 holds 'a prompt is fitted from where the encoder starts' generates
 
 unknown() { refused 1 'latent.encoder = "sack" is not known; use none or bag' "$LTM" train tiny.ini run.dir=no latent.encoder=sack; }
+learns_fits() { # other weights than by the bound, the same on any threads
+    local train=("$LTM" train tiny.ini run.precision=fp32 latent.encoder=bag fast.steps=2 run.tokens=2k) target
+    for target in bound:1 fit:1 fit:2; do
+        "${train[@]}" run.dir="target-$target" latent.encoder_target="${target%:*}" run.threads="${target#*:}" >out 2>err || { cat err; return 1; }
+    done
+    local model=checkpoints/best/model.safetensors
+    cmp "target-fit:1/$model" "target-fit:2/$model" && differ "target-fit:1/$model" "target-bound:1/$model" &&
+        refused 1 'there is none; set latent.encoder = bag' "$LTM" train tiny.ini run.dir=no latent.encoder_target=fit &&
+        refused 1 'fast.steps = 0 has none' "$LTM" train tiny.ini run.dir=no latent.encoder=bag latent.encoder_target=fit fast.steps=0
+}
+holds 'an encoder may learn to predict fits, with the same bits on any threads' learns_fits
 holds 'an encoder that there is none of is refused' unknown

@@ -50,5 +50,26 @@ bad() {
     refused 1 'factor k of item 7 of the shots is not a number' "$LTM" probe runs/tiny bare
 }
 holds 'what is wrong is said in one sentence' bad
+pairs() { # of items of the family, each three times
+    jq -c "select($1) | {prompt: ((\"\", \"a \", \"b \") + .context), answer: (\" \" + .choices[.gold])}" task/train.jsonl
+}
+prune() {
+    pairs '.gold < 4' >a.jsonl && pairs '.gold >= 4' >b.jsonl || return 1
+    local prune=("$LTM" probe --prune runs/tiny a.jsonl b.jsonl --steps 5 --batch 8 --random 2)
+    "${prune[@]}" --json --mask one.mask run.threads=1 >one 2>err && "${prune[@]}" --json --mask two.mask run.threads=2 >two 2>err &&
+        cmp one two && cmp one.mask two.mask && jq -e '.kept / .weights | . > .29 and . < .31' one >/dev/null &&
+        jq -e '.a.random.loss_spread > 0 and .b.complement.loss > 0 and (.matrices | map(.kept) | add) > 0' one >/dev/null || return 1
+    run "${prune[@]}" --against one.mask run.threads=1
+    [ "$code" = 0 ] && grep -qE '^random masks +[0-9.]+ ± ' out && grep -q '^overlap with the other mask 1.000; 0.[0-9]* by chance$' out
+}
+holds '--prune: a mask, its complement and random ones; the same on any number of threads; its overlap with itself' prune
+prune_bad() {
+    refused 2 'two files of pairs, not 2' "$LTM" probe --prune runs/tiny a.jsonl && refused 2 'no option --keep' "$LTM" probe runs/tiny task --keep 1 &&
+        refused 1 'keep = 1 is outside 0 … 1' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --keep 1 &&
+        refused 1 'batch = 6 is not a multiple of 4' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --batch 6 &&
+        refused 1 'is not a mask' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --against runs/tiny/checkpoints/best/model.safetensors &&
+        head -3 a.jsonl >few.jsonl && refused 1 'too small for a held-out twentieth' "$LTM" probe --prune runs/tiny a.jsonl few.jsonl
+}
+holds '--prune: what is wrong is said in one sentence' prune_bad
 
 finish

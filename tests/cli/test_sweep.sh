@@ -76,6 +76,16 @@ paired() { # differences come sequence by sequence: those of the report are thos
 }
 holds 'differences of cells that scored the same sequences have paired errors' paired
 
+named() { # a variant's settings stay what they were
+    local variants=("${sweep[@]}" study.dir=named axes.latent.count=0 axes.fast.steps=1 variants.plain=)
+    run "${variants[@]}" variants.loops=model.loops=2
+    [ "$code" = 0 ] && [ "$(column named/results.csv study.variant | tr '\n' ,)" = plain,loops, ] &&
+        [ -e named/cells/variant-loops-latents0-ffn_multiple32-tokens2k-seed1/result.json ] || { cat out err; return 1; }
+    refused 1 'began with the variant loops = model.loops=2; restore it' "${variants[@]}" variants.loops=model.loops=3 &&
+        run "${variants[@]}" variants.loops=model.loops=2 variants.deep=model.layers=2 && grep -q '^3 of 3 cells done' out
+}
+holds 'variants are cells by name, may be added to, and do not change' named
+
 headroom() { # bound with the window less bound with full attention, of equal tokens and of equal compute
     run "${sweep[@]}" study.dir=room study.twin=attention budget.tokens=20k axes.latent.count=0 axes.fast.steps=1
     [ "$code" = 0 ] && [ "$(column room/results.csv status | grep -c 'done')" = 3 ] || { cat err; return 1; }

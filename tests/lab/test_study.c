@@ -177,6 +177,28 @@ static void loops_against_steps_at_equal_compute(void **state) {
     ltm_study_close(study);
 }
 
+/* Each has its own settings and the axes', at one compute; a variant that is the same run as one before is not a cell. */
+static void variants_are_cells_with_settings_of_their_own(void **state) {
+    (void)state;
+    static const char text[] =
+        "[study]\nbase = base.ini\n[axes]\nslow.batch = 4 8\n[budget]\nflops = 1e10\n[variants]\nplain = "
+        "latent.count=0\nloops = latent.count=0  model.loops=2\nlatents =\nagain = fast.steps=2\n";
+    struct ltm_study *study = study_of(text);
+    struct ltm_cell cell;
+    assert_int_equal(ltm_study_cells(study), 6);
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const names[] = {"plain", "loops", "latents"};
+        char name[100];
+        ltm_study_cell(study, i, &cell);
+        snprintf(name, sizeof name, "variant-%s-batch%d-flops1e10-seed5", names[i / 2], i % 2 ? 8 : 4);
+        assert_string_equal(cell.name, name);
+        assert_int_equal(cell.config.model.loops, i / 2 == 1 ? 2 : 1);
+        assert_int_equal(cell.config.model.latents, i / 2 == 2 ? 2 : 0);
+        assert_true(fabs(cell.training_flops / 1e10 - 1) < 0.1);
+    }
+    ltm_study_close(study);
+}
+
 /* Each cell is in one shard, and shards have about the same work. */
 static void shards_divide_the_work(void **state) {
     (void)state;
@@ -214,6 +236,11 @@ static void too_much_is_refused(void **state) {
         {"[study]\nbase = base.ini\ntwin = attention\n[axes]\nmodel.sequence/model.window = 32/8 64/8\n",
          "take it out of the axis"},
         {"[study]\nbase = base.ini\n[budget]\nflops = many\n", "not a number of operations"},
+        {"[study]\nbase = base.ini\n[variants]\na b = model.dim=8\n", "variants.a b is not a name"},
+        {"[study]\nbase = base.ini\n[variants]\na = model.dmi=8\n", "variants.a: there is no key model.dmi"},
+        {"[study]\nbase = base.ini\n[variants]\na = run.seed=8\n", "set it as study.seeds"},
+        {"[study]\nbase = base.ini\n[variants]\na = fast.steps=8\n[axes]\nfast.steps = 1 2\n",
+         "two axes set fast.steps"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(file_write_text(path, wrong[i].text, NULL), LTM_OK);
@@ -238,6 +265,7 @@ int main(void) {
         cmocka_unit_test(twins_with_full_attention_are_cells),
         cmocka_unit_test(equal_compute_is_equal_to_a_slow_step),
         cmocka_unit_test(loops_against_steps_at_equal_compute),
+        cmocka_unit_test(variants_are_cells_with_settings_of_their_own),
         cmocka_unit_test(shards_divide_the_work),
         cmocka_unit_test(too_much_is_refused),
     };

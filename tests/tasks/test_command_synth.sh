@@ -35,6 +35,13 @@ distinct() {
 }
 holds 'no two test items ask the same, or there are fewer' distinct
 
+whole_passes() {
+    "$LTM" corpus synth conflict -o parts --documents 300 --items 5 --train-items 5 facts=1 values=24 pass=200 >out 2>err || { cat err; return 1; }
+    grep -q 'no whole number of passes of 200, .* use --documents 400, or pass=300$' err || { cat err; return 1; }
+    "$LTM" corpus synth conflict -o parts --documents 400 --items 5 --train-items 5 facts=1 values=24 pass=200 >out 2>err && lacks passes err
+}
+holds 'facts that are stated in a part of a pass are told of' whole_passes
+
 pairs() { # right and wrong calls by turns, for either objective
     jq -e '.answer == .chosen and .chosen != .rejected' calls/train-pairs.jsonl >/dev/null &&
         [ "$(jq -r .wrong calls/train-pairs.jsonl | sort | uniq -c | awk '{print $1}' | xargs)" = '3 3 3' ] &&

@@ -128,6 +128,30 @@ static int novelty_of(int split, const struct pairs *pairs, const int f[8], int 
     return nearest;
 }
 
+struct depths {
+    int of[4];
+};
+
+static void count_depth(const char *problem, void *user) {
+    int f[8];
+    ((struct depths *)user)->of[functions_of(problem, f)]++;
+}
+
+/* Where one combination in ten is seen, depth 1 is most of training unless depths are to be even. */
+static void depths_may_be_even(void **state) {
+    (void)state;
+    for (int even = 0; even < 2; even++) {
+        struct synth synth =
+            open_family("compose", 2, 5, (const char *const[]){even ? "even=1" : "even=0", "heldout=0.9", NULL});
+        struct depths d = {{0}};
+        each_problem(&synth, 300, count_depth, &d);
+        const int all = d.of[1] + d.of[2] + d.of[3];
+        for (int k = 1; k <= 3 && even; k++) assert_true(d.of[k] > all / 4 && d.of[k] < all / 2);
+        assert_true(even || d.of[1] > 0.7 * all);
+        synth_close(&synth);
+    }
+}
+
 static void splits_hold_out_what_they_say_and_items_say_how_new_they_are(void **state) {
     (void)state;
     static const char *const splits[] = {"split=0", "split=1", "split=2"};
@@ -174,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_an_interpreters_and_held_out_combinations_are_new),
         cmocka_unit_test(splits_hold_out_what_they_say_and_items_say_how_new_they_are),
+        cmocka_unit_test(depths_may_be_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

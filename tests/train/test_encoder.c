@@ -137,6 +137,74 @@ static void a_start_is_its_twin_s(void **state) {
     drop(&m);
 }
 
+struct fit {
+    struct made made;
+    struct decoder_pass *pass;
+    float nll[2 * LENGTH], scale[2];
+    float *z, *mu, *logvar; /* z, and the fitted posterior */
+};
+
+/* nll under a z that stays, and scale KL(q* || q) of each sequence. */
+static double distance_from_fit(void *user) {
+    struct fit *f = user;
+    struct made *m = &f->made;
+    double sum = 0;
+    decoder_begin(f->pass, ids, ids + 1, 2, LENGTH);
+    decoder_score(f->pass, f->z, f->nll);
+    assert_true(decoder_start(f->pass, m->mu, m->logvar));
+    for (int i = 0; i < 2 * LENGTH; i++) sum += (double)f->nll[i];
+    for (size_t i = 0; i < 2 * m->n; i++) {
+        const double off = (double)m->mu[i] - (double)f->mu[i];
+        const double variance = exp((double)m->logvar[i]);
+        sum += (double)f->scale[i / m->n] * 0.5 *
+               ((exp((double)f->logvar[i]) + off * off) / variance - 1 + (double)(m->logvar[i] - f->logvar[i]));
+    }
+    return sum;
+}
+
+struct sum_of_blocks {
+    const struct weight_table *table;
+    float *gradient;
+};
+
+static void take(void *user, int block, const float *gradient) {
+    const struct sum_of_blocks *sum = user;
+    const struct weight_block *b = &sum->table->blocks[block];
+    memcpy(sum->gradient + b->begin, gradient, block_size(b) * sizeof *gradient);
+}
+
+static void a_fit_is_what_it_predicts(void **state) {
+    (void)state;
+    const struct ltm_config c = encoding(1);
+    struct fit f = {.made = make(&c.model), .scale = {0.7f, 1.3f}};
+    const struct weight_table *table = &f.made.decoder->plan.table;
+    struct sum_of_blocks sum = {table, test_zeros(table->size)};
+    f.z = test_normal(2 * f.made.n, 5, 1);
+    f.mu = test_normal(2 * f.made.n, 6, 0.5f);
+    f.logvar = test_normal(2 * f.made.n, 7, 0.3f);
+    float *noise = test_normal(2 * f.made.n, 8, 1);
+    float *dz = test_zeros(2 * f.made.n);
+    const struct start_gradient start = {
+        .noise = noise, .dz = dz, .scale = f.scale, .kl_weight = 1, .fit_mu = f.mu, .fit_logvar = f.logvar};
+    assert_int_equal(decoder_pass_create(&f.pass, f.made.decoder, 2, LENGTH, 1, NULL), LTM_OK);
+    decoder_begin(f.pass, ids, ids + 1, 2, LENGTH);
+    decoder_give_weight_gradient(f.pass, f.z, NULL, f.nll, &start, &(struct gradient_taker){&sum, take, NULL});
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        if (strncmp(w->name, "encoder", 7) == 0 || strncmp(w->name, "tok", 3) == 0)
+            check_gradient(w->name, f.made.decoder->weights + w->offset, sum.gradient + w->offset, weight_size(w),
+                           4e-3f, distance_from_fit, &f);
+    }
+    decoder_pass_free(f.pass);
+    drop(&f.made);
+    free(sum.gradient);
+    free(f.z);
+    free(f.mu);
+    free(f.logvar);
+    free(noise);
+    free(dz);
+}
+
 /* A first part's start knows nothing of what comes behind it; with the same z the encoder changes no score. */
 static void it_reads_what_is_fitted_alone(void **state) {
     (void)state;
@@ -173,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_gradient_is_that_of_the_bound),
         cmocka_unit_test(a_start_is_its_twin_s),
+        cmocka_unit_test(a_fit_is_what_it_predicts),
         cmocka_unit_test(it_reads_what_is_fitted_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

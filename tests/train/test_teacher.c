@@ -66,6 +66,30 @@ static void equal_states_have_no_spread(void **state) {
     close_rig(&rig);
 }
 
+/* Nor has a sequence of which one token counts, whatever the teacher says of its padding. */
+static bool count_the_first(const struct sequence_source *source, int64_t i, int length, int32_t *tokens,
+                            int32_t *targets, float *weights) {
+    (void)source;
+    for (int t = 0; t < length; t++) {
+        tokens[t] = (int32_t)((i + 7 * t) % VOCAB);
+        targets[t] = (int32_t)((i + 7 * t + 7) % VOCAB);
+        weights[t] = t == 0;
+    }
+    return true;
+}
+
+static void padding_has_no_spread(void **state) {
+    (void)state;
+    struct rig rig;
+    const struct ltm_config c = taught(1);
+    open_taught(&rig, &c);
+    struct sequence_source source = rig.windows.source;
+    source.read = count_the_first;
+    rig.trainer.source = &source;
+    assert_true(step(&rig).predicted.spread == 0);
+    close_rig(&rig);
+}
+
 /* What is minimised of tokens, and how posteriors are fitted, is not the prediction's: the first step has the same figures. */
 static void scores_are_of_tokens_alone(void **state) {
     (void)state;
@@ -118,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_are_learnt_and_stay_apart),
         cmocka_unit_test(equal_states_have_no_spread),
+        cmocka_unit_test(padding_has_no_spread),
         cmocka_unit_test(scores_are_of_tokens_alone),
         cmocka_unit_test(what_cannot_be_predicted_is_refused),
     };
