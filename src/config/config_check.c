@@ -412,6 +412,9 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
             return fail(error, LTM_INVALID, "model.kind = solver has no %s; use %s", others[i].key, others[i].use);
     if (m->kind != LTM_MODEL_SOLVER && c->data.augment)
         return fail(error, LTM_INVALID, "solver.augment = yes is of puzzles; use it with model.kind = solver");
+    if (m->kind != LTM_MODEL_SOLVER && (m->stable || c->eval.restarts > 1))
+        return fail(error, LTM_INVALID, "%s is of a solver of puzzles; use it with model.kind = solver",
+                    m->stable ? "solver.stable = yes" : "eval.restarts");
     if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
         return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use 1 at least",
                     m->cycles < 1 ? "cycles" : "supervision");

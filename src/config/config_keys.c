@@ -142,6 +142,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "steps on a puzzle, each with a loss, y and z carried over; training ends where the halting head says so")       \
     X("solver.mix", model.mix, CHOICE(solver_mix_choice), "attention",                                                 \
       "how cells read each other: attention, or mlp (SwiGLU over the cells)")                                          \
+    X("solver.stable", model.stable, CHOICE(yes_choice), "no",                                                         \
+      "what f makes is mixed with the state that it replaces, and with noise, z = .05 z + .95 f(...) + .01 noise; "    \
+      "then eval.restarts has something to choose from")                                                               \
     X("solver.augment", data.augment, CHOICE(yes_choice), "no",                                                        \
       "train on images of the puzzles by their symmetries, another one each time that a puzzle begins")                \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
@@ -259,6 +262,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
       "share of a sequence on which z is fitted, to score the rest; 0 = none")                                         \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.restarts", eval.restarts, INT(1, 10000), "1",                                                              \
+      "runs of a solver on a puzzle, each from a start and noise of its own; the one whose state moves least at "      \
+      "the end answers")                                                                                               \
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval; 0 = model.loops")                   \
     X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
       "when a position leaves the loops, judged by its own past: fixed (after the last), state (its state settles), "  \

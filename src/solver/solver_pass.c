@@ -7,6 +7,10 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
+/* Of a stable step. */
+#define KEPT 0.05f
+#define NOISE 0.01f
+
 struct solver_pass {
     const struct decoder *decoder;
     void *block; /* all buffers below */
@@ -15,7 +19,10 @@ struct solver_pass {
     float **
         flow; /* [(n + 1), stages of f + 1]: what each stage of each application of f reads, and what the last leaves */
     float *x, *y, *z;       /* (R, d): of the step under way */
-    float *dx;              /* (R, d) */
+    float *dx, *dto;        /* (R, d) */
+    float *before;          /* (R, d): the state that the last inner step began with */
+    float *noise;           /* (T, d) */
+    uint32_t applied;       /* times that f was in this step */
     float *gradient;        /* (P); NULL without gradients */
     int prepared;           /* puzzles that products are ready for */
     struct bf16_work *work; /* NULL in fp32 */
@@ -60,6 +67,9 @@ static void lay_out(struct solver_pass *pass, const struct plan *plan, struct ar
     pass->y = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->z = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->dx = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->dto = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->before = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->noise = ARENA_TAKE(arena, float, (size_t)shape->length *(size_t)shape->config->dim);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->gradient = gradients ? ARENA_TAKE(arena, float, plan->table.size) : NULL;
 }
@@ -121,9 +131,11 @@ ltm_status solver_pass_prepare(struct solver_pass *pass, int puzzles, struct ltm
     return LTM_OK;
 }
 
-void solver_start(float *y, float *z, int d, uint64_t seed) {
-    random_normal(y, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 0});
-    random_normal(z, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 1});
+void solver_start(float *y, float *z, int d, uint64_t seed, int restart) {
+    struct random_key key = {.seed = seed, .purpose = RANDOM_SOLVER_START, .step = (uint32_t)restart};
+    random_normal(y, (size_t)d, key);
+    key.sequence = 1;
+    random_normal(z, (size_t)d, key);
 }
 
 /* ---- The network f ---- */
@@ -142,24 +154,49 @@ static struct stage_weights hand_to(struct solver_pass *pass, int k, int s) {
     return decoder_stage_weights(pass->decoder, application_of(plan, k, s));
 }
 
-/* to = f(a + b + c), by the k-th application; c may be NULL, `to` one of the others. */
-static void apply(struct solver_pass *pass, int k, float *to, const float *a, const float *b, const float *c) {
+/* state = KEPT state + (1 - KEPT) f + NOISE ε */
+static void settle(struct solver_pass *pass, float *state, const float *f, const struct noise_source *source) {
+    const size_t n = (size_t)pass->io.shape.length * (size_t)pass->io.shape.config->dim;
+    struct random_key key = source->key;
+    key.purpose = RANDOM_SOLVER_NOISE;
+    key.fast = pass->applied;
+    for (int g = 0; g < pass->io.shape.sequences; g++, state += n, f += n) {
+        key.sequence = source->sequences[g];
+        random_normal(pass->noise, n, key);
+        for (size_t i = 0; i < n; i++) state[i] = KEPT * state[i] + (1 - KEPT) * f[i] + NOISE * pass->noise[i];
+    }
+}
+
+/* state = f(state + b + c), by the k-th application; c may be NULL. */
+static void apply(struct solver_pass *pass, const struct solver_group *group, int k, float *state, const float *b,
+                  const float *c) {
     const struct plan *plan = &pass->decoder->plan;
     const size_t n = shape_floats(&pass->io.shape);
     float *in = flow_at(pass, k, 0);
-    for (size_t i = 0; i < n; i++) in[i] = a[i] + b[i];
+    for (size_t i = 0; i < n; i++) in[i] = state[i] + b[i];
     if (c) vector_add(in, c, n);
     for (int s = 0; s < stages_of(plan); s++) {
         const struct stage_weights w = hand_to(pass, k, s);
         const int at = application_of(plan, k, s);
         plan->applications[at].kind->forward(&pass->io, &w, pass->states[at]);
     }
-    memcpy(to, pass->io.out, n * sizeof *to);
+    if (plan->config.stable)
+        settle(pass, state, pass->io.out, &group->noise);
+    else
+        memcpy(state, pass->io.out, n * sizeof *state);
+    pass->applied++;
 }
 
-/* io.dh from behind the k-th application of f to before it. */
+/* io.dh from behind the k-th application of f to the sum that it reads; dto = what goes past f, to the state itself. */
 static void apply_backward(struct solver_pass *pass, int k) {
     const struct plan *plan = &pass->decoder->plan;
+    const float kept = plan->config.stable ? KEPT : 0;
+    const size_t n = shape_floats(&pass->io.shape);
+    if (kept > 0) {
+        memcpy(pass->dto, pass->io.dh, n * sizeof *pass->dto);
+        vector_scale(pass->dto, kept, n);
+        vector_scale(pass->io.dh, 1 - kept, n);
+    }
     for (int s = stages_of(plan) - 1; s >= 0; s--) {
         const struct stage_weights w = hand_to(pass, k, s);
         const int at = application_of(plan, k, s);
@@ -170,10 +207,27 @@ static void apply_backward(struct solver_pass *pass, int k) {
 /* ---- A step ---- */
 
 /* One cycle; where it is not the last its states are not kept. */
-static void cycle(struct solver_pass *pass, bool last) {
+static void cycle(struct solver_pass *pass, const struct solver_group *group, bool last) {
     const int inner = pass->decoder->plan.config.inner;
-    for (int i = 0; i < inner; i++) apply(pass, last ? i : 0, pass->z, pass->z, pass->y, pass->x);
-    apply(pass, last ? inner : 0, pass->y, pass->y, inner ? pass->z : pass->x, NULL);
+    const size_t bytes = shape_floats(&pass->io.shape) * sizeof(float);
+    for (int i = 0; i < inner; i++) {
+        if (i == inner - 1) memcpy(pass->before, pass->z, bytes);
+        apply(pass, group, last ? i : 0, pass->z, pass->y, pass->x);
+    }
+    if (!inner) memcpy(pass->before, pass->y, bytes);
+    apply(pass, group, last ? inner : 0, pass->y, inner ? pass->z : pass->x, NULL);
+}
+
+/* How far the last inner step, or without any the step of y, moved each puzzle's state. */
+static void take_residuals(const struct solver_pass *pass, float *residual) {
+    const size_t n = (size_t)pass->io.shape.length * (size_t)pass->io.shape.config->dim;
+    const float *before = pass->before;
+    const float *after = pass->decoder->plan.config.inner ? pass->z : pass->y;
+    for (int g = 0; g < pass->io.shape.sequences; g++, before += n, after += n) {
+        double moved = 0;
+        for (size_t i = 0; i < n; i++) moved += (double)(after[i] - before[i]) * (double)(after[i] - before[i]);
+        residual[g] = (float)sqrt(moved / vector_sum_squares(before, n));
+    }
 }
 
 static void heads(struct solver_pass *pass, const struct solver_group *group) {
@@ -199,7 +253,9 @@ void solver_pass_run(struct solver_pass *pass, const struct solver_group *group)
     plan->applications[0].kind->forward(&pass->io, &embedding, pass->states[0]);
     memcpy(pass->y, group->y, bytes);
     memcpy(pass->z, group->z, bytes);
-    for (int t = 1; t <= plan->config.cycles; t++) cycle(pass, t == plan->config.cycles);
+    pass->applied = 0;
+    for (int t = 1; t <= plan->config.cycles; t++) cycle(pass, group, t == plan->config.cycles);
+    if (group->residual) take_residuals(pass, group->residual);
     heads(pass, group);
     memcpy(group->next_y, pass->y, bytes);
     memcpy(group->next_z, pass->z, bytes);
@@ -220,6 +276,7 @@ static void backward(struct solver_pass *pass, const struct solver_group *group,
     for (int k = inner - 1; k >= 0; k--) {
         apply_backward(pass, k);
         vector_add(pass->dx, pass->io.dh, n);
+        if (plan->config.stable) vector_add(pass->io.dh, pass->dto, n);
     }
     if (inner) memcpy(pass->io.dh, pass->dx, n * sizeof *pass->dx);
     plan->applications[0].kind->backward(&pass->io, &embedding, pass->states[0], pass->gradient + embedding.begin);

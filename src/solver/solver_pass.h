@@ -4,13 +4,15 @@
  *
  *     z = f(z + y + x)   solver.inner times, then   y = f(y + z)          (without inner steps y = f(y + x))
  *
- * with a gradient through the last cycle alone. y and z are carried from step to step, detached; both begin as one random vector
+ * with a gradient through the last cycle alone. With solver.stable each of these keeps a share of the state s that it replaces and adds noise
+ * ε, s = .05 s + .95 f + .01 ε, so that a run can be had again with other noise, and how far s still moves says which runs to trust. y and z are carried from step to step, detached; both begin as one random vector
  * for all cells, by run.seed. The heads read y (stages/solver_head.h).
  *
  * A `solver_pass` is one thread's workspace for a group of puzzles; its decoder has the plan of one cycle. No number of a puzzle depends
  * on which others are in its group. */
 #pragma once
 
+#include "latent/fast_loop.h"
 #include "model/decoder.h"
 #include "stages/solver_head.h"
 
@@ -21,8 +23,8 @@ ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *d
 void solver_pass_free(struct solver_pass *pass);
 size_t solver_pass_bytes(const struct plan *plan, int puzzles, bool gradients);
 
-/* Where y and z begin: (d) each. */
-void solver_start(float *y, float *z, int d, uint64_t seed);
+/* Where y and z begin: (d) each. Training has restart 0. */
+void solver_start(float *y, float *z, int d, uint64_t seed, int restart);
 
 /* Some puzzles at a step; arrays are borrowed. */
 struct solver_group {
@@ -30,8 +32,13 @@ struct solver_group {
     const int32_t *givens, *targets; /* (G, T) */
     const float *y, *z;              /* (G, T, d): what the step before left */
     float *next_y, *next_z;          /* (G, T, d): what this one leaves; may be y and z */
+    struct noise_source noise; /* what is random in the step: seed, step, and each puzzle's number (solver_number) */
+    float *residual;           /* (G): |z' - z| / |z| of the last inner step, or of y; NULL = not wanted */
     struct solver_answers answers;
 };
+
+/* Of puzzle `puzzle` at supervision step `step`, from 0: no other has it. */
+static inline uint32_t solver_number(int64_t puzzle, int64_t step) { return (uint32_t)(puzzle * 64 + step); }
 
 /* Products in bf16 are made for each size of group when it is first met: here, beforehand, for a caller that can fail. */
 ltm_status solver_pass_prepare(struct solver_pass *pass, int puzzles, struct ltm_error *error);

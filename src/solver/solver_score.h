@@ -1,5 +1,6 @@
 /* How well a solver solves puzzles: every puzzle for all solver.supervision steps, so that what it would have said where it halts is
- * among them. */
+ * among them. With eval.restarts a puzzle has several runs, each from a start (solver_start) and noise of its own; the one with the least
+ * residual at the end answers, which needs no solution. */
 #pragma once
 
 #include <jansson.h>
@@ -16,11 +17,13 @@ struct solver_step_score {
 
 struct solver_scores {
     int64_t count; /* puzzles, the first of the file */
-    int steps, cells;
+    int steps, restarts, cells, width;
     const struct puzzles *puzzles;
-    struct solver_step_score *each; /* (count, steps) */
-    int64_t example;                /* the first of the hardest … */
-    int32_t *answers;               /* … and its answers (steps, T) */
+    struct solver_step_score *each; /* (count, steps): of the runs that answer */
+    struct solver_step_score *first,
+        *best;        /* (count): the last step of the first run, and of the one with the most cells right */
+    int64_t example;  /* the first of the hardest … */
+    int32_t *answers; /* … and its answers (steps, T) */
 };
 
 /* Means over puzzles, with their standard errors. */
@@ -31,15 +34,15 @@ struct solver_mean {
     double steps;              /* taken */
 };
 
-/* Of the first `most` puzzles; 0 = all. Borrows puzzles. Every process scores them all. */
+/* COLLECTIVE. Of the first `most` puzzles; 0 = all. Borrows puzzles; reads eval.restarts and run.seed. The processes share the work. */
 ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder *decoder,
-                              const struct puzzles *puzzles, int64_t most, uint64_t seed, int threads,
+                              const struct puzzles *puzzles, const struct ltm_config *config, int64_t most, int threads,
                               struct ltm_error *error);
 void solver_scores_free(struct solver_scores *scores);
 
 /* Behind `step` steps, from 1; or, step = 0, where each puzzle halts: behind the first step whose logit is above 0, or the last. */
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
 
-/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
+/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, with restarts "restarts": {"runs", "one": …, "best": …}, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
  * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}. */
 json_t *solver_scores_json(const struct solver_scores *scores);

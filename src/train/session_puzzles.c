@@ -66,8 +66,7 @@ void session_describe_puzzles(const struct session *s) {
 
 ltm_status session_score_puzzles(struct solver_scores *scores, const struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    return solver_scores_take(scores, s->decoder, &s->heldout_puzzles, c->run.eval_sequences, c->run.seed,
-                              c->run.threads, error);
+    return solver_scores_take(scores, s->decoder, &s->heldout_puzzles, c, c->run.eval_sequences, c->run.threads, error);
 }
 
 bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_scores *own,

@@ -58,11 +58,17 @@ scores() {
     grep -q '^  where it halts' block && grep -q '^  behind step 3' block && grep -q '^  difficulty 2' block &&
         jq -e '.[0] | .puzzles == 7 and (.steps | length) == 3 and .full == .steps[2] and (.example.answers | length) == 3' scores
 }
+restarts() {
+    "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 >block && "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 --json >restarts || return 1
+    grep -q '^  least residual' block && grep -q '^  one run of them' block && grep -q '^  best of all runs' block &&
+        jq -e '.[0].restarts | .runs == 4 and .best.cells >= .one.cells' restarts
+}
 holds 'scores by step, by difficulty and where it halts' scores
 reports() {
     "$LTM" report runs/tiny >out 2>err || { cat err; return 1; }
     grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html && grep -q 'training cells' runs/tiny/report.html
 }
+holds 'of several runs the one that has settled answers' restarts
 holds 'and so does the page' reports
 sweeps() {
     printf '[study]\nbase = tiny.ini\ndir = runs/study\n[budget]\ntokens = 144\n[axes]\nsolver.inner = 0 1\n[scores]\neval.sequences = 7\n' >study.ini
@@ -95,5 +101,10 @@ if command -v mpirun >/dev/null && mpirun --version | grep -q 'Open MPI' && "$LT
         done
     }
     holds 'three processes make the bits of one' several
+    share() {
+        timeout 100 mpirun -n 3 "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 run.threads=1 --json >shared 2>err || { cat err; return 1; }
+        cmp restarts shared
+    }
+    holds 'and share the scoring' share
 fi
 finish

@@ -15,7 +15,8 @@ struct rig {
     struct solver_group group;
     int32_t givens[ROWS * CELLS], targets[ROWS * CELLS], right[ROWS];
     float y[ROWS * N], z[ROWS * N], next_y[ROWS * N], next_z[ROWS * N];
-    float nll[ROWS], halting[ROWS], halt[ROWS];
+    float nll[ROWS], halting[ROWS], halt[ROWS], residual[ROWS];
+    uint32_t numbers[ROWS];
     float *gradient;
 };
 
@@ -57,6 +58,7 @@ static void open_rig(struct rig *rig, struct ltm_model_config config) {
         rig->givens[i] = (i * 7 + 2) % VOCAB;
         rig->targets[i] = (i * 3 + 1) % VOCAB;
     }
+    for (int g = 0; g < ROWS; g++) rig->numbers[g] = solver_number(11 * g, 3);
     rig->gradient = test_zeros(table->size);
     rig->group = (struct solver_group){.count = ROWS,
                                        .givens = rig->givens,
@@ -65,6 +67,8 @@ static void open_rig(struct rig *rig, struct ltm_model_config config) {
                                        .z = rig->z,
                                        .next_y = rig->next_y,
                                        .next_z = rig->next_z,
+                                       .noise = {{.seed = 5}, rig->numbers},
+                                       .residual = rig->residual,
                                        .answers = {rig->nll, rig->halting, rig->halt, rig->right, NULL}};
 }
 
@@ -82,25 +86,65 @@ static double loss(void *user) {
     return sum;
 }
 
+static void check_all_gradients(struct ltm_model_config config) {
+    struct rig rig;
+    open_rig(&rig, config);
+    const struct gradient_taker taker = {.user = &rig, .take = take};
+    const struct weight_table *table = &rig.decoder->plan.table;
+    solver_pass_gradient(rig.pass, &rig.group, 1, &taker);
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        float *gradient = rig.gradient + w->offset;
+        const double size = sqrt(vector_sum_squares(gradient, weight_size(w)));
+        const float h = (float)fmin(fmax(2e-3 / size, 2e-4), 1e-2); /* moves the loss about as much */
+        check_gradient(w->name, rig.decoder->weights + w->offset, gradient, weight_size(w), h, loss, &rig);
+    }
+    close_rig(&rig);
+}
+
 /* With one cycle there is nothing before it: finite differences see all of the gradient. */
 static void gradient_is_that_of_finite_differences(void **state) {
     (void)state;
     for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++)
-        for (int inner = 0; inner <= 2; inner += 2) {
-            struct rig rig;
-            open_rig(&rig, configured(mix, inner, 1));
-            const struct gradient_taker taker = {.user = &rig, .take = take};
-            const struct weight_table *table = &rig.decoder->plan.table;
-            solver_pass_gradient(rig.pass, &rig.group, 1, &taker);
-            for (int i = 0; i < table->count; i++) {
-                const struct weight *w = &table->weights[i];
-                float *gradient = rig.gradient + w->offset;
-                const double size = sqrt(vector_sum_squares(gradient, weight_size(w)));
-                const float h = (float)fmin(fmax(2e-3 / size, 2e-4), 1e-2); /* moves the loss about as much */
-                check_gradient(w->name, rig.decoder->weights + w->offset, gradient, weight_size(w), h, loss, &rig);
-            }
-            close_rig(&rig);
+        for (int inner = 0; inner <= 2; inner += 2) check_all_gradients(configured(mix, inner, 1));
+    struct ltm_model_config stable = configured(LTM_SOLVER_MLP, 3, 1);
+    stable.stable = 1;
+    check_all_gradients(stable);
+}
+
+/* y alone: what f makes is known without the mixing, so are its share and the noise. */
+static void a_stable_step_keeps_a_share_and_adds_noise(void **state) {
+    (void)state;
+    struct rig plain;
+    struct rig stable;
+    struct ltm_model_config config = configured(LTM_SOLVER_MLP, 0, 1);
+    open_rig(&plain, config);
+    config.stable = 1;
+    open_rig(&stable, config);
+    loss(&plain);
+    loss(&stable);
+    for (int g = 0; g < ROWS; g++) {
+        float noise[N];
+        double moved = 0;
+        double size = 0;
+        const struct random_key key = {.seed = 5, .purpose = RANDOM_SOLVER_NOISE, .sequence = stable.numbers[g]};
+        random_normal(noise, N, key);
+        for (int i = g * N; i < (g + 1) * N; i++) {
+            const double y = (double)stable.y[i];
+            const double next = (double)stable.next_y[i];
+            assert_true(fabs(next - (0.05 * y + 0.95 * (double)plain.next_y[i] + 0.01 * (double)noise[i - g * N])) <
+                        1e-5);
+            moved += (next - y) * (next - y);
+            size += y * y;
         }
+        assert_true(fabs((double)stable.residual[g] - sqrt(moved / size)) < 1e-5);
+    }
+    const float before = stable.next_y[N];
+    stable.numbers[1]++;
+    loss(&stable);
+    assert_true(before != stable.next_y[N]);
+    close_rig(&plain);
+    close_rig(&stable);
 }
 
 /* Two cycles: the loss and the gradient of one from where the first ends. */
@@ -133,12 +177,15 @@ static void a_puzzle_knows_no_other(void **state) {
     for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
         struct rig rig;
         float y[N];
-        open_rig(&rig, configured(mix, 2, 2));
+        struct ltm_model_config config = configured(mix, 2, 2);
+        config.stable = mix;
+        open_rig(&rig, config);
         loss(&rig);
         const float nll = rig.nll[1];
         memcpy(y, rig.next_y + N, sizeof y);
         for (int i = 0; i < N; i++) rig.y[i] = rig.z[2 * N + i] = 7;
         rig.givens[0] = (rig.givens[0] + 1) % VOCAB;
+        rig.numbers[0] = 77;
         loss(&rig);
         assert_memory_equal(y, rig.next_y + N, sizeof y);
         assert_true(nll == rig.nll[1]);
@@ -177,6 +224,7 @@ static void halting_loss_is_that_of_a_known_logit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_is_that_of_finite_differences),
+        cmocka_unit_test(a_stable_step_keeps_a_share_and_adds_noise),
         cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
         cmocka_unit_test(a_puzzle_knows_no_other),
         cmocka_unit_test(halting_loss_is_that_of_a_known_logit),
