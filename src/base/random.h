@@ -29,7 +29,9 @@ enum random_purpose {
     RANDOM_SOLVER_HALT = 33,  /* when a puzzle may leave training: step and sequence = its number, high and low */
     RANDOM_SOLVER_ORDER = 34, /* of puzzles: step = pass */
     RANDOM_SOLVER_IMAGE = 35, /* which image of a puzzle is trained on: as RANDOM_SOLVER_HALT */
-    RANDOM_SOLVER_NOISE = 36  /* of solver.stable: step and sequence by solver/solver_pass.h, fast = application of f */
+    RANDOM_SOLVER_NOISE = 36, /* of solver.stable: step and sequence by solver/solver_pass.h, fast = application of f */
+    RANDOM_SOLVER_FIT = 37,   /* ε of the fit of a puzzle's latents: likewise, fast = fast step */
+    RANDOM_SOLVER_LATENT = 38 /* ε of the draw behind it */
 };
 
 struct random_key {

@@ -32,6 +32,10 @@ void solve_print(const char *puzzles, const json_t *scores) {
         print_mean("one run of them", json_object_get(restarts, "one"));
         print_mean("best of all runs", json_object_get(restarts, "best"));
     }
+    const json_t *latents = json_object_get(scores, "latents");
+    if (latents)
+        printf("  latents          %.2f nats a puzzle's givens, KL %.2f\n", number(latents, "givens"),
+               number(latents, "kl"));
     print_mean("where it halts", json_object_get(scores, "halted"));
     json_array_foreach(json_object_get(scores, "difficulties"), i, one) {
         snprintf(what, sizeof what, "difficulty %.0f", number(one, "difficulty"));

@@ -108,7 +108,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("loop.full", loop.full, REAL(0, 1), "0",                                                                         \
       "share of run.tokens after which all loops run, added one by one from loop.start; below that = all at once")     \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
-      "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model")                 \
+      "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model; of a solver: "   \
+      "per puzzle, fitted to its givens and read by every cell")                                                       \
     X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
       "z is fitted to each sequence, or streaming: a state that moves as text is read, what comes next scored under "  \
       "it; then [fast] does nothing")                                                                                  \

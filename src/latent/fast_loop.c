@@ -118,25 +118,24 @@ static void contain(struct fast_loop *loop, int sequences) {
     }
 }
 
-void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
-                   const struct noise_source *source, int sequences, int length, double *trace) {
+void fast_loop_fit(struct fast_loop *loop, const struct latent_gradient *gradient, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, double *trace) {
     const struct fast_method *method = fast_method_of(config);
     const float *weights = loop->fit_weights ? loop->fit_weights : loop->weights;
+    const int length = gradient->length;
     struct fast_fit fit = fit_of(loop, config, sequences);
-    if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
     if (fit.n == 0 || config->steps == 0) return;
     for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
     if (method->enter) {
         if (source) fast_loop_draw(loop, source, sequences, config->steps); /* not the number of any step */
         method->enter(&fit);
     }
-    decoder_pass_loops(pass, config->loops);
     for (int s = 0; s < config->steps; s++) {
         fit.step = s;
         fit.rate = fast_rate(config, s);
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
         method->place(&fit);
-        decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
+        gradient->take(gradient->user, loop->z, weights, loop->nll, loop->dz);
         if (s == 0 && loop->first_dz) memcpy(loop->first_dz, loop->dz, fit.n * sizeof *loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
             loop->start[g] += weighted_nll(loop, weights, g, 0, length) / (double)loop->kl_weight;
@@ -146,9 +145,24 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
         method->step(&fit);
     }
-    decoder_pass_loops(pass, 0);
     if (method->finish) method->finish(&fit);
     contain(loop, sequences);
+}
+
+static void of_decoder(void *pass, const float *z, const float *weights, float *nll, float *dz) {
+    decoder_latent_gradient(pass, z, weights, nll, dz);
+}
+
+void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, int length, double *trace) {
+    const struct fast_method *method = fast_method_of(config);
+    const struct latent_gradient gradient = {pass, of_decoder, length};
+    struct fast_fit fit = fit_of(loop, config, sequences);
+    if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
+    if (fit.n == 0 || config->steps == 0) return;
+    decoder_pass_loops(pass, config->loops);
+    fast_loop_fit(loop, &gradient, config, source, sequences, trace);
+    decoder_pass_loops(pass, 0);
 }
 
 void fast_loop_step(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences, int length) {

@@ -90,6 +90,7 @@ ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int
     if (restarts < 1) return fail(error, LTM_INVALID, "a puzzle cannot have %d runs; use 1 at least", restarts);
     if (threads == LTM_AUTO) threads = processes_threads();
     TRY(processes_agree(open_solver(&decoder, &puzzles, &config, &step, checkpoint, path, threads, error), error));
+    ltm_config_resolve(&config);
     config.eval.restarts = restarts;
     TRY(solver_scores_take(&scores, decoder, &puzzles, &config, most, threads, error));
     json_t *all = solver_scores_json(&scores);

@@ -23,12 +23,13 @@ struct solving {
     int32_t *example;                /* (steps, T): its answers to the example */
 };
 
-static ltm_status solving_create(struct solving *s, const struct decoder *decoder, int group, struct ltm_error *error) {
+static ltm_status solving_create(struct solving *s, const struct decoder *decoder, const struct ltm_fast_config *fast,
+                                 int group, struct ltm_error *error) {
     const size_t G = (size_t)group;
     const size_t T = (size_t)decoder->plan.config.sequence;
     const size_t n = G * T * (size_t)decoder->plan.config.dim;
     static const char what[] = "a solver's states";
-    PASS_UP(solver_pass_create(&s->pass, decoder, group, false, error));
+    PASS_UP(solver_pass_create(&s->pass, decoder, fast, group, false, error));
     PASS_UP(NEW_ARRAY(s->y, n, what, error));
     PASS_UP(NEW_ARRAY(s->z, n, what, error));
     PASS_UP(NEW_ARRAY(s->answers.nll, G, what, error));
@@ -73,13 +74,19 @@ static void run(const struct solver_scores *scores, const struct solving *s, con
                                        .z = s->z,
                                        .next_y = s->y,
                                        .next_z = s->z,
+                                       .empty = puzzles_empty(scores->puzzles),
                                        .noise = {key, s->numbers},
+                                       .given_nll = scores->given_nll + first,
+                                       .given_kl = scores->given_kl + first,
                                        .residual = s->residual,
                                        .answers = s->answers};
     for (size_t i = 0; i < (size_t)count * T; i++) {
         memcpy(s->y + i * d, start, d * sizeof *start);
         memcpy(s->z + i * d, start + d, d * sizeof *start);
     }
+    for (int g = 0; g < count; g++) s->numbers[g] = solver_number(first + g, 0);
+    solver_pass_fit(s->pass, &group);
+    if (key.step == SCORES) solver_pass_tell(s->pass, &group);
     for (int step = 0; step < scores->steps; step++) {
         for (int g = 0; g < count; g++) s->numbers[g] = solver_number(first + g, step);
         solver_pass_run(s->pass, &group);
@@ -125,8 +132,41 @@ static ltm_status merge(struct solver_scores *scores, struct ltm_error *error) {
     const size_t steps = (size_t)scores->steps;
     PASS_UP(processes_merge(scores->each, count * steps * sizeof *scores->each, error));
     PASS_UP(processes_merge(scores->first, count * sizeof *scores->first, error));
+    PASS_UP(processes_merge(scores->given_nll, count * sizeof *scores->given_nll, error));
+    PASS_UP(processes_merge(scores->given_kl, count * sizeof *scores->given_kl, error));
     PASS_UP(processes_merge(scores->best, count * sizeof *scores->best, error));
     return processes_merge(scores->answers, steps * (size_t)scores->cells * sizeof *scores->answers, error);
+}
+
+/* Puzzles are scored in groups of so many: of about 1,000 rows. */
+static int group_of(const struct solver_scores *scores) { return scores->cells < 1000 ? 1000 / scores->cells : 1; }
+
+static ltm_status create(struct solver_scores *scores, struct solving **all, float **starts,
+                         const struct decoder *decoder, const struct ltm_config *config, int threads,
+                         struct ltm_error *error) {
+    static const char what[] = "scores";
+    const size_t count = (size_t)scores->count;
+    const size_t steps = (size_t)scores->steps;
+    const size_t d = (size_t)scores->width;
+    const int group = group_of(scores);
+    const int last = (int)(scores->count % group);
+    PASS_UP(NEW_ARRAY(scores->each, count * steps, what, error));
+    PASS_UP(NEW_ARRAY(scores->first, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->best, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->given_nll, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->given_kl, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->answers, steps * (size_t)scores->cells, what, error));
+    PASS_UP(NEW_ARRAY(*starts, 2 * d * (size_t)scores->restarts, what, error));
+    PASS_UP(NEW_ARRAY(*all, (size_t)threads, what, error));
+    for (int t = 0; t < threads; t++) {
+        PASS_UP(solving_create(&(*all)[t], decoder, &config->fast, group, error));
+        if (last) PASS_UP(solver_pass_prepare((*all)[t].pass, last, error));
+    }
+    for (int r = 0; r < scores->restarts; r++) {
+        float *start = *starts + (size_t)r * 2 * d;
+        solver_start(start, start + d, scores->width, config->run.seed, r);
+    }
+    return LTM_OK;
 }
 
 ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder *decoder,
@@ -134,44 +174,29 @@ ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder
                               struct ltm_error *error) {
     const struct ltm_model_config *c = &decoder->plan.config;
     const int64_t count = most && most < puzzles->count ? most : puzzles->count;
-    const int cells = puzzle_cells(puzzles);
-    const int group = cells < 1000 ? 1000 / cells : 1;
-    const int64_t groups = (count + group - 1) / group;
     const int processes = processes_count();
-    const uint64_t seed = config->run.seed;
     struct solving *all = NULL;
     float *starts = NULL;
     ltm_status status = LTM_OK;
-    if (threads > groups) threads = (int)groups;
     *scores = (struct solver_scores){.count = count,
                                      .steps = c->supervision,
                                      .restarts = config->eval.restarts,
-                                     .cells = cells,
+                                     .cells = puzzle_cells(puzzles),
                                      .width = c->dim,
+                                     .latents = c->latents,
                                      .puzzles = puzzles,
                                      .example = hardest(puzzles, count)};
-    TRY(NEW_ARRAY(scores->each, (size_t)count * (size_t)c->supervision, "scores", error));
-    TRY(NEW_ARRAY(scores->first, (size_t)count, "scores", error));
-    TRY(NEW_ARRAY(scores->best, (size_t)count, "scores", error));
-    TRY(NEW_ARRAY(scores->answers, (size_t)c->supervision * (size_t)cells, "scores", error));
-    TRY(NEW_ARRAY(starts, 2 * (size_t)c->dim * (size_t)scores->restarts, "a solver's states", error));
-    TRY(NEW_ARRAY(all, (size_t)threads, "a solver's states", error));
-    for (int t = 0; t < threads; t++) TRY(solving_create(&all[t], decoder, group, error));
-    for (int t = 0; t < threads && count % group; t++)
-        TRY(solver_pass_prepare(all[t].pass, (int)(count % group), error));
-    for (int r = 0; r < scores->restarts; r++) {
-        float *start = starts + (size_t)r * 2 * (size_t)c->dim;
-        solver_start(start, start + c->dim, c->dim, seed, r);
-    }
-cleanup:
-    status = processes_agree(status, error);
-    if (status == LTM_OK) {
+    const int group = group_of(scores);
+    const int64_t groups = (count + group - 1) / group;
+    if (threads > groups) threads = (int)groups;
+    TRY(processes_agree(create(scores, &all, &starts, decoder, config, threads, error), error));
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-        for (int t = 0; t < threads; t++)
-            for (int64_t i = t * processes + processes_rank(); i < groups; i += (int64_t)threads * processes)
-                solve(scores, &all[t], starts, i * group, (int)(i + 1 < groups ? group : count - i * group), seed);
-        status = merge(scores, error);
-    }
+    for (int t = 0; t < threads; t++)
+        for (int64_t i = t * processes + processes_rank(); i < groups; i += (int64_t)threads * processes)
+            solve(scores, &all[t], starts, i * group, (int)(i + 1 < groups ? group : count - i * group),
+                  config->run.seed);
+    TRY(merge(scores, error));
+cleanup:
     for (int t = 0; all && t < threads; t++) solving_free(&all[t]);
     free(all);
     free(starts);
@@ -183,6 +208,8 @@ void solver_scores_free(struct solver_scores *scores) {
     free(scores->each);
     free(scores->first);
     free(scores->best);
+    free(scores->given_nll);
+    free(scores->given_kl);
     free(scores->answers);
     *scores = (struct solver_scores){0};
 }
@@ -306,6 +333,20 @@ static json_t *restarts_json(const struct solver_scores *scores) {
     return json;
 }
 
+/* Of the first run's draws: nats of a puzzle's givens, and its posterior's KL. */
+static json_t *latents_json(const struct solver_scores *scores) {
+    json_t *json = json_object();
+    double nll = 0;
+    double kl = 0;
+    for (int64_t i = 0; i < scores->count; i++) {
+        nll += (double)scores->given_nll[i];
+        kl += (double)scores->given_kl[i];
+    }
+    if (isfinite(nll)) json_object_set_new(json, "givens", json_real(nll / (double)scores->count));
+    if (isfinite(kl)) json_object_set_new(json, "kl", json_real(kl / (double)scores->count));
+    return json;
+}
+
 json_t *solver_scores_json(const struct solver_scores *scores) {
     json_t *json = json_object();
     json_t *steps = json_array();
@@ -315,6 +356,7 @@ json_t *solver_scores_json(const struct solver_scores *scores) {
     json_object_set_new(json, "full", mean_json(solver_scores_mean(scores, scores->steps)));
     json_object_set_new(json, "halted", mean_json(solver_scores_mean(scores, 0)));
     if (scores->restarts > 1) json_object_set_new(json, "restarts", restarts_json(scores));
+    if (scores->latents) json_object_set_new(json, "latents", latents_json(scores));
     json_object_set_new(json, "steps", steps);
     json_object_set_new(json, "difficulties", difficulties_json(scores));
     json_object_set_new(json, "example", example_json(scores));

@@ -17,13 +17,14 @@ struct solver_step_score {
 
 struct solver_scores {
     int64_t count; /* puzzles, the first of the file */
-    int steps, restarts, cells, width;
+    int steps, restarts, cells, width, latents;
     const struct puzzles *puzzles;
     struct solver_step_score *each; /* (count, steps): of the runs that answer */
     struct solver_step_score *first,
-        *best;        /* (count): the last step of the first run, and of the one with the most cells right */
-    int64_t example;  /* the first of the hardest … */
-    int32_t *answers; /* … and its answers (steps, T) */
+        *best;                   /* (count): the last step of the first run, and of the one with the most cells right */
+    float *given_nll, *given_kl; /* (count): as in solver_group, of the first run; 0 without latents */
+    int64_t example;             /* the first of the hardest … */
+    int32_t *answers;            /* … and its answers (steps, T) */
 };
 
 /* Means over puzzles, with their standard errors. */
@@ -43,6 +44,6 @@ void solver_scores_free(struct solver_scores *scores);
 /* Behind `step` steps, from 1; or, step = 0, where each puzzle halts: behind the first step whose logit is above 0, or the last. */
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
 
-/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, with restarts "restarts": {"runs", "one": …, "best": …}, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
+/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, with restarts "restarts": {"runs", "one": …, "best": …}, with latents "latents": {"givens", "kl"}, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
  * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}. */
 json_t *solver_scores_json(const struct solver_scores *scores);

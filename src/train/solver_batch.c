@@ -103,7 +103,7 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
     TRY(NEW_ARRAY(made->drawn, B, what, error));
     TRY(NEW_ARRAY(made->order, (size_t)puzzles->count, what, error));
     for (int t = 0; t < threads; t++) {
-        TRY(solver_pass_create(&made->workers[t].pass, decoder, config->slow.group, true, error));
+        TRY(solver_pass_create(&made->workers[t].pass, decoder, &config->fast, config->slow.group, true, error));
         if (last) TRY(solver_pass_prepare(made->workers[t].pass, last, error));
     }
     solver_start(made->start_y, made->start_z, config->model.dim, config->run.seed, 0);
@@ -168,6 +168,7 @@ void solver_batch_gradient(struct solver_batch *b, int thread, int first, int co
                                        .z = b->z + row * b->n,
                                        .next_y = b->next_y + row * b->n,
                                        .next_z = b->next_z + row * b->n,
+                                       .empty = puzzles_empty(b->puzzles),
                                        .noise = {{.seed = b->config->run.seed}, b->drawn + row},
                                        .answers = {b->answers.nll + row, b->answers.halting + row,
                                                    b->answers.halt + row, b->answers.right + row, NULL}};

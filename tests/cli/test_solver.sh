@@ -83,6 +83,13 @@ inspects() { # one cycle has two of the one layer; both cycles count
     jq -e '.parameters_recurrent > 0 and .forward_flops_per_token > 0 and .best_unsolved >= 0 and (has("best_bound") | not)' out
 }
 holds 'inspect knows it' inspects
+watches() { # of equal scores the last is the best
+    local step
+    step=$(jq -s '[.[] | select(.heldout)] | max_by([.exact, .step]) | .step' runs/tiny/log.jsonl)
+    "$LTM" watch runs/tiny --once >out && grep -q 'done, step 10 of 10, 720 cells' out && grep -q "puzzles whole .*at step $step\$" out &&
+        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err
+}
+holds 'watch says cells, and keys that do nothing are told' watches
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny
 holds 'keys that mean nothing are refused' refused 1 'model.kind = solver has no model.dropout; use 0' "$LTM" train tiny.ini model.dropout=0.1
 holds 'a twin too' refused 1 'a solver of puzzles has no twin' "$LTM" train tiny.ini --twin compute

@@ -100,13 +100,14 @@ static void resume_is_exact(void **state) {
     same_solvers(&whole, &cut);
 }
 
-/* Images and the noise of stable steps are drawn by a puzzle's number, which a checkpoint keeps. */
+/* Images, the noise of stable steps and that of latents are drawn by a puzzle's number, which a checkpoint keeps. */
 static void so_it_is_with_what_is_drawn(void **state) {
     (void)state;
     struct ltm_config whole = solving("images", LTM_SOLVER_MLP);
     struct ltm_config cut = solving("images-cut", LTM_SOLVER_MLP);
     whole.data.augment = cut.data.augment = 1;
     whole.model.stable = cut.model.stable = 1;
+    whole.model.latents = cut.model.latents = 2;
     whole.run.threads = 2;
     train_whole(&whole);
     assert_int_equal(train(&cut, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
@@ -215,6 +216,7 @@ static void restarts_answer_by_their_residual(void **state) {
     json_t *one = json_loads(texts[2], 0, NULL);
     const json_t *restarts = json_object_get(several, "restarts");
     assert_null(json_object_get(one, "restarts"));
+    assert_true(json_number_value(json_object_get(json_object_get(one, "latents"), "kl")) > 0);
     assert_int_equal(json_integer_value(json_object_get(restarts, "runs")), 6);
     test_same_json(json_object_get(restarts, "one"), json_object_get(one, "full"), "the first run and one alone");
     assert_true(exact(restarts, "best") >= exact(restarts, "one") && exact(restarts, "best") >= exact(several, "full"));
@@ -232,8 +234,10 @@ static void what_does_not_fit_is_refused(void **state) {
     struct ltm_model *model;
     struct ltm_error error;
     c.model.latents = 2;
-    assert_refused(&c, "model.kind = solver has no latent.count; use 0");
+    c.model.encoder = LTM_ENCODER_BAG;
+    assert_refused(&c, "model.kind = solver has no latent.encoder; use none");
     c.model.latents = 0;
+    c.model.encoder = LTM_ENCODER_NONE;
     c.model.memory = LTM_MEMORY_NEURAL;
     assert_refused(&c, "model.kind = solver has no model.memory; use none");
     c.model.memory = LTM_MEMORY_NONE;
