@@ -203,10 +203,11 @@ static void apply(struct solver_pass *pass, const struct solver_group *group, in
     for (size_t i = 0; i < n; i++) in[i] = state[i] + b[i];
     if (c) vector_add(in, c, n);
     f_forward(pass, k);
+    const float *f = flow_at(pass, k, stages_of(plan));
     if (plan->config.stable)
-        settle(pass, state, pass->io.out, &group->noise);
+        settle(pass, state, f, &group->noise);
     else
-        memcpy(state, pass->io.out, n * sizeof *state);
+        memcpy(state, f, n * sizeof *state);
     pass->applied++;
 }
 
@@ -256,7 +257,7 @@ void solver_pass_givens(struct solver_pass *pass, const struct solver_group *gro
     read_puzzle(pass, NULL, z);
     memcpy(flow_at(pass, 0, 0), pass->x, shape_floats(&pass->io.shape) * sizeof *pass->x);
     f_forward(pass, 0);
-    pass->io.in = pass->io.out;
+    pass->io.in = flow_at(pass, 0, stages_of(&pass->decoder->plan));
     pass->io.targets = group->givens;
     solver_head_givens(&pass->io, &w, pass->states[head], weights, nll, scale, dw ? dw + w.begin : NULL);
     f_backward(pass, 0, dw);
