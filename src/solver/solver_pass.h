@@ -4,9 +4,9 @@
  *
  *     z = f(z + y + x)   solver.inner times, then   y = f(y + z)          (without inner steps y = f(y + x))
  *
- * with a gradient through the last cycle alone. With solver.stable each of these keeps a share of the state s that it replaces and adds noise
- * ε, s = .05 s + .95 f + .01 ε, so that a run can be had again with other noise, and how far s still moves says which runs to trust. y and z are carried from step to step, detached; both begin as one random vector
- * for all cells, by run.seed. The heads read y (stages/solver_head.h). With latent.count > 0 x has a puzzle's latents too, a draw from the
+ * with a gradient through the last cycle alone. With solver.stable each of these keeps a share of the state s that it replaces and adds
+ * noise ε, s = .05 s + .95 f + .01 ε, so that a run can be had again with other noise, and how far s still moves says which runs to
+ * trust. y and z are carried from step to step, detached; both begin as one random vector for all cells, by run.seed. The heads read y (stages/solver_head.h). With latent.count > 0 x has a puzzle's latents too, a draw from the
  * posterior that is fitted to its givens (solver/solver_fit.h); training fits it anew in each step, and its loss has
  * -log p(givens | z) / T beside the rest, by which f learns to tell them.
  *
@@ -55,15 +55,15 @@ void solver_pass_fit(struct solver_pass *pass, const struct solver_group *group)
 /* Behind that: given_nll and given_kl. */
 void solver_pass_tell(struct solver_pass *pass, const struct solver_group *group);
 
-/* How well z (G, N_z, d) tells the givens: nll (G, T) of each, dz, the gradient of the sum of `weights` (G, T) times these times `scale`, unless NULL,
- * and dw (P) +=, unless NULL. */
+/* How well z (G, N_z, d) tells the givens: nll (G, T) of each, and of `scale` times the sum of these times `weights` (G, T) the gradient:
+ * dz, unless NULL, and dw (P) +=, unless NULL. */
 void solver_pass_givens(struct solver_pass *pass, const struct solver_group *group, const float *z,
                         const float *weights, float *nll, float *dz, float scale, float *dw);
 
 /* A step. Where products could not be prepared its losses are NaN. */
 void solver_pass_run(struct solver_pass *pass, const struct solver_group *group);
 
-/* The fit, a step, and the gradient of `scale` times the sum of the puzzles' losses, given block by block, from the last to the first. The pass
- * was made for it. */
+/* The fit, a step, and the gradient of `scale` times the sum of the puzzles' losses, given block by block, from the last to the first.
+ * The pass was made for it. */
 void solver_pass_gradient(struct solver_pass *pass, const struct solver_group *group, float scale,
                           const struct gradient_taker *taker);

@@ -44,6 +44,7 @@ void solver_scores_free(struct solver_scores *scores);
 /* Behind `step` steps, from 1; or, step = 0, where each puzzle halts: behind the first step whose logit is above 0, or the last. */
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
 
-/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, with restarts "restarts": {"runs", "one": …, "best": …}, with latents "latents": {"givens", "kl"}, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
- * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}. */
+/* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
+ * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}; of several
+ * runs "restarts": {"runs", "one": …, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle. */
 json_t *solver_scores_json(const struct solver_scores *scores);
