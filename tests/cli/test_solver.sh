@@ -90,6 +90,8 @@ watches() { # of equal scores the last is the best
         "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err
 }
 holds 'watch says cells, and keys that do nothing are told' watches
+compares() { "$LTM" report runs/tiny runs/idle >out 2>err && grep -q 'Solved by training time' comparison.html; }
+holds 'a page of several shows what each solved by time' compares
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny
 holds 'keys that mean nothing are refused' refused 1 'model.kind = solver has no model.dropout; use 0' "$LTM" train tiny.ini model.dropout=0.1
 holds 'a twin too' refused 1 'a solver of puzzles has no twin' "$LTM" train tiny.ini --twin compute
