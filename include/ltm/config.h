@@ -110,6 +110,7 @@ struct ltm_model_config {
     int cycles;      /* T, of n inner steps and one of the answer, of which the last alone has a gradient */
     int supervision; /* N, such steps on a puzzle at most, each with a loss */
     int mix;         /* enum ltm_solver_mix: how cells read each other */
+    int stable;      /* 1: an application of f keeps a share of the state and adds noise */
 };
 
 /* [fast]: the variational steps on one sequence's posterior (paper, section 2.3 and algorithm 1). */
@@ -170,6 +171,7 @@ struct ltm_eval_config {
     int iwae;                /* K, samples of the importance-weighted bound; 0 = none */
     int prior;               /* K, samples of z from the prior; 0 = none */
     int loops;               /* of the core; 0 = model.loops */
+    int restarts;            /* of a solver: runs on a puzzle, of which the one that has settled best answers */
     struct ltm_exit_config exit;
     double continuation; /* share of a sequence on which z is fitted, to score the rest; 0 = none */
     int fast_steps;      /* eval.fast.steps */

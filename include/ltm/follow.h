@@ -4,6 +4,7 @@
  *     ltm_run_look("runs/demo", &view, &error);      repeat until view.phase >= LTM_RUN_STOPPED */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ltm/status.h"
@@ -31,6 +32,9 @@ struct ltm_run_view {
     double tokens_per_second, lr, loss, kl;
     double bound, bound_error, best_bound, bits_per_byte; /* held out: the last, and the best */
     int64_t best_step;
+    double exact,
+        best_exact; /* of a solver, whose tokens are cells: held-out puzzles that are whole, the last and the best; else NAN */
+    bool solver;
     int scores; /* held-out scorings so far */
     int losses, bounds;
     struct ltm_run_point loss_curve[LTM_RUN_POINTS];  /* means over neighbouring steps */

@@ -122,8 +122,9 @@ struct ltm_sweep_running {
     const char *name;
     bool scoring;        /* trained; its scores are being taken */
     int64_t step, steps; /* slow steps done, and in total */
+    bool solver;         /* then kl is the halting loss, and tokens are cells */
     double recon, kl;    /* of the last slow step, nats per token */
-    double bound;        /* of the last held-out scoring; NaN before there is one */
+    double bound; /* of the last held-out scoring, or a solver's share of whole puzzles; NaN before there is one */
     double tokens_per_second;
 };
 

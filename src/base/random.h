@@ -26,10 +26,13 @@ enum random_purpose {
     RANDOM_DEPTH = 19,      /* loops of a slow step: slow step; fast 0: of the rate, 1: of the number */
     RANDOM_FAST_PART = 20,  /* the part of the text that a fit begins with: slow step */
 
-    RANDOM_SOLVER_START = 32, /* a solver's y (sequence 0) and z (1) at first */
+    RANDOM_SOLVER_START = 32, /* a solver's y (sequence 0) and z (1) at first: step = restart */
     RANDOM_SOLVER_HALT = 33,  /* when a puzzle may leave training: step and sequence = its number, high and low */
     RANDOM_SOLVER_ORDER = 34, /* of puzzles: step = pass */
-    RANDOM_SOLVER_IMAGE = 35  /* which image of a puzzle is trained on: as RANDOM_SOLVER_HALT */
+    RANDOM_SOLVER_IMAGE = 35, /* which image of a puzzle is trained on: as RANDOM_SOLVER_HALT */
+    RANDOM_SOLVER_NOISE = 36, /* of solver.stable: step and sequence by solver/solver_pass.h, fast = application of f */
+    RANDOM_SOLVER_FIT = 37,   /* ε of the fit of a puzzle's latents: likewise, fast = fast step */
+    RANDOM_SOLVER_LATENT = 38 /* ε of the draw behind it */
 };
 
 struct random_key {

@@ -17,7 +17,7 @@
 
 static const char usage[] =
     "usage: ltm eval CHECKPOINT CORPUS… [section.key=value …] [--json]\n"
-    "       ltm eval SOLVER PUZZLES.jsonl… [eval.sequences=N] [run.threads=N] [--json]\n"
+    "       ltm eval SOLVER PUZZLES.jsonl… [eval.sequences=N] [eval.restarts=N] [run.threads=N] [--json]\n"
     "\n"
     "Scores a model (a checkpoint's folder, or a run's: its best) on each corpus. A posterior q(z|x) is fitted to each\n"
     "sequence; all scores except fitted-noise use noise that the fit never saw. Scores are given with standard errors over\n"
@@ -34,7 +34,9 @@ static const char usage[] =
     "A list of values scans: eval.fast.steps=4,16,64, eval.loops=1,2,4 or fast.method=adam,natural print one row for each value,\n"
     "several lists one for each combination. One result prints as a block, several as a table in nats per token.\n"
     "For a solver (model.kind = solver): the share of puzzles with all cells right, and of right cells, with standard errors over\n"
-    "puzzles: after all steps, where the halting head stops, after each step, and by difficulty.\n"
+    "puzzles: after all steps, where the halting head stops, after each step, and by difficulty. With eval.restarts=N each puzzle\n"
+    "has N runs with their own starts and noise (solver.stable): the answer is that of the run whose state moves least at the\n"
+    "end; beside it stand one run alone and the best of all, which needs the solution.\n"
     "  --json             print the scores as JSON\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";
@@ -102,7 +104,8 @@ static ltm_status solve(const char *checkpoint, char **puzzles, int count, const
     ltm_status status = LTM_OK;
     for (int i = 0; i < count && status == LTM_OK; i++) {
         char *text;
-        status = ltm_solve(checkpoint, puzzles[i], config->eval.sequences, config->run.threads, &text, error);
+        status = ltm_solve(checkpoint, puzzles[i], config->eval.sequences, config->eval.restarts, config->run.threads,
+                           &text, error);
         if (status != LTM_OK) break;
         json_t *scores = json_loads(text, 0, NULL);
         free(text);
@@ -121,11 +124,16 @@ static int run_solver(const struct cli_arguments *a, bool json) {
     struct ltm_error error = {0};
     struct ltm_config config;
     for (int i = 0; i < a->setting_count; i++)
-        if (strncmp(a->settings[i], "eval.sequences=", 15) != 0 && strncmp(a->settings[i], "run.threads=", 12) != 0)
-            return cli_usage("eval", "%s says nothing to a solver; eval.sequences and run.threads do", a->settings[i]);
+        if (strncmp(a->settings[i], "eval.sequences=", 15) != 0 && strncmp(a->settings[i], "eval.restarts=", 14) != 0 &&
+            strncmp(a->settings[i], "run.threads=", 12) != 0)
+            return cli_usage("eval", "%s says nothing to a solver; eval.sequences, eval.restarts and run.threads do",
+                             a->settings[i]);
     json_t *all = json ? json_array() : NULL;
     ltm_config_defaults(&config);
-    ltm_status status = arguments_override(&config, a->settings, a->setting_count, &error);
+    config.model.kind = LTM_MODEL_SOLVER;
+    config.model.latents = 0;
+    ltm_status status = cli_join(&error);
+    if (status == LTM_OK) status = arguments_override(&config, a->settings, a->setting_count, &error);
     if (status == LTM_OK) status = solve(a->paths[0], a->paths + 1, a->path_count - 1, &config, all, &error);
     if (status == LTM_OK && json)
         status = cli_print_json(all, 9);

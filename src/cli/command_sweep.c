@@ -91,7 +91,7 @@ static void sweep_display_message(void *user, const char *line) {
 static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
     char rate[32];
     char number[3][CLI_NUMBER];
-    char bound[CLI_NUMBER + 8] = "";
+    char bound[CLI_NUMBER + 16] = "";
     if (r->scoring) {
         snprintf(line, LINE, "  %-*s scoring", NAME_WIDTH, r->name);
         return;
@@ -100,11 +100,15 @@ static void format_cell(char line[LINE], const struct ltm_sweep_running *r) {
         snprintf(line, LINE, "  %-*s starting", NAME_WIDTH, r->name);
         return;
     }
-    if (isfinite(r->bound)) snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, r->bound));
+    if (isfinite(r->bound) && r->solver)
+        snprintf(bound, sizeof bound, "  whole %s %%", cli_fixed(number[0], 1, 100 * r->bound));
+    else if (isfinite(r->bound))
+        snprintf(bound, sizeof bound, "  bound %s", cli_fixed(number[0], 3, r->bound));
     cli_quantity(rate, sizeof rate, r->tokens_per_second);
-    snprintf(line, LINE, "  %-*s %3d%%  recon %s  KL %s%s  %s tokens/s", NAME_WIDTH, r->name,
+    snprintf(line, LINE, "  %-*s %3d%%  %s %s  %s %s%s  %s %s/s", NAME_WIDTH, r->name,
              r->steps > 0 ? (int)fmax(0, fmin(100, 100.0 * (double)r->step / (double)r->steps)) : 0,
-             cli_fixed(number[1], 3, r->recon), cli_fixed(number[2], 3, r->kl), bound, rate);
+             r->solver ? "nats a cell" : "recon", cli_fixed(number[1], 3, r->recon), r->solver ? "halting" : "KL",
+             cli_fixed(number[2], 3, r->kl), bound, rate, r->solver ? "cells" : "tokens");
 }
 
 static void format_whole(char line[LINE], const struct ltm_sweep_progress *p) {

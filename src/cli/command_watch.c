@@ -86,12 +86,16 @@ static int put_figures(const struct ltm_run_view *v, bool one_line) {
         cli_quantity(rate, sizeof rate, v->tokens_per_second);
         cli_duration(left, sizeof left, v->phase == LTM_RUN_TRAINS ? v->seconds_left : v->seconds);
         used += snprintf(text + used, sizeof text - (size_t)used,
-                         ", step %lld of %lld, %s tokens, %s a second, %s %s, rate %.3g%sloss %.4f", (long long)v->step,
-                         (long long)v->steps, count, rate, left, v->phase == LTM_RUN_TRAINS ? "left" : "trained", v->lr,
-                         one_line ? ", " : "\n", v->loss);
+                         ", step %lld of %lld, %s %s, %s a second, %s %s, rate %.3g%sloss %.4f", (long long)v->step,
+                         (long long)v->steps, count, v->solver ? "cells" : "tokens", rate, left,
+                         v->phase == LTM_RUN_TRAINS ? "left" : "trained", v->lr, one_line ? ", " : "\n", v->loss);
         if (isfinite(v->best_bound)) /* runs on preferences have none */
             used += snprintf(text + used, sizeof text - (size_t)used, ", bound %.4f, best %.4f at step %lld", v->bound,
                              v->best_bound, (long long)v->best_step);
+        if (isfinite(v->best_exact))
+            used +=
+                snprintf(text + used, sizeof text - (size_t)used, ", puzzles whole %.1f %%, best %.1f %% at step %lld",
+                         100 * v->exact, 100 * v->best_exact, (long long)v->best_step);
         if (isfinite(v->bits_per_byte))
             snprintf(text + used, sizeof text - (size_t)used, " (%.4f bits a byte)", v->bits_per_byte);
     }

@@ -26,7 +26,16 @@ void solve_print(const char *puzzles, const json_t *scores) {
     json_t *one;
     cli_print_line(stdout, "%s: %.0f puzzle%s", puzzles, number(scores, "puzzles"),
                    ltm_plural((long long)number(scores, "puzzles")));
-    print_mean("all steps", json_object_get(scores, "full"));
+    print_mean(json_object_get(scores, "restarts") ? "least residual" : "all steps", json_object_get(scores, "full"));
+    const json_t *restarts = json_object_get(scores, "restarts");
+    if (restarts) {
+        print_mean("one run of them", json_object_get(restarts, "one"));
+        print_mean("best of all runs", json_object_get(restarts, "best"));
+    }
+    const json_t *latents = json_object_get(scores, "latents");
+    if (latents)
+        printf("  latents          %.2f nats a puzzle's givens, KL %.2f\n", number(latents, "givens"),
+               number(latents, "kl"));
     print_mean("where it halts", json_object_get(scores, "halted"));
     json_array_foreach(json_object_get(scores, "difficulties"), i, one) {
         snprintf(what, sizeof what, "difficulty %.0f", number(one, "difficulty"));

@@ -45,6 +45,7 @@ static ltm_status check_heads(const struct ltm_model_config *m, struct ltm_error
 static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_error *error) {
     char use[64];
     const int reading = m->layers - m->latent_from;
+    if (m->kind == LTM_MODEL_SOLVER) return LTM_OK; /* its cells read them, in no layer */
     if (reading < 1)
         return fail(error, LTM_INVALID,
                     "latent.from = %d leaves none of model.layers = %d to read latents; use %d at most", m->latent_from,
@@ -423,7 +424,12 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
         const char *key;
         bool set;
         const char *use;
-    } others[] = {{"latent.count", m->latents > 0, "0"},
+    } others[] = {{"latent.kind", m->latents && m->latent_kind != LTM_LATENT_FITTED, "fitted"},
+                  {"latent.read", m->latents && m->latent_read != LTM_READ_CROSS, "cross"},
+                  {"latent.encoder", m->latents && m->encoder != LTM_ENCODER_NONE, "none"},
+                  {"latent.start", m->latents && c->latent_start > 0, "0"},
+                  {"fast.stored", m->latents && c->fast.stored > 0, "0"},
+                  {"fast.loops", m->latents && c->fast.loops > 0, "0"},
                   {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
                   {"slow.predict_latents", m->predict_latents > 0, "0"},
                   {"model.loops", m->loops > 1, "1, and solver.cycles"},
@@ -453,6 +459,9 @@ static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *err
     if (m->kind != LTM_MODEL_SOLVER && c->data.augment)
         return fail(error, LTM_INVALID,
                     "solver.augment = yes applies only to puzzles; use it with model.kind = solver");
+    if (m->kind != LTM_MODEL_SOLVER && (m->stable || c->eval.restarts > 1))
+        return fail(error, LTM_INVALID, "%s applies only to a solver of puzzles; use it with model.kind = solver",
+                    m->stable ? "solver.stable = yes" : "eval.restarts");
     if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
         return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use at least 1",
                     m->cycles < 1 ? "cycles" : "supervision");

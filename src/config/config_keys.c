@@ -109,7 +109,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("loop.full", loop.full, REAL(0, 1), "0",                                                                         \
       "share of run.tokens after which all loops run, added one by one from loop.start; below that = all at once")     \
     X("latent.count", model.latents, INT(0, 1 << 20), "24",                                                            \
-      "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model")                 \
+      "latent vectors per sequence, the same number for each layer; 0 = a plain autoregressive model; of a solver: "   \
+      "per puzzle, fitted to its givens and read by every cell")                                                       \
     X("latent.kind", model.latent_kind, CHOICE(latent_kind_choice), "fitted",                                          \
       "fitted: z is fitted to each sequence; streaming: z is updated as text is read, and what follows is scored "     \
       "under it ([fast] then has no effect)")                                                                          \
@@ -146,6 +147,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "steps per puzzle, each with a loss; y and z carry over; in training the halting head may end them earlier")     \
     X("solver.mix", model.mix, CHOICE(solver_mix_choice), "attention",                                                 \
       "how cells read each other: attention, or mlp (SwiGLU over the cells)")                                          \
+    X("solver.stable", model.stable, CHOICE(yes_choice), "no",                                                         \
+      "mix the result of each step with the state before it and with noise, z = .05 z + .95 f(...) + .01 noise; "      \
+      "eval.restarts then chooses among runs")                                                                         \
     X("solver.augment", data.augment, CHOICE(yes_choice), "no",                                                        \
       "train on symmetric images of the puzzles, a new one each time a puzzle starts")                                 \
     X("fast.method", fast.method, CHOICE(fast_method_choice), "natural", "how a posterior is fitted")                  \
@@ -266,6 +270,9 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("eval.continuation", eval.continuation, REAL(0, 1), "0.5",                                                       \
       "share of a sequence on which z is fitted, to score the rest; 0 = none")                                         \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
+    X("eval.restarts", eval.restarts, INT(1, 10000), "1",                                                              \
+      "runs of a solver on a puzzle, each from a start and noise of its own; the one whose state moves least at "      \
+      "the end answers")                                                                                               \
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval and fewshot; 0 = model.loops")       \
     X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
       "when a position leaves the loops, judged by its own past: fixed (after the last), state (its state settles), "  \

@@ -13,18 +13,19 @@ void cell_log_begin(struct cell_log *log, const struct study_cell *cell) {
     *log = (struct cell_log){.cell = cell};
     if (study_cell_path(log->path, cell, "log.jsonl", NULL) != LTM_OK) log->path[0] = 0;
     log->running = (struct ltm_sweep_running){.name = cell->name, .steps = ltm_training_steps(c), .bound = NAN};
+    log->running.solver = c->model.kind == LTM_MODEL_SOLVER;
 }
 
 static void take_line(struct ltm_sweep_running *r, const char *line) {
     json_t *json;
     if (json_read(&json, line, strlen(line), 0, NULL) != LTM_OK) return; /* it is only shown */
-    const json_t *bound = json_object_get(json, "bound");
+    const json_t *bound = json_object_get(json, r->solver ? "exact" : "bound");
     r->step = json_integer_value(json_object_get(json, "step"));
     if (bound) {
         r->bound = json_number_value(bound);
     } else {
         r->recon = json_number_value(json_object_get(json, "recon"));
-        r->kl = json_number_value(json_object_get(json, "kl"));
+        r->kl = json_number_value(json_object_get(json, r->solver ? "halting" : "kl"));
         r->tokens_per_second = json_number_value(json_object_get(json, "tokens_per_second"));
     }
     r->scoring = bound && r->step == r->steps; /* its last line */

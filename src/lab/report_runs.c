@@ -42,6 +42,20 @@ static ltm_status open_run(struct run *run, const char *folder, struct ltm_error
 
 /* ---- Curves ---- */
 
+/* Of solvers; a picture without points is left out. */
+static ltm_status put_solved(struct report *report, const struct run *runs, int count, struct ltm_error *error) {
+    struct picture p;
+    picture_begin(&p, "solved", "Solved by training time", "seconds of slow steps", "held-out puzzles whole, %");
+    snprintf(p.caption, sizeof p.caption, "Held-out puzzles that are right in all cells behind all steps.");
+    for (int r = 0; r < count; r++) {
+        struct picture_series *s = picture_add(&p, PICTURE_LINES_POINTS, 1 + r, "%s", runs[r].name);
+        for (size_t i = 0; i < runs[r].curve.scores; i++)
+            picture_point(s, runs[r].curve.score[i].seconds, 100 * runs[r].curve.score[i].exact,
+                          100 * runs[r].curve.score[i].exact_error);
+    }
+    return report_picture(report, &p, error);
+}
+
 static ltm_status put_curves(struct report *report, struct run *runs, int count, struct ltm_error *error) {
     struct picture p;
     report_heading(report, "curves", "Training");
@@ -56,6 +70,7 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
                           curve_error(&runs[r].curve.score[i]));
     }
     PASS_UP(report_picture(report, &p, error));
+    PASS_UP(put_solved(report, runs, count, error));
     picture_begin(&p, "loss", "Training loss", "training tokens", "nats a token");
     snprintf(p.caption, sizeof p.caption, "Steps are averaged to at most %d points.", CURVE_POINTS);
     for (int r = 0; r < count; r++) {

@@ -55,9 +55,20 @@ static void take_steps(struct ltm_run_view *view, struct run_curve *curve) {
         view->loss_curve[view->losses++] = (struct ltm_run_point){curve->step[i].step, curve->step[i].loss};
 }
 
+/* Of equal scores the last is the best, as in training. */
+static void take_solved(struct ltm_run_view *view, const struct run_curve *curve) {
+    for (size_t i = 0; i < curve->scores; i++) {
+        view->exact = curve->score[i].exact;
+        if (view->exact < view->best_exact) continue;
+        view->best_exact = view->exact;
+        view->best_step = (int64_t)curve->score[i].step;
+    }
+}
+
 static void take_scores(struct ltm_run_view *view, const struct run_curve *curve) {
     const struct curve_score *best = run_curve_best(curve);
     view->scores = (int)curve->scores;
+    if (view->solver) take_solved(view, curve);
     if (!best) return;
     const struct curve_score *last = &curve->score[curve->scores - 1];
     view->bound = curve_bound(last);
@@ -77,6 +88,7 @@ static ltm_status read_config(struct ltm_run_view *view, const char *run, double
     if (!file_exists(path)) return LTM_OK; /* it has not begun */
     ltm_config_defaults(&config);
     PASS_UP(ltm_config_load(&config, path, error));
+    view->solver = config.model.kind == LTM_MODEL_SOLVER;
     view->steps = ltm_training_steps(&config);
     *tokens = (double)ltm_training_tokens(&config);
     return LTM_OK;
@@ -91,6 +103,7 @@ ltm_status ltm_run_look(const char *run, struct ltm_run_view *view, struct ltm_e
     ltm_status status = LTM_OK;
     *view = (struct ltm_run_view){.seconds = NAN, .seconds_left = NAN, .tokens_per_second = NAN};
     view->lr = view->loss = view->kl = view->bound = view->bound_error = view->best_bound = view->bits_per_byte = NAN;
+    view->exact = view->best_exact = NAN;
     TRY(path_join(log, sizeof log, run, "log.jsonl", error));
     TRY(read_config(view, run, &tokens, error));
     if (folder_exists(run)) TRY(folder_check_own(run, marks, "the folder of a run", error)); /* it may be empty yet */

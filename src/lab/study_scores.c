@@ -259,7 +259,8 @@ static ltm_status score_puzzles(json_t *result, const char *prefix, const char *
     json_t *columns = json_object_get(result, "columns");
     char *text = NULL;
     json_t *scores = NULL;
-    ltm_status status = ltm_solve(checkpoint, puzzles, config->eval.sequences, config->run.threads, &text, error);
+    ltm_status status = ltm_solve(checkpoint, puzzles, config->eval.sequences, config->eval.restarts,
+                                  config->run.threads, &text, error);
     if (status == LTM_OK) status = json_read(&scores, text, strlen(text), 0, error);
     if (status == LTM_OK) {
         const json_t *full = json_object_get(scores, "full");

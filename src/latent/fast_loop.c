@@ -118,40 +118,24 @@ static void contain(struct fast_loop *loop, int sequences) {
     }
 }
 
-/* nll and dz at z for the s-th step. */
-static void step_gradient(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
-                          const struct noise_source *source, const float *weights, int s, int sequences, int length) {
-    const struct fast_part *part = loop->part;
-    if (!part || !part->pass) {
-        decoder_latent_gradient(pass, loop->z, weights, loop->nll, loop->dz);
-        return;
-    }
-    struct random_key key = {.purpose = RANDOM_FAST_PART};
-    if (source) key = (struct random_key){source->key.seed, RANDOM_FAST_PART, source->key.step, 0, 0};
-    const int first = (int)(random_bits(key, 0) % (uint32_t)part->parts);
-    fast_part_gradient(part, (first + s) % part->parts, config->loops, loop->z, weights, loop->nll, loop->dz, sequences,
-                       length);
-}
-
-void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
-                   const struct noise_source *source, int sequences, int length, double *trace) {
+void fast_loop_fit(struct fast_loop *loop, const struct latent_gradient *gradient, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, double *trace) {
     const struct fast_method *method = fast_method_of(config);
     const float *weights = loop->fit_weights ? loop->fit_weights : loop->weights;
+    const int length = gradient->length;
     struct fast_fit fit = fit_of(loop, config, sequences);
-    if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
     if (fit.n == 0 || config->steps == 0) return;
     for (int g = 0; g < sequences; g++) loop->start[g] = fast_loop_kl(loop, g);
     if (method->enter) {
         if (source) fast_loop_draw(loop, source, sequences, config->steps); /* not the number of any step */
         method->enter(&fit);
     }
-    decoder_pass_loops(pass, config->loops);
     for (int s = 0; s < config->steps; s++) {
         fit.step = s;
         fit.rate = fast_rate(config, s);
         if (source && (s == 0 || config->noise == LTM_NOISE_FRESH)) fast_loop_draw(loop, source, sequences, s);
         method->place(&fit);
-        step_gradient(loop, pass, config, source, weights, s, sequences, length);
+        gradient->take(gradient->user, s, loop->z, weights, loop->nll, loop->dz);
         if (s == 0 && loop->first_dz) memcpy(loop->first_dz, loop->dz, fit.n * sizeof *loop->dz);
         for (int g = 0; s == 0 && g < sequences; g++)
             loop->start[g] += weighted_nll(loop, weights, g, 0, length) / (double)loop->kl_weight;
@@ -161,9 +145,46 @@ void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const stru
         if (loop->kl_weight != 1) vector_scale(loop->dz, 1 / loop->kl_weight, fit.n);
         method->step(&fit);
     }
-    decoder_pass_loops(pass, 0);
     if (method->finish) method->finish(&fit);
     contain(loop, sequences);
+}
+
+struct of_decoder {
+    const struct fast_loop *loop;
+    struct decoder_pass *pass;
+    const struct ltm_fast_config *config;
+    int sequences, length, first; /* the part of the first step */
+};
+
+static void of_decoder(void *user, int s, const float *z, const float *weights, float *nll, float *dz) {
+    const struct of_decoder *of = user;
+    const struct fast_part *part = of->loop->part;
+    if (part && part->pass)
+        fast_part_gradient(part, (of->first + s) % part->parts, of->config->loops, z, weights, nll, dz, of->sequences,
+                           of->length);
+    else
+        decoder_latent_gradient(of->pass, z, weights, nll, dz);
+}
+
+/* The same of all sequences of a slow step. */
+static int first_part(const struct fast_part *part, const struct noise_source *source) {
+    struct random_key key = {.purpose = RANDOM_FAST_PART};
+    if (!part || !part->pass) return 0;
+    if (source) key = (struct random_key){source->key.seed, RANDOM_FAST_PART, source->key.step, 0, 0};
+    return (int)(random_bits(key, 0) % (uint32_t)part->parts);
+}
+
+void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, int length, double *trace) {
+    const struct fast_method *method = fast_method_of(config);
+    struct of_decoder of = {loop, pass, config, sequences, length, first_part(loop->part, source)};
+    const struct latent_gradient gradient = {&of, of_decoder, length};
+    struct fast_fit fit = fit_of(loop, config, sequences);
+    if (fit.n && decoder_start(pass, loop->mu, loop->logvar) && method->start) method->start(&fit);
+    if (fit.n == 0 || config->steps == 0) return;
+    decoder_pass_loops(pass, config->loops);
+    fast_loop_fit(loop, &gradient, config, source, sequences, trace);
+    decoder_pass_loops(pass, 0);
 }
 
 void fast_loop_step(struct fast_loop *loop, const struct ltm_fast_config *config, int sequences, int length) {

@@ -56,6 +56,13 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
 /* The prior instead of a fit: μ and log σ² are 0. */
 void fast_loop_prior(struct fast_loop *loop, int sequences);
 
+/* What the fit descends: nll (G, T) of each token at z, each times its weight where `weights` is not NULL, and dz, the gradient of their sum. */
+struct latent_gradient {
+    void *user;
+    void (*take)(void *user, int s, const float *z, const float *weights, float *nll, float *dz);
+    int length; /* T */
+};
+
 /* With a kl_weight β other than 1, set between start and run, the steps minimise -log p(x|z)/β + KL: training may let z
  * carry more at first. Any such fit still gives a valid bound, recon + KL.
  *
@@ -71,6 +78,10 @@ void fast_loop_prior(struct fast_loop *loop, int sequences);
 enum { FAST_LOOP_DIVERGED = 10 };
 void fast_loop_run(struct fast_loop *loop, struct decoder_pass *pass, const struct ltm_fast_config *config,
                    const struct noise_source *source, int sequences, int length, double *trace);
+
+/* The same steps down any gradient, from the posteriors as fast_loop_start leaves them. */
+void fast_loop_fit(struct fast_loop *loop, const struct latent_gradient *gradient, const struct ltm_fast_config *config,
+                   const struct noise_source *source, int sequences, double *trace);
 
 /* One step at config->lr from the current posteriors, by loop->dz and nll at z = μ + σ ε under loop->noise, however
  * computed; posteriors that diverge are replaced as above. */

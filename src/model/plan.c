@@ -128,6 +128,7 @@ static void build_solver(struct plan *plan) {
     char name[24];
     weights_begin_block(&plan->table, "tok_embeddings");
     add(plan, &solver_embedding_stage, -1);
+    if (c->latents) add(plan, &solver_latents_stage, -1);
     plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count};
     const size_t weights = plan->table.size;
     for (int l = 0; l < c->layers; l++) {

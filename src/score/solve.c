@@ -58,12 +58,28 @@ cleanup:
     return status;
 }
 
-ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int threads, char **json,
-                     struct ltm_error *error) {
-    ltm_status status = LTM_OK;
+/* What is scored with, on the puzzles of `path`. */
+static ltm_status open_solver(struct decoder **decoder, struct puzzles *puzzles, struct ltm_config *config,
+                              int64_t *step, const char *checkpoint, const char *path, int threads,
+                              struct ltm_error *error) {
     char folder[LTM_PATH_MAX];
     char file[LTM_PATH_MAX];
     char digest[20];
+    PASS_UP(matmul_start(error));
+    PASS_UP(checkpoint_find(folder, sizeof folder, checkpoint, error));
+    PASS_UP(checkpoint_verify(folder, false, error));
+    PASS_UP(checkpoint_served(file, sizeof file, folder, error));
+    PASS_UP(model_file_read(file, decoder, config, step, digest, error));
+    if (config->model.kind != LTM_MODEL_SOLVER)
+        return fail(error, LTM_UNSUPPORTED, "%s is no solver (model.kind)", checkpoint);
+    PASS_UP(read_puzzles(puzzles, path, folder, config, error));
+    if (config->run.precision == LTM_PRECISION_BF16 && !bf16_missing()) PASS_UP(decoder_use_bf16(*decoder, error));
+    return decoder_pack(*decoder, threads, error);
+}
+
+ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int restarts, int threads, char **json,
+                     struct ltm_error *error) {
+    ltm_status status = LTM_OK;
     int64_t step;
     struct ltm_config config;
     struct decoder *decoder = NULL;
@@ -71,18 +87,12 @@ ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int
     struct solver_scores scores = {0};
     *json = NULL;
     if (most < 0) return fail(error, LTM_INVALID, "%lld puzzles cannot be scored; use 0 for all", (long long)most);
-    TRY(matmul_start(error));
-    TRY(checkpoint_find(folder, sizeof folder, checkpoint, error));
-    TRY(checkpoint_verify(folder, false, error));
-    TRY(checkpoint_served(file, sizeof file, folder, error));
-    TRY(model_file_read(file, &decoder, &config, &step, digest, error));
-    if (config.model.kind != LTM_MODEL_SOLVER)
-        TRY(fail(error, LTM_UNSUPPORTED, "%s is no solver (model.kind)", checkpoint));
-    TRY(read_puzzles(&puzzles, path, folder, &config, error));
+    if (restarts < 1) return fail(error, LTM_INVALID, "a puzzle cannot have %d runs; use 1 at least", restarts);
     if (threads == LTM_AUTO) threads = processes_threads();
-    if (config.run.precision == LTM_PRECISION_BF16 && !bf16_missing()) TRY(decoder_use_bf16(decoder, error));
-    TRY(decoder_pack(decoder, threads, error));
-    TRY(solver_scores_take(&scores, decoder, &puzzles, most, config.run.seed, threads, error));
+    TRY(processes_agree(open_solver(&decoder, &puzzles, &config, &step, checkpoint, path, threads, error), error));
+    ltm_config_resolve(&config);
+    config.eval.restarts = restarts;
+    TRY(solver_scores_take(&scores, decoder, &puzzles, &config, most, threads, error));
     json_t *all = solver_scores_json(&scores);
     json_object_set_new(all, "step", json_integer(step));
     *json = json_text(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));

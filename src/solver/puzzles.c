@@ -94,6 +94,11 @@ void puzzles_free(struct puzzles *puzzles) {
     *puzzles = (struct puzzles){0};
 }
 
+int puzzles_empty(const struct puzzles *puzzles) {
+    const char *empty = strchr(puzzles->alphabet, '0');
+    return empty ? (int)(empty - puzzles->alphabet) : -1;
+}
+
 /* An image has no character that the puzzle lacks, but for digits, each of which a solution of numbers has. */
 static void take_image(const struct puzzles *p, int kind, struct random_key key, int32_t *givens, int32_t *solution) {
     const int T = puzzle_cells(p);

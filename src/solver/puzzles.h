@@ -27,4 +27,7 @@ void puzzles_free(struct puzzles *puzzles);
 void puzzles_take(const struct puzzles *puzzles, int64_t i, const struct random_key *image, int32_t *givens,
                   int32_t *solution);
 
+/* The token of an empty cell of numbers, or -1: the alphabet has none. */
+int puzzles_empty(const struct puzzles *puzzles);
+
 static inline int puzzle_cells(const struct puzzles *puzzles) { return puzzles->rows * puzzles->columns; }

@@ -7,6 +7,10 @@
 #include "base/memory.h"
 #include "math/vector.h"
 
+/* Of a stable step. */
+#define KEPT 0.05f
+#define NOISE 0.01f
+
 struct solver_pass {
     const struct decoder *decoder;
     void *block; /* all buffers below */
@@ -14,8 +18,12 @@ struct solver_pass {
     char **states; /* [plan.count] */
     float **
         flow; /* [(n + 1), stages of f + 1]: what each stage of each application of f reads, and what the last leaves */
+    struct solver_fit fit;  /* where the model has latents */
     float *x, *y, *z;       /* (R, d): of the step under way */
-    float *dx;              /* (R, d) */
+    float *dx, *dto;        /* (R, d) */
+    float *before;          /* (R, d): the state that the last inner step began with */
+    float *noise;           /* (T, d) */
+    uint32_t applied;       /* times that f was in this step */
     float *gradient;        /* (P); NULL without gradients */
     int prepared;           /* puzzles that products are ready for */
     struct bf16_work *work; /* NULL in fp32 */
@@ -60,6 +68,9 @@ static void lay_out(struct solver_pass *pass, const struct plan *plan, struct ar
     pass->y = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->z = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->dx = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->dto = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->before = ARENA_TAKE(arena, float, shape_floats(shape));
+    pass->noise = ARENA_TAKE(arena, float, (size_t)shape->length *(size_t)shape->config->dim);
     pass->io.dh = ARENA_TAKE(arena, float, shape_floats(shape));
     pass->gradient = gradients ? ARENA_TAKE(arena, float, plan->table.size) : NULL;
 }
@@ -68,7 +79,7 @@ static struct stage_shape shape_of(const struct plan *plan, int puzzles) {
     return (struct stage_shape){.config = &plan->config, .sequences = puzzles, .length = plan->config.sequence};
 }
 
-size_t solver_pass_bytes(const struct plan *plan, int puzzles, bool gradients) {
+static size_t block_bytes(const struct plan *plan, int puzzles, bool gradients) {
     const struct stage_shape shape = shape_of(plan, puzzles);
     struct solver_pass measured;
     struct arena arena = {0};
@@ -76,7 +87,12 @@ size_t solver_pass_bytes(const struct plan *plan, int puzzles, bool gradients) {
     return arena.used;
 }
 
-ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *decoder, int puzzles, bool gradients,
+size_t solver_pass_bytes(const struct plan *plan, const struct ltm_fast_config *fast, int puzzles, bool gradients) {
+    return block_bytes(plan, puzzles, gradients) + solver_fit_bytes(&plan->config, fast, puzzles);
+}
+
+ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *decoder,
+                              const struct ltm_fast_config *fast, int puzzles, bool gradients,
                               struct ltm_error *error) {
     ltm_status status = LTM_OK;
     const struct plan *plan = &decoder->plan;
@@ -86,10 +102,11 @@ ltm_status solver_pass_create(struct solver_pass **pass, const struct decoder *d
     *pass = NULL;
     TRY(NEW_ARRAY(made, 1, "a workspace", error));
     made->decoder = decoder;
-    TRY(memory_zeroed(&made->block, solver_pass_bytes(plan, puzzles, gradients), 1, "a thread's workspace", error));
+    TRY(memory_zeroed(&made->block, block_bytes(plan, puzzles, gradients), 1, "a thread's workspace", error));
     arena.base = made->block;
     lay_out(made, plan, &arena, &shape, gradients);
     made->io.rope = decoder->rope;
+    if (plan->config.latents) TRY(solver_fit_create(&made->fit, decoder, fast, puzzles, error));
     if (decoder->in_bf16) TRY(bf16_work_create(&made->work, error));
     TRY(solver_pass_prepare(made, puzzles, error));
     *pass = made;
@@ -102,6 +119,7 @@ cleanup:
 void solver_pass_free(struct solver_pass *pass) {
     if (!pass) return;
     bf16_work_free(pass->work);
+    solver_fit_free(&pass->fit);
     free(pass->block);
     free(pass);
 }
@@ -121,9 +139,11 @@ ltm_status solver_pass_prepare(struct solver_pass *pass, int puzzles, struct ltm
     return LTM_OK;
 }
 
-void solver_start(float *y, float *z, int d, uint64_t seed) {
-    random_normal(y, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 0});
-    random_normal(z, (size_t)d, (struct random_key){.seed = seed, .purpose = RANDOM_SOLVER_START, .sequence = 1});
+void solver_start(float *y, float *z, int d, uint64_t seed, int restart) {
+    struct random_key key = {.seed = seed, .purpose = RANDOM_SOLVER_START, .step = (uint32_t)restart};
+    random_normal(y, (size_t)d, key);
+    key.sequence = 1;
+    random_normal(z, (size_t)d, key);
 }
 
 /* ---- The network f ---- */
@@ -142,38 +162,164 @@ static struct stage_weights hand_to(struct solver_pass *pass, int k, int s) {
     return decoder_stage_weights(pass->decoder, application_of(plan, k, s));
 }
 
-/* to = f(a + b + c), by the k-th application; c may be NULL, `to` one of the others. */
-static void apply(struct solver_pass *pass, int k, float *to, const float *a, const float *b, const float *c) {
+/* state = KEPT state + (1 - KEPT) f + NOISE ε */
+static void settle(struct solver_pass *pass, float *state, const float *f, const struct noise_source *source) {
+    const size_t n = (size_t)pass->io.shape.length * (size_t)pass->io.shape.config->dim;
+    struct random_key key = source->key;
+    key.purpose = RANDOM_SOLVER_NOISE;
+    key.fast = pass->applied;
+    for (int g = 0; g < pass->io.shape.sequences; g++, state += n, f += n) {
+        key.sequence = source->sequences[g];
+        random_normal(pass->noise, n, key);
+        for (size_t i = 0; i < n; i++) state[i] = KEPT * state[i] + (1 - KEPT) * f[i] + NOISE * pass->noise[i];
+    }
+}
+
+/* From what the k-th application of f reads to io.out, and io.dh the way back; dw, the gradient of all weights, +=, unless NULL. */
+static void f_forward(struct solver_pass *pass, int k) {
     const struct plan *plan = &pass->decoder->plan;
-    const size_t n = shape_floats(&pass->io.shape);
-    float *in = flow_at(pass, k, 0);
-    for (size_t i = 0; i < n; i++) in[i] = a[i] + b[i];
-    if (c) vector_add(in, c, n);
     for (int s = 0; s < stages_of(plan); s++) {
         const struct stage_weights w = hand_to(pass, k, s);
         const int at = application_of(plan, k, s);
         plan->applications[at].kind->forward(&pass->io, &w, pass->states[at]);
     }
-    memcpy(to, pass->io.out, n * sizeof *to);
 }
 
-/* io.dh from behind the k-th application of f to before it. */
-static void apply_backward(struct solver_pass *pass, int k) {
+static void f_backward(struct solver_pass *pass, int k, float *dw) {
     const struct plan *plan = &pass->decoder->plan;
     for (int s = stages_of(plan) - 1; s >= 0; s--) {
         const struct stage_weights w = hand_to(pass, k, s);
         const int at = application_of(plan, k, s);
-        plan->applications[at].kind->backward(&pass->io, &w, pass->states[at], pass->gradient + w.begin);
+        plan->applications[at].kind->backward(&pass->io, &w, pass->states[at], dw ? dw + w.begin : NULL);
     }
+}
+
+/* state = f(state + b + c), by the k-th application; c may be NULL. */
+static void apply(struct solver_pass *pass, const struct solver_group *group, int k, float *state, const float *b,
+                  const float *c) {
+    const struct plan *plan = &pass->decoder->plan;
+    const size_t n = shape_floats(&pass->io.shape);
+    float *in = flow_at(pass, k, 0);
+    for (size_t i = 0; i < n; i++) in[i] = state[i] + b[i];
+    if (c) vector_add(in, c, n);
+    f_forward(pass, k);
+    const float *f = flow_at(pass, k, stages_of(plan));
+    if (plan->config.stable)
+        settle(pass, state, f, &group->noise);
+    else
+        memcpy(state, f, n * sizeof *state);
+    pass->applied++;
+}
+
+/* io.dh from behind the k-th application of f to the sum that it reads; dto = what goes past f, to the state itself. */
+static void apply_backward(struct solver_pass *pass, int k) {
+    const struct plan *plan = &pass->decoder->plan;
+    const float kept = plan->config.stable ? KEPT : 0;
+    const size_t n = shape_floats(&pass->io.shape);
+    if (kept > 0) {
+        memcpy(pass->dto, pass->io.dh, n * sizeof *pass->dto);
+        vector_scale(pass->dto, kept, n);
+        vector_scale(pass->io.dh, 1 - kept, n);
+    }
+    f_backward(pass, k, pass->gradient);
+}
+
+/* ---- What f reads of the puzzle ---- */
+
+/* x, of the givens and the latents z, or with `givens` NULL of places and latents alone. */
+static void read_puzzle(struct solver_pass *pass, const int32_t *givens, const float *z) {
+    pass->io.tokens = givens;
+    pass->io.z = z;
+    pass->io.out = pass->x;
+    for (int a = 0; a < pass->decoder->plan.core.begin; a++) {
+        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        pass->io.in = pass->x;
+        pass->decoder->plan.applications[a].kind->forward(&pass->io, &w, pass->states[a]);
+    }
+}
+
+/* Behind that: io.dh is the gradient of x; dz (G, N_z, d) =, unless NULL, and dw as above. */
+static void read_backward(struct solver_pass *pass, float *dz, float *dw) {
+    const struct ltm_model_config *c = &pass->decoder->plan.config;
+    pass->io.dz = dz;
+    if (dz) memset(dz, 0, (size_t)(pass->io.shape.sequences * c->latents) * (size_t)c->dim * sizeof *dz);
+    for (int a = pass->decoder->plan.core.begin - 1; a >= 0; a--) {
+        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        if (a == 0 && !dw) return; /* nothing but weights lies there */
+        pass->decoder->plan.applications[a].kind->backward(&pass->io, &w, pass->states[a], dw ? dw + w.begin : NULL);
+    }
+}
+
+void solver_pass_givens(struct solver_pass *pass, const struct solver_group *group, const float *z,
+                        const float *weights, float *nll, float *dz, float scale, float *dw) {
+    const int head = pass->decoder->plan.count - 1;
+    const struct stage_weights w = decoder_stage_weights(pass->decoder, head);
+    read_puzzle(pass, NULL, z);
+    memcpy(flow_at(pass, 0, 0), pass->x, shape_floats(&pass->io.shape) * sizeof *pass->x);
+    f_forward(pass, 0);
+    pass->io.in = flow_at(pass, 0, stages_of(&pass->decoder->plan));
+    pass->io.targets = group->givens;
+    solver_head_givens(&pass->io, &w, pass->states[head], weights, nll, scale, dw ? dw + w.begin : NULL);
+    f_backward(pass, 0, dw);
+    read_backward(pass, dz, dw);
+}
+
+struct fitting {
+    struct solver_pass *pass;
+    const struct solver_group *group;
+};
+
+static void take_gradient(void *user, int s, const float *z, const float *weights, float *nll, float *dz) {
+    const struct fitting *f = user;
+    (void)s;
+    solver_pass_givens(f->pass, f->group, z, weights, nll, dz, 1, NULL);
+}
+
+void solver_pass_fit(struct solver_pass *pass, const struct solver_group *group) {
+    struct fitting fitting = {pass, group};
+    const struct latent_gradient gradient = {&fitting, take_gradient, pass->io.shape.length};
+    if (pass->decoder->plan.config.latents == 0 || solver_pass_prepare(pass, group->count, NULL) != LTM_OK) return;
+    solver_fit_run(&pass->fit, &gradient, group->givens, group->count, group->empty, group->noise);
+}
+
+/* How well the draw tells what is given of each puzzle, and the KL of its posterior, nats; dw as above. */
+static void tell_givens(struct solver_pass *pass, const struct solver_group *group, float scale, float *dw) {
+    struct fast_loop *loop = &pass->fit.loop;
+    solver_pass_givens(pass, group, loop->z, pass->fit.given, loop->nll, NULL, scale, dw);
+    for (int g = 0; group->given_nll && g < group->count; g++) {
+        group->given_nll[g] = (float)fast_loop_nll(loop, g, 0, pass->io.shape.length);
+        group->given_kl[g] = (float)fast_loop_kl(loop, g);
+    }
+}
+
+void solver_pass_tell(struct solver_pass *pass, const struct solver_group *group) {
+    if (pass->decoder->plan.config.latents && pass->prepared == group->count) tell_givens(pass, group, 1, NULL);
 }
 
 /* ---- A step ---- */
 
 /* One cycle; where it is not the last its states are not kept. */
-static void cycle(struct solver_pass *pass, bool last) {
+static void cycle(struct solver_pass *pass, const struct solver_group *group, bool last) {
     const int inner = pass->decoder->plan.config.inner;
-    for (int i = 0; i < inner; i++) apply(pass, last ? i : 0, pass->z, pass->z, pass->y, pass->x);
-    apply(pass, last ? inner : 0, pass->y, pass->y, inner ? pass->z : pass->x, NULL);
+    const size_t bytes = shape_floats(&pass->io.shape) * sizeof(float);
+    for (int i = 0; i < inner; i++) {
+        if (i == inner - 1) memcpy(pass->before, pass->z, bytes);
+        apply(pass, group, last ? i : 0, pass->z, pass->y, pass->x);
+    }
+    if (!inner) memcpy(pass->before, pass->y, bytes);
+    apply(pass, group, last ? inner : 0, pass->y, inner ? pass->z : pass->x, NULL);
+}
+
+/* How far the last inner step, or without any the step of y, moved each puzzle's state. */
+static void take_residuals(const struct solver_pass *pass, float *residual) {
+    const size_t n = (size_t)pass->io.shape.length * (size_t)pass->io.shape.config->dim;
+    const float *before = pass->before;
+    const float *after = pass->decoder->plan.config.inner ? pass->z : pass->y;
+    for (int g = 0; g < pass->io.shape.sequences; g++, before += n, after += n) {
+        double moved = 0;
+        for (size_t i = 0; i < n; i++) moved += (double)(after[i] - before[i]) * (double)(after[i] - before[i]);
+        residual[g] = (float)sqrt(moved / vector_sum_squares(before, n));
+    }
 }
 
 static void heads(struct solver_pass *pass, const struct solver_group *group) {
@@ -185,7 +331,6 @@ static void heads(struct solver_pass *pass, const struct solver_group *group) {
 
 void solver_pass_run(struct solver_pass *pass, const struct solver_group *group) {
     const struct plan *plan = &pass->decoder->plan;
-    const struct stage_weights embedding = decoder_stage_weights(pass->decoder, 0);
     const bool well = solver_pass_prepare(pass, group->count, NULL) == LTM_OK;
     const size_t bytes = shape_floats(&pass->io.shape) * sizeof(float);
     for (int g = 0; g < group->count && !well; g++) {
@@ -193,13 +338,13 @@ void solver_pass_run(struct solver_pass *pass, const struct solver_group *group)
         group->answers.right[g] = 0;
     }
     if (!well) return;
-    pass->io.tokens = group->givens;
+    read_puzzle(pass, group->givens, pass->fit.loop.z);
     pass->io.targets = group->targets;
-    pass->io.out = pass->x;
-    plan->applications[0].kind->forward(&pass->io, &embedding, pass->states[0]);
     memcpy(pass->y, group->y, bytes);
     memcpy(pass->z, group->z, bytes);
-    for (int t = 1; t <= plan->config.cycles; t++) cycle(pass, t == plan->config.cycles);
+    pass->applied = 0;
+    for (int t = 1; t <= plan->config.cycles; t++) cycle(pass, group, t == plan->config.cycles);
+    if (group->residual) take_residuals(pass, group->residual);
     heads(pass, group);
     memcpy(group->next_y, pass->y, bytes);
     memcpy(group->next_z, pass->z, bytes);
@@ -211,7 +356,6 @@ static void backward(struct solver_pass *pass, const struct solver_group *group,
     const int inner = plan->config.inner;
     const size_t n = shape_floats(&pass->io.shape);
     const struct stage_weights head = decoder_stage_weights(pass->decoder, plan->count - 1);
-    const struct stage_weights embedding = decoder_stage_weights(pass->decoder, 0);
     pass->io.in = pass->y;
     solver_head_backward(&pass->io, &head, pass->states[plan->count - 1], &group->answers, scale,
                          pass->gradient + head.begin);
@@ -220,15 +364,19 @@ static void backward(struct solver_pass *pass, const struct solver_group *group,
     for (int k = inner - 1; k >= 0; k--) {
         apply_backward(pass, k);
         vector_add(pass->dx, pass->io.dh, n);
+        if (plan->config.stable) vector_add(pass->io.dh, pass->dto, n);
     }
     if (inner) memcpy(pass->io.dh, pass->dx, n * sizeof *pass->dx);
-    plan->applications[0].kind->backward(&pass->io, &embedding, pass->states[0], pass->gradient + embedding.begin);
+    read_backward(pass, NULL, pass->gradient);
 }
 
 void solver_pass_gradient(struct solver_pass *pass, const struct solver_group *group, float scale,
                           const struct gradient_taker *taker) {
     const struct weight_table *table = &pass->decoder->plan.table;
     memset(pass->gradient, 0, table->size * sizeof *pass->gradient);
+    solver_pass_fit(pass, group);
+    if (pass->fit.config && pass->prepared == group->count)
+        tell_givens(pass, group, scale / (float)pass->io.shape.length, pass->gradient);
     solver_pass_run(pass, group);
     if (pass->prepared == group->count) backward(pass, group, scale);
     for (int b = table->block_count - 1; b >= 0; b--) {

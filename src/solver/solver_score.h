@@ -1,5 +1,6 @@
 /* How well a solver solves puzzles: every puzzle for all solver.supervision steps, so that what it would have said where it halts is
- * among them. */
+ * among them. With eval.restarts a puzzle has several runs, each from a start (solver_start) and noise of its own; the one with the least
+ * residual at the end answers, which needs no solution. */
 #pragma once
 
 #include <jansson.h>
@@ -16,11 +17,14 @@ struct solver_step_score {
 
 struct solver_scores {
     int64_t count; /* puzzles, the first of the file */
-    int steps, cells;
+    int steps, restarts, cells, width, latents;
     const struct puzzles *puzzles;
-    struct solver_step_score *each; /* (count, steps) */
-    int64_t example;                /* the first of the hardest … */
-    int32_t *answers;               /* … and its answers (steps, T) */
+    struct solver_step_score *each; /* (count, steps): of the runs that answer */
+    struct solver_step_score *first,
+        *best;                   /* (count): the last step of the first run, and of the one with the most cells right */
+    float *given_nll, *given_kl; /* (count): as in solver_group, of the first run; 0 without latents */
+    int64_t example;             /* the first of the hardest … */
+    int32_t *answers;            /* … and its answers (steps, T) */
 };
 
 /* Means over puzzles, with their standard errors. */
@@ -31,9 +35,9 @@ struct solver_mean {
     double steps;              /* taken */
 };
 
-/* Of the first `most` puzzles; 0 = all. Borrows puzzles. Every process scores them all. */
+/* COLLECTIVE. Of the first `most` puzzles; 0 = all. Borrows puzzles; reads eval.restarts and run.seed. The processes share the work. */
 ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder *decoder,
-                              const struct puzzles *puzzles, int64_t most, uint64_t seed, int threads,
+                              const struct puzzles *puzzles, const struct ltm_config *config, int64_t most, int threads,
                               struct ltm_error *error);
 void solver_scores_free(struct solver_scores *scores);
 
@@ -41,5 +45,6 @@ void solver_scores_free(struct solver_scores *scores);
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
 
 /* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
- * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}. */
+ * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}; of several
+ * runs "restarts": {"runs", "one": …, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle. */
 json_t *solver_scores_json(const struct solver_scores *scores);

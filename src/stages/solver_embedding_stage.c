@@ -1,4 +1,4 @@
-/* Of a solver: out = E[token] + P[cell], E (V, d) and P (T, d) learned: which cells share a row, a column or a box is in P. */
+/* Of a solver: out = E[token] + P[cell], or P[cell] alone where io->tokens is NULL, E (V, d) and P (T, d) learned: which cells share a row, a column or a box is in P. */
 #include <string.h>
 
 #include "math/vector.h"
@@ -23,14 +23,18 @@ static double flops(const struct ltm_model_config *c) {
 static void forward(const struct stage_io *io, const struct stage_weights *w, void *state) {
     const size_t n = (size_t)io->shape.length * (size_t)io->shape.config->dim;
     (void)state;
-    embedding_forward(io->out, stage_weight(w, E), io->tokens, shape_rows(&io->shape), io->shape.config->dim);
+    if (io->tokens)
+        embedding_forward(io->out, stage_weight(w, E), io->tokens, shape_rows(&io->shape), io->shape.config->dim);
+    else
+        memset(io->out, 0, shape_floats(&io->shape) * sizeof *io->out);
     for (int g = 0; g < io->shape.sequences; g++) vector_add(io->out + (size_t)g * n, stage_weight(w, P), n);
 }
 
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
     const size_t n = (size_t)io->shape.length * (size_t)io->shape.config->dim;
     (void)state;
-    embedding_backward(stage_gradient(w, dw, E), io->dh, io->tokens, shape_rows(&io->shape), io->shape.config->dim);
+    if (io->tokens)
+        embedding_backward(stage_gradient(w, dw, E), io->dh, io->tokens, shape_rows(&io->shape), io->shape.config->dim);
     for (int g = 0; g < io->shape.sequences; g++) vector_add(stage_gradient(w, dw, P), io->dh + (size_t)g * n, n);
 }
 

@@ -87,6 +87,20 @@ static void cell_backward(float *logits, int V, int target, float scale) {
     logits[target] -= scale;
 }
 
+void solver_head_givens(const struct stage_io *io, const struct stage_weights *w, void *state, const float *weights,
+                        float *nll, float scale, float *dw) {
+    const struct state *s = state;
+    const int V = io->shape.config->vocab;
+    linear_forward(&s->e, s->logits, io->in);
+    for (int i = 0; i < shape_rows(&io->shape); i++) {
+        float *logits = s->logits + (size_t)i * (size_t)V;
+        int32_t best;
+        nll[i] = cell_nll(logits, V, io->targets[i], &best);
+        cell_backward(logits, V, io->targets[i], scale * weights[i]);
+    }
+    linear_backward(&s->e, io->dh, stage_gradient(w, dw, E), s->logits, io->in);
+}
+
 void solver_head_backward(const struct stage_io *io, const struct stage_weights *w, void *state,
                           const struct solver_answers *answers, float scale, float *dw) {
     const struct state *s = state;

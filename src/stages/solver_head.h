@@ -21,6 +21,11 @@ struct solver_answers {
 void solver_head_forward(const struct stage_io *io, const struct stage_weights *w, void *state,
                          const struct solver_answers *answers);
 
-/* Behind that: io->dh = and dw += the gradient of scale times the sum of the puzzles' losses. */
+/* Of io->in, how well it tells io->targets: nll (G, T) of each cell and io->dh, the gradient of scale times their sum, each times its weight;
+ * dw += that of the weights, unless NULL. */
+void solver_head_givens(const struct stage_io *io, const struct stage_weights *w, void *state, const float *weights,
+                        float *nll, float scale, float *dw);
+
+/* Behind solver_head_forward: io->dh = and dw += the gradient of scale times the sum of the puzzles' losses. */
 void solver_head_backward(const struct stage_io *io, const struct stage_weights *w, void *state,
                           const struct solver_answers *answers, float scale, float *dw);

@@ -229,6 +229,7 @@ extern const struct stage_kind feed_forward_stage;
 extern const struct stage_kind final_norm_stage;
 extern const struct stage_kind output_stage;
 extern const struct stage_kind solver_embedding_stage;
+extern const struct stage_kind solver_latents_stage;
 extern const struct stage_kind solver_attention_stage;
 extern const struct stage_kind solver_mixing_stage;
 extern const struct stage_kind solver_feed_forward_stage;

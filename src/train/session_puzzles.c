@@ -58,16 +58,31 @@ ltm_status session_name_puzzles(struct session *s, struct ltm_error *error) {
     return LTM_OK;
 }
 
+/* Keys of a language model that are set and not refused, for runs begun before they were told of. */
+static void tell_idle_keys(const struct session *s) {
+    static const char *const keys[] = {"model.window", "model.output", "model.init_projections", "model.order"};
+    struct ltm_config defaults;
+    ltm_config_defaults(&defaults);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char own[64] = "";
+        char usual[64] = "";
+        ltm_config_get(&s->config, keys[i], own, sizeof own, NULL);
+        ltm_config_get(&defaults, keys[i], usual, sizeof usual, NULL);
+        if (strcmp(own, usual) != 0)
+            watch_message(&s->hooks->watch, "%s = %s does nothing in a solver; leave it out", keys[i], own);
+    }
+}
+
 void session_describe_puzzles(const struct session *s) {
     const struct puzzles *p = &s->train_puzzles;
+    tell_idle_keys(s);
     watch_message(&s->hooks->watch, "%lld puzzles of %d by %d cells (\"%s\") to train on, %lld held out",
                   (long long)p->count, p->rows, p->columns, p->alphabet, (long long)s->heldout_puzzles.count);
 }
 
 ltm_status session_score_puzzles(struct solver_scores *scores, const struct session *s, struct ltm_error *error) {
     const struct ltm_config *c = &s->config;
-    return solver_scores_take(scores, s->decoder, &s->heldout_puzzles, c->run.eval_sequences, c->run.seed,
-                              c->run.threads, error);
+    return solver_scores_take(scores, s->decoder, &s->heldout_puzzles, c, c->run.eval_sequences, c->run.threads, error);
 }
 
 bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_scores *own,

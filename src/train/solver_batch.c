@@ -100,12 +100,13 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
     TRY(NEW_ARRAY(made->puzzle, B, what, error));
     TRY(NEW_ARRAY(made->number, B, what, error));
     TRY(NEW_ARRAY(made->steps, B, what, error));
+    TRY(NEW_ARRAY(made->drawn, B, what, error));
     TRY(NEW_ARRAY(made->order, (size_t)puzzles->count, what, error));
     for (int t = 0; t < threads; t++) {
-        TRY(solver_pass_create(&made->workers[t].pass, decoder, config->slow.group, true, error));
+        TRY(solver_pass_create(&made->workers[t].pass, decoder, &config->fast, config->slow.group, true, error));
         if (last) TRY(solver_pass_prepare(made->workers[t].pass, last, error));
     }
-    solver_start(made->start_y, made->start_z, config->model.dim, config->run.seed);
+    solver_start(made->start_y, made->start_z, config->model.dim, config->run.seed, 0);
     for (size_t row = 0; row < B; row++) begin_puzzle(made, row);
     *batch = made;
     return LTM_OK;
@@ -133,6 +134,7 @@ void solver_batch_free(struct solver_batch *b) {
     free(b->puzzle);
     free(b->number);
     free(b->steps);
+    free(b->drawn);
     free(b->order);
     free(b);
 }
@@ -146,6 +148,7 @@ size_t solver_batch_bytes(const struct ltm_config *config) {
 
 /* Zero, for processes to merge what each has made. */
 void solver_batch_begin(struct solver_batch *b) {
+    for (size_t row = 0; row < rows(b); row++) b->drawn[row] = solver_number(b->number[row], b->steps[row]);
     memset(b->next_y, 0, rows(b) * b->n * sizeof *b->next_y);
     memset(b->next_z, 0, rows(b) * b->n * sizeof *b->next_z);
     memset(b->answers.nll, 0, rows(b) * sizeof *b->answers.nll);
@@ -165,6 +168,8 @@ void solver_batch_gradient(struct solver_batch *b, int thread, int first, int co
                                        .z = b->z + row * b->n,
                                        .next_y = b->next_y + row * b->n,
                                        .next_z = b->next_z + row * b->n,
+                                       .empty = puzzles_empty(b->puzzles),
+                                       .noise = {{.seed = b->config->run.seed}, b->drawn + row},
                                        .answers = {b->answers.nll + row, b->answers.halting + row,
                                                    b->answers.halt + row, b->answers.right + row, NULL}};
     solver_pass_gradient(b->workers[thread].pass, &group, 1.0f / (float)rows(b), taker);

@@ -29,6 +29,7 @@ struct solver_batch {
     int64_t *puzzle;               /* (B): its place in the file */
     int64_t *number;               /* (B): and in the order of all that were begun */
     int64_t *steps;                /* (B): that it has had */
+    uint32_t *drawn;               /* (B): solver_number of the slow step's draws */
     int64_t begun;                 /* puzzles */
     int64_t *order;                /* [puzzles]: of the pass at hand */
     int64_t pass;                  /* -1 before the first */

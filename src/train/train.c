@@ -304,7 +304,7 @@ static ltm_status score_puzzles(struct session *s, struct ltm_error *error) {
     TRY(session_score_puzzles(&scores, s, error));
     if (s->trainer.optimiser.average) TRY(score_average_puzzles(&averaged, s, error));
     s->state.averaged = session_tell_puzzles(&record, &scores, averaged.count ? &averaged : NULL);
-    if (1 - record.solver.exact < s->state.best_bound) {
+    if (1 - record.solver.exact <= s->state.best_bound) { /* of equals the last, which has trained longest */
         s->state.best_bound = 1 - record.solver.exact;
         s->state.best_step = record.step;
         TRY(session_keep_puzzles(s, s->state.averaged ? &averaged : &scores, error));

@@ -48,7 +48,10 @@ double trainer_flops(const struct ltm_config *config, const struct growth *now) 
     const double update = optimiser->flops ? optimiser->flops(&plan.table) : 0;
     if (model.kind == LTM_MODEL_SOLVER) { /* only the last cycle has a gradient */
         model.cycles = 1;
-        return plan.flops + 2 * ltm_forward_flops(&model) + update / ((double)now->batch * model.sequence);
+        const double back = 2 * ltm_forward_flops(&model);
+        model.inner = 0; /* the fit of latents runs f once */
+        const double fit = model.latents ? (2.0 * config->fast.steps + 3) * ltm_forward_flops(&model) : 0;
+        return plan.flops + back + fit + update / ((double)now->batch * model.sequence);
     }
     const int loops = now->loops;
     const int fit = config->fast.loops && config->fast.loops < loops ? config->fast.loops : loops;
@@ -101,7 +104,7 @@ static ltm_status create_shards(struct optimiser_shards *shards, const struct lt
 
 size_t trainer_passes_bytes(const struct ltm_config *config, const struct plan *plan, int threads, int processes) {
     if (config->model.kind == LTM_MODEL_SOLVER)
-        return (size_t)threads * solver_pass_bytes(plan, config->slow.group, true);
+        return (size_t)threads * solver_pass_bytes(plan, &config->fast, config->slow.group, true);
     return workers_bytes(plan, &config->fast, threads, config->slow.group, config->model.sequence,
                          gradients_among(processes), config->run.precision == LTM_PRECISION_BF16);
 }

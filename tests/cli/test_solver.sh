@@ -58,11 +58,17 @@ scores() {
     grep -q '^  where it halts' block && grep -q '^  behind step 3' block && grep -q '^  difficulty 2' block &&
         jq -e '.[0] | .puzzles == 7 and (.steps | length) == 3 and .full == .steps[2] and (.example.answers | length) == 3' scores
 }
+restarts() {
+    "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 >block && "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 --json >restarts || return 1
+    grep -q '^  least residual' block && grep -q '^  one run of them' block && grep -q '^  best of all runs' block &&
+        jq -e '.[0].restarts | .runs == 4 and .best.cells >= .one.cells' restarts
+}
 holds 'scores by step, by difficulty and where it halts' scores
 reports() {
     "$LTM" report runs/tiny >out 2>err || { cat err; return 1; }
     grep -q 'held-out puzzles whole' runs/tiny/report.html && grep -q 'A puzzle, step by step' runs/tiny/report.html && grep -q 'training cells' runs/tiny/report.html
 }
+holds 'of several runs the one that has settled answers' restarts
 holds 'and so does the page' reports
 sweeps() {
     printf '[study]\nbase = tiny.ini\ndir = runs/study\n[budget]\ntokens = 144\n[axes]\nsolver.inner = 0 1\n[scores]\neval.sequences = 7\n' >study.ini
@@ -77,6 +83,15 @@ inspects() { # one cycle has two of the one layer; both cycles count
     jq -e '.parameters_recurrent > 0 and .forward_flops_per_token > 0 and .best_unsolved >= 0 and (has("best_bound") | not)' out
 }
 holds 'inspect knows it' inspects
+watches() { # of equal scores the last is the best
+    local step
+    step=$(jq -s '[.[] | select(.heldout)] | max_by([.exact, .step]) | .step' runs/tiny/log.jsonl)
+    "$LTM" watch runs/tiny --once >out && grep -q 'done, step 10 of 10, 720 cells' out && grep -q "puzzles whole .*at step $step\$" out &&
+        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err
+}
+holds 'watch says cells, and keys that do nothing are told' watches
+compares() { "$LTM" report runs/tiny runs/idle >out 2>err && grep -q 'Solved by training time' comparison.html; }
+holds 'a page of several shows what each solved by time' compares
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny
 holds 'keys that mean nothing are refused' refused 1 'model.kind = solver has no model.dropout; use 0' "$LTM" train tiny.ini model.dropout=0.1
 holds 'a twin too' refused 1 'a solver of puzzles has no twin' "$LTM" train tiny.ini --twin compute
@@ -95,5 +110,10 @@ if command -v mpirun >/dev/null && mpirun --version | grep -q 'Open MPI' && "$LT
         done
     }
     holds 'three processes make the bits of one' several
+    share() {
+        timeout 100 mpirun -n 3 "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 run.threads=1 --json >shared 2>err || { cat err; return 1; }
+        cmp restarts shared
+    }
+    holds 'and share the scoring' share
 fi
 finish

@@ -13,9 +13,11 @@ struct rig {
     struct decoder *decoder;
     struct solver_pass *pass;
     struct solver_group group;
+    struct ltm_fast_config fast;
     int32_t givens[ROWS * CELLS], targets[ROWS * CELLS], right[ROWS];
     float y[ROWS * N], z[ROWS * N], next_y[ROWS * N], next_z[ROWS * N];
-    float nll[ROWS], halting[ROWS], halt[ROWS];
+    float nll[ROWS], halting[ROWS], halt[ROWS], residual[ROWS], given_nll[ROWS], given_kl[ROWS];
+    uint32_t numbers[ROWS];
     float *gradient;
 };
 
@@ -42,8 +44,9 @@ static void take(void *user, int block, const float *gradient) {
 
 static void open_rig(struct rig *rig, struct ltm_model_config config) {
     float *random;
+    *rig = (struct rig){.fast = {.method = LTM_FAST_NATURAL, .lr = 0.5, .curvature_rate = 0.3, .trust = 1}};
     assert_int_equal(decoder_create(&rig->decoder, &config, NULL), LTM_OK);
-    assert_int_equal(solver_pass_create(&rig->pass, rig->decoder, ROWS, true, NULL), LTM_OK);
+    assert_int_equal(solver_pass_create(&rig->pass, rig->decoder, &rig->fast, ROWS, true, NULL), LTM_OK);
     const struct weight_table *table = &rig->decoder->plan.table;
     weights_initialise(rig->decoder->weights, table, 1, 3);
     random = test_normal(table->size, 1, 0.1f);
@@ -57,6 +60,7 @@ static void open_rig(struct rig *rig, struct ltm_model_config config) {
         rig->givens[i] = (i * 7 + 2) % VOCAB;
         rig->targets[i] = (i * 3 + 1) % VOCAB;
     }
+    for (int g = 0; g < ROWS; g++) rig->numbers[g] = solver_number(11 * g, 3);
     rig->gradient = test_zeros(table->size);
     rig->group = (struct solver_group){.count = ROWS,
                                        .givens = rig->givens,
@@ -65,6 +69,11 @@ static void open_rig(struct rig *rig, struct ltm_model_config config) {
                                        .z = rig->z,
                                        .next_y = rig->next_y,
                                        .next_z = rig->next_z,
+                                       .noise = {{.seed = 5}, rig->numbers},
+                                       .empty = 0,
+                                       .given_nll = rig->given_nll,
+                                       .given_kl = rig->given_kl,
+                                       .residual = rig->residual,
                                        .answers = {rig->nll, rig->halting, rig->halt, rig->right, NULL}};
 }
 
@@ -77,30 +86,128 @@ static void close_rig(struct rig *rig) {
 static double loss(void *user) {
     struct rig *rig = user;
     double sum = 0;
+    solver_pass_fit(rig->pass, &rig->group);
+    solver_pass_tell(rig->pass, &rig->group);
     solver_pass_run(rig->pass, &rig->group);
-    for (int g = 0; g < ROWS; g++) sum += (double)rig->nll[g] + (double)rig->halting[g];
+    for (int g = 0; g < ROWS; g++)
+        sum += (double)rig->nll[g] + (double)rig->halting[g] + (double)rig->given_nll[g] / CELLS;
     return sum;
+}
+
+static void check_all_gradients(struct ltm_model_config config) {
+    struct rig rig;
+    open_rig(&rig, config);
+    const struct gradient_taker taker = {.user = &rig, .take = take};
+    const struct weight_table *table = &rig.decoder->plan.table;
+    solver_pass_gradient(rig.pass, &rig.group, 1, &taker);
+    for (int i = 0; i < table->count; i++) {
+        const struct weight *w = &table->weights[i];
+        float *gradient = rig.gradient + w->offset;
+        const double size = sqrt(vector_sum_squares(gradient, weight_size(w)));
+        const float h = (float)fmin(fmax(2e-3 / size, 2e-4), 1e-2); /* moves the loss about as much */
+        check_gradient(w->name, rig.decoder->weights + w->offset, gradient, weight_size(w), h, loss, &rig);
+    }
+    close_rig(&rig);
 }
 
 /* With one cycle there is nothing before it: finite differences see all of the gradient. */
 static void gradient_is_that_of_finite_differences(void **state) {
     (void)state;
     for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++)
-        for (int inner = 0; inner <= 2; inner += 2) {
-            struct rig rig;
-            open_rig(&rig, configured(mix, inner, 1));
-            const struct gradient_taker taker = {.user = &rig, .take = take};
-            const struct weight_table *table = &rig.decoder->plan.table;
-            solver_pass_gradient(rig.pass, &rig.group, 1, &taker);
-            for (int i = 0; i < table->count; i++) {
-                const struct weight *w = &table->weights[i];
-                float *gradient = rig.gradient + w->offset;
-                const double size = sqrt(vector_sum_squares(gradient, weight_size(w)));
-                const float h = (float)fmin(fmax(2e-3 / size, 2e-4), 1e-2); /* moves the loss about as much */
-                check_gradient(w->name, rig.decoder->weights + w->offset, gradient, weight_size(w), h, loss, &rig);
-            }
-            close_rig(&rig);
+        for (int inner = 0; inner <= 2; inner += 2) check_all_gradients(configured(mix, inner, 1));
+    struct ltm_model_config stable = configured(LTM_SOLVER_MLP, 3, 1);
+    stable.stable = 1;
+    check_all_gradients(stable);
+    struct ltm_model_config latents = configured(LTM_SOLVER_ATTENTION, 2, 1);
+    latents.latents = 2; /* without fast steps z is ε, which no weight moves */
+    check_all_gradients(latents);
+}
+
+static double nll_of_givens(void *user) {
+    struct rig *rig = user;
+    const float weights[ROWS * CELLS] = {1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0};
+    float nll[ROWS * CELLS];
+    double sum = 0;
+    solver_pass_givens(rig->pass, &rig->group, rig->y, weights, nll, rig->z, 1, NULL);
+    for (int i = 0; i < ROWS * CELLS; i++) sum += (double)(weights[i] * nll[i]);
+    return sum;
+}
+
+static void latents_have_the_gradient_of_the_givens(void **state) {
+    (void)state;
+    for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
+        struct rig rig;
+        float dz[ROWS * 2 * DIM];
+        struct ltm_model_config config = configured(mix, 2, 1);
+        config.latents = 2;
+        open_rig(&rig, config);
+        nll_of_givens(&rig); /* of rig.y as z; leaves its gradient in rig.z */
+        memcpy(dz, rig.z, sizeof dz);
+        check_gradient("z", rig.y, dz, sizeof dz / sizeof *dz, 1e-2f, nll_of_givens, &rig);
+        close_rig(&rig);
+    }
+}
+
+/* The fit lowers what it descends, alike for a puzzle whatever the others are, and the solution enters no answer. */
+static void latents_are_fitted_to_the_givens_alone(void **state) {
+    (void)state;
+    for (int steps = 0; steps <= 8; steps += 8) {
+        static double prior;
+        struct rig rig;
+        float y[ROWS * N];
+        struct ltm_model_config config = configured(LTM_SOLVER_MLP, 1, 1);
+        config.latents = 2;
+        open_rig(&rig, config);
+        rig.fast.steps = steps;
+        loss(&rig);
+        double bound = 0;
+        for (int g = 0; g < ROWS; g++) bound += (double)rig.given_nll[g] + (double)rig.given_kl[g];
+        if (steps == 0) prior = bound;
+        assert_true(steps ? rig.given_kl[1] > 0 && bound < prior : rig.given_kl[1] == 0);
+        memcpy(y, rig.next_y, sizeof y);
+        for (int i = 0; i < ROWS * CELLS; i++) rig.targets[i] = (rig.targets[i] + 1) % VOCAB;
+        loss(&rig);
+        assert_memory_equal(y, rig.next_y, sizeof y);
+        rig.givens[0] = (rig.givens[0] + 1) % VOCAB;
+        loss(&rig);
+        assert_memory_equal(y + N, rig.next_y + N, 2 * N * sizeof *y);
+        close_rig(&rig);
+    }
+}
+
+/* y alone: what f makes is known without the mixing, so are its share and the noise. */
+static void a_stable_step_keeps_a_share_and_adds_noise(void **state) {
+    (void)state;
+    struct rig plain;
+    struct rig stable;
+    struct ltm_model_config config = configured(LTM_SOLVER_MLP, 0, 1);
+    open_rig(&plain, config);
+    config.stable = 1;
+    open_rig(&stable, config);
+    loss(&plain);
+    loss(&stable);
+    for (int g = 0; g < ROWS; g++) {
+        float noise[N];
+        double moved = 0;
+        double size = 0;
+        const struct random_key key = {.seed = 5, .purpose = RANDOM_SOLVER_NOISE, .sequence = stable.numbers[g]};
+        random_normal(noise, N, key);
+        for (int i = g * N; i < (g + 1) * N; i++) {
+            const double y = (double)stable.y[i];
+            const double next = (double)stable.next_y[i];
+            assert_true(fabs(next - (0.05 * y + 0.95 * (double)plain.next_y[i] + 0.01 * (double)noise[i - g * N])) <
+                        1e-5);
+            moved += (next - y) * (next - y);
+            size += y * y;
         }
+        assert_true(fabs((double)stable.residual[g] - sqrt(moved / size)) < 1e-5);
+    }
+    const float before = stable.next_y[N];
+    stable.numbers[1]++;
+    loss(&stable);
+    assert_true(before != stable.next_y[N]);
+    close_rig(&plain);
+    close_rig(&stable);
 }
 
 /* Two cycles: the loss and the gradient of one from where the first ends. */
@@ -133,12 +240,15 @@ static void a_puzzle_knows_no_other(void **state) {
     for (int mix = LTM_SOLVER_ATTENTION; mix <= LTM_SOLVER_MLP; mix++) {
         struct rig rig;
         float y[N];
-        open_rig(&rig, configured(mix, 2, 2));
+        struct ltm_model_config config = configured(mix, 2, 2);
+        config.stable = mix;
+        open_rig(&rig, config);
         loss(&rig);
         const float nll = rig.nll[1];
         memcpy(y, rig.next_y + N, sizeof y);
         for (int i = 0; i < N; i++) rig.y[i] = rig.z[2 * N + i] = 7;
         rig.givens[0] = (rig.givens[0] + 1) % VOCAB;
+        rig.numbers[0] = 77;
         loss(&rig);
         assert_memory_equal(y, rig.next_y + N, sizeof y);
         assert_true(nll == rig.nll[1]);
@@ -177,6 +287,9 @@ static void halting_loss_is_that_of_a_known_logit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_is_that_of_finite_differences),
+        cmocka_unit_test(latents_have_the_gradient_of_the_givens),
+        cmocka_unit_test(latents_are_fitted_to_the_givens_alone),
+        cmocka_unit_test(a_stable_step_keeps_a_share_and_adds_noise),
         cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
         cmocka_unit_test(a_puzzle_knows_no_other),
         cmocka_unit_test(halting_loss_is_that_of_a_known_logit),

@@ -100,12 +100,14 @@ static void resume_is_exact(void **state) {
     same_solvers(&whole, &cut);
 }
 
-/* Images are drawn by a puzzle's number, which a checkpoint keeps. */
-static void so_it_is_with_images(void **state) {
+/* Images, the noise of stable steps and that of latents are drawn by a puzzle's number, which a checkpoint keeps. */
+static void so_it_is_with_what_is_drawn(void **state) {
     (void)state;
     struct ltm_config whole = solving("images", LTM_SOLVER_MLP);
     struct ltm_config cut = solving("images-cut", LTM_SOLVER_MLP);
     whole.data.augment = cut.data.augment = 1;
+    whole.model.stable = cut.model.stable = 1;
+    whole.model.latents = cut.model.latents = 2;
     whole.run.threads = 2;
     train_whole(&whole);
     assert_int_equal(train(&cut, (struct child){.stop_at = 6}, NULL, 0), LTM_INTERRUPTED);
@@ -182,7 +184,7 @@ static void scores_say_what_is_solved(void **state) {
     struct ltm_error error = {0};
     const struct ltm_config c = solving("mlp-1", LTM_SOLVER_MLP);
     assert_true(ltm_is_solver(c.run.dir));
-    if (ltm_solve(c.run.dir, test_path("puzzles/test.jsonl"), 0, 2, &text, &error) != LTM_OK)
+    if (ltm_solve(c.run.dir, test_path("puzzles/test.jsonl"), 0, 1, 2, &text, &error) != LTM_OK)
         fail_msg("%s", error.message);
     json_t *scores = json_loads(text, 0, NULL);
     const json_t *steps = json_object_get(scores, "steps");
@@ -193,8 +195,37 @@ static void scores_say_what_is_solved(void **state) {
     json_decref(scores);
     free(text);
     write_line(test_path("small.jsonl"), LATIN2, "");
-    assert_int_equal(ltm_solve(c.run.dir, test_path("small.jsonl"), 0, 1, &text, &error), LTM_MISMATCH);
+    assert_int_equal(ltm_solve(c.run.dir, test_path("small.jsonl"), 0, 1, 1, &text, &error), LTM_MISMATCH);
     assert_non_null(strstr(error.message, "are 2 by 2, and those that the model solves 3 by 3"));
+}
+
+static double exact(const json_t *scores, const char *of) {
+    return json_number_value(json_object_get(json_object_get(scores, of), "exact"));
+}
+
+/* Behind the test of images, whose runs are stable. */
+static void restarts_answer_by_their_residual(void **state) {
+    (void)state;
+    char *texts[3];
+    for (int i = 0; i < 3; i++) /* one thread and three; one run */
+        assert_int_equal(ltm_solve(test_path("images"), test_path("puzzles/train.jsonl"), 0, i < 2 ? 6 : 1, i ? 3 : 1,
+                                   &texts[i], NULL),
+                         LTM_OK);
+    assert_string_equal(texts[0], texts[1]);
+    json_t *several = json_loads(texts[0], 0, NULL);
+    json_t *one = json_loads(texts[2], 0, NULL);
+    const json_t *restarts = json_object_get(several, "restarts");
+    assert_null(json_object_get(one, "restarts"));
+    assert_true(json_number_value(json_object_get(json_object_get(one, "latents"), "kl")) > 0);
+    assert_int_equal(json_integer_value(json_object_get(restarts, "runs")), 6);
+    test_same_json(json_object_get(restarts, "one"), json_object_get(one, "full"), "the first run and one alone");
+    assert_true(exact(restarts, "best") >= exact(restarts, "one") && exact(restarts, "best") >= exact(several, "full"));
+    assert_false(json_equal(json_object_get(one, "full"), json_object_get(several, "full")));
+    json_decref(several);
+    json_decref(one);
+    for (int i = 0; i < 3; i++) free(texts[i]);
+    assert_int_equal(ltm_solve(test_path("images"), test_path("puzzles/train.jsonl"), 0, 0, 1, &texts[0], NULL),
+                     LTM_INVALID);
 }
 
 static void what_does_not_fit_is_refused(void **state) {
@@ -203,8 +234,10 @@ static void what_does_not_fit_is_refused(void **state) {
     struct ltm_model *model;
     struct ltm_error error;
     c.model.latents = 2;
-    assert_refused(&c, "model.kind = solver has no latent.count; use 0");
+    c.model.encoder = LTM_ENCODER_BAG;
+    assert_refused(&c, "model.kind = solver has no latent.encoder; use none");
     c.model.latents = 0;
+    c.model.encoder = LTM_ENCODER_NONE;
     c.model.memory = LTM_MEMORY_NEURAL;
     assert_refused(&c, "model.kind = solver has no model.memory; use none");
     c.model.memory = LTM_MEMORY_NONE;
@@ -227,6 +260,12 @@ static void what_does_not_fit_is_refused(void **state) {
     c = tiny("refused");
     c.data.augment = 1;
     assert_refused(&c, "use it with model.kind = solver");
+    c.data.augment = 0;
+    c.model.stable = 1;
+    assert_refused(&c, "solver.stable = yes is of a solver");
+    c.model.stable = 0;
+    c.eval.restarts = 2;
+    assert_refused(&c, "eval.restarts is of a solver");
     c = solving("refused", LTM_SOLVER_ATTENTION);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", test_folder());
     assert_refused(&c, "train.jsonl is not there");
@@ -300,8 +339,9 @@ int main(void) {
         cmocka_unit_test(rows_that_halt_get_the_next_puzzle),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(resume_is_exact),
-        cmocka_unit_test(so_it_is_with_images),
+        cmocka_unit_test(so_it_is_with_what_is_drawn),
         cmocka_unit_test(rows_have_images_by_symmetry),
+        cmocka_unit_test(restarts_answer_by_their_residual),
         cmocka_unit_test(scores_say_what_is_solved),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(bad_puzzles_are_refused_by_line),
