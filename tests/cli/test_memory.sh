@@ -37,8 +37,8 @@ reads_on() { # a prompt of several sequences, as a session reads it
     local long
     long=$(yes 'of the' | head -n 40 | tr '\n' ' ')the
     printf '%s\n' "$long" | "$LTM" generate "runs/$1" --interactive --past-end --length 20 --temperature 0 >said &&
-        "$LTM" generate "runs/$1" --prompt "$long" --past-end --length 20 --temperature 0 --json | jq -j .text >read &&
-        [ -s read ] && diff <(tr -d '\n' <read) <(tr -d '\n' <said) || return 1
+        "$LTM" generate "runs/$1" --prompt "$long" --past-end --length 20 --temperature 0 --json | jq -j .text >one-prompt &&
+        [ -s one-prompt ] && diff <(tr -d '\n' <one-prompt) <(tr -d '\n' <said) || return 1
     refused 1 'tokens of prompt fill model.sequence = 32; the model reads them, but say with --length' \
         "$LTM" generate "runs/$1" --prompt "$long" && "$LTM" generate "runs/$1" --prompt "$long" --crop >out
 }
