@@ -19,13 +19,13 @@ plain() { # without latents an echo needs no more words: as lm-evaluation-harnes
         '{"prompt": [[9, 12, 30]], "max_tokens": 1, "logprobs": 1, "echo": true, "temperature": 0}'
 }
 holds 'a model without latents scores what it is sent' plain
-many() { # 30 at once, of which 4 have room: each has an answer or is asked to come again
-    seq 30 | xargs -P 30 -I{} curl -s -m 60 -o /dev/null -w '%{http_code}\n' -d '{"prompt": "the", "max_tokens": 25}' "${url}v1/completions" |
+many() { # 100 at once, of which 4 have room: each has an answer or is asked to come again
+    seq 100 | xargs -P 100 -I{} curl -s -m 60 -o /dev/null -w '%{http_code}\n' -d '{"prompt": "the", "max_tokens": 25}' "${url}v1/completions" |
         sort | uniq -c >codes
     cat codes
-    awk '$2 == 200 { good = $1 } $2 == 429 { again = $1 } { all += $1 } END { exit !(good >= 4 && good + again == 30 && all == 30) }' codes
+    awk '$2 == 200 { good = $1 } $2 == 429 { again = $1 } { all += $1 } END { exit !(good >= 4 && good + again == 100 && all == 100) }' codes
 }
-holds '30 at once' many
+holds '100 at once' many
 endless='"prompt": "the", "temperature": 0, "max_tokens": 1000000'
 gone() { # clients that leave, a stream or a reply that is to come; the next does not wait for all of it
     curl -s -d "{$endless, \"stream\": true}" "${url}v1/completions" 2>/dev/null | head -c 9 >part
@@ -99,6 +99,33 @@ broken() { # no HTTP, half a request, a byte now and then, nothing at all: close
     plain && timeout 20 cat <&5 >/dev/null && timeout 20 cat <&6 >/dev/null && timeout 20 cat <&7 >/dev/null && kill -0 "$server"
 }
 holds 'broken and slow clients' broken
+mutated() { # 300 requests with bytes changed, left out or cut off: the server stays, and answers the next
+    local LC_ALL=C at good bytes line body='{"prompt": "the and of", "max_tokens": 2, "logprobs": 1, "echo": true, "stop": ["a"]}'
+    printf -v good 'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' ${#body} "$body"
+    RANDOM=5
+    trap '' PIPE
+    for _ in $(seq 300); do
+        bytes=$good
+        for _ in $(seq $((1 + RANDOM % 4))); do
+            at=$((RANDOM % ${#bytes}))
+            case $((RANDOM % 4)) in
+            0) bytes=${bytes:0:at}${bytes:at+1+RANDOM%9} ;;
+            1) bytes=${bytes:0:at+1} ;;
+            2) bytes=${bytes:0:at}${bytes:RANDOM%${#bytes}} ;;
+            3) printf -v line '%b' "\\x$((RANDOM % 8))$((RANDOM % 10))" && bytes=${bytes:0:at}$line${bytes:at+1} ;;
+            esac
+        done
+        exec 5<>"/dev/tcp/127.0.0.1/$port" && printf %s "$bytes" >&5 && read -r -t 0.03 line <&5
+        exec 5<&- 5>&-
+    done 2>/dev/null
+    trap - PIPE
+    kill -0 "$server" || return 1
+    until plain >said; do
+        [ "$status" = 429 ] || { cat said; return 1; }
+        sleep 0.1
+    done
+}
+holds 'mutated requests' mutated
 holds 'SIGTERM ends it' end
 "$LTM" train tiny.ini latent.count=0 model.memory=neural model.dim=64 model.layers=2 run.dir=runs/memory run.tokens=512 run.eval_every=0 >out 2>err && serve runs/memory --timeout 1 || exit 1
 long() { # a memory reads all of a text, for many seconds if need be
