@@ -23,7 +23,7 @@ echo method,place,levels,seed,documents,accuracy,stderr,shuffled,chance >"$resul
 # A token a letter.
 letters=abcdefghijklmnopqrstuvwxyz
 for ((i = 0; i < V * V; i++)); do echo "${letters:i / V:1} ${letters:i % V:1}"; done >"$out/letters-$V.txt"
-tokenizer=$out/letters-$V.model
+tokenizer=$out/letters-$V-bpe.model
 [ -f "$tokenizer" ] || "$LTM" tokenizer train --type bpe -o "$tokenizer" --vocab-size $((260 + 2 * V)) "$out/letters-$V.txt"
 
 settings() { # method
@@ -92,18 +92,19 @@ awk -F, -v m="$M" '
     { key = $1 " " $2; run = key SUBSEP $3 SUBSEP $4 }
     !(run in last) { runs[++count] = run; reading[run] = key; levels[run] = $3; seed[run] = $4 }
     !(key in met) { met[key]; keys[++readings] = key }
-    !(run in found) && $6 >= 0.9 {
-        share = run in last ? (0.9 - accuracy[run]) / ($6 - accuracy[run]) : 1
-        from = run in last ? last[run] : $5
-        found[run] = exp(log(from) + share * log($5 / from))
+    !(run in found) && !(run in least) && $6 >= 0.9 {
+        if (run in last) found[run] = exp(log(last[run]) + (0.9 - accuracy[run]) / ($6 - accuracy[run]) * log($5 / last[run]))
+        else least[run] = $5
     }
     { last[run] = $5; accuracy[run] = $6; shuffled[run] = $8; chance[run] = $9 }
     END {
         for (i = 1; i <= count; i++) {
             run = runs[i]
             printf "%-18s %6d %5d %12s %9s %9s\n", reading[run], levels[run], seed[run],
-                run in found ? sprintf("%.0f", found[run]) : sprintf("> %d", last[run]), shuffled[run], chance[run]
-            if (!(run in found)) { short[reading[run]]++; continue }
+                run in found ? sprintf("%.0f", found[run]) : run in least ? sprintf("<= %d", least[run]) : sprintf("> %d", last[run]), shuffled[run], chance[run]
+            if (run in least) below[reading[run]]++
+            else if (!(run in found)) short[reading[run]]++
+            if (!(run in found)) continue
             k = reading[run]; x = levels[run]; y = log(found[run]) / log(m)
             n[k]++; sx[k] += x; sy[k] += y; sxx[k] += x * x; sxy[k] += x * y; syy[k] += y * y
         }
@@ -114,7 +115,8 @@ awk -F, -v m="$M" '
             if (n[k] < 3 || xx <= 0) { printf "%-18s not known: it takes three searches that end, of two depths\n", k; continue }
             xy = sxy[k] - sx[k] * sy[k] / n[k]; yy = syy[k] - sy[k] * sy[k] / n[k]; b = xy / xx
             left = yy - b * xy
-            printf "%-18s %.2f ± %.2f (%d found%s)\n", k, b, 2 * sqrt((left > 0 ? left : 0) / (n[k] - 2) / xx), n[k],
+            printf "%-18s %.2f ± %.2f (%d found%s%s)\n", k, b, 2 * sqrt((left > 0 ? left : 0) / (n[k] - 2) / xx), n[k],
+                below[k] ? ", " below[k] " had 90 % at the first size and are left out" : "",
                 short[k] ? ", " short[k] " never came to 90 % and are left out, so that it is too small" : ""
         }
     }' "$results"
