@@ -55,7 +55,10 @@ answers() { # the same rule for the tokens of answers, by difficulty too; a fold
         jq -e '.results.hops | has("depth,none") | not' all && jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' all >a &&
         jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' stay | cmp - a && jq -e '.results.hops["depth,none"] | . >= 2 and . <= 6' one &&
         jq .results one >a && jq .results two | cmp - a && jq -e .depth res/samples_hops_0shot.jsonl >/dev/null || { jq .results stay all kl one; return 1; }
-    refused 1 'eval.exit_kl' "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=500 -o res
+    refused 1 'eval.exit_kl' "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=500 -o res &&
+        refused 1 'eval.exit_kl = 1000.0, now it is nothing' "$LTM" fewshot $of=1 -o res || return 1
+    "$LTM" fewshot $of=1 -o plain >own && "$LTM" fewshot $of=1 eval.loops=2 -o plain >again || { cat err; return 1; } # the model's own
+    refused 1 'eval.loops = nothing, now it is 3' "$LTM" fewshot $of=1 eval.loops=3 -o plain
 }
 holds 'answers leave loops, and say after how many' answers
 leaves() {
