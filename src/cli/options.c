@@ -45,6 +45,7 @@ struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
     config.run.threads = LTM_AUTO;
     config.run.precision = LTM_PRECISION_AUTO;
     config.eval.dump[0] = 0;
+    config.fast.text_parts = 1; /* of training: other fast.steps need not fit it */
     /* Resolving replaced auto by a number: make it auto again, so that it follows fast.method and fast.*. */
     struct ltm_config probe = config;
     probe.fast.lr = LTM_AUTO;

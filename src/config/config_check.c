@@ -6,6 +6,7 @@
 #include "base/processes.h"
 #include "config/choices.h"
 #include "config/chunks.h"
+#include "config/config_check_solver.h"
 #include "config/config_keys.h"
 #include "config/corpora.h"
 #include "config/slow_groups.h"
@@ -71,7 +72,6 @@ static ltm_status check_latents(const struct ltm_model_config *m, struct ltm_err
 }
 
 enum {
-    DEPTH_MOST = 4000, /* applied layers: bounds the memory of a pass, since even a small file could ask for too many */
     SAMPLED_MOST = 100 /* loops: depth_at underflows if a rate far above 700 is drawn */
 };
 
@@ -106,12 +106,12 @@ static ltm_status check_loops(const struct ltm_config *c, struct ltm_error *erro
     const int drawn = sampled && loops > 1 ? LTM_LOOP_DEPTH_TIMES * loops : loops;
     const int deepest = drawn > most ? drawn : most;
     const int depth = m->layers + (deepest - 1) * (m->layers - m->prelude - m->coda);
-    if (depth > DEPTH_MOST)
+    if (depth > CONFIG_DEPTH_MOST)
         return fail(
             error, LTM_INVALID,
             "%d loops, the most that model.loops, loop.depth or eval.loops asks for, make %d layers in total, more "
             "than the limit of %d; use fewer",
-            deepest, depth, DEPTH_MOST);
+            deepest, depth, CONFIG_DEPTH_MOST);
     if (m->latents && m->latent_from < m->prelude)
         return fail(error, LTM_INVALID,
                     "latent.from = %d is below model.prelude = %d, whose layers read no latents; use %d at least",
@@ -296,6 +296,18 @@ static ltm_status check_text_parts(const struct ltm_config *c, struct ltm_error 
     if (parts > m->sequence)
         return fail(error, LTM_INVALID, "fast.text_parts = %d is more than model.sequence = %d has tokens; use fewer",
                     parts, m->sequence);
+    if (c->fast.steps % parts)
+        return fail(
+            error, LTM_INVALID,
+            "fast.steps = %d is not a multiple of fast.text_parts = %d, so that some parts would count more than "
+            "others; use %d steps",
+            c->fast.steps, parts, (c->fast.steps / parts + 1) * parts);
+    if (c->loop.depth == LTM_LOOP_DEPTH_SAMPLED && m->loops > 1)
+        return fail(
+            error, LTM_INVALID,
+            "fast.text_parts = %d reads a part behind all tokens that the most loops could see, far too many for those "
+            "that loop.depth = sampled draws; use fast.text_parts = 1, or loop.depth = fixed",
+            parts);
     if (m->memory != LTM_MEMORY_NONE)
         return fail(error, LTM_INVALID,
                     "fast.text_parts = %d reads but a part of the text, and model.memory knows all that came before; "
@@ -417,62 +429,6 @@ static ltm_status check_pairs(const struct ltm_config *c, struct ltm_error *erro
     return LTM_OK;
 }
 
-/* What a solver is not: a key that would do nothing is refused, with what it is to be. */
-static ltm_status check_solver(const struct ltm_config *c, struct ltm_error *error) {
-    const struct ltm_model_config *m = &c->model;
-    const struct {
-        const char *key;
-        bool set;
-        const char *use;
-    } others[] = {{"latent.kind", m->latents && m->latent_kind != LTM_LATENT_FITTED, "fitted"},
-                  {"latent.read", m->latents && m->latent_read != LTM_READ_CROSS, "cross"},
-                  {"latent.encoder", m->latents && m->encoder != LTM_ENCODER_NONE, "none"},
-                  {"latent.start", m->latents && c->latent_start > 0, "0"},
-                  {"fast.stored", m->latents && c->fast.stored > 0, "0"},
-                  {"fast.loops", m->latents && c->fast.loops > 0, "0"},
-                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
-                  {"slow.predict_latents", m->predict_latents > 0, "0"},
-                  {"model.loops", m->loops > 1, "1, and solver.cycles"},
-                  {"model.prelude and model.coda", m->prelude + m->coda > 0, "0"},
-                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
-                  {"model.dropout", m->dropout > 0, "0"},
-                  {"model.mix_input", m->mix_input, "no"},
-                  {"model.value_residual", m->value_residual, "no"},
-                  {"model.qk_norm", m->qk_norm != LTM_QK_NORM_NONE, "none"},
-                  {"model.softcap", m->softcap > 0, "0"},
-                  {"model.ffn", m->ffn != LTM_FFN_SWIGLU, "swiglu"},
-                  {"data.packing", m->packing != LTM_PACKING_PACKED, "packed"},
-                  {"data.kind", c->data.kind != LTM_DATA_TEXT, "text"},
-                  {"data.corpora", c->data.corpora[0], "data.corpus"},
-                  {"data.tokenizer", c->data.tokenizer[0], "none"},
-                  {"run.from", c->run.from[0], "none"},
-                  {"model.memory", m->memory != LTM_MEMORY_NONE, "none"},
-                  {"slow.predict", m->predict > 1, "1"},
-                  {"slow.predict_latents", m->predict_latents > 0, "0"},
-                  {"slow.samples", c->slow.samples > 1, "1"},
-                  {"slow.objective", c->slow.objective != LTM_OBJECTIVE_ELBO, "elbo"},
-                  {"slow.batch_start", c->slow.batch_start > 0, "0"},
-                  {"slow.window_start", c->slow.window_start > 0, "0"}};
-    for (size_t i = 0; m->kind == LTM_MODEL_SOLVER && i < sizeof others / sizeof *others; i++)
-        if (others[i].set)
-            return fail(error, LTM_INVALID, "model.kind = solver has no %s; use %s", others[i].key, others[i].use);
-    if (m->kind != LTM_MODEL_SOLVER && c->data.augment)
-        return fail(error, LTM_INVALID,
-                    "solver.augment = yes applies only to puzzles; use it with model.kind = solver");
-    if (m->kind != LTM_MODEL_SOLVER && (m->stable || c->eval.restarts > 1))
-        return fail(error, LTM_INVALID, "%s applies only to a solver of puzzles; use it with model.kind = solver",
-                    m->stable ? "solver.stable = yes" : "eval.restarts");
-    if (m->kind == LTM_MODEL_SOLVER && (m->cycles < 1 || m->supervision < 1))
-        return fail(error, LTM_INVALID, "a solver with solver.%s = 0 does nothing; use at least 1",
-                    m->cycles < 1 ? "cycles" : "supervision");
-    const int64_t applied = (int64_t)m->layers * (m->inner + 1);
-    if (m->kind == LTM_MODEL_SOLVER && applied > DEPTH_MOST)
-        return fail(error, LTM_INVALID,
-                    "solver.inner = %d makes %lld layers of a cycle, more than the %d that can be; use fewer", m->inner,
-                    (long long)applied, DEPTH_MOST);
-    return LTM_OK;
-}
-
 ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *error) {
     const struct ltm_model_config *m = &config->model;
     struct corpora corpora;
@@ -491,7 +447,7 @@ ltm_status ltm_config_check(const struct ltm_config *config, struct ltm_error *e
     PASS_UP(check_fast(config, error));
     PASS_UP(check_pairs(config, error));
     PASS_UP(check_latent_prediction(config, error));
-    PASS_UP(check_solver(config, error));
+    PASS_UP(config_check_solver(config, error));
     if (m->window > m->sequence && m->kind != LTM_MODEL_SOLVER)
         return fail(error, LTM_INVALID, "model.window = %d is more than model.sequence = %d; use at most %d", m->window,
                     m->sequence, m->sequence);

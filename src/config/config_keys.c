@@ -158,7 +158,7 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "the fit runs only this many loops, the last ones: a looser fit, but a valid bound; 0 = all of model.loops")     \
     X("fast.text_parts", fast.text_parts, INT(1, 1 << 20), "1",                                                        \
       "training: a fast step takes the gradient of one of this many parts of the text, in turn, scaled up to the "     \
-      "whole; 1 = of all the text")                                                                                    \
+      "whole; fast.steps is a multiple, so that all count alike; 1 = of all the text")                                 \
     X("fast.lr", fast.lr, REAL_OR_AUTO(0, 100), "auto", "rate of the fast steps; auto = the method's default")         \
     X("fast.curvature_rate", fast.curvature_rate, REAL(0, 1), "0.3",                                                   \
       "natural: weight of a step's estimate in the running curvature")                                                 \

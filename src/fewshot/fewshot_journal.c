@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "fewshot/fewshot_lines.h"
+#include "fewshot/fewshot_settings.h"
 
 enum { SETTINGS_MOST = 1 << 20 };
 
@@ -26,23 +27,32 @@ static ltm_status open_locked(struct journal *journal, struct ltm_error *error) 
     return fail(error, LTM_IO, "another run is writing %s; wait for it, or name another folder", journal->path);
 }
 
-/* The first setting in which two objects differ, with both values as text. */
+static ltm_status fail_setting(const char *path, const char *key, const json_t *before, const json_t *now,
+                               struct ltm_error *error) {
+    char *old = before ? json_text(before, JSON_ENCODE_ANY) : strdup("nothing");
+    char *new = now ? json_text(now, JSON_ENCODE_ANY) : strdup("nothing");
+    const ltm_status status = old && new ? fail(error, LTM_MISMATCH,
+                                                "%s was started with %s = %.200s, now it is %.200s; restore "
+                                                "it to resume, or name another folder to start over",
+                                                path, key, old, new)
+                                         : fail_memory(error, 0, "settings");
+    free(old);
+    free(new);
+    return status;
+}
+
+/* The first setting in which two objects differ, with both values as text. What only an older version wrote is no difference, but
+ * a rule of depth is, since settings hold it only where it is not the model's own. */
 static ltm_status compare(const char *path, const json_t *was, const json_t *is, struct ltm_error *error) {
     const char *key;
-    json_t *now;
-    json_object_foreach((json_t *)is, key, now) {
+    json_t *value;
+    json_object_foreach((json_t *)is, key, value) {
         const json_t *before = json_object_get(was, key);
-        if (before && json_equal(before, now)) continue;
-        char *old = before ? json_text(before, JSON_ENCODE_ANY) : strdup("nothing");
-        char *new = json_text(now, JSON_ENCODE_ANY);
-        ltm_status status = old && new ? fail(error, LTM_MISMATCH,
-                                              "%s was started with %s = %.200s, now it is %.200s; restore "
-                                              "it to resume, or name another folder to start over",
-                                              path, key, old, new)
-                                       : fail_memory(error, 0, "settings");
-        free(old);
-        free(new);
-        return status;
+        if (!before || !json_equal(before, value)) return fail_setting(path, key, before, value, error);
+    }
+    json_object_foreach((json_t *)was, key, value) {
+        if (fewshot_is_depth_setting(key) && !json_object_get(is, key))
+            return fail_setting(path, key, value, NULL, error);
     }
     return LTM_OK;
 }

@@ -150,13 +150,21 @@ static json_t *option_settings(const struct fewshot_run *run) {
 }
 
 /* Those that are not the model's own: an older folder, which has none, can be resumed. */
-static json_t *depth_settings(const struct fewshot_run *run) {
+static json_t *depth_settings(const struct fewshot_run *run, const struct ltm_model *model) {
     const struct ltm_fewshot_options *o = &run->options;
+    const int own = model->config.model.loops > 1 ? model->config.model.loops : 1;
     json_t *settings = json_object();
-    if (o->loops) json_object_set_new(settings, "eval.loops", json_integer(o->loops));
+    if (o->loops && o->loops != own) json_object_set_new(settings, "eval.loops", json_integer(o->loops));
     if (o->exit.kind == LTM_EXIT_STATE) json_object_set_new(settings, "eval.exit_state", json_real(o->exit.state));
     if (o->exit.kind == LTM_EXIT_KL) json_object_set_new(settings, "eval.exit_kl", json_real(o->exit.kl));
     return settings;
+}
+
+bool fewshot_is_depth_setting(const char *key) { return strncmp(key, "eval.", 5) == 0; }
+
+/* These change no answer, and an older folder has not all of them. */
+static bool is_only_trained_with(const char *key) {
+    return strcmp(key, "fast.text_parts") == 0 || strcmp(key, "fast.stored") == 0;
 }
 
 static json_t *fast_settings(const struct fewshot_run *run) {
@@ -168,7 +176,7 @@ static json_t *fast_settings(const struct fewshot_run *run) {
     config.fast = run->prompted.fast;
     for (size_t i = 0; i < count; i++) {
         char value[LTM_PATH_MAX];
-        if (strncmp(keys[i].name, "fast.", 5) != 0) continue;
+        if (strncmp(keys[i].name, "fast.", 5) != 0 || is_only_trained_with(keys[i].name)) continue;
         if (ltm_config_get(&config, keys[i].name, value, sizeof value, NULL) == LTM_OK)
             json_object_set_new(settings, keys[i].name, json_string(value));
     }
@@ -179,7 +187,8 @@ ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, co
                             const struct decoder *decoder, struct ltm_error *error) {
     enum { PARTS = 5 };
     json_t *parts[PARTS] = {checkpoint_settings(model, decoder), task_settings(run->task), option_settings(run),
-                            depth_settings(run), model->config.model.latents ? fast_settings(run) : json_object()};
+                            depth_settings(run, model),
+                            model->config.model.latents ? fast_settings(run) : json_object()};
     json_t *all = json_object();
     bool bad = !all;
     for (size_t i = 0; i < PARTS; i++) {

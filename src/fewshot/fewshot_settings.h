@@ -11,3 +11,6 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
 /* All settings that a figure depends on, as one flat JSON object; the caller's. `decoder` is the one in use. */
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error);
+
+/* Whether settings hold this key only where positions run through other loops than the model's own. */
+bool fewshot_is_depth_setting(const char *key);

@@ -209,12 +209,12 @@ void sample_writer_run(struct sample_writer *w) {
     const int loops = plan_loops(&shared->decoder->plan);
     bool left = true;
     while (!is_stopped(shared) && error.code == LTM_OK) {
-        while (left && w->active < w->slots) {
+        while (left && w->active < w->slots && !is_stopped(shared)) {
             const int64_t number = next_sample(shared);
             left = number >= 0 && begin(w, w->order[w->active], number, &error) == LTM_OK;
             w->active += left;
         }
-        if (w->active == 0 || error.code != LTM_OK) break;
+        if (w->active == 0 || error.code != LTM_OK || is_stopped(shared)) break; /* a prompt may be read in part */
         for (int i = 0; i < w->active; i++) {
             struct sample_slot *s = &w->slot[w->order[i]];
             history_slide(&s->history, w->stream, w->order[i], w->pass, s->z, w->loop.nll);

@@ -152,16 +152,31 @@ static double number_of(const char *text, char decimal) {
     return number_parse_real(number, &value) ? value * factor : NAN;
 }
 
-/* false for a row without all numbers: above 0, but 0 too of what loops run again, and how often. */
+static bool is_blank(const struct csv *csv, size_t row, int column) {
+    char text[NUMBER_MOST];
+    clean(text, csv_text(csv, row, (size_t)column));
+    return !*text;
+}
+
+/* false for a row without all numbers: above 0, but 0 too of what loops run again, how often, and what runs once. Unless `looped`
+ * columns were asked for, a blank is of a run without loops, where the other column does not say that there are. */
 static bool read_row(struct ltm_fit_point *point, const struct csv *csv, size_t row, const int column[WANTED],
-                     char decimal) {
+                     char decimal, bool looped) {
     double v[WANTED] = {0};
+    bool blank = false;
     for (int w = 0; w < WANTED; w++) {
         if (column[w] < 0) continue;
+        if ((w == RECURRENT || w == LOOPS) && !looped && is_blank(csv, row, column[w])) {
+            v[w] = w == LOOPS ? 1 : 0;
+            blank = true;
+            continue;
+        }
         v[w] = number_of(csv_text(csv, row, (size_t)column[w]), decimal);
-        if (!isfinite(v[w]) || !(w == RECURRENT || w == LOOPS ? v[w] >= 0 : v[w] > 0)) return false;
+        if (!isfinite(v[w]) || !(w >= ONCE && w <= LOOPS ? v[w] >= 0 : v[w] > 0)) return false;
     }
+    if (blank && (v[RECURRENT] > 0 || v[LOOPS] > 1)) return false;
     if (column[ONCE] >= 0) v[PARAMETERS] = v[ONCE] + v[RECURRENT];
+    if (!(v[PARAMETERS] > 0)) return false;
     const double used = v[PARAMETERS] + fmax(0, v[LOOPS] - 1) * v[RECURRENT]; /* by a token */
     *point = (struct ltm_fit_point){.loss = v[LOSS],
                                     .parameters = v[PARAMETERS],
@@ -185,8 +200,9 @@ ltm_status ltm_fit_read(struct ltm_fit_point **points, size_t *count, size_t *dr
     TRY(find_columns(column, &csv, path, columns, error));
     TRY(NEW_ARRAY(all, csv.rows + 1, "the runs of a fit", error));
     const char decimal = decimal_of(&csv, column);
+    const bool looped = columns->recurrent || columns->loops;
     for (size_t r = 0; r < csv.rows; r++) {
-        if (read_row(&all[*count], &csv, r, column, decimal))
+        if (read_row(&all[*count], &csv, r, column, decimal, looped))
             ++*count;
         else
             ++*dropped;

@@ -56,7 +56,8 @@ void fast_loop_start(struct fast_loop *loop, const struct ltm_fast_config *confi
 /* The prior instead of a fit: μ and log σ² are 0. */
 void fast_loop_prior(struct fast_loop *loop, int sequences);
 
-/* What the fit descends: nll (G, T) of each token at z, each times its weight where `weights` is not NULL, and dz, the gradient of their sum. */
+/* What the fit descends: nll (G, T) of each token at z, each times its weight where `weights` is not NULL, and dz, the
+ * gradient of their sum. */
 struct latent_gradient {
     void *user;
     void (*take)(void *user, int s, const float *z, const float *weights, float *nll, float *dz);
@@ -67,9 +68,10 @@ struct latent_gradient {
  * carry more at first. Any such fit still gives a valid bound, recon + KL.
  *
  * With an encoder the fit starts where it says, given only the input of the pass (decoder_start).
- * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method (latent/fast_method.h) at config->lr (not auto). With
- * noise `fresh` each step draws its own ε, with `fixed` all use that of step 0; a NULL source uses loop->noise
- * unchanged. With loop->part the steps take the parts of the text in turn, from one that a slow step draws for all sequences. trace, unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
+ * Take config->steps steps for the sequences of the pass's decoder_begin, by config->method (latent/fast_method.h) at
+ * config->lr (not auto). With noise `fresh` each step draws its own ε, with `fixed` all use that of step 0; a NULL source
+ * uses loop->noise unchanged. With loop->part the steps take the parts of the text in turn, from one that a slow step draws
+ * for all sequences. trace, unless NULL, (steps, G): negative ELBO before each step, under the fit's own noise (not a bound).
  *
  * A fit that diverged is replaced by the prior and marked in loop->diverged: if μ or log σ² is not finite, or the KL
  * alone is FAST_LOOP_DIVERGED times the negative ELBO at the start (which no text can recover, since -log p >= 0). This

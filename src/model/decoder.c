@@ -147,6 +147,9 @@ ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config e
         return fail(error, LTM_UNSUPPORTED,
                     "model.memory is written by all positions of a chunk, so that none leaves the loops early; use "
                     "eval.exit = fixed");
+    if (exit.kind != LTM_EXIT_FIXED && decoder->plan.config.order == LTM_ORDER_AABB && decoder->plan.config.loops > 1)
+        return fail(error, LTM_UNSUPPORTED,
+                    "model.order = AABB has no whole loops that a position could leave; use eval.exit = fixed");
     decoder->plan.exit = exit;
     return LTM_OK;
 }

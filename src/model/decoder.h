@@ -54,7 +54,7 @@ ltm_status decoder_fail_nonfinite(const struct decoder *decoder, const char *wha
                                   struct ltm_error *error);
 
 /* Let positions leave loops as `exit` says, in passes and streams that are made from now on. LTM_UNSUPPORTED where latents stream,
- * and with model.memory. */
+ * with model.memory, and in loops of model.order = AABB. */
 ltm_status decoder_leave_early(struct decoder *decoder, struct ltm_exit_config exit, struct ltm_error *error);
 
 /* LTM_UNSUPPORTED where latents stream, for what ("ltm probe") fits posteriors. */

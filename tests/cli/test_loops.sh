@@ -46,16 +46,21 @@ exits() { # a threshold of 0 is never reached, a high one behind two loops (stat
 }
 holds 'positions leave loops, whatever the threads' exits
 answers() { # the same rule for the tokens of answers, by difficulty too; a folder belongs to its rule
-    local of="runs/looped task --limit 12 --json run.threads"
+    local of=(runs/looped task --limit 12 --json)
     "$LTM" corpus synth hops -o task --documents 20 --train-items 4 --items 12 hops=2 length=12 problems=1 >/dev/null 2>err &&
-        "$LTM" fewshot $of=1 eval.loops=3 eval.exit=state eval.exit_state=0 >stay && "$LTM" fewshot $of=1 eval.loops=3 >all &&
-        "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=1000 -o res >kl && "$LTM" fewshot $of=1 eval.exit=state eval.exit_state=.4 eval.loops=6 >one &&
-        "$LTM" fewshot $of=2 eval.exit=state eval.exit_state=.4 eval.loops=6 >two || { cat err; return 1; }
+        "$LTM" fewshot "${of[@]}" run.threads=1 eval.loops=3 eval.exit=state eval.exit_state=0 >stay && "$LTM" fewshot "${of[@]}" run.threads=1 eval.loops=3 >all &&
+        "$LTM" fewshot "${of[@]}" run.threads=1 eval.exit=kl eval.exit_kl=1000 -o res >kl &&
+        "$LTM" fewshot "${of[@]}" run.threads=1 eval.exit=state eval.exit_state=.4 eval.loops=6 >one &&
+        "$LTM" fewshot "${of[@]}" run.threads=2 eval.exit=state eval.exit_state=.4 eval.loops=6 >two || { cat err; return 1; }
     jq -e '.results.hops | .["depth,none"] == 3 and .["depth@hops=1,none"] == 3' stay && jq -e '.results.hops["depth,none"] == 1' kl &&
         jq -e '.results.hops | has("depth,none") | not' all && jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' all >a &&
         jq '.results.hops | .["acc,none"], .["acc@hops=2,none"]' stay | cmp - a && jq -e '.results.hops["depth,none"] | . >= 2 and . <= 6' one &&
         jq .results one >a && jq .results two | cmp - a && jq -e .depth res/samples_hops_0shot.jsonl >/dev/null || { jq .results stay all kl one; return 1; }
-    refused 1 'eval.exit_kl' "$LTM" fewshot $of=1 eval.exit=kl eval.exit_kl=500 -o res
+    refused 1 'eval.exit_kl' "$LTM" fewshot "${of[@]}" run.threads=1 eval.exit=kl eval.exit_kl=500 -o res &&
+        refused 1 'eval.exit_kl = 1000.0, now it is nothing' "$LTM" fewshot "${of[@]}" run.threads=1 -o res || return 1
+    "$LTM" fewshot "${of[@]}" run.threads=1 -o plain >own && # eval.loops = 2 is the model's own
+        "$LTM" fewshot "${of[@]}" run.threads=1 eval.loops=2 -o plain >again || { cat err; return 1; }
+    refused 1 'eval.loops = nothing, now it is 3' "$LTM" fewshot "${of[@]}" run.threads=1 eval.loops=3 -o plain
 }
 holds 'answers leave loops, and say after how many' answers
 leaves() {

@@ -44,6 +44,12 @@ reads_on() { # a prompt of several sequences, as a session reads it
 }
 holds 'a prompt may be longer than the sequence' reads_on neural
 holds 'with the other memory too' reads_on recurrent
+cut() { # in the reading of a prompt, of which nothing is drawn
+    yes 'of the' | head -n 100000 | tr '\n' ' ' >long.txt
+    run timeout --preserve-status -s INT 1 "$LTM" generate runs/neural --prompts long.txt --past-end --length 1 --json
+    [ "$code" = 130 ] && [ ! -s out ] || { echo "exit $code"; cat out err | cut -c1-200; return 1; }
+}
+holds 'a prompt that is read in part begins no sample' cut
 keeps() { # the kind of memory: two sessions are one
     printf 'the\nof the\n' | "$LTM" generate "runs/$1" --interactive --length 30 --threads 1 >whole &&
         "$LTM" generate "runs/$1" --interactive --state "$1.state" </dev/null && # nothing is said yet

@@ -222,6 +222,14 @@ static void contradictions_are_named_with_what_would_do(void **state) {
                  "make 10000 layers in total, more than the limit of 4000");
     assert_check("model.loops=2 fast.loops=3", "fast.loops = 3 is more than model.loops = 2");
     assert_check("fast.text_parts=300", "fast.text_parts = 300 is more than model.sequence = 256 has tokens");
+    assert_check("fast.text_parts=3 fast.steps=8", "fast.steps = 8 is not a multiple of fast.text_parts = 3");
+    assert_check("fast.text_parts=8", "some parts would count more than others; use 8 steps");
+    assert_check("fast.text_parts=2", NULL);
+    assert_check("fast.text_parts=4 fast.steps=0", NULL);
+    assert_check("fast.text_parts=3 fast.steps=8 latent.count=0", NULL);
+    assert_check("fast.text_parts=4 model.loops=2 loop.depth=sampled",
+                 "far too many for those that loop.depth = sampled draws");
+    assert_check("fast.text_parts=4 model.loops=2", NULL);
     assert_check("fast.text_parts=4 model.memory=neural memory.chunk=16", "model.memory knows all that came before");
     assert_check("fast.text_parts=4 model.dropout=0.1", "would drop out other entries than the slow step");
     assert_check("fast.text_parts=4 data.packing=document", "parts without a token that counts, by data.packing");

@@ -195,6 +195,10 @@ static void what_does_not_belong_together_is_refused(void **state) {
     fast.steps = 5;
     other.fast = &fast;
     refused("sums.ini", &other, LTM_MISMATCH, "was started with fast.steps = \"3\", now it is \"5\"");
+    fast = model->config.fast;
+    fast.text_parts = 3; /* of training */
+    other.fast = &fast;
+    free(json_of("sums.ini", &other));
     model->decoder->weights[0] += 1;
     refused("sums.ini", &good, LTM_MISMATCH, "was started with checkpoint.weights");
     model->decoder->weights[0] -= 1;

@@ -74,6 +74,20 @@ looped() { # φ comes back within its interval from N and N_rec, and from N_once
     "$LTM" fit apart.csv --once head --recurrent body --loops times --resamples 0 >out && grep -q '^error of E + A / (N_once + r^φ N_rec)^α' out
 }
 holds 'what loops run again counts r^φ times' looped
+unlooped() { # models that are all core have no parameters that run once; a run without loops may leave their columns blank
+    awk -F, -v OFS=, 'NR > 1 && $2 > 0 { $2 = $4; $1 = 0 } NR > 1 && $2 == 0 { $1 = $4 } { print $1, $2, $3, $5, $6 }' looped.csv |
+        sed '1s/.*/head,body,times,D,loss/' >core.csv
+    run "$LTM" fit core.csv --once head --recurrent body --loops times --resamples 0 --json
+    [ "$code" = 0 ] && jq -e '.dropped == 0' out || { cat out err; return 1; }
+    awk -F, -v OFS=, '$2 == 0 { $2 = $3 = "" } { print }' looped.csv >blank.csv
+    printf '1,5000,,6000,1e6,3\n1,,4,6000,1e6,3\n' >>blank.csv # of loops half is said
+    grep -q ',,' blank.csv && "$LTM" fit looped.csv --parameters N --resamples 0 --json >full &&
+        run "$LTM" fit blank.csv --resamples 0 --json && [ "$code" = 0 ] && jq -e '.dropped == 2' out &&
+        jq .constants full >named && jq .constants out | cmp - named || { cat out err; return 1; }
+    run "$LTM" fit blank.csv --recurrent parameters_recurrent --loops loops --resamples 0 --json
+    [ "$code" = 0 ] && jq -e '.dropped == 11' out # asked for, they must be there
+}
+holds 'without parameters that run once, or without loops' unlooped
 holds 'loops without what they run' refused 1 'name its column with --recurrent' "$LTM" fit plain.csv --loops 'Model Size'
 holds 'N twice' refused 1 '--once and --parameters both give N' "$LTM" fit looped.csv --once N --parameters N
 holds 'no column of such a name' refused 1 'no column "parms"; did you mean params; it has: params, tokens, loss' \

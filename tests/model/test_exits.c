@@ -301,6 +301,24 @@ static void measures_are_those_of_double_precision(void **state) {
     free(a), free(b);
 }
 
+/* By the library too, where no configuration is checked again. */
+static void models_without_whole_loops_are_refused(void **state) {
+    (void)state;
+    struct ltm_model_config c = base;
+    struct decoder *decoder;
+    struct ltm_error error;
+    c.order = LTM_ORDER_AABB;
+    c.inject = LTM_INJECT_NONE;
+    assert_int_equal(decoder_create(&decoder, &c, NULL), LTM_OK);
+    for (int k = 0; k < 2; k++) {
+        const struct ltm_exit_config rule = {.kind = kinds[k], .state = 0.1, .kl = 0.1};
+        assert_int_equal(decoder_leave_early(decoder, rule, &error), LTM_UNSUPPORTED);
+        assert_non_null(strstr(error.message, "model.order = AABB has no whole loops"));
+    }
+    assert_int_equal(decoder_leave_early(decoder, fixed, NULL), LTM_OK);
+    decoder_free(decoder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_one_by_one_leave_where_whole_sequences_do),
@@ -308,6 +326,7 @@ int main(void) {
         cmocka_unit_test(rows_that_leave_change_nothing_for_others),
         cmocka_unit_test(a_threshold_of_0_is_never_reached_and_a_high_one_at_once),
         cmocka_unit_test(a_fit_runs_all_loops),
+        cmocka_unit_test(models_without_whole_loops_are_refused),
         cmocka_unit_test(measures_are_those_of_double_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

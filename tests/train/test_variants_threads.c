@@ -100,6 +100,7 @@ static void encode(struct ltm_config *config) {
 
 static void fit_by_parts(struct ltm_config *config) {
     config->fast.text_parts = 3;
+    config->fast.steps = 3;
     config->slow.window_start = 2;
     config->slow.growth = 0.6;
 }
