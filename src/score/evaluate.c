@@ -297,8 +297,7 @@ ltm_status evaluate(const struct ltm_model *model, const char *corpus, const str
                                        .fast_lr = options.fast.lr,
                                        .loops = plan_loops(&e.decoder->plan)};
     result->depth = e.depths ? depth_sum(e.depths, e.count) : (struct ltm_depth){.mean = result->loops};
-    if (model_carries(&e.config.model))
-        result->stream = score_streaming_summarise(e.scores, e.count, &e.config.model);
+    if (model_carries(&e.config.model)) result->stream = score_streaming_summarise(e.scores, e.count, &e.config.model);
     TRY(measure_all(&e, &options, result, error));
     if (options.dump && processes_rank() == 0) status = write_dump(&e, error);
     if (status == LTM_OK && sequences && processes_rank() == 0)

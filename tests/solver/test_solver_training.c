@@ -262,10 +262,10 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_refused(&c, "use it with model.kind = solver");
     c.data.augment = 0;
     c.model.stable = 1;
-    assert_refused(&c, "solver.stable = yes is of a solver");
+    assert_refused(&c, "solver.stable = yes applies only to a solver");
     c.model.stable = 0;
     c.eval.restarts = 2;
-    assert_refused(&c, "eval.restarts is of a solver");
+    assert_refused(&c, "eval.restarts applies only to a solver");
     c = solving("refused", LTM_SOLVER_ATTENTION);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", test_folder());
     assert_refused(&c, "train.jsonl is not there");
