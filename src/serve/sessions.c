@@ -17,18 +17,21 @@ void sessions_free(struct sessions *s) {
     *s = (struct sessions){0};
 }
 
-ltm_status sessions_find(struct kept_session **found, struct sessions *s, const char *name,
+struct kept_session *sessions_find(struct sessions *s, const char *name) {
+    for (int i = 0; i < s->count; i++) {
+        if (strcmp(s->all[i].name, name) != 0) continue;
+        s->all[i].used = ++s->uses;
+        return &s->all[i];
+    }
+    return NULL;
+}
+
+ltm_status sessions_open(struct kept_session **made, struct sessions *s, const char *name,
                          const struct ltm_generate_options *options, struct ltm_error *error) {
     struct kept_session *oldest = NULL;
     struct ltm_session *opened = NULL;
-    for (int i = 0; i < s->count; i++) {
-        struct kept_session *kept = &s->all[i];
-        if (!oldest || kept->used < oldest->used) oldest = kept;
-        if (strcmp(kept->name, name) != 0) continue;
-        kept->used = ++s->uses;
-        *found = kept;
-        return LTM_OK;
-    }
+    for (int i = 0; i < s->count; i++)
+        if (!oldest || s->all[i].used < oldest->used) oldest = &s->all[i];
     if (s->most < 1) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
     PASS_UP(ltm_session_open(&opened, s->model, options, error));
     if (!oldest || s->count < s->most)
@@ -37,6 +40,6 @@ ltm_status sessions_find(struct kept_session **found, struct sessions *s, const 
         ltm_session_close(oldest->session);
     *oldest = (struct kept_session){.session = opened, .used = ++s->uses};
     snprintf(oldest->name, sizeof oldest->name, "%s", name);
-    *found = oldest;
+    *made = oldest;
     return LTM_OK;
 }

@@ -79,8 +79,14 @@ ending() { # work under way is told so, and the server ends
     end INT && wait "$client" && grep -q 'the server is ending.* 503' reply
 }
 holds 'it ends cleanly with work under way' ending
-serve runs/tiny --timeout 2 || exit 1
+serve runs/tiny --timeout 2 --sessions 1 || exit 1
 port=${url##*:} port=${port%/}
+strays() { # a turn that is refused takes nobody's session away
+    is 200 '.turn == 0' /v1/completions '{"prompt": "the", "max_tokens": 1, "session": "mine", "turn": 0}' &&
+        is 400 '.error.message | test("is 0, not 1")' /v1/completions '{"prompt": "of", "max_tokens": 1, "session": "other", "turn": 1}' &&
+        is 200 '.turn == 1' /v1/completions '{"prompt": "of", "max_tokens": 1, "session": "mine", "turn": 1}'
+}
+holds 'a refused turn of another session' strays
 late() { # a request that takes too long; in the meantime another is not forgotten
     is 503 '.error.message | test("longer than 2 s")' /v1/completions "{$endless}" && plain &&
         post /v1/completions "{$endless, \"stream\": true}" && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
