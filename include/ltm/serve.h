@@ -40,7 +40,7 @@ LTM_C_BEGIN
 
 struct ltm_serve_options {
     const char *host;       /* a name or an address to listen at */
-    const char *allow_host; /* other names that requests may call it by in Host, separated by commas; or NULL */
+    const char *allow_host; /* other names for it in Host, without ports, separated by commas; or NULL */
     int port;               /* 0 = one that is free */
     const char *name;       /* of the model, in replies */
     int64_t max_body;       /* bytes of a request */

@@ -10,8 +10,11 @@ for word in 'serve' 'serve runs/tiny --port 99999' 'serve runs/tiny --timeout 0'
     holds "no: ltm $word" refused 2 'ltm serve' "$LTM" $word
 done
 holds 'no such host' refused 1 'host' "$LTM" serve runs/tiny --host no.such.host.invalid
-serve runs/tiny --allow-host you.example,me.example --max-requests 4 --timeout 600 --max-body 5k || exit 1
+serve runs/tiny --allow-host "you.example, me.example" --max-requests 4 --timeout 600 --max-body 5k || exit 1
 port=${url##*:} port=${port%/}
+for names in box:8080 'a, ::1'; do
+    holds "no name: $names" refused 1 'allow-host.*without port' "$LTM" serve runs/tiny --port 0 --allow-host "$names"
+done
 holds 'a port that is taken' refused 1 'cannot listen.*use' "$LTM" serve runs/tiny --port "$port"
 
 plain() { # without latents an echo needs no more words: as lm-evaluation-harness asks
@@ -58,7 +61,8 @@ rebound() { # a name that another site has pointed at this machine
     done
     [ "$(curl -s -o reply -w '%{http_code}' -H 'Host: evil.example' -d '{"prompt": "the"}' "${url}v1/completions")" = 403 ] &&
         [ "$(curl -s -o reply -w '%{http_code}' -H "Host: me.example:$port" "${url}v1/models")" = 200 ] &&
-        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: localhost:$port" "${url}v1/models")" = 200 ]
+        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: localhost:$port" "${url}v1/models")" = 200 ] &&
+        [ "$(curl -s -0 -o reply -w '%{http_code}' -H 'Host:' "${url}v1/models")" = 200 ]
 }
 holds 'names that are not its own' rebound
 large() {
@@ -67,8 +71,9 @@ large() {
         [ "$(curl -s -o reply -w '%{http_code}' -H 'Transfer-Encoding: chunked' --data-binary @body "${url}v1/completions")" = 413 ]
 }
 holds 'one that is too large' large
-page() { # it stands alone: no other host is named in it
+page() { # it stands alone: no other host is named in it, and no other page may frame it
     curl -s -D head "$url" >page.html && grep -qi '^content-type: text/html' head && grep -q '<title>' page.html &&
+        grep -qi "^content-security-policy: .*frame-ancestors 'none'" head && grep -qi '^x-frame-options: DENY' head &&
         lacks -oE '(https?:)?//[a-zA-Z0-9.]+' page.html && lacks -E '<(link|iframe|img|object)|@import|src=' page.html
 }
 holds 'the page asks nobody else' page
@@ -89,7 +94,7 @@ strays() { # a turn that is refused takes nobody's session away
 holds 'a refused turn of another session' strays
 late() { # a request that takes too long; in the meantime another is not forgotten
     is 503 '.error.message | test("longer than 2 s")' /v1/completions "{$endless}" && plain &&
-        post /v1/completions "{$endless, \"stream\": true}" && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
+        curl -s -m 60 -d "{$endless, \"stream\": true}" "${url}v1/completions" >reply && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
 }
 holds 'one that takes too long' late
 broken() { # no HTTP, half a request, a byte now and then, nothing at all: closed in the end, and nobody else is held up
