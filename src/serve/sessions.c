@@ -28,18 +28,19 @@ struct kept_session *sessions_find(struct sessions *s, const char *name) {
 
 ltm_status sessions_open(struct kept_session **made, struct sessions *s, const char *name,
                          const struct ltm_generate_options *options, struct ltm_error *error) {
-    struct kept_session *oldest = NULL;
+    struct kept_session *place = s->all;
     struct ltm_session *opened = NULL;
-    for (int i = 0; i < s->count; i++)
-        if (!oldest || s->all[i].used < oldest->used) oldest = &s->all[i];
     if (s->most < 1) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
     PASS_UP(ltm_session_open(&opened, s->model, options, error));
-    if (!oldest || s->count < s->most)
-        oldest = &s->all[s->count++];
-    else
-        ltm_session_close(oldest->session);
-    *oldest = (struct kept_session){.session = opened, .used = ++s->uses};
-    snprintf(oldest->name, sizeof oldest->name, "%s", name);
-    *made = oldest;
+    if (s->count < s->most)
+        place = &s->all[s->count++];
+    else { /* the least recently used one's */
+        for (int i = 1; i < s->count; i++)
+            if (s->all[i].used < place->used) place = &s->all[i];
+        ltm_session_close(place->session);
+    }
+    *place = (struct kept_session){.session = opened, .used = ++s->uses};
+    snprintf(place->name, sizeof place->name, "%s", name);
+    *made = place;
     return LTM_OK;
 }

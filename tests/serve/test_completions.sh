@@ -109,10 +109,9 @@ holds 'a turn whose reply was lost is asked for again' again
 kept() { # a turn that fails when it is asked for again leaves the one that was answered
     for name in whole tried; do
         completion '.turn == 0' "{\"prompt\": \"the of\", \"max_tokens\": 9, \"seed\": 5, \"session\": \"$name\", \"turn\": 0}" || return 1
-        cp reply $name.first
-        [ $name = whole ] || refusal 'no text yet' "{\"prompt\": \"\", \"refit\": true, \"session\": \"$name\", \"turn\": 0}" || return 1
+        [ "$name" = whole ] || refusal 'no text yet' "{\"prompt\": \"\", \"refit\": true, \"session\": \"$name\", \"turn\": 0}" || return 1
         completion '.turn == 1' "{\"prompt\": \" that\", \"max_tokens\": 9, \"seed\": 6, \"session\": \"$name\", \"turn\": 1}" || return 1
-        jq -c .choices reply >$name.next
+        jq -c .choices reply >"$name.next"
     done
     diff whole.next tried.next && refusal 'is 2, not 0' '{"prompt": "", "session": "tried", "turn": 0}'
 }
