@@ -126,7 +126,7 @@ mutated() { # 300 requests with bytes changed, left out or cut off: the server s
             3) printf -v line '%b' "\\x$((RANDOM % 8))$((RANDOM % 10))" && bytes=${bytes:0:at}$line${bytes:at+1} ;;
             esac
         done
-        exec 5<>"/dev/tcp/127.0.0.1/$port" && printf %s "$bytes" >&5 && read -r -t 0.03 line <&5
+        exec 5<>"/dev/tcp/127.0.0.1/$port" && printf %s "$bytes" >&5 && timeout 0.03 head -c 1 <&5 >got
         exec 5<&- 5>&-
     done 2>/dev/null
     trap - PIPE
