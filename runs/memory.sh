@@ -5,14 +5,23 @@
 #     runs/memory.sh recall|last-mention|CORPUS [section.key=value…]     settings are those of every run
 #     OUT=runs/memory                                                    folder of task, runs and results; wants jq
 #
+# Runs and results are named by the corpus or task and the settings, with a checksum of both: others do not meet them. Relative paths
+# (CORPUS, and OUT and LTM where they are set) are from where you stand.
+#
 # A row: tokens, parameters, held-out score (nats a token), what of it is carried, tokens a second of processor time (scores
 # included), bytes of a text's state (without z where it streams), and of a task the accuracy by distance in tokens.
 set -euo pipefail
+what=${1:?recall, last-mention or the folder of a corpus}
+more=("${@:2}")
+case $what in
+recall | last-mention) ;;
+*) what=$(realpath -m -- "$what") ;;
+esac
+[ -z "${OUT:-}" ] || OUT=$(realpath -m -- "$OUT")
+[[ ${LTM:-} != */* ]] || LTM=$(realpath -m -- "$LTM")
 cd "$(dirname "$0")/.."
 LTM=${LTM:-build/ltm}
 out=${OUT:-runs/memory}
-what=${1:?recall, last-mention or the folder of a corpus}
-more=("${@:2}")
 mkdir -p "$out"
 TIMEFORMAT=%U
 
@@ -30,7 +39,12 @@ if [ ${#task[@]} -gt 0 ]; then
 else
     ini=runs/memory-nano.ini chunk=16 corpus=$what
 fi
-name=$(basename "${what%/data/corpus}")
+name=${what%/corpus}
+name=$(basename "${name%/data}")${more[*]:+-${more[*]}}
+if [ ${#task[@]} = 0 ] || [ ${#more[@]} -gt 0 ]; then
+    name=${name//[^a-zA-Z0-9._=-]/_}
+    name=${name:0:80}-$(printf '%s\n' "$what" "${more[@]}" | cksum | awk '{ printf "%08x", $1 }')
+fi
 
 set=(data.corpus="$corpus" "${more[@]}")
 of() { # what, settings: what inspect says of the model

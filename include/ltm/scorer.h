@@ -23,10 +23,9 @@
  * tokens there, each [id, log p] (0 to LTM_TOP_MOST of ltm/generate.h). The continuation stands directly behind the context
  * (blanks at the context's end are counted to it), and of a context that does not fit before it the end is kept ("cut"). What is
  * written ends before the first text of "stop" (a list, or one), at the end of a document ("ended"), or after "length" tokens;
- * With streaming latents the context moves z, which then stays; with "moves": true (and token ids) z keeps moving through the continuation,
- * so that the scores do not depend on where the context ends.
- * "temperature" (0: the likeliest token), "top_k", "top_p" and "seed" as in ltm/generate.h. Replies depend neither on what else
- * is asked nor on threads. */
+ * "temperature" (0: the likeliest token), "top_k", "top_p" and "seed" as in ltm/generate.h. With streaming latents the context moves
+ * z, which then stays; with "moves": true (and token ids) z keeps moving through the continuation, so that the scores do not depend on
+ * where the context ends. Replies depend neither on what else is asked nor on threads. */
 #pragma once
 
 #include <stdint.h>

@@ -19,7 +19,8 @@
  *
  * A "session" (a name) is a text that continues from request to request, as in ltm/session.h: z is fitted on its first prompt and kept, or
  * fitted anew on all of the text with "refit": true. A turn that fails leaves the text as it was. A reply names its "turn", from 0; a
- * request that names its own is answered once: if the reply was lost, the same request takes the last turn back and makes it again.
+ * request that names its own is answered once: if the reply was lost, the same request takes the last turn back and makes it again (if
+ * that fails, the last turn stays). One whose turn is not the next is refused, and opens no session.
  *
  * An error is {"error": {"message", "type", "code"}}: 400 for an invalid request, 403 for one that a browser sends for a page of
  * another site, or whose Host is not a name of this server, 404, 405, 413 for one that is too large, 429 with too many under way, 503 for one that took too long, whose client
@@ -39,7 +40,7 @@ LTM_C_BEGIN
 
 struct ltm_serve_options {
     const char *host;       /* a name or an address to listen at */
-    const char *allow_host; /* other names that requests may call it by in Host, separated by commas; or NULL */
+    const char *allow_host; /* other names for it in Host, without ports, separated by commas; or NULL */
     int port;               /* 0 = one that is free */
     const char *name;       /* of the model, in replies */
     int64_t max_body;       /* bytes of a request */

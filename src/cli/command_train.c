@@ -287,9 +287,11 @@ static void print_solving(const struct ltm_config *c, struct cli_bar *bar) {
     cli_bar_line(bar, "up to %d step%s on a puzzle, of %d cycle%s of %d inner step%s%s", c->model.supervision,
                  ltm_plural(c->model.supervision), c->model.cycles, ltm_plural(c->model.cycles), c->model.inner,
                  ltm_plural(c->model.inner), c->data.augment ? "; images by symmetry" : "");
-    if (c->model.latents)
+    if (c->model.latents) {
         cli_bar_line(bar, "%d latent%s a puzzle, fitted to its givens by %d fast step%s", c->model.latents,
                      ltm_plural(c->model.latents), c->fast.steps, ltm_plural(c->fast.steps));
+        cli_bar_line(bar, "latent.count = 0 is the plain solver, which so far has learned faster");
+    }
     print_amount(c, bar);
 }
 

@@ -88,7 +88,8 @@ void ltm_session_close(struct ltm_session *session) {
     history_free(&session->history);
     free(session->blank);
     free(session->begin);
-    session_mark_free(&session->mark);
+    session_mark_free(&session->last);
+    session_mark_free(&session->present);
     free(session);
 }
 

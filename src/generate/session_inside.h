@@ -37,5 +37,6 @@ struct ltm_session {
     bool fitted;
     uint32_t draws, fits, picks; /* since the seed was set */
     const volatile sig_atomic_t *stop;
-    struct session_mark mark;
+    struct session_mark last;    /* before the last turn that was taken */
+    struct session_mark present; /* before the one that is being made */
 };

@@ -15,8 +15,7 @@ void session_mark_free(struct session_mark *mark) {
     *mark = (struct session_mark){0};
 }
 
-static ltm_status allocate(struct ltm_session *s, struct ltm_error *error) {
-    struct session_mark *m = &s->mark;
+static ltm_status allocate(struct session_mark *m, const struct ltm_session *s, struct ltm_error *error) {
     if (!m->slot) PASS_UP(NEW_ARRAY(m->slot, decoder_stream_slot_bytes(&s->decoder->plan), "a session", error));
     if (!m->tokens) PASS_UP(NEW_ARRAY(m->tokens, (size_t)s->history.most + 1, "a session", error));
     if (!m->latents) PASS_UP(NEW_ARRAY(m->latents, ARRAYS * s->loop.latents + 1, "a session", error));
@@ -24,25 +23,24 @@ static ltm_status allocate(struct ltm_session *s, struct ltm_error *error) {
 }
 
 /* From the session's arrays into the mark's, or back. */
-static void copy_latents(struct ltm_session *s, bool back) {
+static void copy_latents(const struct session_mark *m, const struct ltm_session *s, bool back) {
     const struct streaming *state = s->history.state ? &s->history.state->streaming : NULL;
     float *const streaming[ARRAYS] = {state ? state->u : NULL, state ? state->lambda : NULL, NULL};
     float *const fitted[ARRAYS] = {s->loop.mu, s->loop.logvar, s->loop.z};
     const size_t n = s->loop.latents;
     for (size_t i = 0; n && i < ARRAYS; i++) {
         float *theirs = state ? streaming[i] : fitted[i];
-        float *mine = s->mark.latents + i * n;
+        float *mine = m->latents + i * n;
         if (theirs) memcpy(back ? theirs : mine, back ? mine : theirs, n * sizeof(float));
     }
 }
 
-ltm_status session_mark(struct ltm_session *s, struct ltm_error *error) {
-    struct session_mark *m = &s->mark;
+static ltm_status mark(struct session_mark *m, const struct ltm_session *s, struct ltm_error *error) {
     const struct history *h = &s->history;
-    PASS_UP(allocate(s, error));
+    PASS_UP(allocate(m, s, error));
     decoder_stream_save(s->stream, 0, m->slot);
     memcpy(m->tokens, h->tokens, ((size_t)h->count + 1) * sizeof *m->tokens);
-    copy_latents(s, false);
+    copy_latents(m, s, false);
     m->count = h->count;
     m->known = h->state ? h->state->known : 0;
     m->forgot = h->state && h->state->forgot;
@@ -56,23 +54,40 @@ ltm_status session_mark(struct ltm_session *s, struct ltm_error *error) {
     return LTM_OK;
 }
 
-bool session_return(struct ltm_session *s) {
-    struct session_mark *m = &s->mark;
+static void go_back(struct ltm_session *s, const struct session_mark *m) {
     struct history *h = &s->history;
-    if (!m->set) return false;
-    m->set = false;
     memcpy(h->tokens, m->tokens, ((size_t)m->count + 1) * sizeof *m->tokens);
     h->count = m->count;
-    copy_latents(s, true);
+    copy_latents(m, s, true);
     s->options.seed = m->seed;
     s->draws = m->draws;
     s->fits = m->fits;
     s->picks = m->picks;
     s->heals = m->heals;
     s->fitted = m->fitted;
-    if (!h->state) return decoder_stream_restore(s->stream, 0, m->slot);
+    if (!h->state) {
+        (void)decoder_stream_restore(s->stream, 0, m->slot); /* saved by this stream */
+        return;
+    }
     h->state->known = m->known;
     h->state->forgot = m->forgot;
     history_read(h, s->stream, 0, s->pass, s->loop.z, s->loop.nll);
-    return true;
+}
+
+bool session_can_repeat(const struct ltm_session *s) { return s->last.set; }
+
+ltm_status session_turn_begin(struct ltm_session *s, bool again, struct ltm_error *error) {
+    PASS_UP(mark(&s->present, s, error));
+    if (again) go_back(s, &s->last);
+    return LTM_OK;
+}
+
+void session_turn_end(struct ltm_session *s, bool again, bool taken) {
+    if (!taken) {
+        go_back(s, &s->present);
+    } else if (!again) {
+        const struct session_mark spare = s->last;
+        s->last = s->present;
+        s->present = spare;
+    }
 }

@@ -392,26 +392,25 @@ static ltm_status take_turn(struct completing *c, struct ltm_session *session, c
     return c->stream ? finish(c, 0, turn.sample.finish, "", 0, error) : LTM_OK;
 }
 
-/* A turn that fails leaves the session as it was. */
+/* A turn that fails leaves the session as it was, and one that is refused opens none: that could close somebody else's. */
 static ltm_status go_on(struct completing *c, struct ltm_error *error) {
     const struct completion_request *r = c->request;
     const struct ltm_generate_options g = writing(c);
-    struct kept_session *kept;
-    PASS_UP(sessions_find(&kept, &c->all->sessions, r->session, &g, error));
-    if (r->turn >= 0 && r->turn == kept->turns - 1 && session_return(kept->session)) kept->turns--;
-    if (r->turn >= 0 && r->turn != kept->turns)
+    struct kept_session *kept = sessions_find(&c->all->sessions, r->session);
+    const int64_t turns = kept ? kept->turns : 0;
+    const bool again = kept && r->turn >= 0 && r->turn == turns - 1 && session_can_repeat(kept->session);
+    if (r->turn >= 0 && r->turn != turns && !again)
         return fail(
             error, LTM_INVALID,
             "the next turn of session \"%s\" is %lld, not %lld; the server drops the least recently used sessions "
             "(--sessions)",
-            r->session, (long long)kept->turns, (long long)r->turn);
-    c->turn = kept->turns;
-    PASS_UP(session_mark(kept->session, error));
+            r->session, (long long)turns, (long long)r->turn);
+    if (!kept) PASS_UP(sessions_open(&kept, &c->all->sessions, r->session, &g, error));
+    c->turn = turns - again;
+    PASS_UP(session_turn_begin(kept->session, again, error));
     const ltm_status status = take_turn(c, kept->session, &g, error);
-    if (status == LTM_OK)
-        kept->turns++;
-    else
-        (void)session_return(kept->session);
+    session_turn_end(kept->session, again, status == LTM_OK);
+    if (status == LTM_OK) kept->turns = c->turn + 1;
     return status;
 }
 

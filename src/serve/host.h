@@ -6,6 +6,11 @@
 
 #include <stdbool.h>
 
+#include "ltm/status.h"
+
 /* header: of a request, with a port or not; NULL = none was sent, as no browser does. host: where the server listens. names: others
- * that it goes by, separated by commas; or NULL. */
+ * that it goes by, separated by commas and blanks; or NULL. */
 bool host_is_known(const char *header, const char *host, const char *names);
+
+/* LTM_INVALID if one of `names` can never match: one with a port, say. */
+ltm_status host_names_check(const char *names, struct ltm_error *error);

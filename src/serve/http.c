@@ -158,11 +158,14 @@ static enum MHD_Result reply_exchange(struct MHD_Connection *connection, struct 
                       "text/event-stream", NULL, NULL);
 }
 
+/* No page may show this one in a frame: a link in it could make it run. */
 static enum MHD_Result reply_page(struct MHD_Connection *connection) {
-    return reply_with(connection, MHD_HTTP_OK,
-                      MHD_create_response_from_buffer(page_bytes(), (void *)page_text(), MHD_RESPMEM_PERSISTENT),
-                      "text/html; charset=utf-8", "Content-Security-Policy",
-                      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
+    struct MHD_Response *page =
+        MHD_create_response_from_buffer(page_bytes(), (void *)page_text(), MHD_RESPMEM_PERSISTENT);
+    if (page) MHD_add_response_header(page, "X-Frame-Options", "DENY");
+    return reply_with(connection, MHD_HTTP_OK, page, "text/html; charset=utf-8", "Content-Security-Policy",
+                      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+                      "frame-ancestors 'none'");
 }
 
 /* ---- Requests ---- */
@@ -314,6 +317,7 @@ ltm_status ltm_serve(const struct ltm_model *model, const struct ltm_serve_optio
                      const struct ltm_serve_hooks *hooks, struct ltm_error *error) {
     struct server s = {.model = model, .options = options};
     struct MHD_Daemon *daemon = NULL;
+    PASS_UP(host_names_check(options->allow_host, error));
     PASS_UP(desk_open(&s.desk, model, options, resume, error));
     const ltm_status status = listen_at(&daemon, &s, error);
     if (status == LTM_OK) tell_ready(&s, daemon, hooks);

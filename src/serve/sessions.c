@@ -17,26 +17,30 @@ void sessions_free(struct sessions *s) {
     *s = (struct sessions){0};
 }
 
-ltm_status sessions_find(struct kept_session **found, struct sessions *s, const char *name,
-                         const struct ltm_generate_options *options, struct ltm_error *error) {
-    struct kept_session *oldest = NULL;
-    struct ltm_session *opened = NULL;
+struct kept_session *sessions_find(struct sessions *s, const char *name) {
     for (int i = 0; i < s->count; i++) {
-        struct kept_session *kept = &s->all[i];
-        if (!oldest || kept->used < oldest->used) oldest = kept;
-        if (strcmp(kept->name, name) != 0) continue;
-        kept->used = ++s->uses;
-        *found = kept;
-        return LTM_OK;
+        if (strcmp(s->all[i].name, name) != 0) continue;
+        s->all[i].used = ++s->uses;
+        return &s->all[i];
     }
+    return NULL;
+}
+
+ltm_status sessions_open(struct kept_session **made, struct sessions *s, const char *name,
+                         const struct ltm_generate_options *options, struct ltm_error *error) {
+    struct kept_session *place = s->all;
+    struct ltm_session *opened = NULL;
     if (s->most < 1) return fail(error, LTM_INVALID, "this server keeps no sessions (--sessions 0)");
     PASS_UP(ltm_session_open(&opened, s->model, options, error));
-    if (!oldest || s->count < s->most)
-        oldest = &s->all[s->count++];
-    else
-        ltm_session_close(oldest->session);
-    *oldest = (struct kept_session){.session = opened, .used = ++s->uses};
-    snprintf(oldest->name, sizeof oldest->name, "%s", name);
-    *found = oldest;
+    if (s->count < s->most)
+        place = &s->all[s->count++];
+    else { /* the least recently used one's */
+        for (int i = 1; i < s->count; i++)
+            if (s->all[i].used < place->used) place = &s->all[i];
+        ltm_session_close(place->session);
+    }
+    *place = (struct kept_session){.session = opened, .used = ++s->uses};
+    snprintf(place->name, sizeof place->name, "%s", name);
+    *made = place;
     return LTM_OK;
 }

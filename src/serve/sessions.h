@@ -21,6 +21,9 @@ struct sessions {
 ltm_status sessions_create(struct sessions *sessions, const struct ltm_model *model, int most, struct ltm_error *error);
 void sessions_free(struct sessions *sessions);
 
-/* The session of a name, opened with these options where there is none. */
-ltm_status sessions_find(struct kept_session **kept, struct sessions *sessions, const char *name,
+/* The session of a name, which is then the last used; or NULL. */
+struct kept_session *sessions_find(struct sessions *sessions, const char *name);
+
+/* A new session of a name that has none, with these options. */
+ltm_status sessions_open(struct kept_session **kept, struct sessions *sessions, const char *name,
                          const struct ltm_generate_options *options, struct ltm_error *error);

@@ -66,10 +66,10 @@ class Browser:
                     raise RuntimeError(f"{method}: {reply['error']}")
                 return reply["result"]
 
-    def open(self, url):
+    def open(self, url, referrer=""):
         for at in ("about:blank", url):  # a new fragment alone would not load the page again
             before = self.loads
-            self.call("Page.navigate", url=at)
+            self.call("Page.navigate", url=at, referrer=referrer)
             while self.loads == before:
                 self.take()
 

@@ -40,8 +40,8 @@ def put(field, value):
     page.run(f"{{ const f = document.getElementById('{field}'); f.value = {value!r}; f.dispatchEvent(new Event('input')); }}")
 
 
-def opened(link=""):
-    page.open(url + link)
+def opened(link="", referrer=""):
+    page.open(url + link, referrer)
     page.until(f"document.getElementById('model').textContent === '{name}'")
 
 
@@ -76,6 +76,14 @@ try:
     text, marks, sent = done()
     holds("a link says what to do", text.startswith("he and she: ü & #") and sent["prompt"] == "he and she: ü & #" and sent["seed"] == 4 and
           sent["max_tokens"] == 5 and sent["temperature"] == 0 and sent["context_tokens"] == 0 and len(marks) <= 5)
+    opened("#prompt=the&length=5&run", "http://other.invalid/")
+    page.until("document.getElementById('state').textContent !== ''")
+    holds("a link on another site fills in and waits", page.run("document.referrer") == "http://other.invalid/" and
+          page.run("document.getElementById('prompt').value") == "the" and page.run("window.sent === undefined") and
+          "another site" in state()[0])
+    opened("#prompt=the&length=5&run", url)
+    text, _, sent = done()
+    holds("a link on this site runs", page.run("document.referrer") == url and sent["prompt"] == "the" and text.startswith("the"))
     opened("#prompt=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
     holds("a link without run waits, and is text", page.run("document.getElementById('text').textContent") == "" and
           page.run("document.getElementById('prompt').value") == "<img src=x onerror=alert(1)>")

@@ -26,15 +26,17 @@ end() {
     kill "-${1:-TERM}" "$server" && wait "$server"
 }
 
-# post PATH JSON: the reply in `reply` and $body, its status in $status. Without a process of its own: a test asks often.
+# post PATH JSON: the reply in `reply` and $body, its status in $status; neither is one after 60 s of silence. Without a process of its own:
+# a test asks often.
 post() {
     local LC_ALL=C line host=${url#http://}
     host=${host%/}
     exec 9<>"/dev/tcp/${host%:*}/${host##*:}"
-    printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$1" "${#2}" "$2" >&9
-    IFS=' ' read -r _ status _ <&9
-    while IFS= read -r line <&9 && [ "$line" != $'\r' ]; do :; done
-    IFS= read -r -d '' body <&9
+    printf 'POST %s HTTP/1.0\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s' "$1" "$host" "${#2}" "$2" >&9
+    IFS=' ' read -t 60 -r _ status _ <&9
+    while IFS= read -t 60 -r line <&9 && [ "$line" != $'\r' ]; do :; done
+    IFS= read -t 60 -r -d '' body <&9
+    [ $? -le 128 ] || status='' # 1: the end of the reply
     exec 9<&- 9>&-
     printf %s "$body" >reply
 }

@@ -10,8 +10,11 @@ for word in 'serve' 'serve runs/tiny --port 99999' 'serve runs/tiny --timeout 0'
     holds "no: ltm $word" refused 2 'ltm serve' "$LTM" $word
 done
 holds 'no such host' refused 1 'host' "$LTM" serve runs/tiny --host no.such.host.invalid
-serve runs/tiny --allow-host you.example,me.example --max-requests 4 --timeout 600 --max-body 5k || exit 1
+serve runs/tiny --allow-host "you.example, me.example" --max-requests 4 --timeout 600 --max-body 5k || exit 1
 port=${url##*:} port=${port%/}
+for names in box:8080 'a, ::1'; do
+    holds "no name: $names" refused 1 'allow-host.*without port' "$LTM" serve runs/tiny --port 0 --allow-host "$names"
+done
 holds 'a port that is taken' refused 1 'cannot listen.*use' "$LTM" serve runs/tiny --port "$port"
 
 plain() { # without latents an echo needs no more words: as lm-evaluation-harness asks
@@ -58,7 +61,8 @@ rebound() { # a name that another site has pointed at this machine
     done
     [ "$(curl -s -o reply -w '%{http_code}' -H 'Host: evil.example' -d '{"prompt": "the"}' "${url}v1/completions")" = 403 ] &&
         [ "$(curl -s -o reply -w '%{http_code}' -H "Host: me.example:$port" "${url}v1/models")" = 200 ] &&
-        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: localhost:$port" "${url}v1/models")" = 200 ]
+        [ "$(curl -s -o reply -w '%{http_code}' -H "Host: localhost:$port" "${url}v1/models")" = 200 ] &&
+        [ "$(curl -s -0 -o reply -w '%{http_code}' -H 'Host:' "${url}v1/models")" = 200 ]
 }
 holds 'names that are not its own' rebound
 large() {
@@ -67,8 +71,9 @@ large() {
         [ "$(curl -s -o reply -w '%{http_code}' -H 'Transfer-Encoding: chunked' --data-binary @body "${url}v1/completions")" = 413 ]
 }
 holds 'one that is too large' large
-page() { # it stands alone: no other host is named in it
+page() { # it stands alone: no other host is named in it, and no other page may frame it
     curl -s -D head "$url" >page.html && grep -qi '^content-type: text/html' head && grep -q '<title>' page.html &&
+        grep -qi "^content-security-policy: .*frame-ancestors 'none'" head && grep -qi '^x-frame-options: DENY' head &&
         lacks -oE '(https?:)?//[a-zA-Z0-9.]+' page.html && lacks -E '<(link|iframe|img|object)|@import|src=' page.html
 }
 holds 'the page asks nobody else' page
@@ -79,11 +84,17 @@ ending() { # work under way is told so, and the server ends
     end INT && wait "$client" && grep -q 'the server is ending.* 503' reply
 }
 holds 'it ends cleanly with work under way' ending
-serve runs/tiny --timeout 2 || exit 1
+serve runs/tiny --timeout 2 --sessions 1 || exit 1
 port=${url##*:} port=${port%/}
+strays() { # a turn that is refused takes nobody's session away
+    is 200 '.turn == 0' /v1/completions '{"prompt": "the", "max_tokens": 1, "session": "mine", "turn": 0}' &&
+        is 400 '.error.message | test("is 0, not 1")' /v1/completions '{"prompt": "of", "max_tokens": 1, "session": "other", "turn": 1}' &&
+        is 200 '.turn == 1' /v1/completions '{"prompt": "of", "max_tokens": 1, "session": "mine", "turn": 1}'
+}
+holds 'a refused turn of another session' strays
 late() { # a request that takes too long; in the meantime another is not forgotten
     is 503 '.error.message | test("longer than 2 s")' /v1/completions "{$endless}" && plain &&
-        post /v1/completions "{$endless, \"stream\": true}" && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
+        curl -s -m 60 -d "{$endless, \"stream\": true}" "${url}v1/completions" >reply && tail -n 2 reply | grep 'longer than 2 s' && lacks -F '[DONE]' reply
 }
 holds 'one that takes too long' late
 broken() { # no HTTP, half a request, a byte now and then, nothing at all: closed in the end, and nobody else is held up
@@ -115,7 +126,7 @@ mutated() { # 300 requests with bytes changed, left out or cut off: the server s
             3) printf -v line '%b' "\\x$((RANDOM % 8))$((RANDOM % 10))" && bytes=${bytes:0:at}$line${bytes:at+1} ;;
             esac
         done
-        exec 5<>"/dev/tcp/127.0.0.1/$port" && printf %s "$bytes" >&5 && read -r -t 0.03 line <&5
+        exec 5<>"/dev/tcp/127.0.0.1/$port" && printf %s "$bytes" >&5 && timeout 0.03 head -c 1 <&5 >got
         exec 5<&- 5>&-
     done 2>/dev/null
     trap - PIPE

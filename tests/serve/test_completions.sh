@@ -106,6 +106,16 @@ again() { # a reply was lost: the same turn anew gives the same text, and is sai
         completion .choices '{"prompt": "", "max_tokens": 3, "session": "d", "turn": 4}' && refusal 'is 5, not 3' '{"prompt": "", "session": "d", "turn": 3}'
 }
 holds 'a turn whose reply was lost is asked for again' again
+kept() { # a turn that fails when it is asked for again leaves the one that was answered
+    for name in whole tried; do
+        completion '.turn == 0' "{\"prompt\": \"the of\", \"max_tokens\": 9, \"seed\": 5, \"session\": \"$name\", \"turn\": 0}" || return 1
+        [ "$name" = whole ] || refusal 'no text yet' "{\"prompt\": \"\", \"refit\": true, \"session\": \"$name\", \"turn\": 0}" || return 1
+        completion '.turn == 1' "{\"prompt\": \" that\", \"max_tokens\": 9, \"seed\": 6, \"session\": \"$name\", \"turn\": 1}" || return 1
+        jq -c .choices reply >"$name.next"
+    done
+    diff whole.next tried.next && refusal 'is 2, not 0' '{"prompt": "", "session": "tried", "turn": 0}'
+}
+holds 'a turn that fails when it is repeated' kept
 holds 'SIGTERM ends it' end
 streams() { # z moves with what is read, echoed or written: scores need no context_tokens, and are those of the text when it was written
     "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=4 run.tokens=8k slow.lr=0.03 run.eval_every=0 >out 2>err && serve runs/stream run.precision=fp32 || return 1

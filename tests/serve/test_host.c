@@ -37,7 +37,24 @@ static void test_strange(void **state) {
     assert_false(host_is_known("box", "127.0.0.1", NULL));
 }
 
+static void test_names(void **state) {
+    (void)state;
+    static const char *const good[] = {"", "box", "box.lan, lab.example", " a ,\tb ", "a,", "[::1]", "box,[fe80::1]"};
+    static const char *const bad[] = {"box:8080", "a, box:8080", "::1",  "[::1]:80", "[box]",
+                                      "a b",      "http://box/", "box.", "[",        "box.lan lab.example,c"};
+    struct ltm_error error;
+    assert_int_equal(host_names_check(NULL, &error), LTM_OK);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (host_names_check(good[i], &error) != LTM_OK) fail_msg("%s: %s", good[i], error.message);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (host_names_check(bad[i], &error) != LTM_INVALID) fail_msg("\"%s\" passes", bad[i]);
+    assert_true(host_is_known("b:80", "box", " a ,\tb "));
+    assert_true(host_is_known("A", "box", " a ,\tb "));
+    assert_false(host_is_known("", "box", "a,, b"));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known), cmocka_unit_test(test_strange)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known), cmocka_unit_test(test_strange),
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }
