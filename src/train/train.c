@@ -288,7 +288,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
 
 static ltm_status score_average_puzzles(struct solver_scores *scores, struct session *s, struct ltm_error *error) {
     struct ltm_error second;
-    PASS_UP(exchange_average(s, error));
+    PASS_UP(processes_agree(exchange_average(s, error), error));
     const ltm_status status = session_score_puzzles(scores, s, error);
     const ltm_status back = exchange_average(s, &second);
     return status == LTM_OK && back != LTM_OK ? fail_with(error, &second) : status;
