@@ -236,8 +236,13 @@ static void what_does_not_fit_is_refused(void **state) {
     c.model.latents = 2;
     c.model.encoder = LTM_ENCODER_BAG;
     assert_refused(&c, "model.kind = solver has no latent.encoder; use none");
-    c.model.latents = 0;
     c.model.encoder = LTM_ENCODER_NONE;
+    for (int latents = 0; latents <= 2; latents += 2) { /* from = layers would divide by 0 */
+        c.model.latents = latents;
+        c.model.latent_from = c.model.layers;
+        assert_refused(&c, "model.kind = solver has no latent.from; use 0");
+    }
+    c.model.latents = c.model.latent_from = 0;
     c.model.memory = LTM_MEMORY_NEURAL;
     assert_refused(&c, "model.kind = solver has no model.memory; use none");
     c.model.memory = LTM_MEMORY_NONE;
@@ -262,10 +267,10 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_refused(&c, "use it with model.kind = solver");
     c.data.augment = 0;
     c.model.stable = 1;
-    assert_refused(&c, "solver.stable = yes is of a solver");
+    assert_refused(&c, "solver.stable = yes applies only to a solver");
     c.model.stable = 0;
     c.eval.restarts = 2;
-    assert_refused(&c, "eval.restarts is of a solver");
+    assert_refused(&c, "eval.restarts applies only to a solver");
     c = solving("refused", LTM_SOLVER_ATTENTION);
     snprintf(c.data.corpus, sizeof c.data.corpus, "%s", test_folder());
     assert_refused(&c, "train.jsonl is not there");
