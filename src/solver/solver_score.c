@@ -110,7 +110,7 @@ static void solve(struct solver_scores *scores, const struct solving *s, const f
             const struct solver_step_score *own = s->steps + (size_t)g * steps;
             if (restart == 0) scores->first[i] = scores->best[i] = own[steps - 1];
             if (own[steps - 1].right > scores->best[i].right) scores->best[i] = own[steps - 1];
-            if (restart > 0 && !(s->residual[g] < s->least[g])) continue;
+            if (restart > 0 && !solver_settles(s->residual[g], s->least[g])) continue;
             s->least[g] = s->residual[g];
             memcpy(scores->each + (size_t)i * steps, own, steps * sizeof *own);
             if (i == scores->example)

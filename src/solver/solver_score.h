@@ -3,10 +3,18 @@
  * residual at the end answers, which needs no solution. */
 #pragma once
 
+#include <math.h>
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "model/decoder.h"
 #include "solver/puzzles.h"
+
+/* Whether a run that ends with `residual` answers in place of one with `least`: NaN is more than any number. */
+static inline bool solver_settles(float residual, float least) {
+    return residual < least || (isnan(least) && !isnan(residual));
+}
 
 /* Of one puzzle behind one step. */
 struct solver_step_score {

@@ -6,6 +6,7 @@
 
 #include "math/vector.h"
 #include "solver/solver_pass.h"
+#include "solver/solver_score.h"
 
 enum { ROWS = 3, CELLS = 6, DIM = 16, VOCAB = 5, N = CELLS * DIM };
 
@@ -284,6 +285,13 @@ static void halting_loss_is_that_of_a_known_logit(void **state) {
     close_rig(&rig);
 }
 
+static void a_run_without_a_residual_answers_before_no_other(void **state) {
+    (void)state;
+    assert_true(solver_settles(1, 2) && !solver_settles(2, 1) && !solver_settles(1, 1));
+    assert_true(solver_settles(1, NAN) && solver_settles(INFINITY, NAN));
+    assert_true(!solver_settles(NAN, 1) && !solver_settles(NAN, NAN));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_is_that_of_finite_differences),
@@ -292,6 +300,7 @@ int main(void) {
         cmocka_unit_test(a_stable_step_keeps_a_share_and_adds_noise),
         cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
         cmocka_unit_test(a_puzzle_knows_no_other),
+        cmocka_unit_test(a_run_without_a_residual_answers_before_no_other),
         cmocka_unit_test(halting_loss_is_that_of_a_known_logit),
     };
     return cmocka_run_group_tests_name("a solver's step", tests, NULL, NULL);
