@@ -285,6 +285,15 @@ static void halting_loss_is_that_of_a_known_logit(void **state) {
     close_rig(&rig);
 }
 
+/* Cells read them once a step, however often f runs. */
+static void latents_cost_their_reading_once(void **state) {
+    (void)state;
+    struct ltm_model_config config = configured(LTM_SOLVER_MLP, 3, 2);
+    const double without = plan_counted(&config).flops;
+    config.latents = 2;
+    assert_true(plan_counted(&config).flops == without + 2.0 * 2 * DIM);
+}
+
 static void a_run_without_a_residual_answers_before_no_other(void **state) {
     (void)state;
     assert_true(solver_settles(1, 2) && !solver_settles(2, 1) && !solver_settles(1, 1));
@@ -300,6 +309,7 @@ int main(void) {
         cmocka_unit_test(a_stable_step_keeps_a_share_and_adds_noise),
         cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
         cmocka_unit_test(a_puzzle_knows_no_other),
+        cmocka_unit_test(latents_cost_their_reading_once),
         cmocka_unit_test(a_run_without_a_residual_answers_before_no_other),
         cmocka_unit_test(halting_loss_is_that_of_a_known_logit),
     };
