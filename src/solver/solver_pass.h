@@ -43,7 +43,8 @@ struct solver_group {
     struct solver_answers answers;
 };
 
-/* Of puzzle `puzzle` at supervision step `step`, from 0: no other has it. */
+/* Of puzzle `puzzle` at supervision step `step`, from 0. No other has it among 2^26 puzzles (a step is below 64); behind them the numbers
+ * begin anew. */
 static inline uint32_t solver_number(int64_t puzzle, int64_t step) { return (uint32_t)(puzzle * 64 + step); }
 
 /* Products in bf16 are made for each size of group when it is first met: here, beforehand, for a caller that can fail. */
