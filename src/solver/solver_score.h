@@ -1,6 +1,7 @@
 /* How well a solver solves puzzles: every puzzle for all solver.supervision steps, so that what it would have said where it halts is
- * among them. With eval.restarts a puzzle has several runs, each from a start (solver_start) and noise of its own; the one with the least
- * residual at the end answers, which needs no solution. */
+ * among them. With eval.restarts a puzzle has several runs; the one with the least residual at the end answers, which needs no solution. With
+ * solver.stable each has noise of its own, from the start that training has; without, where nothing else would tell them apart, a start of
+ * its own (solver_start), which no training saw. */
 #pragma once
 
 #include <math.h>
@@ -23,16 +24,23 @@ struct solver_step_score {
     int32_t right; /* cells */
 };
 
+/* Of one puzzle over its runs. */
+struct solver_run_sums {
+    int64_t whole; /* runs that solve it */
+    int64_t right; /* cells */
+};
+
 struct solver_scores {
     int64_t count; /* puzzles, the first of the file */
-    int steps, restarts, cells, width, latents;
+    int steps, restarts, starts, cells, width, latents;
     const struct puzzles *puzzles;
     struct solver_step_score *each; /* (count, steps): of the runs that answer */
     struct solver_step_score *first,
-        *best;                   /* (count): the last step of the first run, and of the one with the most cells right */
-    float *given_nll, *given_kl; /* (count): as in solver_group, of the first run; 0 without latents */
-    int64_t example;             /* the first of the hardest … */
-    int32_t *answers;            /* … and its answers (steps, T) */
+        *best; /* (count): the last step of the first run, and of the one with the most cells right */
+    struct solver_run_sums *sums; /* (count): of the last step of all runs */
+    float *given_nll, *given_kl;  /* (count): as in solver_group, of the first run; 0 without latents */
+    int64_t example;              /* the first of the hardest … */
+    int32_t *answers;             /* … and its answers (steps, T) */
 };
 
 /* Means over puzzles, with their standard errors. */
@@ -54,5 +62,5 @@ struct solver_mean solver_scores_mean(const struct solver_scores *scores, int st
 
 /* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
  * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}; of several
- * runs "restarts": {"runs", "one": …, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle. */
+ * runs "restarts": {"runs", "starts", "one": …, "mean": {exact, cells, …} over runs, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle. */
 json_t *solver_scores_json(const struct solver_scores *scores);

@@ -218,6 +218,8 @@ static void restarts_answer_by_their_residual(void **state) {
     assert_null(json_object_get(one, "restarts"));
     assert_true(json_number_value(json_object_get(json_object_get(one, "latents"), "kl")) > 0);
     assert_int_equal(json_integer_value(json_object_get(restarts, "runs")), 6);
+    assert_int_equal(json_integer_value(json_object_get(restarts, "starts")), 1);
+    assert_true(exact(restarts, "best") >= exact(restarts, "mean"));
     test_same_json(json_object_get(restarts, "one"), json_object_get(one, "full"), "the first run and one alone");
     assert_true(exact(restarts, "best") >= exact(restarts, "one") && exact(restarts, "best") >= exact(several, "full"));
     assert_false(json_equal(json_object_get(one, "full"), json_object_get(several, "full")));
