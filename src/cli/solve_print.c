@@ -41,6 +41,9 @@ void solve_print(const char *puzzles, const json_t *scores) {
     if (latents)
         printf("  latents          %.2f nats a puzzle's givens, KL %.2f\n", number(latents, "givens"),
                number(latents, "kl"));
+    if (latents && number(latents, "diverged") > 0)
+        cli_print_line(stdout, "  the fit of %.0f puzzle%s diverged: z is a draw from the prior there",
+                       number(latents, "diverged"), ltm_plural((long long)number(latents, "diverged")));
     print_mean("where it halts", json_object_get(scores, "halted"));
     json_array_foreach(json_object_get(scores, "difficulties"), i, one) {
         snprintf(what, sizeof what, "difficulty %.0f", number(one, "difficulty"));

@@ -37,6 +37,8 @@ struct solver_group {
     float *next_y, *next_z;          /* (G, T, d): what this one leaves; may be y and z */
     struct noise_source noise; /* what is random in the step: seed, step, and each puzzle's number (solver_number) */
     int empty;                 /* the token of a cell that is not given, or -1 */
+    float kl_weight;           /* in the fit of latents; 1 but for slow.kl_warmup */
+    bool *diverged;            /* (G): the fit did, and the prior replaces it; NULL = not wanted */
     float *given_nll,
         *given_kl;   /* (G): nats of the givens under the draw of z, and of its posterior's KL; NULL = not wanted */
     float *residual; /* (G): |z' - z| / |z| of the last inner step, or of y; NULL = not wanted */

@@ -75,6 +75,8 @@ static void run(const struct solver_scores *scores, const struct solving *s, con
                                        .next_y = s->y,
                                        .next_z = s->z,
                                        .empty = puzzles_empty(scores->puzzles),
+                                       .kl_weight = 1,
+                                       .diverged = key.step == SCORES ? scores->diverged + first : NULL,
                                        .noise = {key, s->numbers},
                                        .given_nll = scores->given_nll + first,
                                        .given_kl = scores->given_kl + first,
@@ -135,6 +137,7 @@ static ltm_status merge(struct solver_scores *scores, struct ltm_error *error) {
     const size_t steps = (size_t)scores->steps;
     PASS_UP(processes_merge(scores->each, count * steps * sizeof *scores->each, error));
     PASS_UP(processes_merge(scores->first, count * sizeof *scores->first, error));
+    PASS_UP(processes_merge(scores->diverged, count * sizeof *scores->diverged, error));
     PASS_UP(processes_merge(scores->sums, count * sizeof *scores->sums, error));
     PASS_UP(processes_merge(scores->given_nll, count * sizeof *scores->given_nll, error));
     PASS_UP(processes_merge(scores->given_kl, count * sizeof *scores->given_kl, error));
@@ -157,6 +160,7 @@ static ltm_status create(struct solver_scores *scores, struct solving **all, flo
     PASS_UP(NEW_ARRAY(scores->each, count * steps, what, error));
     PASS_UP(NEW_ARRAY(scores->first, count, what, error));
     PASS_UP(NEW_ARRAY(scores->best, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->diverged, count, what, error));
     PASS_UP(NEW_ARRAY(scores->sums, count, what, error));
     PASS_UP(NEW_ARRAY(scores->given_nll, count, what, error));
     PASS_UP(NEW_ARRAY(scores->given_kl, count, what, error));
@@ -214,6 +218,7 @@ void solver_scores_free(struct solver_scores *scores) {
     free(scores->each);
     free(scores->first);
     free(scores->best);
+    free(scores->diverged);
     free(scores->sums);
     free(scores->given_nll);
     free(scores->given_kl);
@@ -265,6 +270,12 @@ static struct solver_mean mean_of(const struct solver_scores *scores, int step, 
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step) {
     int64_t count;
     return mean_of(scores, step, NULL, NULL, &count);
+}
+
+int64_t solver_scores_diverged(const struct solver_scores *scores) {
+    int64_t diverged = 0;
+    for (int64_t i = 0; i < scores->count; i++) diverged += scores->diverged[i];
+    return diverged;
 }
 
 /* Means over puzzles of their means over runs; nll is none. */
@@ -373,6 +384,7 @@ static json_t *latents_json(const struct solver_scores *scores) {
     }
     if (isfinite(nll)) json_object_set_new(json, "givens", json_real(nll / (double)scores->count));
     if (isfinite(kl)) json_object_set_new(json, "kl", json_real(kl / (double)scores->count));
+    json_object_set_new(json, "diverged", json_integer(solver_scores_diverged(scores)));
     return json;
 }
 

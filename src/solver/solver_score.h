@@ -39,6 +39,7 @@ struct solver_scores {
         *best; /* (count): the last step of the first run, and of the one with the most cells right */
     struct solver_run_sums *sums; /* (count): of the last step of all runs */
     float *given_nll, *given_kl;  /* (count): as in solver_group, of the first run; 0 without latents */
+    bool *diverged;               /* (count): likewise */
     int64_t example;              /* the first of the hardest … */
     int32_t *answers;             /* … and its answers (steps, T) */
 };
@@ -57,10 +58,14 @@ ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder
                               struct ltm_error *error);
 void solver_scores_free(struct solver_scores *scores);
 
+/* Puzzles whose fit of latents diverged in the first run. */
+int64_t solver_scores_diverged(const struct solver_scores *scores);
+
 /* Behind `step` steps, from 1; or, step = 0, where each puzzle halts: behind the first step whose logit is above 0, or the last. */
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step);
 
 /* {"puzzles", "full": {exact, exact_error, cells, …}, "halted": …, "steps": [… behind each], "difficulties": [{"difficulty", "puzzles",
  * "full", "halted"}], "example": {"rows", "columns", "puzzle", "solution", "answers": [TEXT behind each step], "halts": STEP}}; of several
- * runs "restarts": {"runs", "starts", "one": …, "mean": {exact, cells, …} over runs, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle. */
+ * runs "restarts": {"runs", "starts", "one": …, "mean": {exact, cells, …} over runs, "best": …}, where there are latents "latents": {"givens", "kl"} in nats a puzzle,
+ * "diverged": puzzles. */
 json_t *solver_scores_json(const struct solver_scores *scores);

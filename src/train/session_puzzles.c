@@ -88,6 +88,7 @@ ltm_status session_score_puzzles(struct solver_scores *scores, const struct sess
 bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_scores *own,
                           const struct solver_scores *averaged) {
     const struct solver_mean mean = solver_scores_mean(own, own->steps);
+    const struct solver_scores *scores = own;
     struct solver_mean best = mean;
     struct solver_mean halted = solver_scores_mean(own, 0);
     record->heldout = true;
@@ -96,11 +97,13 @@ bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_s
         const struct solver_mean other = solver_scores_mean(averaged, averaged->steps);
         record->solver.ema_exact = other.exact;
         if (other.exact >= mean.exact) {
+            scores = averaged;
             best = other;
             halted = solver_scores_mean(averaged, 0);
         }
     }
     record->recon = best.nll;
+    record->diverged = solver_scores_diverged(scores);
     record->bound = record->bound_error = record->bits_per_byte = NAN;
     record->solver = (struct ltm_solver_record){.on = true,
                                                 .exact = best.exact,

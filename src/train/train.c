@@ -89,9 +89,10 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
         watch_message(&s->hooks->watch,
-                      "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior replaces "
+                      "at slow step %lld the fast loop diverged on %lld of %d %s; the prior replaces "
                       "such a fit, and the log counts them; try a lower fast.lr",
-                      (long long)record->step, (long long)record->diverged, s->trainer.now.batch);
+                      (long long)record->step, (long long)record->diverged, s->trainer.now.batch,
+                      solves(s) ? "puzzles" : "sequences");
     s->state.diverged += record->diverged;
 }
 

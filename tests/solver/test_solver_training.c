@@ -136,7 +136,7 @@ static void rows_that_halt_get_the_next_puzzle(void **state) {
         int64_t steps[5];
         memcpy(puzzle, batch->puzzle, sizeof puzzle);
         memcpy(steps, batch->steps, sizeof steps);
-        solver_batch_begin(batch);
+        solver_batch_begin(batch, 1);
         for (size_t i = 0; i < 5 * n; i++) batch->next_y[i] = batch->next_z[i] = (float)(step + (int)(i / n));
         for (int row = 0; row < 5; row++) batch->answers.halt[row] = row == 1 && step % 2 ? 1.0f : -1.0f;
         const int64_t begun = batch->begun;
