@@ -60,12 +60,19 @@ ltm_status session_name_puzzles(struct session *s, struct ltm_error *error) {
 
 /* Keys of a language model that are set and not refused, for runs begun before they were told of. */
 static void tell_idle_keys(const struct session *s) {
-    static const char *const keys[] = {"model.window", "model.output", "model.init_projections", "model.order"};
+    static const char *const keys[] = {"model.window", "model.output",      "model.init_projections",
+                                       "model.order",  "latent.init_scale", "eval.samples",
+                                       "eval.iwae",    "eval.continuation", "eval.prior",
+                                       "eval.loops",   "eval.exit",         "eval.exit_state",
+                                       "eval.exit_kl", "eval.split",        "eval.dump",
+                                       "eval.states",  "eval.fast.steps",   "eval.fast.lr"};
     struct ltm_config defaults;
     ltm_config_defaults(&defaults);
+    defaults.eval.fast_steps = s->config.fast.steps; /* what auto is by now */
+    defaults.eval.fast_lr = s->config.fast.lr;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char own[64] = "";
-        char usual[64] = "";
+        char own[LTM_PATH_MAX] = "";
+        char usual[LTM_PATH_MAX] = "";
         ltm_config_get(&s->config, keys[i], own, sizeof own, NULL);
         ltm_config_get(&defaults, keys[i], usual, sizeof usual, NULL);
         if (strcmp(own, usual) != 0)

@@ -88,7 +88,8 @@ watches() { # of equal scores the last is the best
     local step
     step=$(jq -s '[.[] | select(.heldout)] | max_by([.exact, .step]) | .step' runs/tiny/log.jsonl)
     "$LTM" watch runs/tiny --once >out && grep -q 'done, step 10 of 10, 720 cells' out && grep -q "puzzles whole .*at step $step\$" out &&
-        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err
+        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 eval.iwae=9 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err &&
+        grep -q 'eval.iwae = 9 does nothing in a solver' err && ! grep -q 'eval.fast.* does nothing' err
 }
 holds 'watch says cells, and keys that do nothing are told' watches
 compares() { "$LTM" report runs/tiny runs/idle >out 2>err && grep -q 'Solved by training time' comparison.html; }
