@@ -81,7 +81,8 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     snprintf(path, sizeof path, "%.980s/checkpoints/step-%08lld", s->config.run.dir, (long long)s->state.step);
     tell_event(s, "checkpoint", NULL, path, NULL);
-    if (s->state.best_step == s->state.step) tell_event(s, "best", NULL, path, NULL);
+    if (s->state.best_step == s->state.step && s->gained) tell_event(s, "best", NULL, path, NULL);
+    s->gained = false;
     return LTM_OK;
 }
 
@@ -305,7 +306,8 @@ static ltm_status score_puzzles(struct session *s, struct ltm_error *error) {
     TRY(session_score_puzzles(&scores, s, error));
     if (s->trainer.optimiser.average) TRY(score_average_puzzles(&averaged, s, error));
     s->state.averaged = session_tell_puzzles(&record, &scores, averaged.count ? &averaged : NULL);
-    if (1 - record.solver.exact <= s->state.best_bound) { /* of equals the last, which has trained longest */
+    if (1 - record.solver.exact <= s->state.best_bound) {          /* of equals the last, which has trained longest */
+        s->gained = 1 - record.solver.exact < s->state.best_bound; /* an equal is no news */
         s->state.best_bound = 1 - record.solver.exact;
         s->state.best_step = record.step;
         TRY(session_keep_puzzles(s, s->state.averaged ? &averaged : &scores, error));
@@ -367,6 +369,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     }
     PASS_UP(keep_scores(s, &options, scores, bound, error));
     if (bound < s->state.best_bound) {
+        s->gained = true;
         s->state.best_bound = bound;
         s->state.best_step = record.step;
     }

@@ -92,6 +92,13 @@ watches() { # of equal scores the last is the best
         grep -q 'eval.iwae = 9 does nothing in a solver' err && ! grep -q 'eval.fast.* does nothing' err
 }
 holds 'watch says cells, and keys that do nothing are told' watches
+tells() { # the pointer moves among equals; the event is of a gain alone
+    printf '#!/bin/sh\n[ $LTM_EVENT = best ] && echo $LTM_STEP >>bests\nexit 0\n' >hook && chmod +x hook
+    "$LTM" train tiny.ini run.dir=runs/events slow.lr=1e-9 run.eval_every=1 run.tokens=288 run.on_event=./hook >out 2>err || { cat err; return 1; }
+    [ "$(jq -s 'map(select(.heldout)) | [length, ([.[].exact] | unique | length)] == [4, 1]' runs/events/log.jsonl)" = true ] &&
+        [ "$(cat bests)" = 1 ] && [ "$(readlink runs/events/checkpoints/best)" = step-00000004 ]
+}
+holds 'no event tells of an equal' tells
 compares() { "$LTM" report runs/tiny runs/idle >out 2>err && grep -q 'Solved by training time' comparison.html; }
 holds 'a page of several shows what each solved by time' compares
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny
