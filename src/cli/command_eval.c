@@ -35,8 +35,9 @@ static const char usage[] =
     "several lists one for each combination. One result prints as a block, several as a table in nats per token.\n"
     "For a solver (model.kind = solver): the share of puzzles with all cells right, and of right cells, with standard errors over\n"
     "puzzles: after all steps, where the halting head stops, after each step, and by difficulty. With eval.restarts=N each puzzle\n"
-    "has N runs with their own starts and noise (solver.stable): the answer is that of the run whose state moves least at the\n"
-    "end; beside it stand one run alone and the best of all, which needs the solution.\n"
+    "has N runs, with noise of their own (solver.stable; without it with starts of their own, which no training saw): the answer\n"
+    "is that of the run whose state moves least at the end; beside it stand the first run, the mean of all, and the best of all,\n"
+    "which needs the solution. Rows by step, by difficulty and where it halts are those of the run chosen after all steps.\n"
     "  --json             print the scores as JSON\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";

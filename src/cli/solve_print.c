@@ -29,13 +29,21 @@ void solve_print(const char *puzzles, const json_t *scores) {
     print_mean(json_object_get(scores, "restarts") ? "least residual" : "all steps", json_object_get(scores, "full"));
     const json_t *restarts = json_object_get(scores, "restarts");
     if (restarts) {
-        print_mean("one run of them", json_object_get(restarts, "one"));
+        print_mean("the first run", json_object_get(restarts, "one"));
+        print_mean("mean of the runs", json_object_get(restarts, "mean"));
         print_mean("best of all runs", json_object_get(restarts, "best"));
+        if (number(restarts, "starts") > 1)
+            cli_print_line(stdout,
+                           "  Without solver.stable each run has another start, which no training saw: that may solve "
+                           "far fewer than one run alone.");
     }
     const json_t *latents = json_object_get(scores, "latents");
     if (latents)
         printf("  latents          %.2f nats a puzzle's givens, KL %.2f\n", number(latents, "givens"),
                number(latents, "kl"));
+    if (latents && number(latents, "diverged") > 0)
+        cli_print_line(stdout, "  the fit of %.0f puzzle%s diverged: z is a draw from the prior there",
+                       number(latents, "diverged"), ltm_plural((long long)number(latents, "diverged")));
     print_mean("where it halts", json_object_get(scores, "halted"));
     json_array_foreach(json_object_get(scores, "difficulties"), i, one) {
         snprintf(what, sizeof what, "difficulty %.0f", number(one, "difficulty"));

@@ -12,6 +12,7 @@ ltm_status config_check_solver(const struct ltm_config *c, struct ltm_error *err
         const char *use;
     } others[] = {{"latent.kind", m->latents && m->latent_kind != LTM_LATENT_FITTED, "fitted"},
                   {"latent.read", m->latents && m->latent_read != LTM_READ_CROSS, "cross"},
+                  {"latent.from", m->latent_from > 0, "0"},
                   {"latent.encoder", m->latents && m->encoder != LTM_ENCODER_NONE, "none"},
                   {"latent.start", m->latents && c->latent_start > 0, "0"},
                   {"fast.stored", m->latents && c->fast.stored > 0, "0"},

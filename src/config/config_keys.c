@@ -271,8 +271,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
       "share of a sequence on which z is fitted, to score the rest; 0 = none")                                         \
     X("eval.prior", eval.prior, INT(0, 1000), "0", "samples of the score under the prior; 0 = none")                   \
     X("eval.restarts", eval.restarts, INT(1, 10000), "1",                                                              \
-      "runs of a solver on a puzzle, each from a start and noise of its own; the one whose state moves least at "      \
-      "the end answers")                                                                                               \
+      "runs of a solver on a puzzle, each with noise (solver.stable) or else a start of its own; the one whose state " \
+      "moves least after all steps answers, also by step and where it halts")                                          \
     X("eval.loops", eval.loops, INT(0, 1000), "0", "loops of the core in ltm eval and fewshot; 0 = model.loops")       \
     X("eval.exit", eval.exit.kind, CHOICE(exit_choice), "fixed",                                                       \
       "when a position leaves the loops, judged by its own past: fixed (after the last), state (its state settles), "  \

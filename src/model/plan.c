@@ -131,6 +131,7 @@ static void build_solver(struct plan *plan) {
     if (c->latents) add(plan, &solver_latents_stage, -1);
     plan->core = (struct plan_core){.loops = 1, .run = 1, .begin = plan->count};
     const size_t weights = plan->table.size;
+    const double before = plan->flops;
     for (int l = 0; l < c->layers; l++) {
         snprintf(name, sizeof name, "layers.%d", l);
         weights_begin_block(&plan->table, name);
@@ -138,7 +139,7 @@ static void build_solver(struct plan *plan) {
         add(plan, &solver_feed_forward_stage, -1);
     }
     const int end = plan->count;
-    const double flops = plan->flops;
+    const double flops = plan->flops - before;
     if (c->inner > 0 || c->cycles > 1) plan->recurrent = plan->table.size - weights;
     for (int i = 0; i < c->inner; i++) repeat(plan, plan->core.begin, end, flops);
     plan->core.end = plan->count;

@@ -25,10 +25,11 @@ size_t solver_fit_bytes(const struct ltm_model_config *model, const struct ltm_f
 }
 
 void solver_fit_run(struct solver_fit *fit, const struct latent_gradient *gradient, const int32_t *givens, int count,
-                    int empty, struct noise_source noise) {
+                    int empty, float kl_weight, struct noise_source noise) {
     const size_t cells = (size_t)count * (size_t)gradient->length;
     for (size_t i = 0; i < cells; i++) fit->given[i] = givens[i] == empty ? 0 : 1;
     fast_loop_start(&fit->loop, fit->config, count);
+    fit->loop.kl_weight = kl_weight;
     noise.key.purpose = RANDOM_SOLVER_FIT;
     fast_loop_fit(&fit->loop, gradient, fit->config, &noise, count, NULL);
     noise.key.purpose = RANDOM_SOLVER_LATENT;

@@ -17,6 +17,7 @@ ltm_status solver_fit_create(struct solver_fit *fit, const struct decoder *decod
 void solver_fit_free(struct solver_fit *fit);
 size_t solver_fit_bytes(const struct ltm_model_config *model, const struct ltm_fast_config *config, int puzzles);
 
-/* Fit the posteriors of `count` puzzles to what is given of them, (count, T), `empty` being the token of an empty cell or -1, and draw z. */
+/* Fit the posteriors of `count` puzzles to what is given of them, (count, T), `empty` being the token of an empty cell or -1, and draw z. kl_weight: of
+ * the KL relative to the likelihood, as in latent/fast_loop.h. */
 void solver_fit_run(struct solver_fit *fit, const struct latent_gradient *gradient, const int32_t *givens, int count,
-                    int empty, struct noise_source noise);
+                    int empty, float kl_weight, struct noise_source noise);

@@ -279,7 +279,9 @@ void solver_pass_fit(struct solver_pass *pass, const struct solver_group *group)
     struct fitting fitting = {pass, group};
     const struct latent_gradient gradient = {&fitting, take_gradient, pass->io.shape.length};
     if (pass->decoder->plan.config.latents == 0 || solver_pass_prepare(pass, group->count, NULL) != LTM_OK) return;
-    solver_fit_run(&pass->fit, &gradient, group->givens, group->count, group->empty, group->noise);
+    solver_fit_run(&pass->fit, &gradient, group->givens, group->count, group->empty, group->kl_weight, group->noise);
+    if (group->diverged)
+        memcpy(group->diverged, pass->fit.loop.diverged, (size_t)group->count * sizeof *group->diverged);
 }
 
 /* How well the draw tells what is given of each puzzle, and the KL of its posterior, nats; dw as above. */

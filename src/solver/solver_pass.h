@@ -37,13 +37,16 @@ struct solver_group {
     float *next_y, *next_z;          /* (G, T, d): what this one leaves; may be y and z */
     struct noise_source noise; /* what is random in the step: seed, step, and each puzzle's number (solver_number) */
     int empty;                 /* the token of a cell that is not given, or -1 */
+    float kl_weight;           /* in the fit of latents; 1 but for slow.kl_warmup */
+    bool *diverged;            /* (G): the fit did, and the prior replaces it; NULL = not wanted */
     float *given_nll,
         *given_kl;   /* (G): nats of the givens under the draw of z, and of its posterior's KL; NULL = not wanted */
     float *residual; /* (G): |z' - z| / |z| of the last inner step, or of y; NULL = not wanted */
     struct solver_answers answers;
 };
 
-/* Of puzzle `puzzle` at supervision step `step`, from 0: no other has it. */
+/* Of puzzle `puzzle` at supervision step `step`, from 0. No other has it among 2^26 puzzles (a step is below 64); behind them the numbers
+ * begin anew. */
 static inline uint32_t solver_number(int64_t puzzle, int64_t step) { return (uint32_t)(puzzle * 64 + step); }
 
 /* Products in bf16 are made for each size of group when it is first met: here, beforehand, for a caller that can fail. */

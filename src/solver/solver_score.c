@@ -75,6 +75,8 @@ static void run(const struct solver_scores *scores, const struct solving *s, con
                                        .next_y = s->y,
                                        .next_z = s->z,
                                        .empty = puzzles_empty(scores->puzzles),
+                                       .kl_weight = 1,
+                                       .diverged = key.step == SCORES ? scores->diverged + first : NULL,
                                        .noise = {key, s->numbers},
                                        .given_nll = scores->given_nll + first,
                                        .given_kl = scores->given_kl + first,
@@ -104,13 +106,16 @@ static void solve(struct solver_scores *scores, const struct solving *s, const f
     const size_t steps = (size_t)scores->steps;
     for (int restart = 0; restart < scores->restarts; restart++) {
         const struct random_key key = {.seed = seed, .step = SCORES + (uint32_t)restart};
-        run(scores, s, starts + (size_t)restart * 2 * (size_t)scores->width, first, count, key);
+        const int start = scores->starts > 1 ? restart : 0;
+        run(scores, s, starts + (size_t)start * 2 * (size_t)scores->width, first, count, key);
         for (int g = 0; g < count; g++) {
             const int64_t i = first + g;
             const struct solver_step_score *own = s->steps + (size_t)g * steps;
+            scores->sums[i].whole += own[steps - 1].right == scores->cells;
+            scores->sums[i].right += own[steps - 1].right;
             if (restart == 0) scores->first[i] = scores->best[i] = own[steps - 1];
             if (own[steps - 1].right > scores->best[i].right) scores->best[i] = own[steps - 1];
-            if (restart > 0 && !(s->residual[g] < s->least[g])) continue;
+            if (restart > 0 && !solver_settles(s->residual[g], s->least[g])) continue;
             s->least[g] = s->residual[g];
             memcpy(scores->each + (size_t)i * steps, own, steps * sizeof *own);
             if (i == scores->example)
@@ -132,6 +137,8 @@ static ltm_status merge(struct solver_scores *scores, struct ltm_error *error) {
     const size_t steps = (size_t)scores->steps;
     PASS_UP(processes_merge(scores->each, count * steps * sizeof *scores->each, error));
     PASS_UP(processes_merge(scores->first, count * sizeof *scores->first, error));
+    PASS_UP(processes_merge(scores->diverged, count * sizeof *scores->diverged, error));
+    PASS_UP(processes_merge(scores->sums, count * sizeof *scores->sums, error));
     PASS_UP(processes_merge(scores->given_nll, count * sizeof *scores->given_nll, error));
     PASS_UP(processes_merge(scores->given_kl, count * sizeof *scores->given_kl, error));
     PASS_UP(processes_merge(scores->best, count * sizeof *scores->best, error));
@@ -153,16 +160,18 @@ static ltm_status create(struct solver_scores *scores, struct solving **all, flo
     PASS_UP(NEW_ARRAY(scores->each, count * steps, what, error));
     PASS_UP(NEW_ARRAY(scores->first, count, what, error));
     PASS_UP(NEW_ARRAY(scores->best, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->diverged, count, what, error));
+    PASS_UP(NEW_ARRAY(scores->sums, count, what, error));
     PASS_UP(NEW_ARRAY(scores->given_nll, count, what, error));
     PASS_UP(NEW_ARRAY(scores->given_kl, count, what, error));
     PASS_UP(NEW_ARRAY(scores->answers, steps * (size_t)scores->cells, what, error));
-    PASS_UP(NEW_ARRAY(*starts, 2 * d * (size_t)scores->restarts, what, error));
+    PASS_UP(NEW_ARRAY(*starts, 2 * d * (size_t)scores->starts, what, error));
     PASS_UP(NEW_ARRAY(*all, (size_t)threads, what, error));
     for (int t = 0; t < threads; t++) {
         PASS_UP(solving_create(&(*all)[t], decoder, &config->fast, group, error));
         if (last) PASS_UP(solver_pass_prepare((*all)[t].pass, last, error));
     }
-    for (int r = 0; r < scores->restarts; r++) {
+    for (int r = 0; r < scores->starts; r++) {
         float *start = *starts + (size_t)r * 2 * d;
         solver_start(start, start + d, scores->width, config->run.seed, r);
     }
@@ -181,6 +190,7 @@ ltm_status solver_scores_take(struct solver_scores *scores, const struct decoder
     *scores = (struct solver_scores){.count = count,
                                      .steps = c->supervision,
                                      .restarts = config->eval.restarts,
+                                     .starts = c->stable ? 1 : config->eval.restarts,
                                      .cells = puzzle_cells(puzzles),
                                      .width = c->dim,
                                      .latents = c->latents,
@@ -208,6 +218,8 @@ void solver_scores_free(struct solver_scores *scores) {
     free(scores->each);
     free(scores->first);
     free(scores->best);
+    free(scores->diverged);
+    free(scores->sums);
     free(scores->given_nll);
     free(scores->given_kl);
     free(scores->answers);
@@ -258,6 +270,32 @@ static struct solver_mean mean_of(const struct solver_scores *scores, int step, 
 struct solver_mean solver_scores_mean(const struct solver_scores *scores, int step) {
     int64_t count;
     return mean_of(scores, step, NULL, NULL, &count);
+}
+
+int64_t solver_scores_diverged(const struct solver_scores *scores) {
+    int64_t diverged = 0;
+    for (int64_t i = 0; i < scores->count; i++) diverged += scores->diverged[i];
+    return diverged;
+}
+
+/* Means over puzzles of their means over runs; nll is none. */
+static struct solver_mean mean_of_runs(const struct solver_scores *scores) {
+    struct solver_mean mean = {.nll = NAN, .steps = scores->steps};
+    const double count = (double)scores->count;
+    const double degrees = count > 1 ? count - 1 : NAN;
+    double exact_squares = 0;
+    double cells_squares = 0;
+    for (int64_t i = 0; i < scores->count; i++) {
+        const double exact = (double)scores->sums[i].whole / scores->restarts;
+        const double cells = (double)scores->sums[i].right / scores->restarts / scores->cells;
+        mean.exact += exact / count;
+        mean.cells += cells / count;
+        exact_squares += exact * exact / count;
+        cells_squares += cells * cells / count;
+    }
+    mean.exact_error = sqrt(fmax(exact_squares - mean.exact * mean.exact, 0) / degrees);
+    mean.cells_error = sqrt(fmax(cells_squares - mean.cells * mean.cells, 0) / degrees);
+    return mean;
 }
 
 static json_t *mean_json(struct solver_mean mean) {
@@ -328,6 +366,8 @@ static json_t *restarts_json(const struct solver_scores *scores) {
     int64_t count;
     json_t *json = json_object();
     json_object_set_new(json, "runs", json_integer(scores->restarts));
+    json_object_set_new(json, "starts", json_integer(scores->starts));
+    json_object_set_new(json, "mean", mean_json(mean_of_runs(scores)));
     json_object_set_new(json, "one", mean_json(mean_of(scores, scores->steps, scores->first, NULL, &count)));
     json_object_set_new(json, "best", mean_json(mean_of(scores, scores->steps, scores->best, NULL, &count)));
     return json;
@@ -344,6 +384,7 @@ static json_t *latents_json(const struct solver_scores *scores) {
     }
     if (isfinite(nll)) json_object_set_new(json, "givens", json_real(nll / (double)scores->count));
     if (isfinite(kl)) json_object_set_new(json, "kl", json_real(kl / (double)scores->count));
+    json_object_set_new(json, "diverged", json_integer(solver_scores_diverged(scores)));
     return json;
 }
 

@@ -7,8 +7,7 @@
 #include "train/stored_posteriors.h"
 #include "train/teacher.h"
 
-/* Weight of the KL in the fast loop of slow step `step` (from 0). */
-static double kl_weight(const struct ltm_slow_config *slow, double step) {
+double group_kl_weight(const struct ltm_slow_config *slow, double step) {
     if (step >= slow->kl_warmup) return 1;
     return slow->kl_start + (1 - slow->kl_start) * step / slow->kl_warmup;
 }
@@ -35,7 +34,7 @@ static void fit_group(const struct group *group) {
     for (int g = 0; trainer->posteriors && g < group->count; g++)
         stored_posteriors_load(trainer->posteriors, &w->loop, g,
                                trainer->source->number(trainer->source, trainer->now.sequences + group->first + g));
-    w->loop.kl_weight = (float)kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
+    w->loop.kl_weight = (float)group_kl_weight(&c->slow, (double)trainer->now.sequences / c->slow.batch);
     fast_loop_run(&w->loop, w->pass, &c->fast, &noise, group->count, c->model.sequence, NULL);
 }
 

@@ -10,5 +10,8 @@ struct draw_takers {
     struct gradient_taker (*of_draw)(void *user, int draw);
 };
 
+/* Weight of the KL in the fast loop of slow step `step` (from 0). */
+double group_kl_weight(const struct ltm_slow_config *slow, double step);
+
 /* Of the slow step after trainer->optimiser.count of them. Fills in the group's part of trainer->scores. */
 void group_gradient(const struct group *group, const struct draw_takers *takers);

@@ -60,12 +60,19 @@ ltm_status session_name_puzzles(struct session *s, struct ltm_error *error) {
 
 /* Keys of a language model that are set and not refused, for runs begun before they were told of. */
 static void tell_idle_keys(const struct session *s) {
-    static const char *const keys[] = {"model.window", "model.output", "model.init_projections", "model.order"};
+    static const char *const keys[] = {"model.window", "model.output",      "model.init_projections",
+                                       "model.order",  "latent.init_scale", "eval.samples",
+                                       "eval.iwae",    "eval.continuation", "eval.prior",
+                                       "eval.loops",   "eval.exit",         "eval.exit_state",
+                                       "eval.exit_kl", "eval.split",        "eval.dump",
+                                       "eval.states",  "eval.fast.steps",   "eval.fast.lr"};
     struct ltm_config defaults;
     ltm_config_defaults(&defaults);
+    defaults.eval.fast_steps = s->config.fast.steps; /* what auto is by now */
+    defaults.eval.fast_lr = s->config.fast.lr;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char own[64] = "";
-        char usual[64] = "";
+        char own[LTM_PATH_MAX] = "";
+        char usual[LTM_PATH_MAX] = "";
         ltm_config_get(&s->config, keys[i], own, sizeof own, NULL);
         ltm_config_get(&defaults, keys[i], usual, sizeof usual, NULL);
         if (strcmp(own, usual) != 0)
@@ -88,6 +95,7 @@ ltm_status session_score_puzzles(struct solver_scores *scores, const struct sess
 bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_scores *own,
                           const struct solver_scores *averaged) {
     const struct solver_mean mean = solver_scores_mean(own, own->steps);
+    const struct solver_scores *scores = own;
     struct solver_mean best = mean;
     struct solver_mean halted = solver_scores_mean(own, 0);
     record->heldout = true;
@@ -96,11 +104,13 @@ bool session_tell_puzzles(struct ltm_train_record *record, const struct solver_s
         const struct solver_mean other = solver_scores_mean(averaged, averaged->steps);
         record->solver.ema_exact = other.exact;
         if (other.exact >= mean.exact) {
+            scores = averaged;
             best = other;
             halted = solver_scores_mean(averaged, 0);
         }
     }
     record->recon = best.nll;
+    record->diverged = solver_scores_diverged(scores);
     record->bound = record->bound_error = record->bits_per_byte = NAN;
     record->solver = (struct ltm_solver_record){.on = true,
                                                 .exact = best.exact,

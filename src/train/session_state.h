@@ -40,6 +40,7 @@ struct session {
     double rate;                           /* tokens a second, of late */
     int64_t above_uniform;                 /* slow steps whose loss was */
     struct on_event hook;                  /* run.on_event */
+    bool gained;                           /* by the last score, of which no checkpoint has told yet */
     int folder;                            /* the run's, held open: it may be moved while it trains */
     int lock;                              /* keeps two processes from training in one folder */
 };

@@ -101,6 +101,7 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
     TRY(NEW_ARRAY(made->number, B, what, error));
     TRY(NEW_ARRAY(made->steps, B, what, error));
     TRY(NEW_ARRAY(made->drawn, B, what, error));
+    TRY(NEW_ARRAY(made->diverged, B, what, error));
     TRY(NEW_ARRAY(made->order, (size_t)puzzles->count, what, error));
     for (int t = 0; t < threads; t++) {
         TRY(solver_pass_create(&made->workers[t].pass, decoder, &config->fast, config->slow.group, true, error));
@@ -135,6 +136,7 @@ void solver_batch_free(struct solver_batch *b) {
     free(b->number);
     free(b->steps);
     free(b->drawn);
+    free(b->diverged);
     free(b->order);
     free(b);
 }
@@ -147,7 +149,8 @@ size_t solver_batch_bytes(const struct ltm_config *config) {
 /* ---- A slow step ---- */
 
 /* Zero, for processes to merge what each has made. */
-void solver_batch_begin(struct solver_batch *b) {
+void solver_batch_begin(struct solver_batch *b, float kl_weight) {
+    b->kl_weight = kl_weight;
     for (size_t row = 0; row < rows(b); row++) b->drawn[row] = solver_number(b->number[row], b->steps[row]);
     memset(b->next_y, 0, rows(b) * b->n * sizeof *b->next_y);
     memset(b->next_z, 0, rows(b) * b->n * sizeof *b->next_z);
@@ -155,6 +158,7 @@ void solver_batch_begin(struct solver_batch *b) {
     memset(b->answers.halting, 0, rows(b) * sizeof *b->answers.halting);
     memset(b->answers.halt, 0, rows(b) * sizeof *b->answers.halt);
     memset(b->answers.right, 0, rows(b) * sizeof *b->answers.right);
+    memset(b->diverged, 0, rows(b) * sizeof *b->diverged);
 }
 
 void solver_batch_gradient(struct solver_batch *b, int thread, int first, int count,
@@ -169,6 +173,8 @@ void solver_batch_gradient(struct solver_batch *b, int thread, int first, int co
                                        .next_y = b->next_y + row * b->n,
                                        .next_z = b->next_z + row * b->n,
                                        .empty = puzzles_empty(b->puzzles),
+                                       .kl_weight = b->kl_weight,
+                                       .diverged = b->diverged + row,
                                        .noise = {{.seed = b->config->run.seed}, b->drawn + row},
                                        .answers = {b->answers.nll + row, b->answers.halting + row,
                                                    b->answers.halt + row, b->answers.right + row, NULL}};
@@ -183,9 +189,10 @@ ltm_status solver_batch_merge(struct solver_batch *b, struct sequence_score *sco
     PASS_UP(processes_merge(b->answers.halting, B * sizeof *b->answers.halting, error));
     PASS_UP(processes_merge(b->answers.halt, B * sizeof *b->answers.halt, error));
     PASS_UP(processes_merge(b->answers.right, B * sizeof *b->answers.right, error));
+    PASS_UP(processes_merge(b->diverged, B * sizeof *b->diverged, error));
     for (size_t row = 0; row < B; row++)
-        scores[row] =
-            (struct sequence_score){.recon = (double)b->answers.nll[row], .kl = (double)b->answers.halting[row]};
+        scores[row] = (struct sequence_score){
+            .recon = (double)b->answers.nll[row], .kl = (double)b->answers.halting[row], .diverged = b->diverged[row]};
     return LTM_OK;
 }
 

@@ -30,6 +30,8 @@ struct solver_batch {
     int64_t *number;               /* (B): and in the order of all that were begun */
     int64_t *steps;                /* (B): that it has had */
     uint32_t *drawn;               /* (B): solver_number of the slow step's draws */
+    bool *diverged;                /* (B): in the slow step, the fit of its latents */
+    float kl_weight;               /* of the slow step's fits */
     int64_t begun;                 /* puzzles */
     int64_t *order;                /* [puzzles]: of the pass at hand */
     int64_t pass;                  /* -1 before the first */
@@ -42,14 +44,15 @@ ltm_status solver_batch_create(struct solver_batch **batch, const struct ltm_con
 void solver_batch_free(struct solver_batch *batch);
 size_t solver_batch_bytes(const struct ltm_config *config);
 
-/* A slow step begins. */
-void solver_batch_begin(struct solver_batch *batch);
+/* A slow step begins, whose fits of latents have the KL's weight. */
+void solver_batch_begin(struct solver_batch *batch, float kl_weight);
 
 /* Rows first … first + count - 1 by a thread's pass: the gradient of the mean of all rows' losses. */
 void solver_batch_gradient(struct solver_batch *batch, int thread, int first, int count,
                            const struct gradient_taker *taker);
 
-/* COLLECTIVE. What all processes have made: a row's cross-entropy is scores[row].recon, its halting loss .kl. */
+/* COLLECTIVE. What all processes have made: a row's cross-entropy is scores[row].recon, its halting loss .kl, and whether
+ * its fit diverged .diverged. */
 ltm_status solver_batch_merge(struct solver_batch *batch, struct sequence_score *scores, struct ltm_error *error);
 
 /* The slow step is taken: go on from what it left. */

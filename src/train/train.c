@@ -81,7 +81,8 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     snprintf(path, sizeof path, "%.980s/checkpoints/step-%08lld", s->config.run.dir, (long long)s->state.step);
     tell_event(s, "checkpoint", NULL, path, NULL);
-    if (s->state.best_step == s->state.step) tell_event(s, "best", NULL, path, NULL);
+    if (s->state.best_step == s->state.step && s->gained) tell_event(s, "best", NULL, path, NULL);
+    s->gained = false;
     return LTM_OK;
 }
 
@@ -89,9 +90,10 @@ static ltm_status save(struct session *s, struct ltm_error *error) {
 static void count_diverged(struct session *s, const struct ltm_train_record *record) {
     if (record->diverged && s->state.diverged == 0)
         watch_message(&s->hooks->watch,
-                      "at slow step %lld the fast loop diverged on %lld of %d sequences; the prior replaces "
+                      "at slow step %lld the fast loop diverged on %lld of %d %s; the prior replaces "
                       "such a fit, and the log counts them; try a lower fast.lr",
-                      (long long)record->step, (long long)record->diverged, s->trainer.now.batch);
+                      (long long)record->step, (long long)record->diverged, s->trainer.now.batch,
+                      solves(s) ? "puzzles" : "sequences");
     s->state.diverged += record->diverged;
 }
 
@@ -288,7 +290,7 @@ static ltm_status keep_scores(const struct session *s, const struct score_option
 
 static ltm_status score_average_puzzles(struct solver_scores *scores, struct session *s, struct ltm_error *error) {
     struct ltm_error second;
-    PASS_UP(exchange_average(s, error));
+    PASS_UP(processes_agree(exchange_average(s, error), error));
     const ltm_status status = session_score_puzzles(scores, s, error);
     const ltm_status back = exchange_average(s, &second);
     return status == LTM_OK && back != LTM_OK ? fail_with(error, &second) : status;
@@ -304,7 +306,8 @@ static ltm_status score_puzzles(struct session *s, struct ltm_error *error) {
     TRY(session_score_puzzles(&scores, s, error));
     if (s->trainer.optimiser.average) TRY(score_average_puzzles(&averaged, s, error));
     s->state.averaged = session_tell_puzzles(&record, &scores, averaged.count ? &averaged : NULL);
-    if (1 - record.solver.exact <= s->state.best_bound) { /* of equals the last, which has trained longest */
+    if (1 - record.solver.exact <= s->state.best_bound) {          /* of equals the last, which has trained longest */
+        s->gained = 1 - record.solver.exact < s->state.best_bound; /* an equal is no news */
         s->state.best_bound = 1 - record.solver.exact;
         s->state.best_step = record.step;
         TRY(session_keep_puzzles(s, s->state.averaged ? &averaged : &scores, error));
@@ -366,6 +369,7 @@ static ltm_status score_heldout(struct session *s, struct ltm_error *error) {
     }
     PASS_UP(keep_scores(s, &options, scores, bound, error));
     if (bound < s->state.best_bound) {
+        s->gained = true;
         s->state.best_bound = bound;
         s->state.best_step = record.step;
     }

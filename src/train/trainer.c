@@ -242,7 +242,8 @@ static ltm_status train_batch(struct trainer *trainer, struct ltm_error *error) 
     memset(trainer->scores, 0, (size_t)batch * sizeof *trainer->scores);
     if (trainer->solver) {
         trainer->batch_weight = batch; /* a loss is a mean over cells already */
-        solver_batch_begin(trainer->solver);
+        solver_batch_begin(trainer->solver,
+                           (float)group_kl_weight(&trainer->config.slow, (double)trainer->optimiser.count));
     } else
         TRY(workers_weigh(&trainer->batch_weight, &trainer->workers, trainer->source, first, batch, error));
     if (!(trainer->batch_weight > 0))

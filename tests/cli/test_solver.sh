@@ -60,8 +60,9 @@ scores() {
 }
 restarts() {
     "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 >block && "$LTM" eval runs/tiny puzzles/test.jsonl eval.restarts=4 --json >restarts || return 1
-    grep -q '^  least residual' block && grep -q '^  one run of them' block && grep -q '^  best of all runs' block &&
-        jq -e '.[0].restarts | .runs == 4 and .best.cells >= .one.cells' restarts
+    grep -q '^  least residual' block && grep -q '^  the first run' block && grep -q '^  mean of the runs' block &&
+        grep -q '^  best of all runs' block && grep -q 'each run has another start, which no training saw' block &&
+        jq -e '.[0].restarts | .runs == 4 and .starts == 4 and .best.cells >= .one.cells and .best.cells >= .mean.cells' restarts
 }
 holds 'scores by step, by difficulty and where it halts' scores
 reports() {
@@ -87,9 +88,17 @@ watches() { # of equal scores the last is the best
     local step
     step=$(jq -s '[.[] | select(.heldout)] | max_by([.exact, .step]) | .step' runs/tiny/log.jsonl)
     "$LTM" watch runs/tiny --once >out && grep -q 'done, step 10 of 10, 720 cells' out && grep -q "puzzles whole .*at step $step\$" out &&
-        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err
+        "$LTM" train tiny.ini run.dir=runs/idle run.tokens=72 model.window=7 eval.iwae=9 2>err >>out && grep -q 'model.window = 7 does nothing in a solver' err &&
+        grep -q 'eval.iwae = 9 does nothing in a solver' err && ! grep -q 'eval.fast.* does nothing' err
 }
 holds 'watch says cells, and keys that do nothing are told' watches
+tells() { # the pointer moves among equals; the event is of a gain alone
+    printf '#!/bin/sh\n[ $LTM_EVENT = best ] && echo $LTM_STEP >>bests\nexit 0\n' >hook && chmod +x hook
+    "$LTM" train tiny.ini run.dir=runs/events slow.lr=1e-9 run.eval_every=1 run.tokens=288 run.on_event=./hook >out 2>err || { cat err; return 1; }
+    [ "$(jq -s 'map(select(.heldout)) | [length, ([.[].exact] | unique | length)] == [4, 1]' runs/events/log.jsonl)" = true ] &&
+        [ "$(cat bests)" = 1 ] && [ "$(readlink runs/events/checkpoints/best)" = step-00000004 ]
+}
+holds 'no event tells of an equal' tells
 compares() { "$LTM" report runs/tiny runs/idle >out 2>err && grep -q 'Solved by training time' comparison.html; }
 holds 'a page of several shows what each solved by time' compares
 holds 'what reads text refuses it' refused 1 'is a solver of puzzles' "$LTM" generate runs/tiny

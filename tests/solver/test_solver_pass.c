@@ -6,6 +6,7 @@
 
 #include "math/vector.h"
 #include "solver/solver_pass.h"
+#include "solver/solver_score.h"
 
 enum { ROWS = 3, CELLS = 6, DIM = 16, VOCAB = 5, N = CELLS * DIM };
 
@@ -18,6 +19,7 @@ struct rig {
     float y[ROWS * N], z[ROWS * N], next_y[ROWS * N], next_z[ROWS * N];
     float nll[ROWS], halting[ROWS], halt[ROWS], residual[ROWS], given_nll[ROWS], given_kl[ROWS];
     uint32_t numbers[ROWS];
+    bool diverged[ROWS];
     float *gradient;
 };
 
@@ -71,6 +73,8 @@ static void open_rig(struct rig *rig, struct ltm_model_config config) {
                                        .next_z = rig->next_z,
                                        .noise = {{.seed = 5}, rig->numbers},
                                        .empty = 0,
+                                       .kl_weight = 1,
+                                       .diverged = rig->diverged,
                                        .given_nll = rig->given_nll,
                                        .given_kl = rig->given_kl,
                                        .residual = rig->residual,
@@ -171,6 +175,38 @@ static void latents_are_fitted_to_the_givens_alone(void **state) {
         rig.givens[0] = (rig.givens[0] + 1) % VOCAB;
         loss(&rig);
         assert_memory_equal(y + N, rig.next_y + N, 2 * N * sizeof *y);
+        close_rig(&rig);
+    }
+}
+
+static void a_lower_weight_of_the_kl_lets_latents_carry_more(void **state) {
+    (void)state;
+    float kl[2];
+    for (int low = 0; low <= 1; low++) {
+        struct rig rig;
+        struct ltm_model_config config = configured(LTM_SOLVER_MLP, 1, 1);
+        config.latents = 2;
+        open_rig(&rig, config);
+        rig.fast.steps = 8;
+        rig.group.kl_weight = low ? 0.1f : 1;
+        loss(&rig);
+        kl[low] = rig.given_kl[1];
+        close_rig(&rig);
+    }
+    assert_true(kl[1] > kl[0]);
+}
+
+static void fits_that_diverge_are_told(void **state) {
+    (void)state;
+    for (int bad = 0; bad <= 1; bad++) {
+        struct rig rig;
+        struct ltm_model_config config = configured(LTM_SOLVER_MLP, 1, 1);
+        config.latents = 2;
+        open_rig(&rig, config);
+        rig.fast.steps = 2;
+        rig.fast.init_mu = bad ? (double)INFINITY : 0;
+        loss(&rig);
+        for (int g = 0; g < ROWS; g++) assert_true(rig.diverged[g] == bad && (rig.given_kl[g] == 0) == bad);
         close_rig(&rig);
     }
 }
@@ -284,14 +320,34 @@ static void halting_loss_is_that_of_a_known_logit(void **state) {
     close_rig(&rig);
 }
 
+/* Cells read them once a step, however often f runs. */
+static void latents_cost_their_reading_once(void **state) {
+    (void)state;
+    struct ltm_model_config config = configured(LTM_SOLVER_MLP, 3, 2);
+    const double without = plan_counted(&config).flops;
+    config.latents = 2;
+    assert_true(plan_counted(&config).flops == without + 2.0 * 2 * DIM);
+}
+
+static void a_run_without_a_residual_answers_before_no_other(void **state) {
+    (void)state;
+    assert_true(solver_settles(1, 2) && !solver_settles(2, 1) && !solver_settles(1, 1));
+    assert_true(solver_settles(1, NAN) && solver_settles(INFINITY, NAN));
+    assert_true(!solver_settles(NAN, 1) && !solver_settles(NAN, NAN));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_is_that_of_finite_differences),
         cmocka_unit_test(latents_have_the_gradient_of_the_givens),
         cmocka_unit_test(latents_are_fitted_to_the_givens_alone),
+        cmocka_unit_test(a_lower_weight_of_the_kl_lets_latents_carry_more),
+        cmocka_unit_test(fits_that_diverge_are_told),
         cmocka_unit_test(a_stable_step_keeps_a_share_and_adds_noise),
         cmocka_unit_test(gradient_is_of_the_last_cycle_alone),
         cmocka_unit_test(a_puzzle_knows_no_other),
+        cmocka_unit_test(latents_cost_their_reading_once),
+        cmocka_unit_test(a_run_without_a_residual_answers_before_no_other),
         cmocka_unit_test(halting_loss_is_that_of_a_known_logit),
     };
     return cmocka_run_group_tests_name("a solver's step", tests, NULL, NULL);

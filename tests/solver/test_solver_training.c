@@ -136,7 +136,7 @@ static void rows_that_halt_get_the_next_puzzle(void **state) {
         int64_t steps[5];
         memcpy(puzzle, batch->puzzle, sizeof puzzle);
         memcpy(steps, batch->steps, sizeof steps);
-        solver_batch_begin(batch);
+        solver_batch_begin(batch, 1);
         for (size_t i = 0; i < 5 * n; i++) batch->next_y[i] = batch->next_z[i] = (float)(step + (int)(i / n));
         for (int row = 0; row < 5; row++) batch->answers.halt[row] = row == 1 && step % 2 ? 1.0f : -1.0f;
         const int64_t begun = batch->begun;
@@ -218,6 +218,8 @@ static void restarts_answer_by_their_residual(void **state) {
     assert_null(json_object_get(one, "restarts"));
     assert_true(json_number_value(json_object_get(json_object_get(one, "latents"), "kl")) > 0);
     assert_int_equal(json_integer_value(json_object_get(restarts, "runs")), 6);
+    assert_int_equal(json_integer_value(json_object_get(restarts, "starts")), 1);
+    assert_true(exact(restarts, "best") >= exact(restarts, "mean"));
     test_same_json(json_object_get(restarts, "one"), json_object_get(one, "full"), "the first run and one alone");
     assert_true(exact(restarts, "best") >= exact(restarts, "one") && exact(restarts, "best") >= exact(several, "full"));
     assert_false(json_equal(json_object_get(one, "full"), json_object_get(several, "full")));
@@ -236,8 +238,13 @@ static void what_does_not_fit_is_refused(void **state) {
     c.model.latents = 2;
     c.model.encoder = LTM_ENCODER_BAG;
     assert_refused(&c, "model.kind = solver has no latent.encoder; use none");
-    c.model.latents = 0;
     c.model.encoder = LTM_ENCODER_NONE;
+    for (int latents = 0; latents <= 2; latents += 2) { /* from = layers would divide by 0 */
+        c.model.latents = latents;
+        c.model.latent_from = c.model.layers;
+        assert_refused(&c, "model.kind = solver has no latent.from; use 0");
+    }
+    c.model.latents = c.model.latent_from = 0;
     c.model.memory = LTM_MEMORY_NEURAL;
     assert_refused(&c, "model.kind = solver has no model.memory; use none");
     c.model.memory = LTM_MEMORY_NONE;
