@@ -55,6 +55,8 @@ static ltm_status open_files(struct pruning *p, const char *const paths[2], stru
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
     p->config.model.packing = LTM_PACKING_DOCUMENT; /* a pair a sequence */
+    if (p->config.model.document_end == LTM_AUTO) /* of a model whose sequences were packed */
+        p->config.model.document_end = ltm_tokenizer_end(ltm_model_tokenizer(p->model));
     PASS_UP(open_pairs(&p->train, p, paths[0], PAIRS_TRAINING, error));
     for (int k = 0; k < 2; k++) {
         PASS_UP(open_pairs(&p->heldout[k], p, paths[k], PAIRS_HELDOUT, error));
@@ -85,6 +87,7 @@ static ltm_status prepare(struct pruning *p, struct ltm_error *error) {
     PASS_UP(NEW_ARRAY(p->room, 2 * prune_size(&p->matrices), "masks", error));
     PASS_UP(NEW_ARRAY(p->scores, (size_t)n, "scores", error));
     PASS_UP(decoder_share_over(&p->decoder, whole, p->masked, error));
+    p->decoder->plan.config.document_end = p->config.model.document_end;
     return workers_create(&p->workers, p->decoder, &p->config.fast, workers_needed(threads, PRUNE_PARTS),
                           p->options->batch / PRUNE_PARTS, longest(p), 1, error);
 }

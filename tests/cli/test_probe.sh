@@ -63,6 +63,17 @@ prune() {
     [ "$code" = 0 ] && grep -qE '^random masks +[0-9.]+ ± ' out && grep -q '^overlap with the other mask 1.000; 0.[0-9]* by chance$' out
 }
 holds '--prune: a mask, its complement and random ones; the same on any number of threads; its overlap with itself' prune
+packed() { # a corpus whose documents are questions with one answer, which a model of packed sequences learns to give
+    local word documents=1024
+    for word in $(seq $documents); do echo "w$word yes" && echo ---; done | head -n -1 >yes.txt
+    for word in $(seq 200); do echo "{\"prompt\": \"w$word\", \"answer\": \" yes\"}"; done >yes.jsonl
+    "$LTM" tokenizer train -o yes.model --vocab-size 280 --separator --- yes.txt >out 2>err &&
+        "$LTM" corpus build -o yes --tokenizer yes.model --separator --- --heldout 0.1 yes.txt >out 2>err &&
+        "$LTM" train tiny.ini data.corpus=yes latent.count=0 run.dir=runs/yes run.tokens=20k slow.lr=0.02 >out 2>err || { cat err; return 1; }
+    run "$LTM" probe --prune runs/yes yes.jsonl yes.jsonl --steps 2 --batch 8 --random 2 --json
+    [ "$code" = 0 ] && grep -q 'packing = packed' runs/yes/config.ini && jq -e '.a.whole.exact > 0.5 and .a.whole.loss < 1' out || { cat out err; return 1; }
+}
+holds '--prune: a model of packed sequences knows where an answer ends' packed
 prune_bad() {
     refused 2 'two files of pairs, not 2' "$LTM" probe --prune runs/tiny a.jsonl && refused 2 'no option --keep' "$LTM" probe runs/tiny task --keep 1 &&
         refused 1 'keep = 1 is outside 0 … 1' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --keep 1 &&
