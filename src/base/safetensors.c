@@ -244,7 +244,7 @@ ltm_status safetensors_check_place(const char *path, const char *format, const c
     if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
     const ltm_status status = safetensors_open(&old, path, &reason);
     if (status == LTM_MEMORY) return fail_with(error, &reason);
-    const char *its = status == LTM_OK ? safetensors_metadata(old, "format") : NULL;
+    const char *its = status == LTM_OK && old ? safetensors_metadata(old, "format") : NULL;
     const bool ours = its && strcmp(its, format) == 0;
     safetensors_close(old);
     if (ours) return LTM_OK;

@@ -66,8 +66,8 @@ prune() {
 }
 holds '--prune: a mask, its complement and random ones; the same on any number of threads; its overlap with itself' prune
 packed() { # a corpus whose documents are questions with one answer, which a model of packed sequences learns to give
-    local word documents=1024
-    for word in $(seq $documents); do echo "w$word yes" && echo ---; done | head -n -1 >yes.txt
+    local word
+    for word in $(seq 1024); do echo "w$word yes" && echo ---; done | head -n -1 >yes.txt
     for word in $(seq 200); do echo "{\"prompt\": \"w$word\", \"answer\": \" yes\"}"; done >yes.jsonl
     "$LTM" tokenizer train -o yes.model --vocab-size 280 --separator --- yes.txt >out 2>err &&
         "$LTM" corpus build -o yes --tokenizer yes.model --separator --- --heldout 0.1 yes.txt >out 2>err &&
