@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -233,6 +234,22 @@ const struct safetensors_tensor *safetensors_find(const struct safetensors *file
 
 const char *safetensors_metadata(const struct safetensors *file, const char *key) {
     return json_string_value(json_object_get(json_object_get(file->header, METADATA), key));
+}
+
+ltm_status safetensors_check_place(const char *path, const char *format, const char *name, const char *kind,
+                                   struct ltm_error *error) {
+    struct safetensors *old = NULL;
+    struct ltm_error reason = {0};
+    struct stat info;
+    if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
+    const ltm_status status = safetensors_open(&old, path, &reason);
+    if (status == LTM_MEMORY) return fail_with(error, &reason);
+    const char *its = status == LTM_OK && old ? safetensors_metadata(old, "format") : NULL;
+    const bool ours = its && strcmp(its, format) == 0;
+    safetensors_close(old);
+    if (ours) return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "%s = %s exists and is not a %s; it stays as it is: name another file, or remove it", name, path, kind);
 }
 
 void safetensors_each_metadata(const struct safetensors *file,

@@ -34,6 +34,12 @@ const struct safetensors_tensor *safetensors_at(const struct safetensors *file,
 const char *safetensors_dtype(const struct safetensors *file, size_t index); /* as written: "F32", "BF16" … */
 const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name); /* or NULL */
 const char *safetensors_metadata(const struct safetensors *file, const char *key);                   /* or NULL */
+
+/* LTM_INVALID for a file with contents other than of this "format" of ours: a mistaken shell completion may name a shard or a checkpoint.
+ * `name` begins the sentence, `kind` says what the format is. */
+ltm_status safetensors_check_place(const char *path, const char *format, const char *name, const char *kind,
+                                   struct ltm_error *error);
+
 /* Calls visit for each metadata pair in the file's order. */
 void safetensors_each_metadata(const struct safetensors *file,
                                void (*visit)(void *user, const char *key, const char *value), void *user);

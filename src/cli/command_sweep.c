@@ -51,6 +51,7 @@ static const char usage[] =
     "  tokens = 1M 4M\n"
     "  flops = 2e13           of training, (2 fast.steps + 3) forward passes per token: runs of equal compute\n"
     "  [variants]             cells with settings of their own, each under a name; combined with all axes\n"
+    "                         (axes.study.variant=NAME,NAME as a setting runs those alone)\n"
     "  plain =                the base as it is\n"
     "  deep = model.layers=4 slow.lr=0.01\n"
     "  [axes]                 keys of ltm train; lists, or ranges: 1..4, 0..96+24, 1..16*2\n"

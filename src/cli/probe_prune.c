@@ -14,10 +14,11 @@ static const char usage[] =
     "usage: ltm probe --prune CHECKPOINT A.jsonl B.jsonl [option …] [section.key=value …]\n"
     "\n"
     "Finds the part of a model that answering A needs. A and B are files of prompts with answers, as for data.kind = pairs. A\n"
-    "mask keeps a share of the hidden layers' weights, none of which changes, and is learned so that A is still answered. The\n"
+    "mask keeps a share of the layers' weights, none of which changes, and is learned so that A is still answered. The\n"
     "masked model, and its complement, which has only what the mask leaves out, are scored on the twentieth of A and of B\n"
     "that learning does not see, beside the whole model and random masks with as many weights of each matrix (mean ±\n"
-    "standard deviation). Figures: -log p of an answer's token, given the prompt, and the share of the answers that greedy\n"
+    "standard deviation), and the mask that learning starts from: the weights largest in their matrices, which all masks of\n"
+    "a model share. Figures: -log p of an answer's token, given the prompt, and the share of the answers that greedy\n"
     "decoding would write. Products are in fp32.\n"
     "  --keep SHARE           of the weights that the mask keeps, above 0 and below 1 (0.3)\n"
     "  --steps N              of learning (400)\n"
@@ -25,7 +26,7 @@ static const char usage[] =
     "  --lr RATE              of the scores of weights, by which they are kept (0.01)\n"
     "  --random N             random masks, at least 2 (5)\n"
     "  --items N              held-out pairs of each file to score; 0 = all (0)\n"
-    "  --mask FILE            write the mask: safetensors, zeros and ones under each weight's name\n"
+    "  --mask FILE            write the mask: safetensors, zeros and ones under each weight's name; replaces only a mask\n"
     "  --against FILE         tell how much this mask shares with another: weights that both keep / that one or both keep\n"
     "                         (Jaccard), beside what random masks would share\n"
     "  --json                 print the result as JSON\n"
@@ -34,8 +35,8 @@ static const char usage[] =
 
 static const char *const keys[] = {"fast.", "run.threads", "run.seed", NULL};
 
-static const char *const models[LTM_PRUNE_MODELS] = {"whole model", "mask", "complement", "random masks",
-                                                     "their complements"};
+static const char *const models[LTM_PRUNE_MODELS] = {
+    "whole model", "mask", "complement", "random masks", "their complements", "magnitude alone"};
 
 /* As wide as the headings, since ± has two bytes. */
 static void print_figure(double value, double spread) {
@@ -63,6 +64,8 @@ static void print_table(const struct ltm_prune_result *result, const char *a, co
         }
         putchar('\n');
     }
+    printf("overlap of the mask with that of magnitude alone %.3f; %.3f by chance\n", result->start_overlap,
+           result->start_chance);
     if (isfinite(result->overlap))
         printf("overlap with the other mask %.3f; %.3f by chance\n", result->overlap, result->overlap_chance);
     printf("%-44s %10s %8s\n", "matrix", "weights", "kept");
@@ -74,7 +77,8 @@ static void print_table(const struct ltm_prune_result *result, const char *a, co
 }
 
 static ltm_status print_json(const struct ltm_prune_result *result, const char *a, const char *b) {
-    static const char *const names[LTM_PRUNE_MODELS] = {"whole", "mask", "complement", "random", "random_complement"};
+    static const char *const names[LTM_PRUNE_MODELS] = {"whole",    "mask", "complement", "random", "random_complement",
+                                                        "magnitude"};
     const char *const paths[2] = {a, b};
     json_t *all = json_pack("{s:I,s:I}", "weights", (json_int_t)result->weights, "kept", (json_int_t)result->kept);
     for (int k = 0; k < 2; k++) {
@@ -87,6 +91,8 @@ static ltm_status print_json(const struct ltm_prune_result *result, const char *
         }
         json_object_set_new(all, k ? "b" : "a", file);
     }
+    json_object_set_new(all, "magnitude_overlap", json_real(result->start_overlap));
+    json_object_set_new(all, "magnitude_overlap_chance", json_real(result->start_chance));
     if (isfinite(result->overlap)) {
         json_object_set_new(all, "overlap", json_real(result->overlap));
         json_object_set_new(all, "overlap_chance", json_real(result->overlap_chance));

@@ -11,6 +11,7 @@
 #include "lab/study_differences.h"
 #include "lab/study_fit.h"
 #include "lab/study_pictures.h"
+#include "lab/study_variants.h"
 #include "ltm/names.h"
 
 enum { CELLS_WITH_CURVES = 300, CELL_POINTS = 150, OVERVIEW_POINTS = 60 };
@@ -140,6 +141,9 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
         snprintf(name, sizeof name, "best %.50s", score->name);
         char with_error[FORMAT_WITH_ERROR];
         report_figure(report, name, "%s", format_with_error(with_error, values[best].mean, values[best].error));
+        if (study_has_variants(t))
+            report_figure(report, "its variant", "%s",
+                          csv_text(&t->csv, g->row, (size_t)csv_column(&t->csv, VARIANT_KEY)));
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
         if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
         report_figure(report, "its parameters", "%s", format_quantity(low, g->parameters));

@@ -208,6 +208,7 @@ cleanup:
 /* A later setting of the same axis replaces its values. */
 static ltm_status take_axis(struct ltm_study *s, const char *name, const char *value, struct ltm_error *error) {
     struct study_axis *axis = NULL;
+    if (strcmp(name, VARIANT_KEY) == 0) return study_choose_variants(s, value, error);
     for (int a = 0; a < s->axis_count; a++)
         if (strcmp(s->axes[a].name, name) == 0) axis = &s->axes[a];
     if (!axis) {
@@ -233,6 +234,12 @@ static ltm_status add_twin_axes(struct ltm_study *s, struct ltm_error *error) {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char value[LTM_PATH_MAX];
         bool there = false;
+        const char *variant = study_variant_with(s, keys[i]);
+        if (variant)
+            return fail(error, LTM_INVALID,
+                        "study.twin = attention sets %s by itself; take it out of variants.%s, and give its values as "
+                        "the axis %s",
+                        keys[i], variant, keys[i]);
         for (int a = 0; a < s->axis_count; a++) {
             for (int k = 0; s->axes[a].linked > 1 && k < s->axes[a].linked; k++)
                 if (strcmp(s->axes[a].keys[k], keys[i]) == 0)
@@ -331,8 +338,8 @@ ltm_status study_read(struct ltm_study *s, const char *path, const char *const *
                     base, path);
     PASS_UP(ltm_config_load(&s->base, base, error));
     PASS_UP(take_settings(s, settings, count, true, error));
-    if (s->twin_attention) PASS_UP(add_twin_axes(s, error));
     PASS_UP(study_check_variants(s, error));
+    if (s->twin_attention) PASS_UP(add_twin_axes(s, error));
     if (s->seeds.count == 0) {
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->base.run.seed);
         PASS_UP(value_list_add(&s->seeds, seed, error));

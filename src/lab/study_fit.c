@@ -243,7 +243,12 @@ ltm_status study_fit(struct report *report, const struct study_table *table, con
     if (status != LTM_OK) return status;
     snprintf(title, sizeof title, "Scaling law of %.100s", score->name);
     report_heading(report, "fit", title);
-    if (table->corpora > 1) /* a token counts the same in any text, but losses on two texts do not follow one law */
+    if (study_has_variants(table))
+        status = fail(&why, LTM_INVALID,
+                      "the cells are variants (study.variant), which differ in more than their sizes and do not follow "
+                      "one law; a fit needs a study of one kind of model");
+    else if (table->corpora >
+             1) /* a token counts the same in any text, but losses on two texts do not follow one law */
         status = fail(&why, LTM_INVALID,
                       "the cells have several corpora (data.corpus), whose losses do not follow one law; a fit "
                       "needs a study of one corpus");

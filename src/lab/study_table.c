@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "lab/format_numbers.h"
 #include "lab/study_columns.h"
+#include "lab/study_variants.h"
 #include "ltm/names.h"
 
 bool study_is_axis(const char *column) { return strchr(column, '.') && !strchr(column, ':'); }
@@ -33,7 +34,7 @@ static double number_of(const struct csv *csv, size_t row, int column) {
     return csv_number(csv, row, csv_column(csv, study_columns[column].name));
 }
 
-/* A column's number, or the base configuration's for the key. */
+/* A column's number, or the configuration's for the key. */
 static double setting(const struct csv *csv, size_t row, const char *key, const struct ltm_config *base) {
     char value[64];
     double number = csv_number(csv, row, csv_column(csv, key));
@@ -106,9 +107,28 @@ bool study_cell_folder(char path[LTM_PATH_MAX], const char *folder, const struct
     return is_cell_name(name) && snprintf(path, LTM_PATH_MAX, "%s/cells/%s", folder, name) < LTM_PATH_MAX;
 }
 
+bool study_has_variants(const struct study_table *table) { return csv_column(&table->csv, VARIANT_KEY) >= 0; }
+
+/* What a row's keys without a column are: the base's, or, of a variant, those of its own run. NULL where no file tells. */
+static ltm_status find_base(const struct ltm_config **of, struct ltm_config *own, const struct ltm_config *base,
+                            const char *folder, const struct study_table *t, size_t row, struct ltm_error *error) {
+    char path[LTM_PATH_MAX];
+    *of = base;
+    if (!study_has_variants(t)) return LTM_OK;
+    *of = NULL;
+    if (!study_cell_folder(path, folder, t, row) || strlen(path) + strlen("/config.ini") >= sizeof path) return LTM_OK;
+    strcat(path, "/config.ini");
+    ltm_config_defaults(own);
+    const ltm_status loaded = file_exists(path) ? ltm_config_load(own, path, error) : LTM_INVALID;
+    if (loaded == LTM_MEMORY) return loaded;
+    if (loaded == LTM_OK) *of = own;
+    return LTM_OK;
+}
+
 ltm_status study_table_read(struct study_table *table, const char *folder, struct ltm_error *error) {
     char path[LTM_PATH_MAX];
     struct ltm_config base;
+    struct ltm_config own;
     ltm_status status;
     *table = (struct study_table){0};
     TRY(path_join(path, sizeof path, folder, "results.csv", error));
@@ -132,7 +152,11 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
         table->done++;
         size_t g = 0;
         while (g < table->groups && !same_rows(&table->csv, table->group[g].row, r, is_setting)) g++;
-        if (g == table->groups) take_group(table, r, based ? &base : NULL);
+        if (g == table->groups) {
+            const struct ltm_config *of;
+            TRY(find_base(&of, &own, based ? &base : NULL, folder, table, r, error));
+            take_group(table, r, of);
+        }
         table->group_of[r] = (int)g;
     }
     return LTM_OK;

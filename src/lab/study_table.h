@@ -64,4 +64,7 @@ bool study_cell_folder(char path[LTM_PATH_MAX], const char *folder, const struct
 
 /* Whether two groups agree in all columns of the table for which `key` is true. */
 bool study_same(const struct study_table *table, size_t a, size_t b, bool (*look)(const char *column));
+/* Whether the cells are variants, each with keys of its own, which the table does not have as columns. */
+bool study_has_variants(const struct study_table *table);
+
 bool study_is_axis(const char *column); /* section.key */

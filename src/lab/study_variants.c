@@ -31,6 +31,45 @@ ltm_status study_take_variant(struct ltm_study *s, const char *name, const char 
     return LTM_OK;
 }
 
+/* "plain, loops" */
+static void list_names(char text[400], const struct ltm_study *s) {
+    size_t used = 0;
+    for (size_t i = 0; i < s->variants.count && used < 400; i++)
+        used += (size_t)snprintf(text + used, 400 - used, "%s%s", i ? ", " : "", s->axes[0].values.values[i]);
+}
+
+ltm_status study_choose_variants(struct ltm_study *s, const char *names, struct ltm_error *error) {
+    struct value_list chosen = {0};
+    char known[400] = "";
+    ltm_status status = LTM_OK;
+    if (s->variants.count == 0)
+        return fail(error, LTM_INVALID, VARIANT_KEY " chooses among [variants], of which none stand before it");
+    TRY(value_list_parse(&chosen, VARIANT_KEY, names, error));
+    list_names(known, s);
+    for (size_t i = 0; i < chosen.count; i++)
+        if (find(s, chosen.values[i]) < 0)
+            TRY(fail(error, LTM_INVALID, "there is no variant %.100s; [variants] has %s", chosen.values[i], known));
+    struct value_list *lists[] = {&s->axes[0].values, &s->variants};
+    size_t kept = 0;
+    for (size_t i = 0; i < s->variants.count; i++) {
+        const bool stays = value_list_has(&chosen, s->axes[0].values.values[i]);
+        for (int k = 0; k < 2; k++) {
+            char **values = lists[k]->values;
+            if (stays && kept < i) {
+                char *moved = values[i];
+                values[i] = values[kept];
+                values[kept] = moved;
+            }
+        }
+        kept += stays;
+    }
+    for (int k = 0; k < 2; k++)
+        while (lists[k]->count > kept) free(lists[k]->values[--lists[k]->count]);
+cleanup:
+    value_list_free(&chosen);
+    return status;
+}
+
 void study_print_variants(FILE *f, const struct ltm_study *s) {
     if (s->variants.count) fprintf(f, "\n[variants]\n");
     for (size_t i = 0; i < s->variants.count; i++)
@@ -57,6 +96,21 @@ static ltm_status set(void *user, const char *setting, struct ltm_error *error) 
 
 ltm_status study_set_variant(struct ltm_config *config, const struct ltm_study *s, int value, struct ltm_error *error) {
     return each_setting(s->variants.values[value], set, config, error);
+}
+
+/* LTM_INVALID where the setting is of the key that the user names. */
+static ltm_status differs(void *user, const char *setting, struct ltm_error *error) {
+    const char *key = user;
+    const size_t length = strcspn(setting, "=");
+    (void)error;
+    return strlen(key) == length && strncmp(key, setting, length) == 0 ? LTM_INVALID : LTM_OK;
+}
+
+const char *study_variant_with(const struct ltm_study *s, const char *key) {
+    for (size_t i = 0; i < s->variants.count; i++)
+        if (each_setting(s->variants.values[i], differs, (void *)key, NULL) == LTM_INVALID)
+            return s->axes[0].values.values[i];
+    return NULL;
 }
 
 static ltm_status check(void *user, const char *setting, struct ltm_error *error) {

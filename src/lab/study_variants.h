@@ -20,6 +20,12 @@ static inline bool study_is_variant(const struct study_axis *axis) { return strc
 /* A row of [variants]; one of the same name replaces it. */
 ltm_status study_take_variant(struct ltm_study *study, const char *name, const char *settings, struct ltm_error *error);
 
+/* Only those of these names, in the order of [variants]: what axes.study.variant=… asks. */
+ltm_status study_choose_variants(struct ltm_study *study, const char *names, struct ltm_error *error);
+
+/* The name of a variant that sets the key, or NULL. */
+const char *study_variant_with(const struct ltm_study *study, const char *key);
+
 void study_print_variants(FILE *file, const struct ltm_study *study);
 
 /* LTM_INVALID for a setting of a key that is no axis, or is another axis of the study. */

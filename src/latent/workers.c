@@ -111,7 +111,7 @@ static bool read_sequence(struct worker *worker, const struct sequence_source *s
     const bool here = source->read(source, i, length, tokens, targets, weights);
     *weighted = *weighted || here;
     for (int t = 0; t < length; t++) {
-        if (tokens[t] >= vocab || targets[t] >= vocab) return false;
+        if (tokens[t] < 0 || tokens[t] >= vocab || targets[t] < 0 || targets[t] >= vocab) return false;
         if (!here) weights[t] = 1;
     }
     return true;

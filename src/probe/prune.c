@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/progress.h"
+#include "base/safetensors.h"
 #include "latent/score.h"
+#include "ltm/names.h"
 #include "math/matmul.h"
 #include "probe/prune_learn.h"
 #include "text/pair_source.h"
@@ -15,6 +19,7 @@
 struct pruning {
     const struct ltm_prune_options *options;
     const struct ltm_model *model;
+    const struct ltm_watch *watch;
     struct ltm_config config; /* resolved; its [fast] is that of the options */
     struct prune_matrices matrices;
     struct pair_source train, heldout[2]; /* of A; of A and B */
@@ -42,9 +47,21 @@ static ltm_status check_options(const struct ltm_prune_options *o, struct ltm_er
 
 static ltm_status open_pairs(struct pair_source *pairs, const struct pruning *p, const char *path, enum pair_part part,
                              struct ltm_error *error) {
+    const int most = p->config.model.sequence;
     const struct pair_options options = {
         .path = path, .part = part, .tokenizer = ltm_model_tokenizer(p->model), .model = &p->config.model};
     PASS_UP(pair_source_open(pairs, &options, error));
+    if (pairs->too_long)
+        watch_message(
+            p->watch, "%lld %s pair%s of %s %s longer than model.sequence = %d and left out, the first at line %lld",
+            (long long)pairs->too_long, part == PAIRS_HELDOUT ? "held-out" : "training", ltm_plural(pairs->too_long),
+            path, pairs->too_long == 1 ? "is" : "are", most, (long long)pairs->first_long);
+    if (pairs->pairs == 0 && pairs->too_long)
+        return fail(
+            error, LTM_INVALID,
+            "every held-out pair of %s is longer than model.sequence = %d; give shorter ones, or a model of longer "
+            "sequences",
+            path, most);
     if (pairs->pairs == 0)
         return fail(error, LTM_INVALID, "%s is too small for a held-out twentieth; give more pairs", path);
     return LTM_OK;
@@ -55,6 +72,8 @@ static ltm_status open_files(struct pruning *p, const char *const paths[2], stru
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
     p->config.model.packing = LTM_PACKING_DOCUMENT; /* a pair a sequence */
+    if (p->config.model.document_end == LTM_AUTO)   /* of a model whose sequences were packed */
+        p->config.model.document_end = ltm_tokenizer_end(ltm_model_tokenizer(p->model));
     PASS_UP(open_pairs(&p->train, p, paths[0], PAIRS_TRAINING, error));
     for (int k = 0; k < 2; k++) {
         PASS_UP(open_pairs(&p->heldout[k], p, paths[k], PAIRS_HELDOUT, error));
@@ -85,6 +104,9 @@ static ltm_status prepare(struct pruning *p, struct ltm_error *error) {
     PASS_UP(NEW_ARRAY(p->room, 2 * prune_size(&p->matrices), "masks", error));
     PASS_UP(NEW_ARRAY(p->scores, (size_t)n, "scores", error));
     PASS_UP(decoder_share_over(&p->decoder, whole, p->masked, error));
+    p->decoder->plan.config.document_end = p->config.model.document_end;
+    p->decoder->plan.config.predict = 1; /* answers are of next tokens alone */
+    p->decoder->plan.config.predict_latents = 0;
     return workers_create(&p->workers, p->decoder, &p->config.fast, workers_needed(threads, PRUNE_PARTS),
                           p->options->batch / PRUNE_PARTS, longest(p), 1, error);
 }
@@ -147,7 +169,11 @@ static ltm_status score_all(struct pruning *p, struct ltm_prune_result *result, 
     PASS_UP(score_mask(p, p->mask, false, result->scores[LTM_PRUNE_MASK], error));
     PASS_UP(score_mask(p, p->mask, true, result->scores[LTM_PRUNE_COMPLEMENT], error));
     PASS_UP(score_random(p, false, result->scores[LTM_PRUNE_RANDOM], error));
-    return score_random(p, true, result->scores[LTM_PRUNE_RANDOM_COMPLEMENT], error);
+    PASS_UP(score_random(p, true, result->scores[LTM_PRUNE_RANDOM_COMPLEMENT], error));
+    prune_magnitudes(p->room, p->model->decoder->weights, &p->matrices, 1);
+    prune_select(p->other, p->room, prune_size(&p->matrices), (size_t)result->kept, p->room + prune_size(&p->matrices));
+    prune_overlap(&result->start_overlap, &result->start_chance, &p->matrices, p->mask, p->other);
+    return score_mask(p, p->other, false, result->scores[LTM_PRUNE_START], error);
 }
 
 static ltm_status describe(struct pruning *p, struct ltm_prune_result *result, struct ltm_error *error) {
@@ -170,16 +196,19 @@ ltm_status ltm_prune(const struct ltm_model *model, const char *a, const char *b
                      const struct ltm_prune_options *options, const struct ltm_watch *watch,
                      struct ltm_prune_result *result, struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    struct pruning p = {.options = options, .model = model, .config = *ltm_model_config(model)};
-    *result = (struct ltm_prune_result){.overlap = NAN, .overlap_chance = NAN};
+    struct pruning p = {.options = options, .model = model, .watch = watch, .config = *ltm_model_config(model)};
+    *result =
+        (struct ltm_prune_result){.overlap = NAN, .overlap_chance = NAN, .start_overlap = NAN, .start_chance = NAN};
     if (options->fast) p.config.fast = *options->fast;
     ltm_config_resolve(&p.config);
     TRY(matmul_start(error));
     TRY(check_options(options, error));
+    if (options->mask) TRY(safetensors_check_place(options->mask, MASK_FORMAT, "--mask", "mask", error));
     TRY(decoder_expect_fitted(model->decoder, "ltm probe --prune", error));
     TRY(open_files(&p, (const char *const[2]){a, b}, error));
     TRY(prepare(&p, error));
-    if (options->against) TRY(prune_read(p.other, options->against, &p.matrices, error)); /* before the work */
+    if (options->mask) TRY(file_try(options->mask, error)); /* before the work */
+    if (options->against) TRY(prune_read(p.other, options->against, &p.matrices, error));
     pair_source_train(&p.train, options->seed);
     const struct prune_learning learning = {p.decoder,  model->decoder->weights, p.masked,       &p.matrices,
                                             &p.workers, &p.train.source,         &p.config.fast, watch};

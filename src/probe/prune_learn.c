@@ -26,20 +26,6 @@ double prune_share(double keep, int64_t step, int64_t steps) {
     return keep + (1 - keep) * left * left * left;
 }
 
-/* Larger weights first, until gradients say more: what no gradient reaches then is below what has helped. */
-static void start_scores(struct learner *a) {
-    const struct prune_matrices *m = a->l->matrices;
-    for (int k = 0; k < m->count; k++) {
-        const struct weight *w = &m->table->weights[m->rows[k]];
-        const float *values = a->l->weights + w->offset;
-        double squares = 0;
-        for (size_t i = 0; i < weight_size(w); i++) squares += (double)values[i] * (double)values[i];
-        const double size = sqrt(squares / (double)weight_size(w));
-        for (size_t i = 0; i < weight_size(w); i++)
-            a->scores[m->begins[k] + i] = size > 0 ? (float)(a->options->lr * fabs((double)values[i]) / size) : 0;
-    }
-}
-
 /* The gradient of the answers' -log p of one part of a step's pairs. */
 static void compute_part(struct learner *a, struct worker *w, int64_t step, int part) {
     const struct prune_learning *l = a->l;
@@ -118,7 +104,8 @@ ltm_status prune_learn(uint8_t *mask, const struct prune_learning *learning, con
     TRY(NEW_ARRAY(a.second, a.n, "scores of weights", error));
     TRY(NEW_ARRAY(a.room, a.n, "scores of weights", error));
     TRY(NEW_ARRAY(a.gradients, PRUNE_PARTS * learning->matrices->table->size, "gradients", error));
-    start_scores(&a);
+    /* Larger weights first, until gradients say more: what no gradient reaches then is below what has helped. */
+    prune_magnitudes(a.scores, learning->weights, learning->matrices, options->lr);
     memset(mask, 1, a.n);
     for (int64_t step = 0; step < options->steps; step++) {
         TRY(learn_step(&a, mask, step, error));

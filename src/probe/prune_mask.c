@@ -1,5 +1,6 @@
 #include "probe/prune_mask.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ ltm_status prune_matrices_create(struct prune_matrices *matrices, const struct w
     TRY(NEW_ARRAY(matrices->begins, (size_t)table->count + 1, "masks", error));
     for (int i = 0; i < table->count; i++) {
         const struct weight *w = &table->weights[i];
-        if (w->rank != 2 || w->optimiser != WEIGHT_MATRIX) continue;
+        if (w->rank != 2 || w->optimiser != WEIGHT_MATRIX || strncmp(w->name, "layers.", 7) != 0) continue;
         const int k = matrices->count++;
         matrices->rows[k] = i;
         matrices->begins[k + 1] = matrices->begins[k] + weight_size(w);
@@ -88,6 +89,18 @@ void prune_random(uint8_t *random, const struct prune_matrices *matrices, const 
     }
 }
 
+void prune_magnitudes(float *scores, const float *weights, const struct prune_matrices *matrices, double scale) {
+    for (int k = 0; k < matrices->count; k++) {
+        const struct weight *w = &matrices->table->weights[matrices->rows[k]];
+        const float *values = weights + w->offset;
+        double squares = 0;
+        for (size_t i = 0; i < weight_size(w); i++) squares += (double)values[i] * (double)values[i];
+        const double size = sqrt(squares / (double)weight_size(w));
+        for (size_t i = 0; i < weight_size(w); i++)
+            scores[matrices->begins[k] + i] = size > 0 ? (float)(scale * fabs((double)values[i]) / size) : 0;
+    }
+}
+
 void prune_apply(float *masked, const float *weights, const struct prune_matrices *matrices, const uint8_t *mask,
                  bool complement) {
     memcpy(masked, weights, matrices->table->size * sizeof *masked);
@@ -106,7 +119,7 @@ int64_t prune_kept(const struct prune_matrices *matrices, const uint8_t *mask, i
 
 ltm_status prune_write(const char *path, const struct prune_matrices *matrices, const uint8_t *mask,
                        struct ltm_error *error) {
-    const struct safetensors_pair format = {"format", "ltm-mask-1"};
+    const struct safetensors_pair format = {"format", MASK_FORMAT};
     const size_t count = (size_t)matrices->count;
     ltm_status status = LTM_OK;
     struct safetensors_tensor *tensors = NULL;
@@ -132,7 +145,7 @@ ltm_status prune_read(uint8_t *mask, const char *path, const struct prune_matric
     struct safetensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const char *format = safetensors_metadata(file, "format");
-    if (!format || strcmp(format, "ltm-mask-1") != 0)
+    if (!format || strcmp(format, MASK_FORMAT) != 0)
         TRY(fail(error, LTM_INVALID, "%s is not a mask; give a file that ltm probe --prune wrote with --mask", path));
     for (int k = 0; k < matrices->count; k++) {
         const void *data;

@@ -7,7 +7,7 @@
 #include "ltm/prune.h"
 #include "stages/weights.h"
 
-/* The matrices of the hidden layers: not the embedding, the output or gains. */
+/* The matrices of the layers: not gains, the embedding, the output or what else answers do not pass, as heads of training. */
 struct prune_matrices {
     const struct weight_table *table; /* borrowed */
     int *rows;                        /* [count]: of the table */
@@ -33,6 +33,11 @@ void prune_apply(float *masked, const float *weights, const struct prune_matrice
                  bool complement);
 
 int64_t prune_kept(const struct prune_matrices *matrices, const uint8_t *mask, int matrix);
+
+/* scores (n) = |w| of each weight by the root mean square of its matrix, times `scale`. */
+void prune_magnitudes(float *scores, const float *weights, const struct prune_matrices *matrices, double scale);
+
+#define MASK_FORMAT "ltm-mask-1"
 
 /* As safetensors: a tensor of zeros and ones for each matrix, named like its weight. Atomic. */
 ltm_status prune_write(const char *path, const struct prune_matrices *matrices, const uint8_t *mask,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -94,23 +93,6 @@ static ltm_status write_dump(const struct evaluation *e, struct ltm_error *error
     return safetensors_write(e->config.eval.dump, tensors, count, metadata, 3, error);
 }
 
-/* Only replace an older dump: a mistaken shell completion may name a shard or a checkpoint. */
-static ltm_status check_dump_place(const char *path, struct ltm_error *error) {
-    struct safetensors *old = NULL;
-    struct ltm_error reason = {0};
-    struct stat info;
-    if (stat(path, &info) != 0 || info.st_size == 0 || !S_ISREG(info.st_mode)) return LTM_OK;
-    ltm_status status = safetensors_open(&old, path, &reason);
-    if (status == LTM_MEMORY) return fail_with(error, &reason);
-    const char *format = status == LTM_OK ? safetensors_metadata(old, "format") : NULL;
-    const bool dump = format && strcmp(format, DUMP_FORMAT) == 0;
-    safetensors_close(old);
-    return dump ? LTM_OK
-                : fail(error, LTM_INVALID,
-                       "eval.dump = %s exists and is not a dump; it stays as it is: name another file, or remove it",
-                       path);
-}
-
 /* Sequences may be cut otherwise than in training; attention is the model's own. */
 static ltm_status set_packing(struct evaluation *e, const struct ltm_model_config *asked, struct ltm_error *error) {
     struct ltm_model_config *m = &e->config.model;
@@ -131,7 +113,7 @@ static ltm_status set_up(struct evaluation *e, const char *corpus, struct ltm_er
     PASS_UP(matmul_start(error));
     PASS_UP(ltm_config_check(&e->config, error));
     ltm_config_resolve(&e->config);
-    PASS_UP(check_dump_place(e->config.eval.dump, error));
+    PASS_UP(safetensors_check_place(e->config.eval.dump, DUMP_FORMAT, "eval.dump", "dump", error));
     PASS_UP(check_corpus(e->model, corpus, error));
     PASS_UP(token_stream_open(&e->stream, corpus, e->config.eval.split, error));
     PASS_UP(heldout_windows(&e->windows, e->stream, &e->config.model, e->config.eval.sequences, error));

@@ -59,16 +59,36 @@ prune() {
     "${prune[@]}" --json --mask one.mask run.threads=1 >one 2>err && "${prune[@]}" --json --mask two.mask run.threads=2 >two 2>err &&
         cmp one two && cmp one.mask two.mask && jq -e '.kept / .weights | . > .29 and . < .31' one >/dev/null &&
         jq -e '.a.random.loss_spread > 0 and .b.complement.loss > 0 and (.matrices | map(.kept) | add) > 0' one >/dev/null || return 1
+    jq -e '.a.magnitude.loss > 0 and .a.magnitude.loss_spread == 0 and .magnitude_overlap > .magnitude_overlap_chance' one >/dev/null || return 1
     run "${prune[@]}" --against one.mask run.threads=1
-    [ "$code" = 0 ] && grep -qE '^random masks +[0-9.]+ ± ' out && grep -q '^overlap with the other mask 1.000; 0.[0-9]* by chance$' out
+    [ "$code" = 0 ] && grep -qE '^random masks +[0-9.]+ ± ' out && grep -qE '^magnitude alone +[0-9.]+ ' out &&
+        grep -q '^overlap of the mask with that of magnitude alone 0.[0-9]*; 0.[0-9]* by chance$' out && grep -q '^overlap with the other mask 1.000; 0.[0-9]* by chance$' out
 }
 holds '--prune: a mask, its complement and random ones; the same on any number of threads; its overlap with itself' prune
+packed() { # a corpus whose documents are questions with one answer, which a model of packed sequences learns to give
+    local word
+    for word in $(seq 1024); do echo "w$word yes" && echo ---; done | head -n -1 >yes.txt
+    for word in $(seq 200); do echo "{\"prompt\": \"w$word\", \"answer\": \" yes\"}"; done >yes.jsonl
+    "$LTM" tokenizer train -o yes.model --vocab-size 280 --separator --- yes.txt >out 2>err &&
+        "$LTM" corpus build -o yes --tokenizer yes.model --separator --- --heldout 0.1 yes.txt >out 2>err &&
+        "$LTM" train tiny.ini data.corpus=yes latent.count=0 run.dir=runs/yes run.tokens=20k slow.lr=0.02 slow.predict=2 >out 2>err || { cat err; return 1; }
+    { cat yes.jsonl && echo "{\"prompt\": \"$(seq -s ' ' 40)\", \"answer\": \" no\"}"; } >some.jsonl
+    run "$LTM" probe --prune runs/yes some.jsonl yes.jsonl --steps 2 --batch 8 --random 2 --json
+    [ "$code" = 0 ] && grep -q 'packing = packed' runs/yes/config.ini && jq -e '.a.whole.exact > 0.5 and .a.whole.loss < 1 and (.matrices | all(.name | startswith("layers.")))' out &&
+        grep -q 'pair of some.jsonl is longer than model.sequence = 32 and left out, the first at line 201' err || { cat out err; return 1; }
+}
+holds '--prune: a model of packed sequences knows where an answer ends; its heads ahead are not masked; long pairs are told' packed
 prune_bad() {
     refused 2 'two files of pairs, not 2' "$LTM" probe --prune runs/tiny a.jsonl && refused 2 'no option --keep' "$LTM" probe runs/tiny task --keep 1 &&
         refused 1 'keep = 1 is outside 0 … 1' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --keep 1 &&
         refused 1 'batch = 6 is not a multiple of 4' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --batch 6 &&
         refused 1 'is not a mask' "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --against runs/tiny/checkpoints/best/model.safetensors &&
-        head -3 a.jsonl >few.jsonl && refused 1 'too small for a held-out twentieth' "$LTM" probe --prune runs/tiny a.jsonl few.jsonl
+        head -3 a.jsonl >few.jsonl && refused 1 'too small for a held-out twentieth' "$LTM" probe --prune runs/tiny a.jsonl few.jsonl || return 1
+    local model=runs/tiny/checkpoints/best/model.safetensors
+    cp "$model" before && refused 1 '--mask = .*model.safetensors exists and is not a mask; it stays' \
+        "$LTM" probe --prune runs/tiny a.jsonl b.jsonl --mask "$model" && cmp before "$model" || return 1
+    jq -c '.prompt = ([range(90)] | map("x") | join(" "))' a.jsonl | awk '{ sub(/x x/, "x x " NR); print }' >long.jsonl
+    refused 1 'every held-out pair of long.jsonl is longer than model.sequence = 32' "$LTM" probe --prune runs/tiny a.jsonl long.jsonl
 }
 holds '--prune: what is wrong is said in one sentence' prune_bad
 

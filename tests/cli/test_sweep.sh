@@ -81,6 +81,8 @@ named() { # a variant's settings stay what they were
     run "${variants[@]}" variants.loops=model.loops=2
     [ "$code" = 0 ] && [ "$(column named/results.csv study.variant | tr '\n' ,)" = plain,loops, ] &&
         [ -e named/cells/variant-loops-latents0-ffn_multiple32-tokens2k-seed1/result.json ] || { cat out err; return 1; }
+    run "${variants[@]}" variants.loops=model.loops=2 axes.study.variant=loops --dry-run
+    [ "$code" = 0 ] && grep -q variant-loops out && lacks -q variant-plain out || { cat out err; return 1; }
     refused 1 'began with the variant loops = model.loops=2; restore it' "${variants[@]}" variants.loops=model.loops=3 &&
         run "${variants[@]}" variants.loops=model.loops=2 variants.deep=model.layers=2 && grep -q '^3 of 3 cells done' out
 }

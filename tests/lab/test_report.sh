@@ -74,6 +74,20 @@ same_again() {
     "$LTM" report study --resamples 20 >/dev/null 2>&1 && cmp before.html study/report.html
 }
 holds 'the same study gives the same page to the byte' same_again
+variants() { # figures are those of each variant's own run; without it none, and not those of base.ini
+    cp -r study named && sed 's/^cell,/study.variant,cell,/; 2,$s/^/plain,/; 2,9s/^plain/looped/' study/results.csv |
+        sed -E '1s/latent.count/latent.size/' >named/results.csv && printf '[latent]\ncount = 77\n' >named/base.ini || return 1
+    run "$LTM" report named --resamples 20 --json
+    [ "$code" = 0 ] && jq -e '.no_fit | startswith("the cells are variants (study.variant)")' out && lacks -q '77 latents' named/report.html &&
+        grep -qE '<dt>its variant</dt><dd>(plain|looped)<' named/report.html || { cat out err; return 1; }
+    local cell
+    while read -r cell; do
+        mkdir -p "named/cells/$cell" && printf '[latent]\ncount = 5\n' >"named/cells/$cell/config.ini"
+    done < <(awk -F , '$2 ~ /^dim[0-9a-z-]*$/ { print $2 }' named/results.csv)
+    run "$LTM" report named --resamples 20
+    [ "$code" = 0 ] && grep -q '<dt>its latents</dt><dd>5 latents<' named/report.html && lacks -q '77 latents' named/report.html
+}
+holds 'variants have the figures of their own runs and no scaling law' variants
 corpora_apart() { # cells of several corpora do not compare: pictures of each; and those of an earlier page go
     drawn || return 0
     cp -r study two
