@@ -183,6 +183,8 @@ const char *bf16_backend(void) {
 
 struct packed {
     void *data;
+    float *turned;               /* of an odd k: Wᵀ, rows of k + 1 */
+    int k, n, down, across;      /* W as given */
     dnnl_memory_t plain, memory; /* W in fp32 as the product's B, at any address; its packed layout */
     dnnl_primitive_t reorder;
     dnnl_stream_t stream;
@@ -199,17 +201,24 @@ static void packed_free(struct packed *p) {
     if (p->plain) dnnl_memory_destroy(p->plain);
     if (p->memory) dnnl_memory_destroy(p->memory);
     free(p->data);
+    free(p->turned);
 }
 
-/* B (k, n): ask a product of about 1,000 rows for its layout of B, and create the reorder from W. */
+/* B (k, n): ask a product of about 1,000 rows for its layout of B, and create the reorder from W. oneDNN 3.7 packs the last
+ * row of an odd k wrongly where rows lie one after the other; columns that do are packed correctly. */
 static bool packed_create(struct packed *p, int k, int n, int down, int across) {
     enum { ROWS = 1024 };
     struct layout open = {0};
     struct layout plain = {0};
     dnnl_primitive_desc_t product = NULL;
     dnnl_primitive_desc_t reorder = NULL;
+    const bool odd = k % 2 == 1;
     bool good = layout_open(&open, k, n) && (product = describe(ROWS, n, k, false, false, view(&open))) != NULL &&
-                layout_strided(&plain, k, n, down, across, dnnl_f32);
+                layout_strided(&plain, k, n, odd ? 1 : down, odd ? k + 1 : across, dnnl_f32);
+    p->k = k, p->n = n, p->down = down, p->across = across;
+    if (good && odd)
+        good = memory_zeroed((void **)&p->turned, (size_t)n * (size_t)(k + 1), sizeof *p->turned, "weights", NULL) ==
+               LTM_OK;
     if (good) {
         const layout_view wanted = dnnl_primitive_desc_query_md(product, dnnl_query_weights_md, 0);
         good =
@@ -257,6 +266,11 @@ void bf16_weight_free(struct bf16_weight *weight) {
 size_t bf16_weight_bytes(int out, int in) { return 2 * sizeof(bf16) * (size_t)out * (size_t)in; }
 
 static bool pack(struct packed *p, const float *w) {
+    for (int j = 0; p->turned && j < p->n; j++)
+        for (int i = 0; i < p->k; i++)
+            p->turned[(size_t)j * (size_t)(p->k + 1) + (size_t)i] =
+                w[(size_t)i * (size_t)p->down + (size_t)j * (size_t)p->across];
+    if (p->turned) w = p->turned;
     const dnnl_exec_arg_t operands[] = {{DNNL_ARG_FROM, p->plain}, {DNNL_ARG_TO, p->memory}};
     return dnnl_memory_set_data_handle(p->plain, (void *)(uintptr_t)w) == dnnl_success &&
            execute(p->reorder, p->stream, 2, operands);

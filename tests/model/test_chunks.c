@@ -196,15 +196,18 @@ static void gradient_to_every_weight_ends_at_the_chunks_edge(void **state) {
     check_held(&memory);
 }
 
-/* Under which the last chunk alone is read; before it, under latents that stay. */
-static double last_nll(void *user) {
-    struct held *h = user;
-    struct chunk c;
+/* Under s->z the last chunk alone is read; before it, under latents that stay. The pass goes on pointing at c's tokens. */
+static double read_last(struct held *h, struct chunk *c) {
     for (int from = 0; from < LENGTH; from += CHUNK) {
-        read_chunk(h->s, &c, from);
-        decoder_score(h->s->pass, from + CHUNK < LENGTH ? h->before : h->s->z, c.nll);
+        read_chunk(h->s, c, from);
+        decoder_score(h->s->pass, from + CHUNK < LENGTH ? h->before : h->s->z, c->nll);
     }
-    return chunk_nll(&c);
+    return chunk_nll(c);
+}
+
+static double last_nll(void *user) {
+    struct chunk c;
+    return read_last(user, &c);
 }
 
 /* z = m + a u: the pass gives the gradient of z, and moving u moves z by a. */
@@ -218,8 +221,8 @@ static void check_latents_of_chunk(int read) {
     float *before = test_normal(s.latents, 2, 1);
     struct held held = {&s, NULL, before};
     take_gradients(&s, s.z, dz, gradient);
-    last_nll(&held);
-    struct chunk c = {.length = LENGTH - 2 * CHUNK};
+    struct chunk c;
+    read_last(&held, &c);
     decoder_latent_gradient(s.pass, s.z, NULL, c.nll, scored);
     for (size_t i = 0; i < s.latents; i++) assert_near(scored[i], dz[i], 1e-6 + 1e-5 * fabs((double)dz[i]));
     const size_t slot = (size_t)config.dim;
