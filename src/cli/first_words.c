@@ -21,7 +21,8 @@
 
 #ifndef SANITIZED /* a sanitizer initialises later, and needs address space without a limit */
 
-enum { BUFFER_MB = 128, STACK_MB = 8, THREADS_MOST = 1024 };
+/* Spare: what libraries take as they start, and arenas of threads. */
+enum { BUFFER_MB = 128, STACK_MB = 8, SPARE_MB = 32, THREADS_MOST = 1024 };
 
 /* As OpenBLAS counts them. The environment is passed in, since the C library does not have it yet. */
 static size_t openblas_threads(char **environment) {
@@ -44,7 +45,7 @@ static void check_address_space(int count, char **arguments, char **environment)
     (void)count;
     (void)arguments;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-    const size_t bytes = openblas_threads(environment) * (BUFFER_MB + STACK_MB) << 20;
+    const size_t bytes = (openblas_threads(environment) * (BUFFER_MB + STACK_MB) + SPARE_MB) << 20;
     void *tried = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (tried != MAP_FAILED) {
         munmap(tried, bytes);
