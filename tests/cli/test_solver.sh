@@ -112,6 +112,7 @@ if command -v mpirun >/dev/null && mpirun --version | grep -q 'Open MPI' && "$LT
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
     export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OMPI_MCA_hwloc_base_binding_policy=none
     export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_orte_tmpdir_base=/tmp
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 # Open MPI leaks
     several() {
         timeout 100 mpirun -n 3 "$LTM" train tiny.ini run.dir=runs/several >out 2>err || { cat err; return 1; }
         for file in model ema solver; do
