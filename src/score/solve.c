@@ -80,7 +80,7 @@ static ltm_status open_solver(struct decoder **decoder, struct puzzles *puzzles,
 ltm_status ltm_solve(const char *checkpoint, const char *path, int64_t most, int restarts, int threads, char **json,
                      struct ltm_error *error) {
     ltm_status status = LTM_OK;
-    int64_t step;
+    int64_t step = 0;
     struct ltm_config config;
     struct decoder *decoder = NULL;
     struct puzzles puzzles = {0};

@@ -47,8 +47,8 @@ static double flops(const struct ltm_model_config *c) {
     const double read = 2.0 * (double)neural_size(c) * c->heads;
     const double write = read * (c->memory_layers == 2 ? 2.5 : 2);
     const int chunk = model_memory_chunk(c);
-    const double written = (double)((c->sequence - 1) / chunk * chunk) / c->sequence;
-    return 2.0 * c->dim * (neural_width(c) + c->dim) + read + written * write;
+    const int written = (c->sequence - 1) / chunk * chunk; /* tokens */
+    return 2.0 * c->dim * (neural_width(c) + c->dim) + read + (double)written / c->sequence * write;
 }
 
 static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
