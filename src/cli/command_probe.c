@@ -134,11 +134,7 @@ static ltm_status probe(const struct cli_arguments *a, struct ltm_probe_options 
     struct ltm_config config;
     struct cli_bar bar;
     struct ltm_watch watch = cli_watch(&bar);
-    ltm_status status = ltm_model_open(&model, a->paths[0], error);
-    if (status == LTM_OK) {
-        config = arguments_checkpoint_config(model);
-        status = arguments_configure(&config, a->settings, a->setting_count, error);
-    }
+    ltm_status status = arguments_open_model(&model, &config, a, error);
     if (status == LTM_OK) {
         options->fast = &config.fast;
         options->threads = config.run.threads;

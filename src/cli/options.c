@@ -56,6 +56,14 @@ struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
     return config;
 }
 
+ltm_status arguments_open_model(struct ltm_model **model, struct ltm_config *config, const struct cli_arguments *a,
+                                struct ltm_error *error) {
+    const ltm_status status = ltm_model_open(model, a->paths[0], error);
+    if (status != LTM_OK) return status;
+    *config = arguments_checkpoint_config(*model);
+    return arguments_configure(config, a->settings, a->setting_count, error);
+}
+
 bool arguments_key_wanted(const char *name, const char *const *prefixes) {
     for (; *prefixes; prefixes++)
         if (strncmp(name, *prefixes, strlen(*prefixes)) == 0) return true;

@@ -75,6 +75,10 @@ ltm_status arguments_configure(struct ltm_config *config, char **settings, int c
 /* The configuration that the checkpoint was trained with, except for settings of that machine or that call; auto is restored. */
 struct ltm_config arguments_checkpoint_config(const struct ltm_model *model);
 
+/* The model of the first path, which the caller closes also after a failure, and the configuration above with the settings. */
+ltm_status arguments_open_model(struct ltm_model **model, struct ltm_config *config, const struct cli_arguments *a,
+                                struct ltm_error *error);
+
 /* Whether a key, or a setting of one, begins with one of the `prefixes` (NULL-terminated). */
 bool arguments_key_wanted(const char *name, const char *const *prefixes);
 

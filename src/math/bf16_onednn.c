@@ -8,80 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
-
 #include "base/clock.h"
 #include "base/memory.h"
-
-/* ---- Differences between the two versions. ---- */
-
-#if DNNL_VERSION_MAJOR >= 3
-typedef const_dnnl_memory_desc_t layout_view;
-#else
-typedef const dnnl_memory_desc_t *layout_view;
-#endif
-
-struct layout {
-    dnnl_memory_desc_t desc; /* a handle in version 3, the struct itself in version 2 */
-};
-
-static layout_view view(const struct layout *layout) {
-#if DNNL_VERSION_MAJOR >= 3
-    return layout->desc;
-#else
-    return &layout->desc;
-#endif
-}
-
-static void layout_free(struct layout *layout) {
-#if DNNL_VERSION_MAJOR >= 3
-    if (layout->desc) dnnl_memory_desc_destroy(layout->desc);
-#else
-    (void)layout;
-#endif
-}
-
-/* (rows, columns), element (i, j) at i · down + j · across. */
-static bool layout_strided(struct layout *layout, int rows, int columns, int down, int across, dnnl_data_type_t type) {
-    const dnnl_dims_t dims = {rows, columns};
-    const dnnl_dims_t strides = {down, across};
-#if DNNL_VERSION_MAJOR >= 3
-    return dnnl_memory_desc_create_with_strides(&layout->desc, 2, dims, type, strides) == dnnl_success;
-#else
-    return dnnl_memory_desc_init_by_strides(&layout->desc, 2, dims, type, strides) == dnnl_success;
-#endif
-}
-
-static bool layout_open(struct layout *layout, int rows, int columns) {
-    const dnnl_dims_t dims = {rows, columns};
-#if DNNL_VERSION_MAJOR >= 3
-    return dnnl_memory_desc_create_with_tag(&layout->desc, 2, dims, dnnl_bf16, dnnl_format_tag_any) == dnnl_success;
-#else
-    return dnnl_memory_desc_init_by_tag(&layout->desc, 2, dims, dnnl_bf16, dnnl_format_tag_any) == dnnl_success;
-#endif
-}
-
-static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
-#if DNNL_VERSION_MAJOR >= 3
-    return dnnl_post_ops_append_sum(operations, 1.0f, 0, dnnl_f32);
-#else
-    return dnnl_post_ops_append_sum(operations, 1.0f);
-#endif
-}
+#include "math/onednn_versions.h"
+#include <omp.h>
 
 static dnnl_engine_t engine;
-
-static dnnl_status_t describe_matmul(dnnl_primitive_desc_t *made, layout_view a, layout_view b, layout_view c,
-                                     const_dnnl_primitive_attr_t attributes) {
-#if DNNL_VERSION_MAJOR >= 3
-    return dnnl_matmul_primitive_desc_create(made, engine, a, b, NULL, c, attributes);
-#else
-    dnnl_matmul_desc_t operation;
-    const dnnl_status_t status = dnnl_matmul_desc_init(&operation, a, b, NULL, c);
-    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, attributes, engine, NULL) : status;
-#endif
-}
 
 /* ---- One thread a product. ---- */
 
@@ -119,7 +51,7 @@ static dnnl_primitive_desc_t describe(int m, int n, int k, bool transposed, bool
     const int before = alone();
     if (!attributes || !layout_strided(&a, m, k, transposed ? 1 : k, transposed ? m : 1, dnnl_bf16) ||
         !layout_strided(&c, m, n, n, 1, dnnl_f32) ||
-        describe_matmul(&made, view(&a), b, view(&c), attributes) != dnnl_success)
+        describe_matmul(&made, engine, view(&a), b, view(&c), attributes) != dnnl_success)
         made = NULL;
     together(before);
     layout_free(&a);
@@ -263,7 +195,11 @@ void bf16_weight_free(struct bf16_weight *weight) {
     free(weight);
 }
 
-size_t bf16_weight_bytes(int out, int in) { return 2 * sizeof(bf16) * (size_t)out * (size_t)in; }
+size_t bf16_weight_bytes(int out, int in) {
+    const size_t turned =
+        (in % 2 ? (size_t)out * (size_t)(in + 1) : 0) + (out % 2 ? (size_t)in * (size_t)(out + 1) : 0);
+    return 2 * sizeof(bf16) * (size_t)out * (size_t)in + turned * sizeof(float);
+}
 
 static bool pack(struct packed *p, const float *w) {
     for (int j = 0; p->turned && j < p->n; j++)
