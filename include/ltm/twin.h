@@ -20,7 +20,7 @@ enum ltm_twin {
     LTM_TWIN_WIDTH, /* the same tokens and as much training compute: heads of the same size are added, then the SwiGLU
                             layers are widened; the compute is exact to one column of them */
     LTM_TWIN_ATTENTION, /* the twin of parameters with full attention, model.window = model.sequence: the loss of the twin with
-                           the window less its loss is the headroom, the possible gain from carrying the past */
+                           the window less its loss is the headroom, what the past is worth to attention */
 };
 
 /* "parameters", "compute", "width", "attention"; NULL for another number. Static storage. */

@@ -70,8 +70,8 @@ const char *headroom_interval(char text[HEADROOM_INTERVAL], double headroom, dou
 
 const char *headroom_meaning(double headroom, double error) {
     const double reach = isnan(error) ? 0 : 1.96 * error;
-    if (headroom + reach < HEADROOM_LEAST) return "latents cannot pay here by carrying the past";
-    if (headroom - reach >= HEADROOM_LEAST) return "latents can pay here";
+    if (headroom + reach < HEADROOM_LEAST) return "full attention gains little: neither will a fitted z";
+    if (headroom - reach >= HEADROOM_LEAST) return "the past is worth something: latents can pay here";
     return "undecided, since the interval contains .05: use more seeds or held-out text";
 }
 
@@ -109,10 +109,12 @@ static void put_table(struct report *report, const struct study_table *t, const 
           f);
     for (size_t g = 0; g < t->groups; g++) put_row(report, t, scores, g);
     fputs("</tbody></table></div>\n", f);
-    report_note(report,
-                "Headroom is the most that carrying the past can gain. Below %g nats a token latents "
-                "cannot pay by it, whatever fits them; use the decoder with full attention instead.",
-                HEADROOM_LEAST);
+    report_note(
+        report,
+        "Headroom is what the decoder gains if it attends to all of the past. Below %g nats a token a fitted z "
+        "hardly gains more than it costs. A state that learns while it reads can gain more than full attention: "
+        "judge streaming latents by what they carry.",
+        HEADROOM_LEAST);
 }
 
 ltm_status headroom_section(struct report *report, const struct study_table *t, struct ltm_error *error) {

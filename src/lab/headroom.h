@@ -1,5 +1,5 @@
-/* Headroom: the loss of a plain decoder with a window less that of the same decoder with full attention. It is the most
- * that carrying the past can gain: below HEADROOM_LEAST latents cannot pay by that. */
+/* Headroom: the loss of a plain decoder with a window less that of the same decoder with full attention, what the past is
+ * worth to attention. Below HEADROOM_LEAST a fitted z hardly pays. It bounds no state that learns while it reads. */
 #pragma once
 
 #include "lab/report_page.h"

@@ -149,11 +149,8 @@ static void put_headroom(struct report *report, const struct run *runs, int coun
         for (int f = 0; f < count; f++) {
             if (!are_twins(&runs[w], &runs[f])) continue;
             const struct ltm_score d = difference(report, &runs[w], &runs[f], &paired);
-            report_note(report,
-                        "Headroom, %s less %s, at equal tokens: %s nats a token, the most that carrying "
-                        "the past can gain: %s.",
-                        runs[w].name, runs[f].name, headroom_interval(text, d.mean, d.error),
-                        headroom_meaning(d.mean, d.error));
+            report_note(report, "Headroom, %s less %s, at equal tokens: %s nats a token; %s.", runs[w].name,
+                        runs[f].name, headroom_interval(text, d.mean, d.error), headroom_meaning(d.mean, d.error));
         }
 }
 
