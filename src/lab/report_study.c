@@ -145,7 +145,7 @@ static void put_key_figures(struct report *report, const struct study_table *t, 
             report_figure(report, "its variant", "%s",
                           csv_text(&t->csv, g->row, (size_t)csv_column(&t->csv, VARIANT_KEY)));
         report_figure(report, "its latents", "%s", study_latents(text, g->latents));
-        if (g->steps > 0) report_figure(report, "its fast steps", "%g", g->steps);
+        if (g->steps > 0 && !study_has_variants(t)) report_figure(report, "its fast steps", "%g", g->steps);
         report_figure(report, "its parameters", "%s", format_quantity(low, g->parameters));
         report_figure(report, "its tokens", "%s", format_quantity(low, g->tokens));
     }

@@ -68,7 +68,7 @@ const char *study_latents(char text[64], double latents) {
     return text;
 }
 
-/* ---- A curve: all cells as faint points, a line through the best at each x ---- */
+/* ---- A curve: all cells as faint points, the best at each x, joined by a line where x is a number ---- */
 
 struct curve {
     const struct study_table *table;
@@ -115,7 +115,8 @@ static size_t best_at(const struct curve *c, double x, double by) {
 static void add_curve(struct picture *p, const struct curve *c, double by, int colour, const char *name) {
     struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", "");
     if (all) all->faint = true;
-    struct picture_series *line = picture_add(p, PICTURE_LINES_POINTS, colour, "%s", name);
+    struct picture_series *line =
+        picture_add(p, c->x.axis && c->x.axis->texts ? PICTURE_POINTS : PICTURE_LINES_POINTS, colour, "%s", name);
     for (size_t i = 0; i < c->table->groups; i++) {
         if (!belongs(c, i, by)) continue;
         const double x = take(c, c->x, i);
@@ -195,6 +196,7 @@ struct view {
 };
 
 #define BEST_LINE "The line joins the best cell at each value, with standard errors; faint points are the other cells."
+#define BEST_POINT "The best cell at each value, with its standard error; faint points are the other cells."
 
 static const struct view views[] = {
     {"frontier",
@@ -350,12 +352,14 @@ static bool is_free(const struct curve *c, const struct axes *axes, int which) {
     return true;
 }
 
-/* What distinguishes the curves of an axis: latent sizes, or the other axis with the fewest values. */
+/* What distinguishes the curves of an axis: latent sizes or widths, which variants mix, or the other axis with the fewest
+ * values. */
 static struct quantity tell_apart(const struct curve *c, const struct axes *axes, int which) {
     struct quantity by = {.of = latents_of};
     int least = PICTURE_COLOURS;
-    if (distinct_of(c, by).count > 1) return by;
-    by.of = distinct_of(c, (struct quantity){.of = dim_of}).count > 1 ? dim_of : NULL;
+    const bool variants = study_has_variants(c->table);
+    if (!variants && distinct_of(c, by).count > 1) return by;
+    by.of = !variants && distinct_of(c, (struct quantity){.of = dim_of}).count > 1 ? dim_of : NULL;
     for (int i = 0; i < axes->count && !by.of; i++) {
         const int count = distinct_of(c, (struct quantity){.axis = &axes->axis[i]}).count;
         if (i == which || count >= least || !is_free(c, axes, i)) continue;
@@ -381,7 +385,7 @@ static ltm_status draw_axis(struct report *report, struct curve c, const struct 
         if (i != which && by.axis != &axes->axis[i] && is_free(&c, axes, i))
             snprintf(others + strlen(others), sizeof others - strlen(others), "%s%.40s", *others ? ", " : "",
                      axes->axis[i].key);
-    snprintf(caption, sizeof caption, BEST_LINE "%s%s%s",
+    snprintf(caption, sizeof caption, "%s%s%s%s", axis->texts ? BEST_POINT : BEST_LINE,
              *others ? " Besides the differences between the curves, the cells differ in " : "", others,
              *others ? "." : "");
     const bool wide = !axis->texts && x.value[0] > 0 && x.value[x.count - 1] >= 8 * x.value[0];
@@ -439,20 +443,22 @@ static ltm_status difference(struct report *report, struct curve c, int which, s
 ltm_status study_pictures(struct report *report, const struct study_table *table, const struct study_score *score,
                           int which, struct ltm_error *error) {
     enum { EACH = VIEWS - OF_ALL_BUDGETS + 1 };
+    const bool sizes = !study_has_variants(table); /* else cells differ in more than what a view shows */
     const int rounds = table->corpora * table->budgets;
     struct curve c = {.table = table, .score = score};
     struct axes axes;
     ltm_status status = find_axes(&axes, table, error);
     for (c.corpus = 0; status == LTM_OK && c.corpus < table->corpora; c.corpus++) {
         c.budget = -1;
-        for (int i = 0; status == LTM_OK && i < OF_ALL_BUDGETS; i++)
+        for (int i = 0; status == LTM_OK && sizes && i < OF_ALL_BUDGETS; i++)
             status = draw_view(report, c, &views[i], which, error);
         for (c.budget = 0; c.budget < table->budgets; c.budget++)
             for (int i = 0; status == LTM_OK && i < EACH; i++) {
                 watch_progress(report->watch, "drawing", (c.corpus * table->budgets + c.budget) * EACH + i,
                                rounds * EACH);
-                status = i + 1 < EACH ? draw_view(report, c, &views[OF_ALL_BUDGETS + i], which, error)
-                                      : difference(report, c, which, error);
+                if (sizes)
+                    status = i + 1 < EACH ? draw_view(report, c, &views[OF_ALL_BUDGETS + i], which, error)
+                                          : difference(report, c, which, error);
                 for (int a = 0; i == 0 && status == LTM_OK && a < axes.count; a++)
                     status = draw_axis(report, c, &axes, a, which, error);
             }
