@@ -27,6 +27,10 @@ struct ltm_prompt_tokens {
 
 enum { LTM_TOP_MOST = 20 }; /* of the likeliest tokens told of with each */
 
+/* The z of samples whose latents do not stream: a draw for each of them; one draw for all samples of a prompt, that of its first; none:
+ * the posterior's mean, which is 0 without a prompt. */
+enum ltm_draws { LTM_DRAWS_EACH, LTM_DRAWS_ONE, LTM_DRAWS_MEAN };
+
 struct ltm_generate_options {
     const char *const
         *prompts; /* UTF-8; NULL, or an empty prompt: the sample begins a document, with z from the prior */
@@ -35,6 +39,9 @@ struct ltm_generate_options {
     /* (prompt_count): z is fitted on so many of each prompt's first tokens; 0 = z from the prior. NULL = on all. Of no effect where
      * latents stream. */
     const int *fit_tokens;
+    /* The prompt gives z alone, fitted to it or moved by its whole chunks: the sample begins a document, and no window holds the prompt. */
+    bool z_only;
+    int draws;           /* enum ltm_draws; LTM_INVALID unless the model has fitted latents, or EACH */
     int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
     int length;          /* maximum tokens to add; 0 = as many as fit into model.sequence after the prompt */
@@ -63,7 +70,8 @@ enum ltm_finish { LTM_FINISH_LENGTH, LTM_FINISH_END, LTM_FINISH_STOP };
 
 struct ltm_sample {
     int64_t number, prompt;
-    const char *text; /* added to the prompt so far, NUL-terminated. Valid until the hook returns */
+    const char
+        *text; /* added to the prompt (with z_only: written) so far, NUL-terminated. Valid until the hook returns */
     size_t bytes;
     int tokens;  /* drawn, including the end-of-sequence id and those of a stop */
     int cropped; /* tokens cut from the start of the prompt */

@@ -1,7 +1,8 @@
 /* Linear probes: which of a text's known factors can be predicted from its latents.
  *
  * Each item of a task made by `ltm corpus synth` names the factors that generated its document: classes (text) or numbers.
- * A posterior q(z|document) is fitted on each document, and ridge regression from its μ predicts the factors of documents
+ * A posterior q(z|document) is fitted on each document (where latents stream, the document moves z by u, up to its last whole chunk),
+ * and ridge regression from its μ or u predicts the factors of documents
  * that the regression has not seen: it is fitted on the task's `shots` (λ is chosen on a held-out part of them) and scored on its
  * `items`. For comparison the same is done from the decoder's own representation of the document: its states before the output
  * layer, mean over tokens. Score: R² for numbers, accuracy (of the largest of the one-hot regressions) for classes.
@@ -27,13 +28,14 @@ struct ltm_probe_options {
     uint64_t seed;              /* of the fits' noise and the bootstrap */
     int threads;                /* 0 = one a core; changes no result */
     int precision;              /* enum ltm_precision; auto = as in training, where this machine has it */
-    bool sparsity;              /* measure that of the states too */
+    bool sparsity;              /* measure that of the states too; LTM_UNSUPPORTED where latents stream */
     bool shuffled; /* the training items' factors in random order: what a probe scores where there is nothing to read */
     const struct ltm_fast_config *fast; /* how posteriors are fitted; NULL = as in training */
 };
 
 /* One factor predicted from one place. Places: "mu" (all of μ), "mu 1" … "mu L" (a layer's part), "states" (the decoder's under
- * z = μ) and "states z=0" (under the prior's mean). Without latents there is only "states". */
+ * z = μ) and "states z=0" (under the prior's mean). Of streaming latents: "u", "u 1" … "u L", "states" (while z moves) and "states
+ * frozen" (z stays at its start). Without latents there is only "states". */
 struct ltm_probe_row {
     char factor[48], place[24];
     int classes;   /* 0: a number */

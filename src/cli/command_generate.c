@@ -29,6 +29,9 @@ static const char usage[] =
     "  --prompt TEXT          continue this text; a space at its end is moved to the first new token if the tokenizer allows\n"
     "  --prompts FILE         continue each line of a text file, or of a .jsonl the string under --field\n"
     "  --field NAME           (prompt)\n"
+    "  --z-only               the prompt gives z alone: the sample begins a document and cannot see the prompt\n"
+    "  --z WHICH              fitted latents: each = a draw for each sample, one = one draw for all samples of a prompt (that\n"
+    "                         of the first), mean = no draw but the posterior's mean, 0 without a prompt (each)\n"
     "  --count N              samples, of each prompt (1)\n"
     "  --length N             most tokens to add; 0 = as many as fit after the prompt into model.sequence (0). With\n"
     "                         more, the text slides: its newest half is read again, the rest is forgotten, z stays\n"
@@ -151,6 +154,16 @@ static int take_precision(void *user, const char *text) {
             return CLI_OK;
         }
     return cli_usage(command, "--precision takes auto, fp32 or bf16, not \"%s\"", text);
+}
+
+static int take_draws(void *user, const char *text) {
+    static const char *const names[] = {"each", "one", "mean"}; /* enum ltm_draws */
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *(int *)user = i;
+            return CLI_OK;
+        }
+    return cli_usage(command, "--z takes each, one or mean, not \"%s\"", text);
 }
 
 static int take_stop(void *user, const char *text) {
@@ -281,6 +294,8 @@ int command_generate(int argc, char **argv) {
         {"prompt", .text = &r.prompt},
         {"prompts", .text = &r.prompts},
         {"field", .text = &r.field},
+        {"z-only", .on = &o->z_only},
+        {"z", .take = take_draws, .user = &o->draws},
         {"count", .large = &o->count, .least = 1, .most = UINT32_MAX},
         {"length", .number = &o->length, .least = 0, .most = INT_MAX},
         {"temperature", .real = &o->temperature, .least = 0, .most = 100},
@@ -309,6 +324,10 @@ int command_generate(int argc, char **argv) {
     r.stats = r.stats || r.judge;
     if (r.prompt && r.prompts) return cli_usage(command, "use either --prompt or --prompts, not both");
     if (r.field && !r.prompts) return cli_usage(command, "--field works only with --prompts FILE");
+    if (o->z_only && !r.prompt && !r.prompts)
+        return cli_usage(command, "--z-only works only with --prompt or --prompts");
+    if (r.interactive && (o->z_only || o->draws))
+        return cli_usage(command, "--interactive has its own way with z (/help): not with --z or --z-only");
     if (r.interactive && (r.prompts || r.output || r.json || r.stats || o->crop || o->count > 1))
         return cli_usage(
             command, "--interactive writes one text in turns: not with --prompts, --count, --crop, --json, --output, "

@@ -14,6 +14,11 @@ static const char *prompt_of(const struct generate_output *output, const struct 
     return output->options->prompts ? output->options->prompts[sample->prompt] : NULL;
 }
 
+/* What the sample's text continues. */
+static const char *begin_of(const struct generate_output *output, const struct ltm_sample *sample) {
+    return output->options->z_only ? NULL : prompt_of(output, sample);
+}
+
 static void print_text(struct generate_output *output, const char *text, size_t bytes) {
     if (bytes == 0) return;
     cli_print_text(text, bytes);
@@ -21,7 +26,7 @@ static void print_text(struct generate_output *output, const char *text, size_t 
 }
 
 static void begin_sample(struct generate_output *output, const struct ltm_sample *sample) {
-    const char *prompt = prompt_of(output, sample);
+    const char *prompt = begin_of(output, sample);
     if (output->begun++ > 0) print_text(output, "----\n", 5);
     if (prompt) print_text(output, prompt, strlen(prompt));
 }
@@ -142,7 +147,7 @@ static bool keep(struct generate_output *output, const struct ltm_sample *sample
         output->texts = grown;
         output->room = room;
     }
-    output->texts[at] = (struct ltm_text){prompt_of(output, sample), text, bytes, sample->finish == LTM_FINISH_END};
+    output->texts[at] = (struct ltm_text){begin_of(output, sample), text, bytes, sample->finish == LTM_FINISH_END};
     return true;
 }
 

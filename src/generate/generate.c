@@ -61,6 +61,18 @@ static ltm_status check_options(const struct ltm_generate_options *o, struct ltm
     return LTM_OK;
 }
 
+static ltm_status check_z(const struct ltm_model *model, const struct ltm_generate_options *o,
+                          struct ltm_error *error) {
+    if (o->draws < LTM_DRAWS_EACH || o->draws > LTM_DRAWS_MEAN)
+        return fail(error, LTM_INVALID, "draws = %d is not one of enum ltm_draws", o->draws);
+    if (!o->z_only && o->draws == LTM_DRAWS_EACH) return LTM_OK;
+    if (!model->config.model.latents)
+        return fail(error, LTM_INVALID,
+                    "the model has no latents (latent.count = 0): a prompt can give no z, and none is drawn");
+    return o->draws == LTM_DRAWS_EACH ? LTM_OK
+                                      : decoder_expect_fitted(model->decoder, "choosing how z is drawn", error);
+}
+
 /* The ids of a prompt, which the caller frees. */
 static ltm_status prompt_ids(int32_t **ids, size_t *count, bool *heals, const struct writing *w, int64_t number,
                              struct ltm_error *error) {
@@ -68,7 +80,7 @@ static ltm_status prompt_ids(int32_t **ids, size_t *count, bool *heals, const st
     if (!o->prompt_tokens) {
         const char *text = o->prompts ? o->prompts[number] : "";
         const size_t bytes = strlen(text);
-        *heals = healing_wanted(w->blank, text, bytes);
+        *heals = !o->z_only && healing_wanted(w->blank, text, bytes);
         return ltm_tokenizer_encode(w->model->tokenizer, text, bytes - *heals, ids, count, error);
     }
     const struct ltm_prompt_tokens *given = &o->prompt_tokens[number];
@@ -252,6 +264,7 @@ ltm_status generate_samples(const struct ltm_model *model, const struct ltm_gene
                         .user = &delivery,
                         .stop = hooks->stop};
     TRY(check_options(&o, error));
+    TRY(check_z(model, &o, error));
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot write text; train on a corpus that has one");

@@ -76,20 +76,38 @@ static bool is_stopped(struct writing *shared) {
     return stopped || (shared->stop && __atomic_load_n(shared->stop, __ATOMIC_RELAXED));
 }
 
+/* z of a sample whose latents do not stream. */
+static ltm_status draw_z(struct sample_writer *w, float *z, int64_t number, struct ltm_error *error) {
+    const struct ltm_generate_options *o = w->shared->options;
+    const int64_t prompt = number / o->count;
+    const uint32_t sequence = (uint32_t)(o->draws == LTM_DRAWS_ONE ? prompt * o->count : number);
+    const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
+    PASS_UP(fit(w, prompt, error));
+    if (o->draws == LTM_DRAWS_MEAN) {
+        memcpy(z, w->loop.mu, w->loop.latents * sizeof *z);
+        return LTM_OK;
+    }
+    fast_loop_draw(&w->loop, &noise, 1, 0);
+    posterior_sample(z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
+    return LTM_OK;
+}
+
+/* A prompt that gives z alone is forgotten: a document begins. */
+static void forget_prompt(struct sample_writer *w, int slot) {
+    struct sample_slot *s = &w->slot[slot];
+    history_forget(&s->history, 0);
+    s->history.tokens[0] = ltm_tokenizer_end(w->shared->model->tokenizer);
+    history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
+}
+
 /* z of a sample, unless it streams, and the stream behind its prompt. */
 static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struct ltm_error *error) {
     const struct ltm_generate_options *o = w->shared->options;
     const int64_t prompt = number / o->count;
     const struct prompt *p = &w->shared->prompts[prompt];
-    const uint32_t sequence = (uint32_t)number;
-    const struct noise_source noise = {{.seed = o->seed, .purpose = RANDOM_PRIOR}, &sequence};
     struct sample_slot *s = &w->slot[slot];
     history_start(&s->history);
-    if (!s->history.state) {
-        PASS_UP(fit(w, prompt, error));
-        fast_loop_draw(&w->loop, &noise, 1, 0);
-        posterior_sample(s->z, w->loop.mu, w->loop.logvar, w->loop.noise, w->loop.latents);
-    }
+    if (!s->history.state) PASS_UP(draw_z(w, s->z, number, error));
     const int first = p->count < s->history.most ? p->count : s->history.most;
     memcpy(s->history.tokens, p->ids, ((size_t)first + 1) * sizeof *p->ids);
     s->history.count = first;
@@ -99,9 +117,10 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
         decoder_stream_step(w->stream, &slot, &s->history.tokens[s->history.count], 1);
         s->history.tokens[++s->history.count] = p->ids[i + 1];
     }
+    if (o->z_only) forget_prompt(w, slot);
     s->sample = (struct ltm_sample){.number = number, .prompt = prompt, .cropped = p->cropped};
     s->heals = p->heals;
-    s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - p->count;
+    s->left = o->length > 0 ? o->length : w->shared->model->config.model.sequence - (o->z_only ? 0 : p->count);
     return LTM_OK;
 }
 

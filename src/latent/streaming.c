@@ -128,11 +128,15 @@ void streaming_read(struct streaming *s, struct decoder_pass *pass, const struct
         else
             decoder_begin(pass, s->tokens, s->targets, sequences, tokens);
         const float *z = place(s, how, c, chunks, sequences);
+        if (how->on_chunk) { /* before a gradient writes over the states */
+            decoder_score(pass, z, s->nll);
+            how->on_chunk(how->user, from, tokens);
+        }
         if (how->taker)
             decoder_chunk_gradient(pass, z, weights, s->nll, s->dz, how->taker, last);
         else if (steps)
             decoder_latent_gradient(pass, z, weights, s->nll, s->dz);
-        else
+        else if (!how->on_chunk)
             decoder_score(pass, z, s->nll);
         paste(how->nll, s->nll, sequences, length, from, tokens);
         if (!steps) continue;

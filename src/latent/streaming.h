@@ -52,8 +52,10 @@ struct streaming_reading {
     float *nll;                       /* (G, T) = */
     const struct noise_source *noise; /* of drawn z, the sample-th draw; NULL: z at its mean */
     int sample;
-    bool trail;                         /* keep the state of each chunk, for STREAMING_OTHERS */
-    bool goes_on;                       /* more text follows: z also moves after the last chunk, if that is complete */
+    bool trail;   /* keep the state of each chunk, for STREAMING_OTHERS */
+    bool goes_on; /* more text follows: z also moves after the last chunk, if that is complete */
+    void (*on_chunk)(void *user, int from, int tokens); /* once a chunk is scored, of the pass that did it; or NULL */
+    void *user;
     const struct gradient_taker *taker; /* of the weights' gradients; NULL: none are computed */
     double unit;                        /* with those: the value of a full token in `weights` */
 };

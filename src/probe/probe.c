@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "config/chunks.h"
 #include "ltm/printable.h"
 #include "math/matmul.h"
 #include "probe/probe_features.h"
@@ -212,13 +213,16 @@ static ltm_status name_places(struct probing *p, const struct ltm_model *model, 
     const int layers = reading > 1 ? reading : 0;
     PASS_UP(NEW_ARRAY(p->places, (size_t)layers + 3, "places", error));
     struct place *at = p->places;
-    if (f->latents) *at++ = (struct place){"mu", 0, f->latents};
+    const bool streams = model_streams(c);
+    if (f->latents) *at++ = (struct place){.name = "mu", .width = f->latents};
+    if (streams) strcpy(p->places->name, "u");
     for (int l = 0; l < layers && f->latents; l++, at++) {
         *at = (struct place){"", l * part, part};
-        snprintf(at->name, sizeof at->name, "mu %d", c->latent_from + l + 1);
+        snprintf(at->name, sizeof at->name, "%s %d", streams ? "u" : "mu", c->latent_from + l + 1);
     }
     *at++ = (struct place){"states", f->latents, f->dim};
     if (f->latents) *at++ = (struct place){"states z=0", f->latents + f->dim, f->dim};
+    if (streams) strcpy(at[-1].name, "states frozen");
     p->place_count = (int)(at - p->places);
     return LTM_OK;
 }
@@ -330,7 +334,7 @@ ltm_status ltm_probe(const struct ltm_model *model, const char *task, const stru
     struct probing p = {.options = options};
     *result = (struct ltm_probe_result){0};
     TRY(matmul_start(error));
-    TRY(decoder_expect_fitted(model->decoder, "ltm probe", error));
+    if (options->sparsity) TRY(decoder_expect_fitted(model->decoder, "ltm probe --sparsity", error));
     TRY(open_task(&p, task, error));
     TRY(set_targets(&p, error));
     TRY(add_documents(&p, model, error));

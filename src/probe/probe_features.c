@@ -91,50 +91,94 @@ static ltm_status make_groups(struct look *look, int most, struct ltm_error *err
     return LTM_OK;
 }
 
-/* Mean over tokens of the states that the last pass left. */
-static void pool(const struct look *look, const struct worker *w, const struct place *places, int count, int at) {
-    const struct probe_features *f = look->features;
-    const float *states = decoder_output(w->pass);
-    const int T = places[0].tokens;
-    for (int g = 0; g < count; g++) {
-        float *row = f->rows + (size_t)places[g].document * (size_t)f->width + at;
+/* A group of documents of T tokens, and where in a row their states are to go. */
+struct group {
+    const struct look *look;
+    struct worker *worker;
+    const struct place *places;
+    int count, T, at;
+};
+
+/* Adds to the mean over tokens the states that the last pass left, of `tokens` of them. */
+static void pool(void *user, int from, int tokens) {
+    const struct group *group = user;
+    const struct probe_features *f = group->look->features;
+    const float *states = decoder_output(group->worker->pass);
+    for (int g = 0; g < group->count; g++) {
+        float *row = f->rows + (size_t)group->places[g].document * (size_t)f->width + group->at;
         for (int j = 0; j < f->dim; j++) {
             double sum = 0;
-            for (int t = 0; t < T; t++) sum += states[((size_t)g * (size_t)T + (size_t)t) * (size_t)f->dim + (size_t)j];
-            row[j] = (float)(sum / T);
+            for (int t = 0; t < tokens; t++)
+                sum += states[((size_t)g * (size_t)tokens + (size_t)t) * (size_t)f->dim + (size_t)j];
+            row[j] = (from ? row[j] : 0) + (float)(sum / group->T);
         }
     }
+}
+
+/* z of each document, n numbers, into its row. */
+static void keep_z(const struct group *group, const float *z, size_t n) {
+    const struct probe_features *f = group->look->features;
+    for (int g = 0; g < group->count; g++)
+        memcpy(f->rows + (size_t)group->places[g].document * (size_t)f->width, z + (size_t)g * n, n * sizeof *z);
+}
+
+static void look_at_fitted(struct group *group) {
+    const struct look *look = group->look;
+    const struct probe_features *f = look->features;
+    struct worker *w = group->worker;
+    const int count = group->count;
+    const int T = group->T;
+    const size_t n = (size_t)f->latents;
+    decoder_begin(w->pass, w->tokens, w->targets, count, T);
+    if (n) {
+        const struct noise_source noise = {{.seed = look->seed, .purpose = RANDOM_SCORE_FIT}, w->numbers};
+        fast_loop_start(&w->loop, look->fast, count);
+        fast_loop_run(&w->loop, w->pass, look->fast, &noise, count, T, NULL);
+        keep_z(group, w->loop.mu, n);
+        for (int g = 0; g < count; g++) /* the prior that stands in for it says nothing of the text */
+            if (w->loop.diverged[g]) f->rows[(size_t)group->places[g].document * (size_t)f->width] = NAN;
+    }
+    decoder_score(w->pass, w->loop.mu, w->loop.nll);
+    pool(group, 0, T);
+    for (int g = 0; f->sparsity && g < count; g++)
+        probe_sparsity_measure(f->sparsity, w->pass, g, T, w->loop.nll + (size_t)g * (size_t)T,
+                               group->places[g].document);
+    if (!n) return;
+    memset(w->loop.z, 0, (size_t)count * n * sizeof *w->loop.z);
+    decoder_score(w->pass, w->loop.z, w->loop.nll);
+    group->at += f->dim;
+    pool(group, 0, T);
+}
+
+static void look_at_streaming(struct group *group) {
+    struct worker *w = group->worker;
+    struct streaming_reading reading = {.tokens = w->tokens,
+                                        .targets = w->targets,
+                                        .nll = w->loop.nll,
+                                        .goes_on = true,
+                                        .on_chunk = pool,
+                                        .user = group};
+    streaming_read(&w->streaming, w->pass, &reading, group->count, group->T);
+    keep_z(group, w->streaming.u, w->streaming.latents);
+    reading.z = STREAMING_FROZEN;
+    group->at += group->look->features->dim;
+    streaming_read(&w->streaming, w->pass, &reading, group->count, group->T);
 }
 
 static void look_at_group(const struct look *look, struct worker *w, const struct place *places, int count) {
     const struct probe_features *f = look->features;
     const int T = places[0].tokens;
-    const size_t n = (size_t)f->latents;
+    struct group group = {look, w, places, count, T, f->latents};
     for (int g = 0; g < count; g++) {
         const struct probe_document *document = &f->all[places[g].document];
         memcpy(w->tokens + (size_t)g * (size_t)T, document->ids, (size_t)T * sizeof *w->tokens);
         memcpy(w->targets + (size_t)g * (size_t)T, document->ids + 1, (size_t)T * sizeof *w->targets);
         w->numbers[g] = (uint32_t)places[g].document;
     }
-    decoder_begin(w->pass, w->tokens, w->targets, count, T);
-    if (n) {
-        const struct noise_source noise = {{.seed = look->seed, .purpose = RANDOM_SCORE_FIT}, w->numbers};
-        fast_loop_start(&w->loop, look->fast, count);
-        fast_loop_run(&w->loop, w->pass, look->fast, &noise, count, T, NULL);
-        for (int g = 0; g < count; g++) {
-            float *row = f->rows + (size_t)places[g].document * (size_t)f->width;
-            memcpy(row, w->loop.mu + (size_t)g * n, n * sizeof *row);
-            if (w->loop.diverged[g]) row[0] = NAN; /* the prior that stands in for it says nothing of the text */
-        }
-    }
-    decoder_score(w->pass, w->loop.mu, w->loop.nll);
-    pool(look, w, places, count, f->latents);
-    for (int g = 0; f->sparsity && g < count; g++)
-        probe_sparsity_measure(f->sparsity, w->pass, g, T, w->loop.nll + (size_t)g * (size_t)T, places[g].document);
-    if (!n) return;
-    memset(w->loop.z, 0, (size_t)count * n * sizeof *w->loop.z);
-    decoder_score(w->pass, w->loop.z, w->loop.nll);
-    pool(look, w, places, count, f->latents + f->dim);
+    if (w->streaming.block)
+        look_at_streaming(&group);
+    else
+        look_at_fitted(&group);
 }
 
 static ltm_status look_at_all(const struct look *look, struct workers *workers, const struct ltm_watch *watch,

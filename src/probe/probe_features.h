@@ -1,4 +1,5 @@
-/* The inputs of a probe: for each document the μ fitted on it, and the decoder's states. */
+/* The inputs of a probe: for each document the μ fitted on it, or where latents stream u behind its last whole chunk, and the decoder's
+ * states. */
 #pragma once
 
 #include <stdint.h>
@@ -16,8 +17,8 @@ struct probe_features {
     int64_t documents;
     struct probe_document *all;
     int latents, dim; /* N_z d (0 without latents) and d */
-    int width;        /* of a row: μ, the states under z = μ, and with latents those under z = 0 */
-    float *rows;      /* (documents, width) */
+    int width; /* of a row: μ or u, the states under it, and with latents those under z = 0, or z that stays at its start */
+    float *rows; /* (documents, width) */
     int64_t cut;
     struct probe_sparsity *sparsity; /* of the states under z = μ (probe_sparsity.h), borrowed; NULL = not measured */
 };

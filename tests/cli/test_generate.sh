@@ -113,6 +113,26 @@ whole_characters() { # a hot model spells bytes that are no text, and a length e
 }
 holds 'plain text is whole characters, streamed or not' whole_characters
 
+log_ps() { "$LTM" generate run --length 6 --temperature 0 --past-end --threads 1 --json "$@" | sed 's/.*"log_p":\([-0-9.e]*\).*/\1/'; }
+draws() {
+    log_ps --count 3 >drawn && log_ps --count 3 --z one >shared && log_ps --count 2 --z mean >still && log_ps --z mean --seed 2 >again || return 1
+    [ "$(sort -u drawn | wc -l)" = 3 ] && [ "$(sort -u shared | wc -l)" = 1 ] && [ "$(head -n 1 drawn)" = "$(head -n 1 shared)" ] &&
+        [ "$(sort -u still)" = "$(cat again)" ] && lacks -qxFe "$(cat again)" drawn
+}
+holds 'a draw of z for each sample, one for all, or none' draws
+z_alone() { # a fit without a step leaves the prior: then it must be as without a prompt, for the judge too, which does not see it
+    local mean=(generate run --count 2 --z mean --json --judge plain)
+    "$LTM" "${mean[@]}" >none && "$LTM" "${mean[@]}" --prompt 'of to that in ' --z-only fast.steps=0 >unfitted &&
+        sed 's/"prompt":"of to that in "/"prompt":null/' unfitted | cmp - none && grep -q '"prompt":"of to' unfitted || return 1
+    log_ps --z mean --z-only --prompt 'of to that in' >one && log_ps --z mean --z-only --prompt 'the and' >two && log_ps --z mean >none || return 1
+    [ "$(cat one two none | sort -u | wc -l)" = 3 ] || return 1
+    [ "$("$LTM" generate run --prompt 'of to' --z-only --temperature 0 --z mean fast.steps=0)" = "$("$LTM" generate run --temperature 0 --z mean)" ] &&
+        refused 2 'only with --prompt' "$LTM" generate run --z-only && refused 2 '--z takes each, one or mean, not "all"' "$LTM" generate run --z all &&
+        refused 1 'no latents' "$LTM" generate plain --z one && refused 1 'no latents' "$LTM" generate plain --z-only --prompt the &&
+        refused 2 'not with --z' "$LTM" generate run --interactive --z one
+}
+holds 'a prompt gives z alone' z_alone
+
 statistics() {
     run "$LTM" generate run --count 8 -o samples.jsonl --judge plain
     [ "$code" = 0 ] && [ "$(wc -l <samples.jsonl)" = 8 ] && grep -q '^8 samples: [0-9]* tokens' out && grep -q '^distinct-4 ' out &&

@@ -19,6 +19,24 @@ plain() {
     [ "$code" = 0 ] && grep -q 'scored on 20$' out && ! grep -q mu out
 }
 holds 'a plain decoder has its states alone' plain
+streaming() { # in a first chunk, and throughout at rate 0, states are those of z that stays; a document is 8 tokens
+    local i k run letter=(e h)
+    mkdir -p own && printf '[task]\nname = own\nkind = generate\nitems = i.jsonl\nshots = i.jsonl\n' >own/task.ini
+    for ((i = 0; i < 60; i++)); do
+        for ((k = 0; k < 8; k++)); do printf '%s%s' "${letter[i * 73 >> k & 1]}" "$( ((k == 7)) || echo ' ')"; done
+        echo
+    done | jq -Rc '{context: "a", answer: "b", document: ., factors: {h: (gsub("[^h]"; "") | length)}}' >own/i.jsonl
+    for run in moves:4:1000 whole:8:1000 stays:4:0; do
+        "$LTM" train tiny.ini data.corpus=task/corpus latent.kind=streaming latent.init_scale=1 latent.chunk="$(cut -d: -f2 <<<"$run")" \
+            latent.stream_rate="${run##*:}" run.dir="runs/${run%%:*}" >out 2>err &&
+            "$LTM" probe "runs/${run%%:*}" own --json run.threads=1 | jq -c '.probes | map(.value)' >"${run%%:*}" || return 1
+    done
+    run "$LTM" probe runs/moves task
+    [ "$code" = 0 ] && grep -qE '^factor +score +chance +u +states +states frozen' out || return 1
+    "$LTM" probe runs/moves own --json run.threads=2 | jq -c '.probes | map(.value)' | cmp - moves &&
+        jq -e '.[1] != .[2]' moves && jq -e '.[0] > 0 and .[1] == .[2]' whole && jq -e '.[0] <= 0 and .[1] == .[2]' stays
+}
+holds 'of streaming latents, how far they have moved' streaming
 same_bits() {
     "$LTM" probe runs/tiny task/task.ini --sparsity --json run.threads=1 >one 2>err && "$LTM" probe runs/tiny task --sparsity --json run.threads=2 >two 2>err &&
         cmp one two && jq -e '.probes | length == 9' one >/dev/null && jq -e '.probes[0].stderr > 0 and .probes[0].classes == 8' one >/dev/null

@@ -51,7 +51,14 @@ printf '[task]\nname = words\nformat = gsm8k\nitems = words.jsonl\nlength = 4\n'
 for i in 1 2 3; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $((2 * i))\"}"; done >words.jsonl
 holds 'few-shot' "$LTM" fewshot runs/stream words.ini
 holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM" inspect runs/stream/checkpoints/last)
-holds 'what needs a fit' refused 1 "this model has latent.kind = streaming" "$LTM" probe runs/stream words.ini
+holds 'what needs a fit' refused 1 "this model has latent.kind = streaming" "$LTM" probe runs/stream words.ini --sparsity
+holds 'what draws z' refused 1 "choosing how z is drawn needs a posterior" "$LTM" generate runs/stream --z one
+z_alone() { # before z has moved it is as without a prompt
+    local one=(generate runs/stream --length 30 --past-end --temperature 0 --json)
+    "$LTM" "${one[@]}" >none && "$LTM" "${one[@]}" --z-only --prompt the >short && sed 's/"prompt":"the"/"prompt":null/' short | cmp - none &&
+        "$LTM" "${one[@]}" --z-only --prompt 'the and of to that in he and the' >long && sed 's/"prompt":"[^"]*"/"prompt":null/' long >moved && differ moved none
+}
+holds 'a prompt moves z and is forgotten' z_alone
 holds 'draws of a posterior that is none' refused 1 'slow.samples = 2 draws z from a fitted posterior' \
     "$LTM" train small.ini latent.kind=streaming slow.samples=2 run.dir=runs/none
 holds 'tokens ahead' refused 1 'slow.predict = 2 would move z by tokens' \
