@@ -84,7 +84,7 @@ struct ltm_fewshot_result {
     int average_tasks;        /* a group's mean: 1 = of its tasks' means, 0 = weighted by their items */
     int shots;
     int64_t items, items_in_all;        /* taken; in the task's file */
-    int64_t cut;                        /* items whose prompt was too long for at least one of the answers */
+    int64_t cut;                        /* items whose prompt was too long (0: a state reads on) */
     int64_t repeated;                   /* items that repeat an earlier one; errors count them as one */
     int64_t skipped;                    /* items with an answer longer than the model's sequence */
     int64_t unfinished;                 /* texts that were cut at `length`, before any stop */

@@ -107,8 +107,9 @@ struct ltm_generate_hooks {
  *
  * A text that fills model.sequence and continues slides: its newest half (model.sequence / 2 tokens) is read again from position
  * 0, the rest is forgotten, z stays. For a prompt that does not fit, `crop` keeps the last model.sequence - length tokens, but at
- * least that half (all that length 0 keeps); z is fitted on the tokens kept. A model with model.memory and no latents reads on instead: it
- * neither slides nor refuses a prompt, whose text may be of any length if `length` says how many tokens to add.
+ * least that half (all that length 0 keeps); z is fitted on the tokens kept. A model with streaming latents, or with model.memory and no
+ * latents, reads on instead: a prompt may be of any length if `length` says how many tokens to add, and is read once for all of its samples.
+ * Streaming latents have moved by all of what slides out; with the memory nothing slides.
  *
  * A prompt that ends in a space is healed if pieces of the tokenizer begin with one: it is read without that space, and the first
  * piece is drawn from those that begin with it. log_p is of the whole piece among all pieces; the text continues after the space.

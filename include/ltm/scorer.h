@@ -21,13 +21,15 @@
  * context) = log of the mean over draws of z ~ q(z|context), as in ltm/fewshot.h; of an empty context the draws are the prior's. Both may
  * be token ids. "top" asks for each token of the continuation: its log p given all before it, and so many of the likeliest
  * tokens there, each [id, log p] (0 to LTM_TOP_MOST of ltm/generate.h). The continuation stands directly behind the context
- * (blanks at the context's end are counted to it), and of a context that does not fit before it the end is kept ("cut"). What is
+ * (blanks at the context's end are counted to it), and of a context that does not fit before it the end is kept ("cut"), unless the
+ * model's state reads all of it: with streaming latents, or model.memory and no latents. What is
  * written ends before the first text of "stop" (a list, or one), at the end of a document ("ended"), or after "length" tokens;
  * "temperature" (0: the likeliest token), "top_k", "top_p" and "seed" as in ltm/generate.h. With streaming latents the context moves
  * z, which then stays; with "moves": true (and token ids) z keeps moving through the continuation, so that the scores do not depend on
- * where the context ends. Replies depend neither on what else is asked nor on threads. */
+ * where the context ends, and the continuation may be of any length. Replies depend neither on what else is asked nor on threads. */
 #pragma once
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "ltm/config.h"
@@ -54,6 +56,9 @@ struct ltm_scorer;
 ltm_status ltm_scorer_open(struct ltm_scorer **scorer, const struct ltm_model *model,
                            const struct ltm_scorer_options *options, struct ltm_error *error);
 void ltm_scorer_close(struct ltm_scorer *scorer); /* NULL is fine */
+
+/* Once *stop is nonzero, a long text is read no further, and its reply is an error. NULL, as at first: never. */
+void ltm_scorer_stop(struct ltm_scorer *scorer, const volatile sig_atomic_t *stop);
 
 int ltm_scorer_threads(const struct ltm_scorer *scorer);
 

@@ -7,7 +7,8 @@
  *     ltm_session_refit(session, &error);                       z ~ q(z | the text so far)
  *
  * Where a text grows past model.sequence the window slides: the older half is forgotten, the newer half is read again from
- * position 0; z stays. With a memory and no latents (model.memory) nothing slides: the text continues, at the same cost per token. */
+ * position 0; z stays. Streaming latents have moved by all that is said, however long. With a memory and no latents (model.memory) nothing
+ * slides: the text continues, at the same cost per token. */
 #pragma once
 
 #include "ltm/generate.h"

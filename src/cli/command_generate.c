@@ -38,7 +38,7 @@ static const char usage[] =
     "                         (a model with model.memory and no latents does not slide: its memory holds older text)\n"
     "  --stop TEXT            end before this text; may be given several times\n"
     "  --crop                 keep only the end of a prompt that does not fit into model.sequence, instead of refusing it (or,\n"
-    "                         for a model with model.memory and no latents, of reading all of it)\n"
+    "                         for a model with streaming latents, or with model.memory and no latents, of reading all of it)\n"
     "  --temperature T        0 = always the most likely token (0.8)\n"
     "  --top-k K              sample from the K most likely tokens; 0 = from all (0)\n"
     "  --top-p P              sample from the most likely tokens that make up this probability (0.95)\n"

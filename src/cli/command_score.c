@@ -23,9 +23,10 @@ static const char usage[] =
     "  anything else                               {\"error\": TEXT}\n"
     "Both texts may be lists of token ids. \"top\": N adds the \"ids\" of the continuation, their \"logprobs\", and at each place the N\n"
     "most likely tokens, \"top\": [[[ID, logprob], …], …] (up to 20). With streaming latents z stays after the context; with ids and\n"
-    "\"moves\": true it keeps moving through the continuation. \"cut\": true says that the beginning of the context did not fit. \"id\"\n"
-    "is returned unchanged; \"temperature\", \"top_k\", \"top_p\" and \"seed\" apply to generate. Requests that are waiting are answered\n"
-    "in parallel. With tests/cli/lm_eval_ltm.py, lm-evaluation-harness can test the model.\n"
+    "\"moves\": true it keeps moving through the continuation. \"cut\": true says that the beginning of the context did not fit\n"
+    "(streaming latents, and model.memory without latents, read all of it). \"id\" is returned unchanged; \"temperature\", \"top_k\",\n"
+    "\"top_p\" and \"seed\" apply to generate. Requests that are waiting are answered in parallel. With tests/cli/lm_eval_ltm.py,\n"
+    "lm-evaluation-harness can test the model.\n"
     "  --draws K              draws of z behind a score; 0 = z at the posterior's mean (4)\n"
     "\n"
     "Keys that matter here (and their defaults; those of [fast] are the checkpoint's):\n";

@@ -32,6 +32,11 @@ static inline bool model_rolls(const struct ltm_model_config *config) {
     return config->memory != LTM_MEMORY_NONE && config->latents == 0;
 }
 
+/* Does a model read a text of any length, its state keeping what is forgotten of it? A streaming z outlives a text that slides. */
+static inline bool model_reads_on(const struct ltm_model_config *config) {
+    return model_rolls(config) || model_streams(config);
+}
+
 /* Does z ever move? Not at rate 0, nor where a sequence is one chunk. */
 static inline bool model_moves(const struct ltm_model_config *config) {
     return model_streams(config) && model_chunk(config) < config->sequence && config->stream_rate > 0;

@@ -12,7 +12,7 @@
 /* A text has at most one token per byte: only long ones need encoding. */
 bool fewshot_item_is_long(const struct fewshot_run *run, int64_t number) {
     const struct task_item *item = &run->task->items.all[number];
-    const size_t most = (size_t)run->sequence;
+    const size_t most = (size_t)run->longest;
     bool is_long = false;
     for (int i = 0; run->task->kind != TASK_GENERATE && i < (item->choices ? item->count : 1) && !is_long; i++) {
         const char *answer = item->choices ? item->choices[i] : item->answer;

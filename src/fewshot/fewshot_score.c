@@ -61,7 +61,7 @@ ltm_status score_tokens(size_t *tokens, const struct ltm_tokenizer *tokenizer, c
 ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
                         uint32_t number, bool fitted, const char *prompt, const char *const *texts, int n, int gold,
                         struct ltm_error *error) {
-    const size_t sequence = (size_t)p->decoder->plan.config.sequence;
+    const size_t sequence = (size_t)prompted_longest(&p->decoder->plan.config);
     struct continuation *continuations = NULL;
     int32_t *ids = NULL;
     size_t count = 0;
@@ -73,7 +73,7 @@ ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const st
             status = fail(error, LTM_INVALID, "an answer of %zu tokens is longer than model.sequence = %zu",
                           continuations[i].count, sequence);
     if (status != LTM_OK) goto cleanup;
-    if (!fitted) prompted_begin(p, ids, count, 1, number);
+    if (!fitted) TRY(prompted_begin(p, ids, count, 1, number, error));
     TRY(prompted_score(p, continuations, n, gold, logs, greedy, error));
     for (int i = 0; i < n && status == LTM_OK; i++)
         if (!isfinite(logs[i])) status = prompted_fail_nonfinite(p, error);

@@ -9,7 +9,7 @@ ltm_status fewshot_score(struct item_outcome *outcome, struct item_record *recor
 
 /* logs (n) of texts after a prompt without its trailing blanks; greedy, unless NULL, of the gold one. `number` keys the
  * noise; fitted: p was last fitted on this prompt.
- * LTM_INVALID for a text that is longer than model.sequence. */
+ * LTM_INVALID for a text over prompted_longest. */
 ltm_status score_behind(double *logs, bool *greedy, struct prompted *p, const struct ltm_tokenizer *tokenizer,
                         uint32_t number, bool fitted, const char *prompt, const char *const *texts, int n, int gold,
                         struct ltm_error *error);

@@ -5,12 +5,12 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "config/chunks.h"
 #include "train/trained_model.h"
 
 enum { DRAWS_MOST = 4096, SAMPLES_MOST = 100000, SHOTS_MOST = 100000, LENGTH_MOST = 256 };
-enum {
-    CONVENTIONS = 2
-}; /* what results of one journal share: 2 since contexts are cut, and delimiters put, as in the harness */
+/* What results of one journal share: 2 since contexts are cut, and delimiters put, as in the harness; 3 where a state reads all of them. */
+enum { CONVENTIONS = 2, CONVENTIONS_READ_ON = 3 };
 
 /* Settings of generation have no effect if answers are scored. */
 static ltm_status check_kind(const struct ltm_fewshot_options *o, const struct task *task, struct ltm_error *error) {
@@ -68,7 +68,7 @@ static ltm_status settle_room(struct fewshot_run *run, struct ltm_error *error) 
     if (o->length == 0) o->length = run->task->length;
     if (o->length == 0) o->length = quarter > 0 ? quarter : 1;
     run->room = o->length + 1;
-    if (o->length < T) return LTM_OK;
+    if (o->length < run->longest) return LTM_OK;
     return fail(error, LTM_INVALID, "length = %d leaves no room for a prompt in model.sequence = %d; lower it",
                 o->length, T);
 }
@@ -86,8 +86,11 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
         return fail(error, LTM_INVALID, "%d shot%s requested, but task %s has %lld%s", options->shots,
                     options->shots == 1 ? " is" : "s are", task->name, (long long)task->shots.count,
                     *task->shots_path ? "" : ": its file has no shots = FILE.jsonl");
-    *run = (struct fewshot_run){
-        .tokenizer = model->tokenizer, .task = task, .options = *options, .sequence = model->config.model.sequence};
+    *run = (struct fewshot_run){.tokenizer = model->tokenizer,
+                                .task = task,
+                                .options = *options,
+                                .sequence = model->config.model.sequence,
+                                .longest = prompted_longest(&model->config.model)};
     struct ltm_fewshot_options *o = &run->options;
     config.run.threads = o->threads > 0 ? o->threads : LTM_AUTO;
     if (options->fast) config.fast = *options->fast;
@@ -112,12 +115,12 @@ static json_t *checkpoint_settings(const struct ltm_model *model, const struct d
                      decoder->in_bf16 ? "bf16" : "fp32");
 }
 
-static json_t *task_settings(const struct task *task) {
-    json_t *forms =
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "task.conventions", CONVENTIONS,
-                  "task.description", task->description, "task.context", task->context, "task.contexts", task->contexts,
-                  "task.choices", task->choices, "task.labels", task->labels, "task.gold", task->gold, "task.answer",
-                  task->answer, "task.first_n", task->first_n, "task.wikihow", task->wikihow);
+static json_t *task_settings(const struct task *task, bool reads_on) {
+    json_t *forms = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "task.conventions",
+                              reads_on ? CONVENTIONS_READ_ON : CONVENTIONS, "task.description", task->description,
+                              "task.context", task->context, "task.contexts", task->contexts, "task.choices",
+                              task->choices, "task.labels", task->labels, "task.gold", task->gold, "task.answer",
+                              task->answer, "task.first_n", task->first_n, "task.wikihow", task->wikihow);
     json_t *settings = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:s}", "task.name", task->name, "task.kind",
         task_kind_names[task->kind], "task.format", task_format_names[task->format], "task.family", task->family,
@@ -186,7 +189,8 @@ static json_t *fast_settings(const struct fewshot_run *run) {
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error) {
     enum { PARTS = 5 };
-    json_t *parts[PARTS] = {checkpoint_settings(model, decoder), task_settings(run->task), option_settings(run),
+    json_t *parts[PARTS] = {checkpoint_settings(model, decoder),
+                            task_settings(run->task, model_reads_on(&model->config.model)), option_settings(run),
                             depth_settings(run, model),
                             model->config.model.latents ? fast_settings(run) : json_object()};
     json_t *all = json_object();

@@ -33,7 +33,7 @@ static ltm_status write_samples(char **texts, int *unfinished, const struct fews
     ltm_status status = LTM_OK;
     TRY(NEW_ARRAY(w.texts, (size_t)samples, "samples", error));
     TRY(ltm_tokenizer_encode(run->tokenizer, prompt, strlen(prompt), &ids, &count, error));
-    prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number);
+    TRY(prompted_begin(&worker->prompted, ids, count, run->room, (uint32_t)number, error));
     TRY(prompted_write(&worker->prompted, &worker->sampler, samples, run->options.length, on_token, &w, error));
     for (int s = 0; s < samples; s++) {
         *unfinished += !w.texts[s].ended;

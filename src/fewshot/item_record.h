@@ -12,6 +12,7 @@ struct fewshot_run {
     struct ltm_fewshot_options options; /* nothing in it is auto */
     struct prompted_options prompted;
     int sequence; /* T_max */
+    int longest;  /* prompted_longest */
     int room;     /* tokens kept free after a prompt */
 };
 

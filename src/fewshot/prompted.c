@@ -16,12 +16,14 @@ ltm_status prompted_create(struct prompted *p, const struct stream_weights *weig
     const struct ltm_model_config *c = &decoder->plan.config;
     const int K = c->latents && !model_streams(c) && options->draws > 1 ? options->draws : 1;
     ltm_status status = LTM_OK;
-    *p = (struct prompted){.decoder = decoder, .options = options, .draws = K};
+    *p = (struct prompted){.decoder = decoder, .options = options, .draws = K, .reads_on = model_reads_on(c)};
     TRY(decoder_pass_create(&p->pass, decoder, 1, model_chunk(c), false, error));
     TRY(streaming_create(&p->streaming, decoder, 1, error));
     TRY(fast_loop_create(&p->loop, decoder, &options->fast, 1, c->sequence, error));
-    TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS, 1, error));
-    TRY(NEW_ARRAY(p->tokens, (size_t)c->sequence + 1, "a prompt", error));
+    TRY(decoder_stream_create(&p->stream, weights, K + PROMPTED_SLOTS + (p->reads_on ? LONG_PROMPT_SLOTS : 0), 1,
+                              error));
+    if (p->reads_on)
+        TRY(long_prompt_create(&p->long_prompt, decoder, p->stream, K + PROMPTED_SLOTS, p->pass, p->loop.nll, error));
     TRY(NEW_ARRAY(p->weights, (size_t)K, "draws", error));
     TRY(NEW_ARRAY(p->gold_slots, (size_t)K, "draws", error));
     TRY(NEW_ARRAY(p->gold_next, (size_t)K, "draws", error));
@@ -33,22 +35,12 @@ cleanup:
     return status;
 }
 
-/* A prompt and a continuation under streaming latents that keep moving. */
-struct moving_text {
-    struct streaming_text text;
-    int32_t *tokens; /* [T_max + 1]: prompt and continuation */
-    int behind;      /* tokens read before the continuation's first step; -1 = z stays */
-};
-
-static void moving_free(struct moving_text *moving) {
-    if (!moving) return;
-    streaming_text_free(&moving->text);
-    free(moving->tokens);
-    free(moving);
+int prompted_longest(const struct ltm_model_config *config) {
+    return model_rolls(config) ? INT32_MAX / 2 : config->sequence;
 }
 
 void prompted_free(struct prompted *p) {
-    moving_free(p->moving);
+    history_free(&p->long_prompt.history);
     decoder_pass_free(p->pass);
     fast_loop_free(&p->loop);
     streaming_free(&p->streaming);
@@ -69,6 +61,14 @@ ltm_status prompted_fail_nonfinite(const struct prompted *p, struct ltm_error *e
                                   "lower fast.lr, or use a checkpoint from before the training diverged", error);
 }
 
+static bool stopped(const struct prompted *p) {
+    return p->options->stop && __atomic_load_n(p->options->stop, __ATOMIC_RELAXED);
+}
+
+static ltm_status is_stopped(const struct prompted *p, struct ltm_error *error) {
+    return stopped(p) ? fail(error, LTM_INTERRUPTED, "the work was stopped") : LTM_OK;
+}
+
 static struct noise_source noise_of(const struct prompted *p, uint32_t purpose) {
     return (struct noise_source){{.seed = p->options->seed, .purpose = purpose, .step = PROMPT_STEP}, &p->number};
 }
@@ -80,8 +80,11 @@ static void read_prompt(struct prompted *p, int from) {
     p->read_from = from;
 }
 
-void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number) {
-    const size_t most = (size_t)(p->decoder->plan.config.sequence - room) + 1;
+ltm_status prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int room, uint32_t number,
+                          struct ltm_error *error) {
+    const size_t most = p->reads_on ? count + 1 : (size_t)(p->decoder->plan.config.sequence - room) + 1;
+    PASS_UP(GROW_ARRAY(p->tokens, p->token_room, count + 1, "a prompt", error));
+    long_prompt_start(&p->long_prompt);
     p->cut = p->begun_cut = count + 1 > most;
     if (p->cut) {
         memcpy(p->tokens, ids + count - most, most * sizeof *ids);
@@ -94,12 +97,13 @@ void prompted_begin(struct prompted *p, const int32_t *ids, size_t count, int ro
     p->number = number;
     p->diverged = false;
     fast_loop_prior(&p->loop, 1);
-    if (p->inputs == 0 || p->loop.latents == 0 || p->streaming.block) return;
+    if (p->inputs == 0 || p->loop.latents == 0 || p->streaming.block) return LTM_OK;
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
     read_prompt(p, 0);
     fast_loop_start(&p->loop, &p->options->fast, 1);
     fast_loop_run(&p->loop, p->pass, &p->options->fast, &noise, 1, p->inputs, NULL);
     p->diverged = p->loop.diverged[0];
+    return LTM_OK;
 }
 
 /* z after the prompt from `from` on, chunk by chunk. */
@@ -110,9 +114,30 @@ static void stream_prompt(struct prompted *p, int from) {
     memcpy(p->loop.z, p->streaming.u, p->loop.latents * sizeof *p->loop.z);
 }
 
+/* Must the state read on for so many tokens behind the prompt? */
+static bool is_long(const struct prompted *p, int tokens) {
+    const int most = p->decoder->plan.config.sequence;
+    return p->reads_on && p->inputs > (p->long_prompt.history.rolls ? most : most - tokens);
+}
+
+/* Then, before any of it is scored or written. */
+static ltm_status read_long(struct prompted *p, int tokens, struct ltm_error *error) {
+    if (!is_long(p, tokens)) return LTM_OK;
+    p->read_from = -1;
+    return long_prompt_read(&p->long_prompt, p->tokens, p->inputs, p->options->stop, error);
+}
+
+/* The start of the prompt for so many tokens behind it: as late as necessary to fit. */
+static int start_before(const struct prompted *p, size_t tokens) {
+    const int over = p->inputs + (int)tokens - p->decoder->plan.config.sequence;
+    if (!p->reads_on) return over > 0 ? over : 0;
+    return is_long(p, (int)tokens) ? long_prompt_window(&p->long_prompt, p->inputs, (int)tokens) : 0;
+}
+
 /* The k-th draw of z, and the pass over the prompt from `from` on under it. */
 static void draw(struct prompted *p, int k, int from) {
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_NOISE);
+    if (p->reads_on && from > 0) return; /* read_long has read it */
     if (p->streaming.block) {
         stream_prompt(p, from);
         return;
@@ -126,8 +151,10 @@ static void draw(struct prompted *p, int k, int from) {
     if (from < p->inputs) decoder_score(p->pass, p->loop.z, p->loop.nll);
 }
 
-static void stand_behind(const struct prompted *p, int slot, int from) {
-    if (from < p->inputs)
+static void stand_behind(struct prompted *p, int slot, int from) {
+    if (p->reads_on && from > 0)
+        decoder_stream_copy(p->stream, slot, long_prompt_stand(&p->long_prompt, p->tokens, p->inputs, from));
+    else if (from < p->inputs)
         decoder_stream_begin_behind(p->stream, slot, p->pass, p->loop.z);
     else
         decoder_stream_begin(p->stream, slot, p->loop.z);
@@ -160,7 +187,7 @@ static void score_side_by_side(struct prompted *p, const struct continuation *co
         *logs[i] = 0;
         stand_behind(p, p->draws + i, from);
     }
-    for (size_t t = 0; active > 0; t++) {
+    for (size_t t = 0; active > 0 && !stopped(p); t++) {
         for (int row = 0; row < active; row++) {
             p->slots[row] = p->draws + order[row];
             p->next[row] = t ? c[order[row]]->ids[t - 1] : p->tokens[p->inputs];
@@ -178,12 +205,6 @@ static void score_side_by_side(struct prompted *p, const struct continuation *co
     }
 }
 
-/* The start of the prompt for a continuation: as late as necessary to fit. */
-static int start_before(const struct prompted *p, const struct continuation *c) {
-    const int over = p->inputs + (int)c->count - p->decoder->plan.config.sequence;
-    return over > 0 ? over : 0;
-}
-
 /* Under the k-th draw, every continuation except `skip` whose prompt starts at `from`. */
 static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
                          int from) {
@@ -191,7 +212,7 @@ static void score_others(struct prompted *p, const struct continuation *continua
     double *logs[PROMPTED_SLOTS];
     int count = 0;
     for (int i = 0; i < n; i++) {
-        if (i != skip && start_before(p, &continuations[i]) == from) {
+        if (i != skip && start_before(p, continuations[i].count) == from) {
             some[count] = &continuations[i];
             logs[count++] = &p->logs[(size_t)i * (size_t)p->draws + (size_t)k];
         }
@@ -218,14 +239,14 @@ static double score_gold(struct prompted *p, const struct continuation *c, bool 
     int32_t token = p->tokens[p->inputs];
     *greedy = true;
     for (int k = 0; k < K; k++) p->weights[k] = 0;
-    for (size_t t = 0; t < c->count; t++) {
+    for (size_t t = 0; t < c->count && !stopped(p); t++) {
         const double all = log_mean_exp(p->weights, K);
         for (int k = 0; k < K; k++) p->gold_next[k] = token;
-        if (p->moving && p->moving->behind >= 0)
-            streaming_text_follow(&p->moving->text, p->moving->tokens, p->moving->behind + (int)t, p->stream, 0);
+        if (p->moves) history_slide(p->moves);
         float *logits = decoder_stream_step(p->stream, p->gold_slots, p->gold_next, K);
         count_loops(p, K);
         token = c->ids[t];
+        if (p->moves) p->moves->tokens[++p->moves->count] = token;
         memset(p->mixture, 0, (size_t)vocab * sizeof *p->mixture);
         for (int k = 0; k < K; k++, logits += vocab) {
             double log_p;
@@ -253,62 +274,49 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
         p->log_room = need;
     }
     p->cut = p->begun_cut;
+    for (int i = 0; i < n; i++) PASS_UP(read_long(p, (int)continuations[i].count, error));
     for (int i = 0; i < n; i++) {
-        const int from = start_before(p, &continuations[i]);
+        const int from = start_before(p, continuations[i].count);
         bool done = false;
-        for (int before = 0; before < i; before++) done = done || start_before(p, &continuations[before]) == from;
-        p->cut = p->cut || from > 0;
+        for (int before = 0; before < i; before++) done = done || start_before(p, continuations[before].count) == from;
+        p->cut = p->cut || (from > 0 && !p->reads_on);
         for (int k = 0; k < p->draws && !done; k++) {
             draw(p, k, from);
-            if (greedy && start_before(p, &continuations[gold]) == from) stand_behind(p, k, from);
+            if (greedy && start_before(p, continuations[gold].count) == from) stand_behind(p, k, from);
             score_others(p, continuations, n, apart, k, from);
         }
     }
     for (int i = 0; i < n; i++)
         logs[i] =
             i == apart ? score_gold(p, &continuations[i], greedy) : log_mean_exp(p->logs + (size_t)i * K, p->draws);
-    return LTM_OK;
-}
-
-static ltm_status moving_create(struct moving_text **moving, const struct decoder *decoder, struct ltm_error *error) {
-    PASS_UP(NEW_ARRAY(*moving, 1, "a text", error));
-    PASS_UP(NEW_ARRAY((*moving)->tokens, (size_t)decoder->plan.config.sequence + 1, "a text", error));
-    return streaming_text_create(&(*moving)->text, decoder, error);
+    return is_stopped(p, error);
 }
 
 ltm_status prompted_score_moving(struct prompted *p, const struct continuation *continuation, double *log_p,
                                  bool *greedy, struct ltm_error *error) {
-    const int from = start_before(p, continuation);
-    const int before = p->inputs - from;
-    if (!p->moving) {
-        const ltm_status status = moving_create(&p->moving, p->decoder, error);
-        if (status != LTM_OK) {
-            moving_free(p->moving);
-            p->moving = NULL;
-            return status;
-        }
-    }
-    struct moving_text *m = p->moving;
-    p->cut = p->begun_cut || from > 0;
-    memcpy(m->tokens, p->tokens + from, ((size_t)before + 1) * sizeof *m->tokens);
-    memcpy(m->tokens + before + 1, continuation->ids, (continuation->count - 1) * sizeof *m->tokens);
-    streaming_text_start(&m->text);
-    streaming_text_read(&m->text, m->tokens, before, p->stream, 0);
-    m->behind = before;
+    struct long_prompt *l = &p->long_prompt;
+    long_prompt_start(l);
+    PASS_UP(long_prompt_read(l, p->tokens, p->inputs, p->options->stop, error));
+    p->cut = p->begun_cut;
+    p->moves = &l->history;
+    p->gold_slots[0] = l->slot;
     *log_p = score_gold(p, continuation, greedy);
-    m->behind = -1;
-    return LTM_OK;
+    p->gold_slots[0] = 0;
+    p->moves = NULL;
+    long_prompt_start(l);
+    return is_stopped(p, error);
 }
 
 /* Up to PROMPTED_SLOTS samples at once, from `first` on. */
 static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler, int first, int n, int length,
                                      prompted_token_fn on_token, void *user, struct ltm_error *error) {
+    const int from = start_before(p, (size_t)length);
     int order[PROMPTED_SLOTS];
     int active = n;
     for (int i = 0; i < n; i++) {
         order[i] = i;
-        draw(p, first + i, 0);
-        stand_behind(p, p->draws + i, 0);
+        draw(p, first + i, from);
+        stand_behind(p, p->draws + i, from);
     }
     int32_t last[PROMPTED_SLOTS];
     for (int i = 0; i < n; i++) last[i] = p->tokens[p->inputs];
@@ -340,6 +348,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
 
 ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,
                           prompted_token_fn on_token, void *user, struct ltm_error *error) {
+    PASS_UP(read_long(p, length, error));
     for (int first = 0; first < samples; first += PROMPTED_SLOTS) {
         const int n = samples - first < PROMPTED_SLOTS ? samples - first : PROMPTED_SLOTS;
         ltm_status status = write_side_by_side(p, sampler, first, n, length, on_token, user, error);

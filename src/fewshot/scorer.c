@@ -32,6 +32,8 @@ struct ltm_scorer_options ltm_scorer_defaults(void) {
     return (struct ltm_scorer_options){.draws = 4, .seed = 1, .precision = LTM_PRECISION_AUTO};
 }
 
+void ltm_scorer_stop(struct ltm_scorer *scorer, const volatile sig_atomic_t *stop) { scorer->options.stop = stop; }
+
 int ltm_scorer_threads(const struct ltm_scorer *scorer) { return scorer->threads; }
 
 void ltm_scorer_close(struct ltm_scorer *scorer) {
@@ -111,7 +113,7 @@ static ltm_status read_ids(struct request *r, const struct ltm_scorer *s, const 
     PASS_UP(ltm_tokenizer_decode(s->model->tokenizer, r->context_ids, r->context_count, &r->own, &bytes, &r->error));
     r->context = r->own;
     if (r->ids.count == 0) return fail(&r->error, LTM_INVALID, "\"continuation\" is empty");
-    if (r->ids.count > (size_t)s->decoder->plan.config.sequence)
+    if (!r->moves && r->ids.count > (size_t)prompted_longest(&s->decoder->plan.config))
         return fail(&r->error, LTM_INVALID, "a continuation of %zu tokens is longer than model.sequence = %d",
                     r->ids.count, s->decoder->plan.config.sequence);
     return LTM_OK;
@@ -167,7 +169,7 @@ static void on_gold(void *user, int32_t token, double log_p, const float *mixtur
 
 static ltm_status score_ids(double *log_p, bool *greedy, struct prompted *p, const struct request *r, bool fitted,
                             struct ltm_error *error) {
-    if (!fitted) prompted_begin(p, r->context_ids, r->context_count, 1, number_for(r->context));
+    if (!fitted) PASS_UP(prompted_begin(p, r->context_ids, r->context_count, 1, number_for(r->context), error));
     if (r->moves)
         PASS_UP(prompted_score_moving(p, &r->ids, log_p, greedy, error));
     else
@@ -249,7 +251,7 @@ static json_t *generate(const struct ltm_scorer *s, struct prompted *p, const st
     double seed = 0;
     ltm_status status;
     if (length < 1) length = 1;
-    TRY(number_of(&length, r->object, "length", 1, sequence - 1, error));
+    TRY(number_of(&length, r->object, "length", 1, prompted_longest(&s->decoder->plan.config) - 1, error));
     TRY(number_of(&temperature, r->object, "temperature", 0, 100, error));
     TRY(number_of(&top_k, r->object, "top_k", 0, 1e9, error));
     TRY(number_of(&top_p, r->object, "top_p", 1e-9, 1, error));
@@ -257,7 +259,7 @@ static json_t *generate(const struct ltm_scorer *s, struct prompted *p, const st
     TRY(take_stops(&w, json_object_get(r->object, "stop"), error));
     TRY(sampler_create(&sampler, s->decoder->plan.config.vocab, temperature, (int)top_k, top_p, error));
     TRY(ltm_tokenizer_encode(w.tokenizer, r->context, strlen(r->context), &ids, &count, error));
-    prompted_begin(p, ids, count, (int)length + 1, number_for(r->context) + (uint32_t)seed);
+    TRY(prompted_begin(p, ids, count, (int)length + 1, number_for(r->context) + (uint32_t)seed, error));
     TRY(prompted_write(p, &sampler, 1, (int)length, on_token, &w, error));
     TRY(sample_text_clean(&clean, &w.text, error));
     reply = json_pack("{s:s, s:b, s:i, s:b}", "text", clean, "ended", w.text.ended, "tokens", w.tokens, "cut", p->cut);

@@ -111,7 +111,7 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
         free(ids);
         return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
     }
-    if (count >= (size_t)most && model_rolls(&w->model->config.model) && !w->options->crop) {
+    if (count >= (size_t)most && model_reads_on(&w->model->config.model) && !w->options->crop) {
         if (length == 0) {
             status =
                 fail(error, LTM_INVALID,
@@ -159,7 +159,8 @@ static ltm_status read_prompts(struct writing *w, struct prompt *prompts, int64_
         dropped += prompts[i].cropped;
         if (prompts[i].count > w->longest) w->longest = prompts[i].count;
     }
-    if (w->longest > most) w->longest = most; /* a memory reads on, token by token */
+    w->shares = w->longest > most && o->count > 1;
+    if (w->longest > most) w->longest = most;                                          /* the rest is read on */
     if (o->length > most - w->longest && w->longest < most / 2) w->longest = most / 2; /* some will slide */
     if (cropped)
         watch_message(watch, "cropped: %" PRId64 " tokens are dropped from the beginning of %" PRId64 " prompt%s",

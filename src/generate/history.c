@@ -6,9 +6,10 @@
 #include "base/memory.h"
 #include "config/chunks.h"
 
-ltm_status history_create(struct history *history, const struct decoder *decoder, struct ltm_error *error) {
+ltm_status history_create(struct history *history, const struct decoder *decoder, const struct history_reader *reader,
+                          struct ltm_error *error) {
     const struct ltm_model_config *model = &decoder->plan.config;
-    *history = (struct history){.most = model->sequence, .rolls = model_rolls(model)};
+    *history = (struct history){.most = model->sequence, .rolls = model_rolls(model), .reader = *reader};
     PASS_UP(NEW_ARRAY(history->tokens, (size_t)history->most + 1, "a text's tokens", error));
     if (!model_streams(model)) return LTM_OK;
     PASS_UP(NEW_ARRAY(history->state, 1, "a text's latents", error));
@@ -34,19 +35,19 @@ int history_forget(struct history *history, int keep) {
     return forgotten;
 }
 
-void history_read(const struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
-                  const float *z, float *nll) {
+void history_read(const struct history *history) {
+    const struct history_reader *r = &history->reader;
     if (history->state) {
-        streaming_text_read(history->state, history->tokens, history->count, stream, slot);
+        streaming_text_read(history->state, history->tokens, history->count, r->stream, r->slot);
         return;
     }
     if (history->count == 0) {
-        decoder_stream_begin(stream, slot, z);
+        decoder_stream_begin(r->stream, r->slot, r->z);
         return;
     }
-    decoder_begin(pass, history->tokens, history->tokens + 1, 1, history->count);
-    decoder_score(pass, z, nll);
-    decoder_stream_begin_behind(stream, slot, pass, z);
+    decoder_begin(r->pass, history->tokens, history->tokens + 1, 1, history->count);
+    decoder_score(r->pass, r->z, r->nll);
+    decoder_stream_begin_behind(r->stream, r->slot, r->pass, r->z);
 }
 
 /* In whole chunks where latents stream, so that what z has read and what it has not do not share one. */
@@ -56,12 +57,61 @@ static int half(const struct history *history) {
     return keep < chunk ? keep : keep - keep % chunk;
 }
 
-int history_slide(struct history *history, struct decoder_stream *stream, int slot, struct decoder_pass *pass,
-                  const float *z, float *nll) {
-    if (history->state) streaming_text_follow(history->state, history->tokens, history->count, stream, slot);
-    if (history->count < history->most) return 0;
-    const int forgotten = history_forget(history, half(history));
-    if (history->rolls) return 0;
-    history_read(history, stream, slot, pass, z, nll);
-    return forgotten;
+/* What is kept is then to be read again, unless the stream rolls on. */
+static int make_room(struct history *history) {
+    const struct history_reader *r = &history->reader;
+    if (history->state) streaming_text_follow(history->state, history->tokens, history->count, r->stream, r->slot);
+    return history->count < history->most ? 0 : history_forget(history, half(history));
+}
+
+int history_slide(struct history *history) {
+    const int dropped = make_room(history);
+    if (dropped == 0 || history->rolls) return 0;
+    history_read(history);
+    return dropped;
+}
+
+int history_append(struct history *history, int32_t token) {
+    const int dropped = history_slide(history);
+    decoder_stream_step(history->reader.stream, &history->reader.slot, &history->tokens[history->count], 1);
+    history->tokens[++history->count] = token;
+    return dropped;
+}
+
+/* As many tokens as there is room for, with those that stand before them. */
+static size_t fill(struct history *history, const int32_t *ids, size_t count) {
+    const size_t room = (size_t)(history->most - history->count);
+    const size_t fit = count < room ? count : room;
+    if (fit) memcpy(history->tokens + history->count + 1, ids, fit * sizeof *ids);
+    history->count += (int)fit;
+    history_read(history);
+    return fit;
+}
+
+size_t history_begin(struct history *history, const int32_t *ids, size_t count) {
+    history_start(history);
+    history->tokens[0] = ids[0];
+    return fill(history, ids + 1, count);
+}
+
+/* Many at once where the text before them is read again anyway, or may be: it all stands under the z that it was first read under. */
+size_t history_read_on(struct history *history, const int32_t *ids, size_t count, int *dropped) {
+    const bool full = history->count == history->most;
+    if (!history->state || (!full && (history->state->forgot || count <= HISTORY_STEPS))) {
+        *dropped += history_append(history, *ids);
+        return 1;
+    }
+    *dropped += make_room(history);
+    return fill(history, ids, count);
+}
+
+void history_copy(struct history *history, const struct history *from) {
+    memcpy(history->tokens, from->tokens, ((size_t)from->count + 1) * sizeof *from->tokens);
+    history->count = from->count;
+    if (!history->state) {
+        decoder_stream_copy(history->reader.stream, history->reader.slot, from->reader.slot);
+        return;
+    }
+    streaming_text_copy(history->state, from->state);
+    history_read(history);
 }

@@ -15,20 +15,25 @@ ltm_status sample_writer_create(struct sample_writer *writer, struct writing *sh
     const struct ltm_generate_options *o = shared->options;
     const struct decoder *decoder = shared->decoder;
     const int longest = shared->longest;
-    *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1};
+    *writer = (struct sample_writer){.shared = shared, .slots = slots, .fitted = -1, .read = -1};
     PASS_UP(NEW_ARRAY(writer->slot, (size_t)slots, "samples", error));
     PASS_UP(NEW_ARRAY(writer->order, (size_t)slots, "samples", error));
     PASS_UP(NEW_ARRAY(writer->tokens, (size_t)slots, "samples", error));
-    PASS_UP(decoder_stream_create(&writer->stream, weights, slots, threads, error));
+    PASS_UP(decoder_stream_create(&writer->stream, weights, slots + shared->shares, threads, error));
     PASS_UP(sampler_create(&writer->sampler, decoder->plan.config.vocab, o->temperature, o->top_k, o->top_p, error));
     PASS_UP(fast_loop_create(&writer->loop, decoder, &shared->fast, 1, longest ? longest : 1, error));
     if (longest && !model_streams(&decoder->plan.config))
         PASS_UP(decoder_pass_create(&writer->pass, decoder, 1, longest, false, error));
+    struct history_reader reader = {.stream = writer->stream, .pass = writer->pass, .nll = writer->loop.nll};
     for (int i = 0; i < slots; i++) {
         writer->order[i] = i;
-        PASS_UP(history_create(&writer->slot[i].history, decoder, error));
         PASS_UP(NEW_ARRAY(writer->slot[i].z, writer->loop.latents, "latents", error));
+        reader.slot = i;
+        reader.z = writer->slot[i].z;
+        PASS_UP(history_create(&writer->slot[i].history, decoder, &reader, error));
     }
+    reader.slot = slots;
+    if (shared->shares) PASS_UP(history_create(&writer->reader, decoder, &reader, error));
     return LTM_OK;
 }
 
@@ -38,6 +43,7 @@ void sample_writer_free(struct sample_writer *writer) {
         history_free(&writer->slot[i].history);
         free(writer->slot[i].z);
     }
+    history_free(&writer->reader);
     free(writer->slot);
     free(writer->order);
     free(writer->tokens);
@@ -97,7 +103,15 @@ static void forget_prompt(struct sample_writer *w, int slot) {
     struct sample_slot *s = &w->slot[slot];
     history_forget(&s->history, 0);
     s->history.tokens[0] = ltm_tokenizer_end(w->shared->model->tokenizer);
-    history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
+    history_read(&s->history);
+}
+
+/* All of a prompt, unless the work is stopped. */
+static void read_prompt(const struct sample_writer *w, struct history *history, const struct prompt *p) {
+    const size_t count = (size_t)p->count;
+    int dropped = 0;
+    for (size_t i = history_begin(history, p->ids, count); i < count && !is_stopped(w->shared);)
+        i += history_read_on(history, p->ids + 1 + i, count - i, &dropped);
 }
 
 /* z of a sample, unless it streams, and the stream behind its prompt. */
@@ -106,17 +120,13 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
     const int64_t prompt = number / o->count;
     const struct prompt *p = &w->shared->prompts[prompt];
     struct sample_slot *s = &w->slot[slot];
-    history_start(&s->history);
     if (!s->history.state) PASS_UP(draw_z(w, s->z, number, error));
-    const int first = p->count < s->history.most ? p->count : s->history.most;
-    memcpy(s->history.tokens, p->ids, ((size_t)first + 1) * sizeof *p->ids);
-    s->history.count = first;
-    history_read(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
-    for (int i = first; i < p->count && !is_stopped(w->shared); i++) { /* where a memory holds what goes before */
-        history_slide(&s->history, w->stream, slot, w->pass, s->z, w->loop.nll);
-        decoder_stream_step(w->stream, &slot, &s->history.tokens[s->history.count], 1);
-        s->history.tokens[++s->history.count] = p->ids[i + 1];
-    }
+    if (w->shared->shares && p->count > s->history.most) {
+        if (w->read != prompt) read_prompt(w, &w->reader, p);
+        w->read = prompt;
+        history_copy(&s->history, &w->reader);
+    } else
+        read_prompt(w, &s->history, p);
     if (o->z_only) forget_prompt(w, slot);
     s->sample = (struct ltm_sample){.number = number, .prompt = prompt, .cropped = p->cropped};
     s->heals = p->heals;
@@ -236,7 +246,7 @@ void sample_writer_run(struct sample_writer *w) {
         if (w->active == 0 || error.code != LTM_OK || is_stopped(shared)) break; /* a prompt may be read in part */
         for (int i = 0; i < w->active; i++) {
             struct sample_slot *s = &w->slot[w->order[i]];
-            history_slide(&s->history, w->stream, w->order[i], w->pass, s->z, w->loop.nll);
+            history_slide(&s->history);
             w->tokens[i] = s->history.tokens[s->history.count];
         }
         const float *logits = decoder_stream_step(w->stream, w->order, w->tokens, w->active);

@@ -26,6 +26,7 @@ struct writing {
     const struct prompt *prompts;
     const bool *blank; /* [vocab]: pieces that begin with a blank, or NULL */
     int longest;       /* tokens read in one pass: of the longest prompt, or those kept when a text slides */
+    bool shares;       /* several samples go on from one prompt over model.sequence */
     int64_t next, last;
     /* Called by one thread at a time; whether to go on with the sample. Its text is `sample->text`. */
     bool (*on_text)(void *user, const struct ltm_sample *sample, size_t fresh); /* or NULL */
@@ -56,6 +57,8 @@ struct sample_writer {
     struct decoder_pass *pass; /* over the text to continue; NULL if there is none */
     struct fast_loop loop;     /* the posterior fitted on it, or the prior */
     int64_t fitted;            /* the prompt that this is of; -1 = none */
+    struct history reader;     /* of a prompt over model.sequence, which is read once for all of its samples … */
+    int64_t read;              /* … and which that is; -1 = none */
     int slots, active;
     struct sample_slot *slot; /* [slots]; those under way first in `order` */
     int *order;               /* [slots] */

@@ -18,16 +18,11 @@
 #include "math/vector.h"
 #include "train/trained_model.h"
 
-enum { TURN = 64, STEP_MOST = 64 };
+enum { TURN = 64 };
 
 static void set_prior(struct ltm_session *s) {
     fast_loop_prior(&s->loop, 1);
     s->fitted = false;
-}
-
-/* Read everything again, under the present z. */
-static void read_again(struct ltm_session *s) {
-    history_read(&s->history, s->stream, 0, s->pass, s->loop.z, s->loop.nll);
 }
 
 static void draw(struct ltm_session *s) {
@@ -35,7 +30,7 @@ static void draw(struct ltm_session *s) {
     const struct noise_source noise = {{.seed = s->options.seed, .purpose = RANDOM_PRIOR}, &number};
     fast_loop_draw(&s->loop, &noise, 1, 0);
     posterior_sample(s->loop.z, s->loop.mu, s->loop.logvar, s->loop.noise, s->loop.latents);
-    read_again(s);
+    history_read(&s->history);
 }
 
 ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model *model,
@@ -66,7 +61,8 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
     TRY(fast_loop_create(&s->loop, decoder, &s->fast, 1, T, error));
     TRY(sampler_create(&s->sampler, decoder->plan.config.vocab, options->temperature, options->top_k, options->top_p,
                        error));
-    TRY(history_create(&s->history, decoder, error));
+    TRY(history_create(&s->history, decoder, &(struct history_reader){s->stream, 0, s->pass, s->loop.z, s->loop.nll},
+                       error));
     if (s->history.rolls) TRY(NEW_ARRAY(s->begin, decoder_stream_slot_bytes(&decoder->plan), "a session", error));
     TRY(healing_pieces(&s->blank, model->tokenizer, decoder->plan.config.vocab, error));
     ltm_session_restart(s);
@@ -105,16 +101,6 @@ static ltm_status encode(struct ltm_session *s, const char *text, int32_t **ids,
     return status;
 }
 
-/* The text goes on with a token; the one before it is read. There is room, or it is made. */
-static int append(struct ltm_session *s, int32_t token) {
-    const int slot = 0;
-    struct history *h = &s->history;
-    const int slid = history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll);
-    decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
-    h->tokens[++h->count] = token;
-    return slid;
-}
-
 ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, struct ltm_error *error) {
     struct history *h = &s->history;
     const int T = h->most;
@@ -124,7 +110,8 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
     ltm_status status = LTM_OK;
     *slid = 0;
     PASS_UP(encode(s, text, &ids, &n, error));
-    const bool slides = !h->rolls && (size_t)h->count + n > (size_t)T;
+    const bool reads_on = h->rolls || h->state;
+    const bool slides = !reads_on && (size_t)h->count + n > (size_t)T;
     if (slides) { /* half of the sequence stays free for what comes */
         const int most = T / 2 > 0 ? T / 2 : 1;
         if (n > (size_t)most) {
@@ -134,16 +121,16 @@ ltm_status ltm_session_say(struct ltm_session *s, const char *text, int *slid, s
         const int keep = most - (int)(n - from);
         if (keep < h->count) *slid += history_forget(h, keep);
     }
-    const bool steps = h->rolls || (!slides && n <= STEP_MOST);
-    for (; from < n && status == LTM_OK; from++) {
-        if (steps && s->stop && *s->stop)
+    const bool steps = reads_on || (!slides && n <= HISTORY_STEPS);
+    while (from < n && status == LTM_OK) {
+        if (!steps)
+            h->tokens[++h->count] = ids[from++];
+        else if (s->stop && *s->stop)
             status = fail(error, LTM_INTERRUPTED, "the reading of a text was stopped");
-        else if (steps)
-            append(s, ids[from]); /* there is room: only z may move */
         else
-            h->tokens[++h->count] = ids[from];
+            from += history_read_on(h, ids + from, n - from, slid);
     }
-    if (!steps) read_again(s);
+    if (!steps) history_read(h);
     free(ids);
     return status;
 }
@@ -168,13 +155,13 @@ static void forget_stop(struct ltm_session *s, const struct turn_token *turn, in
     s->history.count = tokens - kept < s->history.count ? s->history.count - (tokens - kept) : 0;
     s->heals = healed && kept == 0;
     if (!s->begin) {
-        read_again(s);
+        history_read(&s->history);
         return;
     }
     (void)decoder_stream_restore(s->stream, 0, s->begin);
     s->history.count = s->history.count > kept ? s->history.count - kept : 0;
     s->history.tokens[s->history.count] = s->begun;
-    for (int i = 0; i < kept; i++) append(s, turn[i].token);
+    for (int i = 0; i < kept; i++) history_append(&s->history, turn[i].token);
 }
 
 ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, const struct ltm_sample *, size_t),
@@ -191,7 +178,7 @@ ltm_status ltm_session_write(struct ltm_session *s, bool (*on_text)(void *, cons
     *slid = 0;
     keep_begin(s);
     for (bool more = true; more && sample.finish == LTM_FINISH_LENGTH && sample.tokens < o->length;) {
-        *slid += history_slide(h, s->stream, slot, s->pass, s->loop.z, s->loop.nll);
+        *slid += history_slide(h);
         const struct random_key key = {.seed = o->seed, .purpose = RANDOM_GENERATE};
         const float *logits = decoder_stream_step(s->stream, &slot, &h->tokens[h->count], 1);
         s->sampler.only = s->heals ? s->blank : NULL;

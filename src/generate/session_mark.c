@@ -71,7 +71,7 @@ static void go_back(struct ltm_session *s, const struct session_mark *m) {
     }
     h->state->known = m->known;
     h->state->forgot = m->forgot;
-    history_read(h, s->stream, 0, s->pass, s->loop.z, s->loop.nll);
+    history_read(h);
 }
 
 bool session_can_repeat(const struct ltm_session *s) { return s->last.set; }

@@ -31,9 +31,8 @@ static bool is_level(const struct study_cell *windowed, const struct study_cell 
 }
 
 static void put_headroom(const struct study_cell *windowed, const struct study_cell *full, int k) {
-    bool starved = false;
     char name[48];
-    struct paired pairs = {.starved = &starved};
+    struct paired pairs = {.failed = NULL};
     json_t *to = json_object_get(windowed->result, "columns");
     paired_add(&pairs, windowed->config.run.dir, "scores", "bound", 1);
     paired_add(&pairs, full->config.run.dir, "scores", "bound", -1);

@@ -11,12 +11,10 @@
 #include "score/score_means.h"
 
 static bool begin(struct paired *p, const struct csv *csv, int tokens) {
-    if (NEW_ARRAY(p->value, csv->rows, "sequences", NULL) != LTM_OK ||
-        NEW_ARRAY(p->tokens, csv->rows, "sequences", NULL) != LTM_OK ||
-        NEW_ARRAY(p->name, csv->rows, "sequences", NULL) != LTM_OK) {
-        *p->starved = true;
+    if (NEW_ARRAY(p->value, csv->rows, "sequences", p->failed) != LTM_OK ||
+        NEW_ARRAY(p->tokens, csv->rows, "sequences", p->failed) != LTM_OK ||
+        NEW_ARRAY(p->name, csv->rows, "sequences", p->failed) != LTM_OK)
         return false;
-    }
     p->count = csv->rows;
     for (size_t i = 0; i < p->count; i++) {
         p->tokens[i] = csv_number(csv, i, tokens);
@@ -49,8 +47,9 @@ void paired_add(struct paired *p, const char *folder, const char *file, const ch
                                 colon ? (int)(colon - score) : 0, score);
     p->apart = strchr(score, '/') || length >= (int)sizeof path || !file_exists(path);
     if (p->apart) return;
-    const ltm_status status = csv_read(&csv, path, NULL);
-    *p->starved = *p->starved || status == LTM_MEMORY;
+    struct ltm_error inner = {0};
+    const ltm_status status = csv_read(&csv, path, &inner);
+    if (status == LTM_IO || status == LTM_MEMORY) fail_with(p->failed, &inner);
     p->apart = status != LTM_OK || !add(p, &csv, colon ? colon + 1 : score, share);
     if (status == LTM_OK) csv_free(&csv);
 }

@@ -1,7 +1,7 @@
 /* Differences between runs that scored the same sequences, taken by sequence: the difficulty of the sequences, by far
  * the largest part of a score's error, cancels.
  *
- *     struct paired pairs = {.starved = &starved};
+ *     struct paired pairs = {.failed = &failed};
  *     paired_add(&pairs, "runs/a", "sequences", "bound", 1);
  *     paired_add(&pairs, "runs/b", "sequences", "bound", -1);
  *     struct ltm_score a_minus_b = paired_finish(&pairs);
@@ -17,8 +17,8 @@ struct paired {
     double *value, *tokens; /* [count], of each sequence */
     char (*name)[17];
     size_t count;
-    bool apart;    /* not all have scores of the same sequences */
-    bool *starved; /* becomes true if memory was short */
+    bool apart;               /* not all have scores of the same sequences */
+    struct ltm_error *failed; /* or NULL; why a table that is there could not be read: memory, the disk */
 };
 
 /* Add `share` times a run's scores, from a table of its sequences: FOLDER/FILE.csv. `score` is a column of a study: of

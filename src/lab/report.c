@@ -74,7 +74,7 @@ static ltm_status write_page(struct report *report, const char *const *runs, int
     PASS_UP(file_create(&draft, report->result->path, error));
     report->out = draft.stream;
     ltm_status status = write_body(report, runs, count, error);
-    if (status == LTM_OK && report->starved) status = fail_memory(error, 0, "the scores of sequences");
+    if (status == LTM_OK && report->failed.code != LTM_OK) status = fail_with(error, &report->failed);
     if (status == LTM_OK) return file_commit(&draft, error);
     file_discard(&draft);
     return status;

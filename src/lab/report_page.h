@@ -15,7 +15,7 @@ struct report {
     const struct ltm_report_options *options;
     const struct ltm_watch *watch;
     struct ltm_report_result *result;
-    bool starved; /* something was left out because memory was short: discard the page */
+    struct ltm_error failed; /* unless LTM_OK: why something was left out that is there; discard the page */
 };
 
 /* A picture with its caption and, folded, the table of its points; also as PICTURES/ID.svg. Writes nothing if there is

@@ -37,7 +37,7 @@ static ltm_status open_run(struct run *run, const char *folder, struct ltm_error
     struct ltm_error inner;
     const ltm_status status = file_exists(path) ? ltm_config_load(&run->config, path, &inner) : LTM_INVALID;
     run->configured = status == LTM_OK;
-    return status == LTM_MEMORY ? fail_with(error, &inner) : LTM_OK;
+    return status == LTM_IO || status == LTM_MEMORY ? fail_with(error, &inner) : LTM_OK;
 }
 
 /* ---- Curves ---- */
@@ -87,7 +87,7 @@ static ltm_status put_curves(struct report *report, struct run *runs, int count,
 /* Best bound of a run minus that of the first. */
 static struct ltm_score difference(struct report *report, const struct run *run, const struct run *first,
                                    bool *paired) {
-    struct paired pairs = {.starved = &report->starved};
+    struct paired pairs = {.failed = &report->failed};
     paired_add(&pairs, run->folder, "sequences", "bound", 1);
     paired_add(&pairs, first->folder, "sequences", "bound", -1);
     struct ltm_score d = paired_finish(&pairs);

@@ -13,7 +13,7 @@ struct study_value study_difference(struct report *report, const struct study_ta
                                     size_t a, size_t b, bool *paired) {
     const struct study_value *of_a = &score->value[a];
     const struct study_value *of_b = &score->value[b];
-    struct paired pairs = {.starved = &report->starved};
+    struct paired pairs = {.failed = &report->failed};
     char folder[LTM_PATH_MAX];
     for (size_t r = 0; r < t->csv.rows && !pairs.apart; r++) {
         const bool in_a = t->group_of[r] == (int)a;

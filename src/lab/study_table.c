@@ -120,7 +120,7 @@ static ltm_status find_base(const struct ltm_config **of, struct ltm_config *own
     strcat(path, "/config.ini");
     ltm_config_defaults(own);
     const ltm_status loaded = file_exists(path) ? ltm_config_load(own, path, error) : LTM_INVALID;
-    if (loaded == LTM_MEMORY) return loaded;
+    if (loaded == LTM_IO || loaded == LTM_MEMORY) return loaded;
     if (loaded == LTM_OK) *of = own;
     return LTM_OK;
 }
@@ -144,7 +144,7 @@ ltm_status study_table_read(struct study_table *table, const char *folder, struc
     TRY(path_join(path, sizeof path, folder, "base.ini", error));
     ltm_config_defaults(&base);
     const ltm_status loaded = file_exists(path) ? ltm_config_load(&base, path, error) : LTM_INVALID;
-    if (loaded == LTM_MEMORY) TRY(loaded);
+    if (loaded == LTM_IO || loaded == LTM_MEMORY) TRY(loaded);
     const bool based = loaded == LTM_OK;
     for (size_t r = 0; r < table->csv.rows; r++) {
         table->group_of[r] = -1;

@@ -15,6 +15,8 @@ struct streaming_text {
     int read;                   /* tokens from the text's first that the pass has read, in whole chunks … */
     int known;                  /* … and that z has */
     bool forgot;                /* some of its beginning */
+    float *begun;               /* (2, N_z, d): u and λ when it was last read from its first token … */
+    int begun_known;            /* … and the tokens that z had then */
 };
 
 ltm_status streaming_text_create(struct streaming_text *text, const struct decoder *decoder, struct ltm_error *error);
@@ -26,6 +28,9 @@ void streaming_text_start(struct streaming_text *text);
 
 /* Drops this many tokens of its beginning; it must be read again. */
 void streaming_text_forget(struct streaming_text *text, int tokens);
+
+/* The state from which `from` last read its text: reading the same tokens again leaves `text` where that left `from`. */
+void streaming_text_copy(struct streaming_text *text, const struct streaming_text *from);
 
 /* Moves the slot past tokens[0 … count - 1], each of which predicts the next one, up to tokens[count]. */
 void streaming_text_read(struct streaming_text *text, const int32_t *tokens, int count, struct decoder_stream *stream,

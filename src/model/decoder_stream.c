@@ -179,6 +179,15 @@ size_t decoder_stream_slot_bytes(const struct plan *plan) {
     return bytes;
 }
 
+void decoder_stream_copy(struct decoder_stream *stream, int to, int from) {
+    stream->positions[to] = stream->positions[from];
+    stream->starts[to] = stream->starts[from];
+    for (int a = 0; a < stream->decoder->plan.count; a++) {
+        const struct span *spans = &stream->spans[a * stream->slots];
+        if (spans[to].bytes) memcpy(spans[to].begin, spans[from].begin, spans[from].bytes);
+    }
+}
+
 /* One number: the position, where a text rolls on, and begins at 0; else both, which are below 2^31, the start in the upper half. */
 void decoder_stream_save(const struct decoder_stream *stream, int slot, char *to) {
     const int64_t place = stream->positions[slot] + stream->starts[slot] * ((int64_t)1 << 32);

@@ -35,6 +35,9 @@ void decoder_stream_begin_behind(struct decoder_stream *stream, int slot, const 
 /* Tokens that a slot has read since its begin. */
 int64_t decoder_stream_position(const struct decoder_stream *stream, int slot);
 
+/* All that slot `from` has of its text, into slot `to`. */
+void decoder_stream_copy(struct decoder_stream *stream, int to, int from);
+
 /* All that a slot has of its text, and back into a slot of a stream of the same model: bytes that do not grow with the text. False if
  * they put the text where none can be. */
 size_t decoder_stream_slot_bytes(const struct plan *plan);

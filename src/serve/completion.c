@@ -130,10 +130,30 @@ static ltm_status finish(struct completing *c, int64_t index, enum ltm_finish ho
 
 /* ---- Prompts ---- */
 
+/* The tokens of a prompt that z is fitted on, or that have no score. */
+static size_t context_of(const struct completing *c, int i) {
+    const struct prompt_view *p = &c->prompts[i];
+    const size_t asked = c->request->context_tokens ? (size_t)c->request->context_tokens[i] : 1;
+    const size_t context = asked < p->count ? asked : p->count;
+    return context < p->lead ? p->lead : context;
+}
+
+/* Prompts of any length are read on, but what is scored under a z that stays must fit. */
+static ltm_status check_scored(const struct completing *c, int i, struct ltm_error *error) {
+    const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
+    const size_t scored = c->prompts[i].count - context_of(c, i);
+    if (!model_streams(m) || !c->request->echo || !c->request->context_tokens || scored <= (size_t)m->sequence)
+        return LTM_OK;
+    return fail(error, LTM_INVALID,
+                "prompt %d has %zu tokens behind its context, where z stays: over model.sequence = %d; raise "
+                "\"context_tokens\", or leave it out and z moves with all of the text",
+                i + 1, scored, m->sequence);
+}
+
 static ltm_status view(struct completing *c, int i, struct ltm_error *error) {
     const struct completion_request *r = c->request;
     const struct ltm_tokenizer *tokenizer = ltm_model_tokenizer(c->all->model);
-    const int most = ltm_model_config(c->all->model)->model.sequence;
+    const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
     struct prompt_view *p = &c->prompts[i];
     if (r->texts) {
         p->text = r->texts[i];
@@ -148,20 +168,13 @@ static ltm_status view(struct completing *c, int i, struct ltm_error *error) {
         p->lead = p->count && p->ids[0] == ltm_tokenizer_end(tokenizer);
     }
     c->prompt_tokens += (int64_t)p->count;
-    if (!r->session && p->count - p->lead + (r->max_tokens > 0) > (size_t)most)
+    if (model_reads_on(m)) return check_scored(c, i, error);
+    if (!r->session && p->count - p->lead + (r->max_tokens > 0) > (size_t)m->sequence)
         return fail(
             error, LTM_INVALID,
             "prompt %d has %zu tokens; with room for new text that is over model.sequence = %d; send a shorter one",
-            i + 1, p->count, most);
+            i + 1, p->count, m->sequence);
     return LTM_OK;
-}
-
-/* The tokens of a prompt that z is fitted on, or that have no score. */
-static size_t context_of(const struct completing *c, int i) {
-    const struct prompt_view *p = &c->prompts[i];
-    const size_t asked = c->request->context_tokens ? (size_t)c->request->context_tokens[i] : 1;
-    const size_t context = asked < p->count ? asked : p->count;
-    return context < p->lead ? p->lead : context;
 }
 
 /* ---- Scores of prompts ---- */
@@ -222,7 +235,9 @@ static ltm_status score_some(struct completing *c, int begin, int end, struct lt
     if (stopped(c)) return fail_stopped(error);
     for (int i = begin; i < end; i++)
         if (context_of(c, i) < c->prompts[i].count) TRY(score_line(&lines[asked++], c, i, error));
+    ltm_scorer_stop(c->all->scorer, c->stop);
     if (asked) TRY(ltm_scorer_answer(c->all->scorer, (const char *const *)lines, replies, asked, error));
+    if (stopped(c)) TRY(fail_stopped(error));
     for (int i = begin, at = 0; i < end && status == LTM_OK; i++) {
         json_t *reply = NULL;
         if (context_of(c, i) < c->prompts[i].count) {
@@ -233,6 +248,7 @@ static ltm_status score_some(struct completing *c, int begin, int end, struct lt
         json_decref(reply);
     }
 cleanup:
+    ltm_scorer_stop(c->all->scorer, NULL); /* the request's flag goes with it */
     for (int i = 0; i < asked; i++) free(lines[i]), free(replies[i]);
     return status;
 }

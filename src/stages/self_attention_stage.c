@@ -8,56 +8,19 @@
  * it is not the first.
  *
  * latent_attention_stage does the same where this layer's latents are further keys and values (latent.read = keys, latent_attention.h). */
-#include <math.h>
 #include <string.h>
 
-#include <omp.h>
-
-#include "config/chunks.h"
 #include "math/vector.h"
 #include "nn/head_norm.h"
 #include "nn/mix.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "nn/self_attention.h"
-#include "stages/latent_attention.h"
-#include "stages/model_shape.h"
-#include "stages/stage.h"
+#include "stages/self_attention_stage.h"
 
-enum {
-    NORM,
-    WQ,
-    WK,
-    WV,
-    WO,
-    Q_SCALE
-}; /* the last with model.qk_norm = rms; then w, where values are mixed; then latents' */
-enum { QKV_PRODUCT, WO_PRODUCT };
+_Static_assert(sizeof(struct self_attention_state) <= STAGE_STATE_MOST, "union stage_unused holds it");
 
-struct state {
-    float *r;   /* (R): RMSNorm's factor */
-    float *qkv; /* (R, (H + 2K) h): q and k rotated */
-    float *raw; /* (R, (H + 2K) h): q, k and v before they are normed or mixed, where they are */
-    float *att; /* (R, H h): before Wo */
-    float *lse; /* (R, H) */
-    float *
-        kv; /* (G, P + T, 2 K h): k and v of the P tokens before a chunk, and its own; NULL where there are no chunks */
-    float *x;         /* scratch (R, d): RMSNorm(in) */
-    float *dx;        /* scratch (R, d) */
-    float *datt;      /* scratch (R, H h) */
-    float *dqkv;      /* scratch (R, (H + 2K) h) */
-    float *attention; /* scratch */
-    struct linear_call wqkv;
-    struct linear_call wo;
-    struct latent_attention latents; /* of latent_attention_stage; else NULL */
-};
-
-_Static_assert(sizeof(struct state) <= STAGE_STATE_MOST, "union stage_unused holds it");
-
-static bool norms_qk(const struct ltm_model_config *c) { return c->qk_norm == LTM_QK_NORM_RMS; }
-static bool keeps_raw(const struct ltm_model_config *c) { return norms_qk(c) || c->value_residual; }
-static int value_mix_row(const struct ltm_model_config *c) { return norms_qk(c) ? Q_SCALE + 1 : Q_SCALE; }
-static int latent_row(const struct ltm_model_config *c) { return value_mix_row(c) + (c->value_residual ? 1 : 0); }
+static bool keeps_raw(const struct ltm_model_config *c) { return attention_norms_qk(c) || c->value_residual; }
 
 static void declare(struct weight_table *table, const struct ltm_model_config *c) {
     const int d = c->dim;
@@ -67,7 +30,7 @@ static void declare(struct weight_table *table, const struct ltm_model_config *c
     weights_add(table, weight_matrix("attention.wk", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wv", kv, d, WEIGHT_STD), WEIGHT_STACKED);
     weights_add(table, weight_matrix("attention.wo", d, d, weight_projection_std(c)), WEIGHT_PRODUCT);
-    if (norms_qk(c)) weights_add(table, weight_gain("attention.q_scale", c->heads), WEIGHT_ALONE);
+    if (attention_norms_qk(c)) weights_add(table, weight_gain("attention.q_scale", c->heads), WEIGHT_ALONE);
     struct weight value_mix = weight_gain("attention.value_mix", 1);
     value_mix.init_value = 0.5F;
     if (c->value_residual) weights_add(table, value_mix, WEIGHT_ALONE);
@@ -89,9 +52,6 @@ static double flops(const struct ltm_model_config *c) {
 
 static double flops_latents(const struct ltm_model_config *c) { return flops(c) + latent_attention_flops(c); }
 
-static int kv_width(const struct ltm_model_config *c) { return c->kv_heads * model_head_dim(c); }
-static int qkv_width(const struct ltm_model_config *c) { return c->dim + 2 * kv_width(c); }
-
 static struct attention_shape attention_shape(const struct stage_shape *shape) {
     const struct ltm_model_config *c = shape->config;
     return (struct attention_shape){.sequences = shape->sequences,
@@ -102,32 +62,28 @@ static struct attention_shape attention_shape(const struct stage_shape *shape) {
                                     .window = c->window};
 }
 
-/* Rows of kv for a sequence, numbers of one, and where those of its chunk begin. */
+/* Rows of kv for a sequence. */
 static int kv_rows(const struct ltm_model_config *c) { return model_past(c) + model_chunk(c); }
-static size_t kv_row(const struct ltm_model_config *c) { return (size_t)(2 * kv_width(c)); }
-static float *kv_present(const struct state *s, const struct ltm_model_config *c) {
-    return s->kv + (size_t)model_past(c) * kv_row(c);
-}
 
-static struct attention_shape attention_of(const struct stage_io *io, const struct state *s) {
+static struct attention_shape attention_of(const struct stage_io *io, const struct self_attention_state *s) {
     const struct ltm_model_config *c = io->shape.config;
     struct attention_shape shape = attention_shape(&io->shape);
     shape.starts = io->starts;
     if (!s->kv) return shape;
-    shape.kv = kv_present(s, c);
+    shape.kv = attention_kv_present(s, c);
     shape.kv_rows = kv_rows(c);
     shape.past = io->shape.position < model_past(c) ? io->shape.position : model_past(c);
     return shape;
 }
 
 static void lay_out(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
-    struct state *s = state;
+    struct self_attention_state *s = state;
     struct attention_shape attention = attention_shape(shape);
     const int past = model_past(shape->config);
-    const size_t kv = (size_t)(shape->sequences * kv_rows(shape->config)) * kv_row(shape->config);
+    const size_t kv = (size_t)(shape->sequences * kv_rows(shape->config)) * attention_kv_row(shape->config);
     attention.past = past;
     const size_t R = (size_t)shape_rows(shape);
-    const size_t width = (size_t)qkv_width(shape->config);
+    const size_t width = (size_t)attention_qkv_width(shape->config);
     s->r = ARENA_TAKE(kept, float, R);
     s->qkv = ARENA_TAKE(kept, float, (R * width));
     s->raw = keeps_raw(shape->config) ? ARENA_TAKE(kept, float, (R * width)) : NULL;
@@ -143,58 +99,60 @@ static void lay_out(void *state, struct arena *kept, struct arena *scratch, cons
 }
 
 static void lay_out_latents(void *state, struct arena *kept, struct arena *scratch, const struct stage_shape *shape) {
-    struct state *s = state;
+    struct self_attention_state *s = state;
     lay_out(state, kept, scratch, shape);
     latent_attention_lay_out(&s->latents, kept, scratch, shape);
 }
 
 static ltm_status prepare(void *state, const struct stage_weights *w, const struct stage_shape *shape,
                           struct bf16_work *work, bool training, struct ltm_error *error) {
-    struct state *s = state;
+    struct self_attention_state *s = state;
     const int R = shape_rows(shape);
     const ltm_status status = linear_prepare(&s->wqkv, work, &w->products[QKV_PRODUCT], R, false, training, error);
     return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
 }
 
 /* q and k of whole sequences. */
-static void norm_qk(const struct state *s, const struct ltm_model_config *c, const float *scale, int R) {
+static void norm_qk(const struct self_attention_state *s, const struct ltm_model_config *c, const float *scale, int R) {
     const int h = model_head_dim(c);
-    head_norm_forward(s->qkv, qkv_width(c), scale, R, c->heads, h);
-    head_norm_forward(s->qkv + c->dim, qkv_width(c), NULL, R, c->kv_heads, h);
+    head_norm_forward(s->qkv, attention_qkv_width(c), scale, R, c->heads, h);
+    head_norm_forward(s->qkv + c->dim, attention_qkv_width(c), NULL, R, c->kv_heads, h);
 }
 
-static void norm_qk_backward(const struct state *s, const struct ltm_model_config *c, const float *scale, float *dscale,
-                             int R) {
+static void norm_qk_backward(const struct self_attention_state *s, const struct ltm_model_config *c, const float *scale,
+                             float *dscale, int R) {
     const int h = model_head_dim(c);
-    head_norm_backward(s->dqkv, qkv_width(c), dscale, s->raw, qkv_width(c), scale, R, c->heads, h);
-    head_norm_backward(s->dqkv + c->dim, qkv_width(c), NULL, s->raw + c->dim, qkv_width(c), NULL, R, c->kv_heads, h);
+    head_norm_backward(s->dqkv, attention_qkv_width(c), dscale, s->raw, attention_qkv_width(c), scale, R, c->heads, h);
+    head_norm_backward(s->dqkv + c->dim, attention_qkv_width(c), NULL, s->raw + c->dim, attention_qkv_width(c), NULL, R,
+                       c->kv_heads, h);
 }
 
-/* v (n), all of a row or one head of it. */
-static void mix_value(float *v, float *first, const struct stage_weights *w, const struct ltm_model_config *c, int n) {
-    const float share = *stage_weight(w, value_mix_row(c));
+void self_attention_mix_value(float *v, float *first, const struct stage_weights *w, const struct ltm_model_config *c,
+                              int n) {
+    const float share = *stage_weight(w, attention_value_mix_row(c));
     if (w->leads)
         memcpy(first, v, (size_t)n * sizeof *v);
     else
         mix_forward(v, v, first, 1 - share, share, (size_t)n);
 }
 
-static void mix_values(const struct stage_io *io, const struct stage_weights *w, const struct state *s) {
+static void mix_values(const struct stage_io *io, const struct stage_weights *w, const struct self_attention_state *s) {
     const struct ltm_model_config *c = io->shape.config;
-    const int n = kv_width(c);
+    const int n = attention_kv_width(c);
     for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++)
-        mix_value(s->qkv + (i + 1) * (size_t)qkv_width(c) - n, io->values + i * (size_t)n, w, c, n);
+        self_attention_mix_value(s->qkv + (i + 1) * (size_t)attention_qkv_width(c) - n, io->values + i * (size_t)n, w,
+                                 c, n);
 }
 
-static void mix_values_backward(const struct stage_io *io, const struct stage_weights *w, const struct state *s,
-                                float *dw) {
+static void mix_values_backward(const struct stage_io *io, const struct stage_weights *w,
+                                const struct self_attention_state *s, float *dw) {
     const struct ltm_model_config *c = io->shape.config;
-    const size_t n = (size_t)kv_width(c);
-    const float share = *stage_weight(w, value_mix_row(c));
+    const size_t n = (size_t)attention_kv_width(c);
+    const float share = *stage_weight(w, attention_value_mix_row(c));
     double down = 0; /* of 1 - w */
     double up = 0;   /* of w */
     for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++) {
-        const size_t at = (i + 1) * (size_t)qkv_width(c) - n;
+        const size_t at = (i + 1) * (size_t)attention_qkv_width(c) - n;
         float *dv = s->dqkv + at;
         float *dfirst = io->dvalues ? io->dvalues + i * n : NULL;
         if (!w->leads)
@@ -203,34 +161,35 @@ static void mix_values_backward(const struct stage_io *io, const struct stage_we
         else if (dfirst)
             vector_add(dv, dfirst, n);
     }
-    if (dw) *stage_gradient(w, dw, value_mix_row(c)) += (float)(up - down);
+    if (dw) *stage_gradient(w, dw, attention_value_mix_row(c)) += (float)(up - down);
 }
 
 /* Of positions that have left the loops: k and v as the loop before has them. */
-static void keep_left(const struct stage_io *io, const struct state *s) {
+static void keep_left(const struct stage_io *io, const struct self_attention_state *s) {
     const struct ltm_model_config *c = io->shape.config;
-    const struct state *before = io->before;
+    const struct self_attention_state *before = io->before;
     for (size_t i = 0; i < (size_t)shape_rows(&io->shape); i++) {
-        const size_t at = i * (size_t)qkv_width(c) + (size_t)c->dim;
-        if (io->left[i]) memcpy(s->qkv + at, before->qkv + at, 2 * (size_t)kv_width(c) * sizeof(float));
+        const size_t at = i * (size_t)attention_qkv_width(c) + (size_t)c->dim;
+        if (io->left[i]) memcpy(s->qkv + at, before->qkv + at, 2 * (size_t)attention_kv_width(c) * sizeof(float));
     }
 }
 
 /* The chunk's own keys and values behind those before it. */
-static void keep_present(const struct stage_io *io, const struct state *s) {
+static void keep_present(const struct stage_io *io, const struct self_attention_state *s) {
     const struct ltm_model_config *c = io->shape.config;
-    const size_t n = kv_row(c);
+    const size_t n = attention_kv_row(c);
     for (size_t g = 0; g < (size_t)io->shape.sequences; g++)
         for (size_t t = 0; t < (size_t)io->shape.length; t++)
-            memcpy(kv_present(s, c) + (g * (size_t)kv_rows(c) + t) * n,
-                   s->qkv + (g * (size_t)io->shape.length + t) * (size_t)qkv_width(c) + c->dim, n * sizeof *s->kv);
+            memcpy(attention_kv_present(s, c) + (g * (size_t)kv_rows(c) + t) * n,
+                   s->qkv + (g * (size_t)io->shape.length + t) * (size_t)attention_qkv_width(c) + c->dim,
+                   n * sizeof *s->kv);
 }
 
 static void carry(const struct stage_io *io, const struct stage_weights *w, void *state) {
     (void)w;
-    const struct state *s = state;
+    const struct self_attention_state *s = state;
     const struct ltm_model_config *c = io->shape.config;
-    const size_t n = kv_row(c);
+    const size_t n = attention_kv_row(c);
     for (size_t g = 0; s->kv && g < (size_t)io->shape.sequences; g++) {
         float *kv = s->kv + g * (size_t)kv_rows(c) * n;
         memmove(kv, kv + (size_t)io->shape.length * n, (size_t)model_past(c) * n * sizeof *kv);
@@ -239,7 +198,7 @@ static void carry(const struct stage_io *io, const struct stage_weights *w, void
 
 /* Attention to the window. */
 static void read_window(const struct stage_io *io, const struct stage_weights *w, void *state) {
-    const struct state *s = state;
+    const struct self_attention_state *s = state;
     const struct ltm_model_config *c = io->shape.config;
     const struct attention_shape shape = attention_of(io, s);
     const struct latent_attention *l = &s->latents;
@@ -248,17 +207,18 @@ static void read_window(const struct stage_io *io, const struct stage_weights *w
     const int rows = shape_rows(&io->shape);
     rmsnorm_forward(s->x, s->r, io->in, stage_weight(w, NORM), rows, c->dim);
     linear_forward(&s->wqkv, s->qkv, s->x);
-    if (keeps_raw(c)) memcpy(s->raw, s->qkv, sizeof(float) * R * (size_t)qkv_width(c));
-    if (norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), rows);
+    if (keeps_raw(c)) memcpy(s->raw, s->qkv, sizeof(float) * R * (size_t)attention_qkv_width(c));
+    if (attention_norms_qk(c)) norm_qk(s, c, stage_weight(w, Q_SCALE), rows);
     if (c->value_residual) mix_values(io, w, s);
-    for (size_t i = 0; l->q && i < R; i++) memcpy(l->q + i * d, s->qkv + i * (size_t)qkv_width(c), sizeof(float) * d);
-    rope_forward(s->qkv, qkv_width(c), rows, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    for (size_t i = 0; l->q && i < R; i++)
+        memcpy(l->q + i * d, s->qkv + i * (size_t)attention_qkv_width(c), sizeof(float) * d);
+    rope_forward(s->qkv, attention_qkv_width(c), rows, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
     if (io->left) keep_left(io, s);
     if (s->kv) keep_present(io, s);
     self_attention_forward(l->q ? l->window : s->att, l->q ? l->lse : s->lse, s->qkv, &shape, s->attention);
 }
 
-static void write_out(const struct stage_io *io, const struct state *s) {
+static void write_out(const struct stage_io *io, const struct self_attention_state *s) {
     stage_begin_sum(io);
     linear_forward(&s->wo, io->out, s->att);
     stage_end_sum(io);
@@ -270,192 +230,50 @@ static void forward(const struct stage_io *io, const struct stage_weights *w, vo
 }
 
 static void forward_latents(const struct stage_io *io, const struct stage_weights *w, void *state) {
-    const struct state *s = state;
-    latent_attention_forward(&s->latents, io, w, latent_row(io->shape.config), s->att, s->lse);
+    const struct self_attention_state *s = state;
+    latent_attention_forward(&s->latents, io, w, attention_latent_row(io->shape.config), s->att, s->lse);
     write_out(io, s);
 }
 
 /* From datt behind the window's attention and dq behind the latents', NULL where there are none. */
-static void backward_window(const struct stage_io *io, const struct stage_weights *w, const struct state *s, float *dw,
-                            const float *dq) {
+static void backward_window(const struct stage_io *io, const struct stage_weights *w,
+                            const struct self_attention_state *s, float *dw, const float *dq) {
     const struct ltm_model_config *c = io->shape.config;
     const struct attention_shape shape = attention_of(io, s);
     const int R = shape_rows(&io->shape);
     const size_t d = (size_t)c->dim;
     const float *gain = stage_weight(w, NORM);
     self_attention_backward(s->dqkv, s->datt, s->qkv, s->att, s->lse, &shape, s->attention);
-    rope_backward(s->dqkv, qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
-    for (size_t i = 0; dq && i < (size_t)R; i++) vector_add(s->dqkv + i * (size_t)qkv_width(c), dq + i * d, d);
+    rope_backward(s->dqkv, attention_qkv_width(c), R, shape.length, c->heads + c->kv_heads, shape.head_dim, io->rope);
+    for (size_t i = 0; dq && i < (size_t)R; i++)
+        vector_add(s->dqkv + i * (size_t)attention_qkv_width(c), dq + i * d, d);
     if (c->value_residual) mix_values_backward(io, w, s, dw);
-    if (norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
+    if (attention_norms_qk(c)) norm_qk_backward(s, c, stage_weight(w, Q_SCALE), stage_gradient(w, dw, Q_SCALE), R);
     if (dw) rmsnorm_forward(s->x, NULL, io->in, gain, R, c->dim);
     linear_backward(&s->wqkv, s->dx, stage_gradient(w, dw, WQ), s->dqkv, s->x);
     rmsnorm_backward(io->dh, stage_gradient(w, dw, NORM), s->dx, io->in, s->r, gain, R, c->dim);
 }
 
 static void backward(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
-    const struct state *s = state;
+    const struct self_attention_state *s = state;
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
     backward_window(io, w, s, dw, NULL);
 }
 
 static void backward_latents(const struct stage_io *io, const struct stage_weights *w, void *state, float *dw) {
-    const struct state *s = state;
+    const struct self_attention_state *s = state;
     const bool wants_dh = io->needs_dh || dw;
     linear_backward(&s->wo, s->datt, stage_gradient(w, dw, WO), stage_sum_gradient(io, s->dx), s->att);
-    latent_attention_backward(&s->latents, io, w, latent_row(io->shape.config), dw, s->datt, s->att, wants_dh);
+    latent_attention_backward(&s->latents, io, w, attention_latent_row(io->shape.config), dw, s->datt, s->att,
+                              wants_dh);
     if (wants_dh) backward_window(io, w, s, dw, s->latents.dq);
-}
-
-/* ---- Token by token ---- */
-
-/* The t-th position of the present document lies at t mod window. */
-struct cache {
-    float *k; /* (K, window, h): a head's together */
-    float *v;
-    float *latents; /* (M, 2 K h): keys and values of latents; NULL = none */
-    float *z;       /* (M, d): as they are read */
-};
-
-struct buffers {
-    float *x;      /* (rows, d) */
-    float *qkv;    /* (rows, (H + 2K) h) */
-    float *att;    /* (rows, d) */
-    float *scores; /* (threads, H / K, window + M) */
-};
-
-static void lay_out_cache(void *cache, struct arena *arena, const struct ltm_model_config *c) {
-    struct cache *made = cache;
-    const size_t size = (size_t)c->window * (size_t)(c->kv_heads * model_head_dim(c));
-    made->k = ARENA_TAKE(arena, float, size);
-    made->v = ARENA_TAKE(arena, float, size);
-    made->latents = made->z = NULL;
-}
-
-static void lay_out_latent_cache(void *cache, struct arena *arena, const struct ltm_model_config *c) {
-    struct cache *made = cache;
-    const size_t M = (size_t)model_layer_latents(c);
-    lay_out_cache(cache, arena, c);
-    made->latents = ARENA_TAKE(arena, float, M *(size_t)(2 * kv_width(c)));
-    made->z = ARENA_TAKE(arena, float, M *(size_t)c->dim);
-}
-
-static void begin_latent_cache(void *cache, const struct stage_weights *w, const struct ltm_model_config *c,
-                               const float *latent_rope, const float *z) {
-    const struct cache *to = cache;
-    (void)latent_rope;
-    latent_attention_keys(to->latents, to->z, z, w, latent_row(c), c);
-}
-
-static int score_width(const struct ltm_model_config *c) { return c->window + model_layer_latents(c); }
-
-static void lay_out_step(void *buffers, struct arena *scratch, const struct ltm_model_config *c, int rows,
-                         int threads) {
-    struct buffers *b = buffers;
-    const size_t group = (size_t)(c->heads / c->kv_heads);
-    b->x = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
-    b->qkv = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)qkv_width(c));
-    b->att = ARENA_TAKE(scratch, float, (size_t)rows *(size_t)c->dim);
-    b->scores = ARENA_TAKE(scratch, float, (size_t)threads *group *(size_t)score_width(c));
-}
-
-/* The k and v (K h each, side by side) of its document's t-th position into a cache; those of one head, or with head -1 of all. */
-static void store(const struct cache *cache, const float *kv, const struct ltm_model_config *c, int head, int64_t t) {
-    const size_t h = (size_t)model_head_dim(c);
-    const size_t window = (size_t)c->window;
-    const size_t at = (size_t)(t % c->window);
-    const int from = head < 0 ? 0 : head;
-    const int to = head < 0 ? c->kv_heads : head + 1;
-    for (int i = from; i < to; i++) {
-        const size_t there = ((size_t)i * window + at) * h;
-        memcpy(cache->k + there, kv + (size_t)i * h, h * sizeof *kv);
-        memcpy(cache->v + there, kv + (size_t)(c->kv_heads + i) * h, h * sizeof *kv);
-    }
-}
-
-static void continue_cache(void *cache, const void *state, const struct stage_shape *shape, int start) {
-    const struct state *s = state;
-    const struct ltm_model_config *c = shape->config;
-    const int end = shape->position + shape->length;
-    const float *kv = s->kv ? kv_present(s, c) : s->qkv + c->dim;
-    const ptrdiff_t row = (ptrdiff_t)(s->kv ? kv_row(c) : (size_t)qkv_width(c));
-    for (int t = end - start > c->window ? end - c->window : start; t < end; t++)
-        store(cache, kv + (t - shape->position) * row, c, -1, t - start);
-}
-
-static void step_left(void *cache, const void *before, const struct ltm_model_config *c, int t) {
-    struct cache *to = cache;
-    const struct cache *from = before;
-    const size_t h = (size_t)model_head_dim(c);
-    for (int i = 0; i < c->kv_heads; i++) {
-        const size_t at = ((size_t)i * (size_t)c->window + (size_t)(t % c->window)) * h;
-        memcpy(to->k + at, from->k + at, h * sizeof(float));
-        memcpy(to->v + at, from->v + at, h * sizeof(float));
-    }
-}
-
-/* o = softmax(q kᵀ / sqrt(h)) v over the cached positions, for the query heads of one key/value head of a row; its new key and
- * value go to the cache first. */
-static void attend(const struct stage_step *io, const struct stage_weights *w, const struct buffers *b, char *caches,
-                   int row, int head) {
-    const struct ltm_model_config *c = io->config;
-    const struct cache *cache = (const struct cache *)(void *)caches + io->slots[row];
-    const int h = model_head_dim(c);
-    const int group = c->heads / c->kv_heads;
-    const int64_t here = io->positions[io->slots[row]] - io->starts[io->slots[row]];
-    const int cached = here + 1 < c->window ? (int)here + 1 : c->window;
-    const size_t at = (size_t)head * (size_t)c->window * (size_t)h;
-    const float *turn = stage_turn(io, io->slots[row]);
-    const float scale = 1.0f / sqrtf((float)h);
-    float *qkv = b->qkv + (size_t)row * (size_t)qkv_width(c);
-    float *q = qkv + head * group * h;
-    const int M = cache->latents ? model_layer_latents(c) : 0;
-    const int width = score_width(c);
-    float *scores = b->scores + (size_t)omp_get_thread_num() * (size_t)group * (size_t)width;
-    if (norms_qk(c)) {
-        head_norm_forward(q, c->dim, stage_weight(w, Q_SCALE) + head * group, 1, group, h);
-        head_norm_forward(qkv + c->dim + head * h, c->dim, NULL, 1, 1, h);
-    }
-    if (c->value_residual)
-        mix_value(qkv + c->dim + kv_width(c) + head * h, io->values + (size_t)row * (size_t)kv_width(c) + head * h, w,
-                  c, h);
-    for (int i = 0; M && i < group; i++)
-        latent_attention_scores(scores + i * width + cached, q + i * h, head * group + i, cache->latents, w,
-                                latent_row(c), c);
-    rope_forward(q, c->dim, 1, 1, group, h, turn);
-    rope_forward(qkv + c->dim + head * h, c->dim, 1, 1, 1, h, turn);
-    store(cache, qkv + c->dim, c, head, here);
-    const struct row_weight keys = {.full = cache->k + at, .out = cached, .in = h, .ld = h};
-    row_product(scores, width, q, h, &keys, group, false, 0, 1);
-    for (int i = 0; i < group; i++) {
-        float *p = scores + (size_t)i * (size_t)width;
-        float *o = b->att + (size_t)row * (size_t)c->dim + (head * group + i) * h;
-        const size_t all = (size_t)(cached + M);
-        vector_scale(p, scale, (size_t)cached);
-        vector_exp(p, vector_max(p, all), all);
-        memset(o, 0, sizeof *o * (size_t)h);
-        float sum = self_attention_add(o, p, cache->v + at, h, cached, h);
-        if (M) sum += self_attention_add(o, p + cached, cache->latents + kv_width(c) + head * h, 2 * kv_width(c), M, h);
-        vector_scale(o, 1 / sum, (size_t)h);
-    }
-}
-
-static void step(const struct stage_step *io, const struct stage_weights *w, void *buffers, char *caches) {
-    const struct buffers *b = buffers;
-    const int heads = io->config->kv_heads;
-    stage_norm(io, b->x, stage_weight(w, NORM));
-    stage_product(io, b->qkv, b->x, &w->row_products[QKV_PRODUCT], false);
-    const struct stage_share mine = stage_share(io->rows * heads);
-    for (int i = mine.from; i < mine.to; i++) attend(io, w, b, caches, i / heads, i % heads);
-    stage_meet();
-    stage_product(io, io->h, b->att, &w->row_products[WO_PRODUCT], true);
 }
 
 const struct stage_kind self_attention_stage = {.name = "self-attention",
                                                 .drops_out = true,
-                                                .state_size = sizeof(struct state),
-                                                .cache_size = sizeof(struct cache),
-                                                .step_size = sizeof(struct buffers),
+                                                .state_size = sizeof(struct self_attention_state),
+                                                .cache_size = ATTENTION_CACHE_BYTES,
+                                                .step_size = ATTENTION_STEP_BYTES,
                                                 .declare = declare,
                                                 .flops = flops,
                                                 .lay_out = lay_out,
@@ -463,18 +281,18 @@ const struct stage_kind self_attention_stage = {.name = "self-attention",
                                                 .forward = forward,
                                                 .backward = backward,
                                                 .carry = carry,
-                                                .lay_out_cache = lay_out_cache,
-                                                .lay_out_step = lay_out_step,
-                                                .continue_cache = continue_cache,
-                                                .step = step,
-                                                .step_left = step_left};
+                                                .lay_out_cache = self_attention_lay_out_cache,
+                                                .lay_out_step = self_attention_lay_out_step,
+                                                .continue_cache = self_attention_continue_cache,
+                                                .step = self_attention_step,
+                                                .step_left = self_attention_step_left};
 
 const struct stage_kind latent_attention_stage = {.name = "latent attention",
                                                   .reads_latents = true,
                                                   .drops_out = true,
-                                                  .state_size = sizeof(struct state),
-                                                  .cache_size = sizeof(struct cache),
-                                                  .step_size = sizeof(struct buffers),
+                                                  .state_size = sizeof(struct self_attention_state),
+                                                  .cache_size = ATTENTION_CACHE_BYTES,
+                                                  .step_size = ATTENTION_STEP_BYTES,
                                                   .declare = declare_latents,
                                                   .flops = flops_latents,
                                                   .lay_out = lay_out_latents,
@@ -483,9 +301,9 @@ const struct stage_kind latent_attention_stage = {.name = "latent attention",
                                                   .forward = forward_latents,
                                                   .backward = backward_latents,
                                                   .carry = carry,
-                                                  .lay_out_cache = lay_out_latent_cache,
-                                                  .lay_out_step = lay_out_step,
-                                                  .begin_cache = begin_latent_cache,
-                                                  .continue_cache = continue_cache,
-                                                  .step = step,
-                                                  .step_left = step_left};
+                                                  .lay_out_cache = self_attention_lay_out_latent_cache,
+                                                  .lay_out_step = self_attention_lay_out_step,
+                                                  .begin_cache = self_attention_begin_latent_cache,
+                                                  .continue_cache = self_attention_continue_cache,
+                                                  .step = self_attention_step,
+                                                  .step_left = self_attention_step_left};

@@ -40,7 +40,8 @@ reads_on() { # a prompt of several sequences, as a session reads it
         "$LTM" generate "runs/$1" --prompt "$long" --past-end --length 20 --temperature 0 --json | jq -j .text >one-prompt &&
         [ -s one-prompt ] && diff <(tr -d '\n' <one-prompt) <(tr -d '\n' <said) || return 1
     refused 1 'tokens of prompt fill model.sequence = 32; the model reads them, but say with --length' \
-        "$LTM" generate "runs/$1" --prompt "$long" && "$LTM" generate "runs/$1" --prompt "$long" --crop >out
+        "$LTM" generate "runs/$1" --prompt "$long" && "$LTM" generate "runs/$1" --prompt "$long" --crop >out &&
+        jq -cn --arg c "$long" '{context: $c, continuation: $c}' | "$LTM" score "runs/$1" | jq -e '.cut == false and .tokens > 32'
 }
 holds 'a prompt may be longer than the sequence' reads_on neural
 holds 'with the other memory too' reads_on recurrent

@@ -45,6 +45,17 @@ writes() { # a text that slides
     jq -se '.[-1].statistics.judge.recon.nats_per_token.mean > 0' written
 }
 holds 'text comes out, and its judge streams too' writes
+reads_on() { # a prompt of several sequences, as a session reads it; its samples read it once
+    local long
+    long=$(yes 'of the' | head -n 40 | tr '\n' ' ')the
+    local of_it=(generate runs/stream --past-end --length 20)
+    printf '%s\n' "$long" | "$LTM" "${of_it[@]}" --interactive --temperature 0 >said &&
+        "$LTM" "${of_it[@]}" --prompt "$long" --temperature 0 --json | jq -j .text >one-prompt && [ -s one-prompt ] &&
+        diff <(tr -d '\n' <one-prompt) <(tr -d '\n' <said) &&
+        "$LTM" "${of_it[@]}" --prompt "$long" --count 5 --json --threads 1 >once && "$LTM" "${of_it[@]}" --prompt "$long" --count 5 --json --batch 1 --threads 3 | diff once - &&
+        jq -cn --arg c "$long" '{context: $c, continuation: " of"}' | "$LTM" score runs/stream | jq -e '.cut == false and .logprob < 0'
+}
+holds 'a prompt may be longer than the sequence' reads_on
 talks() { printf 'the\n/z\n/new\n' | "$LTM" generate runs/stream --interactive --length 20 | grep 'z has moved'; }
 holds 'z moves in turns' talks
 printf '[task]\nname = words\nformat = gsm8k\nitems = words.jsonl\nlength = 4\n' >words.ini

@@ -88,6 +88,17 @@ static void every_command_survives_failing_calls(void **state) {
     }
 }
 
+/* Of the few files that a page of several runs is made of, none may be left out because it could not be read. */
+static void a_comparison_leaves_nothing_out(void **state) {
+    (void)state;
+    static const struct way every = {"5", "FAULT_ONLY=read", 1};
+    const struct work *work = works;
+    while (!strstr(work->command, "report run ../")) work++;
+    const struct launch whole = begin_work(work, "reference");
+    must_do(&whole);
+    a_command_survives(work, &every);
+}
+
 /* A disk that is full in earnest, where this may be had: a file system of 100 kB in memory, which then grows. */
 static void a_run_survives_a_full_disk(void **state) {
     (void)state;
@@ -120,6 +131,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_survives_every_failing_call),
         cmocka_unit_test(every_command_survives_failing_calls),
+        cmocka_unit_test(a_comparison_leaves_nothing_out),
         cmocka_unit_test(a_run_survives_a_full_disk),
     };
     return cmocka_run_group_tests(tests, set_up_works, NULL);

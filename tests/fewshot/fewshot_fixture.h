@@ -14,8 +14,8 @@ static inline void fixture_put(const char *name, const char *text) {
     assert_int_equal(file_write_text(test_path("%s", name), text, NULL), LTM_OK);
 }
 
-/* Weights so large that predictions differ much from token to token and from z to z. */
-static inline struct ltm_model *fixture_model(int latents, int sequence) {
+/* Weights so large that predictions differ much from token to token and from z to z; `change`: NULL, or what is otherwise. */
+static inline struct ltm_model *fixture_model_of(int latents, int sequence, void (*change)(struct ltm_model_config *)) {
     static bool have_tokenizer;
     const char *const text = test_path("text.txt");
     const char *const tok = test_path("tok.model");
@@ -38,6 +38,7 @@ static inline struct ltm_model *fixture_model(int latents, int sequence) {
     model->config = small_config(ltm_tokenizer_vocab(model->tokenizer), sequence);
     model->config.model.dim = 16;
     model->config.model.latents = latents;
+    if (change) change(&model->config.model);
     model->config.fast =
         (struct ltm_fast_config){.method = LTM_FAST_NATURAL, .steps = 3, .lr = 0.3, .curvature_rate = 0.3, .trust = 1};
     model->config.run.precision = LTM_PRECISION_FP32;
@@ -50,6 +51,10 @@ static inline struct ltm_model *fixture_model(int latents, int sequence) {
             for (int j = 0; j < w->rows * w->columns; j++) model->decoder->weights[w->offset + (size_t)j] *= 20;
     }
     return model;
+}
+
+static inline struct ltm_model *fixture_model(int latents, int sequence) {
+    return fixture_model_of(latents, sequence, NULL);
 }
 
 #endif

@@ -110,7 +110,7 @@ static void scores_are(int draws, int prompt_tokens, int room) {
     bool greedy;
     for (int i = 0; i < prompt_tokens; i++) ids[i] = 10 + 37 * i % 250;
     assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
-    prompted_begin(&p, ids, (size_t)prompt_tokens, room, 5);
+    assert_int_equal(prompted_begin(&p, ids, (size_t)prompt_tokens, room, 5, NULL), LTM_OK);
     assert_int_equal(prompted_score(&p, continuations, 2, 0, logs, &greedy, NULL), LTM_OK);
     assert_int_equal(prompted_score(&p, continuations, 2, 0, alone, NULL, NULL), LTM_OK);
     for (int c = 0; c < 2; c++) {
@@ -170,7 +170,7 @@ static double score_of(const int32_t *prompt, size_t tokens, struct continuation
     struct prompted p;
     double logs[2];
     assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
-    prompted_begin(&p, prompt, tokens, 1, 5);
+    assert_int_equal(prompted_begin(&p, prompt, tokens, 1, 5, NULL), LTM_OK);
     assert_int_equal(prompted_score(&p, answers, n, 0, logs, NULL, NULL), LTM_OK);
     *cut = p.cut;
     prompted_free(&p);
@@ -221,7 +221,7 @@ static void greedy_is_what_would_be_written(void **state) {
         bool greedy = false;
         assert_int_equal(prompted_create(&p, weights, &options, NULL), LTM_OK);
         assert_int_equal(sampler_create(&sampler, model->config.model.vocab, 0, 0, 1, NULL), LTM_OK);
-        prompted_begin(&p, ids, 4, 8, 1);
+        assert_int_equal(prompted_begin(&p, ids, 4, 8, 1, NULL), LTM_OK);
         assert_int_equal(prompted_write(&p, &sampler, 1, 8, keep_token, &w, NULL), LTM_OK);
         assert_int_equal(w.count, 5);
         struct continuation written = {w.ids, w.count};

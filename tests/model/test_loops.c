@@ -1,76 +1,11 @@
 /* A core that runs in loops: against decoders whose layers are copies, and what one loop leaves as it was. */
 #include <math.h>
 
-#include "support/gradients.h"
+#include "support/loops_rig.h"
 
-#include "latent/fast_loop.h"
 #include "ltm/model.h"
 #include "math/vector.h"
-#include "model/decoder.h"
 #include "stages/model_shape.h"
-
-enum { SEQUENCES = 2, LENGTH = 13, TOKENS = SEQUENCES * LENGTH, M = 1, DIM = 12 };
-
-/* One layer before the core of two, and one behind it; a latent each, whose position does not depend on how many there are. */
-static const struct ltm_model_config shape = {.dim = DIM,
-                                              .layers = 4,
-                                              .heads = 3,
-                                              .kv_heads = 1,
-                                              .ffn_multiple = 4,
-                                              .sequence = LENGTH + 1,
-                                              .window = 5,
-                                              .vocab = 19,
-                                              .latents = 3 * M,
-                                              .latent_from = 1,
-                                              .mix_input = 1,
-                                              .value_residual = 1,
-                                              .prelude = 1,
-                                              .coda = 1};
-
-struct setting {
-    struct decoder *decoder;
-    int32_t tokens[TOKENS];
-    int32_t targets[TOKENS];
-    float *z;
-    float *dz;
-    float nll[TOKENS];
-    float *gradient;
-};
-
-static struct setting set_up(const struct ltm_model_config *config) {
-    struct setting s = {0};
-    assert_int_equal(decoder_create(&s.decoder, config, NULL), LTM_OK);
-    const struct weight_table *table = &s.decoder->plan.table;
-    float *random = test_normal(table->size, 1, 0.2f);
-    for (int i = 0; i < table->count; i++)
-        for (size_t j = 0; j < weight_size(&table->weights[i]); j++)
-            s.decoder->weights[table->weights[i].offset + j] =
-                random[table->weights[i].offset + j] + (table->weights[i].rank == 1 ? 1.0f : 0.0f);
-    free(random);
-    for (int i = 0; i < TOKENS; i++) {
-        s.tokens[i] = (i * 7 + 3) % config->vocab;
-        s.targets[i] = (i * 11 + 5) % config->vocab;
-    }
-    const size_t latents = (size_t)(SEQUENCES * config->latents * DIM);
-    s.z = test_normal(latents, 2, 1);
-    s.dz = test_zeros(latents);
-    s.gradient = test_zeros(table->size);
-    return s;
-}
-
-static void tear_down(struct setting *s) {
-    decoder_free(s->decoder);
-    free(s->z), free(s->dz), free(s->gradient);
-}
-
-static void run(struct setting *s) {
-    struct decoder_pass *pass;
-    assert_int_equal(decoder_pass_create(&pass, s->decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
-    decoder_begin(pass, s->tokens, s->targets, SEQUENCES, LENGTH);
-    decoder_latent_gradient(pass, s->z, NULL, s->nll, s->dz);
-    decoder_weight_gradient(pass, s->z, NULL, s->nll, s->gradient);
-    decoder_pass_free(pass);
-}
 
 static void one_loop_is_no_loop_to_the_bit(void **state) {
     (void)state;
@@ -343,100 +278,6 @@ static void a_token_changes_no_score_before_it(void **state) {
     }
 }
 
-/* Of four loops, to the bit what a decoder of so many has, whichever ran before. */
-static void a_pass_runs_fewer_loops(void **state) {
-    (void)state;
-    for (int inject = LTM_INJECT_NONE; inject <= LTM_INJECT_DIAGONAL; inject++)
-        for (int prelude = 0; prelude <= 1; prelude++) {
-            struct ltm_model_config c = shape;
-            struct decoder_pass *pass;
-            float nll[TOKENS];
-            c.inject = inject;
-            c.prelude = prelude;
-            c.loops = 4;
-            struct setting most = set_up(&c);
-            const size_t n = most.decoder->plan.table.size;
-            float *gradient = test_zeros(n);
-            assert_int_equal(decoder_pass_create(&pass, most.decoder, SEQUENCES, LENGTH, 1, NULL), LTM_OK);
-            decoder_begin(pass, most.tokens, most.targets, SEQUENCES, LENGTH);
-            for (int loops = 4; loops >= 2; loops--) {
-                c.loops = loops;
-                struct setting fewer = set_up(&c);
-                assert_true(fewer.decoder->plan.table.size == n);
-                run(&fewer);
-                decoder_pass_loops(pass, loops);
-                decoder_latent_gradient(pass, most.z, NULL, nll, most.dz);
-                assert_memory_equal(nll, fewer.nll, sizeof nll);
-                assert_memory_equal(most.dz, fewer.dz, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
-                memset(gradient, 0, n * sizeof *gradient);
-                decoder_weight_gradient(pass, most.z, NULL, nll, gradient);
-                assert_memory_equal(gradient, fewer.gradient, n * sizeof *gradient);
-                tear_down(&fewer);
-            }
-            decoder_pass_loops(pass, 1);
-            decoder_score(pass, most.z, nll);
-            plan_run(&most.decoder->plan, 1);
-            run(&most);
-            assert_memory_equal(nll, most.nll, sizeof nll);
-            decoder_pass_free(pass);
-            tear_down(&most);
-            free(gradient);
-        }
-}
-
-/* Of the same weights, fewer and more; its own weights of loops it has for no more. */
-static void a_shared_decoder_runs_other_loops(void **state) {
-    (void)state;
-    for (int gains = LTM_LOOP_GAINS_SHARED; gains <= LTM_LOOP_GAINS_OWN; gains++)
-        for (int loops = 1; loops <= (gains == LTM_LOOP_GAINS_OWN ? 3 : 5); loops++) {
-            struct ltm_model_config c = shape;
-            struct decoder *shared;
-            c.inject = LTM_INJECT_ADD;
-            c.loops = 3;
-            c.loop_gains = gains;
-            struct setting s = set_up(&c);
-            assert_int_equal(decoder_share(&shared, s.decoder, loops, NULL), LTM_OK);
-            assert_true(shared->plan.table.size == s.decoder->plan.table.size);
-            struct decoder *first = s.decoder;
-            if (gains == LTM_LOOP_GAINS_SHARED) c.loops = loops > 1 ? loops : 2;
-            struct setting other = set_up(&c);
-            plan_run(&other.decoder->plan, loops);
-            s.decoder = shared;
-            run(&s);
-            run(&other);
-            assert_memory_equal(s.nll, other.nll, sizeof s.nll);
-            s.decoder = first;
-            decoder_free(shared);
-            tear_down(&s);
-            tear_down(&other);
-        }
-}
-
-/* The fit ends where the score begins: with all loops. */
-static void a_fit_by_fewer_loops_is_scored_by_all(void **state) {
-    (void)state;
-    struct ltm_model_config c = shape;
-    const struct ltm_fast_config fast = {.method = LTM_FAST_NATURAL, .steps = 2, .loops = 1, .lr = 0.5, .trust = 1};
-    struct fast_loop loop;
-    struct decoder_pass *pass;
-    c.loops = 3;
-    struct setting s = set_up(&c);
-    float nll[TOKENS];
-    assert_int_equal(fast_loop_create(&loop, s.decoder, &fast, SEQUENCES, LENGTH, NULL), LTM_OK);
-    assert_int_equal(decoder_pass_create(&pass, s.decoder, SEQUENCES, LENGTH, 0, NULL), LTM_OK);
-    decoder_begin(pass, s.tokens, s.targets, SEQUENCES, LENGTH);
-    fast_loop_start(&loop, &fast, SEQUENCES);
-    fast_loop_run(&loop, pass, &fast, NULL, SEQUENCES, LENGTH, NULL);
-    decoder_score(pass, loop.mu, nll);
-    memcpy(s.z, loop.mu, (size_t)(SEQUENCES * c.latents * DIM) * sizeof(float));
-    run(&s);
-    assert_memory_equal(nll, s.nll, sizeof nll);
-    assert_true(fast_loop_kl(&loop, 0) > 0);
-    decoder_pass_free(pass);
-    fast_loop_free(&loop);
-    tear_down(&s);
-}
-
 /* Each loop's own weights, alike, are as the shared ones; and the shared ones' gradient is their sum. */
 static void own_weights_of_loops_add_up_to_shared_ones(void **state) {
     (void)state;
@@ -507,9 +348,6 @@ int main(void) {
         cmocka_unit_test(loops_that_z_has_no_say_in_run_once),
         cmocka_unit_test(loops_without_a_gradient_keep_nothing),
         cmocka_unit_test(a_token_changes_no_score_before_it),
-        cmocka_unit_test(a_pass_runs_fewer_loops),
-        cmocka_unit_test(a_shared_decoder_runs_other_loops),
-        cmocka_unit_test(a_fit_by_fewer_loops_is_scored_by_all),
         cmocka_unit_test(own_weights_of_loops_add_up_to_shared_ones),
         cmocka_unit_test(a_contraction_begins_where_the_prelude_ended),
     };

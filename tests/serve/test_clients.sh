@@ -142,8 +142,9 @@ holds 'SIGTERM ends it' end
 long() { # a memory reads all of a text, for many seconds if need be
     printf '{"prompt": "%s", "session": "s", "max_tokens": 1}' "$(yes 'the and of' | head -n 85000 | tr '\n' ' ')" >body
     is 503 '.error.message | test("longer than 1 s")' /v1/completions "$(cat body)" &&
+        is 503 '.error.message | test("longer than 1 s")' /v1/completions "$(sed 's/"session": "s"/"echo": true, "logprobs": 1/' body)" &&
         is 200 '.turn == 0' /v1/completions '{"prompt": "the", "session": "s", "max_tokens": 1}'
 }
-holds 'a session that reads for too long, and is as it was' long
+holds 'a session, or a score, that reads for too long; the session is as it was' long
 end
 finish

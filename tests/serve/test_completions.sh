@@ -119,17 +119,20 @@ holds 'a turn that fails when it is repeated' kept
 holds 'SIGTERM ends it' end
 streams() { # z moves with what is read, echoed or written: scores need no context_tokens, and are those of the text when it was written
     "$LTM" train tiny.ini run.dir=runs/stream latent.kind=streaming latent.chunk=4 run.tokens=8k slow.lr=0.03 run.eval_every=0 >out 2>err && serve runs/stream run.precision=fp32 || return 1
+    text=$(yes 'the and of' | head -n 15 | tr '\n' ' ' | sed 's/ $//') # over model.sequence
     for seed in 1 2 3 4 5 6; do
-        completion .choices "{\"prompt\": \"the and of\", \"max_tokens\": 20, \"logprobs\": 0, \"seed\": $seed}" &&
+        completion .choices "{\"prompt\": \"$text\", \"max_tokens\": 20, \"logprobs\": 0, \"seed\": $seed}" &&
             jq -c '.choices[0] | [.logprobs.tokens, .logprobs.token_logprobs, .text]' reply >written || return 1
-        completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true}" || return 1
+        completion .choices "{\"prompt\": $(jq --arg t "$text" '$t + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true}" || return 1
         # Its pieces may be cut otherwise when it is read.
         jq -e --slurpfile w written '.choices[0].logprobs.tokens[-20:] == $w[0][0]' reply && break
     done
     jq -e --slurpfile w written '.choices[0].logprobs.token_logprobs as $l | $l[0] == null and ([$l[-20:], $w[0][1]] | transpose | all(.[0] - .[1] | . * . < 1e-10))' reply || return 1
     mv reply moved
-    completion .choices "{\"prompt\": $(jq '"the and of" + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\": 3}" &&
-        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[3:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
+    local scored="\"prompt\": $(jq --arg t "$text" '$t + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\""
+    refusal 'tokens behind its context, where z stays: over model.sequence = 32' "{$scored: 3}" &&
+        completion .choices "{$scored: $(jq '.choices[0].logprobs.tokens | length - 20' moved)}" &&
+        jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[-20:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
     for at in 0 1 1 2 2; do # a turn again, also behind the window's slide
         completion ".turn == $at" "{\"prompt\": \"the of\", \"max_tokens\": 20, \"session\": \"s\", \"turn\": $at}" && jq -c .choices reply >>"turn$at" || return 1
     done
