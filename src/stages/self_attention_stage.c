@@ -32,7 +32,7 @@ enum {
     WO,
     Q_SCALE
 }; /* the last with model.qk_norm = rms; then w, where values are mixed; then latents' */
-enum { QKV_PRODUCT, WO_PRODUCT };
+enum { QKV_PRODUCT, WO_PRODUCT, LATENT_PRODUCT };
 
 struct state {
     float *r;   /* (R): RMSNorm's factor */
@@ -154,6 +154,13 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     const int R = shape_rows(shape);
     const ltm_status status = linear_prepare(&s->wqkv, work, &w->products[QKV_PRODUCT], R, false, training, error);
     return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
+}
+
+static ltm_status prepare_latents(void *state, const struct stage_weights *w, const struct stage_shape *shape,
+                                  struct bf16_work *work, bool training, struct ltm_error *error) {
+    struct state *s = state;
+    PASS_UP(prepare(state, w, shape, work, training, error));
+    return latent_attention_prepare(&s->latents, &w->products[LATENT_PRODUCT], shape, work, training, error);
 }
 
 /* q and k of whole sequences. */
@@ -478,7 +485,7 @@ const struct stage_kind latent_attention_stage = {.name = "latent attention",
                                                   .declare = declare_latents,
                                                   .flops = flops_latents,
                                                   .lay_out = lay_out_latents,
-                                                  .prepare = prepare,
+                                                  .prepare = prepare_latents,
                                                   .begin = read_window,
                                                   .forward = forward_latents,
                                                   .backward = backward_latents,
