@@ -9,7 +9,7 @@
  *     const struct bf16_call *call;                    valid as long as `work`
  *     bf16_prepare(&call, work, product, packed, &error);   before the loop: all creation and allocation is done here
  *     bf16_round(bf16_room(work, 0), x, rows * in);
- *     bf16_multiply(work, call, y, packed);            in it
+ *     bf16_multiply(work, call, y, bf16_room(work, 0), NULL, packed);   in it
  *
  * A product runs on the calling thread, and its bits depend only on its operands and its shape. The backend is
  * oneDNN, if the build found it (ONEDNN in the Makefile) and the processor has bf16 instructions. */
@@ -63,7 +63,8 @@ enum bf16_kind {
 struct bf16_product {
     enum bf16_kind kind;
     int rows, out, in;
-    bool add; /* to the contents of C */
+    bool add;   /* to the contents of C */
+    bool apart; /* no operand is in bf16_room */
 };
 
 /* One thread's products and the buffers for their operands. */
@@ -81,9 +82,10 @@ ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, s
 /* The buffer for operand A (index 0) or B (1) of prepared products. */
 bf16 *bf16_room(struct bf16_work *work, int index);
 
-/* The product of the operands in the buffers. If the backend fails, C is all NaN: that is noticed, whereas a product in
- * another precision would not be. */
-void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight);
+/* The product of A with the weight, or of a weight's gradient with B. If the backend fails, C is all NaN: that is noticed,
+ * whereas a product in another precision would not be. */
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const bf16 *a, const bf16 *b,
+                   const struct bf16_weight *weight);
 
 /* As matmul_peak: floating-point operations per second that `threads` threads reach together, each on its own
  * bf16 products. 0 without bf16. */

@@ -42,7 +42,8 @@ ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, s
 
 bf16 *bf16_room(struct bf16_work *work, int index) { return NULL; }
 
-void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {}
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const bf16 *a, const bf16 *b,
+                   const struct bf16_weight *weight) {}
 
 double bf16_peak(int threads, double seconds) { return 0; }
 

@@ -274,7 +274,8 @@ void bf16_work_free(struct bf16_work *work) {
 static struct bf16_call *find(const struct bf16_work *work, const struct bf16_product *p) {
     for (struct bf16_call *made = work->made; made; made = made->next) {
         const struct bf16_product *q = &made->product;
-        if (q->rows == p->rows && q->out == p->out && q->in == p->in && q->kind == p->kind && q->add == p->add)
+        if (q->rows == p->rows && q->out == p->out && q->in == p->in && q->kind == p->kind && q->add == p->add &&
+            q->apart == p->apart)
             return made;
     }
     return NULL;
@@ -326,8 +327,8 @@ static bool make(struct bf16_call *made, struct bf16_work *work, const_dnnl_prim
            (!gradient || new_operand(&made->b, description, dnnl_query_weights_md)) &&
            new_operand(&made->c, description, dnnl_query_dst_md) &&
            dnnl_memory_create(&made->scratch, scratch, engine, DNNL_MEMORY_NONE) == dnnl_success &&
-           new_primitive(&made->primitive, description) && grow(work, 0, rows * a * sizeof(bf16)) &&
-           (!gradient || grow(work, 1, rows * (size_t)p->in * sizeof(bf16))) &&
+           new_primitive(&made->primitive, description) && (p->apart || grow(work, 0, rows * a * sizeof(bf16))) &&
+           (p->apart || !gradient || grow(work, 1, rows * (size_t)p->in * sizeof(bf16))) &&
            grow(work, SCRATCH, dnnl_memory_desc_get_size(scratch));
 }
 
@@ -357,23 +358,27 @@ ltm_status bf16_prepare(const struct bf16_call **call, struct bf16_work *work, s
 
 bf16 *bf16_room(struct bf16_work *work, int index) { return work->buffers[index]; }
 
-static bool multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {
-    dnnl_memory_t b = call->b;
-    if (call->product.kind == BF16_TO_OUTPUT) b = weight->packed[BF16_FORWARD].memory;
-    if (call->product.kind == BF16_TO_INPUT) b = weight->packed[BF16_BACKWARD].memory;
-    if (call->b && dnnl_memory_set_data_handle(call->b, work->buffers[1]) != dnnl_success) return false;
-    if (dnnl_memory_set_data_handle(call->a, work->buffers[0]) != dnnl_success ||
+static bool multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const bf16 *a, const bf16 *b,
+                     const struct bf16_weight *weight) {
+    dnnl_memory_t right = call->b;
+    if (call->product.kind == BF16_TO_OUTPUT) right = weight->packed[BF16_FORWARD].memory;
+    if (call->product.kind == BF16_TO_INPUT) right = weight->packed[BF16_BACKWARD].memory;
+    if (call->b && dnnl_memory_set_data_handle(call->b, (void *)(uintptr_t)b) != dnnl_success) return false;
+    if (dnnl_memory_set_data_handle(call->a, (void *)(uintptr_t)a) != dnnl_success ||
         dnnl_memory_set_data_handle(call->c, c) != dnnl_success ||
         dnnl_memory_set_data_handle(call->scratch, work->buffers[SCRATCH]) != dnnl_success)
         return false;
-    const dnnl_exec_arg_t operands[] = {
-        {DNNL_ARG_SRC, call->a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, call->c}, {DNNL_ARG_SCRATCHPAD, call->scratch}};
+    const dnnl_exec_arg_t operands[] = {{DNNL_ARG_SRC, call->a},
+                                        {DNNL_ARG_WEIGHTS, right},
+                                        {DNNL_ARG_DST, call->c},
+                                        {DNNL_ARG_SCRATCHPAD, call->scratch}};
     return execute(call->primitive, work->stream, 4, operands);
 }
 
-void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const struct bf16_weight *weight) {
+void bf16_multiply(struct bf16_work *work, const struct bf16_call *call, float *c, const bf16 *a, const bf16 *b,
+                   const struct bf16_weight *weight) {
     const struct bf16_product *p = &call->product;
-    if (multiply(work, call, c, weight)) return;
+    if (multiply(work, call, c, a, b, weight)) return;
     const size_t rows = (size_t)(p->kind == BF16_TO_WEIGHT ? p->out : p->rows);
     const size_t columns = (size_t)(p->kind == BF16_TO_OUTPUT ? p->out : p->in);
     for (size_t i = 0; i < rows * columns; i++) c[i] = NAN;
@@ -389,7 +394,7 @@ static bool product_agrees(void) {
     static float c[M * N];
     struct bf16_weight *weight = new_weight(N, K);
     struct bf16_work *work = new_work();
-    const struct bf16_product product = {BF16_TO_OUTPUT, M, N, K, true};
+    const struct bf16_product product = {BF16_TO_OUTPUT, M, N, K, true, false};
     const struct bf16_call *call = NULL;
     bool agree = weight && work;
     for (int i = 0; i < N * K; i++) w[i] = (float)(i * 7919 % 101 - 50) / 128.0f;
@@ -400,7 +405,7 @@ static bool product_agrees(void) {
         const float x = (float)(i * 104729 % 97 - 48) / 128.0f;
         bf16_round(bf16_room(work, 0) + i, &x, 1);
     }
-    agree = agree && multiply(work, call, c, weight);
+    agree = agree && multiply(work, call, c, bf16_room(work, 0), NULL, weight);
     for (int i = 0; agree && i < M; i++)
         for (int j = 0; j < N; j++) {
             float sum = 1;
@@ -414,7 +419,7 @@ static bool product_agrees(void) {
 
 double bf16_peak(int threads, double seconds) {
     enum { SIDE = 512 };
-    const struct bf16_product product = {BF16_TO_OUTPUT, SIDE, SIDE, SIDE, false};
+    const struct bf16_product product = {BF16_TO_OUTPUT, SIDE, SIDE, SIDE, false, false};
     double rate = 0;
     if (bf16_missing()) return 0;
 #pragma omp parallel num_threads(threads) reduction(+ : rate)
@@ -430,13 +435,14 @@ double bf16_peak(int threads, double seconds) {
                      bf16_prepare(&call, work, product, weight, NULL) == LTM_OK;
         if (ready) {
             bf16_round(bf16_room(work, 0), block, (size_t)SIDE * SIDE);
-            ready = multiply(work, call, block + SIDE * SIDE, weight);
+            ready = multiply(work, call, block + SIDE * SIDE, bf16_room(work, 0), NULL, weight);
         }
 #pragma omp barrier
         double began = seconds_now();
         double elapsed = 0;
         int products = 0;
-        while (ready && elapsed < seconds && multiply(work, call, block + SIDE * SIDE, weight)) {
+        while (ready && elapsed < seconds &&
+               multiply(work, call, block + SIDE * SIDE, bf16_room(work, 0), NULL, weight)) {
             products++;
             elapsed = seconds_now() - began;
         }

@@ -12,7 +12,7 @@ static ltm_status new_products(struct decoder *decoder, struct ltm_error *error)
     ltm_status status = NEW_ARRAY(decoder->products, (size_t)table->product_count, "weights", error);
     for (int i = 0; status == LTM_OK && i < table->product_count; i++) {
         const struct weight_product *p = &table->products[i];
-        decoder->products[i] = (struct linear){decoder->weights + p->offset, p->out, p->in, NULL};
+        decoder->products[i] = (struct linear){.weight = decoder->weights + p->offset, .out = p->out, .in = p->in};
     }
     return status;
 }

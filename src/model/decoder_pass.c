@@ -16,8 +16,9 @@ ltm_status decoder_prepare(struct decoder_pass *pass, int sequences, int length,
     if (pass->prepared_sequences == sequences && pass->prepared_length == length) return LTM_OK;
     pass->prepared_sequences = 0;
     for (int a = 0; a < plan->count; a++) {
-        const struct stage_weights w = decoder_stage_weights(pass->decoder, a);
+        struct stage_weights w = decoder_stage_weights(pass->decoder, a);
         const struct stage_kind *kind = plan->applications[a].kind;
+        if (pass->products) w.products = pass->products + plan->applications[a].product;
         if (kind->prepare)
             TRY(kind->prepare(pass->applied[a].state, &w, &pass->io.shape, pass->work, pass->gradients > 0, error));
     }
@@ -318,6 +319,12 @@ static void give_gradients(struct decoder_pass *pass, int from, int to, const st
     for (int b = to - 1; b >= from; b--) taker->take(taker->user, b, pass->gradient[b]);
 }
 
+/* What the a-th application has put off of weights' gradients. */
+static void catch_up(const struct decoder_pass *pass, int a) {
+    const struct application *at = &pass->decoder->plan.applications[a];
+    for (int i = at->product; i < at->product + at->products; i++) linear_catch_up(&pass->products[i]);
+}
+
 /* The gradient of a chunk, or of a whole sequence with that of where its fit starts. */
 static void weight_gradient(struct decoder_pass *pass, const float *z, const float *weights, float *nll,
                             const struct start_gradient *start, float *dz, const struct gradient_taker *taker,
@@ -344,6 +351,7 @@ static void weight_gradient(struct decoder_pass *pass, const float *z, const flo
         const int to = looped ? core->block_end : block + 1;
         if (first && (looped ? a == core->end - 1 : pass->applied[a].last)) begin_gradients(pass, from, to, taker);
         if (well) back(pass, a, pass->gradient[block]);
+        if (last && pass->products) catch_up(pass, a);
         if (a == stop && stop != pass->from) memset(pass->io.dh, 0, sizeof(float) * shape_floats(&pass->io.shape));
         if (a == stop && pass->dentry) vector_add(pass->io.dh, pass->dentry, shape_floats(&pass->io.shape));
         if (last && (looped ? a == stop : pass->applied[a].first)) give_gradients(pass, from, to, taker);

@@ -38,6 +38,7 @@ struct decoder_pass {
     bool well;               /* the present group could be begun */
     struct ltm_error failed; /* the first that could not; its code is LTM_OK where there was none */
     struct bf16_work *work;  /* for products in bf16; NULL where they are in fp32 */
+    struct linear *products; /* the decoder's with backlogs, between chunks that have gradients; else NULL */
     struct pass_exits exits; /* of positions from loops */
 };
 

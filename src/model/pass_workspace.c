@@ -40,6 +40,38 @@ static void lay_out_gradients(struct decoder_pass *pass, const struct plan *plan
     }
 }
 
+/* Rows of the a-th application's products. */
+static int product_rows(const struct plan *plan, int a, int rows) {
+    const int block = output_loss_rows(plan->config.vocab);
+    return plan->applications[a].kind == &output_stage && rows > block ? block : rows;
+}
+
+/* Rows of a product's backlog, where a group's pass has `rows`. */
+static int backlog_room(const struct plan *plan, int product, int rows, int chunks) {
+    int a = plan->count - 1;
+    while (product < plan->applications[a].product ||
+           product >= plan->applications[a].product + plan->applications[a].products)
+        a--;
+    return linear_backlog_rows(product_rows(plan, a, rows), chunks);
+}
+
+static void lay_out_backlogs(struct decoder_pass *pass, const struct plan *plan, struct arena *arena, int rows) {
+    const size_t count = (size_t)plan->table.product_count;
+    const int chunks = (plan->config.sequence - 1) / model_chunk(&plan->config) + 1;
+    struct linear_backlog *backlogs = ARENA_TAKE(arena, struct linear_backlog, count);
+    pass->products = ARENA_TAKE(arena, struct linear, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct weight_product *w = &plan->table.products[i];
+        const size_t room = (size_t)backlog_room(plan, (int)i, rows, chunks);
+        bf16 *dy = ARENA_TAKE(arena, bf16, (room * (size_t)w->out));
+        bf16 *x = ARENA_TAKE(arena, bf16, (room * (size_t)w->in));
+        if (!arena->base) continue;
+        backlogs[i] = (struct linear_backlog){.dy = dy, .x = x, .room = (int)room, .times = chunks};
+        pass->products[i] = pass->decoder->products[i];
+        pass->products[i].backlog = &backlogs[i];
+    }
+}
+
 static bool shares_room(const struct decoder_pass *pass, const struct plan *plan, int application) {
     return pass->gradients && plan_is_truncated(plan, application);
 }
@@ -74,7 +106,7 @@ size_t decoder_pass_values(const struct stage_shape *shape) {
 
 /* Cut every buffer from the arena; with arena->base NULL only its size is learnt. */
 static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct arena *arena,
-                    const struct stage_shape *shape) {
+                    const struct stage_shape *shape, bool in_bf16) {
     const bool drops = pass->gradients && plan->config.dropout > 0;
     const struct shared_bytes bytes = shared_bytes(pass, plan, shape);
     char *shared = ARENA_TAKE(arena, char, bytes.scratch);
@@ -116,22 +148,23 @@ static void lay_out(struct decoder_pass *pass, const struct plan *plan, struct a
         pass->starts = ARENA_TAKE(arena, int32_t, (size_t)shape_rows(shape));
     if (plan_leaves(plan) && !pass->gradients) pass_exits_lay_out(&pass->exits, arena, plan, shape);
     if (pass->gradients) lay_out_gradients(pass, plan, arena);
+    if (pass->gradients && in_bf16 && model_chunk(c) < c->sequence)
+        lay_out_backlogs(pass, plan, arena, shape_rows(shape));
 }
 
-static size_t arena_bytes(const struct plan *plan, const struct stage_shape *shape, int gradients) {
+static size_t arena_bytes(const struct plan *plan, const struct stage_shape *shape, int gradients, bool in_bf16) {
     struct decoder_pass measured = {.gradients = gradients};
     struct arena arena = {0};
-    lay_out(&measured, plan, &arena, shape);
+    lay_out(&measured, plan, &arena, shape, in_bf16);
     return arena.used;
 }
 
 /* The widest products' operands in bf16; oneDNN's own room for a weight's gradient is about another megabyte. */
 static size_t work_bytes(const struct plan *plan, int rows, bool training) {
-    const int block = output_loss_rows(plan->config.vocab);
     size_t most = 0;
     for (int a = 0; a < plan->count; a++) {
         const struct application *at = &plan->applications[a];
-        const int here = at->kind == &output_stage && rows > block ? block : rows;
+        const int here = product_rows(plan, a, rows);
         for (int i = at->product; at->kind->prepare && i < at->product + at->products; i++) {
             const struct weight_product *p = &plan->table.products[i];
             const size_t bytes = linear_work_bytes(p->out, p->in, here, training);
@@ -143,7 +176,8 @@ static size_t work_bytes(const struct plan *plan, int rows, bool training) {
 
 size_t decoder_pass_bytes(const struct plan *plan, int sequences, int length, int gradients, bool in_bf16) {
     const struct stage_shape shape = {.config = &plan->config, .sequences = sequences, .length = length};
-    return arena_bytes(plan, &shape, gradients) + (in_bf16 ? work_bytes(plan, sequences * length, gradients > 0) : 0);
+    return arena_bytes(plan, &shape, gradients, in_bf16) +
+           (in_bf16 ? work_bytes(plan, sequences * length, gradients > 0) : 0);
 }
 
 ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder *decoder, int sequences, int length,
@@ -157,9 +191,10 @@ ltm_status decoder_pass_create(struct decoder_pass **pass, const struct decoder 
     TRY(NEW_ARRAY(made, 1, "a workspace", error));
     made->decoder = decoder;
     made->gradients = gradients;
-    TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients), 1, "a thread's workspace", error));
+    TRY(memory_zeroed(&made->block, arena_bytes(plan, &shape, gradients, decoder->in_bf16), 1, "a thread's workspace",
+                      error));
     arena.base = made->block;
-    lay_out(made, plan, &arena, &shape);
+    lay_out(made, plan, &arena, &shape, decoder->in_bf16);
     made->io.first = made->applied[1].in;
     made->io.entry = made->applied[plan->core.begin].in;
     decoder_pass_loops(made, 0);

@@ -46,6 +46,13 @@ void latent_keys_forward(float *o, float *lse, float *p, const float *q, const f
     }
 }
 
+/* sum (n) += all rows of x (rows, n), which are short: a call a row would take longer than the sums. */
+static void add_rows(float *restrict sum, const float *restrict x, int rows, int n) {
+    for (int i = 0; i < rows; i++, x += n)
+#pragma omp simd
+        for (int j = 0; j < n; j++) sum[j] += x[j];
+}
+
 void latent_keys_backward(float *dq, float *dkv, float *dbias, float *ds, const float *d_o, const float *o,
                           const float *p, const float *q, const float *kv, const struct latent_keys_shape *shape) {
     const int T = shape->length;
@@ -75,7 +82,7 @@ void latent_keys_backward(float *dq, float *dkv, float *dbias, float *ds, const 
             const float mean = vector_dot(d_o + at, o + at, (size_t)h);
             for (size_t j = i * (size_t)M; j < (i + 1) * (size_t)M; j++) dsg[j] = pg[j] * (dsg[j] - mean);
         }
-        for (int i = 0; dbias && i < T; i++) vector_add(dbias, dsg + (size_t)i * (size_t)ldp, (size_t)ldp);
+        if (dbias) add_rows(dbias, dsg, T, ldp);
         for (int head = 0; head < H; head++) {
             const int at = head / (H / K) * h;
             const float *dsh = dsg + head * M;

@@ -16,8 +16,25 @@ struct linear {
     const float *weight; /* (out, in) */
     int out;
     int in;
-    struct bf16_weight *packed; /* of `weight`, for products in bf16; or NULL */
+    struct bf16_weight *packed;     /* of `weight`, for products in bf16; or NULL */
+    struct linear_backlog *backlog; /* one thread's: linear_backward puts off products to the weight; or NULL */
 };
+
+/* The operands of a weight's gradient in bf16 from several linear_backward, until they are so many rows that reading and
+ * writing the gradient costs little beside their product. The caller sets what comes first. */
+struct linear_backlog {
+    bf16 *dy, *x; /* (room, out), (room, in) */
+    int room;     /* rows */
+    int times;    /* linear_backward between two linear_catch_up */
+
+    struct bf16_work *work;
+    const struct bf16_call *each, *all; /* the products of `rows` and of `most` rows */
+    int rows, most, kept;
+    float *dw;
+};
+
+/* Rows that a backlog should have for `times` linear_backward of `rows` rows; 0: it would not help. */
+int linear_backlog_rows(int rows, int times);
 
 /* The products of `rows` rows with one weight. */
 struct linear_call {
@@ -30,7 +47,7 @@ struct linear_call {
     const struct bf16_call *to_weight;
 };
 
-/* `work` is the calling thread's; it may be NULL if w is not packed. training: for the product to the weight too.
+/* `work` is the calling thread's; it may be NULL if w is not packed. training: for the product to the weight too. Catches up.
  * LTM_MEMORY and LTM_EXTERNAL if bf16 products cannot be created. */
 ltm_status linear_prepare(struct linear_call *call, struct bf16_work *work, const struct linear *w, int rows, bool add,
                           bool training, struct ltm_error *error);
@@ -41,5 +58,8 @@ size_t linear_work_bytes(int out, int in, int rows, bool training);
 /* y (rows, out) = x Wᵀ, or += if the call adds */
 void linear_forward(const struct linear_call *call, float *y, const float *x);
 
-/* dx (rows, in) = dy W;  dw (out, in) += dyᵀ x, x (rows, in), unless dw is NULL. */
+/* dx (rows, in) = dy W;  dw (out, in) += dyᵀ x, x (rows, in), unless dw is NULL; with a backlog that may come later. */
 void linear_backward(const struct linear_call *call, float *dx, float *dw, const float *dy, const float *x);
+
+/* What linear_backward has put off for w, which has a backlog; dw must be the same in all. */
+void linear_catch_up(const struct linear *w);

@@ -6,7 +6,6 @@
 #include "config/chunks.h"
 #include "math/matmul.h"
 #include "math/vector.h"
-#include "nn/cross_attention.h"
 #include "stages/latent_part.h"
 #include "stages/model_shape.h"
 
@@ -20,8 +19,8 @@ void latent_attention_declare(struct weight_table *table, const struct ltm_model
     wv.init_latent = true;
     bias.init_value = 0;
     weights_add(table, latent_reading(weight_matrix("cross_attention.wk", kv_width(c), c->dim, WEIGHT_STD)),
-                WEIGHT_ALONE);
-    weights_add(table, latent_reading(wv), WEIGHT_ALONE);
+                WEIGHT_PRODUCT);
+    weights_add(table, latent_reading(wv), WEIGHT_STACKED);
     weights_add(table, latent_reading(bias), WEIGHT_ALONE);
     latent_part_declare(table, c);
 }
@@ -58,13 +57,18 @@ void latent_attention_lay_out(struct latent_attention *s, struct arena *kept, st
     s->dq = ARENA_TAKE(scratch, float, shape_floats(shape));
 }
 
+ltm_status latent_attention_prepare(struct latent_attention *s, const struct linear *wkv,
+                                    const struct stage_shape *shape, struct bf16_work *work, bool training,
+                                    struct ltm_error *error) {
+    return linear_prepare(&s->wkv, work, wkv, shape->sequences * model_layer_latents(shape->config), false, training,
+                          error);
+}
+
 void latent_attention_forward(const struct latent_attention *s, const struct stage_io *io,
                               const struct stage_weights *w, int row, float *att, float *lse) {
     const struct latent_keys_shape shape = keys_shape(&io->shape);
-    const int ldkv = 2 * kv_width(io->shape.config);
-    const int d = io->shape.config->dim;
     latent_part_gather(s->z, io, w, row + START);
-    matmul_nt(s->kv, ldkv, s->z, d, stage_weight(w, row + WK), d, shape.sequences * shape.latents, ldkv, d, 1, 0);
+    linear_forward(&s->wkv, s->kv, s->z);
     memcpy(att, s->window, sizeof *att * shape_floats(&io->shape));
     memcpy(lse, s->lse, sizeof *lse * (size_t)shape_rows(&io->shape) * (size_t)shape.heads);
     latent_keys_forward(att, lse, s->p, s->q, s->kv, stage_weight(w, row + BIAS), &shape);
@@ -73,15 +77,11 @@ void latent_attention_forward(const struct latent_attention *s, const struct sta
 void latent_attention_backward(const struct latent_attention *s, const struct stage_io *io,
                                const struct stage_weights *w, int row, float *dw, const float *datt, const float *att,
                                bool wants_dq) {
-    const struct ltm_model_config *c = io->shape.config;
     const struct latent_keys_shape shape = keys_shape(&io->shape);
-    const struct cross_shape latents = {shape.sequences, shape.length,   shape.latents, shape.heads,
-                                        shape.kv_heads,  shape.head_dim, c->dim};
     latent_keys_backward(wants_dq ? s->dq : NULL, s->dkv, stage_gradient(w, dw, row + BIAS), s->ds, datt, att, s->p,
                          s->q, s->kv, &shape);
     if (dw) latent_part_gather(s->z, io, w, row + START);
-    cross_attention_latents_backward(s->dz, stage_gradient(w, dw, row + WK), s->dkv, s->z, stage_weight(w, row + WK),
-                                     &latents);
+    linear_backward(&s->wkv, s->dz, stage_gradient(w, dw, row + WK), s->dkv, s->z);
     latent_part_backward(io, w, row + START, s->dz, dw);
 }
 

@@ -16,13 +16,18 @@ struct latent_attention {
     float *dkv;    /* scratch, as kv */
     float *ds;     /* scratch (R, H M) */
     float *dq;     /* scratch (R, H h) */
+    struct linear_call wkv;
 };
 
-/* Its rows begin behind those of self-attention, at `row` in what follows. */
+/* Its rows begin behind those of self-attention, at `row` in what follows, and so does its product, `wkv`. */
 void latent_attention_declare(struct weight_table *table, const struct ltm_model_config *c);
 double latent_attention_flops(const struct ltm_model_config *c);
 void latent_attention_lay_out(struct latent_attention *s, struct arena *kept, struct arena *scratch,
                               const struct stage_shape *shape);
+
+ltm_status latent_attention_prepare(struct latent_attention *s, const struct linear *wkv,
+                                    const struct stage_shape *shape, struct bf16_work *work, bool training,
+                                    struct ltm_error *error);
 
 /* att (R, H h) and lse (R, H) of window and latents, from s->window and s->lse. */
 void latent_attention_forward(const struct latent_attention *s, const struct stage_io *io,

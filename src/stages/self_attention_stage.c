@@ -112,6 +112,13 @@ static ltm_status prepare(void *state, const struct stage_weights *w, const stru
     return status == LTM_OK ? linear_prepare(&s->wo, work, &w->products[WO_PRODUCT], R, true, training, error) : status;
 }
 
+static ltm_status prepare_latents(void *state, const struct stage_weights *w, const struct stage_shape *shape,
+                                  struct bf16_work *work, bool training, struct ltm_error *error) {
+    struct self_attention_state *s = state;
+    PASS_UP(prepare(state, w, shape, work, training, error));
+    return latent_attention_prepare(&s->latents, &w->products[LATENT_PRODUCT], shape, work, training, error);
+}
+
 /* q and k of whole sequences. */
 static void norm_qk(const struct self_attention_state *s, const struct ltm_model_config *c, const float *scale, int R) {
     const int h = model_head_dim(c);
@@ -296,7 +303,7 @@ const struct stage_kind latent_attention_stage = {.name = "latent attention",
                                                   .declare = declare_latents,
                                                   .flops = flops_latents,
                                                   .lay_out = lay_out_latents,
-                                                  .prepare = prepare,
+                                                  .prepare = prepare_latents,
                                                   .begin = read_window,
                                                   .forward = forward_latents,
                                                   .backward = backward_latents,

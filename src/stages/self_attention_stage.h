@@ -15,7 +15,7 @@ enum {
     WO,
     Q_SCALE
 }; /* the last with model.qk_norm = rms; then w, where values are mixed; then latents' */
-enum { QKV_PRODUCT, WO_PRODUCT };
+enum { QKV_PRODUCT, WO_PRODUCT, LATENT_PRODUCT };
 
 struct self_attention_state {
     float *r;   /* (R): RMSNorm's factor */

@@ -67,7 +67,7 @@ static void check(struct bf16_work *work, int rows, int out, int in) {
     float *w = rounded_normal(o * i, 1);
     float *x = rounded_normal(r * i, 2);
     float *dy = rounded_normal(r * o, 3);
-    struct linear linear = {w, out, in, NULL};
+    struct linear linear = {.weight = w, .out = out, .in = in};
     assert_int_equal(bf16_weight_create(&linear.packed, out, in, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_BACKWARD, w, NULL), LTM_OK);
@@ -117,6 +117,54 @@ static void products_are_the_plain_ones(void **state) {
     bf16_work_free(work);
 }
 
+/* Three calls, then two that are caught up with, and one of other rows between them, which does not wait: as without a backlog. */
+static void a_backlog_puts_products_off(void **state) {
+    (void)state;
+    need_bf16();
+    enum { ROWS = 24, FEW = 10, CALLS = 5, TOGETHER = 3, OUT = 37, IN = 51, ALL = ROWS * CALLS };
+    static bf16 room[ROWS * TOGETHER * (OUT + IN)];
+    float *w = test_normal(OUT * IN, 1, 1);
+    float *x = rounded_normal(ALL * IN, 2);
+    float *dy = rounded_normal(ALL * OUT, 3);
+    float *dx = test_zeros(ROWS * IN);
+    float *dw[2] = {test_zeros(OUT * IN), test_zeros(OUT * IN)};
+    float *expected = test_zeros(OUT * IN);
+    struct linear_backlog backlog = {
+        .dy = room, .x = room + ROWS * TOGETHER * OUT, .room = ROWS * TOGETHER, .times = CALLS};
+    struct linear linear = {.weight = w, .out = OUT, .in = IN};
+    struct bf16_work *work;
+    struct linear_call call;
+    struct linear_call few;
+    assert_int_equal(linear_backlog_rows(ROWS, CALLS), ROWS * CALLS);
+    assert_int_equal(linear_backlog_rows(100, 6), 300);
+    assert_int_equal(linear_backlog_rows(300, 6), 0);
+    assert_int_equal(linear_backlog_rows(ROWS, 1), 0);
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(linear.packed, BF16_BACKWARD, w, NULL), LTM_OK);
+    for (int later = 0; later < 2; later++) {
+        if (later) linear.backlog = &backlog;
+        assert_int_equal(linear_prepare(&few, work, &linear, FEW, false, true, NULL), LTM_OK);
+        assert_int_equal(linear_prepare(&call, work, &linear, ROWS, false, true, NULL), LTM_OK);
+        for (int i = 0; i < CALLS; i++) {
+            const size_t at = (size_t)i * ROWS;
+            linear_backward(&call, dx, dw[later], dy + at * OUT, x + at * IN);
+            if (later && i < TOGETHER - 1) assert_memory_equal(dw[1], expected, sizeof(float) * OUT * IN);
+            if (i == TOGETHER) linear_backward(&few, dx, dw[later], dy, x);
+        }
+    }
+    assert_int_equal(backlog.kept, ROWS * (CALLS - TOGETHER));
+    linear_catch_up(&linear);
+    assert_int_equal(backlog.kept, 0);
+    near("put off", dw[1], dw[0], OUT * IN, ALL + FEW);
+    matmul_plain_tn(expected, IN, dy, OUT, x, IN, OUT, IN, ALL, 1, 1);
+    matmul_plain_tn(expected, IN, dy, OUT, x, IN, OUT, IN, FEW, 1, 1);
+    near("put off, in double", dw[1], expected, OUT * IN, ALL + FEW);
+    bf16_work_free(work);
+    bf16_weight_free(linear.packed);
+    free(w), free(x), free(dy), free(dx), free(dw[0]), free(dw[1]), free(expected);
+}
+
 /* Of numbers that bf16 does not hold, each operand is off by up to 2^-9 of itself: a sum of k products by about 2^-8 √k, and
  * by less than four times that anywhere in some thousands of sums. */
 static void operands_are_rounded_and_nothing_else_is(void **state) {
@@ -127,7 +175,7 @@ static void operands_are_rounded_and_nothing_else_is(void **state) {
     float *x = test_normal(ROWS * IN, 2, 1);
     float *got = test_zeros(ROWS * OUT);
     float *expected = test_zeros(ROWS * OUT);
-    struct linear linear = {w, OUT, IN, NULL};
+    struct linear linear = {.weight = w, .out = OUT, .in = IN};
     struct bf16_work *work;
     assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
     assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
@@ -159,7 +207,7 @@ static void bits_do_not_depend_on_threads(void **state) {
     float *w = test_normal(OUT * IN, 1, 1);
     float *x = test_normal(ROWS * IN, 2, 1);
     float *y[THREADS + 1];
-    struct linear linear = {w, OUT, IN, NULL};
+    struct linear linear = {.weight = w, .out = OUT, .in = IN};
     assert_int_equal(bf16_weight_create(&linear.packed, OUT, IN, NULL), LTM_OK);
     assert_int_equal(bf16_weight_pack(linear.packed, BF16_FORWARD, w, NULL), LTM_OK);
     for (int i = 0; i <= THREADS; i++) y[i] = test_zeros(ROWS * OUT);
@@ -197,7 +245,7 @@ static void a_product_that_cannot_be_prepared_is_an_error(void **state) {
     struct bf16_work *work;
     struct linear_call call;
     float *w = test_normal(SIDE * SIDE, 1, 1);
-    struct linear linear = {w, SIDE, SIDE, NULL};
+    struct linear linear = {.weight = w, .out = SIDE, .in = SIDE};
     assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
     assert_int_equal(bf16_weight_create(&linear.packed, SIDE, SIDE, NULL), LTM_OK);
     getrlimit(RLIMIT_AS, &before);
@@ -222,6 +270,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounding_is_to_nearest_with_ties_to_even),
         cmocka_unit_test(products_are_the_plain_ones),
+        cmocka_unit_test(a_backlog_puts_products_off),
         cmocka_unit_test(operands_are_rounded_and_nothing_else_is),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(a_product_that_cannot_be_prepared_is_an_error),

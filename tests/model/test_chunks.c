@@ -149,14 +149,14 @@ static void add_block(void *user, int block, const float *gradient) {
     memcpy(h->weights + b->begin, gradient, block_size(b) * sizeof(float));
 }
 
-/* The gradients of all chunks; dz is that of the last alone. */
-static void take_gradients(struct setting *s, const float *z, float *dz, float *gradient) {
+/* The gradients of all chunks, taken behind the last or behind each; dz is that of the last alone. */
+static void take_gradients(struct setting *s, const float *z, float *dz, float *gradient, bool each) {
     struct held to = {s, gradient, NULL};
     const struct gradient_taker taker = {.user = &to, .take = add_block};
     for (int from = 0; from < LENGTH; from += CHUNK) {
         struct chunk c;
         read_chunk(s, &c, from);
-        decoder_chunk_gradient(s->pass, z, NULL, c.nll, dz, &taker, from + CHUNK >= LENGTH);
+        decoder_chunk_gradient(s->pass, z, NULL, c.nll, dz, &taker, each || from + CHUNK >= LENGTH);
     }
 }
 
@@ -169,7 +169,7 @@ static void check_held(const struct ltm_model_config *config) {
     float *dz = test_zeros(s.latents);
     struct held held = {&s, weights, s.z};
     memcpy(weights, s.decoder->weights, size * sizeof(float));
-    take_gradients(&s, s.z, dz, gradient);
+    take_gradients(&s, s.z, dz, gradient, false);
     for (int i = 0; i < s.decoder->plan.table.count; i++) {
         const struct weight *w = &s.decoder->plan.table.weights[i];
         check_gradient(w->name, s.decoder->weights + w->offset, gradient + w->offset, weight_size(w),
@@ -196,6 +196,43 @@ static void gradient_to_every_weight_ends_at_the_chunks_edge(void **state) {
     check_held(&memory);
 }
 
+/* In bf16 products to weights wait for those of later chunks, unless gradients are asked for. */
+static void check_put_off(struct ltm_model_config config) {
+    struct setting s[2];
+    float *gradient[2];
+    float *dz[2];
+    config = streaming(config, CHUNK);
+    for (int each = 0; each < 2; each++) {
+        s[each] = set_up(&config);
+        decoder_pass_free(s[each].pass);
+        assert_int_equal(decoder_use_bf16(s[each].decoder, NULL), LTM_OK);
+        assert_int_equal(decoder_pack(s[each].decoder, 1, NULL), LTM_OK);
+        assert_int_equal(decoder_pass_create(&s[each].pass, s[each].decoder, SEQUENCES, CHUNK, true, NULL), LTM_OK);
+        gradient[each] = test_zeros(s[each].decoder->plan.table.size);
+        dz[each] = test_zeros(s[each].latents);
+        for (int again = 0; again < 2; again++) take_gradients(&s[each], s[each].z, dz[each], gradient[each], each);
+    }
+    for (size_t i = 0; i < s[0].decoder->plan.table.size; i++)
+        assert_near(gradient[0][i], gradient[1][i], 1e-5 * (1 + fabs((double)gradient[1][i])));
+    assert_memory_equal(dz[0], dz[1], sizeof(float) * s[0].latents);
+    for (int each = 0; each < 2; each++) {
+        free(gradient[each]);
+        free(dz[each]);
+        tear_down(&s[each]);
+    }
+}
+
+static void gradients_are_whole_when_they_are_taken(void **state) {
+    (void)state;
+    if (bf16_missing()) skip();
+    struct ltm_model_config config = grouped;
+    check_put_off(config);
+    config.latent_read = LTM_READ_KEYS;
+    check_put_off(config);
+    config.loops = 2;
+    check_put_off(config);
+}
+
 /* Under s->z the last chunk alone is read; before it, under latents that stay. The pass goes on pointing at c's tokens. */
 static double read_last(struct held *h, struct chunk *c) {
     for (int from = 0; from < LENGTH; from += CHUNK) {
@@ -220,7 +257,7 @@ static void check_latents_of_chunk(int read) {
     float *scored = test_zeros(s.latents);
     float *before = test_normal(s.latents, 2, 1);
     struct held held = {&s, NULL, before};
-    take_gradients(&s, s.z, dz, gradient);
+    take_gradients(&s, s.z, dz, gradient, false);
     struct chunk c;
     read_last(&held, &c);
     decoder_latent_gradient(s.pass, s.z, NULL, c.nll, scored);
@@ -268,6 +305,7 @@ int main(void) {
         cmocka_unit_test(chunk_by_chunk_a_sequence_scores_as_at_once),
         cmocka_unit_test(one_chunk_is_a_plain_decoder_under_its_start),
         cmocka_unit_test(gradient_to_every_weight_ends_at_the_chunks_edge),
+        cmocka_unit_test(gradients_are_whole_when_they_are_taken),
         cmocka_unit_test(gradient_to_latents_is_that_of_the_chunk),
         cmocka_unit_test(a_later_token_changes_no_score),
     };

@@ -40,7 +40,7 @@ static void rmsnorm_backward_is_its_gradient(void **state) {
 }
 
 static void linear(struct layer *l) {
-    const struct linear w = {l->in[1], 11, DIM, NULL};
+    const struct linear w = {.weight = l->in[1], .out = 11, .in = DIM};
     struct linear_call call;
     assert_int_equal(linear_prepare(&call, NULL, &w, ROWS, false, true, NULL), LTM_OK);
     linear_forward(&call, l->out, l->in[0]);
@@ -56,7 +56,7 @@ static void linear_backward_is_its_gradient(void **state) {
                       .forward = linear};
     float *dx = test_zeros(ROWS * DIM);
     float *dw = test_zeros(OUT * DIM);
-    const struct linear w = {l.in[1], OUT, DIM, NULL};
+    const struct linear w = {.weight = l.in[1], .out = OUT, .in = DIM};
     struct linear_call call;
     assert_int_equal(linear_prepare(&call, NULL, &w, ROWS, false, true, NULL), LTM_OK);
     linear_backward(&call, dx, dw, l.w, l.in[0]);
@@ -378,7 +378,7 @@ struct output_case {
 
 static void output(struct layer *l) {
     const struct output_case *c = l->shape;
-    const struct linear e = {l->in[1], c->vocab, c->dim, NULL};
+    const struct linear e = {.weight = l->in[1], .out = c->vocab, .in = c->dim};
     struct output_calls calls;
     assert_int_equal(output_loss_prepare(&calls, NULL, &e, c->rows, false, NULL), LTM_OK);
     output_loss(&calls, l->out, NULL, NULL, l->in[0], c->targets, NULL, c->rows, c->cap, l->in[2]);
@@ -401,7 +401,7 @@ static void check_output_loss(int rows, int dim, int vocab, float cap) {
     float *dx = test_zeros(xn);
     float *de = test_zeros(en);
     float *nll = test_zeros(rows);
-    const struct linear e = {l.in[1], vocab, dim, NULL};
+    const struct linear e = {.weight = l.in[1], .out = vocab, .in = dim};
     struct output_calls calls;
     assert_int_equal(output_loss_prepare(&calls, NULL, &e, rows, true, NULL), LTM_OK);
     output_loss(&calls, nll, dx, de, l.in[0], targets, l.w, rows, cap, l.in[2]);
