@@ -15,7 +15,7 @@
  *
  * and each sample is written under its own z ~ q(z|prompt). Without latents (latent.count = 0) both are the plain decoder's;
  * for an empty prompt z comes from the prior. If prompt and answer do not fit, the end of the prompt that fits before the
- * answer is kept, as in the harness; such items are counted (`cut`). The text that z is fitted on does not depend on answers.
+ * answer is kept, as in the harness; such items are counted (`cut`). Streaming latents, and a memory without latents, read all of it. The text that z is fitted on does not depend on answers.
  *
  * Metrics follow EleutherAI's lm-evaluation-harness, each with the filter that extracted the answer from the text ("none" if
  * there is no extraction):

@@ -1,6 +1,6 @@
 /* Linear probes: which of a text's known factors can be predicted from its latents.
  *
- * Each item of a task made by `ltm corpus synth` names the factors that generated its document: classes (text) or numbers.
+ * Each item of a task (of `ltm corpus synth`, or your own) names the factors that generated its document: classes (text) or numbers.
  * A posterior q(z|document) is fitted on each document (where latents stream, the document moves z by u, up to its last whole chunk),
  * and ridge regression from its μ or u predicts the factors of documents
  * that the regression has not seen: it is fitted on the task's `shots` (λ is chosen on a held-out part of them) and scored on its

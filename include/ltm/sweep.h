@@ -42,6 +42,7 @@
  *     step, scored_tokens          of the scored checkpoint
  *     recon, kl, bound, iwae, prior, continuation, continuation_prior, fitted_noise
  *                                  of ltm_eval on the cell's own corpus, nats per token; each followed by NAME_stderr
+ *     drawn, frozen, others, zero  controls of a state that streams (ltm/eval.h), each followed by NAME_stderr
  *     bits_per_byte                of the bound; bits_per_byte_stderr
  *     headroom_tokens, headroom_compute  for a plain decoder with a window, if its twin with full attention is in the study: its
  *                                  bound less the twin's, at equal tokens and at equal compute; each followed by its _stderr

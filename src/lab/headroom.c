@@ -70,7 +70,7 @@ const char *headroom_interval(char text[HEADROOM_INTERVAL], double headroom, dou
 const char *headroom_meaning(double headroom, double error) {
     const double reach = isnan(error) ? 0 : 1.96 * error;
     if (headroom + reach < HEADROOM_LEAST) return "full attention gains little: neither will a fitted z";
-    if (headroom - reach >= HEADROOM_LEAST) return "the past is worth something: latents can pay here";
+    if (headroom - reach >= HEADROOM_LEAST) return "attention gains from the past: latents may too";
     return "undecided, since the interval contains .05: use more seeds or held-out text";
 }
 
