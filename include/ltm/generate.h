@@ -44,8 +44,8 @@ struct ltm_generate_options {
     int draws;           /* enum ltm_draws; LTM_INVALID unless the model has fitted latents, or EACH */
     int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
-    int length;          /* maximum tokens to add; 0 = as many as fit into model.sequence (after the prompt, unless z_only) */
-    bool crop; /* keep the end of a prompt over model.sequence - 1 tokens (see ltm_generate), instead of refusing it */
+    int length; /* maximum tokens to add; 0 = as many as fit into model.sequence (after the prompt, unless z_only) */
+    bool crop;  /* keep the end of a prompt over model.sequence - 1 tokens (see ltm_generate), instead of refusing it */
     double temperature; /* 0 = the most likely token */
     int top_k;          /* 0 = all */
     double top_p;       /* 1 = all */
