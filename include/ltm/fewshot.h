@@ -65,7 +65,7 @@ struct ltm_fewshot_options {
     struct ltm_exit_config exit;        /* how positions leave them, those of the prompt too; 0: not */
     const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
     int pairs; /* 1: also write pairs_TASK_Nshot.jsonl, right and wrong samples as {"prompt", "chosen", "rejected"} */
-    int skip_long;    /* 1: skip items with an answer longer than the model's sequence; 0: refuse them */
+    int skip_long;    /* 1: skip items whose answer is too long (`skipped`); 0: refuse them */
     const char *data; /* folder of the task's data files; NULL = beside its INI */
 };
 
@@ -83,13 +83,13 @@ struct ltm_fewshot_result {
     char task[64], group[64]; /* group: "" = none */
     int average_tasks;        /* a group's mean: 1 = of its tasks' means, 0 = weighted by their items */
     int shots;
-    int64_t items, items_in_all;        /* taken; in the task's file */
-    int64_t cut;                        /* items whose prompt was too long (0: a state reads on) */
-    int64_t repeated;                   /* items that repeat an earlier one; errors count them as one */
-    int64_t skipped;                    /* items with an answer longer than the model's sequence */
-    int64_t unfinished;                 /* texts that were cut at `length`, before any stop */
-    int64_t diverged;                   /* items whose prompt the fast loop could not fit, so z came from the prior */
-    int64_t resumed;                    /* items that were already in `output` */
+    int64_t items, items_in_all; /* taken; in the task's file */
+    int64_t cut;                 /* items whose prompt was too long (0: a state reads on) */
+    int64_t repeated;            /* items that repeat an earlier one; errors count them as one */
+    int64_t skipped;             /* items with an answer longer than model.sequence (0: a memory without latents) */
+    int64_t unfinished;          /* texts that were cut at `length`, before any stop */
+    int64_t diverged;            /* items whose prompt the fast loop could not fit, so z came from the prior */
+    int64_t resumed;             /* items that were already in `output` */
     struct ltm_fewshot_metric *metrics; /* [count] */
     int count;
     char *settings; /* a JSON object: checkpoint, task and options that the figures depend on */

@@ -205,6 +205,18 @@ static void score_side_by_side(struct prompted *p, const struct continuation *co
     }
 }
 
+static size_t longest(const struct continuation *all, int n) {
+    size_t most = 0;
+    for (int i = 0; i < n; i++) most = all[i].count > most ? all[i].count : most;
+    return most;
+}
+
+/* The start of the prompt for the i-th of them. Where a state reads on, all see the reading that leaves room for the longest; else
+ * each is cut by its own length, as the harness does. */
+static int start_of(const struct prompted *p, const struct continuation *all, int n, int i) {
+    return start_before(p, p->reads_on ? longest(all, n) : all[i].count);
+}
+
 /* Under the k-th draw, every continuation except `skip` whose prompt starts at `from`. */
 static void score_others(struct prompted *p, const struct continuation *continuations, int n, int skip, int k,
                          int from) {
@@ -212,7 +224,7 @@ static void score_others(struct prompted *p, const struct continuation *continua
     double *logs[PROMPTED_SLOTS];
     int count = 0;
     for (int i = 0; i < n; i++) {
-        if (i != skip && start_before(p, continuations[i].count) == from) {
+        if (i != skip && start_of(p, continuations, n, i) == from) {
             some[count] = &continuations[i];
             logs[count++] = &p->logs[(size_t)i * (size_t)p->draws + (size_t)k];
         }
@@ -274,15 +286,15 @@ ltm_status prompted_score(struct prompted *p, const struct continuation *continu
         p->log_room = need;
     }
     p->cut = p->begun_cut;
-    for (int i = 0; i < n; i++) PASS_UP(read_long(p, (int)continuations[i].count, error));
+    PASS_UP(read_long(p, (int)longest(continuations, n), error));
     for (int i = 0; i < n; i++) {
-        const int from = start_before(p, continuations[i].count);
+        const int from = start_of(p, continuations, n, i);
         bool done = false;
-        for (int before = 0; before < i; before++) done = done || start_before(p, continuations[before].count) == from;
+        for (int before = 0; before < i; before++) done = done || start_of(p, continuations, n, before) == from;
         p->cut = p->cut || (from > 0 && !p->reads_on);
         for (int k = 0; k < p->draws && !done; k++) {
             draw(p, k, from);
-            if (greedy && start_before(p, continuations[gold].count) == from) stand_behind(p, k, from);
+            if (greedy && start_of(p, continuations, n, gold) == from) stand_behind(p, k, from);
             score_others(p, continuations, n, apart, k, from);
         }
     }

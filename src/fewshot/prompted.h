@@ -87,7 +87,8 @@ int prompted_longest(const struct ltm_model_config *config);
 
 /* logs (n) = log p(continuation | prompt) in nats. greedy, unless NULL: whether each token of the gold continuation is the
  * likeliest one of the mixture over draws. A continuation longer than the prompt's room is scored after as much
- * of the prompt's end as fits, independent of the others; z stays as fitted. */
+ * of the prompt's end as fits, independent of the others; z stays as fitted. Where a state reads on, all are scored behind one
+ * reading of the prompt, that of the longest. */
 ltm_status prompted_score(struct prompted *p, const struct continuation *continuations, int n, int gold, double *logs,
                           bool *greedy, struct ltm_error *error);
 

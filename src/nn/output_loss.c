@@ -35,9 +35,9 @@ static float row_loss(float *logits, int target, int vocab, float weight, bool g
 ltm_status output_loss_prepare(struct output_calls *calls, struct bf16_work *work, const struct linear *e, int rows,
                                bool training, struct ltm_error *error) {
     const int block = output_loss_rows(e->out);
-    const ltm_status status =
-        linear_prepare(&calls->block, work, e, rows < block ? rows : block, false, training, error);
-    return status == LTM_OK ? linear_prepare(&calls->rest, work, e, rows % block, false, training, error) : status;
+    /* The rest first: a backlog serves what is prepared last. */
+    PASS_UP(linear_prepare(&calls->rest, work, e, rows % block, false, training, error));
+    return linear_prepare(&calls->block, work, e, rows < block ? rows : block, false, training, error);
 }
 
 void output_loss(const struct output_calls *calls, float *nll, float *dx, float *de, const float *x,

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "config/chunks.h"
 #include "latent/workers.h"
 #include "ltm/tokenizer.h"
 #include "probe/probe_sparsity.h"
@@ -216,6 +217,9 @@ ltm_status probe_features_compute(struct probe_features *f, const struct decoder
     for (int64_t i = 0; i < f->documents; i++) order[i] = (struct place){f->all[i].tokens, i};
     qsort(order, (size_t)f->documents, sizeof *order, by_length);
     look.order = order;
+    if (model_streams(&decoder->plan.config) && order[f->documents - 1].tokens < model_chunk(&decoder->plan.config))
+        watch_message(watch, "every document is shorter than latent.chunk = %d, so u stays 0 and tells nothing of them",
+                      model_chunk(&decoder->plan.config));
     TRY(make_groups(&look, workers_group(T), error));
     threads = workers_needed(threads, look.group_count);
     TRY(workers_create(&workers, decoder, fast, threads, workers_group(T), T, false, error));

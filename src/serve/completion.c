@@ -142,8 +142,8 @@ static size_t context_of(const struct completing *c, int i) {
 static ltm_status check_scored(const struct completing *c, int i, struct ltm_error *error) {
     const struct ltm_model_config *m = &ltm_model_config(c->all->model)->model;
     const size_t scored = c->prompts[i].count - context_of(c, i);
-    if (!model_streams(m) || !c->request->echo || !c->request->context_tokens || scored <= (size_t)m->sequence)
-        return LTM_OK;
+    const bool stays = model_streams(m) && c->request->context_tokens;
+    if (!stays || !c->request->echo || c->request->logprobs < 0 || scored <= (size_t)m->sequence) return LTM_OK;
     return fail(error, LTM_INVALID,
                 "prompt %d has %zu tokens behind its context, where z stays: over model.sequence = %d; raise "
                 "\"context_tokens\", or leave it out and z moves with all of the text",

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "config/chunks.h"
-#include "math/matmul.h"
 #include "math/vector.h"
 #include "stages/latent_part.h"
 #include "stages/model_shape.h"
@@ -86,10 +85,9 @@ void latent_attention_backward(const struct latent_attention *s, const struct st
 }
 
 void latent_attention_keys(float *kv, float *read, const float *z, const struct stage_weights *w, int row,
-                           const struct ltm_model_config *c) {
-    const int ldkv = 2 * kv_width(c);
+                           const struct row_weight *wkv, const struct ltm_model_config *c) {
     latent_part_read(read, z, w, row + START, c);
-    matmul_nt(kv, ldkv, read, c->dim, stage_weight(w, row + WK), c->dim, model_layer_latents(c), ldkv, c->dim, 1, 0);
+    row_product(kv, wkv->out, read, wkv->in, wkv, model_layer_latents(c), false, 0, 1);
 }
 
 void latent_attention_scores(float *s, const float *q, int head, const float *kv, const struct stage_weights *w,

@@ -40,7 +40,7 @@ void latent_attention_backward(const struct latent_attention *s, const struct st
 
 /* One sequence's keys and values kv (M, 2 K h) of z (M, d), by way of `read` (M, d). */
 void latent_attention_keys(float *kv, float *read, const float *z, const struct stage_weights *w, int row,
-                           const struct ltm_model_config *c);
+                           const struct row_weight *wkv, const struct ltm_model_config *c);
 
 /* Scores s (M) of one query head's q (h), not yet rotated. */
 void latent_attention_scores(float *s, const float *q, int head, const float *kv, const struct stage_weights *w,

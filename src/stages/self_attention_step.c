@@ -48,7 +48,7 @@ void self_attention_begin_latent_cache(void *cache, const struct stage_weights *
                                        const float *latent_rope, const float *z) {
     const struct cache *to = cache;
     (void)latent_rope;
-    latent_attention_keys(to->latents, to->z, z, w, attention_latent_row(c), c);
+    latent_attention_keys(to->latents, to->z, z, w, attention_latent_row(c), &w->row_products[LATENT_PRODUCT], c);
 }
 
 static int score_width(const struct ltm_model_config *c) { return c->window + model_layer_latents(c); }

@@ -26,11 +26,12 @@ streaming() { # in a first chunk, and throughout at rate 0, states are those of 
         for ((k = 0; k < 8; k++)); do printf '%s%s' "${letter[i * 73 >> k & 1]}" "$( ((k == 7)) || echo ' ')"; done
         echo
     done | jq -Rc '{context: "a", answer: "b", document: ., factors: {h: (gsub("[^h]"; "") | length)}}' >own/i.jsonl
-    for run in moves:4:1000 whole:8:1000 stays:4:0; do
+    for run in moves:4:1000 whole:8:1000 stays:4:0 short:9:1000; do
         "$LTM" train tiny.ini data.corpus=task/corpus latent.kind=streaming latent.init_scale=1 latent.chunk="$(cut -d: -f2 <<<"$run")" \
             latent.stream_rate="${run##*:}" run.dir="runs/${run%%:*}" >out 2>err &&
-            "$LTM" probe "runs/${run%%:*}" own --json run.threads=1 | jq -c '.probes | map(.value)' >"${run%%:*}" || return 1
+            "$LTM" probe "runs/${run%%:*}" own --json run.threads=1 2>"${run%%:*}.err" | jq -c '.probes | map(.value)' >"${run%%:*}" || return 1
     done
+    [ "$(cat ./*.err | grep -c 'every document is shorter than')" = 1 ] && grep -q 'than latent.chunk = 9, so u stays 0' short.err || return 1
     run "$LTM" probe runs/moves task
     [ "$code" = 0 ] && grep -qE '^factor +score +chance +u +states +states frozen' out || return 1
     "$LTM" probe runs/moves own --json run.threads=2 | jq -c '.probes | map(.value)' | cmp - moves &&

@@ -152,13 +152,16 @@ static void answers_of_all_lengths_score_beside_each_other_as_alone(void **state
         struct continuation all[ANSWERS];
         double logs[ANSWERS];
         open_rig(&r, kind);
+        const struct continuation longest = {r.answer, SEQUENCE}; /* one of them: it says how the prompt is read */
         for (int i = 0; i < ANSWERS; i++) all[i] = (struct continuation){r.answer, (size_t)(i * 7 % SEQUENCE + 1)};
         for (int tokens = SEQUENCE - 4; tokens <= PROMPT; tokens += PROMPT - SEQUENCE + 4) {
             assert_int_equal(prompted_begin(&r.p, r.ids + PROMPT - tokens, (size_t)tokens, 1, 5, NULL), LTM_OK);
             assert_int_equal(prompted_score(&r.p, all, ANSWERS, 0, logs, NULL, NULL), LTM_OK);
             for (int i = 0; i < ANSWERS; i++) {
-                const double alone = score(&r, tokens, (int)all[i].count, false);
-                assert_true(fabs(logs[i] - alone) < 1e-5 * fabs(alone)); /* products of other row counts */
+                const struct continuation two[] = {all[i], longest};
+                double alone[2];
+                assert_int_equal(prompted_score(&r.p, two, 2, 0, alone, NULL, NULL), LTM_OK);
+                assert_true(fabs(logs[i] - alone[0]) < 1e-5 * fabs(alone[0])); /* products of other row counts */
             }
         }
         close_rig(&r);
@@ -401,6 +404,26 @@ static void what_stops_the_reading(void **state) {
     }
 }
 
+/* A choice that another begins with has the log p of its tokens in that other. */
+static void choices_of_one_prompt_see_one_reading(void **state) {
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int tokens = SEQUENCE - 4; tokens <= PROMPT; tokens += PROMPT - SEQUENCE + 4) {
+            struct rig r;
+            struct tokens gold = {.count = 0};
+            double logs[2];
+            bool greedy;
+            open_rig(&r, kind);
+            const struct continuation choices[] = {{r.answer, 1}, {r.answer, SEQUENCE}};
+            r.p.on_gold = keep_token;
+            r.p.on_gold_user = &gold;
+            assert_int_equal(prompted_begin(&r.p, r.ids + PROMPT - tokens, (size_t)tokens, 1, 5, NULL), LTM_OK);
+            assert_int_equal(prompted_score(&r.p, choices, 2, 1, logs, &greedy, NULL), LTM_OK);
+            assert_true(fabs(logs[0] - gold.log_p[0]) < 1e-5 * fabs(logs[0]));
+            close_rig(&r);
+        }
+}
+
 int main(void) {
     void (*const kinds[KINDS])(struct ltm_model_config *) = {neural, recurrent, streaming, frozen};
     for (int i = 0; i < KINDS; i++) models[i] = fixture_model_of(0, SEQUENCE, kinds[i]);
@@ -415,6 +438,7 @@ int main(void) {
         cmocka_unit_test(a_session_reads_a_long_text_as_generation_does),
         cmocka_unit_test(no_item_is_too_long_for_a_memory),
         cmocka_unit_test(what_stops_the_reading),
+        cmocka_unit_test(choices_of_one_prompt_see_one_reading),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     for (int i = 0; i < KINDS; i++) ltm_model_close(models[i]);

@@ -8,7 +8,7 @@
 
 #include "math/bf16.h"
 #include "math/matmul.h"
-#include "nn/linear.h"
+#include "nn/output_loss.h"
 
 static bf16 rounded(float x) {
     bf16 y;
@@ -232,6 +232,36 @@ static void bits_do_not_depend_on_threads(void **state) {
     free(w), free(x);
 }
 
+/* Those of whole blocks wait, as they are the most; a rest is multiplied at once. */
+static void a_block_of_the_output_layer_is_put_off(void **state) {
+    (void)state;
+    need_bf16();
+    enum { V = 12000, D = 2, BLOCK = 128, REST = 32, TIMES = 4 };
+    const int32_t targets[BLOCK + REST] = {0};
+    float *w = test_normal(V * D, 1, 1);
+    float *x = test_normal((BLOCK + REST) * D, 2, 1);
+    float *dx = test_zeros((BLOCK + REST) * D);
+    float *de = test_zeros(V * D);
+    float *nll = test_zeros(BLOCK + REST);
+    float *scratch = test_zeros(output_loss_scratch(V, BLOCK + REST));
+    bf16 *room = calloc((size_t)BLOCK * TIMES * (V + D), sizeof *room);
+    struct linear_backlog backlog = {
+        .dy = room, .x = room + (size_t)BLOCK * TIMES * V, .room = BLOCK * TIMES, .times = TIMES};
+    struct linear e = {.weight = w, .out = V, .in = D, .backlog = &backlog};
+    struct bf16_work *work;
+    struct output_calls calls;
+    assert_int_equal(output_loss_rows(V), BLOCK);
+    assert_int_equal(bf16_work_create(&work, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_create(&e.packed, V, D, NULL), LTM_OK);
+    assert_int_equal(bf16_weight_pack(e.packed, BF16_BACKWARD, w, NULL), LTM_OK);
+    assert_int_equal(output_loss_prepare(&calls, work, &e, BLOCK + REST, true, NULL), LTM_OK);
+    output_loss(&calls, nll, dx, de, x, targets, NULL, BLOCK + REST, 0, scratch);
+    assert_int_equal(backlog.kept, BLOCK);
+    bf16_work_free(work);
+    bf16_weight_free(e.packed);
+    free(w), free(x), free(dx), free(de), free(nll), free(scratch), free(room);
+}
+
 /* It is never made in fp32 instead, which would give other bits. */
 static void a_product_that_cannot_be_prepared_is_an_error(void **state) {
     (void)state;
@@ -271,6 +301,7 @@ int main(void) {
         cmocka_unit_test(rounding_is_to_nearest_with_ties_to_even),
         cmocka_unit_test(products_are_the_plain_ones),
         cmocka_unit_test(a_backlog_puts_products_off),
+        cmocka_unit_test(a_block_of_the_output_layer_is_put_off),
         cmocka_unit_test(operands_are_rounded_and_nothing_else_is),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(a_product_that_cannot_be_prepared_is_an_error),

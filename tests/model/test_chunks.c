@@ -3,6 +3,7 @@
 #include "support/model_keys.h"
 
 #include "config/chunks.h"
+#include "model/decoder_pass.h"
 
 enum { CHUNK = 4 };
 
@@ -149,12 +150,19 @@ static void add_block(void *user, int block, const float *gradient) {
     memcpy(h->weights + b->begin, gradient, block_size(b) * sizeof(float));
 }
 
+/* Before a sequence's last chunk every product to a weight waits, of the block's and of the embedding alike. */
+static void check_that_products_wait(const struct setting *s) {
+    for (int i = 0; i < s->decoder->plan.table.product_count; i++)
+        if (s->pass->products[i].backlog->kept == 0) fail_msg("product %d does not wait", i);
+}
+
 /* The gradients of all chunks, taken behind the last or behind each; dz is that of the last alone. */
 static void take_gradients(struct setting *s, const float *z, float *dz, float *gradient, bool each) {
     struct held to = {s, gradient, NULL};
     const struct gradient_taker taker = {.user = &to, .take = add_block};
     for (int from = 0; from < LENGTH; from += CHUNK) {
         struct chunk c;
+        if (s->pass->products && !each && from + CHUNK >= LENGTH) check_that_products_wait(s);
         read_chunk(s, &c, from);
         decoder_chunk_gradient(s->pass, z, NULL, c.nll, dz, &taker, each || from + CHUNK >= LENGTH);
     }

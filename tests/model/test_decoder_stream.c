@@ -151,6 +151,31 @@ static void stream_sees_what_a_pass_that_does_not_fold_sees(void **state) {
     check_against_pass(&many, false, 7, 1e-4);
 }
 
+/* Keys and values of latents too: a step reads no product's weights in fp32 beside those that are packed. */
+static void a_stream_in_bf16_reads_what_is_packed(void **state) {
+    (void)state;
+    struct ltm_model_config keys = odd;
+    keys.latent_read = LTM_READ_KEYS;
+    struct setting s = set_up(&keys, true);
+    const struct weight_table *table = &s.decoder->plan.table;
+    const size_t bytes = (size_t)keys.vocab * sizeof(float);
+    const int slot = 0;
+    float *before = malloc(bytes);
+    struct decoder_stream *stream;
+    assert_int_equal(decoder_stream_create(&stream, s.weights, 1, 1, NULL), LTM_OK);
+    decoder_stream_begin(stream, slot, s.z);
+    memcpy(before, decoder_stream_step(stream, &slot, s.tokens[0], 1), bytes);
+    for (int i = 0; i < table->count; i++)
+        if (strstr(table->weights[i].name, "cross_attention.wk") ||
+            strstr(table->weights[i].name, "cross_attention.wv"))
+            memset(s.decoder->weights + table->weights[i].offset, 0, weight_size(&table->weights[i]) * sizeof(float));
+    decoder_stream_begin(stream, slot, s.z);
+    assert_memory_equal(decoder_stream_step(stream, &slot, s.tokens[0], 1), before, bytes);
+    free(before);
+    decoder_stream_free(stream);
+    tear_down(&s);
+}
+
 /* Sequences that begin at different steps, in slots and rows that change, by one thread and by three. */
 static void check_independence(const struct ltm_model_config *config, bool in_half) {
     struct setting s = set_up(config, in_half);
@@ -216,6 +241,7 @@ int main(void) {
         cmocka_unit_test(stream_sees_what_a_pass_sees_with_each_key),
         cmocka_unit_test(stream_sees_what_a_pass_sees_behind_a_prelude),
         cmocka_unit_test(stream_sees_what_a_pass_that_does_not_fold_sees),
+        cmocka_unit_test(a_stream_in_bf16_reads_what_is_packed),
         cmocka_unit_test(logits_depend_on_their_own_sequence_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,8 +129,9 @@ streams() { # z moves with what is read, echoed or written: scores need no conte
     done
     jq -e --slurpfile w written '.choices[0].logprobs.token_logprobs as $l | $l[0] == null and ([$l[-20:], $w[0][1]] | transpose | all(.[0] - .[1] | . * . < 1e-10))' reply || return 1
     mv reply moved
-    local scored="\"prompt\": $(jq --arg t "$text" '$t + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\""
+    scored="\"prompt\": $(jq --arg t "$text" '$t + .[2]' written), \"max_tokens\": 0, \"logprobs\": 1, \"echo\": true, \"context_tokens\""
     refusal 'tokens behind its context, where z stays: over model.sequence = 32' "{$scored: 3}" &&
+        completion .choices "{${scored/'"logprobs": 1, '/}: 3}" &&
         completion .choices "{$scored: $(jq '.choices[0].logprobs.tokens | length - 20' moved)}" &&
         jq -e --slurpfile m moved '[.choices[0], $m[0].choices[0]] | map(.logprobs.token_logprobs[-20:]) | transpose | any(.[0] - .[1] | . * . > 1e-8)' reply || return 1
     for at in 0 1 1 2 2; do # a turn again, also behind the window's slide
