@@ -45,7 +45,7 @@ struct ltm_generate_options {
     int64_t count;       /* samples of each prompt; sample s of prompt p has number p · count + s */
     int64_t first, last; /* the samples that this call writes: numbers first … last - 1; last 0 = to the end */
     int length; /* maximum tokens to add; 0 = as many as fit into model.sequence (after the prompt, unless z_only) */
-    bool crop;  /* keep the end of a prompt over model.sequence - 1 tokens (see ltm_generate), instead of refusing it */
+    bool crop;  /* keep the end of a prompt that does not fit (see ltm_generate), instead of refusing it */
     double temperature; /* 0 = the most likely token */
     int top_k;          /* 0 = all */
     double top_p;       /* 1 = all */
@@ -105,10 +105,11 @@ struct ltm_generate_hooks {
 
 /* The cost of a token does not grow with the text before it: keys and values are kept for `window` positions.
  *
- * A text that fills model.sequence and continues slides: its newest half (model.sequence / 2 tokens) is read again from position
- * 0, the rest is forgotten, z stays. For a prompt that does not fit, `crop` keeps the last model.sequence - length tokens, but at
- * least that half (all that length 0 keeps); z is fitted on the tokens kept. A model with streaming latents, or with model.memory and no
- * latents, reads on instead: a prompt may be of any length if `length` says how many tokens to add, and is read once for all of its samples.
+ * A text that fills model.sequence and continues slides: its newest half (model.sequence / 2 tokens; with streaming latents
+ * fewer, so that whole chunks are dropped) is read again from position 0, the rest is forgotten, a fitted z stays. For a prompt that does
+ * not fit, `crop` keeps the last model.sequence - length tokens, but at least that half (all that length 0 keeps), and with z_only the last
+ * model.sequence; z is fitted on the tokens kept. A model with streaming latents, or with model.memory and no latents, reads on instead: a
+ * prompt may be of any length if `length` says how many tokens to add (or with z_only), and is read once for all of its samples.
  * Streaming latents have moved by all of what slides out; with the memory nothing slides.
  *
  * A prompt that ends in a space is healed if pieces of the tokenizer begin with one: it is read without that space, and the first

@@ -57,7 +57,7 @@ ltm_status ltm_scorer_open(struct ltm_scorer **scorer, const struct ltm_model *m
                            const struct ltm_scorer_options *options, struct ltm_error *error);
 void ltm_scorer_close(struct ltm_scorer *scorer); /* NULL is fine */
 
-/* Once *stop is nonzero, a long text is read no further, and its reply is an error. NULL, as at first: never. */
+/* Once *stop is nonzero, no more is read, scored or written, and the reply is an error. NULL, as at first: never. */
 void ltm_scorer_stop(struct ltm_scorer *scorer, const volatile sig_atomic_t *stop);
 
 int ltm_scorer_threads(const struct ltm_scorer *scorer);

@@ -7,8 +7,8 @@
  *     ltm_session_refit(session, &error);                       z ~ q(z | the text so far)
  *
  * Where a text grows past model.sequence the window slides: the older half is forgotten, the newer half is read again from
- * position 0; z stays. Streaming latents have moved by all that is said, however long. With a memory and no latents (model.memory) nothing
- * slides: the text continues, at the same cost per token. */
+ * position 0; a fitted z stays. Streaming latents have moved by all that is said, however long. With a memory and no latents
+ * (model.memory) nothing slides: the text continues, at the same cost per token. */
 #pragma once
 
 #include "ltm/generate.h"
@@ -26,8 +26,8 @@ void ltm_session_close(struct ltm_session *session); /* NULL is fine */
 /* Append text; a space at its end is healed as in ltm_generate. *slid: tokens forgotten to make room (0 = none). */
 ltm_status ltm_session_say(struct ltm_session *session, const char *text, int *slid, struct ltm_error *error);
 
-/* Once *stop is nonzero, ltm_session_say ends with LTM_INTERRUPTED, its text partly read, if it reads token by token (a memory reads
- * all of a text, however long). NULL, as at first: never. */
+/* Once *stop is nonzero, ltm_session_say ends with LTM_INTERRUPTED, its text partly read, if it reads piece by piece: token by token with a
+ * memory or for a short text, window by window with streaming latents. NULL, as at first: never. */
 void ltm_session_stop(struct ltm_session *session, const volatile sig_atomic_t *stop);
 
 /* The model continues: at most options.length tokens, or until the end of a document or a stop. The stop is forgotten (with all of

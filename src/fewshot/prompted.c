@@ -332,7 +332,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
     }
     int32_t last[PROMPTED_SLOTS];
     for (int i = 0; i < n; i++) last[i] = p->tokens[p->inputs];
-    for (int t = 0; t < length && active > 0; t++) {
+    for (int t = 0; t < length && active > 0 && !stopped(p); t++) {
         for (int row = 0; row < active; row++) {
             p->slots[row] = p->draws + order[row];
             p->next[row] = last[order[row]];
@@ -355,7 +355,7 @@ static ltm_status write_side_by_side(struct prompted *p, struct sampler *sampler
         }
         active = left;
     }
-    return LTM_OK;
+    return is_stopped(p, error);
 }
 
 ltm_status prompted_write(struct prompted *p, struct sampler *sampler, int samples, int length,

@@ -22,7 +22,7 @@ struct prompted_options {
     int draws; /* K; 0 = z at the posterior's mean */
     uint64_t seed;
     int32_t begin;                     /* the id that starts a document */
-    const volatile sig_atomic_t *stop; /* or NULL: once nonzero, a long text is read no further: LTM_INTERRUPTED */
+    const volatile sig_atomic_t *stop; /* or NULL: once nonzero, no more is read, scored or written: LTM_INTERRUPTED */
 };
 
 /* Slots of a stream besides those of the gold continuation: choices scored, samples written at the same time. */

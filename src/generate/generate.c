@@ -101,6 +101,7 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
     const struct ltm_tokenizer *tokenizer = w->model->tokenizer;
     const int most = w->model->config.model.sequence;
     const int length = w->options->length;
+    const bool alone = w->options->z_only; /* nothing stands behind it */
     char where[40] = "";
     int32_t *ids = NULL;
     size_t count = 0;
@@ -111,8 +112,9 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
         free(ids);
         return prompts > 1 ? fail_within(error, status, "prompt %" PRId64, number + 1) : status;
     }
-    if (count >= (size_t)most && model_reads_on(&w->model->config.model) && !w->options->crop) {
-        if (length == 0) {
+    const bool over = count + !alone > (size_t)most;
+    if (over && model_reads_on(&w->model->config.model) && !w->options->crop) {
+        if (length == 0 && !alone) {
             status =
                 fail(error, LTM_INVALID,
                      "%s%zu tokens of prompt fill model.sequence = %d; the model reads them, but say with --length "
@@ -120,15 +122,15 @@ static ltm_status read_prompt(struct prompt *prompt, const struct writing *w, in
                      where, count, most);
             goto cleanup;
         }
-    } else if (count >= (size_t)most) {
+    } else if (over) {
         if (!w->options->crop) {
             status = fail(error, LTM_INVALID,
-                          "%s%zu tokens of prompt and 1 more exceed model.sequence = %d; shorten the "
-                          "prompt, or keep its end with --crop",
-                          where, count, most);
+                          "%s%zu tokens of prompt%s exceed model.sequence = %d; shorten the prompt, or keep its end "
+                          "with --crop",
+                          where, count, alone ? "" : " and 1 more", most);
             goto cleanup;
         }
-        from = count - (size_t)(length > 0 && length < most - most / 2 ? most - length : most / 2);
+        from = count - (size_t)(alone ? most : length > 0 && length < most - most / 2 ? most - length : most / 2);
         count -= from;
     }
     prompt->count = (int)count;

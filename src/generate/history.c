@@ -50,11 +50,11 @@ void history_read(const struct history *history) {
     decoder_stream_begin_behind(r->stream, r->slot, r->pass, r->z);
 }
 
-/* In whole chunks where latents stream, so that what z has read and what it has not do not share one. */
+/* Where latents stream, what is dropped is whole chunks: the rest has the same chunks when it is read again, and none moves z twice. */
 static int half(const struct history *history) {
-    const int keep = history->most / 2;
+    const int drop = history->most - history->most / 2;
     const int chunk = history->state ? model_chunk(history->state->streaming.config) : 1;
-    return keep < chunk ? keep : keep - keep % chunk;
+    return history->most - (chunk < history->most ? (drop + chunk - 1) / chunk * chunk : drop);
 }
 
 /* What is kept is then to be read again, unless the stream rolls on. */
@@ -103,6 +103,24 @@ size_t history_read_on(struct history *history, const int32_t *ids, size_t count
     }
     *dropped += make_room(history);
     return fill(history, ids, count);
+}
+
+ltm_status history_kept_create(struct history *kept, const struct history *of, struct ltm_error *error) {
+    *kept = (struct history){0};
+    PASS_UP(NEW_ARRAY(kept->tokens, (size_t)of->most + 1, "a text's tokens", error));
+    if (!of->state) return LTM_OK;
+    PASS_UP(NEW_ARRAY(kept->state, 1, "a text's latents", error));
+    return NEW_ARRAY(kept->state->begun, 2 * of->state->streaming.latents, "a text's latents", error);
+}
+
+void history_keep(struct history *kept, const struct history *history) {
+    const struct streaming_text *state = history->state;
+    memcpy(kept->tokens, history->tokens, ((size_t)history->count + 1) * sizeof *kept->tokens);
+    kept->count = history->count;
+    if (!state) return;
+    memcpy(kept->state->begun, state->begun, 2 * state->streaming.latents * sizeof *state->begun);
+    kept->state->begun_known = state->begun_known;
+    kept->state->forgot = state->forgot;
 }
 
 void history_copy(struct history *history, const struct history *from) {

@@ -1,5 +1,5 @@
 /* The context of a text's next token: at most model.sequence tokens. A longer text slides: all except the newest half
- * is dropped, and the rest is read again from position 0, under the same z.
+ * is dropped (whole chunks where latents stream), and the rest is read again from position 0, under the same z.
  *
  * With a memory and no latents (model.memory) the stream reads on instead, past model.sequence: text without end at constant cost.
  *
@@ -57,3 +57,7 @@ size_t history_read_on(struct history *history, const int32_t *ids, size_t count
 
 /* The text of `from` as that was read by the calls above, without its long way there. */
 void history_copy(struct history *history, const struct history *from);
+
+/* A text as it is now, for history_copy to return to where latents stream; elsewhere its slot must be kept beside it. The caller frees it. */
+ltm_status history_kept_create(struct history *kept, const struct history *of, struct ltm_error *error);
+void history_keep(struct history *kept, const struct history *history);

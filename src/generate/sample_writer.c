@@ -125,7 +125,7 @@ static ltm_status begin(struct sample_writer *w, int slot, int64_t number, struc
         if (w->read != prompt) read_prompt(w, &w->reader, p);
         w->read = prompt;
         history_copy(&s->history, &w->reader);
-    } else
+    } else if (!o->z_only || s->history.state) /* else z has been fitted on it */
         read_prompt(w, &s->history, p);
     if (o->z_only) forget_prompt(w, slot);
     s->sample = (struct ltm_sample){.number = number, .prompt = prompt, .cropped = p->cropped};

@@ -63,6 +63,7 @@ ltm_status ltm_session_open(struct ltm_session **session, const struct ltm_model
                        error));
     TRY(history_create(&s->history, decoder, &(struct history_reader){s->stream, 0, s->pass, s->loop.z, s->loop.nll},
                        error));
+    if (s->history.state) TRY(history_kept_create(&s->turn, &s->history, error));
     if (s->history.rolls) TRY(NEW_ARRAY(s->begin, decoder_stream_slot_bytes(&decoder->plan), "a session", error));
     TRY(healing_pieces(&s->blank, model->tokenizer, decoder->plan.config.vocab, error));
     ltm_session_restart(s);
@@ -82,6 +83,7 @@ void ltm_session_close(struct ltm_session *session) {
     fast_loop_free(&session->loop);
     sampler_free(&session->sampler);
     history_free(&session->history);
+    history_free(&session->turn);
     free(session->blank);
     free(session->begin);
     session_mark_free(&session->last);
@@ -141,9 +143,12 @@ struct turn_token {
     size_t end;
 };
 
-/* Where a memory stands cannot be read again: it is kept at the begin of a turn that a stop may take back. */
+/* Where a memory stands, or a z that has read what is forgotten, cannot be read again: it is kept at the begin of a turn that a stop may
+ * take back. */
 static void keep_begin(struct ltm_session *s) {
-    if (!s->begin || s->options.stop_count == 0) return;
+    if (s->options.stop_count == 0) return;
+    if (s->history.state) history_keep(&s->turn, &s->history);
+    if (!s->begin) return;
     decoder_stream_save(s->stream, 0, s->begin);
     s->begun = s->history.tokens[s->history.count];
 }
@@ -154,13 +159,16 @@ static void forget_stop(struct ltm_session *s, const struct turn_token *turn, in
     while (kept > 0 && turn[kept - 1].end > bytes) kept--;
     s->history.count = tokens - kept < s->history.count ? s->history.count - (tokens - kept) : 0;
     s->heals = healed && kept == 0;
-    if (!s->begin) {
+    if (s->begin) {
+        (void)decoder_stream_restore(s->stream, 0, s->begin);
+        s->history.count = s->history.count > kept ? s->history.count - kept : 0;
+        s->history.tokens[s->history.count] = s->begun;
+    } else if (s->history.state && s->history.state->forgot) {
+        history_copy(&s->history, &s->turn);
+    } else {
         history_read(&s->history);
         return;
     }
-    (void)decoder_stream_restore(s->stream, 0, s->begin);
-    s->history.count = s->history.count > kept ? s->history.count - kept : 0;
-    s->history.tokens[s->history.count] = s->begun;
     for (int i = 0; i < kept; i++) history_append(&s->history, turn[i].token);
 }
 

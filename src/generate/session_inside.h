@@ -10,13 +10,12 @@
 /* Where a session returns to (generate/session_mark.h). */
 struct session_mark {
     bool set;
-    char *slot;      /* of the stream */
-    int32_t *tokens; /* [most + 1] */
-    float *latents;  /* posterior and z; of streaming latents u and λ */
-    int count, known;
+    char *slot; /* of the stream */
+    struct history text;
+    float *latents; /* posterior and z, unless they stream */
     uint64_t seed;
     uint32_t draws, fits, picks;
-    bool heals, fitted, forgot;
+    bool heals, fitted;
 };
 
 struct ltm_session {
@@ -32,6 +31,7 @@ struct ltm_session {
     struct history history; /* what has been said and not forgotten */
     char *begin;            /* of the turn: where the stream stood, for a model whose text rolls on; else NULL */
     int32_t begun;          /* … and the token that it was to read next */
+    struct history turn;    /* the text at the turn's begin, where latents stream */
     bool *blank;            /* [vocab]: pieces that begin with a blank, or NULL */
     bool heals;             /* a blank ends what has been said, and is not read yet */
     bool fitted;

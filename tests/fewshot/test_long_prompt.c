@@ -10,7 +10,7 @@
 #include "ltm/scorer.h"
 #include "ltm/session.h"
 
-enum { SEQUENCE = 32, PROMPT = 150, ANSWER = 5, LONG_ANSWER = 80, KINDS = 4 };
+enum { SEQUENCE = 32, PROMPT = 150, ANSWER = 5, LONG_ANSWER = 80, KINDS = 6 };
 
 static void neural(struct ltm_model_config *c) {
     c->memory = LTM_MEMORY_NEURAL;
@@ -38,7 +38,19 @@ static void frozen(struct ltm_model_config *c) {
     c->stream_rate = 0;
 }
 
-static struct ltm_model *models[KINDS]; /* neural, recurrent, streaming, frozen */
+static void keys(struct ltm_model_config *c) {
+    streaming(c);
+    c->latent_read = LTM_READ_KEYS;
+}
+
+static void looped(struct ltm_model_config *c) {
+    neural(c);
+    streaming(c);
+    c->loops = 2;
+    c->inject = LTM_INJECT_ADD;
+}
+
+static struct ltm_model *models[KINDS]; /* neural, recurrent, streaming, frozen, keys, looped */
 enum { STREAMING = 2, FROZEN = 3 };
 
 struct rig {
@@ -339,8 +351,10 @@ static void a_session_reads_a_long_text_as_generation_does(void **state) {
     char text[2000] = "";
     for (int i = 0; i < 60; i++) strcat(text, i % 7 ? "the cat sat " : "red green ");
     const char *const prompt = text;
+    const size_t pieces[] = {9, 135, strlen(text) + 1};
     for (int kind = 0; kind < KINDS; kind++)
-        for (size_t piece = 9; piece < sizeof text; piece *= 15) {
+        for (int i = 0; i < 3; i++) {
+            const size_t piece = pieces[i];
             struct ltm_generate_options o = ltm_generate_defaults();
             struct written w = {.counts = {0}};
             const struct ltm_generate_hooks hooks = {.user = &w, .on_sample = on_sample};
@@ -424,8 +438,32 @@ static void choices_of_one_prompt_see_one_reading(void **state) {
         }
 }
 
+static ltm_status stop_at_third(void *user, int sample, int32_t token, bool *more, struct ltm_error *error) {
+    struct rig *r = user;
+    static const volatile sig_atomic_t stop = 1;
+    (void)sample, (void)token, (void)error;
+    r->answer[0]++;
+    if (r->answer[0] == 3) r->options.stop = &stop;
+    *more = r->answer[0] < 100;
+    return LTM_OK;
+}
+
+static void what_stops_the_writing(void **state) {
+    (void)state;
+    struct sampler sampler;
+    struct rig r;
+    open_rig(&r, 0);
+    r.answer[0] = 0;
+    assert_int_equal(sampler_create(&sampler, models[0]->config.model.vocab, 0, 0, 1, NULL), LTM_OK);
+    assert_int_equal(prompted_begin(&r.p, r.ids, 4, 1, 5, NULL), LTM_OK);
+    assert_int_equal(prompted_write(&r.p, &sampler, 1, 1000000000, stop_at_third, &r, NULL), LTM_INTERRUPTED);
+    assert_int_equal(r.answer[0], 3);
+    sampler_free(&sampler);
+    close_rig(&r);
+}
+
 int main(void) {
-    void (*const kinds[KINDS])(struct ltm_model_config *) = {neural, recurrent, streaming, frozen};
+    void (*const kinds[KINDS])(struct ltm_model_config *) = {neural, recurrent, streaming, frozen, keys, looped};
     for (int i = 0; i < KINDS; i++) models[i] = fixture_model_of(0, SEQUENCE, kinds[i]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_long_text_scores_as_one_read_token_by_token),
@@ -439,6 +477,7 @@ int main(void) {
         cmocka_unit_test(no_item_is_too_long_for_a_memory),
         cmocka_unit_test(what_stops_the_reading),
         cmocka_unit_test(choices_of_one_prompt_see_one_reading),
+        cmocka_unit_test(what_stops_the_writing),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     for (int i = 0; i < KINDS; i++) ltm_model_close(models[i]);
