@@ -1,6 +1,6 @@
 #!/bin/bash
 # A solver, as a user sees it: training, scores, report, inspect, what is refused; several processes.
-# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015
+# shellcheck source=tests/cli/cli.sh disable=SC2154,SC2317,SC2015,SC2016
 . "$(dirname "$0")/cli.sh"
 
 mkdir puzzles
