@@ -166,17 +166,27 @@ static ltm_status check_slow(const struct ltm_config *c, struct ltm_error *error
     return LTM_OK;
 }
 
+/* Sequences whose chunks together have `rows` rows, but no more than leave `groups` groups in a batch. */
+static int fill_group(const struct ltm_config *config, int chunk, int rows, int groups) {
+    const int full = (rows + chunk - 1) / chunk;
+    const int most = config->slow.batch / groups;
+    return full < most ? full : most;
+}
+
 /* As many sequences as make about 1,000 rows, a good size for a matrix product; but at least eight groups a batch, so that
- * threads find work. Chunks of streaming latents make few rows: two groups a batch may be all there are, while a group has under 64.
- * Not by the number of threads: sums are taken in the order of groups. */
+ * threads find work. Chunks of streaming latents make few rows: four groups a batch may be all there are while a group has under 256, two
+ * while it has under 64. Not by the number of threads: sums are taken in the order of groups. */
 static int slow_group(const struct ltm_config *config) {
     const int chunk = model_chunk(&config->model);
     const int most = (1000 + chunk / 2) / chunk;
     const int share = config->slow.batch / 8;
-    const int rows = model_streams(&config->model) ? 64 : 1;
-    const int full = (rows + chunk - 1) / chunk;
-    const int least = full < config->slow.batch / 2 ? full : config->slow.batch / 2;
-    const int group = share > most ? most : share < least ? least : share;
+    int group = share < most ? share : most;
+    if (model_streams(&config->model)) {
+        const int four = fill_group(config, chunk, 256, 4);
+        const int two = fill_group(config, chunk, 64, 2);
+        group = group > four ? group : four;
+        group = group > two ? group : two;
+    }
     if (config->slow.group != LTM_AUTO) return config->slow.group;
     if (config->slow.objective == LTM_OBJECTIVE_DPO) return group < 2 ? 2 : group / 2 * 2; /* whole pairs of answers */
     return group < 1 ? 1 : group;

@@ -296,6 +296,14 @@ static void auto_resolves(void **state) {
     ltm_config_resolve(&config);
     assert_true(config.slow.lr_min == 0);
     config.model.latent_kind = LTM_LATENT_STREAMING;
+    config.model.chunk = 64; /* groups of 256 rows, and at least four of them */
+    config.slow.group = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_int_equal(config.slow.group, 4);
+    config.slow.batch = 8;
+    config.slow.group = LTM_AUTO;
+    ltm_config_resolve(&config);
+    assert_int_equal(config.slow.group, 2);
     config.model.chunk = 16; /* groups of 64 rows, and at least two of them */
     config.slow.group = LTM_AUTO;
     ltm_config_resolve(&config);
