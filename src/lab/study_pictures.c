@@ -170,7 +170,17 @@ static void begin(struct picture *p, const struct curve *c, int which, const cha
     study_score_label(p->y_label, c->score);
 }
 
-/* Points of a curve that no cheaper one beats. */
+/* Cells of one budget differ by a step or two: a frontier takes x up to this many times a point's own for no dearer. */
+static const double SAME_COMPUTE = 1.02;
+
+/* A point that one beats which costs no more. */
+static bool beaten(const struct curve *c, const struct picture_series *all, const struct picture_point *point) {
+    for (size_t i = 0; i < all->count; i++)
+        if (all->point[i].x <= SAME_COMPUTE * point->x && better(c->score, all->point[i].y, point->y)) return true;
+    return false;
+}
+
+/* Points of a curve, and a line through those that no other as cheap beats. */
 static void add_frontier(struct picture *p, const struct curve *c, double by, int colour, const char *name) {
     struct picture_series *all = picture_add(p, PICTURE_POINTS, colour, "%s", name);
     struct picture_series *line = picture_add(p, PICTURE_LINES, colour, "%s", "");
@@ -178,12 +188,8 @@ static void add_frontier(struct picture *p, const struct curve *c, double by, in
         if (belongs(c, i, by)) picture_point(all, take(c, c->x, i), c->score->value[i].mean, c->score->value[i].error);
     picture_sort(all);
     if (!all || !line) return;
-    double best = c->score->lower ? HUGE_VAL : -HUGE_VAL;
-    for (size_t i = 0; i < all->count; i++) {
-        if (!better(c->score, all->point[i].y, best)) continue;
-        best = all->point[i].y;
-        picture_point(line, all->point[i].x, best, NAN);
-    }
+    for (size_t i = 0; i < all->count; i++)
+        if (!beaten(c, all, &all->point[i])) picture_point(line, all->point[i].x, all->point[i].y, NAN);
 }
 
 /* A score against one quantity, a curve for each value of another. */
@@ -202,8 +208,8 @@ static const struct view views[] = {
     {"frontier",
      "training compute",
      "training compute, FLOPs",
-     "The frontier: every cell, and for each latent size a line through the cells that no cheaper cell of that size "
-     "beats.",
+     "The frontier: every cell, and for each latent size a line through the cells that no other of that size beats "
+     "at as much compute or less.",
      {.of = flops_of},
      {.of = latents_of},
      add_frontier,
