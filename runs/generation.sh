@@ -2,7 +2,7 @@
 # What z says in generation: plain nano, nano with eight fitted latents and with streaming ones, three seeds each, on manual pages of
 # which every fifth is held out. Diversity under one z and many, samples told apart by the page whose z they have, continuation, probes.
 #
-#     runs/generation.sh          15 minutes on one core, most of it training; run again, it resumes. Wants jq
+#     runs/generation.sh          half an hour on one core, most of it training; run again, it resumes. Wants jq
 #     OUT=runs/generation         folder of pages, corpus, runs and results
 #     SEEDS="1 2 3"               those that are trained
 #     DATA=corpora/manpages/data  with manpages.txt and tokenizer.model, which corpora/manpages/build makes
