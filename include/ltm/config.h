@@ -134,7 +134,7 @@ struct ltm_slow_config {
     int batch;                     /* sequences per slow step */
     int batch_start, window_start; /* from where the batch and model.window grow; 0 = they do not grow … */
     double growth;                 /* … and the share of run.tokens after which they are full */
-    int group; /* sequences that a thread takes together; auto = about 1,000 rows, at most batch / 8 (streaming: 4). Fixes the order of sums */
+    int group; /* sequences that a thread takes together; auto = about 1,000 rows, at most batch / 8 (streaming: / 2). Fixes the order of sums */
     int parts; /* into which a batch's groups are cut for sums over processes; 0 = one part per group */
     int optimiser;     /* enum ltm_optimiser ([slow] optimizer) */
     double lr, lr_min; /* peak and final rate; lr_min auto = lr / 10 with cosine, else 0 */

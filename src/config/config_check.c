@@ -177,6 +177,7 @@ static int fill_group(const struct ltm_config *config, int chunk, int rows, int 
  * threads find work. Chunks of streaming latents make few rows: four groups a batch may be all there are while a group has under 256, two
  * while it has under 64. Not by the number of threads: sums are taken in the order of groups. */
 static int slow_group(const struct ltm_config *config) {
+    if (config->slow.group != LTM_AUTO) return config->slow.group;
     const int chunk = model_chunk(&config->model);
     const int most = (1000 + chunk / 2) / chunk;
     const int share = config->slow.batch / 8;
@@ -187,7 +188,6 @@ static int slow_group(const struct ltm_config *config) {
         group = group > four ? group : four;
         group = group > two ? group : two;
     }
-    if (config->slow.group != LTM_AUTO) return config->slow.group;
     if (config->slow.objective == LTM_OBJECTIVE_DPO) return group < 2 ? 2 : group / 2 * 2; /* whole pairs of answers */
     return group < 1 ? 1 : group;
 }

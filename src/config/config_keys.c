@@ -183,8 +183,8 @@ NAMES(precision_choice, "auto", "fp32", "bf16")
     X("slow.growth", slow.growth, REAL(0, 1), "0.5",                                                                   \
       "share of run.tokens after which batch and window are full; keys in slow steps then count full batches")         \
     X("slow.group", slow.group, INT_OR_AUTO(1, 1 << 24), "auto",                                                       \
-      "sequences that a thread processes together; auto = about 1,000 tokens, but at most an eighth of a batch (of a " \
-      "batch with latents that stream a quarter)")                                                                     \
+      "sequences that a thread processes together; auto = about 1,000 tokens, but at most an eighth of a batch; "      \
+      "with latents that stream up to a half")                                                                         \
     X("slow.parts", slow.parts, INT(0, 1 << 24), "0",                                                                  \
       "parts of a batch whose gradient sums processes exchange; fewer parts send less; 0 = one part per group")        \
     X("slow.optimizer", slow.optimiser, CHOICE(optimiser_choice), "adamw", "optimiser of the decoder's weights")       \

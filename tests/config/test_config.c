@@ -296,22 +296,17 @@ static void auto_resolves(void **state) {
     ltm_config_resolve(&config);
     assert_true(config.slow.lr_min == 0);
     config.model.latent_kind = LTM_LATENT_STREAMING;
-    config.model.chunk = 64; /* groups of 256 rows, and at least four of them */
-    config.slow.group = LTM_AUTO;
-    ltm_config_resolve(&config);
-    assert_int_equal(config.slow.group, 4);
-    config.slow.batch = 8;
-    config.slow.group = LTM_AUTO;
-    ltm_config_resolve(&config);
-    assert_int_equal(config.slow.group, 2);
-    config.model.chunk = 16; /* groups of 64 rows, and at least two of them */
-    config.slow.group = LTM_AUTO;
-    ltm_config_resolve(&config);
-    assert_int_equal(config.slow.group, 4);
-    config.slow.batch = 4;
-    config.slow.group = LTM_AUTO;
-    ltm_config_resolve(&config);
-    assert_int_equal(config.slow.group, 2);
+    /* groups of 256 rows, while there are four; else of 64 rows, while there are two */
+    static const struct {
+        int batch, chunk, group;
+    } streaming[] = {{16, 64, 4}, {8, 64, 2}, {16, 16, 4}, {8, 16, 4}, {4, 16, 2}};
+    for (size_t i = 0; i < sizeof streaming / sizeof *streaming; i++) {
+        config.slow.batch = streaming[i].batch;
+        config.model.chunk = streaming[i].chunk;
+        config.slow.group = LTM_AUTO;
+        ltm_config_resolve(&config);
+        assert_int_equal(config.slow.group, streaming[i].group);
+    }
     assert_int_equal(config.eval.fast_steps, 4);
     assert_true(config.fast.lr == 0.5 && config.eval.fast_lr == config.fast.lr);
     config = defaults();

@@ -113,7 +113,7 @@ holds 'broken and slow clients' broken
 mutated() { # 300 requests with bytes changed, left out or cut off: the server stays, and answers the next
     local LC_ALL=C at good bytes line body='{"prompt": "the and of", "max_tokens": 2, "logprobs": 1, "echo": true, "stop": ["a"]}'
     printf -v good 'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' ${#body} "$body"
-    ( # a shell of its own: what it could not send to a closed connection would stay in its buffer, and come before the next "ok"
+    ( # a shell of its own: after a builtin could not write to a closed connection, the next line of the report was lost
         RANDOM=5
         trap '' PIPE
         for _ in $(seq 300); do
