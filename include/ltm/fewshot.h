@@ -63,7 +63,8 @@ struct ltm_fewshot_options {
     const struct ltm_fast_config *fast; /* how prompts are fitted; NULL = as in training */
     int loops;                          /* of the core; 0 = model.loops */
     struct ltm_exit_config exit;        /* how positions leave them, those of the prompt too; 0: not */
-    const char *output;                 /* a folder for results, or NULL; see ltm_fewshot */
+    int frozen;         /* 1: z learns nothing of the prompt: the prior, or streaming latents at their start */
+    const char *output; /* a folder for results, or NULL; see ltm_fewshot */
     int pairs; /* 1: also write pairs_TASK_Nshot.jsonl, right and wrong samples as {"prompt", "chosen", "rejected"} */
     int skip_long;    /* 1: skip items whose answer is too long (`skipped`); 0: refuse them */
     const char *data; /* folder of the task's data files; NULL = beside its INI */

@@ -39,6 +39,8 @@ static const char usage[] =
     "                         give completions_TASK_Nshot.jsonl, to run the code elsewhere: pass@k here compares texts\n"
     "  --pairs                with -o: also write pairs_TASK_Nshot.jsonl, each wrong sample of an item with a right one or\n"
     "                         its answer: {\"prompt\", \"chosen\", \"rejected\"} for slow.objective = dpo\n"
+    "  --frozen               a control: z learns nothing of the prompt; it is drawn from the prior, or streaming latents stay at\n"
+    "                         their start\n"
     "  --skip-long            skip and count items with an answer longer than model.sequence (a memory without latents has\n"
     "                         no such limit); by default they are refused\n"
     "  --json                 print the results as JSON in the harness's layout; a list of them for several shots\n"
@@ -165,7 +167,7 @@ struct request {
     struct cli_arguments arguments; /* the checkpoint, then the tasks, and settings */
     char **tasks;
     int task_count;
-    bool json, skip_long, pairs;
+    bool json, skip_long, pairs, frozen;
     struct ltm_config config; /* options.fast points into it */
 };
 
@@ -381,6 +383,7 @@ int command_fewshot(int argc, char **argv) {
                                          {"output", .letter = 'o', .text = &o->output},
                                          {"data", .text = &o->data},
                                          {"skip-long", .on = &r.skip_long},
+                                         {"frozen", .on = &r.frozen},
                                          {"pairs", .on = &r.pairs},
                                          {"json", .on = &r.json},
                                          {0}};
@@ -388,6 +391,7 @@ int command_fewshot(int argc, char **argv) {
     const int code = options_read_all(&line, argc, argv, &r.arguments);
     if (code != CLI_GO_ON) return code;
     o->skip_long = r.skip_long;
+    o->frozen = r.frozen;
     o->pairs = r.pairs;
     if (r.arguments.path_count < 2) return cli_usage(command, "name a checkpoint and a task");
     return run(&r);

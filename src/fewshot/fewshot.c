@@ -84,6 +84,7 @@ static ltm_status set_up(struct fewshot *f, const struct ltm_model *model, const
     TRY(trained_model_decoder(&f->decoder, model, f->run.options.precision, options->loops, f->run.options.threads,
                               error));
     TRY(decoder_leave_early(f->decoder, options->exit, error));
+    if (options->frozen) f->decoder->plan.config.stream_rate = 0; /* streaming latents stay at their start */
     TRY(fewshot_settings(settings, &f->run, model, f->decoder, error));
     const int64_t all = f->task->items.count;
     const int64_t limit = f->run.options.limit;

@@ -42,7 +42,7 @@ static ltm_status fail_setting(const char *path, const char *key, const json_t *
 }
 
 /* The first setting in which two objects differ, with both values as text. What only an older version wrote is no difference, but
- * a rule of depth is, since settings hold it only where it is not the model's own. */
+ * a rule of depth or a control is, since settings hold it only where it is used. */
 static ltm_status compare(const char *path, const json_t *was, const json_t *is, struct ltm_error *error) {
     const char *key;
     json_t *value;
@@ -51,7 +51,7 @@ static ltm_status compare(const char *path, const json_t *was, const json_t *is,
         if (!before || !json_equal(before, value)) return fail_setting(path, key, before, value, error);
     }
     json_object_foreach((json_t *)was, key, value) {
-        if (fewshot_is_depth_setting(key) && !json_object_get(is, key))
+        if (fewshot_is_control_setting(key) && !json_object_get(is, key))
             return fail_setting(path, key, value, NULL, error);
     }
     return LTM_OK;

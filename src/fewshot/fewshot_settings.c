@@ -82,6 +82,8 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
     if (!model->tokenizer)
         return fail(error, LTM_UNSUPPORTED,
                     "the checkpoint has no tokenizer, so it cannot read text; train on a corpus that has one");
+    if (options->frozen && !model->config.model.latents)
+        return fail(error, LTM_INVALID, "frozen is a control of latents, and the checkpoint has none");
     if (options->shots > task->shots.count)
         return fail(error, LTM_INVALID, "%d shot%s requested, but task %s has %lld%s", options->shots,
                     options->shots == 1 ? " is" : "s are", task->name, (long long)task->shots.count,
@@ -102,8 +104,11 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
         o->pass[o->passes++] = 1;
         o->pass[o->passes++] = o->samples;
     }
-    run->prompted = (struct prompted_options){
-        .fast = config.fast, .draws = o->draws, .seed = o->seed, .begin = ltm_tokenizer_end(model->tokenizer)};
+    run->prompted = (struct prompted_options){.fast = config.fast,
+                                              .draws = o->draws,
+                                              .frozen = o->frozen,
+                                              .seed = o->seed,
+                                              .begin = ltm_tokenizer_end(model->tokenizer)};
     return settle_room(run, error);
 }
 
@@ -153,17 +158,18 @@ static json_t *option_settings(const struct fewshot_run *run) {
 }
 
 /* Those that are not the model's own: an older folder, which has none, can be resumed. */
-static json_t *depth_settings(const struct fewshot_run *run, const struct ltm_model *model) {
+static json_t *control_settings(const struct fewshot_run *run, const struct ltm_model *model) {
     const struct ltm_fewshot_options *o = &run->options;
     const int own = model->config.model.loops > 1 ? model->config.model.loops : 1;
     json_t *settings = json_object();
     if (o->loops && o->loops != own) json_object_set_new(settings, "eval.loops", json_integer(o->loops));
+    if (o->frozen) json_object_set_new(settings, "frozen", json_true());
     if (o->exit.kind == LTM_EXIT_STATE) json_object_set_new(settings, "eval.exit_state", json_real(o->exit.state));
     if (o->exit.kind == LTM_EXIT_KL) json_object_set_new(settings, "eval.exit_kl", json_real(o->exit.kl));
     return settings;
 }
 
-bool fewshot_is_depth_setting(const char *key) { return strncmp(key, "eval.", 5) == 0; }
+bool fewshot_is_control_setting(const char *key) { return strncmp(key, "eval.", 5) == 0 || strcmp(key, "frozen") == 0; }
 
 /* These change no answer, and an older folder has not all of them. */
 static bool is_only_trained_with(const char *key) {
@@ -191,7 +197,7 @@ ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, co
     enum { PARTS = 5 };
     json_t *parts[PARTS] = {checkpoint_settings(model, decoder),
                             task_settings(run->task, model_reads_on(&model->config.model)), option_settings(run),
-                            depth_settings(run, model),
+                            control_settings(run, model),
                             model->config.model.latents ? fast_settings(run) : json_object()};
     json_t *all = json_object();
     bool bad = !all;

@@ -12,5 +12,5 @@ ltm_status fewshot_settle(struct fewshot_run *run, const struct ltm_model *model
 ltm_status fewshot_settings(json_t **settings, const struct fewshot_run *run, const struct ltm_model *model,
                             const struct decoder *decoder, struct ltm_error *error);
 
-/* Whether settings hold this key only where positions run through other loops than the model's own. */
-bool fewshot_is_depth_setting(const char *key);
+/* Whether settings hold this key only where it is not as the model was trained: other loops, frozen latents. */
+bool fewshot_is_control_setting(const char *key);

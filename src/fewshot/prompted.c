@@ -97,7 +97,7 @@ ltm_status prompted_begin(struct prompted *p, const int32_t *ids, size_t count, 
     p->number = number;
     p->diverged = false;
     fast_loop_prior(&p->loop, 1);
-    if (p->inputs == 0 || p->loop.latents == 0 || p->streaming.block) return LTM_OK;
+    if (p->inputs == 0 || p->loop.latents == 0 || p->streaming.block || p->options->frozen) return LTM_OK;
     const struct noise_source noise = noise_of(p, RANDOM_SCORE_FIT);
     read_prompt(p, 0);
     fast_loop_start(&p->loop, &p->options->fast, 1);

@@ -19,7 +19,8 @@
 
 struct prompted_options {
     struct ltm_fast_config fast;
-    int draws; /* K; 0 = z at the posterior's mean */
+    int draws;   /* K; 0 = z at the posterior's mean */
+    bool frozen; /* fitted latents stay at the prior; of streaming ones the decoder's rate decides */
     uint64_t seed;
     int32_t begin;                     /* the id that starts a document */
     const volatile sig_atomic_t *stop; /* or NULL: once nonzero, no more is read, scored or written: LTM_INTERRUPTED */

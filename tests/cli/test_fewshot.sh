@@ -31,6 +31,13 @@ scan() {
         grep -qE '^ +strict-match +flexible-extract$' out || { cat out err; return 1; }
 }
 holds 'a list of shots prints a row each' scan
+frozen() { # z from the prior, which no step leaves
+    "$LTM" fewshot runs/tiny words --json >fitted && "$LTM" fewshot runs/tiny words --json --frozen >still && "$LTM" fewshot runs/tiny words --json fast.steps=0 >unfitted &&
+        "$LTM" fewshot runs/tiny words -o res-fitted >out && "$LTM" fewshot runs/tiny words -o res-still --frozen >out &&
+        [ "$(jq -c .results still)" = "$(jq -c .results unfitted)" ] && ! cmp -s res-fitted/samples_*.jsonl res-still/samples_*.jsonl &&
+        refused 1 'frozen' "$LTM" fewshot runs/tiny words -o res-still
+}
+holds 'z frozen at the prior' frozen
 json() {
     run "$LTM" fewshot runs/tiny sums --samples 3 --pass 1,2 --shots 1 --limit 4 --json
     [ "$code" = 0 ] && jq -e '.results.sums | has("pass@2,strict-match")' out && lacks words out || return 1

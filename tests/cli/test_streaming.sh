@@ -61,6 +61,16 @@ holds 'z moves in turns' talks
 printf '[task]\nname = words\nformat = gsm8k\nitems = words.jsonl\nlength = 4\n' >words.ini
 for i in 1 2 3; do echo "{\"question\": \"$i and $i?\", \"answer\": \"so #### $((2 * i))\"}"; done >words.jsonl
 holds 'few-shot' "$LTM" fewshot runs/stream words.ini
+stays() { # a control: what z has of the prompt
+    printf '[task]\nname = last\nformat = lambada\nitems = last.jsonl\n' >last.ini
+    echo '{"text": "the first and second and the third of the many lines of that"}' >last.jsonl
+    for run in stream frozen; do
+        "$LTM" fewshot runs/$run last.ini -o moved-$run >out 2>err && "$LTM" fewshot runs/$run last.ini -o still-$run --frozen >out 2>err || return 1
+    done
+    cmp moved-frozen/samples_*.jsonl still-frozen/samples_*.jsonl && ! cmp -s moved-stream/samples_*.jsonl still-stream/samples_*.jsonl &&
+        run "$LTM" fewshot runs/stream last.ini -o still-stream && [ "$code" = 1 ] && grep -q 'frozen' err
+}
+holds 'few-shot with z frozen at its start' stays
 holds 'inspect shows what was learned of the steps' grep -q 'gain_mean' <("$LTM" inspect runs/stream/checkpoints/last)
 holds 'what needs a fit' refused 1 "this model has latent.kind = streaming" "$LTM" probe runs/stream words.ini --sparsity
 holds 'what draws z' refused 1 "choosing how z is drawn needs a posterior" "$LTM" generate runs/stream --z one
