@@ -22,12 +22,12 @@ done
 
 # A mask for a function and its figures: own task, then the other; what it shares with another mask (nothing: with none).
 measure() { # model, tokens, keep, function, mask's seed, another mask's name or nothing
-    local name=$1-$2-$3-$4-$5 other=next against=()
-    [ "$4" = sort ] || other=sort
-    [ -z "$6" ] || against=(--against "$out/$6.safetensors")
+    local name=$1-$2-$3-$4-$5 other=next with=()
+    [ "$4" = sort ] || other="sort"
+    [ -z "$6" ] || with=(--against "$out/$6.safetensors")
     if [ ! -s "$out/$name.json" ]; then
         "$LTM" probe --prune "$out/model-$1-$2" "$out/$4.jsonl" "$out/$other.jsonl" --keep "$3" --mask "$out/$name.safetensors" --json run.seed="$5" \
-            "${against[@]}" "${more[@]}" >"$out/$name.new"
+            "${with[@]}" "${more[@]}" >"$out/$name.new"
         mv "$out/$name.new" "$out/$name.json"
     fi
     jq -r --arg key "$1,$2,$3,$4,$5,$6" '[$key, .a.whole.exact, .b.whole.exact, .a.mask.exact, .b.mask.exact, .a.complement.exact, .b.complement.exact,
