@@ -79,8 +79,28 @@ static ltm_status same_axes(const struct ltm_study *was, const struct ltm_study 
                 is->dir, before);
 }
 
+static bool has_cell(const struct ltm_study *s, const char *name) {
+    for (size_t i = 0; i < s->cell_count; i++)
+        if (strcmp(s->cells[i].name, name) == 0) return true;
+    return false;
+}
+
+/* Cells of a sweep that runs read the folder's study.ini: all must stay in it. */
+static ltm_status keeps_cells(const struct ltm_study *is, const char *before, struct ltm_error *error) {
+    struct ltm_study *was = NULL;
+    ltm_status status = ltm_study_open(&was, before, NULL, 0, error);
+    for (size_t i = 0; status == LTM_OK && i < was->cell_count; i++)
+        if (!has_cell(is, was->cells[i].name))
+            status = fail(error, LTM_MISMATCH,
+                          "another sweep is running in %.300s with cells that this study lacks (%.200s); wait for it, "
+                          "or set another study.dir",
+                          is->dir, was->cells[i].name);
+    ltm_study_close(was);
+    return status;
+}
+
 /* Auto becomes the value that the study started with: cells from different machines must be comparable. */
-static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_error *error) {
+static ltm_status settle(struct ltm_study *s, const char *before, bool busy, struct ltm_error *error) {
     struct ltm_study was = {0};
     ltm_status status = LTM_OK;
     if (file_exists(before)) {
@@ -89,6 +109,7 @@ static ltm_status settle(struct ltm_study *s, const char *before, struct ltm_err
         TRY(same_axes(&was, s, error));
         TRY(study_same_variants(&was, s, error));
         TRY(same_base(&was, s, error));
+        if (busy) TRY(keeps_cells(s, before, error));
     }
     if (s->base.run.precision == LTM_PRECISION_AUTO)
         s->base.run.precision = bf16_missing() ? LTM_PRECISION_FP32 : LTM_PRECISION_BF16;
@@ -134,8 +155,17 @@ static ltm_status same_corpus(const struct ltm_study *s, struct ltm_error *error
     return LTM_OK;
 }
 
-ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
+/* Hold the file that says that a sweep runs; `busy`: another does. Called under the folder's lock. -1 without locks. */
+static int hold_sweep(const char *path, bool *busy) {
+    const int sweep = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    *busy = sweep >= 0 && flock(sweep, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (sweep >= 0) flock(sweep, LOCK_SH);
+    return sweep;
+}
+
+ltm_status study_folder_begin(struct ltm_study *s, int *sweep, struct ltm_error *error) {
     ltm_status status = LTM_OK;
+    bool busy;
     char path[LTM_PATH_MAX];
     char base[LTM_PATH_MAX];
     static const char *const marks[] = {".lock", "cells", NULL};
@@ -146,9 +176,11 @@ ltm_status study_folder_begin(struct ltm_study *s, struct ltm_error *error) {
     TRY(path_join(path, sizeof path, s->dir, ".lock", error));
     lock = study_lock(path);
     if (lock < 0) TRY(fail(error, LTM_IO, "cannot write in the study's folder %.300s: %s", s->dir, strerror(errno)));
+    TRY(path_join(path, sizeof path, s->dir, ".sweep", error));
+    *sweep = hold_sweep(path, &busy);
     TRY(path_join(path, sizeof path, s->dir, "study.ini", error));
     TRY(path_join(base, sizeof base, s->dir, STUDY_BASE, error));
-    TRY(settle(s, path, error));
+    TRY(settle(s, path, busy, error));
     TRY(same_corpus(s, error));
     TRY(study_check_tasks(s, error));
     TRY(ltm_config_write(&s->base, base, error)); /* first: study.ini names it */

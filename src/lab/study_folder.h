@@ -4,8 +4,9 @@
 #include "lab/study.h"
 
 /* Create the folder, or check that it contains this study; settle the precision of products, which changes the bits;
- * write study.ini and base.ini. LTM_MISMATCH. */
-ltm_status study_folder_begin(struct ltm_study *study, struct ltm_error *error);
+ * write study.ini and base.ini. LTM_MISMATCH, also if another sweep runs there whose cells the study lacks. `sweep` (= -1 before): close()
+ * it when the sweep ends. */
+ltm_status study_folder_begin(struct ltm_study *study, int *sweep, struct ltm_error *error);
 
 /* Read the state of a cell from its folder. A failure that is older than cell->failed_at counts as waiting. */
 ltm_status study_cell_refresh(struct study_cell *cell, const struct ltm_study *study, struct ltm_error *error);

@@ -47,6 +47,7 @@ struct sweep {
     struct job *jobs;
     struct ltm_sweep_running *running; /* [job_count], for the hook */
     int job_count, alive[2];           /* cells' standard input; its end of file means that this process is gone */
+    int folder;                        /* held while the sweep runs there, or -1 */
     bool stopping;
     double began, before; /* when; operations done by then */
 };
@@ -83,7 +84,7 @@ static ltm_status check_options(const struct ltm_sweep_options *o, struct ltm_er
 static ltm_status set_up(struct sweep *w, struct ltm_error *error) {
     ltm_status status = LTM_OK;
     TRY(check_options(w->options, error));
-    TRY(study_folder_begin(w->study, error));
+    TRY(study_folder_begin(w->study, &w->folder, error));
     TRY(make_tasks(w, error));
     w->job_count = study_jobs(w->study, w->options);
     TRY(NEW_ARRAY(w->jobs, (size_t)w->job_count, "jobs", error));
@@ -307,6 +308,7 @@ static void tear_down(struct sweep *w) {
         }
     if (w->alive[0] >= 0) close(w->alive[0]);
     if (w->alive[1] >= 0) close(w->alive[1]);
+    if (w->folder >= 0) close(w->folder);
     free(w->running);
     free(w->jobs);
     free(w->tasks);
@@ -315,7 +317,8 @@ static void tear_down(struct sweep *w) {
 ltm_status ltm_sweep(struct ltm_study *study, const struct ltm_sweep_options *options,
                      const struct ltm_sweep_hooks *hooks, struct ltm_sweep_result *result, struct ltm_error *error) {
     static const struct ltm_sweep_hooks silent;
-    struct sweep w = {.study = study, .options = options, .hooks = hooks ? hooks : &silent, .alive = {-1, -1}};
+    struct sweep w = {
+        .study = study, .options = options, .hooks = hooks ? hooks : &silent, .alive = {-1, -1}, .folder = -1};
     struct ltm_sweep_result counts = {0};
     ltm_status status = set_up(&w, error);
     if (status == LTM_OK) status = run(&w, error);

@@ -65,6 +65,17 @@ both_at_once() {
     [ "$(cat both/cells/*/output.txt | grep -c 'M parameters')" = 4 ] && lacks -q resuming both/cells/*/output.txt
 }
 holds 'two processes at once never run the same cell, and both end with the whole table' both_at_once
+keeps_cells() { # which read their settings in study.ini
+    "${sweep[@]}" study.dir=kept budget.tokens=600k --jobs 1 >one 2>one.err &
+    local first=$! asked
+    for _ in $(seq 1000); do grep -qs . kept/cells/*/log.jsonl && break || sleep 0.01; done
+    refused 1 'another sweep is running in kept with cells that this study lacks' "${sweep[@]}" study.dir=kept budget.tokens=600k axes.latent.count=2
+    asked=$?
+    kill -INT "$first"
+    wait "$first"
+    [ $asked = 0 ] && run "${sweep[@]}" study.dir=kept axes.latent.count=2 && [ "$code" = 0 ]
+}
+holds 'while a sweep runs, no other takes its cells out of the study' keeps_cells
 launched() { # as by mpirun: the first process tells of all cells, the other says nothing
     env PMI_SIZE=2 PMI_RANK=1 "${sweep[@]}" study.dir=launched >one 2>one.err &
     local first=$!
