@@ -11,22 +11,27 @@
  * training problems have one function. With even = 1 the depth stays, if training has a combination as long.
  *
  * Items record which ("combination": "heldout" or "seen"), the complexity ("depth", functions of the problem), and of held-out combinations
- * the novelty: in how many places the nearest combination as long differs that training may draw. Accuracy is told by each, beside
- * "chance", a guess of as many letters, and "optimum", 1 but where a function is unknown. Difficulty: depth, functions, letters, share held out.
+ * the novelty: in how many places the nearest combination as long differs that training may draw, and whether one that it may draw, of any length, does the
+ * same to every list ("mapping": "known" or "new"; left out where there are more than COMBINATIONS). Accuracy is told by each, beside
+ * "chance", of a reader who applies as many functions drawn at random, and "optimum", 1 but where a function is unknown. Difficulty: depth,
+ * functions, letters, share held out.
  *
  * Source: Lake and Baroni, "Generalization without systematicity" (SCAN), ICML 2018, for held-out combinations of seen
  * parts; Redhardt, Akram and Schug, "Scaling can lead to compositional generalization", arXiv 2507.07207, for K of M modules, the three
  * splits, the share held out from 0.25 up to 0.99, and probing for the modules. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "tasks/metric_list.h"
 #include "tasks/synth.h"
 
 enum { REVERSE, LEFT, RIGHT, SWAP, SORT, NEXT, BEFORE, ENDS, FUNCTIONS };
 enum { DEPTH = 8, LETTERS = 16 };
+enum { COMBINATIONS = 1 << 15, TRIED = 16 /* lists, to tell what combinations do */ };
 enum {
     EVEN_TRIES = 5000
 }; /* for a problem of one depth: of a seen share of 0.01 e^-50 is the chance that it takes more */
@@ -57,6 +62,12 @@ static const char *const names[FUNCTIONS] = {"reverse", "left", "right", "swap",
 struct task {
     int depth, letters;
     unsigned char functions[DEPTH], input[LETTERS];
+};
+
+struct world {
+    unsigned char lists[TRIED][LETTERS];
+    uint64_t seen[2 * COMBINATIONS]; /* what combinations do that training may draw, in order */
+    size_t seen_count;               /* 0: there are more */
 };
 
 static void exchange(unsigned char *x, int i, int j) {
@@ -139,10 +150,107 @@ static int novelty(const struct synth *synth, struct task task) {
     return count;
 }
 
+/* ---- What combinations do ---- */
+
+static uint64_t mapping(const struct synth *synth, const struct world *world, const struct task *task) {
+    unsigned char lists[TRIED][LETTERS];
+    memcpy(lists, world->lists, sizeof lists);
+    for (int k = 0; k < TRIED; k++)
+        for (int i = 0; i < task->depth; i++)
+            apply(lists[k], task->letters, task->functions[i], synth_knob(synth, KNOB_ALPHABET));
+    return hash_bytes(lists, sizeof lists, 0);
+}
+
+static int by_value(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* All that begin with the task's functions and have up to `depth`. */
+static void note_seen(const struct synth *synth, struct world *world, struct task *task, int depth) {
+    if (task->depth > 0 && !combination_held_out(synth, task))
+        world->seen[world->seen_count++] = mapping(synth, world, task);
+    if (task->depth == depth) return;
+    task->depth++;
+    for (int f = 0; f < synth_knob(synth, KNOB_FUNCTIONS); f++) {
+        task->functions[task->depth - 1] = (unsigned char)f;
+        note_seen(synth, world, task, depth);
+    }
+    task->depth--;
+}
+
+static bool few_combinations(const struct synth *synth, int depth) {
+    return pow(synth->knobs[KNOB_FUNCTIONS], depth) <= COMBINATIONS;
+}
+
+static bool is_known(const struct world *world, uint64_t mapping) {
+    return bsearch(&mapping, world->seen, world->seen_count, sizeof mapping, by_value) != NULL;
+}
+
+/* How many of the ways to apply `left` more functions come to the answer. */
+static int ways(const struct synth *synth, const unsigned char *letters, const unsigned char *answer, int n, int left) {
+    int count = 0;
+    if (left == 0) return memcmp(letters, answer, (size_t)n) == 0;
+    for (int f = 0; f < synth_knob(synth, KNOB_FUNCTIONS); f++) {
+        unsigned char next[LETTERS];
+        memcpy(next, letters, sizeof next);
+        apply(next, n, f, synth_knob(synth, KNOB_ALPHABET));
+        count += ways(synth, next, answer, n, left - 1);
+    }
+    return count;
+}
+
+/* By as many combinations as are few, where there are too many. */
+static double chance(const struct synth *synth, const struct task *task, const unsigned char *answer) {
+    const uint32_t functions = (uint32_t)synth->knobs[KNOB_FUNCTIONS];
+    if (few_combinations(synth, task->depth))
+        return ways(synth, task->input, answer, task->letters, task->depth) / pow(functions, task->depth);
+    struct draw draw = synth_world_draw(synth->seed);
+    int right = 0;
+    for (int k = 0; k < COMBINATIONS; k++) {
+        unsigned char letters[LETTERS];
+        memcpy(letters, task->input, sizeof letters);
+        for (int i = 0; i < task->depth; i++)
+            apply(letters, task->letters, (int)draw_below(&draw, functions), synth_knob(synth, KNOB_ALPHABET));
+        right += memcmp(letters, answer, (size_t)task->letters) == 0;
+    }
+    return right / (double)COMBINATIONS;
+}
+
+static ltm_status make_world(struct synth *synth, struct ltm_error *error) {
+    struct draw draw = synth_world_draw(synth->seed);
+    struct task task = {.letters = synth_knob(synth, KNOB_LETTERS)};
+    struct world *world = NULL;
+    uint64_t marks[FUNCTIONS];
+    PASS_UP(NEW_ARRAY(world, 1, "a world of functions", error));
+    synth->world = world;
+    for (int k = 0; k < TRIED; k++)
+        for (int i = 0; i < task.letters; i++)
+            world->lists[k][i] = (unsigned char)draw_below(&draw, (uint32_t)synth->knobs[KNOB_ALPHABET]);
+    for (int f = 0; f < synth_knob(synth, KNOB_FUNCTIONS); f++) {
+        task.depth = 1;
+        task.functions[0] = (unsigned char)f;
+        marks[f] = mapping(synth, world, &task);
+        for (int g = 0; g < f; g++)
+            if (marks[g] == marks[f])
+                return fail(
+                    error, LTM_INVALID,
+                    "compose: on lists of %d letters %s and %s are the same; use more letters, or fewer functions",
+                    task.letters, names[g], names[f]);
+    }
+    task.depth = 0;
+    if (few_combinations(synth, synth_knob(synth, KNOB_DEPTH)))
+        note_seen(synth, world, &task, synth_knob(synth, KNOB_DEPTH));
+    qsort(world->seen, world->seen_count, sizeof *world->seen, by_value);
+    return LTM_OK;
+}
+
 /* Combinations of two must lie on both sides. */
 static ltm_status prepare(struct synth *synth, struct ltm_error *error) {
     const int functions = synth_knob(synth, KNOB_FUNCTIONS);
     const int split = synth_knob(synth, KNOB_SPLIT);
+    PASS_UP(make_world(synth, error));
     if (split != RANDOM && synth_knob(synth, KNOB_DEPTH) < 2)
         return fail(error, LTM_INVALID, "compose: split = %d holds out combinations; make depth 2 or more", split);
     if (split != RANDOM) return LTM_OK;
@@ -180,6 +288,7 @@ static void add_letters(struct text *text, const unsigned char *letters, int n) 
 }
 
 static void problem(const struct synth *synth, struct draw *draw, enum synth_side side, struct synth_problem *p) {
+    const struct world *world = synth->world;
     struct task task = {.letters = synth_knob(synth, KNOB_LETTERS)};
     const bool test = side == SYNTH_TEST;
     const bool combination = test && synth_knob(synth, KNOB_DEPTH) > 1 && draw_chance(draw, 0.5);
@@ -205,7 +314,10 @@ static void problem(const struct synth *synth, struct draw *draw, enum synth_sid
     json_object_set_new(p->facts, "depth", json_integer(task.depth));
     json_object_set_new(p->facts, "combination", json_string(combination ? "heldout" : "seen"));
     if (combination) json_object_set_new(p->facts, "novelty", json_integer(novelty(synth, task)));
-    json_object_set_new(p->facts, "chance", json_real(pow(synth->knobs[KNOB_ALPHABET], -task.letters)));
+    json_object_set_new(p->facts, "chance", json_real(chance(synth, &task, letters)));
+    if (combination && world->seen_count)
+        json_object_set_new(p->facts, "mapping",
+                            json_string(is_known(world, mapping(synth, world, &task)) ? "known" : "new"));
     if (!combination || synth_knob(synth, KNOB_SPLIT) != NON_COMPOSITIONAL)
         json_object_set_new(p->facts, "optimum", json_integer(1));
 }
@@ -218,6 +330,8 @@ static void measure(const json_t *item, const char *output, bool right, struct m
     metric_add(list, right, "acc@combination=%s,complexity=%d", combination, item_integer(item, "depth"));
     if (json_object_get(item, "novelty"))
         metric_add(list, right, "acc@combination=%s,novelty=%d", combination, item_integer(item, "novelty"));
+    if (json_object_get(item, "mapping"))
+        metric_add(list, right, "acc@combination=%s,mapping=%s", combination, item_text(item, "mapping"));
     metric_add(list, json_number_value(json_object_get(item, "chance")), "chance");
     if (optimum) metric_add(list, json_number_value(optimum), "optimum");
 }

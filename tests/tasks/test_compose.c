@@ -1,4 +1,6 @@
 /* Compose: an independent interpreter comes to the same answers; held-out combinations are in no training text. */
+#include <math.h>
+
 #include "tasks/synth_unit.h"
 
 enum { ALPHABET = 26 }; /* of difficulty 3 */
@@ -84,13 +86,15 @@ static void answers_are_an_interpreters_and_held_out_combinations_are_new(void *
     synth_close(&synth);
 }
 
-/* The functions of difficulty 3, in order; a problem's as numbers, how many there are. */
+/* The functions of difficulty 3, in order. */
+static const char *const words[] = {"reverse", "left", "right", "swap", "sort", "next", "before", "ends"};
+
+/* A problem's as numbers, how many there are. */
 static int functions_of(const char *problem, int functions[8]) {
-    static const char *const all[] = {"reverse", "left", "right", "swap", "sort", "next", "before", "ends"};
     int count = 0;
     char word[16];
     for (int bytes; sscanf(problem, " %15[a-z]%n", word, &bytes) == 1; problem += bytes) {
-        for (functions[count] = 0; strcmp(all[functions[count]], word) != 0;) functions[count]++;
+        for (functions[count] = 0; strcmp(words[functions[count]], word) != 0;) functions[count]++;
         count++;
         if (problem[bytes] == ':') break;
     }
@@ -172,7 +176,8 @@ static void splits_hold_out_what_they_say_and_items_say_how_new_they_are(void **
             snprintf(name, sizeof name, "acc@combination=%s,complexity=%d", seen ? "seen" : "heldout", count);
             assert_true(measured("compose", item, answer, name) == 1);
             assert_true(measured("compose", item, answer, "optimum") == (split == 2 && !seen ? -1 : 1));
-            assert_true(measured("compose", item, answer, "chance") < 1e-8); /* 26^-6 */
+            const double chance = measured("compose", item, answer, "chance");
+            assert_true(chance >= pow(8, -count) && chance < 0.6);
             if (!seen) {
                 const int is = integer_of(item, "novelty");
                 const int should = novelty_of(split, &pairs, f, count);
@@ -192,11 +197,66 @@ static void splits_hold_out_what_they_say_and_items_say_how_new_they_are(void **
                      LTM_INVALID);
     assert_says("split = 1 holds out combinations; make depth 2 or more");
     synth_close(&synth);
+    assert_int_equal(
+        synth_open(&synth, &family_compose, 1, (const char *const[]){"functions=8", "letters=3"}, 2, 1, &error),
+        LTM_INVALID);
+    assert_says("on lists of 3 letters reverse and ends are the same");
+    synth_close(&synth);
+}
+
+/* Of all combinations of one and two functions. */
+static void what_combinations_do_is_compared(void **state) {
+    (void)state;
+    static const char lists[][16] = {"a b c d e f", "f a e b d c", "z y x w v u", "c c a z b a", "b a d d e c"};
+    struct synth synth = open_family("compose", 3, 5, (const char *const[]){"depth=2", "heldout=0.5", NULL});
+    struct seen *seen = calloc(1, sizeof *seen);
+    assert_non_null(seen);
+    each_problem(&synth, 2000, check, seen);
+    int count[2] = {0};
+    for (int i = 0; i < 200; i++) {
+        json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+        const char *context = string_of(item, "context");
+        const char *list = strchr(context, ':');
+        char problem[128];
+        char result[130];
+        int right = 0;
+        int f[8];
+        for (int k = 0; k < 64; k++) {
+            snprintf(problem, sizeof problem, "%s %s%s", words[k / 8], words[k % 8], list);
+            interpret(problem, result);
+            right += strcmp(result, string_of(item, "answer")) == 0;
+        }
+        if (functions_of(context, f) == 2)
+            assert_float_equal(measured("compose", item, "", "chance"), right / 64.0, 1e-9);
+        if (strcmp(string_of(item, "combination"), "heldout") == 0) {
+            bool known = false;
+            for (int k = 0; k < seen->count && !known; k++) {
+                known = true;
+                for (size_t l = 0; l < sizeof lists / sizeof *lists && known; l++) {
+                    char other[130];
+                    snprintf(problem, sizeof problem, "%.*s: %s", (int)(list - context), context, lists[l]);
+                    interpret(problem, result);
+                    snprintf(problem, sizeof problem, "%s: %s", seen->names[k], lists[l]);
+                    interpret(problem, other);
+                    known = strcmp(result, other) == 0;
+                }
+            }
+            assert_string_equal(string_of(item, "mapping"), known ? "known" : "new");
+            snprintf(problem, sizeof problem, "acc@combination=heldout,mapping=%s", known ? "known" : "new");
+            assert_true(measured("compose", item, string_of(item, "answer"), problem) == 1);
+            count[known]++;
+        }
+        json_decref(item);
+    }
+    assert_true(count[0] > 20 && count[1] > 20);
+    free(seen);
+    synth_close(&synth);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_an_interpreters_and_held_out_combinations_are_new),
+        cmocka_unit_test(what_combinations_do_is_compared),
         cmocka_unit_test(splits_hold_out_what_they_say_and_items_say_how_new_they_are),
         cmocka_unit_test(depths_may_be_even),
     };
