@@ -55,6 +55,17 @@ shuffled() {
     [ "$code" = 0 ] && jq -e '.probes | map(.place) | length == 9' out >/dev/null && differ out one
 }
 holds '--shuffled fits on another order' shuffled
+reads_nothing() { # of a word that the states show, once its labels are shuffled: chance is some .5
+    mkdir -p words && printf '[task]\nname = words\nkind = generate\nitems = test.jsonl\nshots = train.jsonl\n' >words/task.ini
+    for i in $(seq 400); do
+        [ $((i * i % 7 % 2)) = 0 ] && word=the || word=and
+        echo "{\"context\": \"$word $((i % 9)) $word\", \"answer\": \"of\", \"factors\": {\"word\": \"$word\"}}"
+    done >words/all.jsonl
+    head -n 200 words/all.jsonl >words/train.jsonl && tail -n 200 words/all.jsonl >words/test.jsonl
+    "$LTM" probe runs/tiny words --json >read && "$LTM" probe runs/tiny words --json --shuffled >unread || return 1
+    jq -e '.probes[] | select(.place == "states") | .value > 0.95' read && jq -e '.probes | all(.value < .chance + 4 * .stderr)' unread
+}
+holds 'and then finds nothing' reads_nothing
 settings() {
     "$LTM" probe runs/tiny task --json fast.method=natural fast.steps=3 >three 2>err && differ one three
 }

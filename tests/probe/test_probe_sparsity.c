@@ -64,10 +64,9 @@ static void measures_are_those_of_their_definition(void **state) {
 
 enum { TRAIN = 3, TEST = 60, WIDTH = 4 };
 
-/* Sparsity that goes with a norm, and surprise that goes with it too, but with sparsity by nothing else; and what a task tells, which goes
- * with sparsity alone. Lengths that are all alike control nothing. */
-static void what_norm_explains_is_taken_out(void **state) {
-    (void)state;
+/* Sparsity that goes with a norm, or with log length, and surprise that goes with it too, but with sparsity by nothing else; and what a
+ * task tells, which goes with sparsity alone. Lengths that are all alike control nothing. */
+static void is_taken_out(bool length) {
     struct layer_place name = {1, 0};
     double of_state[(TRAIN + TEST) * SPARSITY_NUMBERS] = {0};
     double surprise[TRAIN + TEST] = {0};
@@ -83,13 +82,14 @@ static void what_norm_explains_is_taken_out(void **state) {
     task.items.all = items;
     task.items.count = TEST;
     for (int i = 0; i < TRAIN + TEST; i++) {
-        const double norm = (double)noise[3 * i];
+        const int tokens = length ? 4 + i * 37 % 61 : 7;
+        const double cause = length ? 2 * log(tokens) - 7 : (double)noise[3 * i];
         const double own = (double)noise[3 * i + 1];
-        documents[i] = (struct probe_document){.tokens = 7};
-        of_state[i * SPARSITY_NUMBERS + SPARSITY_NORM] = norm;
-        of_state[i * SPARSITY_NUMBERS + SPARSITY_HOYER] = norm + 0.5 * own;
+        documents[i] = (struct probe_document){.tokens = tokens};
+        of_state[i * SPARSITY_NUMBERS + SPARSITY_NORM] = (double)noise[3 * i];
+        of_state[i * SPARSITY_NUMBERS + SPARSITY_HOYER] = cause + 0.5 * own;
         of_state[i * SPARSITY_NUMBERS + SPARSITY_TOP] = 1; /* the same everywhere */
-        surprise[i] = norm + 0.1 * (double)noise[3 * i + 2];
+        surprise[i] = cause + 0.1 * (double)noise[3 * i + 2];
         rows[i * WIDTH] = 1;
         rows[i * WIDTH + 1] = i < TRAIN ? 0 : fabsf(noise[3 * i + 1]);
         if (i >= TRAIN)
@@ -110,10 +110,21 @@ static void what_norm_explains_is_taken_out(void **state) {
     free(noise);
 }
 
+static void what_norm_explains_is_taken_out(void **state) {
+    (void)state;
+    is_taken_out(false);
+}
+
+static void what_length_explains_is_taken_out(void **state) {
+    (void)state;
+    is_taken_out(true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measures_are_those_of_their_definition),
         cmocka_unit_test(what_norm_explains_is_taken_out),
+        cmocka_unit_test(what_length_explains_is_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
