@@ -100,6 +100,63 @@ static void no_test_item_is_in_training(void **state) {
     synth_close(&hidden);
 }
 
+/* What families hold out of a problem, whatever else it asks: lexicon a word, of both questions; iterate a problem, of every number of steps;
+ * embers the words, of both variants of a pair. */
+static void held_out_part(char *part, size_t room, const char *problem) {
+    static const char *const pairs[] = {"rot13",    "rot12",     "letters", "vowels",
+                                        "forwards", "backwards", "copy",    "reverse"};
+    const char *steps = strstr(problem, " step");
+    const char *equals = strstr(problem, " =");
+    const char *comma = strchr(problem, ',');
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const size_t bytes = strlen(pairs[i]);
+        if (strncmp(problem, pairs[i], bytes) != 0 || problem[bytes] != ':') continue;
+        snprintf(part, room, "%d%.*s", (int)i / 2, (int)(equals - problem - (int)bytes), problem + bytes);
+        if (i / 2 == 2 && part[3] > part[8]) { /* "2: t to o": from o to t, backwards */
+            const char first = part[3];
+            part[3] = part[8];
+            part[8] = first;
+        }
+        return;
+    }
+    if (steps)
+        while (steps > problem && *steps != ',') steps--;
+    assert_non_null(steps ? steps : comma);
+    snprintf(part, room, "%.*s", (int)((steps ? steps : comma) - problem), problem);
+}
+
+struct parts {
+    char items[LOOK][200];
+    int count, problems;
+};
+
+static void look_for_part(const char *problem, void *user) {
+    struct parts *parts = user;
+    char part[200];
+    held_out_part(part, sizeof part, problem);
+    parts->problems++;
+    for (int i = 0; i < parts->count; i++) assert_string_not_equal(part, parts->items[i]);
+}
+
+static void what_is_held_out_is_so_in_every_question(void **state) {
+    (void)state;
+    static const char *const families[] = {"lexicon", "iterate", "embers"};
+    for (int f = 0; f < 3; f++) {
+        for (int difficulty = 1; difficulty <= 3; difficulty++) {
+            struct synth synth = open_family(families[f], difficulty, 11, NULL);
+            struct parts parts = {.count = LOOK};
+            for (int i = 0; i < LOOK; i++) {
+                json_t *item = item_of(&synth, SYNTH_TEST, (uint64_t)i);
+                held_out_part(parts.items[i], sizeof parts.items[i], string_of(item, "context"));
+                json_decref(item);
+            }
+            each_problem(&synth, 2000, look_for_part, &parts);
+            assert_true(parts.problems > 2000);
+            synth_close(&synth);
+        }
+    }
+}
+
 static void wrong_knobs_are_refused_by_name(void **state) {
     (void)state;
     static const char *const wrong[][2] = {{"nois=0", "did you mean noise"},
@@ -119,6 +176,7 @@ int main(void) {
         cmocka_unit_test(the_same_seed_gives_the_same_texts),
         cmocka_unit_test(items_have_what_their_kind_needs),
         cmocka_unit_test(no_test_item_is_in_training),
+        cmocka_unit_test(what_is_held_out_is_so_in_every_question),
         cmocka_unit_test(wrong_knobs_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
