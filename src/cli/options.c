@@ -45,7 +45,8 @@ struct ltm_config arguments_checkpoint_config(const struct ltm_model *model) {
     config.run.threads = LTM_AUTO;
     config.run.precision = LTM_PRECISION_AUTO;
     config.eval.dump[0] = 0;
-    config.fast.text_parts = 1; /* of training: other fast.steps need not fit it */
+    config.fast.text_parts = 1; /* of training, as the next: other fast.steps need not fit them */
+    config.encoder_target = LTM_ENCODER_TARGET_BOUND;
     /* Resolving replaced auto by a number: make it auto again, so that it follows fast.method and fast.*. */
     struct ltm_config probe = config;
     probe.fast.lr = LTM_AUTO;

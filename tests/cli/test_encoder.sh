@@ -36,7 +36,8 @@ learns_fits() { # other weights than by the bound, the same on any threads
     local model=checkpoints/best/model.safetensors
     cmp "target-fit:1/$model" "target-fit:2/$model" && differ "target-fit:1/$model" "target-bound:1/$model" &&
         refused 1 'there is none; set latent.encoder = bag' "$LTM" train tiny.ini run.dir=no latent.encoder_target=fit &&
-        refused 1 'fast.steps = 0 has none' "$LTM" train tiny.ini run.dir=no latent.encoder=bag latent.encoder_target=fit fast.steps=0
+        refused 1 'fast.steps = 0 has none' "$LTM" train tiny.ini run.dir=no latent.encoder=bag latent.encoder_target=fit fast.steps=0 &&
+        run "$LTM" eval "target-fit:1" corpus fast.steps=0 eval.sequences=4 && [ "$code" = 0 ] # which scores the encoder alone
 }
 holds 'an encoder may learn to predict fits, with the same bits on any threads' learns_fits
 holds 'an encoder that there is none of is refused' unknown
