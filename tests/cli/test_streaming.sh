@@ -65,7 +65,7 @@ stays() { # a control: what z has of the prompt
     printf '[task]\nname = last\nformat = lambada\nitems = last.jsonl\n' >last.ini
     echo '{"text": "the first and second and the third of the many lines of that"}' >last.jsonl
     for run in stream frozen; do
-        "$LTM" fewshot runs/$run last.ini -o moved-$run >out 2>err && "$LTM" fewshot runs/$run last.ini -o still-$run --frozen >out 2>err || return 1
+        "$LTM" fewshot "runs/$run" last.ini -o "moved-$run" >out 2>err && "$LTM" fewshot "runs/$run" last.ini -o "still-$run" --frozen >out 2>err || return 1
     done
     cmp moved-frozen/samples_*.jsonl still-frozen/samples_*.jsonl && ! cmp -s moved-stream/samples_*.jsonl still-stream/samples_*.jsonl &&
         run "$LTM" fewshot runs/stream last.ini -o still-stream && [ "$code" = 1 ] && grep -q 'frozen' err

@@ -73,7 +73,7 @@ keeps_cells() { # which read their settings in study.ini
     asked=$?
     kill -INT "$first"
     wait "$first"
-    [ $asked = 0 ] && run "${sweep[@]}" study.dir=kept axes.latent.count=2 && [ "$code" = 0 ]
+    [ "$asked" = 0 ] && run "${sweep[@]}" study.dir=kept axes.latent.count=2 && [ "$code" = 0 ]
 }
 holds 'while a sweep runs, no other takes its cells out of the study' keeps_cells
 launched() { # as by mpirun: the first process tells of all cells, the other says nothing
