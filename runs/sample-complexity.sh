@@ -6,7 +6,7 @@
 #
 #     runs/sample-complexity.sh [FOLDER [section.key=value…]]     FOLDER (runs/sample-complexity) gets tasks, runs, results.csv, results.svg;
 #                                                                 settings are those of every run; wants jq
-#     GRAMMARS='16/2/3/125/400k/0.024/1 …'     symbols / productions of each / levels / the least documents, MOST (16) times as many at most /
+#     GRAMMARS='16/2/3/125/400k/0.024/1 …'     symbols / productions of each / levels / the least documents, MOST (32) times as many at most /
 #                                              tokens, rate and weight decay of every run
 #     SEEDS='1 2 3 4 5' METHODS='oracle untrained next predict latents'
 set -euo pipefail
@@ -15,7 +15,7 @@ LTM=${LTM:-build/ltm}
 out=${1:-runs/sample-complexity}
 more=("${@:2}")
 GRAMMARS=${GRAMMARS:-16/2/3/125/400k/0.024/1 8/2/4/125/600k/0.024/1 16/2/4/500/1M/0.012/0.3}
-SEEDS=${SEEDS:-1 2 3 4 5} MOST=${MOST:-16}
+SEEDS=${SEEDS:-1 2 3 4 5} MOST=${MOST:-32}
 METHODS=${METHODS:-oracle untrained next predict latents}
 mkdir -p "$out"
 results=$out/results.csv
@@ -92,6 +92,21 @@ done
 # Documents at 90 % of each search, between the last size below and the first above, by the logarithm; their geometric means and spans; the
 # slopes of their logarithm within grammars that differ in levels alone, or in symbols alone. picture.tsv: a block a reading.
 awk -F, -v picture="$out/picture.tsv" '
+    # half a 95 % interval of a mean or slope, in standard errors: Student t, to a hundredth or two from four degrees of freedom on
+    function errors(freedom) { return 1.96 + 2.37 / freedom + 2.8 / freedom ^ 2 }
+    # the documents of a reading over those of decoders that learn next tokens, of the same grammar and seed: geometric mean
+    function ratio(   i, n, sum, squares, other, mean) {
+        n = sum = squares = 0
+        for (i = 1; i <= count; i++) if (run_reading[i] == key && run_at[i] > 0) {
+            other = number["next states " grammar[i] " " seed[i]]
+            if (!other || run_at[other] <= 0) continue
+            n++; sum += log(run_at[i] / run_at[other]); squares += log(run_at[i] / run_at[other]) ^ 2
+        }
+        if (n < 3) return "not known"
+        mean = sum / n
+        other = errors(n - 1) * sqrt((squares - n * mean * mean) / (n - 1) / n)
+        return sprintf("%.2f (%.2f – %.2f), %d pairs", exp(mean), exp(mean - other), exp(mean + other), n)
+    }
     function slope(group_of, x_of, log_base,   i, k, g, name, b, left, n, groups) {
         delete n_of; delete mean_x; delete mean_y
         for (i = 1; i <= count; i++) if (run_reading[i] == key && run_at[i] > 0) {
@@ -107,14 +122,14 @@ awk -F, -v picture="$out/picture.tsv" '
         }
         if (xx < 1e-9 || n - groups < 2) return "not known"
         b = xy / xx; left = yy - b * xy
-        return sprintf("%.2f ± %.2f", b, 2 * sqrt((left > 0 ? left : 0) / (n - groups - 1) / xx))
+        return sprintf("%.2f ± %.2f", b, errors(n - groups - 1) * sqrt((left > 0 ? left : 0) / (n - groups - 1) / xx))
     }
     NR == 1 { next }
     {
         search = $1 " " $2 " " $3 "/" $4 "/" $5 " " $6
         if (!(search in number)) {
             number[search] = ++count
-            run_reading[count] = $1 " " $2; grammar[count] = $3 "/" $4 "/" $5; v[count] = $3; m[count] = $4; levels[count] = $5
+            run_reading[count] = $1 " " $2; grammar[count] = $3 "/" $4 "/" $5; seed[count] = $6; v[count] = $3; m[count] = $4; levels[count] = $5
             if (!(run_reading[count] in met)) { met[run_reading[count]]; readings[++reading_count] = run_reading[count] }
             if (!(grammar[count] in known)) { known[grammar[count]]; grammars[++grammar_count] = grammar[count] }
         }
@@ -148,10 +163,10 @@ awk -F, -v picture="$out/picture.tsv" '
             }
             print "\n" >picture
         }
-        printf "\n%-18s %18s %18s   (± two standard errors; searches that found none are left out)\n", "exponent of", "m, a level", "v"
+        printf "\n%-18s %18s %18s   %s\n", "exponent of", "m, a level", "v", "documents over those for next tokens   (95 %; searches that found none are left out)"
         for (k = 1; k <= reading_count; k++) {
             key = readings[k]
-            if (key !~ /^untrained/) printf "%-18s %18s %18s\n", key, slope("levels", "levels", 1), slope("symbols", "symbols", 0)
+            if (key !~ /^untrained/) printf "%-18s %18s %18s   %s\n", key, slope("levels", "levels", 1), slope("symbols", "symbols", 0), key ~ /^next/ ? "" : ratio()
         }
         print "theory: next tokens v m^LEVELS: 1, 1; predicted states v m^3: 0, 1"
         print "\"v m^L\"" >picture
