@@ -29,7 +29,7 @@ distinct() {
         run "$LTM" corpus synth $task -o many --documents 3 --train-items 3
         [ "$code" = 0 ] && [ "$(jq -c '[.context, .choices]' many/test.jsonl | sort -u | wc -l)" = 500 ] || { cat out err; return 1; }
     done
-    run "$LTM" corpus synth compose depth=1 functions=3 letters=2 alphabet=4 -o few --documents 3
+    run "$LTM" corpus synth compose depth=1 functions=3 letters=3 alphabet=3 -o few --documents 3
     [ "$code" = 0 ] && [ "$(sort -u few/test.jsonl | wc -l)" = "$(wc -l <few/test.jsonl)" ] && [ -s few/test.jsonl ] &&
         grep -q "^items     $(wc -l <few/test.jsonl) to test (all different ones there are), 2000" out
 }
