@@ -62,8 +62,8 @@ reads_nothing() { # of a word that the states show, once its labels are shuffled
         echo "{\"context\": \"$word $((i % 9)) $word\", \"answer\": \"of\", \"factors\": {\"word\": \"$word\"}}"
     done >words/all.jsonl
     head -n 200 words/all.jsonl >words/train.jsonl && tail -n 200 words/all.jsonl >words/test.jsonl
-    "$LTM" probe runs/tiny words --json >read && "$LTM" probe runs/tiny words --json --shuffled >unread || return 1
-    jq -e '.probes[] | select(.place == "states") | .value > 0.95' read && jq -e '.probes | all(.value < .chance + 4 * .stderr)' unread
+    "$LTM" probe runs/tiny words --json >shown && "$LTM" probe runs/tiny words --json --shuffled >unread || return 1
+    jq -e '.probes[] | select(.place == "states") | .value > 0.95' shown && jq -e '.probes | all(.value < .chance + 4 * .stderr)' unread
 }
 holds 'and then finds nothing' reads_nothing
 settings() {
