@@ -42,13 +42,13 @@ for seed in $SEEDS; do
         for control in "${controls[@]}"; do
             scores=$out/scores-$model-$seed$control
             "$LTM" fewshot "$run" "$task" -o "$scores" ${control:+"$control"}
-            jq -r --arg key "$model,${control:-prompt},$seed" '.results | to_entries[0].value as $r | $r | keys[] |
+            z=${control#--}
+            jq -r --arg key "$model,${z:-prompt},$seed" '.results | to_entries[0].value as $r | $r | keys[] |
                 select(test("^(acc@context|prior_wins|chance|optimum)") and (test("stderr") | not)) | . as $metric | ($metric | split(",")) as $name |
                 [$key, $name[0], $r[$metric], $r[$name[0] + "_stderr," + $name[1]]] | map(tostring) | join(",")' "$scores"/results_*.json >>"$results"
         done
     done
 done
-sed -i 's/,--frozen,/,frozen,/' "$results"
 
 # Means over seeds (least – most): how often the context wins, and what is known where it is silent, by how often training told the fact.
 awk -F, -v picture="$out/picture.tsv" '

@@ -107,17 +107,19 @@ awk -F, -v picture="$out/picture.tsv" '
         other = errors(n - 1) * sqrt((squares - n * mean * mean) / (n - 1) / n)
         return sprintf("%.2f (%.2f – %.2f), %d pairs", exp(mean), exp(mean - other), exp(mean + other), n)
     }
-    function slope(group_of, x_of, log_base,   i, k, g, name, b, left, n, groups) {
+    # of the logarithm of documents, against levels, in units of log m, or against log v, within grammars alike in all else
+    function group_of(i) { return m[i] " " (by == "levels" ? v[i] : levels[i]) }
+    function x_of(i) { return by == "levels" ? levels[i] : log(v[i]) }
+    function y_of(i) { return log(run_at[i]) / (by == "levels" ? log(m[i]) : 1) }
+    function slope(   i, g, x, y, b, left, n, groups) {
         delete n_of; delete mean_x; delete mean_y
         for (i = 1; i <= count; i++) if (run_reading[i] == key && run_at[i] > 0) {
-            g = group_of == "levels" ? v[i] " " m[i] : m[i] " " levels[i]
-            n_of[g]++; mean_x[g] += x_of == "levels" ? levels[i] : log(v[i]); mean_y[g] += log(run_at[i]) / (log_base ? log(m[i]) : 1)
+            g = group_of(i); n_of[g]++; mean_x[g] += x_of(i); mean_y[g] += y_of(i)
         }
         xx = xy = yy = n = groups = 0
         for (g in n_of) { groups++; mean_x[g] /= n_of[g]; mean_y[g] /= n_of[g] }
         for (i = 1; i <= count; i++) if (run_reading[i] == key && run_at[i] > 0) {
-            g = group_of == "levels" ? v[i] " " m[i] : m[i] " " levels[i]
-            x = (x_of == "levels" ? levels[i] : log(v[i])) - mean_x[g]; y = log(run_at[i]) / (log_base ? log(m[i]) : 1) - mean_y[g]
+            g = group_of(i); x = x_of(i) - mean_x[g]; y = y_of(i) - mean_y[g]
             xx += x * x; xy += x * y; yy += y * y; n++
         }
         if (xx < 1e-9 || n - groups < 2) return "not known"
@@ -166,7 +168,10 @@ awk -F, -v picture="$out/picture.tsv" '
         printf "\n%-18s %18s %18s   %s\n", "exponent of", "m, a level", "v", "documents over those for next tokens   (95 %; searches that found none are left out)"
         for (k = 1; k <= reading_count; k++) {
             key = readings[k]
-            if (key !~ /^untrained/) printf "%-18s %18s %18s   %s\n", key, slope("levels", "levels", 1), slope("symbols", "symbols", 0), key ~ /^next/ ? "" : ratio()
+            if (key ~ /^untrained/) continue
+            by = "levels"; of_m = slope()
+            by = "symbols"; of_v = slope()
+            printf "%-18s %18s %18s   %s\n", key, of_m, of_v, key ~ /^next/ ? "" : ratio()
         }
         print "theory: next tokens v m^LEVELS: 1, 1; predicted states v m^3: 0, 1"
         print "\"v m^L\"" >picture
